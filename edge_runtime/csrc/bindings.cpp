@@ -1,0 +1,151 @@
+// bindings.cpp: the only file that knows Python. It refuses what would crash, releases the GIL and calls.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "decoder.h"
+#include "letterbox.h"
+
+namespace py = pybind11;
+
+namespace {
+
+using Extents = std::initializer_list<py::ssize_t>;  // -1 may be anything
+using Pair = std::array<float, 2>;
+using Triple = std::array<float, 3>;
+using LevelTuple = std::tuple<int, int, float, float, int64_t, float, std::vector<Pair>, std::array<int64_t, 15>>;
+using Priors = std::optional<py::array_t<float, py::array::c_style | py::array::forcecast>>;
+
+// Can it be read (or, without const, written) in place as a C-contiguous array of T?
+template <typename T>
+bool plain(py::handle object) {
+  if (!py::array_t<std::remove_const_t<T>, py::array::c_style>::check_(object)) return false;
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) && (std::is_const_v<T> || array.writeable());
+}
+
+[[noreturn]] void refuse(py::handle object, const std::string& name, const std::string& expected) {
+  const bool is_array = py::isinstance<py::array>(object);
+  const py::str got = is_array ? py::str("{} {}").format(object.attr("shape"), object.attr("dtype"))
+                               : py::str(py::type::handle_of(object).attr("__name__"));
+  throw py::value_error(name + " is " + std::string(got) + ", expected C-contiguous " + expected);
+}
+
+template <typename T>
+T* data(py::handle object, const char* name, const Extents& shape) {
+  const auto fits = [](py::ssize_t wanted, py::ssize_t got) { return wanted < 0 || wanted == got; };
+  if (plain<T>(object)) {
+    const auto array = py::reinterpret_borrow<py::array>(object);
+    const py::ssize_t *first = array.shape(), *last = first + array.ndim();
+    if (std::equal(shape.begin(), shape.end(), first, last, fits)) return (T*)array.data();
+  }
+  const py::tuple wanted(py::cast(std::vector<py::ssize_t>(shape)));
+  const py::dtype dtype = py::dtype::of<std::remove_const_t<T>>();
+  refuse(object, name, py::str("{} {}{}").format(wanted, dtype, std::is_const_v<T> ? "" : ", writable"));
+}
+
+void letterbox(const py::array& image, py::handle out, int width, int height, int pad_x, int pad_y, int pad_value,
+               bool swap_rb, Triple mean, Triple std, const std::string& simd) {
+  if (!py::array_t<uint8_t>::check_(image) || image.ndim() != 3 || image.shape(2) != 3 || image.strides(2) != 1 ||
+      image.strides(1) != 3)
+    throw py::value_error("image is not (H, W, 3) uint8 with contiguous rows");
+  float* planes = data<float>(out, "out", {3, -1, -1});
+  const auto target = py::reinterpret_borrow<py::array>(out);
+  const int out_h = static_cast<int>(target.shape(1)), out_w = static_cast<int>(target.shape(2));
+  const edge::LetterboxJob job = {
+      static_cast<const uint8_t*>(image.data()), static_cast<int>(image.shape(1)), static_cast<int>(image.shape(0)),
+      image.strides(0), planes, out_w, out_h, width, height, pad_x, pad_y, static_cast<uint8_t>(pad_value), swap_rb,
+      {mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}};
+  py::gil_scoped_release release;
+  edge::letterbox(job, simd);
+}
+
+const std::vector<std::string> kKinds = {"cxcywh",      "xyxy",     "yxyx",  "anchor_exp", "anchor_square",
+                                         "anchor_tanh", "distance", "prior", "prior_yx"};
+const std::vector<std::string> kActivations = {"none", "sigmoid", "softmax"};
+
+template <typename Enum>
+Enum parse(const std::string& word, const std::vector<std::string>& words) {
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found == words.end()) throw py::value_error("a decode description cannot say " + word);
+  return static_cast<Enum>(found - words.begin());
+}
+
+edge::View view(const int64_t* v) { return {static_cast<int>(v[0]), v[1], v[2], v[3], v[4]}; }
+
+edge::Level level(const LevelTuple& from) {
+  const auto& [grid_w, grid_h, stride_x, stride_y, prior, scale_xy, anchors, views] = from;
+  return {grid_w, grid_h, static_cast<int>(anchors.size()), stride_x, stride_y, scale_xy, prior, nullptr,
+          view(&views[0]), view(&views[5]), view(&views[10])};
+}
+
+struct Decoder {
+  explicit Decoder(edge::Description d) : tensors(static_cast<size_t>(d.num_tensors)), core(std::move(d)) {}
+  std::vector<edge::Tensor> tensors;  // filled by each call, so that none allocates
+  edge::Decoder core;
+};
+
+std::unique_ptr<Decoder> make_decoder(const std::string& kind, const std::vector<LevelTuple>& levels, int num_classes,
+                                      const std::array<std::string, 3>& act, int first_class, int class_channel,
+                                      int bins, float cell_offset, Pair box_scale, Pair powers, const Priors& priors,
+                                      Pair variance, float max_exponent, bool nms, int num_tensors) {
+  edge::Description d;
+  const auto activation = [&](int i) { return parse<edge::Activation>(act[i], kActivations); };
+  d.rule = {parse<edge::BoxKind>(kind, kKinds), activation(0), activation(1), activation(2), num_classes, first_class,
+            class_channel, bins, cell_offset, {box_scale[0], box_scale[1]}, powers[0], powers[1],
+            {variance[0], variance[1]}, max_exponent, nullptr};
+  if (priors) d.priors.assign(priors->data(), priors->data() + priors->size());
+  for (const LevelTuple& from : levels) {
+    d.levels.push_back(level(from));
+    d.anchors.push_back(std::get<6>(from));
+  }
+  d.nms = nms;
+  d.num_tensors = num_tensors;
+  return std::make_unique<Decoder>(std::move(d));
+}
+
+edge::Tensor tensor(py::handle object, size_t number, int64_t required, int batch) {
+  if (plain<const float>(object)) {
+    const auto array = py::reinterpret_borrow<py::array>(object);
+    const py::ssize_t images = array.ndim() ? array.shape(0) : 0, held = images ? array.size() / images : 0;
+    if (images >= batch && held >= required) return {static_cast<const float*>(array.data()), held};
+  }
+  refuse(object, "output " + std::to_string(number),
+         "float32 of at least " + std::to_string(batch) + " x " + std::to_string(required) + " values");
+}
+
+void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle frames, float conf, float iou,
+         int max_det, bool multi_label, py::handle class_mask, py::handle boxes, py::handle counts) {
+  if (tensors.size() != decoder.tensors.size() || batch < 0 || max_det < 1)
+    throw py::value_error(py::str("{} tensors, batch {}, max_det {}; the description is of {} tensors")
+                              .format(tensors.size(), batch, max_det, decoder.tensors.size()));
+  for (size_t i = 0; i < decoder.tensors.size(); ++i)
+    decoder.tensors[i] = tensor(tensors[i], i, decoder.core.required()[i], batch);
+  const auto* frame = reinterpret_cast<const edge::Frame*>(data<const double>(frames, "frames", {batch, 6}));
+  const auto* mask = data<const uint8_t>(class_mask, "class_mask", {decoder.core.num_classes()});
+  float* rows = data<float>(boxes, "boxes", {batch, max_det, 6});
+  int32_t* found = data<int32_t>(counts, "counts", {batch});
+  py::gil_scoped_release release;
+  decoder.core.run(decoder.tensors.data(), batch, frame, {conf, iou, max_det, multi_label, mask}, rows, found);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.def("simd_levels", &edge::letterbox_simd_levels);
+  m.def("letterbox", &letterbox);
+  py::class_<Decoder>(m, "Decoder")
+      .def(py::init(&make_decoder))
+      .def("required", [](const Decoder& decoder) { return decoder.core.required(); })
+      .def("run", &run);
+}

@@ -1,0 +1,161 @@
+#include "decoder.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "nms.h"
+
+namespace edge {
+
+namespace {
+
+void demand(bool condition, const std::string& otherwise) {
+  if (!condition) throw std::invalid_argument(otherwise);
+}
+
+void check(const Rule& rule) {
+  demand(rule.num_classes >= 1 && rule.first_class >= 0, "a decode description needs a class");
+  demand(rule.bins >= 1, "bins is below 1");
+  demand(std::max({rule.num_classes, rule.first_class, rule.class_channel, rule.bins}) <= 1 << 20,
+         "more than a million channels");
+  demand(rule.class_power > 0 && rule.objectness_power > 0, "score powers must be above 0");
+  demand(rule.box_activation != Activation::softmax && rule.objectness_activation != Activation::softmax,
+         "box and objectness activations are none or sigmoid");
+  demand(rule.class_channel < 0 || rule.class_activation != Activation::softmax,
+         "a class channel leaves nothing to a softmax");
+}
+
+// Counted in double, which cannot overflow.
+double boxes(const Level& level) { return double(level.grid_w) * level.grid_h * level.num_anchors; }
+
+void check(const Level& level, const Description& spec) {
+  demand(level.grid_w >= 1 && level.grid_h >= 1 && level.num_anchors >= 1, "a level without candidates");
+  const bool priors = spec.rule.kind == BoxKind::prior || spec.rule.kind == BoxKind::prior_yx;
+  demand(!priors || (level.prior >= 0 && 4.0 * (double(level.prior) + boxes(level)) <= double(spec.priors.size())),
+         "the priors end before the candidates do");
+}
+
+// Notes how far into its tensor a view reaches.
+void reach(const View& view, const Level& level, int channels, std::vector<int64_t>* required) {
+  demand(view.tensor >= 0 && view.tensor < int(required->size()), "a view of an output that does not exist");
+  demand(std::min({view.offset, view.anchor, view.cell, view.channel}) >= 0, "a view with a negative stride");
+  const double last = double(view.offset) + (level.num_anchors - 1.0) * double(view.anchor) +
+                      (double(level.grid_w) * level.grid_h - 1.0) * double(view.cell) +
+                      (channels - 1.0) * double(view.channel);
+  demand(last < 1e15, "a view of more than a tensor can hold");
+  int64_t& needed = (*required)[view.tensor];
+  needed = std::max(needed, int64_t(last) + 1);
+}
+
+std::vector<int64_t> checked(const Description& spec) {
+  check(spec.rule);
+  const int channels =
+      spec.rule.class_channel < 0 ? spec.rule.first_class + spec.rule.num_classes : spec.rule.class_channel + 1;
+  std::vector<int64_t> required(spec.num_tensors);
+  for (const Level& level : spec.levels) {
+    check(level, spec);
+    reach(level.box, level, spec.rule.kind == BoxKind::distance ? 4 * spec.rule.bins : 4, &required);
+    reach(level.score, level, channels, &required);
+    if (level.objectness.tensor >= 0) reach(level.objectness, level, 1, &required);
+  }
+  return required;
+}
+
+int64_t candidates(const Description& spec) {
+  double count = 0;
+  for (const Level& level : spec.levels) count += boxes(level) * spec.rule.num_classes;
+  demand(count > 0, "a decode description needs a level");
+  demand(count < 2e9, "more than two billion candidates");
+  return int64_t(count);
+}
+
+struct Place {
+  const Level& level;
+  int anchor, cell, class_id;
+};
+
+// Reverses the numbering of Scan.
+Place place(uint32_t index, const Description& spec) {
+  const Level* level = spec.levels.data();
+  const uint32_t classes = spec.rule.num_classes;
+  for (;; ++level) {
+    const uint32_t cells = level->grid_w * level->grid_h, candidates = cells * level->num_anchors * classes;
+    if (index < candidates) {
+      const uint32_t box = index / classes;
+      return {*level, int(box / cells), int(box % cells), int(index % classes)};
+    }
+    index -= candidates;
+  }
+}
+
+float into_image(float model, double scale, double pad, double size) {
+  return static_cast<float>(std::min(std::max((model - pad) / scale, 0.0), size));
+}
+
+// Writes one row of the result; false where nothing of the box is in the image.
+bool write_row(const Box& box, const Frame& frame, float score, int class_id, float* row) {
+  row[0] = into_image(box.x1, frame.scale_x, frame.pad_x, frame.image_width);
+  row[1] = into_image(box.y1, frame.scale_y, frame.pad_y, frame.image_height);
+  row[2] = into_image(box.x2, frame.scale_x, frame.pad_x, frame.image_width);
+  row[3] = into_image(box.y2, frame.scale_y, frame.pad_y, frame.image_height);
+  row[4] = score;
+  row[5] = static_cast<float>(class_id);
+  return row[2] > row[0] && row[3] > row[1];
+}
+
+}  // namespace
+
+Decoder::Decoder(Description description)
+    : spec_(std::move(description)),
+      required_(checked(spec_)),
+      scan_(spec_.rule, spec_.levels),
+      candidates_(candidates(spec_)) {
+  spec_.rule.priors = spec_.priors.data();
+  for (size_t i = 0; i < spec_.levels.size(); ++i) spec_.levels[i].anchors = spec_.anchors[i].data()->data();
+}
+
+void Decoder::run(const Tensor* tensors, int batch, const Frame* frames, const Limits& limits, float* boxes,
+                  int32_t* counts) {
+  for (int image = 0; image < batch; ++image) {
+    candidates_.clear();
+    scan_.run(tensors, image, limits, &candidates_);
+    candidates_.finish();
+    counts[image] = select(tensors, image, frames[image], limits, boxes + int64_t(6) * limits.max_det * image);
+  }
+}
+
+int Decoder::select(const Tensor* tensors, int image, const Frame& frame, const Limits& limits, float* rows) {
+  int kept = 0, written = 0;
+  uint64_t key;
+  while (kept < limits.max_det && candidates_.pop(&key)) {
+    const Place at = place(key_index(key), spec_);
+    const float* tensor = tensors[at.level.box.tensor].image(image);
+    const Box box = decode_box(spec_.rule, at.level, tensor, at.anchor, at.cell);
+    if (!finite(box)) continue;
+    if (spec_.nms) {
+      if (suppressed(kept_.data(), (kept + kLanes - 1) / kLanes, box, area(box), at.class_id, limits.iou)) continue;
+      keep(kept, box, area(box), at.class_id);
+    }
+    ++kept;
+    written += write_row(box, frame, key_score(key), at.class_id, rows + 6 * written);
+  }
+  return written;
+}
+
+void Decoder::keep(int number, const Box& box, float area, int32_t class_id) {
+  const size_t block = static_cast<size_t>(number / kLanes);
+  const int lane = number % kLanes;
+  if (block == kept_.size()) kept_.emplace_back();
+  Kept& kept = kept_[block];
+  if (lane == 0) std::fill_n(kept.class_id, kLanes, -1);
+  kept.x1[lane] = box.x1;
+  kept.y1[lane] = box.y1;
+  kept.x2[lane] = box.x2;
+  kept.y2[lane] = box.y2;
+  kept.area[lane] = area;
+  kept.class_id[lane] = class_id;
+}
+
+}  // namespace edge

@@ -1,0 +1,55 @@
+// decoder.h: executes a DecodeSpec on a batch of head tensors in one pass; all memory is allocated once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "candidates.h"
+#include "decode.h"
+#include "loops.h"
+#include "scan.h"
+
+namespace edge {
+
+struct Description {
+  Rule rule{};                // its priors are the ones below
+  std::vector<float> priors;  // (P, 4)
+  std::vector<Level> levels;  // their anchors are the ones below
+  std::vector<std::vector<std::array<float, 2>>> anchors;
+  bool nms = true;
+  int num_tensors = 0;
+};
+
+// model_px = image_px * scale + pad; undone in double, then clipped, then rounded to float.
+struct Frame {
+  double scale_x, scale_y, pad_x, pad_y, image_width, image_height;
+};
+
+class Decoder {
+ public:
+  // Throws std::invalid_argument where the description contradicts itself.
+  explicit Decoder(Description description);
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  int num_classes() const { return spec_.rule.num_classes; }
+
+  // Elements per image that each tensor must have at least; run() reads no others.
+  const std::vector<int64_t>& required() const { return required_; }
+
+  // boxes (batch, limits.max_det, 6): x1, y1, x2, y2 in image pixels, score, class; counts (batch,).
+  void run(const Tensor* tensors, int batch, const Frame* frames, const Limits& limits, float* boxes, int32_t* counts);
+
+ private:
+  int select(const Tensor* tensors, int image, const Frame& frame, const Limits& limits, float* rows);
+  void keep(int number, const Box& box, float area, int32_t class_id);
+
+  Description spec_;
+  std::vector<int64_t> required_;
+  Scan scan_;
+  Candidates candidates_;
+  std::vector<Kept> kept_;  // grows up to the largest max_det seen
+};
+
+}  // namespace edge

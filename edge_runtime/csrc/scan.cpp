@@ -1,0 +1,181 @@
+#include "scan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "loops.h"
+
+namespace edge {
+
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr Softmax kNoSoftmax = {0.0f, 1.0f};
+
+// A float32 surely below x, but by little.
+float below(double x) { return static_cast<float>(x - 1e-6 * std::abs(x)); }
+
+double logit(double p) { return std::log(p / (1.0 - p)); }
+
+// Raw values up to this give a probability of at most p.
+float raw_bound(Activation activation, double p) { return below(activation == Activation::none ? p : logit(p)); }
+
+// best[i] = the largest of first[c * stride + i] over the given channels c, which come in groups of kRows;
+// group[i] = where in the list the group begins that holds it first.
+void largest(const float* first, int64_t stride, const std::vector<int>& channels, int count, float* best, int* group) {
+  std::fill_n(best, count, -kInf);
+  std::array<const float*, kRows> rows;
+  for (size_t c = 0; c < channels.size(); c += kRows) {
+    for (size_t j = 0; j < kRows; ++j) rows[j] = first + channels[std::min(c + j, channels.size() - 1)] * stride;
+    raise(best, group, rows, int(c), count);
+  }
+}
+
+}  // namespace
+
+Scan::Scan(const Rule& rule, const std::vector<Level>& levels)
+    : rule_(rule),
+      levels_(levels),
+      softmax_(rule.class_activation == Activation::softmax),
+      channels_(rule.first_class + rule.num_classes),
+      background_(softmax_ ? rule.first_class : 0),
+      offsets_(rule.num_classes),
+      row_(channels_) {
+  std::iota(background_.begin(), background_.end(), 0);
+  reported_.reserve(rule.num_classes);
+}
+
+void Scan::run(const Tensor* tensors, int image, const Limits& limits, Candidates* found) {
+  prepare(limits);
+  found_ = found;
+  uint32_t index = 0;
+  for (const Level& level : levels_) {
+    const int cells = level.grid_w * level.grid_h;
+    const float* score = tensors[level.score.tensor].image(image);
+    const float* objectness = level.objectness.tensor < 0 ? nullptr : tensors[level.objectness.tensor].image(image);
+    for (int anchor = 0; anchor < level.num_anchors; ++anchor)
+      for (int first = 0; first < cells; first += kBlock) {
+        const Cells block = {level, locate(level.score, score, anchor, first),
+                             objectness ? locate(level.objectness, objectness, anchor, first) : nullptr,
+                             std::min(kBlock, cells - first), index};
+        const int hits = gate(block);
+        for (int i = 0; i < hits; ++i) visit(block, hits_[i]);
+        index += static_cast<uint32_t>(block.count) * rule_.num_classes;
+      }
+  }
+}
+
+void Scan::prepare(const Limits& limits) {
+  limits_ = limits;
+  limits_.conf = limits.conf > 0.0f ? limits.conf : 0.0f;  // keys need positive scores
+  reported_.clear();
+  for (int c = 0; c < rule_.num_classes; ++c) {
+    offsets_[c] = limits.class_mask[c] ? 0.0f : -kInf;
+    if (limits.class_mask[c]) reported_.push_back(c);
+  }
+  least_score_ = limits_.conf * (1.0 - 1e-4);
+  objectness_bound_ = raw_bound(rule_.objectness_activation, std::pow(least_score_, 1.0 / rule_.objectness_power));
+  // A softmax probability is at most sigmoid(its logit - any other logit); background classes are others.
+  const bool hopeless = softmax_ && background_.empty();
+  class_bound_ = hopeless ? -kInf : raw_bound(rule_.class_activation, least_class(1.0f));
+}
+
+// The class probability a candidate needs at least.
+double Scan::least_class(float objectness) const {
+  const double p = least_score_ / objectness;
+  return rule_.class_power == 1.0f ? p : std::pow(p, 1.0 / rule_.class_power);
+}
+
+// Lists in hits_ the cells that may hold a candidate.
+int Scan::gate(const Cells& cells) {
+  const Level& level = cells.level;
+  if (cells.objectness)
+    return above(cells.objectness, level.objectness.cell, cells.count, objectness_bound_, hits_.data());
+  if (rule_.class_channel >= 0) return above(cells.score, level.score.cell, cells.count, class_bound_, hits_.data());
+  return level.score.cell == 1 ? gate_planar(cells) : gate_rows(cells);
+}
+
+// Channel by channel, where the cells of one lie side by side.
+int Scan::gate_planar(const Cells& cells) {
+  const int64_t channel = cells.level.score.channel;
+  if (!background_.empty()) largest(cells.score, channel, background_, cells.count, other_.data(), group_.data());
+  largest(cells.score + rule_.first_class * channel, channel, reported_, cells.count, best_.data(), group_.data());
+  if (!background_.empty())
+    for (int i = 0; i < cells.count; ++i) best_[i] -= other_[i];
+  return above(best_.data(), 1, cells.count, class_bound_, hits_.data());
+}
+
+// One cell after the other.
+int Scan::gate_rows(const Cells& cells) {
+  int found = 0;
+  for (int i = 0; i < cells.count; ++i) {
+    const float* row = class_row(cells.level.score, cells.score + i * cells.level.score.cell);
+    const float* classes = row + rule_.first_class;
+    float bound = class_bound_;
+    if (!background_.empty()) bound = below(double(bound) + *std::max_element(row, classes));
+    hits_[found] = i;
+    found += any_above(classes, offsets_.data(), rule_.num_classes, bound);
+  }
+  return found;
+}
+
+// Score channels of one cell side by side.
+const float* Scan::class_row(const View& view, const float* first) {
+  if (view.channel == 1) return first;
+  for (int c = 0; c < channels_; ++c) row_[c] = first[c * view.channel];
+  return row_.data();
+}
+
+void Scan::visit(const Cells& cells, int i) {
+  const View& view = cells.level.score;
+  const uint32_t index = cells.index + static_cast<uint32_t>(i) * rule_.num_classes;
+  const float* score = cells.score + i * view.cell;
+  float objectness = 1.0f;
+  if (cells.objectness) {
+    objectness = objectness_score(rule_, cells.objectness[i * cells.level.objectness.cell]);
+    if (!(objectness > limits_.conf)) return;
+  }
+  if (rule_.class_channel >= 0)
+    offer_finished(view, score, objectness, index);
+  else if (view.cell == 1 && !cells.objectness && !softmax_ && !limits_.multi_label)
+    offer_best(score + rule_.first_class * view.channel, view.channel, i, index);
+  else
+    offer_classes(class_row(view, score), objectness, index);
+}
+
+void Scan::offer_finished(const View& view, const float* score, float objectness, uint32_t index) {
+  const float id = rintf(score[rule_.class_channel * view.channel]);
+  if (id >= 0.0f && id < static_cast<float>(rule_.num_classes) && limits_.class_mask[static_cast<int>(id)])
+    offer(*score, kNoSoftmax, objectness, index + static_cast<uint32_t>(id));
+}
+
+// After gate_planar, which has found the largest value and the group of channels that holds it first.
+void Scan::offer_best(const float* classes, int64_t stride, int i, uint32_t index) {
+  const int* c = reported_.data() + group_[i];
+  const int* last = reported_.data() + std::min<size_t>(group_[i] + kRows, reported_.size()) - 1;
+  while (c < last && classes[*c * stride] != best_[i]) ++c;
+  offer(best_[i], kNoSoftmax, 1.0f, index + *c);
+}
+
+void Scan::offer_classes(const float* row, float objectness, uint32_t index) {
+  const float* classes = row + rule_.first_class;
+  const Softmax soft = softmax_ ? softmax(row, 1, channels_) : kNoSoftmax;
+  if (!limits_.multi_label) {
+    const int best = argmax(classes, offsets_.data(), rule_.num_classes);
+    if (best >= 0) offer(classes[best], soft, objectness, index + best);
+    return;
+  }
+  const double p = least_class(objectness);
+  const float bound = softmax_ ? below(soft.top + std::log(p * soft.sum)) : raw_bound(rule_.class_activation, p);
+  for (int c = 0; c < rule_.num_classes; ++c)
+    if (classes[c] + offsets_[c] > bound) offer(classes[c], soft, objectness, index + c);
+}
+
+void Scan::offer(float raw, const Softmax& soft, float objectness, uint32_t index) {
+  const float score = class_score(rule_, raw, soft, objectness);
+  if (score > limits_.conf && finite(score)) found_->push(score, index);
+}
+
+}  // namespace edge

@@ -1,0 +1,57 @@
+"""The errors of edge_runtime.
+
+    EdgeError
+    ├── UsageError          (ValueError)    a flag, recipe key or argument that makes no sense
+    ├── ModelError          (ValueError)    a file that is not a detector we can read
+    ├── SpecError           (ValueError)    a preprocessing or decoding description that contradicts itself or the model
+    ├── SourceError         (OSError)       no frames, or no more of them
+    ├── SinkError           (OSError)       results that could not be written
+    └── BackendUnavailable  (ImportError)   a library that is not installed
+
+A message is a lower-case fact without a full stop, with what was got and what was expected; `hint` is the way out.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+
+class EdgeError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        message: the fact, lower case, one line.
+        hint: what the user can do about it, one line.
+    """
+
+    def __init__(self, message: str, *, hint: Optional[str] = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(EdgeError, ValueError):
+    """A flag, recipe key or argument that makes no sense."""
+
+
+class ModelError(EdgeError, ValueError):
+    """A file that is not a detector we can read."""
+
+
+class SpecError(EdgeError, ValueError):
+    """A preprocessing or decoding description that contradicts itself or the model."""
+
+
+class SourceError(EdgeError, OSError):
+    """No frames, or no more of them."""
+
+
+class SinkError(EdgeError, OSError):
+    """Results that could not be written."""
+
+
+class BackendUnavailable(EdgeError, ImportError):
+    """A library that is not installed, or cannot be loaded."""

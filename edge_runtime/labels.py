@@ -1,0 +1,45 @@
+"""Class names: the two well-known sets, and files with one name per line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Tuple
+
+from edge_runtime.errors import UsageError
+
+COCO: Tuple[str, ...] = tuple(
+    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
+    "bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,"
+    "snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,wine glass,cup,"
+    "fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,"
+    "potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,"
+    "refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush".split(",")
+)
+VOC: Tuple[str, ...] = tuple(
+    "aeroplane,bicycle,bird,boat,bottle,bus,car,cat,chair,cow,diningtable,dog,horse,motorbike,person,pottedplant,sheep,"
+    "sofa,train,tvmonitor".split(",")
+)
+SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC}
+
+
+def load(name: str) -> Tuple[str, ...]:
+    """Class names by set name (`coco`, `voc`), from a file with one name per line, or from a comma-separated list.
+
+    Raises:
+        UsageError: neither a set nor a readable text file, or no name in it.
+    """
+    if name.lower() in SETS:
+        return SETS[name.lower()]
+    if "," in name:
+        return tuple(part.strip() for part in name.split(","))
+    try:
+        lines = Path(name).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"no label set or readable label file {name!r}",
+            hint="coco, voc, a,b,c or a text file with one name per line",
+        ) from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise UsageError(f"label file {name} is empty", hint="one class name per line, in the order of class ids")
+    return names

@@ -1,0 +1,59 @@
+"""A family is a folder; a file in it is one implementation. The folder is the registry."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import List
+
+from edge_runtime.errors import UsageError
+
+
+def names(family: str) -> List[str]:
+    """Names of the implementations in a family's folder, sorted; files starting with `_` are helpers, not members."""
+    return sorted(p.stem for p in (Path(__file__).parent / family).glob("*.py") if not p.stem.startswith("_"))
+
+
+def load(family: str, name: str) -> ModuleType:
+    """The implementation of that name.
+
+    Raises:
+        UsageError: there is none; the hint lists those there are.
+    """
+    known = names(family)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"no {name!r} in {family}/", hint=f"{guess}there is: {', '.join(known)}")
+    return import_module(f"edge_runtime.{family}.{name}")
+
+
+def members(family: str) -> List[ModuleType]:
+    """Every implementation of a family, highest PRIORITY first, then by name."""
+    modules = [load(family, name) for name in names(family)]
+    return sorted(modules, key=lambda module: -int(getattr(module, "PRIORITY", 0)))
+
+
+def pick(family: str, target: str) -> ModuleType:
+    """The implementation whose HANDLES names this target's suffix (`.onnx`), scheme (`rtsp://`) or whole name.
+
+    Where several match, the available one of the highest PRIORITY wins; where none is available, the first says why
+    when it is opened.
+
+    Raises:
+        UsageError: no member handles it.
+    """
+    lowered = target.lower()
+    matching = [m for m in members(family) if any(_matches(lowered, h) for h in m.HANDLES)]
+    if not matching:
+        handled = sorted({handle for m in members(family) for handle in m.HANDLES if handle})
+        raise UsageError(f"nothing in {family}/ handles {target!r}", hint=f"expected one of: {', '.join(handled)}")
+    return next((m for m in matching if not hasattr(m, "available") or m.available() is None), matching[0])
+
+
+def _matches(target: str, handle: str) -> bool:
+    if handle.endswith(("://", ":")):
+        return target.startswith(handle)
+    return target.endswith(handle) if handle.startswith((".", "/")) else target == handle

@@ -1,0 +1,50 @@
+"""What every test may use: the shared data beside the checkout, trees of Jetson boards, a bounded hypothesis."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from edge_runtime.opencv import load_cv2
+
+settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_opencv_thread() -> None:
+    """OpenCV's own threads would fight with the other workers'; loading it our way first keeps FFmpeg quiet for all."""
+    load_cv2().setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared test data: `../shared` beside the checkout, or $EDGE_SHARED."""
+    folder = Path(os.environ.get("EDGE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    if not (folder / "models").is_dir():
+        pytest.skip("needs the shared test data beside the checkout")
+    return folder
+
+
+@pytest.fixture
+def board_tree(shared: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Lays out a board's fixture as a tree that can stand for `/`: `root = board_tree("orin-nano_l4t36")`."""
+
+    def lay(board: str) -> Path:
+        root = tmp_path / board
+        tree = json.loads((shared / "fixtures" / "jetson" / f"{board}.json").read_text())
+        for path, text in tree["files"].items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+        for path, target in tree["links"].items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(target)
+        return root
+
+    return lay

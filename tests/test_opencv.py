@@ -1,0 +1,44 @@
+"""Loading OpenCV: late, quiet, and with a way out where it is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Dict
+
+SHOW = """
+import os, sys
+from edge_runtime.opencv import load_cv2
+cv2 = load_cv2()
+print(os.environ["OPENCV_FFMPEG_THREADS"], os.environ["OPENCV_FFMPEG_LOGLEVEL"], cv2.utils.logging.getLogLevel())
+cv2.imdecode(__import__("numpy").frombuffer(b"\\xff\\xd8\\xff\\xe0" + bytes(50), "uint8"), 1)
+cv2.VideoCapture(sys.executable).read()
+"""
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean: Dict[str, str] = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV_")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**clean, **environment}, check=True, capture_output=True, text=True
+    )
+
+
+def test_says_nothing_itself() -> None:
+    shown = run(SHOW)
+    assert shown.stdout.split() == ["2", "-8", "0"] and shown.stderr == ""
+
+
+def test_the_users_settings_win() -> None:
+    shown = run(SHOW, OPENCV_FFMPEG_THREADS="3", OPENCV_FFMPEG_LOGLEVEL="16", OPENCV_LOG_LEVEL="ERROR")
+    assert shown.stdout.split() == ["3", "16", "2"]
+
+
+def test_without_opencv() -> None:
+    shown = run(
+        "import sys\nsys.modules['cv2'] = None\n"
+        "from edge_runtime import sources\nfrom edge_runtime.errors import BackendUnavailable\n"
+        "try:\n    sources.open('synthetic').read()\n    sources.open(sys.executable + '.png')\n"
+        "except BackendUnavailable as error:\n    print(error.hint)"
+    )
+    assert "edge-runtime[cpu]" in shown.stdout

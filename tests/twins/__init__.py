@@ -1,0 +1,1 @@
+"""Short numpy twins of the native operations: what the tests compare with, bit for bit."""
