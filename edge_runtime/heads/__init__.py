@@ -1,0 +1,68 @@
+"""Heads: how to read a detector's outputs.
+
+A member is a module with
+
+    SUMMARY                                     one line for lists and errors: layout and where it comes from
+    PRIORITY                                    who is asked first when shapes are recognised (default 0)
+    DEFAULTS                                    ModelSpec fields it was trained with, e.g. {"resize": "stretch"}
+    match(io, num_classes) -> bool              do the output shapes alone identify this family? num_classes may be None
+    classes(io) -> int                          number of classes, from the shapes
+    describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: numpy decode only
+    decode(outputs, spec) -> (boxes, scores)    numpy reference for one image: outputs in file order, without the batch
+                                                axis, float32 -> boxes (N, 4) float32 `[x1, y1, x2, y2]` in model
+                                                pixels and scores (N, C) float32
+Levels are matched by grid size, never by the order of outputs. A shape that does not fit raises SpecError.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Optional, Protocol, Sequence, Tuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import plugins
+from edge_runtime.errors import ModelError
+from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+
+Floats = NDArray[np.float32]
+
+
+class Head(Protocol):
+    """What a member module offers; see the module's docstring."""
+
+    SUMMARY: str
+    DEFAULTS: Mapping[str, Any]
+
+    def match(self, io: ModelIO, num_classes: Optional[int]) -> bool: ...
+
+    def classes(self, io: ModelIO) -> int: ...
+
+    def describe(self, io: ModelIO, spec: ModelSpec) -> Optional[DecodeSpec]: ...
+
+    def decode(self, outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]: ...
+
+
+def load(family: str) -> Head:
+    """The head of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return cast(Head, plugins.load("heads", family))
+
+
+def recognise(io: ModelIO, num_classes: Optional[int] = None) -> str:
+    """Name of the family whose output shapes these are.
+
+    Raises:
+        ModelError: none fits; the message lists what was seen.
+    """
+    for member in plugins.members("heads"):
+        if cast(Head, member).match(io, num_classes):
+            return member.__name__.rsplit(".", 1)[-1]
+    seen = ", ".join(f"{name} {list(shape)}" for name, shape in io.outputs.items())
+    raise ModelError(
+        f"the outputs are of no known detector: {seen}",
+        hint=f"name the family with --family ({', '.join(plugins.names('heads'))}), and --labels, --resize, --color",
+    )

@@ -1,0 +1,59 @@
+"""NanoDet and PicoDet: distances as distributions (Generalized Focal Loss), one pair of outputs per level."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from edge_runtime.heads import Floats
+from edge_runtime.heads import _views as views
+from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape
+
+SUMMARY = "[B, n, C] activated scores and [B, n, 4 * bins] distance logits per level, n cells (NanoDet, PicoDet)"
+DEFAULTS = {
+    "resize": "stretch",
+    "color": "bgr",
+    "mean": (103.53, 116.28, 123.675),
+    "std": (57.375, 57.12, 58.395),
+}
+
+BOX_CHANNELS = 32  # 4 sides of 8 bins, unless the number of classes says otherwise
+CELL_OFFSET = 0.5  # boxes grow from the middle of a cell
+
+
+def match(io: ModelIO, num_classes: Optional[int]) -> bool:
+    """Pairs of row tensors, one row per cell, on two or more levels."""
+    return len(io.outputs) > 2 and views.fits(_read, io, num_classes)
+
+
+def classes(io: ModelIO) -> int:
+    return _read(views.shapes(io), views.probe(io))[0][1].channels
+
+
+def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
+    pairs = _read(views.shapes(io), spec)
+    levels = tuple(Level(box.grid_wh, box.view(0), score.view(0), stride=box.stride_xy) for box, score in pairs)
+    box, score = pairs[0]
+    return DecodeSpec("distance", levels, score.channels, bins=box.channels // 4, cell_offset=CELL_OFFSET)
+
+
+def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
+    """The middle of the cell, minus and plus the expected distances to four sides, * stride; scores as they are."""
+    boxes: List[Floats] = []
+    scores: List[Floats] = []
+    for box, score in _read([output.shape for output in outputs], spec):
+        distance = views.expected_distance(outputs[box.tensor], box.channels // 4)
+        boxes.append(views.around(box.cell_xy() + np.float32(CELL_OFFSET), distance) * np.float32(box.stride))
+        scores.append(outputs[score.tensor])
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> List[Tuple[views.Map, views.Map]]:
+    """(distances, scores) per level."""
+    found = views.maps(seen, spec) if all(len(shape) == 2 for shape in seen) else []
+    pairs = views.pair_per_level(found, BOX_CHANNELS, len(spec.labels))
+    if not pairs or pairs[0][0].channels % 4:
+        raise views.misfit(seen, spec, SUMMARY)
+    views.agree(pairs[0][1].channels, spec)
+    return pairs

@@ -1,0 +1,48 @@
+"""YOLOv3's yolo layers as the network leaves them: also Tiny YOLOv3, YOLO Nano, YOLOv4 (`scale_xy`)."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from edge_runtime.heads import Floats
+from edge_runtime.heads import _anchors as anchors
+from edge_runtime.heads import _views as views
+from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec, Shape
+
+SUMMARY = "one raw map [B, A * (5 + C), h, w] or [B, h, w, A * (5 + C)] per level (YOLOv3, Tiny, YOLO Nano, YOLOv4)"
+DEFAULTS = {"resize": "letterbox", "color": "rgb"}
+
+
+def match(io: ModelIO, num_classes: Optional[int]) -> bool:
+    """Two or three maps of three anchors; raw YOLOv5 heads of the same shape need `--family yolo_v5`."""
+    return views.fits(_read, io, num_classes)
+
+
+def classes(io: ModelIO) -> int:
+    return _read(views.shapes(io), views.probe(io)).classes
+
+
+def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
+    found = _read(views.shapes(io), spec)
+    return DecodeSpec("anchor_exp", found.levels(), found.classes, "sigmoid", "sigmoid", "sigmoid")
+
+
+def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
+    """Centre (k * sigmoid(t) - (k - 1) / 2 + cell) * stride, size anchor * exp(t), k = scale_xy; sigmoid scores."""
+    found = _read([output.shape for output in outputs], spec)
+    boxes: List[Floats] = []
+    scores: List[Floats] = []
+    for m, t, anchor, k in found.rows(outputs):
+        centre = np.float32(k) * views.sigmoid(t[..., :2]) - np.float32((k - 1) / 2) + m.cell_xy()
+        boxes.append(views.corners(centre * np.float32(m.stride), np.exp(t[..., 2:4]) * anchor))
+        scores.append((views.sigmoid(t[..., 4:5]) * views.sigmoid(t[..., 5:])).reshape(-1, found.classes))
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> anchors.Grids:
+    found = views.maps(seen, spec)
+    if not views.one_per_level(found) or any(len(shape) != 3 for shape in seen):
+        raise views.misfit(seen, spec, SUMMARY)
+    return anchors.grids(found, spec, anchors.BY_LEVELS, 1.0)

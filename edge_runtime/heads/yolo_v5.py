@@ -1,0 +1,64 @@
+"""YOLOv5 and v7: boxes decoded in the file (also Darknet models converted that way), or raw heads."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from edge_runtime.heads import Floats
+from edge_runtime.heads import _anchors as anchors
+from edge_runtime.heads import _views as views
+from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+
+SUMMARY = "decoded [B, N, 5 + C], or one raw map [B, A, h, w, 5 + C] or [B, A * (5 + C), h, w] per level (YOLOv5, v7)"
+DEFAULTS = {"resize": "letterbox", "color": "rgb"}
+
+
+def match(io: ModelIO, num_classes: Optional[int]) -> bool:
+    """Raw heads with an axis for the anchors, or decoded rows: three per cell (one per cell is YOLOX)."""
+    seen = views.shapes(io)
+    if not views.fits(_read, io, num_classes):
+        return False
+    return len(seen[0]) == 4 or (seen[0][0] % 3 == 0 and bool(views.pyramid(seen[0][0] // 3, views.probe(io))))
+
+
+def classes(io: ModelIO) -> int:
+    found = _read(views.shapes(io), views.probe(io))
+    return found if isinstance(found, int) else found.classes
+
+
+def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
+    seen = views.shapes(io)
+    found = _read(seen, spec)
+    if not isinstance(found, int):
+        return DecodeSpec("anchor_square", found.levels(), found.classes, "sigmoid", "sigmoid", "sigmoid")
+    count, k = seen[0]
+    box, objectness, score = (View(0, first, 0, k, 1) for first in (0, 4, 5))
+    return DecodeSpec("cxcywh", (Level((count, 1), box, score, objectness),), found)
+
+
+def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
+    """Raw: centre (2 * sigmoid(t) - 0.5 + cell) * stride, size anchor * (2 * sigmoid(t))^2; sigmoid scores."""
+    found = _read([output.shape for output in outputs], spec)
+    if isinstance(found, int):
+        t = outputs[0]
+        return views.corners(t[:, :2], t[:, 2:4]), t[:, 4:5] * t[:, 5:]
+    boxes: List[Floats] = []
+    scores: List[Floats] = []
+    for m, t, anchor, k in found.rows(outputs):
+        t = views.sigmoid(t)
+        centre = np.float32(k) * t[..., :2] - np.float32((k - 1) / 2) + m.cell_xy()
+        boxes.append(views.corners(centre * np.float32(m.stride), (2 * t[..., 2:4]) ** 2 * anchor))
+        scores.append((t[..., 4:5] * t[..., 5:]).reshape(-1, found.classes))
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> Union[int, anchors.Grids]:
+    """The number of classes where the boxes are decoded, the grids where they are raw."""
+    if len(seen) == 1 and len(seen[0]) == 2 and 5 < seen[0][1] < seen[0][0]:
+        return views.agree(seen[0][1] - 5, spec)
+    found = views.maps(seen, spec)
+    if not views.one_per_level(found) or any(len(shape) < 3 for shape in seen):
+        raise views.misfit(seen, spec, SUMMARY)
+    return anchors.grids(found, spec, anchors.BY_LEVELS, 2.0)

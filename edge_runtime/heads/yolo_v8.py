@@ -1,0 +1,116 @@
+"""YOLOv8 and its heirs (v9, 11, 12, LeYOLO, the "u" models): decoded in the file, or raw distance heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from edge_runtime.heads import Floats
+from edge_runtime.heads import _views as views
+from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+
+SUMMARY = (
+    "decoded [B, 4 + C, N] or [B, N, 4 + C], or per level raw [B, 4 * bins + C, h, w],"
+    " or [B, 4 * bins, h, w] and [B, C, h, w] (YOLOv8, v9, 11, LeYOLO)"
+)
+PRIORITY = 1  # before yolo_v3, see match
+DEFAULTS = {"resize": "letterbox", "color": "rgb"}
+
+BOX_CHANNELS = 64  # 4 sides of 16 bins, unless the number of classes says otherwise
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One tensor of finished boxes."""
+
+    count: int
+    classes: int
+    planar: bool
+
+
+@dataclass(frozen=True)
+class Raw:
+    """(box map, class map, first class channel) per level."""
+
+    levels: Sequence[Tuple[views.Map, views.Map, int]]
+    classes: int
+    bins: int
+
+
+def match(io: ModelIO, num_classes: Optional[int]) -> bool:
+    """Decoded rows, or raw planar maps.
+
+    Raw maps of an unknown number of classes that could be YOLOv3's (three anchors: a multiple of 3) are taken for v8
+    only with the channels of 80 or 20 classes.
+    """
+    if not views.fits(_read, io, num_classes):
+        return False
+    seen = views.shapes(io)
+    found = views.maps(seen, views.probe(io))
+    if len(seen[0]) == 2:
+        return True
+    joined = {m.channels for m in found} if num_classes is None and views.one_per_level(found) else set()
+    doubtful = any(channels % 3 == 0 and channels not in (84, 144) for channels in joined)
+    return len(found) > 1 and found[0].layout == "planar" and not doubtful
+
+
+def classes(io: ModelIO) -> int:
+    return _read(views.shapes(io), views.probe(io)).classes
+
+
+def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
+    found = _read(views.shapes(io), spec)
+    if isinstance(found, Decoded):
+        cell, channel = (1, found.count) if found.planar else (4 + found.classes, 1)
+        box, score = (View(0, first * channel, 0, cell, channel) for first in (0, 4))
+        return DecodeSpec("cxcywh", (Level((found.count, 1), box, score),), found.classes)
+    levels = tuple(
+        Level(box.grid_wh, box.view(0), score.view(first), stride=box.stride_xy) for box, score, first in found.levels
+    )
+    return DecodeSpec("distance", levels, found.classes, class_activation="sigmoid", bins=found.bins)
+
+
+def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
+    """Raw: the middle of the cell, minus and plus the expected distances to four sides, * stride; sigmoid scores."""
+    found = _read([output.shape for output in outputs], spec)
+    if isinstance(found, Decoded):
+        rows = outputs[0].T if found.planar else outputs[0]
+        return views.corners(rows[:, :2], rows[:, 2:4]), rows[:, 4:]
+    boxes: List[Floats] = []
+    scores: List[Floats] = []
+    for box, score, first in found.levels:
+        distance = views.expected_distance(box.rows(outputs)[0, :, : 4 * found.bins], found.bins)
+        boxes.append(views.around(box.cell_xy() + np.float32(0.5), distance) * np.float32(box.stride))
+        scores.append(views.sigmoid(score.rows(outputs)[0, :, first:]))
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> Union[Decoded, Raw]:
+    if len(seen) == 1 and len(seen[0]) == 2:
+        return _decoded(seen, spec)
+    found = views.maps(seen, spec) if all(len(shape) == 3 for shape in seen) else []
+    if found and views.one_per_level(found):
+        count = len(spec.labels) or found[0].channels - BOX_CHANNELS
+        of_box = found[0].channels - count
+        raw = Raw([(m, m, of_box) for m in found], count, of_box // 4)
+    else:
+        pairs = views.pair_per_level(found, BOX_CHANNELS, len(spec.labels))
+        if not pairs:
+            raise views.misfit(seen, spec, SUMMARY)
+        of_box, count = (m.channels for m in pairs[0])
+        raw = Raw([(box, score, 0) for box, score in pairs], views.agree(count, spec), of_box // 4)
+    if count < 1 or of_box < 4 or of_box % 4:
+        raise views.misfit(seen, spec, SUMMARY)
+    return raw
+
+
+def _decoded(seen: Sequence[Shape], spec: ModelSpec) -> Decoded:
+    """The axis that has one entry per cell is the boxes'."""
+    first, second = seen[0]
+    planar = bool(views.pyramid(second, spec))
+    channels, count = (first, second) if planar else (second, first)
+    if channels < 5 or not (planar or views.pyramid(count, spec)):
+        raise views.misfit(seen, spec, SUMMARY)
+    return Decoded(count, views.agree(channels - 4, spec), planar)
