@@ -1,0 +1,86 @@
+"""Sources: frames in.
+
+A member is a module with
+
+    HANDLES                         suffixes (".mp4"), schemes ("rtsp://") or whole names ("demo") it opens
+    PRIORITY                        who is preferred where several match (default 0)
+    available() -> str | None       None where its libraries are here, else the reason (optional)
+    open(target, options) -> Source
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from typing import Optional, Protocol, Tuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import plugins
+from edge_runtime.types import Frame
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a user may ask of a source; a source ignores what it has no use for.
+
+    Attributes:
+        size_wh: wanted (width, height) in pixels, for cameras and generated sources.
+        fps: wanted frames per second.
+        loop: start again at the end of a file.
+    """
+
+    size_wh: Optional[Tuple[int, int]] = None
+    fps: Optional[float] = None
+    loop: bool = False
+
+
+class Source(Protocol):
+    """An open source.
+
+    Attributes:
+        name: as the user gave it.
+        live: frames are lost when nobody takes them (cameras, network); newest wins. False: every frame counts.
+        fps: nominal frames per second, None where unknown.
+        frame_count: frames it will give, None where unknown or endless.
+        description: one line for the log: size, rate, format as negotiated.
+        skipped: items that were passed over (not an image, broken frame), as "item: reason".
+    """
+
+    name: str
+    live: bool
+    fps: Optional[float]
+    frame_count: Optional[int]
+    description: str
+    skipped: list[str]
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
+        """The next frame, None at the end. Fills and uses `buffer` where its shape fits, else allocates.
+
+        Raises:
+            SourceError: the source broke; frames before it were good.
+        """
+
+    def close(self) -> None:
+        """Releases device and file; harmless when repeated."""
+
+
+def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
+    """Opens a source by URI, path, directory, glob or camera number.
+
+    Raises:
+        SourceError: it cannot be opened.
+        UsageError: no member handles such a target.
+    """
+    return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
+
+
+def _kind(target: str) -> str:
+    """What HANDLES is matched against: directories and globs end in "/", camera numbers are "camera:N"."""
+    if target.isdigit() or target.startswith("/dev/video"):
+        return f"camera:{target}"
+    if "://" not in target and (os.path.isdir(target) or (glob.has_magic(target) and not os.path.exists(target))):
+        return target.rstrip("/") + "/"
+    return target

@@ -1,0 +1,86 @@
+"""What the sources that read through OpenCV share."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any, Optional, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.opencv import load_cv2
+
+
+def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """`buffer`, holding the image, where the shape fits; else the image itself."""
+    if buffer is None or buffer is image or buffer.shape != image.shape:
+        return image
+    np.copyto(buffer, image)
+    return buffer
+
+
+def without_password(url: str) -> str:
+    """The URL as it may appear in logs and results."""
+    return re.sub(r"://[^/]*@", "://", url)
+
+
+class Capture:
+    """cv2.VideoCapture that another thread may close: `close()` waits for the read in progress, later ones give None.
+
+    Args:
+        target: file, URL or camera number.
+        api: one of cv2.CAP_*.
+        params: pairs of property and value, flat.
+    """
+
+    def __init__(self, target: Union[str, int], api: int, params: Sequence[int] = ()) -> None:
+        self._arguments = (target, api, list(params))
+        self._lock = threading.Lock()
+        self._closed = False
+        self._capture: Any = load_cv2().VideoCapture(*self._arguments)
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is something to read from."""
+        return bool(self._capture.isOpened())
+
+    @property
+    def fps(self) -> Optional[float]:
+        """Nominal frames per second; None where the container or driver has no credible figure."""
+        fps = self.get(load_cv2().CAP_PROP_FPS)
+        return fps if 0 < fps <= 1000 else None
+
+    @property
+    def size(self) -> str:
+        """Width and height as text, "1280x720"."""
+        cv2 = load_cv2()
+        return f"{self.get(cv2.CAP_PROP_FRAME_WIDTH):.0f}x{self.get(cv2.CAP_PROP_FRAME_HEIGHT):.0f}"
+
+    def get(self, prop: int) -> float:
+        """A cv2.CAP_PROP_*; 0 where there is none."""
+        with self._lock:
+            return float(self._capture.get(prop))
+
+    def set(self, prop: int, value: float) -> None:
+        """Asks for a cv2.CAP_PROP_*; the device may not care."""
+        with self._lock:
+            self._capture.set(prop, value)
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
+        """The next image, decoded into `buffer` where its shape fits; None where there is none, or not now."""
+        with self._lock:
+            good, image = self._capture.read(buffer)
+        return fit(image, buffer) if good else None
+
+    def reopen(self) -> None:
+        """Starts again from the beginning, or connects anew; not after `close()`."""
+        with self._lock:
+            if not self._closed:
+                self._capture.open(*self._arguments)
+
+    def close(self) -> None:
+        """Releases file, device or connection; harmless when repeated."""
+        with self._lock:
+            self._closed = True
+            self._capture.release()

@@ -1,0 +1,126 @@
+"""Image files: one, a directory, or a glob."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Iterator, List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SourceError
+from edge_runtime.opencv import load_cv2
+from edge_runtime.sources import SourceOptions
+from edge_runtime.sources._opencv import fit
+from edge_runtime.types import Frame
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
+HANDLES = (*SUFFIXES, "/")
+
+
+def open(target: str, options: SourceOptions) -> ImageSource:
+    """Opens an image, a directory (its files by name, not its subdirectories) or a glob.
+
+    Raises:
+        SourceError: there is no image.
+    """
+    return ImageSource(target, options)
+
+
+class ImageSource:
+    """Images as frames: index and timestamp count the images, `path` is the file.
+
+    Every image becomes 8-bit BGR as `cv2.imread` would give it: 16-bit is scaled, grey is repeated, alpha is dropped
+    (not blended), EXIF orientation is applied. What is not a readable image is passed over and listed in `skipped`,
+    unless it is the one file that was asked for.
+    """
+
+    live = False
+    fps: Optional[float] = None
+
+    def __init__(self, target: str, options: SourceOptions) -> None:
+        load_cv2()
+        self.name = target
+        self.skipped: List[str] = []
+        self._single = os.path.isfile(target)
+        self._paths = self._images(_files(target))
+        self.frame_count = None if options.loop else len(self._paths)
+        self.description = f"{len(self._paths)} image{'s' * (len(self._paths) != 1)}"
+        self._loop = options.loop
+        self._first_pass = True
+        self._index = 0
+        self._pending = self._order()
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
+        """See `Source.read`. Decoding allocates; the image is then copied into `buffer` where its shape fits."""
+        for path in self._pending:
+            try:
+                image = fit(_decode(path), buffer)
+            except ValueError as error:
+                self._pass_over(path, str(error))
+                continue
+            frame = Frame(image, self.name, self._index, float(self._index), path)
+            self._index += 1
+            return frame
+        return None
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._pending = iter(())
+
+    def _images(self, files: List[str]) -> List[str]:
+        images = [f for f in files if f.lower().endswith(SUFFIXES)]
+        self.skipped += [f"{f}: not an image" for f in files if not f.lower().endswith(SUFFIXES)]
+        if not images:
+            raise SourceError(f"no image in {self.name!r}", hint=f"expected files ending in {', '.join(SUFFIXES)}")
+        return images
+
+    def _order(self) -> Iterator[str]:
+        yield from self._paths
+        if not self._index:
+            raise SourceError(f"no image in {self.name!r} can be read", hint=self.skipped[-1])
+        self._first_pass = False
+        while self._loop:
+            yield from self._paths
+
+    def _pass_over(self, path: str, reason: str) -> None:
+        if self._single:
+            self.close()
+            raise SourceError(f"{path!r} {reason}", hint="open it in an image viewer: is the file complete?")
+        if self._first_pass:
+            self.skipped.append(f"{path}: {reason}")
+
+
+def _files(target: str) -> List[str]:
+    if os.path.isdir(target):
+        found = [os.path.join(target, name) for name in os.listdir(target)]
+    elif os.path.exists(target):
+        found = [target]
+    else:
+        found = glob.glob(target)
+    if not found and not os.path.isdir(target):
+        raise SourceError(f"no such file: {target!r}", hint="check the path")
+    return sorted(f for f in found if os.path.isfile(f))
+
+
+def _decode(path: str) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 BGR. Read by Python, because cv2.imread fails on some paths that are not ASCII.
+
+    Raises:
+        ValueError: why it cannot be read.
+    """
+    cv2 = load_cv2()
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ValueError(f"cannot be opened: {error.strerror}") from error
+    if not data.size:
+        raise ValueError("is empty")
+    try:
+        image: Optional[NDArray[np.uint8]] = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError("is damaged, or not an image")
+    return image

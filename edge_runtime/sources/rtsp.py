@@ -1,0 +1,93 @@
+"""Network streams: RTSP, and MJPEG or video over HTTP, through OpenCV's FFmpeg; they reconnect."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import List, Optional, Union
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SourceError
+from edge_runtime.opencv import load_cv2
+from edge_runtime.sources import SourceOptions, video
+from edge_runtime.sources._opencv import Capture, without_password
+from edge_runtime.types import Frame
+
+HANDLES = ("rtsp://", "rtsps://", "http://", "https://")
+PRIORITY = 1  # over the suffixes of files: rtsp://camera/live.mp4 is a stream
+
+TIMEOUT_MS = 5000  # to connect, and for each frame
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 8.0
+MAX_TRIES = 10  # in a row, about a minute of waiting
+
+
+def open(target: str, options: SourceOptions) -> Union[StreamSource, video.VideoSource]:
+    """Opens a stream. An http(s) URL whose path ends like a video file is that file: not live, every frame.
+
+    Raises:
+        SourceError: the first connection fails; a wrong address should not look like an outage.
+    """
+    address = urlsplit(target)
+    if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
+        return video.open(target, options)
+    return StreamSource(target)
+
+
+class StreamSource:
+    """A live network stream that is connected again when it breaks, with growing pauses.
+
+    Attributes:
+        state: "connected", "reconnecting, try 3" or "closed".
+    """
+
+    live = True
+    frame_count: Optional[int] = None
+
+    def __init__(self, target: str) -> None:
+        cv2 = load_cv2()
+        self.name = without_password(target)
+        self.skipped: List[str] = []
+        timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
+        self._capture = Capture(target, cv2.CAP_FFMPEG, timeouts)
+        if not self._capture.opened:
+            raise SourceError(f"no stream at {self.name}", hint="check address, user and password; try it in a player")
+        self.fps = self._capture.fps
+        self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(target).hostname}"
+        self.state = "connected"
+        self._index = self._tries = 0
+        self._closing = threading.Event()
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
+        """See `Source.read`. Waits while the stream is away; the timestamp is when the frame was received.
+
+        Raises:
+            SourceError: it did not come back.
+        """
+        while not self._closing.is_set():
+            image = self._capture.read(buffer)
+            if image is not None:
+                self.state, self._tries = "connected", 0
+                frame = Frame(image, self.name, self._index, time.time())
+                self._index += 1
+                return frame
+            self._reconnect()
+        self.state = "closed"
+        return None
+
+    def close(self) -> None:
+        """See `Source.close`. Ends a pause between two tries at once, a read or a connection by its timeout."""
+        self._closing.set()
+        self._capture.close()
+
+    def _reconnect(self) -> None:
+        """One try; only a frame, not a connection, ends the count."""
+        if self._tries == MAX_TRIES:
+            self.close()
+            raise SourceError(f"{self.name} did not come back in {MAX_TRIES} tries", hint="is the camera on?")
+        self._tries += 1
+        self.state = f"reconnecting, try {self._tries}"
+        if not self._closing.wait(min(FIRST_WAIT_S * 2 ** (self._tries - 1), LONGEST_WAIT_S)):
+            self._capture.reopen()

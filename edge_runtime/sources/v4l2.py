@@ -1,0 +1,92 @@
+"""USB and other V4L2 cameras through OpenCV."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import time
+from typing import List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.opencv import load_cv2
+from edge_runtime.sources import SourceOptions
+from edge_runtime.sources._opencv import Capture
+from edge_runtime.types import Frame
+
+HANDLES = ("camera:", "v4l2://")
+MAX_BROKEN = 10  # cheap cameras send a broken JPEG now and then; this many in a row, and it was unplugged
+
+
+def open(target: str, options: SourceOptions) -> CameraSource:
+    """Opens a camera: `0`, `camera:0`, `/dev/video0`, `v4l2:///dev/video0` or `v4l2://0`.
+
+    Raises:
+        SourceError: there is no such camera, or it may not or cannot be opened.
+        UsageError: the target has no camera number.
+    """
+    number = re.fullmatch(r"(?:camera:|v4l2://)?(?:/dev/video)?(\d+)", target)
+    if number is None:
+        raise UsageError(f"no camera number in {target!r}", hint="expected 0, /dev/video0 or v4l2://0")
+    _check(f"/dev/video{number[1]}")
+    return CameraSource(target, int(number[1]), options)
+
+
+class CameraSource:
+    """A camera, asked for MJPG: uncompressed YUYV leaves a USB 2 camera 5 to 10 frames per second at 720p.
+
+    What the driver made of the wishes for format, size and rate is in `description`.
+    """
+
+    live = True
+    frame_count: Optional[int] = None
+
+    def __init__(self, target: str, number: int, options: SourceOptions) -> None:
+        cv2 = load_cv2()
+        self.name = target
+        self.skipped: List[str] = []
+        self._capture = Capture(number, cv2.CAP_V4L2)
+        if not self._capture.opened:
+            raise SourceError(f"camera {number} cannot be opened", hint=f"who has it? fuser -v /dev/video{number}")
+        width, height = options.size_wh or (1280, 720)
+        mjpg = cv2.VideoWriter_fourcc(*"MJPG")
+        self._capture.set(cv2.CAP_PROP_FOURCC, mjpg)  # first, because it decides which sizes and rates there are
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        self._capture.set(cv2.CAP_PROP_FPS, options.fps or 30)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self.fps = self._capture.fps
+        fourcc = (int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin1")
+        asked = f"asked for {width}x{height} MJPG at {options.fps or 30:g} fps"
+        self.description = f"{self._capture.size} {fourcc.strip()} at {self.fps or 0:g} fps ({asked})"
+        self._index = 0
+        self._closed = False
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
+        """See `Source.read`."""
+        for _ in range(MAX_BROKEN):
+            image = self._capture.read(buffer)
+            if self._closed:
+                return None
+            self._index += 1
+            if image is not None:
+                return Frame(image, self.name, self._index - 1, time.time())
+            self.skipped.append(f"frame {self._index - 1}: nothing usable from the camera")
+        self.close()
+        raise SourceError(f"camera {self.name} stopped giving frames", hint="check the cable, and dmesg for USB errors")
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._closed = True
+        self._capture.close()
+
+
+def _check(device: str) -> None:
+    if not os.path.exists(device):
+        present = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
+        raise SourceError(f"no camera {device}", hint=f"cameras here: {present}; in a container pass --device {device}")
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise SourceError(f"no permission for {device}", hint='sudo usermod -aG video "$USER", then log in again')

@@ -1,0 +1,115 @@
+"""Video files through OpenCV: every frame, in media time."""
+
+from __future__ import annotations
+
+import os
+from typing import List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SourceError
+from edge_runtime.opencv import load_cv2
+from edge_runtime.sources import SourceOptions
+from edge_runtime.sources._opencv import Capture, without_password
+from edge_runtime.types import Frame
+
+HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
+SHORT_BY = 0.05  # as much may be missing at the end: many headers are a frame or two off
+TRY_IT = "is the file complete? try it in a player"
+MAX_GAP = 1000  # undecodable frames in a row that are still a break in the middle, not the end
+
+
+def open(target: str, options: SourceOptions) -> VideoSource:
+    """Opens a video file, or the URL of one.
+
+    Raises:
+        SourceError: it is missing, empty, or nothing that OpenCV can open.
+    """
+    if "://" not in target and not os.path.isfile(target):
+        raise SourceError(f"no such file: {target!r}", hint="check the path")
+    return VideoSource(target, options)
+
+
+class VideoSource:
+    """A video file.
+
+    A break in the middle is passed over: undecodable frames leave a gap in `index` and are listed in `skipped`.
+    A file that ends early raises SourceError after its last readable frame.
+    """
+
+    live = False
+
+    def __init__(self, target: str, options: SourceOptions) -> None:
+        cv2 = load_cv2()
+        self.name = without_password(target)
+        self.skipped: List[str] = []
+        self._capture = Capture(target, cv2.CAP_ANY)
+        if not self._capture.opened:
+            raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self._expected = max(count, 0)  # streams without an index say 0 or less
+        self._loop = options.loop
+        self.frame_count = self._expected if self._expected and not self._loop else None
+        self.fps = self._capture.fps
+        self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
+        self._position_msec = cv2.CAP_PROP_POS_MSEC
+        self._index = self._pass_start = self._good = 0
+        self._pass_start_s = self._end_s = 0.0
+        self._done = False
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
+        """See `Source.read`. Decodes into `buffer`; a video to be rotated (phones) is turned first, which allocates."""
+        while not self._done:
+            image = self._next(buffer)
+            if image is not None:
+                return self._frame(image)
+            self._end_of_pass()
+        return None
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._done = True
+        self._capture.close()
+
+    def _next(self, buffer: Optional[NDArray[np.uint8]]) -> Optional[NDArray[np.uint8]]:
+        """The next decodable image of this pass; each failed read is a broken frame as long as there should be more."""
+        for gap in range(MAX_GAP):
+            image = self._capture.read(buffer)
+            if image is not None:
+                if self._pass_start == 0:
+                    self.skipped += [f"frame {self._index + i}: cannot be decoded" for i in range(gap)]
+                self._index += gap
+                return image
+            if self._done or self._index - self._pass_start + gap + 1 >= self._expected:
+                break
+        return None
+
+    def _frame(self, image: NDArray[np.uint8]) -> Frame:
+        period_s = 1 / (self.fps or 30.0)
+        in_pass_s = self._capture.get(self._position_msec) / 1000 or (self._index - self._pass_start) * period_s
+        frame = Frame(image, self.name, self._index, self._pass_start_s + in_pass_s)
+        self._end_s = frame.timestamp_s + period_s
+        self._index += 1
+        self._good += 1
+        return frame
+
+    def _end_of_pass(self) -> None:
+        """Starts again where that was asked for, else ends and checks that the file was whole."""
+        truncated = self._truncated()
+        if self._loop and self._good and not truncated:
+            self._capture.reopen()
+            self._pass_start, self._pass_start_s, self._good = self._index, self._end_s, 0
+            return
+        closed, self._done = self._done, True
+        if not self._good and not closed:
+            raise SourceError(f"{self.name!r} has no readable frame", hint=TRY_IT)
+        if truncated and not closed:
+            message = f"{self.name!r} is truncated: {self._good} of {self._expected} frames"
+            raise SourceError(message, hint="everything readable was processed; copy or record the file again")
+
+    def _truncated(self) -> bool:
+        """Too few frames and too little time: at a varying rate, a container without an index overstates the count."""
+        least = (1 - SHORT_BY) * self._expected
+        in_pass_s = self._end_s - self._pass_start_s
+        return self._good < least and in_pass_s < least / (self.fps or 30.0)

@@ -1,0 +1,131 @@
+"""Annotated video: what is in it, and that it plays after anything that can happen to a run."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator, List
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import sinks
+from edge_runtime.errors import SinkError
+from edge_runtime.sinks import SinkOptions
+from tests.sinks.results import result, small_disk
+
+
+def play(path: Path) -> List[np.ndarray]:
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    return [image for _, image in iter(capture.read, (False, None))]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".MP4"])
+@pytest.mark.parametrize("fps", [25.0, 12.5, 29.97, 30000 / 1001, 7.3])
+def test_frames_size_and_rate(tmp_path: Path, suffix: str, fps: float) -> None:
+    path = tmp_path / f"out{suffix}"
+    sink = sinks.open(str(path), SinkOptions(fps=fps))
+    for i in range(12):
+        sink.write(result(i))
+    sink.close()
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(fps, rel=1e-3)
+    assert [image.shape for image in play(path)] == [(48, 64, 3)] * 12
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name], "no temporary file is left"
+
+
+def test_boxes_are_drawn(tmp_path: Path) -> None:
+    sink = sinks.open(str(tmp_path / "out.avi"))
+    sink.write(result(0))
+    sink.close()
+    image = play(tmp_path / "out.avi")[0].astype(int)
+    assert np.abs(image[20:44, 4] - 40).max() > 50, "left edge of the first box"
+    assert np.abs(image[46:, 50:] - 40).max() < 15, "where nothing was drawn"
+
+
+def test_another_size_is_fitted_in_on_black(tmp_path: Path) -> None:
+    sink = sinks.open(str(tmp_path / "out.avi"))
+    item = result(0, 100, 200)
+    sink.write(item)
+    for height, width in ((50, 50), (400, 200)):
+        item = result(60, height, width)
+        item.detections.xyxy = item.detections.xyxy[:0]
+        sink.write(item)
+    sink.close()
+    _, square, tall = play(tmp_path / "out.avi")
+    assert square.shape == tall.shape == (100, 200, 3)
+    for image, half_w in ((square, 50), (tall, 25)):
+        inside = image[:, 100 - half_w + 4 : 100 + half_w - 4]
+        assert abs(float(inside.mean()) - 100) < 8 and inside.std() < 10
+        assert image[:, : 100 - half_w - 4].max() < 20 and image[:, 100 + half_w + 4 :].max() < 20
+
+
+def test_an_earlier_file_is_replaced_by_the_first_frame(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"earlier")
+    sink = sinks.open(str(path))
+    assert path.read_bytes() == b"earlier"
+    sink.write(result(0))
+    sink.close()
+    assert len(play(path)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_no_frame_no_file(tmp_path: Path, suffix: str) -> None:
+    sinks.open(str(tmp_path / f"out{suffix}")).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITER = """
+import sys
+from itertools import count
+from tests.sinks.results import result
+from edge_runtime import sinks
+sink = sinks.open(sys.argv[1])
+for i in count():
+    sink.write(result(i, 240, 320, noise=True))
+    i == 60 and print(flush=True)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_plays_after_a_kill(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    images = play(path)
+    assert len(images) > 20 and {image.shape for image in images} == {(240, 320, 3)}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    yield from small_disk(tmp_path / "disk", "6m")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_plays_to_the_last_frame_after_the_disk_was_full(disk: Path, suffix: str) -> None:
+    sink = sinks.open(str(disk / f"out{suffix}"))
+    written = 0
+    with pytest.raises(SinkError, match="no space left") as caught:
+        for i in range(1000):
+            sink.write(result(i, 240, 320, noise=True))
+            written += 1
+    assert caught.value.hint
+    sink.close()
+    assert written > 20 and len(play(disk / f"out{suffix}")) == written
+
+
+def test_a_size_that_cannot_be_encoded(tmp_path: Path) -> None:
+    sink = sinks.open(str(tmp_path / "out.mp4"))
+    with pytest.raises(SinkError, match="1x1 at 30 fps"):
+        sink.write(result(0, 1, 1))
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
