@@ -1,0 +1,124 @@
+"""Backends: run a model file. Image slots in, boxes out.
+
+A member is a module with
+
+    HANDLES                                suffixes it opens (".onnx")
+    DEVICES                                values of --device it serves; the first is its own
+    PRIORITY                               who is preferred where several match (default 0)
+    available() -> str | None              None where its libraries are here, else the reason
+    read_io(path, imgsz, batch) -> ModelIO names, shapes and metadata of the file
+    open(path, spec, decode, options) -> Backend
+
+A backend has `slots` preallocated slots of `batch` images each. `enqueue` and `wait` are called by one thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Optional, Protocol, Sequence, Tuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import plugins
+from edge_runtime.errors import BackendUnavailable, UsageError
+from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec, Thresholds
+
+Images = Sequence[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How to run a model.
+
+    Attributes:
+        backend: name of a file in `backends/`; None picks the preferred one that is installed.
+        device: "auto", "cpu", "cuda" or "tensorrt" (ONNX Runtime's provider, which builds an engine when it opens).
+        slots: images or batches in flight; two are enough to hide pre- and post-processing.
+        batch: images per slot, for models whose batch size is open.
+        threads: inference threads, 0 for all cores.
+        spinning: keep inference threads awake between operators; None decides by the machine's load.
+        thresholds: what becomes a detection.
+    """
+
+    backend: Optional[str] = None
+    device: str = "auto"
+    slots: int = 2
+    batch: int = 1
+    threads: int = 0
+    spinning: Optional[bool] = None
+    thresholds: Thresholds = Thresholds()
+
+
+class Backend(Protocol):
+    """An open model. `name` is its file's name, `description` one line for the log."""
+
+    name: str
+    description: str
+    slots: int
+    batch: int
+
+    def start(self) -> None:
+        """From now on `enqueue` runs inference in the background; without it, `wait` runs it."""
+
+    def enqueue(self, slot: int, images: Images) -> None:
+        """Starts 1 to `batch` images, (H, W, 3) uint8 BGR of any size, which may change once this returns."""
+
+    def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Boxes (batch, max_det, 6) `[x1, y1, x2, y2, score, class_id]` in image pixels, and counts (batch,).
+
+        Views, valid until the slot is enqueued again. Without a decode description: counts are 0, see `outputs`.
+        """
+
+    def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
+        """The model's raw outputs of a slot, batch first; views, valid like those of `wait`."""
+
+    def stage_ms(self, slot: int) -> Dict[str, float]:
+        """Milliseconds the slot's last images spent in preprocess, inference and postprocess."""
+
+    def close(self) -> None:
+        """Frees everything; harmless when repeated."""
+
+
+class Member(Protocol):
+    """What a member module offers; see the module's docstring."""
+
+    __name__: str
+    DEVICES: Sequence[str]
+
+    def available(self) -> Optional[str]: ...
+
+    def read_io(self, path: str, imgsz: Optional[Tuple[int, int]], batch: int) -> ModelIO: ...
+
+    def open(self, path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend: ...
+
+
+def choose(path: str, options: BackendOptions) -> Member:
+    """The backend for a file and the wanted device.
+
+    Raises:
+        UsageError: none handles the file, or the named one does not serve the device.
+        BackendUnavailable: its library is missing.
+    """
+    if options.backend is not None:
+        member = cast(Member, plugins.load("backends", options.backend))
+    else:
+        member = cast(Member, plugins.pick("backends", path))
+        if options.device not in ("auto", *member.DEVICES):
+            member = _serving(path, options.device)
+    if options.device not in ("auto", *member.DEVICES):
+        raise UsageError(
+            f"backend {options.backend!r} does not serve device {options.device!r}",
+            hint=f"it serves {', '.join(member.DEVICES)}",
+        )
+    missing = member.available()
+    if missing:
+        raise BackendUnavailable(missing, hint="edge-doctor shows which backends this machine has")
+    return member
+
+
+def _serving(path: str, device: str) -> Member:
+    for module in plugins.members("backends"):
+        if device in module.DEVICES and path.lower().endswith(tuple(module.HANDLES)):
+            return cast(Member, module)
+    raise UsageError(f"no backend runs {path} on {device!r}", hint="leave --device out, or see edge-doctor")

@@ -1,0 +1,161 @@
+"""What backends that run on the host share: slots, preprocessing into them, decoding out of them, one worker thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import geometry, ops
+from edge_runtime.backends import BackendOptions, Images
+from edge_runtime.errors import SpecError
+from edge_runtime.spec import DecodeSpec, ModelSpec, Shape
+
+Arrays = List[NDArray[np.float32]]
+Bind = Callable[[NDArray[np.generic], List[NDArray[np.generic]]], Callable[[], None]]
+
+
+class Slot:
+    """Buffers of one batch in flight. `run` executes the model from `feed` into `fetches`.
+
+    `tensor` and `outputs` are what pre- and post-processing use: the same memory as `feed` and `fetches`, or float32
+    copies of them where the model works in another precision.
+    """
+
+    def __init__(self, input_shape: Shape, output_shapes: Sequence[Shape], dtypes: Sequence[str], max_det: int) -> None:
+        batch = input_shape[0]
+        self.feed = np.zeros(input_shape, dtypes[0])
+        self.fetches = [np.zeros(shape, dtype) for shape, dtype in zip(output_shapes, dtypes[1:])]
+        self.tensor = _as_float32(self.feed)
+        self.outputs = [_as_float32(array) for array in self.fetches]
+        self.frames = np.zeros((batch, 6), np.float64)
+        self.boxes = np.zeros((batch, max_det, 6), np.float32)
+        self.counts = np.zeros(batch, np.int32)
+        self.stage_ms = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
+        self.run: Callable[[], None] = lambda: None
+        self.pending = False
+        self.done = threading.Lock()
+        self.error: Optional[BaseException] = None
+
+    def infer(self) -> None:
+        """Runs the model, timed."""
+        started = perf_counter()
+        if self.tensor is not self.feed:
+            np.copyto(self.feed, self.tensor, casting="same_kind")
+        self.run()
+        for output, fetched in zip(self.outputs, self.fetches):
+            if output is not fetched:
+                np.copyto(output, fetched)
+        self.stage_ms["inference"] = (perf_counter() - started) * 1e3
+
+
+class HostBackend:
+    """A backend on the host; a member gives `bind`, which ties a slot's buffers to its library and returns `run`."""
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        spec: ModelSpec,
+        decode: Optional[DecodeSpec],
+        shapes: Tuple[Shape, Sequence[Shape]],
+        dtypes: Sequence[str],
+        bind: Bind,
+        options: BackendOptions,
+    ) -> None:
+        input_shape, output_shapes = shapes
+        self.name, self.description = name, description
+        self.slots, self.batch = options.slots, input_shape[0]
+        self._spec, self._thresholds = spec, options.thresholds
+        self._decoder = ops.Decoder(decode, output_shapes) if decode else None
+        class_ids = options.thresholds.class_ids(spec.labels)
+        self._mask = self._decoder.class_mask(class_ids) if self._decoder else None
+        self._slots = [Slot(input_shape, output_shapes, dtypes, options.thresholds.max_det) for _ in range(self.slots)]
+        for slot in self._slots:
+            slot.run = bind(slot.feed, slot.fetches)
+        self._queue: SimpleQueue[Optional[Slot]] = SimpleQueue()
+        self._worker: Optional[threading.Thread] = None
+
+    def start(self) -> None:
+        if self._worker is None:
+            self._worker = threading.Thread(target=self._work, name=f"{self.name}-inference", daemon=True)
+            self._worker.start()
+
+    def enqueue(self, slot: int, images: Images) -> None:
+        started = perf_counter()
+        state = self._slots[slot]
+        if not 1 <= len(images) <= self.batch:
+            raise SpecError(f"{len(images)} images for a batch of {self.batch}", hint="pass 1 to batch images")
+        for number, image in enumerate(images):
+            ops.check_image(image)
+            image_wh = (image.shape[1], image.shape[0])
+            box = geometry.fit(image_wh, self._spec.input_wh, self._spec.resize)
+            ops.preprocess(image, self._spec, box, state.tensor[number])
+            state.frames[number] = ops.frame_row(box, image_wh)
+        state.stage_ms["preprocess"] = (perf_counter() - started) * 1e3
+        state.error, state.pending = None, True
+        if self._worker is not None:
+            state.done.acquire()
+            self._queue.put(state)
+
+    def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
+        state = self._slots[slot]
+        if state.pending:
+            if self._worker is None:
+                state.infer()
+            else:
+                with state.done:
+                    pass
+            state.pending = False
+            if state.error is not None:
+                raise state.error
+            self._decode(state)
+        return state.boxes, state.counts
+
+    def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
+        return self._slots[slot].outputs
+
+    def stage_ms(self, slot: int) -> Dict[str, float]:
+        return self._slots[slot].stage_ms
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._queue.put(None)
+            self._worker.join()
+            self._worker = None
+
+    def _decode(self, state: Slot) -> None:
+        if self._decoder is None or self._mask is None:
+            return
+        started = perf_counter()
+        self._decoder(state.outputs, state.frames, self._thresholds, self._mask, state.boxes, state.counts)
+        state.stage_ms["postprocess"] = (perf_counter() - started) * 1e3
+
+    def _work(self) -> None:
+        for state in iter(self._queue.get, None):
+            try:
+                state.infer()
+            except BaseException as error:  # handed to the thread that waits
+                state.error = error
+            state.done.release()
+
+
+def auto_threads(options: BackendOptions) -> int:
+    """Inference threads: as asked, else all cores this process may use."""
+    return options.threads or len(os.sched_getaffinity(0))
+
+
+def auto_spinning(options: BackendOptions, threads: int) -> bool:
+    """Whether idle inference threads should spin: it wins on a quiet machine and loses badly on a busy one."""
+    if options.spinning is not None:
+        return options.spinning
+    return os.getloadavg()[0] + threads <= len(os.sched_getaffinity(0)) + 1
+
+
+def _as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    return array if array.dtype == np.float32 else np.zeros(array.shape, np.float32)  # type: ignore[return-value]

@@ -1,0 +1,103 @@
+"""ONNX Runtime: CPU everywhere, CUDA where its provider is installed, TensorRT's provider only on request."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import onnx_file
+from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
+from edge_runtime.errors import BackendUnavailable, ModelError
+from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+HANDLES = (".onnx",)
+DEVICES = ("cpu", "cuda", "tensorrt")
+PRIORITY = 0
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
+}
+
+
+def available() -> Optional[str]:
+    """None where onnxruntime is installed, else the reason."""
+    return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install 'edge-runtime[cpu]'"
+
+
+def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
+    """See `onnx_file.read_io`; output sizes that shape inference cannot tell are found by one run."""
+    io = onnx_file.read_io(path, imgsz, batch)
+    if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
+        return io
+    feed = {io.input_name: np.zeros(io.input_shape, io.dtypes[io.input_name])}
+    outputs = _session(path, BackendOptions(), 1)[0].run(None, feed)
+    found = {name: tuple(array.shape) for name, array in zip(io.outputs, outputs)}
+    return ModelIO(io.input_name, io.input_shape, found, io.metadata, io.dtypes)
+
+
+def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
+    """Opens an ONNX file.
+
+    Raises:
+        ModelError: ONNX Runtime cannot run it.
+        BackendUnavailable: the wanted provider is not installed.
+    """
+    threads = auto_threads(options)
+    session, description = _session(path, options, threads)
+    io = read_io(path, spec.input_wh, options.batch)
+    names = [io.input_name, *io.outputs]
+
+    def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
+        binding = session.io_binding()
+        binding.bind_input(names[0], "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
+        for name, fetch in zip(names[1:], fetches):
+            binding.bind_output(name, "cpu", 0, fetch.dtype, fetch.shape, fetch.ctypes.data)
+        # The binding holds bare addresses: the arrays live as long as the slot that owns this closure.
+        return lambda: session.run_with_iobinding(binding)
+
+    dtypes = [io.dtypes[name] for name in names]
+    return HostBackend("onnxruntime", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
+
+
+def _session(path: str, options: BackendOptions, threads: int) -> Tuple[onnxruntime.InferenceSession, str]:
+    import onnxruntime as ort
+
+    providers, device = _providers(options.device)
+    spinning = threads > 1 and auto_spinning(options, threads)
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3
+    settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    try:
+        session = ort.InferenceSession(path, settings, providers=providers)
+    except Exception as error:  # onnxruntime's own exception types are not public
+        raise _unreadable(path, error) from error
+    detail = f"{threads} thread{'s'[: threads > 1]}{', spinning' if spinning else ''}"
+    return session, f"onnxruntime {ort.__version__} {device}" + (f", {detail}" if device == "cpu" else "")
+
+
+def _providers(device: str) -> Tuple[List[str], str]:
+    import onnxruntime as ort
+
+    there = set(ort.get_available_providers())
+    if device == "auto":
+        device = "cuda" if "CUDAExecutionProvider" in there else "cpu"
+    if PROVIDERS[device][0] not in there:
+        raise BackendUnavailable(
+            f"this onnxruntime has no {PROVIDERS[device][0]}", hint="pip install 'edge-runtime[gpu]', or --device cpu"
+        )
+    return [name for name in PROVIDERS[device] if name in there], device
+
+
+def _unreadable(path: str, error: Any) -> ModelError:
+    reason = str(error).replace("\n", " ")[:160]
+    return ModelError(f"onnxruntime cannot run {path}: {reason}", hint="export it again, or try another --backend")

@@ -1,0 +1,120 @@
+"""What the commands share: flags that describe a model, where engines are looked up, how errors are printed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Callable, List, Optional, Tuple
+
+from edge_runtime import plugins, recipe
+from edge_runtime.backends import BackendOptions
+from edge_runtime.errors import EdgeError, ModelError
+from edge_runtime.geometry import RESIZE_MODES
+from edge_runtime.recipe import ModelFlags
+from edge_runtime.spec import COLORS, Thresholds, Triple
+
+ENGINE_DIRS = (".", "engines")
+
+
+def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Runs a command; an EdgeError becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too)."""
+    try:
+        return main(args)
+    except EdgeError as error:
+        if args.verbose:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our stdout has left: `edge-detect --json | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """The model file and what it does not say about itself."""
+    parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx)")
+    group = parser.add_argument_group("about the model, where its file does not say")
+    group.add_argument("--recipe", metavar="FILE.toml", help="these flags, in a file; flags win over it")
+    group.add_argument("--family", choices=plugins.names("heads"), help="how to read its outputs")
+    group.add_argument("--labels", metavar="coco|voc|FILE|a,b,c", help="class names")
+    group.add_argument("--resize", choices=RESIZE_MODES, help="how images are fitted into its input")
+    group.add_argument("--color", choices=COLORS, help="order of its input channels")
+    group.add_argument("--mean", type=_triple, metavar="A,B,C", help="subtracted per channel, pixel units 0..255")
+    group.add_argument("--std", type=_triple, metavar="A,B,C", help="divided by per channel, pixel units 0..255")
+    group.add_argument("--pad-value", type=int, metavar="0..255", help="grey level of the letterbox (default 114)")
+    group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, for models that leave it open")
+
+
+def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45) -> None:
+    """Thresholds, and what runs the model."""
+    group = parser.add_argument_group("detection")
+    group.add_argument("--conf", "--conf-thres", "--threshold", type=float, default=conf, help=f"default {conf}")
+    group.add_argument("--iou", "--iou-thres", type=float, default=iou, help=f"NMS overlap, default {iou}")
+    group.add_argument("--max-det", type=int, default=300, help="most boxes per image, default 300")
+    group.add_argument("--classes", type=_listed, metavar="NAME|ID,…", help="report only these")
+    group.add_argument("--multi-label", action="store_true", default=None, help="several classes per box")
+    group = parser.add_argument_group("execution")
+    group.add_argument("--backend", choices=plugins.names("backends"), help="default: the fastest one installed")
+    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "tensorrt"))
+    group.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="inference threads, default: all cores but one"
+    )
+    group.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="images per run, for models that leave it open"
+    )
+    group.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+
+
+def model_flags(args: argparse.Namespace) -> ModelFlags:
+    """The statements of the command line, completed by the recipe's."""
+    names = ("family", "labels", "resize", "color", "mean", "std", "pad_value", "imgsz")
+    flags = ModelFlags(**{name: getattr(args, name) for name in names})
+    return flags.over(recipe.load(args.recipe)) if args.recipe else flags
+
+
+def backend_options(args: argparse.Namespace) -> BackendOptions:
+    """Thresholds and execution, for a pipeline: one core is left to decoding, drawing and writing."""
+    thresholds = Thresholds(args.conf, args.iou, args.max_det, args.classes, args.multi_label)
+    threads = args.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    return BackendOptions(args.backend, args.device, batch=args.batch, threads=threads, thresholds=thresholds)
+
+
+def find_engine(name: str) -> str:
+    """The file meant by `--engine`: a path, or a bare name in the current folder or `engines/`.
+
+    Raises:
+        ModelError: there is none.
+    """
+    places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in ENGINE_DIRS]
+    for place in places:
+        if place.is_file():
+            return str(place)
+    there = sorted(str(path) for folder in ENGINE_DIRS for path in Path(folder).glob("*.onnx"))
+    hint = f"there is: {', '.join(there)}" if there else "give the path of a detector's .onnx file"
+    raise ModelError(f"no engine {name!r} in {', '.join(str(p.parent) for p in places)}", hint=hint)
+
+
+def size(text: str) -> Tuple[int, int]:
+    """`640` or `1280x720` as (width, height)."""
+    parts = [int(part) for part in text.lower().split("x")]
+    if len(parts) not in (1, 2) or min(parts) < 1:
+        raise ValueError(text)
+    return parts[0], parts[-1]
+
+
+def _triple(text: str) -> Triple:
+    values = [float(part) for part in text.split(",")]
+    if len(values) == 1:
+        values *= 3
+    if len(values) != 3:
+        raise ValueError(text)
+    return values[0], values[1], values[2]
+
+
+def _listed(text: str) -> Optional[List[str]]:
+    return [part.strip() for part in text.split(",")]

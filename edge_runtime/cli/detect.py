@@ -1,0 +1,148 @@
+"""edge-detect: finds objects in cameras, videos, streams and images.
+
+    edge-detect --engine nano.onnx --source demo --output out.mp4 --output out.jsonl
+    edge-detect --engine nano.onnx --camera 0 --show
+    edge-detect --engine nano.onnx --images photos/ --save annotated/ --json
+
+A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30; an output is
+FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from typing import Any, Dict, List, Optional, Sequence
+
+from edge_runtime import sources
+from edge_runtime.cli import _common
+from edge_runtime.detector import Detector
+from edge_runtime.errors import UsageError
+from edge_runtime.pipeline import Pipeline
+from edge_runtime.sources import SourceOptions
+
+SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    return _common.guarded(_run, _parser().parse_args(argv))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    group = parser.add_argument_group("where frames come from (repeatable)")
+    for flag in ("--source", "--camera", "--video", "--images"):
+        group.add_argument(
+            flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
+        )
+    group.add_argument("--size", type=_common.size, metavar="WxH", help="wanted from cameras")
+    group.add_argument("--fps", type=float, help="wanted from cameras")
+    group.add_argument("--loop", action="store_true", help="start files again at their end")
+    group = parser.add_argument_group("where results go (repeatable)")
+    group.add_argument("--output", action="append", default=[], metavar="URI")
+    group.add_argument("--save", metavar="DIR", help="annotated images, like --output DIR/")
+    group.add_argument("--show", action="store_true", help="a window; q or Esc ends")
+    group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
+    group = parser.add_argument_group("when to stop")
+    group.add_argument("--max-frames", type=int, metavar="N")
+    group.add_argument("--duration", type=float, metavar="SECONDS")
+    group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
+    _common.add_model_flags(parser)
+    _common.add_detection_flags(parser)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    if not args.sources:
+        raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
+    _refuse_to_overwrite(args)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    engine = _common.find_engine(args.engine)
+    options = SourceOptions(args.size, args.fps, args.loop)
+    opened = [sources.open(target, options) for target in args.sources]
+    with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
+        _say(f"{engine}: {detector.model.spec.family}, {detector.backend.description}")
+        for line in [f"note: {note}" for note in detector.model.notes] + [source.description for source in opened]:
+            _say(line)
+        pipeline = Pipeline(
+            detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
+        )
+        signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+        return _finish(args, engine, pipeline)
+
+
+def _refuse_to_overwrite(args: argparse.Namespace) -> None:
+    for output in args.output:
+        for source in args.sources:
+            if os.path.isfile(output) and os.path.exists(source) and os.path.samefile(output, source):
+                raise UsageError(f"{output} is both source and output", hint="write to another file")
+
+
+def _outputs(args: argparse.Namespace) -> List[str]:
+    save = [args.save.rstrip("/") + "/"] if args.save else []
+    return [*args.output, *save, *(["window"] if args.show else [])]
+
+
+def _finish(args: argparse.Namespace, engine: str, pipeline: Pipeline) -> int:
+    """Runs the pipeline; the summary is printed whether or not it ends well."""
+    try:
+        with _Status(pipeline) as status:
+            pipeline.run(status.show)
+    finally:
+        summary = {"engine": engine, "sources": [source.name for source in pipeline.sources], **pipeline.summary()}
+        if args.json:
+            print(json.dumps(summary), flush=True)
+        else:
+            _print(summary)
+    return 0
+
+
+class _Status:
+    """The live line on a terminal; silent elsewhere."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        from rich.console import Console
+        from rich.status import Status
+
+        self._pipeline = pipeline
+        self._status = Status("starting", console=Console(stderr=True))
+
+    def __enter__(self) -> _Status:
+        if sys.stderr.isatty():
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def show(self) -> None:
+        self._status.update(self._pipeline.monitor.status(self._pipeline.dropped))
+
+
+def _print(summary: Dict[str, Any]) -> None:
+    latency = summary["latency_ms"]
+    _say(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
+         f"p95 {latency.get('p95', 0):.1f} ms")  # fmt: skip
+    for stage, ms in summary["stage_ms"].items():
+        _say(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
+    found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
+    _say(f"detections: {found or 'none'}")
+    for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
+        if count:
+            _say(f"dropped: {count} of {name}")
+    for item in summary["skipped"]:
+        _say(f"skipped: {item}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""edge-detect as a user runs it: real processes, real files, signals, errors on one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.tiny import boxes_v8, write_onnx
+
+FLAGS = ["--family", "yolo_v8", "--labels", "a,b,c", "--threads", "1"]
+
+
+def command(*arguments: str) -> List[str]:
+    return [sys.executable, "-m", "edge_runtime.cli.detect", *arguments]
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, **options)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("engine") / "tiny.onnx"
+    return write_onnx(path, {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, size in (("a.png", (48, 64)), ("b.jpg", (128, 128))):
+        cv2.imwrite(str(folder / name), np.full((*size, 3), 90, np.uint8))
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+def read_frames(path: Path) -> int:
+    capture = cv2.VideoCapture(str(path))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    return count
+
+
+def test_images_to_jsonl_images_and_summary(engine, images, tmp_path):
+    out = tmp_path / "out.jsonl"
+    done = run("--engine", engine, "--images", str(images), "--output", str(out), "--save", str(tmp_path / "drawn"),
+               "--json", *FLAGS)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["frames"] == 2 and summary["detections"] == {"b": 2}
+    assert summary["skipped"] == [f"{images / 'notes.txt'}: not an image"]
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [Path(line["path"]).name for line in lines] == ["a.png", "b.jpg"]
+    assert lines[1]["detections"] == [{"class_id": 1, "label": "b", "confidence": 0.9, "box": [48.0, 56.0, 80.0, 72.0]}]
+    assert set(lines[0]) == set("source path frame timestamp_s width height latency_ms stage_ms detections".split())
+    assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_a_video_keeps_every_frame(engine, tmp_path):
+    out = tmp_path / "out.mp4"
+    done = run(
+        "--engine", engine, "--source", "synthetic://320x240?frames=40", "--output", str(out), "--output", "-", *FLAGS
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_frames(out) == 40
+    assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == list(range(40))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_finish_the_files(engine, tmp_path, number):
+    video, lines = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    source = ["--source", "synthetic://320x240@100", "--output", str(video), "--output", str(lines)]
+    process = subprocess.Popen(
+        command("--engine", engine, *source, "--json", *FLAGS),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and (not lines.exists() or lines.read_text().count("\n") < 20):
+        time.sleep(0.05)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0, stderr
+    frames = json.loads(stdout)["frames"]
+    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(written) + json.loads(stdout)["sinks"][str(lines)]["dropped"] == frames
+    assert read_frames(video) >= 20
+
+
+BAD = {
+    "missing engine": (["--engine", "nothing.onnx", "--source", "synthetic"], "no engine"),
+    "missing video": (["--source", "nothing.mp4"], "nothing.mp4"),
+    "garbage video": (["--source", "{tmp}/garbage.mp4"], "garbage.mp4"),
+    "empty image": (["--source", "{tmp}/empty.jpg"], "empty.jpg"),
+    "empty folder": (["--source", "{tmp}/empty"], "image"),
+    "unknown scheme": (["--source", "gopher://x"], "gopher"),
+    "missing camera": (["--camera", "97"], "97"),
+    "output is a folder": (
+        ["--source", "synthetic://64x48?frames=5", "--output", "{tmp}/folder.jsonl"],
+        "folder.jsonl",
+    ),
+    "unwritable output": (["--source", "synthetic://64x48?frames=5", "--output", "/proc/none/out.mp4"], "/proc/none"),
+    "disk full": (["--source", "synthetic://64x48?frames=500", "--output", "{tmp}/full.jsonl"], "full.jsonl"),
+    "no source": ([], "no source"),
+    "unknown class": (["--source", "synthetic", "--classes", "zebra"], "zebra"),
+    "conf": (["--source", "synthetic", "--conf", "7"], "conf"),
+    "output is the source": (
+        ["--source", "{tmp}/garbage.mp4", "--output", "{tmp}/garbage.mp4"],
+        "both source and output",
+    ),
+    "imgsz of a fixed model": (["--source", "synthetic", "--imgsz", "320"], "fixed at 64x64"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_error_and_one_hint(case, engine, tmp_path):
+    (tmp_path / "garbage.mp4").write_bytes(b"no video" * 1000)
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    arguments, expected = BAD[case]
+    arguments = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    if "--engine" not in arguments:
+        arguments = ["--engine", engine, *arguments]
+    done = run(*arguments, *FLAGS, cwd=str(tmp_path))
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    hints = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+    assert done.returncode == 1 and len(errors) == 1 and len(hints) == 1, done.stderr
+    assert expected in errors[0] and "Traceback" not in done.stderr
+
+
+def test_wrong_usage_is_exit_2(engine):
+    assert run("--engine", engine, "--resize", "shrink").returncode == 2
+    assert run("--engine", engine, "--mean", "1,2").returncode == 2
+
+
+def test_a_bare_name_is_looked_up_in_engines(engine, tmp_path):
+    (tmp_path / "engines").mkdir()
+    os.link(engine, str(tmp_path / "engines" / "tiny.onnx"))
+    done = run("--engine", "tiny.onnx", "--source", "synthetic://64x48?frames=3", "--json", *FLAGS, cwd=str(tmp_path))
+    assert done.returncode == 0 and json.loads(done.stdout)["frames"] == 3
+    (tmp_path / "m.toml").write_text('family = "yolo_v8"\nlabels = "x,y,z"\n')
+    done = run(
+        "--engine",
+        "tiny.onnx",
+        "--source",
+        "synthetic://64x48?frames=3",
+        "--json",
+        "--recipe",
+        "m.toml",
+        cwd=str(tmp_path),
+    )
+    assert json.loads(done.stdout)["detections"] == {"y": 3}
