@@ -71,7 +71,7 @@ class Detector:
         return cls(model, member.open(path, model.spec, model.decode, options), options)
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Boxes in one image.
+        """Boxes in one image; not while a `Pipeline` runs on this detector.
 
         Args:
             image: (H, W, 3) uint8 BGR, as `cv2.imread` gives it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from time import perf_counter
-from typing import Any, Deque, Dict, List, Sequence
+from typing import Any, Deque, Dict, List, Optional, Sequence
 
 from edge_runtime.types import Result
 
@@ -90,15 +90,16 @@ class Monitor:
         names = self._labels
         return {names[i] if i < len(names) else str(i): n for i, n in self._per_class.most_common()}
 
-    def status(self, drops: Sequence[int]) -> str:
-        """One line for a terminal: FPS, latency, stages, drops."""
+    def status(self, drops: Sequence[int], total: Optional[int] = None) -> str:
+        """One line for a terminal: FPS, latency, stages, frames of `total` where that is known, drops."""
         stages = "  ".join(
             f"{name} {histogram.percentile(50):.1f}/{histogram.percentile(95):.1f}"
             for name, histogram in self.stages.items()
         )
         latency = f"latency {self.latency.percentile(50):.1f}/{self.latency.percentile(95):.1f} ms"
         dropped = f"  {sum(drops)} dropped" if sum(drops) else ""
-        return f"{self.fps:.1f} FPS  {latency} (p50/p95)  {stages}  {self.frames} frames{dropped}"
+        frames = f"{self.frames}/{total} frames" if total else f"{self.frames} frames"
+        return f"{self.fps:.1f} FPS  {latency} (p50/p95)  {stages}  {frames}{dropped}"
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON: frames, fps, duration, percentiles, detections per class."""

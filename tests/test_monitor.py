@@ -45,3 +45,4 @@ def test_the_monitor_counts_frames_stages_and_classes():
     assert summary["latency_ms"]["p50"] == pytest.approx(5.0, rel=0.03)
     assert monitor.fps > 0 and summary["fps"] > 0
     assert "10 frames" in monitor.status([0]) and "3 dropped" in monitor.status([1, 2])
+    assert "10/25 frames" in monitor.status([0], total=25)

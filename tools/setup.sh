@@ -36,7 +36,7 @@ install() {
     echo "installing edge-runtime[$2] into $venv ..."
     grep -qs "^$1 " "$venv/installed" || : >"$venv/installed"
     "$venv/bin/pip" install -q -U pip 'setuptools>=64' wheel 'pybind11>=2.12'
-    "$venv/bin/pip" install -q --no-build-isolation -e ".[$2]"
+    PYTHONWARNINGS=ignore "$venv/bin/pip" install -q --no-build-isolation -e ".[$2]"
     echo "$1 $2" >>"$venv/installed"
 }
 

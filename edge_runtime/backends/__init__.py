@@ -14,15 +14,17 @@ A backend has `slots` preallocated slots of `batch` images each. `enqueue` and `
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Dict, Optional, Protocol, Sequence, Tuple, cast
+from types import ModuleType
+from typing import Dict, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
 from edge_runtime.errors import BackendUnavailable, UsageError
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec, Thresholds
+from edge_runtime.spec import Thresholds
 
 Images = Sequence[NDArray[np.uint8]]
 
@@ -80,20 +82,12 @@ class Backend(Protocol):
         """Frees everything; harmless when repeated."""
 
 
-class Member(Protocol):
-    """What a member module offers; see the module's docstring."""
-
-    __name__: str
-    DEVICES: Sequence[str]
-
-    def available(self) -> Optional[str]: ...
-
-    def read_io(self, path: str, imgsz: Optional[Tuple[int, int]], batch: int) -> ModelIO: ...
-
-    def open(self, path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend: ...
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose(path: str, options: BackendOptions) -> Member:
+def choose(path: str, options: BackendOptions) -> ModuleType:
     """The backend for a file and the wanted device.
 
     Raises:
@@ -101,9 +95,9 @@ def choose(path: str, options: BackendOptions) -> Member:
         BackendUnavailable: its library is missing.
     """
     if options.backend is not None:
-        member = cast(Member, plugins.load("backends", options.backend))
+        member = plugins.load("backends", options.backend)
     else:
-        member = cast(Member, plugins.pick("backends", path))
+        member = plugins.pick("backends", path)
         if options.device not in ("auto", *member.DEVICES):
             member = _serving(path, options.device)
     if options.device not in ("auto", *member.DEVICES):
@@ -117,8 +111,8 @@ def choose(path: str, options: BackendOptions) -> Member:
     return member
 
 
-def _serving(path: str, device: str) -> Member:
+def _serving(path: str, device: str) -> ModuleType:
     for module in plugins.members("backends"):
         if device in module.DEVICES and path.lower().endswith(tuple(module.HANDLES)):
-            return cast(Member, module)
+            return module
     raise UsageError(f"no backend runs {path} on {device!r}", hint="leave --device out, or see edge-doctor")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import geometry, ops
-from edge_runtime.backends import BackendOptions, Images
+from edge_runtime.backends import BackendOptions, Images, cores
 from edge_runtime.errors import SpecError
 from edge_runtime.spec import DecodeSpec, ModelSpec, Shape
 
@@ -147,14 +147,14 @@ class HostBackend:
 
 def auto_threads(options: BackendOptions) -> int:
     """Inference threads: as asked, else all cores this process may use."""
-    return options.threads or len(os.sched_getaffinity(0))
+    return options.threads or cores()
 
 
 def auto_spinning(options: BackendOptions, threads: int) -> bool:
     """Whether idle inference threads should spin: it wins on a quiet machine and loses badly on a busy one."""
     if options.spinning is not None:
         return options.spinning
-    return os.getloadavg()[0] + threads <= len(os.sched_getaffinity(0)) + 1
+    return os.getloadavg()[0] + threads <= cores() + 1
 
 
 def _as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
 from edge_runtime import plugins, recipe
-from edge_runtime.backends import BackendOptions
+from edge_runtime.backends import BackendOptions, cores
 from edge_runtime.errors import EdgeError, ModelError
 from edge_runtime.geometry import RESIZE_MODES
 from edge_runtime.recipe import ModelFlags
@@ -20,19 +21,26 @@ ENGINE_DIRS = (".", "engines")
 
 
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Runs a command; an EdgeError becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too)."""
+    """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too)."""
     try:
         return main(args)
-    except EdgeError as error:
-        if args.verbose:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our stdout has left: `edge-detect --json | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except EdgeError as error:
+        _report(str(error), error.hint, args.verbose)
+    except Exception as error:
+        _report(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
+    return 1
+
+
+def _report(message: str, hint: Optional[str], verbose: bool) -> None:
+    if verbose:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +63,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou
     group = parser.add_argument_group("detection")
     group.add_argument("--conf", "--conf-thres", "--threshold", type=float, default=conf, help=f"default {conf}")
     group.add_argument("--iou", "--iou-thres", type=float, default=iou, help=f"NMS overlap, default {iou}")
-    group.add_argument("--max-det", type=int, default=300, help="most boxes per image, default 300")
+    group.add_argument("--max-det", type=positive, default=300, help="most boxes per image, default 300")
     group.add_argument("--classes", type=_listed, metavar="NAME|ID,…", help="report only these")
     group.add_argument("--multi-label", action="store_true", default=None, help="several classes per box")
     group = parser.add_argument_group("execution")
@@ -65,7 +73,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou
         "--threads", type=int, default=0, metavar="N", help="inference threads, default: all cores but one"
     )
     group.add_argument(
-        "--batch", type=int, default=1, metavar="N", help="images per run, for models that leave it open"
+        "--batch", type=positive, default=1, metavar="N", help="images per run, for models that leave it open"
     )
     group.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
 
@@ -80,7 +88,7 @@ def model_flags(args: argparse.Namespace) -> ModelFlags:
 def backend_options(args: argparse.Namespace) -> BackendOptions:
     """Thresholds and execution, for a pipeline: one core is left to decoding, drawing and writing."""
     thresholds = Thresholds(args.conf, args.iou, args.max_det, args.classes, args.multi_label)
-    threads = args.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    threads = args.threads or max(1, cores() - 1)
     return BackendOptions(args.backend, args.device, batch=args.batch, threads=threads, thresholds=thresholds)
 
 
@@ -105,6 +113,14 @@ def size(text: str) -> Tuple[int, int]:
     if len(parts) not in (1, 2) or min(parts) < 1:
         raise ValueError(text)
     return parts[0], parts[-1]
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _triple(text: str) -> Triple:

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--show", action="store_true", help="a window; q or Esc ends")
     group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
-    group.add_argument("--max-frames", type=int, metavar="N")
+    group.add_argument("--max-frames", type=_common.positive, metavar="N")
     group.add_argument("--duration", type=float, metavar="SECONDS")
     group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
     _common.add_model_flags(parser)
@@ -122,7 +122,9 @@ class _Status:
         self._status.stop()
 
     def show(self) -> None:
-        self._status.update(self._pipeline.monitor.status(self._pipeline.dropped))
+        counts = [source.frame_count for source in self._pipeline.sources]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        self._status.update(self._pipeline.monitor.status(self._pipeline.dropped, total))
 
 
 def _print(summary: Dict[str, Any]) -> None:
