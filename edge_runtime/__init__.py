@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
     from edge_runtime.detector import Detector
-    from edge_runtime.draw import draw
+    from edge_runtime.drawing import draw
     from edge_runtime.errors import EdgeError
     from edge_runtime.pipeline import Pipeline
     from edge_runtime.types import Detections
@@ -29,7 +29,7 @@ _HOME = {
     "Detector": "detector",
     "EdgeError": "errors",
     "Pipeline": "pipeline",
-    "draw": "draw",
+    "draw": "drawing",
 }
 
 

@@ -25,7 +25,7 @@ def load_cv2() -> Any:
     try:
         import cv2
     except ImportError as error:
-        hint = "pip install 'edge-runtime[cpu]', or on a Jetson the system's own: sudo apt install python3-opencv"
+        hint = "pip install 'edge-runtime[cpu]', or on a Jetson the system's own: sudo apt install libopencv-python"
         raise BackendUnavailable(f"OpenCV cannot be loaded: {error}", hint=hint) from error
     if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2, "utils"):
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

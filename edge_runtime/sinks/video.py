@@ -8,7 +8,7 @@ from typing import Any, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.draw import annotated
+from edge_runtime.drawing import annotated
 from edge_runtime.errors import SinkError
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sinks import SinkOptions

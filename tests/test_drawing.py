@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.draw import annotated, color, draw
+from edge_runtime.drawing import annotated, color, draw
 from edge_runtime.types import Detections
 
 GREY = 90
