@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
@@ -151,10 +152,31 @@ def auto_threads(options: BackendOptions) -> int:
 
 
 def auto_spinning(options: BackendOptions, threads: int) -> bool:
-    """Whether idle inference threads should spin: it wins on a quiet machine and loses badly on a busy one."""
+    """Whether idle inference threads should spin: it wins on a quiet machine and loses badly on a busy one.
+
+    Quiet means that what others use now leaves a core for each inference thread.
+    """
     if options.spinning is not None:
         return options.spinning
-    return os.getloadavg()[0] + threads <= cores() + 1
+    return busy_cores() + threads <= cores() + 0.5
+
+
+def busy_cores(sample_s: float = 0.05) -> float:
+    """Cores of this machine in use during a short sleep of the caller (the load average would count our own past)."""
+    try:
+        busy, total = _cpu_ticks()
+        time.sleep(sample_s)
+        busy_later, total_later = _cpu_ticks()
+    except OSError:  # not Linux
+        return os.getloadavg()[0]
+    return (os.cpu_count() or 1) * (busy_later - busy) / max(total_later - total, 1)
+
+
+def _cpu_ticks() -> Tuple[int, int]:
+    """(busy, all) clock ticks of all cores since boot; proc(5): user nice system idle iowait irq softirq steal."""
+    with open("/proc/stat") as file:
+        ticks = [int(field) for field in file.readline().split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 def _as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:

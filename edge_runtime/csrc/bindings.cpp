@@ -38,7 +38,7 @@ bool plain(py::handle object) {
   const bool is_array = py::isinstance<py::array>(object);
   const py::str got = is_array ? py::str("{} {}").format(object.attr("shape"), object.attr("dtype"))
                                : py::str(py::type::handle_of(object).attr("__name__"));
-  throw py::value_error(name + " is " + std::string(got) + ", expected C-contiguous " + expected);
+  throw py::value_error(name + " is " + std::string(got) + ", expected aligned, C-contiguous " + expected);
 }
 
 template <typename T>

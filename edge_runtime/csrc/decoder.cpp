@@ -111,7 +111,8 @@ Decoder::Decoder(Description description)
     : spec_(std::move(description)),
       required_(checked(spec_)),
       scan_(spec_.rule, spec_.levels),
-      candidates_(candidates(spec_)) {
+      candidates_(candidates(spec_)),
+      kept_(spec_.rule.num_classes) {
   spec_.rule.priors = spec_.priors.data();
   for (size_t i = 0; i < spec_.levels.size(); ++i) spec_.levels[i].anchors = spec_.anchors[i].data()->data();
 }
@@ -127,6 +128,7 @@ void Decoder::run(const Tensor* tensors, int batch, const Frame* frames, const L
 }
 
 int Decoder::select(const Tensor* tensors, int image, const Frame& frame, const Limits& limits, float* rows) {
+  kept_.clear();
   int kept = 0, written = 0;
   uint64_t key;
   while (kept < limits.max_det && candidates_.pop(&key)) {
@@ -135,27 +137,13 @@ int Decoder::select(const Tensor* tensors, int image, const Frame& frame, const 
     const Box box = decode_box(spec_.rule, at.level, tensor, at.anchor, at.cell);
     if (!finite(box)) continue;
     if (spec_.nms) {
-      if (suppressed(kept_.data(), (kept + kLanes - 1) / kLanes, box, area(box), at.class_id, limits.iou)) continue;
-      keep(kept, box, area(box), at.class_id);
+      if (kept_.suppress(box, at.class_id, limits.iou)) continue;
+      kept_.add(box, at.class_id);
     }
     ++kept;
     written += write_row(box, frame, key_score(key), at.class_id, rows + 6 * written);
   }
   return written;
-}
-
-void Decoder::keep(int number, const Box& box, float area, int32_t class_id) {
-  const size_t block = static_cast<size_t>(number / kLanes);
-  const int lane = number % kLanes;
-  if (block == kept_.size()) kept_.emplace_back();
-  Kept& kept = kept_[block];
-  if (lane == 0) std::fill_n(kept.class_id, kLanes, -1);
-  kept.x1[lane] = box.x1;
-  kept.y1[lane] = box.y1;
-  kept.x2[lane] = box.x2;
-  kept.y2[lane] = box.y2;
-  kept.area[lane] = area;
-  kept.class_id[lane] = class_id;
 }
 
 }  // namespace edge

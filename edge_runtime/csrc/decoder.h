@@ -7,7 +7,7 @@
 
 #include "candidates.h"
 #include "decode.h"
-#include "loops.h"
+#include "kept.h"
 #include "scan.h"
 
 namespace edge {
@@ -43,13 +43,12 @@ class Decoder {
 
  private:
   int select(const Tensor* tensors, int image, const Frame& frame, const Limits& limits, float* rows);
-  void keep(int number, const Box& box, float area, int32_t class_id);
 
   Description spec_;
   std::vector<int64_t> required_;
   Scan scan_;
   Candidates candidates_;
-  std::vector<Kept> kept_;  // grows up to the largest max_det seen
+  Kept kept_;
 };
 
 }  // namespace edge

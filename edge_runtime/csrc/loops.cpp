@@ -64,32 +64,36 @@ EDGE_CLONES bool any_above(const float* row, const float* offsets, int count, fl
 
 EDGE_CLONES int argmax(const float* row, const float* offsets, int count) {
   constexpr int kWidth = 8;
+  constexpr uint32_t kNone = 0xffffffffu;
   float best[kWidth];
   uint32_t which[kWidth];
-  for (int j = 0; j < kWidth; ++j) best[j] = -std::numeric_limits<float>::infinity(), which[j] = 0xffffffffu;
-  int i = 0;
-  for (; i + kWidth <= count; i += kWidth)
+  for (int j = 0; j < kWidth; ++j) best[j] = -std::numeric_limits<float>::infinity(), which[j] = kNone;
+  const int last = count - kWidth;  // the last step overlaps the one before, which changes nothing
+  for (int i = 0; last >= 0; i = std::min(i + kWidth, last)) {
+#pragma GCC unroll 1  // unrolled first, it would not be vectorised
     for (int j = 0; j < kWidth; ++j) {
       const float value = (row + i)[j] + (offsets + i)[j];
       which[j] = value > best[j] ? i + j : which[j];
       best[j] = value > best[j] ? value : best[j];
     }
-  for (int j = 0; i < count; ++i, ++j)
-    if (row[i] + offsets[i] > best[j]) best[j] = row[i] + offsets[i], which[j] = i;
+    if (i == last) break;
+  }
+  for (int i = 0; last < 0 && i < count; ++i)
+    if (row[i] + offsets[i] > best[0]) best[0] = row[i] + offsets[i], which[0] = i;
   float largest = best[0];
   for (int j = 1; j < kWidth; ++j) largest = best[j] > largest ? best[j] : largest;
-  uint32_t first = 0xffffffffu;
-  for (int j = 0; j < kWidth; ++j) first = std::min(first, best[j] == largest ? which[j] : 0xffffffffu);
+  uint32_t first = kNone;
+  for (int j = 0; j < kWidth; ++j) first = std::min(first, best[j] == largest ? which[j] : kNone);
   return static_cast<int>(first);
 }
 
-EDGE_CLONES bool suppressed(const Kept* blocks, int count, const Box& box, float area, int32_t class_id, float iou) {
-  for (int i = 0; i < count; ++i) {
-    const Kept& kept = blocks[i];
+EDGE_CLONES bool suppressed(const KeptBlock* blocks, int first, const Box& box, float area, float iou) {
+  for (int number = first; number >= 0; number = blocks[number].next) {
+    const KeptBlock& kept = blocks[number];
     int any = 0;
     for (int j = 0; j < kLanes; ++j) {
       const Box other = {kept.x1[j], kept.y1[j], kept.x2[j], kept.y2[j]};
-      any |= (kept.class_id[j] == class_id) & overlaps(other, kept.area[j], box, area, iou);
+      any |= overlaps(other, kept.area[j], box, area, iou);
     }
     if (any) return true;
   }

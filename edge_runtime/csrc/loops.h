@@ -25,13 +25,13 @@ int argmax(const float* row, const float* offsets, int count);
 
 constexpr int kLanes = 16;
 
-// Boxes already kept, one array per coordinate, so that a candidate is compared with all of them at once.
-struct Kept {
+// Kept boxes of one class; lanes from `count` on are zero and overlap nothing.
+struct KeptBlock {
   float x1[kLanes], y1[kLanes], x2[kLanes], y2[kLanes], area[kLanes];
-  int32_t class_id[kLanes];  // -1 where there is no box
+  int count, next;  // next: number of the next block of this class, -1 for none
 };
 
-// Does any box kept suppress this one?
-bool suppressed(const Kept* blocks, int count, const Box& box, float area, int32_t class_id, float iou);
+// Does any box in the chain of blocks that begins with number `first` suppress this one?
+bool suppressed(const KeptBlock* blocks, int first, const Box& box, float area, float iou);
 
 }  // namespace edge

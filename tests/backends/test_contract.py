@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from onnx import TensorProto
 
 from edge_runtime import backends, onnx_file
-from edge_runtime.backends import BackendOptions, replay
+from edge_runtime.backends import BackendOptions, _host, replay
 from edge_runtime.detector import Detector
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError, SpecError, UsageError
 from edge_runtime.recipe import ModelFlags
@@ -176,3 +178,17 @@ def test_an_error_in_the_background_reaches_the_one_who_waits(engine, backend_na
             backend.wait(0)
         backend.enqueue(1, [IMAGE])
         assert backend.wait(1)[1][0] == 2, "the worker survives"
+
+
+def test_spinning_follows_the_load_of_the_machine(monkeypatch):
+    cores = backends.cores()
+    monkeypatch.setattr(_host, "busy_cores", lambda: 0.2)
+    assert _host.auto_spinning(BackendOptions(), cores)
+    assert not _host.auto_spinning(BackendOptions(spinning=False), cores)
+    monkeypatch.setattr(_host, "busy_cores", lambda: float(cores))
+    assert not _host.auto_spinning(BackendOptions(), cores)
+    assert _host.auto_spinning(BackendOptions(spinning=True), cores)
+
+
+def test_busy_cores_are_measured():
+    assert 0.0 <= _host.busy_cores() <= (os.cpu_count() or 1)

@@ -1,0 +1,1 @@
+"""The measurements of bench_host.py, one file per section; `report` and `timing` are what they share."""
