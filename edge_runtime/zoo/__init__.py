@@ -1,0 +1,47 @@
+"""The zoo: detector architectures as tables of layers.
+
+A member is a module with
+
+    PRESETS                                              names of its variants, the default first
+    build(labels, imgsz, preset) -> Architecture         labels: class names; imgsz: side of the square input, pixels
+
+    python -m edge_runtime.zoo yolo_nano -o nano.onnx
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, cast
+
+from edge_runtime import plugins
+from edge_runtime.errors import UsageError
+from edge_runtime.labels import VOC
+from edge_runtime.zoo.layers import Architecture
+
+_LANGUAGE = ("layers", "export", "weights")
+
+
+def names() -> List[str]:
+    """Names of the architectures."""
+    return [name for name in plugins.names("zoo") if name not in _LANGUAGE]
+
+
+def build(name: str, labels: Sequence[str] = VOC, imgsz: int = 416, preset: Optional[str] = None) -> Architecture:
+    """The architecture of that name.
+
+    Args:
+        labels: class names.
+        imgsz: side of the square input in pixels, a multiple of 32.
+        preset: one of the member's PRESETS; None is the first.
+
+    Raises:
+        UsageError: no such architecture or preset, or a size the strides do not divide.
+    """
+    if name not in names():
+        raise UsageError(f"no architecture {name!r}", hint=f"there is: {', '.join(names())}")
+    member = plugins.load("zoo", name)
+    preset = preset or member.PRESETS[0]
+    if preset not in member.PRESETS:
+        raise UsageError(f"{name} has no preset {preset!r}", hint=f"there is: {', '.join(member.PRESETS)}")
+    if imgsz < 32 or imgsz % 32:
+        raise UsageError(f"input size is {imgsz}", hint="expected a multiple of 32")
+    return cast(Architecture, member.build(tuple(labels), imgsz, preset))

@@ -1,0 +1,78 @@
+"""Writes a network of the zoo as ONNX.
+
+python -m edge_runtime.zoo --list
+python -m edge_runtime.zoo yolo_nano -o nano.onnx --classes voc --imgsz 416 [--weights nano.npz]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+
+from edge_runtime import labels, plugins, zoo
+from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.zoo import weights as zoo_weights
+from edge_runtime.zoo.export import to_onnx
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return _run(args)
+    except EdgeError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m edge_runtime.zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", nargs="?", help="of the architecture")
+    parser.add_argument("--list", action="store_true", help="names and presets")
+    parser.add_argument("-o", "--output", metavar="FILE.onnx")
+    parser.add_argument(
+        "--classes", default="voc", metavar="N|voc|coco|FILE", help="class names, or how many (default voc)"
+    )
+    parser.add_argument("--imgsz", type=int, default=416, help="side of the input in pixels (default 416)")
+    parser.add_argument("--preset", help="variant; the default is the first of --list")
+    parser.add_argument("--weights", metavar="FILE.npz", help="parameters by name; default random")
+    parser.add_argument("--seed", type=int, default=0, help="of random weights")
+    parser.add_argument("--keep-bn", action="store_true", help="do not fold batch normalisation")
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.list:
+        for name in zoo.names():
+            print(f"{name:16} presets: {', '.join(plugins.load('zoo', name).PRESETS)}")
+        return 0
+    if not args.name or not args.output:
+        raise UsageError("nothing to do", hint="name an architecture and -o FILE.onnx; --list shows the names")
+    architecture = zoo.build(args.name, _labels(args.classes), args.imgsz, args.preset)
+    values = _weights(args.weights) if args.weights else zoo_weights.random(architecture, args.seed)
+    with open(args.output, "wb") as file:
+        file.write(to_onnx(architecture, values, keep_bn=args.keep_bn).SerializeToString())
+    return 0
+
+
+def _labels(text: str) -> Tuple[str, ...]:
+    return tuple(str(number) for number in range(int(text))) if text.isdigit() else labels.load(text)
+
+
+def _weights(path: str) -> zoo_weights.Weights:
+    try:
+        with np.load(path) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} holds no weights: {error}", hint="an .npz with the table's parameter names"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""The language of architectures: a flat table of primitive layers, written by a few block functions.
+
+One interpreter turns a table into ONNX (`zoo/export.py`), one into PyTorch (`tools/train/torch_net.py`), and
+`graph/stats.py` counts it; none of them knows a network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Sequence, Tuple
+
+from edge_runtime.errors import SpecError
+from edge_runtime.spec import ModelSpec
+
+IMAGE = "images"
+OPS = ("conv", "add", "mul", "concat", "upsample", "maxpool", "global_pool")
+ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "silu", "sigmoid")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One primitive layer.
+
+    Attributes:
+        name: its output; parameters are `<name>.weight`, `<name>.bias` and `<name>.bn.{weight,bias,mean,var}`.
+        op: one of OPS. "upsample" doubles both sides (nearest); "global_pool" averages over the plane; "mul" gates its
+            first input by its second, (C, 1, 1).
+        inputs: names of earlier layers, IMAGE for the picture.
+        channels: output channels.
+        kernel, stride, groups: of conv and maxpool; a conv pads kernel // 2 on every side.
+        bias, bn: of conv. A conv has one or the other, or neither.
+        act: one of ACTIVATIONS; leaky has slope 0.1.
+        pads: of maxpool: (left, top, right, bottom), with minus infinity.
+    """
+
+    name: str
+    op: str
+    inputs: Tuple[str, ...]
+    channels: int
+    kernel: int = 1
+    stride: int = 1
+    groups: int = 1
+    bias: bool = False
+    bn: bool = False
+    act: str = "linear"
+    pads: Tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def __post_init__(self) -> None:
+        if self.op not in OPS or self.act not in ACTIVATIONS:
+            raise SpecError(f"layer {self.name} is {self.op} with {self.act}", hint=f"expected {OPS} and {ACTIVATIONS}")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as data.
+
+    Attributes:
+        name: of the file in `zoo/`, with its preset.
+        layers: in an order in which they can be computed.
+        outputs: names of the layers whose values leave the network.
+        spec: input size, labels, anchors and strides: what is needed to decode the outputs.
+    """
+
+    name: str
+    layers: Tuple[Layer, ...]
+    outputs: Tuple[str, ...]
+    spec: ModelSpec
+
+    def weight_shapes(self) -> Dict[str, Tuple[int, ...]]:
+        """Shape of every convolution's weight by parameter name: (out, in / groups, k, k)."""
+        channels = {IMAGE: 3, **{layer.name: layer.channels for layer in self.layers}}
+        return {
+            f"{layer.name}.weight": (
+                layer.channels,
+                channels[layer.inputs[0]] // layer.groups,
+                layer.kernel,
+                layer.kernel,
+            )
+            for layer in self.layers
+            if layer.op == "conv"
+        }
+
+    def sizes(self) -> Dict[str, Tuple[int, int, int]]:
+        """(channels, height, width) of every layer's output, and of the image."""
+        width, height = self.spec.input_wh
+        sizes = {IMAGE: (3, height, width)}
+        for layer in self.layers:
+            sizes[layer.name] = (layer.channels, *_plane(layer, sizes[layer.inputs[0]][1:]))
+        return sizes
+
+
+def _plane(layer: Layer, plane: Sequence[int]) -> Tuple[int, int]:
+    height, width = plane
+    if layer.op == "global_pool":
+        return 1, 1
+    if layer.op == "upsample":
+        return 2 * height, 2 * width
+    if layer.op == "maxpool":
+        left, top, right, bottom = layer.pads
+        return (height + top + bottom - layer.kernel) // layer.stride + 1, (
+            width + left + right - layer.kernel
+        ) // layer.stride + 1
+    if layer.op == "conv":
+        around = 2 * (layer.kernel // 2)
+        return (height + around - layer.kernel) // layer.stride + 1, (width + around - layer.kernel) // layer.stride + 1
+    return height, width
+
+
+class Table:
+    """Collects layers; every method adds one block and returns the name of its output."""
+
+    def __init__(self) -> None:
+        self.layers: List[Layer] = []
+        self._channels: Dict[str, int] = {IMAGE: 3}
+
+    def put(self, layer: Layer) -> str:
+        """Adds a primitive layer."""
+        if layer.name in self._channels or any(source not in self._channels for source in layer.inputs):
+            raise SpecError(f"layer {layer.name} is there twice or reads what is not there: {layer.inputs}")
+        self.layers.append(layer)
+        self._channels[layer.name] = layer.channels
+        return layer.name
+
+    def channels(self, name: str) -> int:
+        """Output channels of a layer."""
+        return self._channels[name]
+
+    def conv(self, name: str, source: str, channels: int, kernel: int = 1, stride: int = 1, act: str = "relu6") -> str:
+        """Convolution, batch normalisation, activation."""
+        return self.put(Layer(name, "conv", (source,), channels, kernel, stride, bn=True, act=act))
+
+    def depthwise(self, name: str, source: str, kernel: int = 3, stride: int = 1, act: str = "relu6") -> str:
+        """One filter per channel, batch normalisation, activation."""
+        c = self._channels[source]
+        return self.put(Layer(name, "conv", (source,), c, kernel, stride, groups=c, bn=True, act=act))
+
+    def head(self, name: str, source: str, channels: int, bias: bool = True) -> str:
+        """A plain 1x1 convolution: what a detection head ends in."""
+        return self.put(Layer(name, "conv", (source,), channels, bias=bias))
+
+    def inverted(self, name: str, source: str, hidden: int, channels: int, stride: int = 1, act: str = "relu6") -> str:
+        """1x1 to `hidden`, depthwise 3x3 with the stride, linear 1x1; added to its input where the shapes agree."""
+        x = self.conv(f"{name}.expand", source, hidden, act=act)
+        x = self.depthwise(f"{name}.depthwise", x, stride=stride, act=act)
+        x = self.conv(f"{name}.project", x, channels, act="linear")
+        return self.residual(name, source, x, stride)
+
+    def residual(self, name: str, source: str, branch: str, stride: int = 1) -> str:
+        """The sum where input and branch have one shape, else the branch."""
+        if stride != 1 or self._channels[source] != self._channels[branch]:
+            return branch
+        return self.put(Layer(f"{name}.add", "add", (branch, source), self._channels[branch]))
+
+    def gate(self, name: str, source: str, hidden: int) -> str:
+        """Squeeze and excite: mean over the plane, two 1x1 convolutions, sigmoid, times the input (Hu et al. 2018)."""
+        c = self._channels[source]
+        x = self.put(Layer(f"{name}.pool", "global_pool", (source,), c))
+        x = self.put(Layer(f"{name}.squeeze", "conv", (x,), hidden, act="relu6"))
+        x = self.put(Layer(f"{name}.excite", "conv", (x,), c, act="sigmoid"))
+        return self.put(Layer(f"{name}.mul", "mul", (source, x), c))
+
+    def up_concat(self, name: str, source: str, other: str) -> str:
+        """The first input at twice its size, then the other's channels."""
+        up = self.put(Layer(f"{name}.up", "upsample", (source,), self._channels[source]))
+        return self.put(Layer(f"{name}.concat", "concat", (up, other), self._channels[source] + self._channels[other]))
+
+    def maxpool(self, name: str, source: str, kernel: int = 2, stride: int = 2) -> str:
+        """Largest value; stride 1 keeps the size, as Darknet does: padded right and below."""
+        pads = (0, 0, kernel - 1, kernel - 1) if stride == 1 else (0, 0, 0, 0)
+        return self.put(Layer(name, "maxpool", (source,), self._channels[source], kernel, stride, pads=pads))

@@ -1,0 +1,83 @@
+"""Weights of a table by parameter name: random ones, folded ones, and back from an exported file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, Mapping, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import ModelError
+from edge_runtime.zoo.layers import Architecture, Layer
+
+if TYPE_CHECKING:
+    import onnx
+
+Weights = Dict[str, NDArray[np.float32]]
+BN_EPSILON = 1e-5
+
+
+def random(architecture: Architecture, seed: int = 0) -> Weights:
+    """He-normal convolutions (He et al. 2015), batch normalisation that changes nothing, zero biases; float32."""
+    generator = np.random.default_rng(seed)
+    weights: Weights = {}
+    shapes = architecture.weight_shapes()
+    for layer in architecture.layers:
+        if layer.op != "conv":
+            continue
+        shape = shapes[f"{layer.name}.weight"]
+        scale = np.sqrt(2.0 / np.prod(shape[1:]))
+        weights[f"{layer.name}.weight"] = (generator.standard_normal(shape) * scale).astype(np.float32)
+        if layer.bias:
+            weights[f"{layer.name}.bias"] = np.zeros(layer.channels, np.float32)
+        if layer.bn:
+            weights.update(identity_bn(layer))
+    return weights
+
+
+def identity_bn(layer: Layer) -> Weights:
+    """Batch normalisation parameters of a layer that leave its values as they are."""
+    zero, one = np.zeros(layer.channels, np.float32), np.full(layer.channels, 1.0, np.float32)
+    names = {"weight": one, "bias": zero, "mean": zero, "var": one - np.float32(BN_EPSILON)}
+    return {f"{layer.name}.bn.{name}": value.copy() for name, value in names.items()}
+
+
+def fold(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDArray[np.float32], ...]:
+    """(weight,) or (weight, bias) of a conv with its batch normalisation folded in, in float64, then rounded."""
+    weight = weights[f"{layer.name}.weight"]
+    if not layer.bn:
+        return (weight, weights[f"{layer.name}.bias"]) if layer.bias else (weight,)
+    gamma, beta, mean, var = (
+        weights[f"{layer.name}.bn.{name}"].astype(np.float64) for name in ("weight", "bias", "mean", "var")
+    )
+    scale = gamma / np.sqrt(var + BN_EPSILON)
+    return (weight * scale[:, None, None, None]).astype(np.float32), (beta - mean * scale).astype(np.float32)
+
+
+def from_onnx(model: onnx.ModelProto, architecture: Architecture) -> Weights:
+    """The weights of a file that `export.to_onnx` wrote; folded ones come back as identity normalisation with a shift.
+
+    Raises:
+        ModelError: the file is not of this architecture.
+    """
+    from onnx import numpy_helper
+
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights: Weights = {}
+    for layer in architecture.layers:
+        if layer.op != "conv":
+            continue
+        names = [f"{layer.name}.weight"] + [f"{layer.name}.bias"] * (layer.bias or layer.bn)
+        if f"{layer.name}.bn.mean" in stored:
+            names = [names[0], *(f"{layer.name}.bn.{part}" for part in ("weight", "bias", "mean", "var"))]
+        elif layer.bn:
+            weights.update(identity_bn(layer))
+        for name in names:
+            if name not in stored:
+                raise ModelError(f"the file has no {name}", hint=f"it is not an exported {architecture.name}")
+            target = f"{layer.name}.bn.bias" if layer.bn and name == f"{layer.name}.bias" else name
+            weights[target] = stored[name].astype(np.float32)
+    for name, shape in architecture.weight_shapes().items():
+        if weights[name].shape != shape:
+            raise ModelError(f"{name} is {weights[name].shape} in the file, {shape} in {architecture.name}")
+    return weights

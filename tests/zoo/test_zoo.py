@@ -1,0 +1,114 @@
+"""Every architecture: a sound table, a valid ONNX file that a Detector opens, weights that survive the round trip."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from edge_runtime import heads, zoo
+from edge_runtime.backends import BackendOptions
+from edge_runtime.detector import Detector
+from edge_runtime.errors import ModelError, SpecError, UsageError
+from edge_runtime.labels import VOC
+from edge_runtime.spec import ModelIO
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.__main__ import main
+from edge_runtime.zoo.export import to_onnx
+from edge_runtime.zoo.layers import IMAGE, Layer, Table
+
+SMALL = ("yolo_nano", "tiny_yolo_v3")  # the others' weights are too large for a quick test
+ort = pytest.importorskip("onnxruntime")
+
+
+def run(model: onnx.ModelProto, image: np.ndarray) -> list:
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {IMAGE: image})
+
+
+def lively(architecture) -> dict:
+    """Random weights whose normalisation is no identity."""
+    values, random = weights.random(architecture, seed=1), np.random.RandomState(2)
+    for name, value in values.items():
+        if ".bn." in name:
+            value += random.uniform(0.0, 0.2, value.shape).astype(np.float32)
+    return values
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_head_reads_what_the_table_says(name):
+    for preset in __import__(f"edge_runtime.zoo.{name}", fromlist=["x"]).PRESETS:
+        architecture = zoo.build(name, VOC, 416, preset)
+        sizes = architecture.sizes()
+        io = ModelIO(IMAGE, (1, 3, 416, 416), {output: (1, *sizes[output]) for output in architecture.outputs})
+        decode = heads.load(architecture.spec.family).describe(io, architecture.spec)
+        assert decode is not None and decode.num_classes == 20
+        assert len(decode.levels) == len(architecture.spec.anchors)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_folding_changes_nothing(name):
+    architecture = zoo.build(name, VOC[:3], 64)
+    values = lively(architecture)
+    image = np.random.RandomState(0).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
+    folded, kept = (run(to_onnx(architecture, values, keep_bn=keep), image) for keep in (False, True))
+    for one, other in zip(folded, kept):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("keep_bn", [False, True])
+def test_weights_come_back_from_a_file(keep_bn):
+    architecture = zoo.build("yolo_nano", VOC, 64)
+    model = to_onnx(architecture, lively(architecture), keep_bn=keep_bn)
+    again = to_onnx(architecture, weights.from_onnx(model, architecture), keep_bn=keep_bn)
+    image = np.random.RandomState(0).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
+    for one, other in zip(run(model, image), run(again, image)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
+    with pytest.raises(ModelError):
+        weights.from_onnx(model, zoo.build("tiny_yolo_v3", VOC, 64))
+
+
+def test_a_detector_opens_an_exported_file_without_flags(tmp_path):
+    path = tmp_path / "nano.onnx"
+    assert main(["yolo_nano", "-o", str(path), "--imgsz", "96", "--classes", "voc"]) == 0
+    with Detector.open(str(path), options=BackendOptions(backend="onnxruntime", threads=1)) as detector:
+        assert detector.model.notes == () and detector.model.spec.labels == VOC
+        detector(np.zeros((50, 70, 3), np.uint8))
+
+
+def test_the_command_lists_and_refuses(capsys):
+    assert main(["--list"]) == 0 and "paper_budget" in capsys.readouterr().out
+    flags = ["yolo_nano", "-o", "x.onnx"]
+    for wrong in (["yolo_mega", *flags[1:]], ["yolo_nano"], [*flags, "--imgsz", "100"], [*flags, "--preset", "x"],
+                  [*flags, "--weights", "none.npz"]):  # fmt: skip
+        assert main(wrong) == 1
+        assert "hint: " in capsys.readouterr().err
+
+
+def test_the_language_refuses_nonsense():
+    table = Table()
+    with pytest.raises(SpecError):
+        table.conv("a", "nowhere", 8)
+    table.conv("a", IMAGE, 8)
+    with pytest.raises(SpecError):
+        table.conv("a", IMAGE, 8)
+    with pytest.raises(SpecError):
+        Layer("b", "transformer", ("a",), 8)
+    with pytest.raises(UsageError):
+        zoo.build("yolo_nano", VOC, 100)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_torch_and_onnx_agree(name):
+    torch = pytest.importorskip("torch")
+    from tools.train.torch_net import TorchNet
+
+    architecture = zoo.build(name, VOC, 64)
+    values = lively(architecture)
+    net = TorchNet(architecture).eval()
+    net.load_table(values)
+    image = np.random.RandomState(0).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
+    with torch.no_grad():
+        outputs = [output.numpy() for output in net(torch.from_numpy(image))]
+    for ours, theirs in zip(run(to_onnx(architecture, net.table_weights()), image), outputs):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(theirs).max())))
