@@ -86,6 +86,7 @@ def test_signals_finish_the_files(engine, tmp_path, number):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and (not lines.exists() or lines.read_text().count("\n") < 20):
