@@ -19,7 +19,7 @@ def letterbox(
     swap_rb: bool,
     mean: tuple[float, float, float],
     std: tuple[float, float, float],
-    simd: str = "",
+    simd: str,
 ) -> None:
     """Resizes (H, W, 3) uint8 BGR into out (3, model_h, model_w) float32; `simd` "" means the best."""
 

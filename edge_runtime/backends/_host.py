@@ -30,8 +30,8 @@ class Slot:
 
     def __init__(self, input_shape: Shape, output_shapes: Sequence[Shape], dtypes: Sequence[str], max_det: int) -> None:
         batch = input_shape[0]
-        self.feed = np.zeros(input_shape, dtypes[0])
-        self.fetches = [np.zeros(shape, dtype) for shape, dtype in zip(output_shapes, dtypes[1:])]
+        self.feed = _aligned(input_shape, dtypes[0])
+        self.fetches = [_aligned(shape, dtype) for shape, dtype in zip(output_shapes, dtypes[1:])]
         self.tensor = _as_float32(self.feed)
         self.outputs = [_as_float32(array) for array in self.fetches]
         self.frames = np.zeros((batch, 6), np.float64)
@@ -177,6 +177,14 @@ def _cpu_ticks() -> Tuple[int, int]:
     with open("/proc/stat") as file:
         ticks = [int(field) for field in file.readline().split()[1:9]]
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def _aligned(shape: Shape, dtype: str) -> NDArray[np.generic]:
+    """Zeros that start at a cache line: numpy's own start 16 bytes into one, which costs every wide load a second."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def _as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -56,9 +56,8 @@ T* data(py::handle object, const char* name, const Extents& shape) {
 
 void letterbox(const py::array& image, py::handle out, int width, int height, int pad_x, int pad_y, int pad_value,
                bool swap_rb, Triple mean, Triple std, const std::string& simd) {
-  if (!py::array_t<uint8_t>::check_(image) || image.ndim() != 3 || image.shape(2) != 3 || image.strides(2) != 1 ||
-      image.strides(1) != 3)
-    throw py::value_error("image is not (H, W, 3) uint8 with contiguous rows");
+  const bool pixels = image.ndim() == 3 && image.shape(2) == 3 && image.strides(2) == 1 && image.strides(1) == 3;
+  if (!pixels || !py::array_t<uint8_t>::check_(image)) throw py::value_error("image is not (H, W, 3) uint8 in rows");
   float* planes = data<float>(out, "out", {3, -1, -1});
   const auto target = py::reinterpret_borrow<py::array>(out);
   const int out_h = static_cast<int>(target.shape(1)), out_w = static_cast<int>(target.shape(2));

@@ -1,4 +1,4 @@
-// kept.h: the boxes that NMS has kept, in blocks of one class each, so that a candidate meets many of its class at once.
+// kept.h: the boxes that NMS has kept, in blocks of one class each: a candidate meets many of its class at once.
 #pragma once
 
 #include <algorithm>
