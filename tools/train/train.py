@@ -1,0 +1,238 @@
+"""Trains a detector of the zoo. Kill it at any time: the same command goes on from the last checkpoint.
+
+    python tools/train/train.py --data ../shared/data/voc2007/train --out runs/nano --hours 2
+    python tools/train/train.py --data ... --out runs/nano2 --hours 8 --init runs/nano/model.onnx
+
+Writes OUT/checkpoint.pt (resumable), log.jsonl, plot.png and model.onnx, the best EMA weights on the validation split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+from queue import Queue
+from time import monotonic
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import numpy as np
+import onnx
+import torch
+from data import Batches, prepare
+from loss import Loss
+from plot import plot
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+from torch_net import TorchNet
+from validate import detect, mean_ap
+
+from edge_runtime import zoo
+from edge_runtime.labels import VOC
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.export import to_onnx
+from edge_runtime.zoo.layers import Architecture
+
+VALIDATION = 208
+SPLIT_SEED = 7
+WARM_UP = 0.03  # of the schedule
+PLAIN_END = 0.1  # of the schedule, without mosaics
+EMA_DECAY, EMA_RAMP = 0.9995, 1000.0
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    args = _parser().parse_args(argv)
+    torch.manual_seed(args.seed)
+    torch.set_float32_matmul_precision("high")
+    Run(args).train()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with instances.json and images/")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--arch", default="yolo_nano")
+    parser.add_argument("--imgsz", type=int, default=320, help="side of the training square")
+    parser.add_argument("--export-imgsz", type=int, default=None, help="side of the exported input, default --imgsz")
+    parser.add_argument("--hours", type=float, required=True, help="length of the schedule, over all resumed runs")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument("--limit", type=int, help="train and validate on the first N images only: an overfitting check")
+    parser.add_argument("--validate-every", type=float, default=10.0, metavar="MINUTES")
+    parser.add_argument("--init", help="start from the weights of an exported ONNX file")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def table(args: argparse.Namespace, imgsz: int) -> Architecture:
+    """The architecture, with centres that reach beyond their cell, as the loss's assignment needs."""
+    architecture = zoo.build(args.arch, VOC, imgsz)
+    spec = replace(architecture.spec, scale_xy=(2.0,) * len(architecture.spec.strides), resize="letterbox")
+    return replace(architecture, spec=spec)
+
+
+class Run:
+    """One training: data, network, EMA, optimiser and the clock that the schedule follows."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.device = args, torch.device(args.device)
+        args.out.mkdir(parents=True, exist_ok=True)
+        self.architecture = table(args, args.imgsz)
+        images, boxes, sizes, _ = prepare(args.data, args.imgsz, args.out / "cache")
+        order = np.random.RandomState(SPLIT_SEED).permutation(len(images))
+        held, used = (order[:VALIDATION], order[VALIDATION:]) if not args.limit else (order[: args.limit],) * 2
+        self.held = images[np.sort(held)], boxes[np.sort(held)]
+        self.batches = Batches(images, boxes, sizes, np.sort(used), self.device, args.seed)
+        self.net = TorchNet(self.architecture)
+        self.net.load_table(self._initial())
+        self.net.to(self.device, memory_format=torch.channels_last)
+        self.ema = copy.deepcopy(self.net).eval()
+        self.loss = Loss(self.architecture.spec, self.device)
+        self.optimizer = torch.optim.AdamW(_groups(self.net, args.weight_decay), lr=args.lr)
+        self.state: Dict[str, Any] = {"elapsed_s": 0.0, "images": 0, "steps": 0, "best": -1.0, "validated_s": 0.0}
+        self._resume()
+
+    def train(self) -> None:
+        """Runs to the end of the schedule, validating and saving on the way."""
+        forward = self.net if self.args.no_compile else torch.compile(self.net)
+        ready: Queue[Tuple[Tensor, Tensor]] = Queue(2)
+        threading.Thread(target=self._fill, args=(ready,), daemon=True).start()
+        self._backward(forward, *ready.get())  # compiles, which takes minutes that are not training
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        total_s = self.args.hours * 3600
+        with Progress(*columns) as progress:
+            task = progress.add_task("starting", total=total_s, completed=self.state["elapsed_s"])
+            while self.state["elapsed_s"] < total_s:
+                started = monotonic()
+                parts = self._step(forward, *ready.get())
+                self.state["elapsed_s"] += monotonic() - started
+                self.state["steps"] += 1
+                self.state["images"] += self.args.batch
+                if self.state["elapsed_s"] - self.state["validated_s"] > self.args.validate_every * 60:
+                    self._validate(parts)
+                rate = self.state["images"] / self.state["elapsed_s"]
+                seen, best = self.state["images"], self.state["best"]
+                text = f"{seen:,} images, {rate:.0f}/s, loss {sum(parts):.3f}, best {best:.3f}"
+                progress.update(task, completed=self.state["elapsed_s"], description=text)
+            self._validate(parts)
+
+    @property
+    def progress(self) -> float:
+        """Part of the schedule that is over."""
+        return min(1.0, self.state["elapsed_s"] / (self.args.hours * 3600))
+
+    def _fill(self, ready: Queue[Tuple[Tensor, Tensor]]) -> None:
+        while True:
+            self.batches.mosaic = 0.0 if self.progress > 1 - PLAIN_END or self.args.limit else 0.9
+            ready.put(self.batches.draw(self.args.batch, self.args.imgsz))
+
+    def _step(self, forward: Any, images: Tensor, targets: Tensor) -> Sequence[float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.args.lr * _schedule(self.progress)
+        parts = self._backward(forward, images, targets)
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self.optimizer.step()
+        self._average()
+        return parts
+
+    def _backward(self, forward: Any, images: Tensor, targets: Tensor) -> Sequence[float]:
+        with torch.autocast(self.device.type, torch.bfloat16):
+            heads = forward(images.contiguous(memory_format=torch.channels_last))
+        loss, parts = self.loss(heads, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        return parts
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = EMA_DECAY * (1 - math.exp(-(self.state["steps"] + 1) / EMA_RAMP))
+        for mine, theirs in zip(self.ema.state_dict().values(), self.net.state_dict().values()):
+            if mine.is_floating_point():
+                mine.lerp_(theirs, 1 - decay)
+
+    def _validate(self, parts: Sequence[float]) -> None:
+        images, boxes = self.held
+        score, _ = mean_ap(detect(self.ema, self.architecture.spec, images, 16, self.device), boxes, len(VOC))
+        self.state["validated_s"] = self.state["elapsed_s"]
+        if score > self.state["best"]:
+            self.state["best"] = score
+            self._export(score)
+        row = {**self.state, "map": score, **dict(zip(("box", "objectness", "class"), parts))}
+        with open(self.args.out / "log.jsonl", "a") as log:
+            log.write(json.dumps(row) + "\n")
+        plot(self.args.out / "log.jsonl", self.args.out / "plot.png")
+        self._save()
+
+    def _export(self, score: float) -> None:
+        recipe = {
+            "images_seen": self.state["images"],
+            "hours": round(self.state["elapsed_s"] / 3600, 2),
+            "imgsz": self.args.imgsz,
+        }
+        about = {
+            "training": json.dumps({**recipe, "validation_voc07_11pt": round(score, 4), "batch": self.args.batch}),
+            "data": "PASCAL VOC2007 trainval, 3,600 photographs, longest side 416",
+            "license": "weights trained by this project, Apache-2.0; the photographs are Flickr's and not contained",
+        }
+        architecture = table(self.args, self.args.export_imgsz or self.args.imgsz)
+        _replace(
+            self.args.out / "model.onnx",
+            to_onnx(architecture, self.ema.table_weights(), metadata=about).SerializeToString(),
+        )
+
+    def _save(self) -> None:
+        parts = {"net": self.net, "ema": self.ema, "optimizer": self.optimizer}
+        path = self.args.out / "checkpoint.pt"
+        torch.save({**{name: part.state_dict() for name, part in parts.items()}, "state": self.state}, f"{path}.new")
+        os.replace(f"{path}.new", path)
+
+    def _resume(self) -> None:
+        path = self.args.out / "checkpoint.pt"
+        if path.exists():
+            saved = torch.load(path, map_location=self.device)
+            for name in ("net", "ema", "optimizer"):
+                getattr(self, name).load_state_dict(saved[name])
+            self.state = saved["state"]
+            self.batches.random.manual_seed(self.args.seed + self.state["steps"])
+
+    def _initial(self) -> weights.Weights:
+        if self.args.init:
+            return weights.from_onnx(onnx.load(self.args.init), self.architecture)
+        values = weights.random(self.architecture, self.args.seed)
+        for name in self.architecture.outputs:  # heads start quiet: few cells hold an object
+            values[f"{name}.weight"] *= 0.1
+            bias = values[f"{name}.bias"].reshape(len(self.architecture.spec.anchors[0]), -1)
+            bias[:, 4], bias[:, 5:] = -5.0, -3.0
+        return values
+
+
+def _schedule(progress: float) -> float:
+    """Linear warm-up, then half a cosine down to 2 %."""
+    return min(1.0, (progress + 1e-4) / WARM_UP) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+def _groups(net: torch.nn.Module, decay: float) -> Sequence[Dict[str, Any]]:
+    """Weights of convolutions decay; biases and normalisation do not."""
+    kernels = [p for p in net.parameters() if p.ndim > 1]
+    return [
+        {"params": kernels, "weight_decay": decay},
+        {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    os.replace(new, path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
