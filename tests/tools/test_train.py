@@ -97,10 +97,10 @@ def test_map_of_perfect_and_of_no_detections():
     boxes = np.zeros((2, 3, 5), np.float32)
     boxes[0, 0], boxes[1, 0] = (1, 20, 20, 10, 10), (2, 30, 30, 10, 20)
     perfect = [np.array([[15, 15, 25, 25, 0.9, 1]]), np.array([[25, 20, 35, 40, 0.8, 2]])]
-    assert mean_ap(perfect, boxes, 3)[0] == 1.0
-    assert mean_ap([rows[:0] for rows in perfect], boxes, 3)[0] == 0.0
+    assert mean_ap(perfect, boxes, 3) == 1.0
+    assert mean_ap([rows[:0] for rows in perfect], boxes, 3) == 0.0
     wrong = [perfect[0], np.array([[25, 20, 35, 40, 0.95, 1], [25, 20, 35, 40, 0.8, 2]])]
-    assert 0.4 < mean_ap(wrong, boxes, 3)[0] < 1.0
+    assert 0.4 < mean_ap(wrong, boxes, 3) < 1.0
 
 
 def test_a_killed_run_goes_on(folder, tmp_path):

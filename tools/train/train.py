@@ -160,7 +160,7 @@ class Run:
 
     def _validate(self, parts: Sequence[float]) -> None:
         images, boxes = self.held
-        score, _ = mean_ap(detect(self.ema, self.architecture.spec, images, 16, self.device), boxes, len(VOC))
+        score = mean_ap(detect(self.ema, self.architecture.spec, images, 16, self.device), boxes, len(VOC))
         self.state["validated_s"] = self.state["elapsed_s"]
         if score > self.state["best"]:
             self.state["best"] = score

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence, Tuple
+from typing import List, Sequence
 
 import numpy as np
 import torch
 
 from edge_runtime import heads, ops
 from edge_runtime.geometry import Letterbox
+from edge_runtime.metrics import voc
 from edge_runtime.spec import ModelIO, ModelSpec, Thresholds
 
 THRESHOLDS = Thresholds(conf=0.005, iou=0.45, max_det=300, multi_label=True)
@@ -47,43 +48,16 @@ def _decoder(spec: ModelSpec, outputs: Sequence[np.ndarray], side: int) -> ops.D
     return ops.Decoder(decode, shapes)
 
 
-def mean_ap(found: Sequence[Rows], boxes: np.ndarray, num_classes: int) -> Tuple[float, List[float]]:
-    """(mAP, AP per class that occurs), PASCAL VOC 2007 11-point, IoU above 0.5.
+def mean_ap(found: Sequence[Rows], boxes: np.ndarray, num_classes: int) -> float:
+    """voc07_11pt of `detect`'s rows.
 
     Args:
         boxes: (N, T, 5) `[class, cx, cy, w, h]`, w = 0 for none.
     """
-    per_class = [ap for ap in (_average_precision(found, boxes, c) for c in range(num_classes)) if ap is not None]
-    return float(np.mean(per_class)) if per_class else 0.0, per_class
+    curves = voc.curves(found, [_truth(rows[rows[:, 3] > 0]) for rows in boxes], num_classes)
+    return voc.mean([curve.eleven_point() for curve in curves], curves)
 
 
-def _average_precision(found: Sequence[Rows], boxes: np.ndarray, class_id: int) -> float | None:
-    truths: Dict[int, np.ndarray] = {}
-    for image, rows in enumerate(boxes):
-        own = rows[(rows[:, 3] > 0) & (rows[:, 0] == class_id), 1:]
-        truths[image] = np.concatenate([own[:, :2] - own[:, 2:] / 2, own[:, :2] + own[:, 2:] / 2], 1)
-    total = sum(map(len, truths.values()))
-    if not total:
-        return None
-    hits = [(row[4], image, row[:4]) for image, rows in enumerate(found) for row in rows if row[5] == class_id]
-    taken = {image: np.zeros(len(own), bool) for image, own in truths.items()}
-    right = np.array(
-        [_matches(box, truths[image], taken[image]) for _, image, box in sorted(hits, key=lambda h: -h[0])]
-    )
-    true = np.cumsum(right)
-    precision, recall = true / np.arange(1, len(true) + 1), true / total
-    return float(np.mean([precision[recall >= k / 10 - 1e-12].max(initial=0.0) for k in range(11)]))
-
-
-def _matches(box: np.ndarray, truths: np.ndarray, taken: np.ndarray) -> bool:
-    if not len(truths):
-        return False
-    size = np.clip(np.minimum(box[2:], truths[:, 2:]) - np.maximum(box[:2], truths[:, :2]), 0, None)
-    inter = size[:, 0] * size[:, 1]
-    areas = np.prod(truths[:, 2:] - truths[:, :2], 1) + np.prod(box[2:] - box[:2])
-    overlap = inter / (areas - inter)
-    best = int(overlap.argmax())
-    if overlap[best] <= 0.5 or taken[best]:
-        return False
-    taken[best] = True
-    return True
+def _truth(rows: np.ndarray) -> voc.Truth:
+    xyxy = np.concatenate([rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2], 1)
+    return voc.Truth(xyxy.astype(float), rows[:, 0].astype(int), np.zeros(len(rows), bool))

@@ -1,0 +1,1 @@
+"""Accuracy protocols: pure computation on boxes."""
