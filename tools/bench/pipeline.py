@@ -13,6 +13,7 @@ from bench.report import Table
 from bench.timing import Metrics, Samples, Settings, interleave, mid, ratio
 from edge_runtime import sources
 from edge_runtime.backends import BackendOptions
+from edge_runtime.backends._host import auto_spinning
 from edge_runtime.cli.detect import SWITCH_INTERVAL_S
 from edge_runtime.detector import Detector
 from edge_runtime.pipeline import Pipeline
@@ -28,8 +29,9 @@ SPARED = max(1, CORES - 1)  # what edge-detect chooses
 class Rig:
     """An open detector, to be run raw or in a pipeline."""
 
-    def __init__(self, model: str, backend: str, threads: int, video: str) -> None:
-        self.detector = Detector.open(model, options=BackendOptions(backend=backend, threads=threads))
+    def __init__(self, model: str, backend: str, threads: int, video: str, spinning: Optional[bool] = None) -> None:
+        options = BackendOptions(backend=backend, threads=threads, spinning=spinning)
+        self.detector = Detector.open(model, options=options)
         self._video = video
         first = sources.open(video).read()
         assert first is not None
@@ -88,7 +90,9 @@ def _one_thread(table: Table, settings: Settings, model: str, backend: str, vide
 
 
 def _all_cores(table: Table, settings: Settings, model: str, backend: str, video: str) -> None:
-    rigs = {threads: Rig(model, backend, threads, video) for threads in sorted({CORES, SPARED})}
+    # Decided once: the second session would see the first one's threads still awake and be opened another way.
+    spinning = auto_spinning(BackendOptions(), SPARED)
+    rigs = {threads: Rig(model, backend, threads, video, spinning) for threads in sorted({CORES, SPARED})}
     cases = {f"raw {threads}": partial(rig.raw, settings.seconds) for threads, rig in rigs.items()}
     cases.update({str(threads): partial(rig.pipe, settings.seconds) for threads, rig in rigs.items()})
     samples = interleave(f"{_stem(model)} {backend}, all cores", cases, settings.long_rounds, settings.progress)
