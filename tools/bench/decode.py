@@ -43,8 +43,8 @@ def run(settings: Settings) -> Table:
         "lean numpy: best class (v8) or objectness (v3, on its logit) first, only survivors are decoded, then"
         " cv2.dnn.NMSBoxesBatched.",
         "tutorial: everything is decoded and transposed into rows, survivors become a Python list of boxes, then"
-        " cv2.dnn.NMSBoxes on boxes moved apart by class. Tutorials that walk the rows in Python are slower still; with a"
-        " transposed view in place of rows, the v8 idiom costs no more than lean numpy.",
+        " cv2.dnn.NMSBoxes on boxes moved apart by class. Tutorials that walk the rows in Python are slower still; with"
+        " a transposed view in place of rows, the v8 idiom costs no more than lean numpy.",
     ]
     return table
 
