@@ -6,6 +6,7 @@
     ├── SpecError           (ValueError)    a preprocessing or decoding description that contradicts itself or the model
     ├── SourceError         (OSError)       no frames, or no more of them
     ├── SinkError           (OSError)       results that could not be written
+    ├── DatasetError        (ValueError)    labelled images that cannot be read
     └── BackendUnavailable  (ImportError)   a library that is not installed
 
 A message is a lower-case fact without a full stop, with what was got and what was expected; `hint` is the way out.
@@ -51,6 +52,10 @@ class SourceError(EdgeError, OSError):
 
 class SinkError(EdgeError, OSError):
     """Results that could not be written."""
+
+
+class DatasetError(EdgeError, ValueError):
+    """Labelled images that cannot be read."""
 
 
 class BackendUnavailable(EdgeError, ImportError):

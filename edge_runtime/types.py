@@ -1,4 +1,4 @@
-"""What travels from source to sink: Frame, Detections, Result."""
+"""What travels from source to sink: Frame, Detections, Result; and Truth, what they are compared with."""
 
 from __future__ import annotations
 
@@ -111,3 +111,28 @@ class Result:
     detections: Detections
     stage_ms: Dict[str, float] = field(default_factory=dict)
     latency_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The labelled objects of one image.
+
+    Attributes:
+        xyxy: (n, 4) float64 `[x1, y1, x2, y2]`, image pixels, continuous: an image spans 0..width.
+        class_id: (n,) int.
+        difficult: (n,) bool, PASCAL VOC's flag: finding one is neither right nor wrong.
+        crowd: (n,) bool, COCO's flag: one box around many; None for none.
+        area: (n,) float64, COCO's area of the outline in square pixels, which sorts objects into small, medium and
+            large; None for the area of the boxes.
+    """
+
+    xyxy: NDArray[np.float64]
+    class_id: NDArray[np.int64]
+    difficult: NDArray[np.bool_]
+    crowd: Optional[NDArray[np.bool_]] = None
+    area: Optional[NDArray[np.float64]] = None
+
+    @property
+    def ignored(self) -> NDArray[np.bool_]:
+        """(n,) bool: difficult, or a crowd."""
+        return self.difficult if self.crowd is None else self.difficult | self.crowd

@@ -13,12 +13,12 @@ import edge_runtime
 FLOORS: Tuple[Set[str], ...] = (
     {"errors", "types", "geometry", "spec", "plugins", "labels", "recipe"},
     {"_core", "ops", "cuda", "jetson", "onnx_file", "opencv", "drawing", "ring"},
-    {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track"},
+    {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets"},
     {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},
     {"pipeline", "benchmark", "evaluate", "verdict", "governor", "reports"},
     {"cli", "__main__", "__init__"},
 )
-FAMILIES = {"backends", "heads", "sources", "sinks", "power"}
+FAMILIES = {"backends", "heads", "sources", "sinks", "power", "datasets"}
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 PACKAGE = Path(edge_runtime.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,8 +1,11 @@
 """Average precision as PASCAL VOC defines it (Everingham et al. 2010, the development kit; py-faster-rcnn's reading).
 
 Per class and image, detections are taken best first. Each looks at the ground truth it overlaps most, matched or not,
-difficult or not, with inclusive pixels (widths are x2 - x1 + 1); it is right above the IoU threshold if that one is
-still free, wrong if it is taken, and ignored if it is difficult. Difficult objects count nowhere.
+difficult or not; it is right above the IoU threshold if that one is still free, wrong if it is taken, and ignored if it
+is difficult. Difficult objects count nowhere.
+
+The development kit's boxes name their first and last pixel, so that widths are x2 - x1 + 1. Ours span from edge to
+edge, which is the same overlap without the one.
 """
 
 from __future__ import annotations
@@ -13,22 +16,9 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.types import Truth
+
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The labelled objects of one image.
-
-    Attributes:
-        xyxy: (n, 4) `[x1, y1, x2, y2]`, image pixels.
-        class_id: (n,) int.
-        difficult: (n,) bool.
-    """
-
-    xyxy: Floats
-    class_id: NDArray[np.int64]
-    difficult: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -61,7 +51,11 @@ class Curve:
 
 
 def curves(
-    detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int, iou: float = 0.5
+    detections: Sequence[NDArray[np.float32]],
+    truths: Sequence[Truth],
+    num_classes: int,
+    iou: float = 0.5,
+    last_pixel: float = 0.0,
 ) -> List[Curve]:
     """One curve per class.
 
@@ -69,8 +63,9 @@ def curves(
         detections: per image (n, 6) `[x1, y1, x2, y2, score, class_id]`, image pixels, in any order.
         truths: the same images' objects.
         iou: a match overlaps by more than this.
+        last_pixel: 1 where x2 and y2 name the last pixel of a box, as in the development kit's files.
     """
-    return [_curve(detections, truths, class_id, iou) for class_id in range(num_classes)]
+    return [_curve(detections, truths, class_id, iou, last_pixel) for class_id in range(num_classes)]
 
 
 def mean(values: Sequence[float], found: Sequence[Curve]) -> float:
@@ -79,42 +74,50 @@ def mean(values: Sequence[float], found: Sequence[Curve]) -> float:
     return float(np.mean(counted)) if counted else 0.0
 
 
-def _curve(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], class_id: int, iou: float) -> Curve:
+def _curve(
+    detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], class_id: int, iou: float, last_pixel: float
+) -> Curve:
     objects: Dict[int, Tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]] = {}
     for image, truth in enumerate(truths):
         own = truth.class_id == class_id
-        objects[image] = truth.xyxy[own], truth.difficult[own], np.zeros(int(own.sum()), bool)
-    total = sum(int((~difficult).sum()) for _, difficult, _ in objects.values())
-    found = [(float(row[4]), image, row) for image, rows in enumerate(detections) for row in rows if row[5] == class_id]
-    found.sort(key=lambda item: -item[0])
-    verdicts = [(score, _verdict(row[:4], *objects[image], iou)) for score, image, row in found]
-    counted = np.array([(score, verdict) for score, verdict in verdicts if verdict >= 0]).reshape(-1, 2)
+        objects[image] = truth.xyxy[own], truth.ignored[own], np.zeros(int(own.sum()), bool)
+    total = sum(int((~ignored).sum()) for _, ignored, _ in objects.values())
+    found = [(row[4], image, row) for image, rows in enumerate(detections) for row in rows[rows[:, 5] == class_id]]
+    found.sort(key=lambda item: -float(item[0]))
+    verdicts = [(score, _verdict(row[:4], *objects[image], iou, last_pixel)) for score, image, row in found]
+    counted = np.array([(score, verdict) for score, verdict in verdicts if verdict >= 0], np.float64).reshape(-1, 2)
     right = np.cumsum(counted[:, 1])
     precision = right / np.arange(1, len(right) + 1)
     return Curve(right / max(total, 1), precision, counted[:, 0], total)
 
 
 def _verdict(
-    box: NDArray[np.float32], boxes: Floats, difficult: NDArray[np.bool_], taken: NDArray[np.bool_], iou: float
+    box: NDArray[np.float32],
+    boxes: Floats,
+    ignored: NDArray[np.bool_],
+    taken: NDArray[np.bool_],
+    iou: float,
+    last_pixel: float,
 ) -> int:
     """1 right, 0 wrong, -1 not counted; marks the object as taken."""
     if not len(boxes):
         return 0
-    overlaps = inclusive_iou(box, boxes)
+    overlaps = overlap(box, boxes, last_pixel)
     best = int(overlaps.argmax())
     if overlaps[best] <= iou:
         return 0
-    if difficult[best]:
+    if ignored[best]:
         return -1
     free = not taken[best]
     taken[best] = True
     return int(free)
 
 
-def inclusive_iou(box: NDArray[np.float32], boxes: Floats) -> Floats:
-    """IoU of one box with (n, 4) boxes, both ends of a side belonging to it."""
-    side = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]) + 1
+def overlap(box: NDArray[np.float32], boxes: Floats, last_pixel: float = 0.0) -> Floats:
+    """(n,) IoU of one box (4,) with boxes (n, 4); see `curves` for `last_pixel`."""
+    box = box.astype(np.float64)
+    side = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]) + last_pixel
     inter = np.prod(np.clip(side, 0, None), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=1) + np.prod(box[2:] - box[:2] + 1)
-    overlap: Floats = inter / (areas - inter)
-    return overlap
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2] + last_pixel, axis=1) + np.prod(box[2:] - box[:2] + last_pixel)
+    iou: Floats = inter / np.maximum(areas - inter, 1e-12)
+    return iou

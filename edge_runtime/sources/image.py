@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +34,22 @@ class ImageSource:
     Every image becomes 8-bit BGR as `cv2.imread` would give it: 16-bit is scaled, grey is repeated, alpha is dropped
     (not blended), EXIF orientation is applied. What is not a readable image is passed over and listed in `skipped`,
     unless it is the one file that was asked for.
+
+    Args:
+        files: the images themselves, in this order; `target` is then only a name.
     """
 
     live = False
     fps: Optional[float] = None
 
-    def __init__(self, target: str, options: SourceOptions) -> None:
+    def __init__(
+        self, target: str, options: SourceOptions = SourceOptions(), files: Optional[Sequence[str]] = None
+    ) -> None:
         load_cv2()
         self.name = target
         self.skipped: List[str] = []
-        self._single = os.path.isfile(target)
-        self._paths = self._images(_files(target))
+        self._single = files is None and os.path.isfile(target)
+        self._paths = self._images(_files(target) if files is None else list(files))
         self.frame_count = None if options.loop else len(self._paths)
         self.description = f"{len(self._paths)} image{'s' * (len(self._paths) != 1)}"
         self._loop = options.loop

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.metrics import voc
+from edge_runtime.types import Truth
 
 # The sample of github.com/rafaelpadilla/Object-Detection-Metrics (MIT): per image, objects x y w h, then detections
 # score x y w h. Its README gives 26.84 % (11-point) and 24.56 % (all-point) at IoU 0.3.
@@ -29,11 +30,11 @@ def numbers(text: str) -> np.ndarray:
     return np.array([[float(v) for v in row.split()] for row in text.split(",")])
 
 
-def truth(xyxy, class_id=None, difficult=None) -> voc.Truth:
+def truth(xyxy, class_id=None, difficult=None) -> Truth:
     xyxy = np.asarray(xyxy, float).reshape(-1, 4)
     count = len(xyxy)
     ids = np.zeros(count, int) if class_id is None else np.asarray(class_id)
-    return voc.Truth(xyxy, ids, np.zeros(count, bool) if difficult is None else np.asarray(difficult))
+    return Truth(xyxy, ids, np.zeros(count, bool) if difficult is None else np.asarray(difficult))
 
 
 def sample():
@@ -48,7 +49,7 @@ def sample():
 
 
 def test_the_published_sample():
-    (curve,) = voc.curves(*sample(), num_classes=1, iou=0.3)
+    (curve,) = voc.curves(*sample(), num_classes=1, iou=0.3, last_pixel=1.0)
     assert curve.truths == 15 and len(curve.score) == 24
     assert round(100 * curve.eleven_point(), 2) == 26.84
     assert round(100 * curve.all_point(), 2) == 24.57
@@ -80,9 +81,19 @@ def test_a_second_match_is_wrong_and_a_difficult_one_is_not_counted():
     assert curve.truths == 1 and curve.precision.tolist() == [1.0]
 
 
-def test_pixels_are_inclusive_and_the_threshold_is_strict():
-    assert voc.inclusive_iou(np.array([0, 0, 9, 9]), np.array([[0.0, 0, 9, 4]]))[0] == pytest.approx(0.5)
-    assert ap([[[0, 0, 9, 9, 0.9, 0]]], [truth([[0, 0, 9, 4]])]) == 0.0
+def test_last_pixels_and_edges_are_the_same_overlap_and_the_threshold_is_strict():
+    """Pixels 0..9 and 0..4 of the kit are edges 0..10 and 0..5 of ours: half, which is not more than half."""
+    assert voc.overlap(np.array([0, 0, 9, 9]), np.array([[0.0, 0, 9, 4]]), last_pixel=1.0)[0] == 0.5
+    assert voc.overlap(np.array([0, 0, 10, 10]), np.array([[0.0, 0, 10, 5]]))[0] == 0.5
+    assert ap([[[0, 0, 10, 10, 0.9, 0]]], [truth([[0, 0, 10, 5]])]) == 0.0
+    assert ap([[[0, 0, 10, 10, 0.9, 0]]], [truth([[0, 0, 10, 5.01]])]) == 1.0
+
+
+def test_a_crowd_is_ignored_like_a_difficult_object():
+    crowd = Truth(np.array([[0.0, 0, 10, 10], [50, 50, 60, 60]]), np.zeros(2, int), np.zeros(2, bool),
+                  crowd=np.array([False, True]))  # fmt: skip
+    (curve,) = voc.curves([np.array([box(50, 50, 0.99), box(0, 0, 0.9)])], [crowd], 1)
+    assert curve.truths == 1 and curve.precision.tolist() == [1.0]
 
 
 def test_recall_levels_are_exact_tenths():

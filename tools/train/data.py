@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -69,7 +69,10 @@ class Batches:
     Args:
         images, boxes, sizes: from `prepare`; on a GPU the whole set is moved there once.
         which: numbers of the images to draw from.
+
+    Attributes:
         mosaic: part of the images that are mosaics; the others are one picture, scaled and shifted.
+        augment: False gives the pictures as they are.
     """
 
     def __init__(
@@ -84,11 +87,13 @@ class Batches:
         on_gpu = device.type == "cuda"
         self.images = torch.from_numpy(np.array(images) if on_gpu else images).to(device)
         self.boxes, self.sizes = torch.from_numpy(boxes).to(device), torch.from_numpy(sizes).to(device)
-        self.device, self.which, self.mosaic = device, which, 1.0
+        self.device, self.which, self.mosaic, self.augment = device, which, 1.0, True
         self.random = torch.Generator(device="cpu").manual_seed(seed)
 
     def draw(self, batch: int, side: int) -> Tuple[Tensor, Tensor]:
         """(batch, 3, side, side) float32 in 0..1, and boxes (batch, 4 * MOST_BOXES, 5) as in `prepare`."""
+        if not self.augment:
+            return self._as_they_are(batch)
         pictures, targets = [], []
         for _ in range(batch):
             mosaic = self._uniform(0, 1) < self.mosaic
@@ -96,6 +101,14 @@ class Batches:
             pictures.append(picture)
             targets.append(target)
         return self._colour(torch.stack(pictures)), torch.stack(targets)
+
+    def pick(self, sides: Sequence[int]) -> int:
+        """One of the sides, by the same random numbers as everything else."""
+        return sides[int(torch.randint(len(sides), (1,), generator=self.random))]
+
+    def _as_they_are(self, batch: int) -> Tuple[Tensor, Tensor]:
+        chosen = self.which[torch.randint(len(self.which), (batch,), generator=self.random).numpy()]
+        return self.images[chosen].permute(0, 3, 1, 2).float() / 255, self.boxes[chosen]
 
     def _mosaic(self, side: int) -> Tuple[Tensor, Tensor]:
         """Four pictures around a random centre, each at its own scale."""
@@ -138,15 +151,18 @@ class Batches:
         return _blit(canvas, picture, boxes, (x0, y0, x1, y1), (x0 + dx, y0 + dy))
 
     def _colour(self, images: Tensor) -> Tensor:
-        """Brightness, contrast and saturation, each image its own."""
-        shape = (len(images), 1, 1, 1)
-        light, contrast, colour = (
-            (1 + amount * (2 * torch.rand(shape, generator=self.random) - 1)).to(self.device)
-            for amount in (0.4, 0.2, 0.6)
+        """Hue, saturation, brightness and contrast, each image its own: one 3x3 matrix and one shift per image."""
+        count = len(images)
+        hue, colour, light, contrast = (
+            amount * (2 * torch.rand((count, 1, 1), generator=self.random) - 1) for amount in (0.15, 0.6, 0.4, 0.2)
         )
-        grey = images.mean(1, keepdim=True)
-        images = (grey + (images - grey) * colour) * light
-        return ((images - 0.45) * contrast + 0.45).clamp_(0, 1)
+        grey = torch.full((3, 3), 1 / 3)
+        swirl = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / 3**0.5  # turns about grey
+        turn = grey + hue.cos() * (torch.eye(3) - grey) + hue.sin() * swirl
+        matrix = (1 + contrast) * (1 + light) * (grey + (1 + colour) * (turn - grey))
+        shift = (-0.45 * contrast).expand(count, 3, 1)
+        flat = torch.baddbmm(shift.to(self.device), matrix.to(self.device), images.flatten(2))
+        return flat.view_as(images).clamp_(0, 1)
 
     def _uniform(self, low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=self.random))

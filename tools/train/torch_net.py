@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -46,11 +46,15 @@ class Conv(nn.Module):
 
 
 class TorchNet(nn.Module):
-    """(B, 3, H, W) float images in, the raw heads out, in the order of `architecture.outputs`."""
+    """(B, 3, H, W) float images in, the raw heads out, in the order of `architecture.outputs`.
 
-    def __init__(self, architecture: Architecture) -> None:
+    Args:
+        further: names of other values that come out behind the heads.
+    """
+
+    def __init__(self, architecture: Architecture, further: Sequence[str] = ()) -> None:
         super().__init__()
-        self.architecture = architecture
+        self.architecture, self.further = architecture, tuple(further)
         channels = {IMAGE: 3, **{layer.name: layer.channels for layer in architecture.layers}}
         self.convs = nn.ModuleDict(
             {
@@ -64,7 +68,7 @@ class TorchNet(nn.Module):
         values: Dict[str, Tensor] = {IMAGE: images}
         for layer in self.architecture.layers:
             values[layer.name] = self._run(layer, [values[name] for name in layer.inputs])
-        return [values[name] for name in self.architecture.outputs]
+        return [values[name] for name in (*self.architecture.outputs, *self.further)]
 
     def _run(self, layer: Layer, inputs: List[Tensor]) -> Tensor:
         if layer.op == "conv":
@@ -88,6 +92,22 @@ class TorchNet(nn.Module):
         for name, target in self._named().items():
             target.data.copy_(torch.from_numpy(np.array(weights[name])))
 
+    @torch.no_grad()
+    def settle(self, images: Tensor) -> None:
+        """Gives folded weights a normalisation again that changes nothing on `images` (B, 3, H, W).
+
+        Identity normalisation is one only while its statistics are frozen; training replaces them by the batch's, so
+        they must be the true ones, with scale and shift that undo them.
+        """
+        taken = []
+        for module in self.convs.values():
+            if isinstance(module.bn, nn.BatchNorm2d):
+                taken.append(module.bn.register_forward_hook(_take_statistics))
+        self.eval()(images)
+        for hook in taken:
+            hook.remove()
+        self.train()
+
     def table_weights(self) -> Dict[str, NDArray[np.float32]]:
         """Parameters by the table's names, float32."""
         return {name: value.detach().float().cpu().numpy().copy() for name, value in self._named().items()}
@@ -110,3 +130,12 @@ class TorchNet(nn.Module):
 
 def _key(name: str) -> str:
     return name.replace(".", "/")  # torch forbids dots in names of modules
+
+
+def _take_statistics(bn: nn.BatchNorm2d, inputs: Tuple[Tensor], output: Tensor) -> None:
+    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+    var, mean = torch.var_mean(inputs[0], (0, 2, 3), correction=0)
+    bn.running_mean.copy_(mean)
+    bn.running_var.copy_(var)
+    bn.weight.copy_(scale * (var + bn.eps).sqrt())
+    bn.bias.copy_(output.mean((0, 2, 3)))

@@ -2,6 +2,7 @@
 
     python tools/train/train.py --data ../shared/data/voc2007/train --out runs/nano --hours 2
     python tools/train/train.py --data ... --out runs/nano2 --hours 8 --init runs/nano/model.onnx
+    python tools/train/train.py --data ... --out runs/nano3 --hours 2 --teacher yolox_nano.onnx --sides 256 320
 
 Writes OUT/checkpoint.pt (resumable), log.jsonl, plot.png and model.onnx, the best EMA weights on the validation split.
 """
@@ -13,10 +14,8 @@ import copy
 import json
 import math
 import os
-import threading
 from dataclasses import replace
 from pathlib import Path
-from queue import Queue
 from time import monotonic
 from typing import Any, Dict, Optional, Sequence, Tuple
 
@@ -27,6 +26,7 @@ from data import Batches, prepare
 from loss import Loss
 from plot import plot
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from teacher import Mimic, Teacher
 from torch import Tensor
 from torch_net import TorchNet
 from validate import detect, mean_ap
@@ -37,11 +37,14 @@ from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 from edge_runtime.zoo.layers import Architecture
 
+Drawn = Tuple[Tensor, Tensor, Sequence[Tensor]]  # images, boxes, the teacher's features
+PARTS = ("box", "objectness", "class", "teacher")
 VALIDATION = 208
 SPLIT_SEED = 7
 WARM_UP = 0.03  # of the schedule
 PLAIN_END = 0.1  # of the schedule, without mosaics
 EMA_DECAY, EMA_RAMP = 0.9995, 1000.0
+MIMIC = 2.0  # weight of the teacher's features at the start; at the end only the labels count
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -58,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arch", default="yolo_nano")
     parser.add_argument("--imgsz", type=int, default=320, help="side of the training square")
+    parser.add_argument("--sides", type=int, nargs="+", help="multi-scale: sides of batches, default --imgsz alone")
+    parser.add_argument("--teacher", help="ONNX file of a YOLOX (BGR, 0..255) whose features are learnt as well")
     parser.add_argument("--export-imgsz", type=int, default=None, help="side of the exported input, default --imgsz")
     parser.add_argument("--hours", type=float, required=True, help="length of the schedule, over all resumed runs")
     parser.add_argument("--batch", type=int, default=32)
@@ -91,28 +96,28 @@ class Run:
         held, used = (order[:VALIDATION], order[VALIDATION:]) if not args.limit else (order[: args.limit],) * 2
         self.held = images[np.sort(held)], boxes[np.sort(held)]
         self.batches = Batches(images, boxes, sizes, np.sort(used), self.device, args.seed)
-        self.net = TorchNet(self.architecture)
-        self.net.load_table(self._initial())
-        self.net.to(self.device, memory_format=torch.channels_last)
+        self.batches.augment = not args.limit
+        self.sides = sorted(args.sides or [args.imgsz])
+        self.net, self.teacher, self.mimic = self._networks()
         self.ema = copy.deepcopy(self.net).eval()
         self.loss = Loss(self.architecture.spec, self.device)
-        self.optimizer = torch.optim.AdamW(_groups(self.net, args.weight_decay), lr=args.lr)
+        trained = torch.nn.ModuleList([self.net, self.mimic])
+        self.optimizer = torch.optim.AdamW(_groups(trained, args.weight_decay), lr=args.lr, fused=True)
         self.state: Dict[str, Any] = {"elapsed_s": 0.0, "images": 0, "steps": 0, "best": -1.0, "validated_s": 0.0}
         self._resume()
 
     def train(self) -> None:
         """Runs to the end of the schedule, validating and saving on the way."""
-        forward = self.net if self.args.no_compile else torch.compile(self.net)
-        ready: Queue[Tuple[Tensor, Tensor]] = Queue(2)
-        threading.Thread(target=self._fill, args=(ready,), daemon=True).start()
-        self._backward(forward, *ready.get())  # compiles, which takes minutes that are not training
+        forward = self.net if self.args.no_compile else torch.compile(self.net, dynamic=False)
+        for side in set(self.sides):  # compiles, which takes minutes that are not training
+            self._backward(forward, *self._draw(side))
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         total_s = self.args.hours * 3600
         with Progress(*columns) as progress:
             task = progress.add_task("starting", total=total_s, completed=self.state["elapsed_s"])
             while self.state["elapsed_s"] < total_s:
                 started = monotonic()
-                parts = self._step(forward, *ready.get())
+                parts = self._step(forward)
                 self.state["elapsed_s"] += monotonic() - started
                 self.state["steps"] += 1
                 self.state["images"] += self.args.batch
@@ -129,24 +134,34 @@ class Run:
         """Part of the schedule that is over."""
         return min(1.0, self.state["elapsed_s"] / (self.args.hours * 3600))
 
-    def _fill(self, ready: Queue[Tuple[Tensor, Tensor]]) -> None:
-        while True:
-            self.batches.mosaic = 0.0 if self.progress > 1 - PLAIN_END or self.args.limit else 0.9
-            ready.put(self.batches.draw(self.args.batch, self.args.imgsz))
+    def _side(self) -> int:
+        """Multi-scale: one of the sides so far, small ones first; the largest alone once mosaics have ended."""
+        last = self.progress > 1 - PLAIN_END
+        self.batches.mosaic = 0.0 if last else 0.9
+        return self.sides[-1] if last else self.batches.pick(self.sides[: 1 + int(self.progress * len(self.sides))])
 
-    def _step(self, forward: Any, images: Tensor, targets: Tensor) -> Sequence[float]:
+    def _draw(self, side: int) -> Drawn:
+        images, targets = self.batches.draw(self.args.batch, side)
+        return images, targets, self.teacher.features(images) if self.teacher else []
+
+    def _step(self, forward: Any) -> Sequence[float]:
         for group in self.optimizer.param_groups:
             group["lr"] = self.args.lr * _schedule(self.progress)
-        parts = self._backward(forward, images, targets)
+        parts = self._backward(forward, *self._draw(self._side()))
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
         self.optimizer.step()
         self._average()
         return parts
 
-    def _backward(self, forward: Any, images: Tensor, targets: Tensor) -> Sequence[float]:
+    def _backward(self, forward: Any, images: Tensor, targets: Tensor, seen: Sequence[Tensor]) -> Sequence[float]:
         with torch.autocast(self.device.type, torch.bfloat16):
-            heads = forward(images.contiguous(memory_format=torch.channels_last))
-        loss, parts = self.loss(heads, targets)
+            values = forward(images.contiguous(memory_format=torch.channels_last))
+        count = len(self.architecture.outputs)
+        loss, parts = self.loss(values[:count], targets)
+        if self.mimic:
+            apart = self.mimic(values[count:], seen)
+            loss = loss + MIMIC * (1 - self.progress) * len(images) * apart
+            parts = [*parts, float(apart.detach())]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         return parts
@@ -154,9 +169,9 @@ class Run:
     @torch.no_grad()
     def _average(self) -> None:
         decay = EMA_DECAY * (1 - math.exp(-(self.state["steps"] + 1) / EMA_RAMP))
-        for mine, theirs in zip(self.ema.state_dict().values(), self.net.state_dict().values()):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
+        pairs = zip(self.ema.state_dict().values(), self.net.state_dict().values())
+        mine, theirs = zip(*(pair for pair in pairs if pair[0].is_floating_point()))
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
 
     def _validate(self, parts: Sequence[float]) -> None:
         images, boxes = self.held
@@ -165,7 +180,7 @@ class Run:
         if score > self.state["best"]:
             self.state["best"] = score
             self._export(score)
-        row = {**self.state, "map": score, **dict(zip(("box", "objectness", "class"), parts))}
+        row = {**self.state, "map": score, **dict(zip(PARTS, parts))}
         with open(self.args.out / "log.jsonl", "a") as log:
             log.write(json.dumps(row) + "\n")
         plot(self.args.out / "log.jsonl", self.args.out / "plot.png")
@@ -189,19 +204,39 @@ class Run:
         )
 
     def _save(self) -> None:
-        parts = {"net": self.net, "ema": self.ema, "optimizer": self.optimizer}
         path = self.args.out / "checkpoint.pt"
-        torch.save({**{name: part.state_dict() for name, part in parts.items()}, "state": self.state}, f"{path}.new")
+        parts = {name: getattr(self, name).state_dict() for name in self._saved}
+        torch.save({**parts, "state": self.state}, f"{path}.new")
         os.replace(f"{path}.new", path)
 
     def _resume(self) -> None:
         path = self.args.out / "checkpoint.pt"
         if path.exists():
             saved = torch.load(path, map_location=self.device)
-            for name in ("net", "ema", "optimizer"):
+            for name in self._saved:
                 getattr(self, name).load_state_dict(saved[name])
             self.state = saved["state"]
             self.batches.random.manual_seed(self.args.seed + self.state["steps"])
+
+    @property
+    def _saved(self) -> Sequence[str]:
+        return ("net", "ema", "optimizer", "mimic") if self.mimic else ("net", "ema", "optimizer")
+
+    def _networks(self) -> Tuple[TorchNet, Optional[Teacher], Optional[Mimic]]:
+        """The student, the teacher and the loss between them, if there is a teacher."""
+        inputs = {layer.name: layer.inputs[0] for layer in self.architecture.layers}
+        read = [inputs[name] for name in self.architecture.outputs] if self.args.teacher else []
+        net = TorchNet(self.architecture, read)
+        net.load_table(self._initial())
+        if self.args.init:
+            net.settle(self.batches.draw(128, max(self.sides))[0].cpu())
+        net.to(self.device, memory_format=torch.channels_last)
+        if not self.args.teacher:
+            return net, None, None
+        teacher, sizes = Teacher(self.args.teacher, self.architecture.spec.strides), self.architecture.sizes()
+        seen = teacher.features(torch.zeros(1, 3, self.args.imgsz, self.args.imgsz))
+        mimic = Mimic([sizes[name][0] for name in read], [level.shape[1] for level in seen])
+        return net, teacher, mimic.to(self.device)
 
     def _initial(self) -> weights.Weights:
         if self.args.init:

@@ -11,6 +11,7 @@ from edge_runtime import heads, ops
 from edge_runtime.geometry import Letterbox
 from edge_runtime.metrics import voc
 from edge_runtime.spec import ModelIO, ModelSpec, Thresholds
+from edge_runtime.types import Truth
 
 THRESHOLDS = Thresholds(conf=0.005, iou=0.45, max_det=300, multi_label=True)
 Rows = np.ndarray
@@ -30,7 +31,8 @@ def detect(net: torch.nn.Module, spec: ModelSpec, images: np.ndarray, batch: int
     decoder, mask = None, np.ones(len(spec.labels), np.uint8)
     for first in range(0, len(images), batch):
         pixels = torch.from_numpy(np.array(images[first : first + batch])).to(device)
-        outputs = [head.float().cpu().numpy() for head in net(pixels.permute(0, 3, 1, 2).float() / 255)]
+        values = net(pixels.permute(0, 3, 1, 2).float() / 255)[: len(spec.strides)]
+        outputs = [head.float().cpu().numpy() for head in values]
         if decoder is None:
             decoder = _decoder(spec, outputs, side)
         for number in range(len(pixels)):
@@ -58,6 +60,6 @@ def mean_ap(found: Sequence[Rows], boxes: np.ndarray, num_classes: int) -> float
     return voc.mean([curve.eleven_point() for curve in curves], curves)
 
 
-def _truth(rows: np.ndarray) -> voc.Truth:
+def _truth(rows: np.ndarray) -> Truth:
     xyxy = np.concatenate([rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2], 1)
-    return voc.Truth(xyxy.astype(float), rows[:, 0].astype(int), np.zeros(len(rows), bool))
+    return Truth(xyxy.astype(float), rows[:, 0].astype(int), np.zeros(len(rows), bool))

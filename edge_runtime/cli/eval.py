@@ -1,0 +1,113 @@
+"""edge-eval: what accuracy a detector has on labelled images.
+
+    edge-eval --engine nano_int8.onnx --data voc2007/
+    edge-eval --engine yolov8n.onnx --family yolo_v8 --labels coco --data coco/ --split val2017 --report report/ --json
+
+Data sets in the layout of PASCAL VOC (Annotations/), COCO (instances.json) or YOLO (images/, labels/). Metrics by their
+exact names: voc07_11pt, voc_allpoint (IoU 0.5) and coco_101. Same preprocessing and decoding as edge-detect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence
+
+from edge_runtime import datasets, evaluate, plugins
+from edge_runtime.cli import _common
+from edge_runtime.datasets import Dataset
+from edge_runtime.detector import Detector
+from edge_runtime.evaluate import Evaluation
+from edge_runtime.reports import evaluation as report
+
+CONF = 0.005  # as the protocols want it: a curve needs its tail
+PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    return _common.guarded(_run, _parser().parse_args(argv))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-eval", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
+    parser.add_argument("--split", metavar="NAME", help="image set, where there are several")
+    parser.add_argument("--layout", choices=plugins.names("datasets"), help="default: what the folder looks like")
+    parser.add_argument("--max-images", type=_common.positive, metavar="N", help="only the first N: a quick look")
+    parser.add_argument("--json", action="store_true", help="every figure as JSON on stdout")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="a page with curves and confusion, and its PNGs")
+    _common.add_model_flags(parser)
+    _common.add_detection_flags(parser, conf=CONF)
+    parser.add_argument("--single-label", action="store_false", dest="multi_label", help="only the best class of a box")
+    parser.set_defaults(multi_label=True)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
+    engine = _common.find_engine(args.engine)
+    with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
+        backend = detector.backend.description
+        print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
+        with _progress(len(data.paths)) as tick:
+            evaluation = evaluate.evaluate(detector, data, tick)
+    about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,
+             "multi_label": args.multi_label, "backend": backend}  # fmt: skip
+    if args.report:
+        title = f"{Path(engine).stem} on {data.name}"
+        print(f"report: {report.write(args.report, title, evaluation, about)}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({**evaluation.summary(), **about}))
+    else:
+        _print(evaluation, about)
+    return 0
+
+
+def _first(data: Dataset, most: Optional[int]) -> Dataset:
+    if not most or most >= len(data.paths):
+        return data
+    note = f"only the first {most} of {len(data.paths)} images"
+    return replace(data, paths=data.paths[:most], truths=data.truths[:most], notes=(*data.notes, note))
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar with rate and time left on a terminal; silent elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("class", "objects", *PER_CLASS, box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in evaluation.classes():
+        figures = (f"{row[name]:.4f}" for name in PER_CLASS)
+        table.add_row(row["label"], str(row["objects"]), *figures)
+    console = Console(highlight=False)
+    console.print(table)
+    for name, value in report.totals(evaluation).items():
+        console.print(f"{name:14} {value:.4f}" if value >= 0 else f"{name:14} no such objects")
+    console.print(f"{len(evaluation.found.truths)} images, {evaluation.found.fps:.1f} images/s, "
+                  + ", ".join(f"{key} {about[key]}" for key in ("conf", "iou", "backend")))  # fmt: skip
+    for note in evaluation.found.notes:
+        console.print(f"note: {note}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

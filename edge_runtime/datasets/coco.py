@@ -1,0 +1,79 @@
+"""COCO: one JSON file with images, annotations and categories."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from edge_runtime import datasets
+from edge_runtime.datasets import Dataset
+from edge_runtime.errors import DatasetError
+from edge_runtime.types import Truth
+
+PRIORITY = 10  # its boxes are pixels with crowds and areas, where the same folder has YOLO's as well
+
+
+def recognises(path: Path) -> bool:
+    return path.suffix == ".json" or bool(_listings(path))
+
+
+def read(path: Path, split: Optional[str]) -> Dataset:
+    """Every annotation; categories are numbered in the order of their ids."""
+    listing = path
+    if path.is_dir():
+        listings = _listings(path)
+        listing = listings[datasets.choose(split, list(listings))]
+    try:
+        content = json.loads(listing.read_text(encoding="utf-8"))
+        return _dataset(listing, content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(
+            f"{listing} is not a COCO listing: {error!r}", hint="expected images, annotations and categories"
+        ) from error
+
+
+def _listings(path: Path) -> Dict[str, Path]:
+    """JSON files by split: `annotations/instances_val2017.json` is val2017, `instances.json` is instances."""
+    files = [*path.glob("instances*.json"), *path.glob("annotations/instances*.json")]
+    return {file.stem[len("instances_") :] or file.stem: file for file in files}
+
+
+def _dataset(listing: Path, content: Dict[str, Any]) -> Dataset:
+    categories = sorted(content["categories"], key=lambda category: category["id"])
+    number = {category["id"]: index for index, category in enumerate(categories)}
+    notes: Dict[Any, List[Dict[str, Any]]] = defaultdict(list)
+    for note in content["annotations"]:
+        notes[note["image_id"]].append(note)
+    names = [image["file_name"] for image in content["images"]]
+    folder = _folder(listing, names[0] if names else "")
+    truths = tuple(_truth(notes[image["id"]], number) for image in content["images"])
+    labels = tuple(str(category["name"]) for category in categories)
+    images = datasets.require([folder / name for name in names])
+    return Dataset(listing.resolve().parent.name, images, truths, labels, notes=(datasets.NO_DIFFICULT,))
+
+
+def _folder(listing: Path, name: str) -> Path:
+    """Where the images are: beside the listing, or in one of the usual folders."""
+    split = listing.stem[len("instances_") :]
+    roots = [listing.parent, listing.parent.parent]
+    places = [root / part for root in roots for part in ("images", split, f"images/{split}", "")]
+    return next((place for place in places if (place / name).is_file()), places[0])
+
+
+def _truth(notes: List[Dict[str, Any]], number: Dict[int, int]) -> Truth:
+    boxes = np.array([note["bbox"] for note in notes], np.float64).reshape(-1, 4)
+    sides = boxes[:, 2:].copy()
+    boxes[:, 2:] += boxes[:, :2]
+    return Truth(
+        boxes,
+        np.array([number[note["category_id"]] for note in notes], np.int64),
+        np.zeros(len(notes), bool),
+        np.array([bool(note.get("iscrowd", 0)) for note in notes], bool),
+        np.array([note.get("area", w * h) for note, (w, h) in zip(notes, sides)], np.float64),
+    )

@@ -1,0 +1,114 @@
+"""YOLO: images/ and labels/ with one text file per image (`class cx cy w h`, fractions), names in data.yaml or *.names.
+
+An image without a text file holds no object. A `data.yaml` may name the folder of each split, as Ultralytics' do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from edge_runtime import datasets, labels
+from edge_runtime.datasets import Dataset
+from edge_runtime.errors import BackendUnavailable, DatasetError
+from edge_runtime.types import Truth
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+NAME_FILES = ("*.names", "classes.txt", "labels/classes.txt")
+
+
+def recognises(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") or (path / "labels").is_dir() or bool(_description(path))
+
+
+def read(path: Path, split: Optional[str]) -> Dataset:
+    """Every object of the split; boxes stay fractions, because only the images know their sizes."""
+    described = path if path.is_file() else _description(path)
+    content = _yaml(described) if described else {}
+    root = described.parent / str(content.get("path", "")) if described else path
+    folder, chosen = _images(root if root.is_dir() else path, content, split)
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    names = _names(path if path.is_dir() else path.parent, content)
+    truths = tuple(_truth(_label_file(file), len(names)) for file in files)
+    name = " ".join(filter(None, (root.resolve().name, chosen)))
+    return Dataset(name, datasets.require(files), truths, names, relative=True, notes=(datasets.NO_DIFFICULT,))
+
+
+def _description(path: Path) -> Optional[Path]:
+    return next(iter(sorted([*path.glob("*.yaml"), *path.glob("*.yml")])), None)
+
+
+def _yaml(path: Path) -> Dict[str, Any]:
+    try:
+        import yaml
+    except ImportError as error:
+        raise BackendUnavailable("PyYAML is not installed", hint="pip install 'edge-runtime[eval]'") from error
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return dict(content)
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}", hint="expected names: and val:") from error
+
+
+def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[Path, Optional[str]]:
+    """The folder of the split's images, and its name."""
+    stated = {key: content[key] for key in ("train", "val", "test") if isinstance(content.get(key), str)}
+    if stated:
+        chosen = datasets.choose(split or ("val" if "val" in stated else None), list(stated))
+        folder = root / stated[chosen]
+        if not folder.is_dir():
+            raise DatasetError(f"no folder {folder}, which data.yaml names for {chosen}", hint="check path: and split")
+        return folder, chosen
+    images = root / "images"
+    if not images.is_dir():
+        raise DatasetError(f"no folder {images}", hint="expected images/ beside labels/")
+    inner = [folder.name for folder in images.iterdir() if folder.is_dir()]
+    if inner or split:
+        chosen = datasets.choose(split, inner)
+        return images / chosen, chosen
+    return images, None
+
+
+def _label_file(image: Path) -> Path:
+    """The last `images` of the path becomes `labels`."""
+    parts = list(image.with_suffix(".txt").parts)
+    place = len(parts) - 1 - parts[::-1].index("images") if "images" in parts else -1
+    if place >= 0:
+        parts[place] = "labels"
+    return Path(*parts)
+
+
+def _names(root: Path, content: Dict[str, Any]) -> Tuple[str, ...]:
+    stated = content.get("names")
+    if isinstance(stated, dict):
+        return tuple(str(stated[key]) for key in sorted(stated, key=int))
+    if stated:
+        return tuple(str(name) for name in stated)
+    found = next((file for pattern in NAME_FILES for file in sorted(root.glob(pattern))), None)
+    return labels.load(str(found)) if found else ()
+
+
+def _truth(path: Path, classes: int) -> Truth:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    try:
+        rows = np.array([_row(line, classes) for line in lines if line.strip()], np.float64).reshape(-1, 5)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}", hint="expected lines of: class cx cy w h, fractions") from error
+    centre, half = rows[:, 1:3], rows[:, 3:5] / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1)
+    return Truth(boxes, rows[:, 0].astype(np.int64), np.zeros(len(rows), bool))
+
+
+def _row(line: str, classes: int) -> List[float]:
+    """`class cx cy w h`; a polygon (more numbers) becomes its bounding box."""
+    values = [float(value) for value in line.split()]
+    if classes and not 0 <= values[0] < classes:
+        raise ValueError(f"class {values[0]:.0f} of {classes}")
+    if len(values) == 5:
+        return values
+    if len(values) < 7 or len(values) % 2 == 0:
+        raise ValueError(f"{len(values)} numbers in a line")
+    xs, ys = values[1::2], values[2::2]
+    return [values[0], (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2, max(xs) - min(xs), max(ys) - min(ys)]

@@ -1,0 +1,1 @@
+"""Reports: pages that hold everything they show, and the pictures in them."""

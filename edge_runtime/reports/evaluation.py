@@ -1,0 +1,67 @@
+"""The report of an evaluation: a folder with one self-contained page and its pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+from edge_runtime.errors import SinkError
+from edge_runtime.evaluate import CONFUSION_CONF, Evaluation
+from edge_runtime.reports import page, pictures
+
+
+def write(folder: Path, title: str, evaluation: Evaluation, about: Dict[str, Any]) -> Path:
+    """Writes index.html, pr_curves.png and confusion.png; returns the page's path.
+
+    Args:
+        about: conditions of the measurement, shown as they are.
+
+    Raises:
+        SinkError: the folder cannot be written.
+        BackendUnavailable: matplotlib is not installed.
+    """
+    labels = evaluation.found.labels
+    curves = pictures.precision_recall(labels, evaluation.curves)
+    confusion = pictures.confusion(labels, evaluation.confusion, CONFUSION_CONF)
+    text = page.page(
+        title,
+        page.table(("metric", "value"), [(name, _figure(value)) for name, value in totals(evaluation).items()]),
+        *(page.note(note) for note in evaluation.found.notes),
+        page.heading("Classes"),
+        _classes(evaluation),
+        page.heading("Precision and recall"),
+        page.picture(curves, "precision over recall per class"),
+        page.heading("Confusion"),
+        page.picture(confusion, "labelled against found classes"),
+        page.heading("Conditions"),
+        page.table(("", ""), list(about.items())),
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "pr_curves.png").write_bytes(curves)
+        (folder / "confusion.png").write_bytes(confusion)
+        (folder / "index.html").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"cannot write the report to {folder}: {error.strerror}", hint="another --report") from error
+    return folder / "index.html"
+
+
+def totals(evaluation: Evaluation) -> Dict[str, float]:
+    """Every metric by its name."""
+    return {
+        "voc07_11pt": evaluation.voc07_11pt,
+        "voc_allpoint": evaluation.voc_allpoint,
+        **{f"coco_101 {name}": value for name, value in evaluation.coco_101.items()},
+    }
+
+
+def _classes(evaluation: Evaluation) -> str:
+    rows = [
+        (row["label"], row["objects"], *(_figure(row[name]) for name in ("voc07_11pt", "voc_allpoint", "AP", "AP50")))
+        for row in evaluation.classes()
+    ]
+    return page.table(("class", "objects", "voc07_11pt", "voc_allpoint", "AP", "AP50"), rows)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4f}" if value >= 0 else "none"

@@ -1,0 +1,50 @@
+"""One HTML file without anything outside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+from typing import Any, Sequence
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #ddd }
+th:first-child, td:first-child { text-align: left }
+img { max-width: 100% } .note { color: #666 }
+"""
+
+
+def page(title: str, *parts: str) -> str:
+    """A whole page; `parts` are HTML."""
+    head = (
+        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
+    )
+    body = "\n".join((f"<h1>{html.escape(title)}</h1>", *parts))
+    return (
+        f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
+    )
+
+
+def heading(text: str) -> str:
+    """A section begins."""
+    return f"<h2>{html.escape(text)}</h2>"
+
+
+def note(text: str) -> str:
+    """A remark."""
+    return f'<p class="note">{html.escape(text)}</p>'
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Cells are text already."""
+    lines = [f"<tr>{''.join(f'<th>{html.escape(name)}</th>' for name in columns)}</tr>"]
+    lines += [f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows]
+    return f"<table>\n{chr(10).join(lines)}\n</table>"
+
+
+def picture(png: bytes, description: str) -> str:
+    """A PNG inside the page."""
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{html.escape(description, quote=True)}" src="data:image/png;base64,{data}">'

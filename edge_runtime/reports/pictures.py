@@ -1,0 +1,73 @@
+"""Plots as PNG, drawn by matplotlib without a display."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.metrics.confusion import Counts
+from edge_runtime.metrics.voc import Curve
+
+LEGEND = 8  # classes named beside the curves: the most frequent ones
+
+
+def precision_recall(labels: Sequence[str], curves: Sequence[Curve]) -> bytes:
+    """Precision over recall, one line per class that has objects; the most frequent classes are named."""
+    shown = sorted((pair for pair in zip(labels, curves) if pair[1].truths), key=lambda pair: -pair[1].truths)
+    figure = _figure((8, 5))
+    axes = figure.subplots()
+    for place, (label, curve) in enumerate(shown):
+        named = {"label": f"{label} {curve.all_point():.2f}"} if place < LEGEND else {"color": "0.8", "zorder": 0}
+        axes.plot(*_steps(curve), **named)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title="IoU 0.5")
+    if shown:
+        axes.legend(title="class, area", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return _png(figure)
+
+
+def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
+    """Rows are labelled classes, each normalised to 1; the last row is what was found where nothing is labelled.
+
+    Classes without objects that were never found either are left out.
+    """
+    used = [number for number in range(len(labels)) if counts[number].any() or counts[:, number].any()] + [len(labels)]
+    names = [*(labels[number] for number in used[:-1]), "nothing"]
+    counts = counts[np.ix_(used, used)]
+    part = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 3 + 0.32 * len(names)
+    figure = _figure((side + 0.8, side))
+    axes = figure.subplots()
+    figure.colorbar(axes.imshow(part, cmap="Blues", vmin=0, vmax=1), shrink=0.7, label="part of the row")
+    axes.set_xticks(range(len(names)), labels=names, rotation=90)
+    axes.set_yticks(range(len(names)), labels=names)
+    axes.set(xlabel="found", ylabel="labelled", title=f"confidence {conf}, IoU 0.5")
+    for row, column in zip(*np.nonzero(counts)):
+        tone = "white" if part[row, column] > 0.5 else "black"
+        axes.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=7, color=tone)
+    return _png(figure)
+
+
+def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
+    """The curve under its envelope, from recall 0 to where it ends."""
+    if not len(curve.recall):
+        return [0.0], [0.0]
+    envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    recall = [0.0, *curve.recall.tolist(), float(curve.recall[-1])]
+    return recall, [float(envelope[0]), *envelope.tolist(), 0.0]
+
+
+def _figure(size: Tuple[float, float]) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise BackendUnavailable("matplotlib is not installed", hint="pip install 'edge-runtime[eval]'") from error
+    return Figure(figsize=size, layout="constrained")
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
