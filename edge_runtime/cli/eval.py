@@ -103,8 +103,9 @@ def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
     console.print(table)
     for name, value in report.totals(evaluation).items():
         console.print(f"{name:14} {value:.4f}" if value >= 0 else f"{name:14} no such objects")
-    console.print(f"{len(evaluation.found.truths)} images, {evaluation.found.fps:.1f} images/s, "
-                  + ", ".join(f"{key} {about[key]}" for key in ("conf", "iou", "backend")))  # fmt: skip
+    conditions = ", ".join(f"{key} {about[key]}" for key in ("conf", "iou", "backend"))
+    rate = f"{len(evaluation.found.truths)} images, {evaluation.found.fps:.1f} images/s"
+    console.print(f"{rate}, {conditions}", soft_wrap=True)
     for note in evaluation.found.notes:
         console.print(f"note: {note}", soft_wrap=True)
 

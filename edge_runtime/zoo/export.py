@@ -77,6 +77,8 @@ class _Graph:
             scales = self._constant("upsample.scales", np.array([1, 1, 2, 2], np.float32))
             modes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             self._node("Resize", [*layer.inputs, "", scales], result, **modes)
+        elif layer.op == "slice":
+            self._slice(layer, result)
         else:
             self._node(SIMPLE[layer.op], layer.inputs, result)
         self._activate(layer, result)
@@ -95,6 +97,11 @@ class _Graph:
             scale = [self._constant(part, self._weights[part]) for part in parts]
             self._node("BatchNormalization", [out, *scale], result, epsilon=BN_EPSILON)
 
+    def _slice(self, layer: Layer, result: str) -> None:
+        limits = [("starts", layer.start), ("ends", layer.start + layer.channels), ("axes", 1)]
+        names = [self._constant(f"{layer.name}.{name}", np.array([value], np.int64)) for name, value in limits]
+        self._node("Slice", [*layer.inputs, *names], result)
+
     def _activate(self, layer: Layer, value: str) -> None:
         if layer.act == "relu6":
             limits = [self._constant(f"relu6.{limit}", np.array(limit, np.float32)) for limit in (0, 6)]
@@ -104,6 +111,10 @@ class _Graph:
         elif layer.act == "silu":
             self._node("Sigmoid", [value], f"{layer.name}.gate")
             self._node("Mul", [value, f"{layer.name}.gate"], layer.name)
+        elif layer.act == "mish":
+            self._node("Softplus", [value], f"{layer.name}.softplus")
+            self._node("Tanh", [f"{layer.name}.softplus"], f"{layer.name}.gate")
+            self._node("Mul", [value, f"{layer.name}.gate"], layer.name)
         elif layer.act != "linear":
             self._node({"relu": "Relu", "sigmoid": "Sigmoid"}[layer.act], [value], layer.name)
 
@@ -112,7 +123,7 @@ class _Graph:
 
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
 
-    def _constant(self, name: str, values: NDArray[np.float32]) -> str:
+    def _constant(self, name: str, values: NDArray[Any]) -> str:
         from onnx import numpy_helper
 
         if name not in self._shared:

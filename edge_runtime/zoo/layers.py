@@ -13,8 +13,8 @@ from edge_runtime.errors import SpecError
 from edge_runtime.spec import ModelSpec
 
 IMAGE = "images"
-OPS = ("conv", "add", "mul", "concat", "upsample", "maxpool", "global_pool")
-ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "silu", "sigmoid")
+OPS = ("conv", "add", "mul", "concat", "upsample", "maxpool", "global_pool", "slice")
+ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "silu", "mish", "sigmoid")
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,14 @@ class Layer:
     Attributes:
         name: its output; parameters are `<name>.weight`, `<name>.bias` and `<name>.bn.{weight,bias,mean,var}`.
         op: one of OPS. "upsample" doubles both sides (nearest); "global_pool" averages over the plane; "mul" gates its
-            first input by its second, (C, 1, 1).
+            first input by its second, (C, 1, 1); "slice" takes some of the channels.
         inputs: names of earlier layers, IMAGE for the picture.
         channels: output channels.
         kernel, stride, groups: of conv and maxpool; a conv pads kernel // 2 on every side.
         bias, bn: of conv. A conv has one or the other, or neither.
         act: one of ACTIVATIONS; leaky has slope 0.1.
         pads: of maxpool: (left, top, right, bottom), with minus infinity.
+        start: of slice: its first channel.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Layer:
     bn: bool = False
     act: str = "linear"
     pads: Tuple[int, int, int, int] = (0, 0, 0, 0)
+    start: int = 0
 
     def __post_init__(self) -> None:
         if self.op not in OPS or self.act not in ACTIVATIONS:

@@ -19,6 +19,7 @@ ACTIVATIONS = {
     "relu6": nn.ReLU6,
     "leaky": lambda: nn.LeakyReLU(0.1),
     "silu": nn.SiLU,
+    "mish": nn.Mish,
     "sigmoid": nn.Sigmoid,
 }
 BN_NAMES = {"weight": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
@@ -73,19 +74,7 @@ class TorchNet(nn.Module):
     def _run(self, layer: Layer, inputs: List[Tensor]) -> Tensor:
         if layer.op == "conv":
             return self.convs[_key(layer.name)](inputs[0])
-        if layer.op == "add":
-            return inputs[0] + inputs[1]
-        if layer.op == "mul":
-            return inputs[0] * inputs[1]
-        if layer.op == "concat":
-            return torch.cat(inputs, 1)
-        if layer.op == "upsample":
-            return F.interpolate(inputs[0], scale_factor=2.0, mode="nearest")
-        if layer.op == "global_pool":
-            return inputs[0].mean((2, 3), keepdim=True)
-        left, top, right, bottom = layer.pads
-        padded = F.pad(inputs[0], (left, right, top, bottom), value=float("-inf")) if any(layer.pads) else inputs[0]
-        return F.max_pool2d(padded, layer.kernel, layer.stride)
+        return ACTIVATIONS[layer.act]()(_plain(layer, inputs))
 
     def load_table(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Takes parameters by the table's names."""
@@ -126,6 +115,25 @@ class TorchNet(nn.Module):
                     {f"{layer.name}.bn.{ours}": getattr(module.bn, theirs) for ours, theirs in BN_NAMES.items()}
                 )
         return named
+
+
+def _plain(layer: Layer, inputs: List[Tensor]) -> Tensor:
+    """A layer without parameters, before its activation."""
+    if layer.op == "add":
+        return inputs[0] + inputs[1]
+    if layer.op == "mul":
+        return inputs[0] * inputs[1]
+    if layer.op == "concat":
+        return torch.cat(inputs, 1)
+    if layer.op == "slice":
+        return inputs[0][:, layer.start : layer.start + layer.channels]
+    if layer.op == "upsample":
+        return F.interpolate(inputs[0], scale_factor=2.0, mode="nearest")
+    if layer.op == "global_pool":
+        return inputs[0].mean((2, 3), keepdim=True)
+    left, top, right, bottom = layer.pads
+    padded = F.pad(inputs[0], (left, right, top, bottom), value=float("-inf")) if any(layer.pads) else inputs[0]
+    return F.max_pool2d(padded, layer.kernel, layer.stride)
 
 
 def _key(name: str) -> str:
