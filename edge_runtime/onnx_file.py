@@ -25,7 +25,7 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     """
     import onnx
 
-    model = _load(path)
+    model = load(path)
     image = _image_input(model, path)
     shape = _shape(image)
     outputs = list(model.graph.output)
@@ -44,7 +44,12 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     )
 
 
-def _load(path: str) -> onnx.ModelProto:
+def load(path: str) -> onnx.ModelProto:
+    """The file as it is, external data aside.
+
+    Raises:
+        ModelError: missing, not ONNX, or empty.
+    """
     import onnx
 
     if not Path(path).is_file():

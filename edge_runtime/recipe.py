@@ -51,7 +51,7 @@ class ModelFlags:
 
 
 def load(path: str) -> ModelFlags:
-    """Reads a recipe.
+    """Reads a recipe; its tables, such as `[training]`, are for people.
 
     Raises:
         UsageError: not readable, not TOML, or an unknown key (the hint names the nearest known one).
@@ -61,14 +61,15 @@ def load(path: str) -> ModelFlags:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"recipe {path} is not readable: {error}", hint="a recipe is a TOML file") from error
     known = [f.name for f in fields(ModelFlags)]
-    for key in data:
+    stated = {key: value for key, value in data.items() if not isinstance(value, dict)}
+    for key in stated:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             raise UsageError(
                 f"recipe {path} has an unknown key {key!r}",
                 hint=f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}",
             )
-    return ModelFlags(**{key: _tupled(value) for key, value in data.items()})
+    return ModelFlags(**{key: _tupled(value) for key, value in stated.items()})
 
 
 def _tupled(value: Any) -> Any:

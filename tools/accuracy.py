@@ -10,43 +10,32 @@ class-aware NMS at IoU 0.60, best 100 boxes per image, pycocotools. Exit code 1 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import io
 import shlex
 import sys
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
-import cv2
 from bench import report
 from bench.report import Table
 from bench.timing import progress_bar
 from bench_host import installed_backends
 
-from edge_runtime import labels
+from edge_runtime import datasets, evaluate
 from edge_runtime.cli import _common
+from edge_runtime.datasets import Dataset
 from edge_runtime.detector import Detector
 from edge_runtime.errors import EdgeError
+from edge_runtime.metrics import coco
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "tools" / "reference" / "accuracy.json"
 TOLERANCE = 0.003
 CONF, CONF_BY_FAMILY = 0.001, {"nanodet": 0.01, "fastestdet": 0.01}
 COLUMNS = ("file", "data", "backend", "AP", "reference", "difference", "AP50", "reference AP50", "seconds", "")
-
-
-@dataclass
-class DataSet:
-    """Images and their truth in pycocotools' form; `category` maps class names to its ids."""
-
-    images: Dict[int, Path]
-    truth: Any
-    category: Dict[str, int]
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -74,7 +63,7 @@ def _measure(args: argparse.Namespace, backends: Sequence[str]) -> Table:
         for row in rows:
             data = load_data(row["data"], args.shared, args.images)
             for backend in backends:
-                task = progress.add_task(f"{row['file']} {backend}", total=len(data.images))
+                task = progress.add_task(f"{row['file']} {backend}", total=len(data.paths))
                 _one(table, args, row, backend, data, lambda task=task: progress.advance(task))
                 progress.remove_task(task)
     table.notes.append(f"marked LOW: more than {TOLERANCE} below the reference; seconds include reading the images.")
@@ -87,39 +76,11 @@ def read_table(path: Path) -> List[Dict[str, str]]:
 
 
 @lru_cache(maxsize=None)
-def load_data(name: str, shared: Path, most: Optional[int] = None) -> DataSet:
+def load_data(name: str, shared: Path, most: Optional[int] = None) -> Dataset:
     """`coco_val`, or `voc2007 eval`."""
-    from pycocotools.coco import COCO
-
-    folder = shared / "data" / name.split()[0]
-    with contextlib.redirect_stdout(io.StringIO()):
-        if name == "coco_val":
-            truth = COCO(str(folder / "instances.json"))
-        else:
-            truth = COCO()
-            truth.dataset = read_voc(folder, name.split()[1])
-            truth.createIndex()
-    places = "images" if name == "coco_val" else "JPEGImages"
-    images = {key: folder / places / image["file_name"] for key, image in list(truth.imgs.items())[:most]}
-    return DataSet(images, truth, {category["name"]: key for key, category in truth.cats.items()})
-
-
-def read_voc(folder: Path, image_set: str) -> Dict[str, Any]:
-    """A VOC image set as COCO's dictionary; VOC's pixels count from 1 and include xmax and ymax."""
-    names = (folder / "ImageSets" / "Main" / f"{image_set}.txt").read_text(encoding="utf-8").split()
-    annotations: List[Dict[str, Any]] = []
-    for number, name in enumerate(names):
-        for thing in ElementTree.parse(folder / "Annotations" / f"{name}.xml").iter("object"):
-            x1, y1, x2, y2 = (float(thing.findtext(f"bndbox/{edge}", "")) for edge in ("xmin", "ymin", "xmax", "ymax"))
-            box = [x1 - 1, y1 - 1, x2 - x1, y2 - y1]
-            category = labels.VOC.index(thing.findtext("name", ""))
-            annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": category, "bbox": box,
-                                "area": box[2] * box[3], "iscrowd": 0})  # fmt: skip
-    return {
-        "images": [{"id": number, "file_name": f"{name}.jpg"} for number, name in enumerate(names)],
-        "categories": [{"id": number, "name": name} for number, name in enumerate(labels.VOC)],
-        "annotations": annotations,
-    }
+    folder, _, split = name.partition(" ")
+    data = datasets.open(str(shared / "data" / folder), split or None)
+    return replace(data, paths=data.paths[:most], truths=data.truths[:most])
 
 
 def open_detector(path: Path, flags: str, backend: str, threads: int) -> Detector:
@@ -133,45 +94,18 @@ def open_detector(path: Path, flags: str, backend: str, threads: int) -> Detecto
     return Detector.open(str(path), flags=_common.model_flags(args), options=_common.backend_options(args))
 
 
-def _one(table: Table, args: argparse.Namespace, row: Dict[str, str], backend: str, data: DataSet, tick: Any) -> None:
+def _one(table: Table, args: argparse.Namespace, row: Dict[str, str], backend: str, data: Dataset, tick: Any) -> None:
     started, about = perf_counter(), backend
     try:
         with open_detector(args.shared / "models" / row["file"], row["flags"], backend, args.threads) as detector:
             about = detector.backend.description
-            ap, ap50 = score(detect_all(detector, data, tick), data)
+            found = evaluate.detect(detector, data, tick)
+            figures, _ = coco.average_precision(found.rows, found.truths, len(found.labels))
+            ap, ap50 = figures["AP"], figures["AP50"]
     except EdgeError as error:
         ap = ap50 = 0.0
         table.notes.append(f"{row['file']} with {backend}: {error}.")
     _add(table, row, about, ap, ap50, perf_counter() - started)
-
-
-def detect_all(detector: Detector, data: DataSet, tick: Any) -> List[Dict[str, Any]]:
-    """COCO's result list."""
-    found = []
-    categories = [data.category[label] for label in detector.model.spec.labels]
-    for key, path in data.images.items():
-        detections = detector(cv2.imread(str(path)))
-        boxes = detections.xyxy.copy()
-        boxes[:, 2:] -= boxes[:, :2]
-        for box, confidence, class_id in zip(boxes.tolist(), detections.confidence.tolist(), detections.class_id):
-            found.append({"image_id": key, "category_id": categories[class_id], "bbox": box, "score": confidence})
-        tick()
-    return found
-
-
-def score(found: List[Dict[str, Any]], data: DataSet) -> Tuple[float, float]:
-    """AP over IoU 0.50..0.95, and at 0.50."""
-    from pycocotools.cocoeval import COCOeval
-
-    if not found:
-        return 0.0, 0.0
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(data.truth, data.truth.loadRes(found), "bbox")
-        evaluation.params.imgIds = list(data.images)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return float(evaluation.stats[0]), float(evaluation.stats[1])
 
 
 def _add(table: Table, row: Dict[str, str], backend: str, ap: float, ap50: float, seconds: float) -> None:

@@ -14,28 +14,22 @@ import copy
 import json
 import math
 import os
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
-import onnx
+import student
 import torch
 from data import Batches, prepare
 from loss import Loss
 from plot import plot
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from teacher import Mimic, Teacher
 from torch import Tensor
-from torch_net import TorchNet
 from validate import detect, mean_ap
 
-from edge_runtime import zoo
 from edge_runtime.labels import VOC
-from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
-from edge_runtime.zoo.layers import Architecture
 
 Drawn = Tuple[Tensor, Tensor, Sequence[Tensor]]  # images, boxes, the teacher's features
 PARTS = ("box", "objectness", "class", "teacher")
@@ -70,18 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--limit", type=int, help="train and validate on the first N images only: an overfitting check")
     parser.add_argument("--validate-every", type=float, default=10.0, metavar="MINUTES")
+    parser.add_argument(
+        "--anchors", choices=("table", "kmeans"), default="table", help="the table's own, or the labels'"
+    )
     parser.add_argument("--init", help="start from the weights of an exported ONNX file")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     return parser
-
-
-def table(args: argparse.Namespace, imgsz: int) -> Architecture:
-    """The architecture, with centres that reach beyond their cell, as the loss's assignment needs."""
-    architecture = zoo.build(args.arch, VOC, imgsz)
-    spec = replace(architecture.spec, scale_xy=(2.0,) * len(architecture.spec.strides), resize="letterbox")
-    return replace(architecture, spec=spec)
 
 
 class Run:
@@ -90,7 +80,7 @@ class Run:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.device = args, torch.device(args.device)
         args.out.mkdir(parents=True, exist_ok=True)
-        self.architecture = table(args, args.imgsz)
+        self.architecture = student.table(args, args.imgsz)
         images, boxes, sizes, _ = prepare(args.data, args.imgsz, args.out / "cache")
         order = np.random.RandomState(SPLIT_SEED).permutation(len(images))
         held, used = (order[:VALIDATION], order[VALIDATION:]) if not args.limit else (order[: args.limit],) * 2
@@ -98,16 +88,20 @@ class Run:
         self.batches = Batches(images, boxes, sizes, np.sort(used), self.device, args.seed)
         self.batches.augment = not args.limit
         self.sides = sorted(args.sides or [args.imgsz])
-        self.net, self.teacher, self.mimic = self._networks()
+        self.net, self.teacher, self.mimic = student.build(args, self.architecture, self.batches)
         self.ema = copy.deepcopy(self.net).eval()
         self.loss = Loss(self.architecture.spec, self.device)
         trained = torch.nn.ModuleList([self.net, self.mimic])
-        self.optimizer = torch.optim.AdamW(_groups(trained, args.weight_decay), lr=args.lr, fused=True)
+        self.optimizer = torch.optim.AdamW(student.groups(trained, args.weight_decay), lr=args.lr, fused=True)
         self.state: Dict[str, Any] = {"elapsed_s": 0.0, "images": 0, "steps": 0, "best": -1.0, "validated_s": 0.0}
+        self.recipe = student.recipe(args, len(used))
+        _replace(args.out / "recipe.json", json.dumps(self.recipe, indent=1).encode())
         self._resume()
 
     def train(self) -> None:
-        """Runs to the end of the schedule, validating and saving on the way."""
+        """Runs to the end of the schedule, validating and saving on the way; nothing where that has been reached."""
+        if self.progress >= 1:
+            return
         forward = self.net if self.args.no_compile else torch.compile(self.net, dynamic=False)
         for side in set(self.sides):  # compiles, which takes minutes that are not training
             self._backward(forward, *self._draw(side))
@@ -187,21 +181,12 @@ class Run:
         self._save()
 
     def _export(self, score: float) -> None:
-        recipe = {
-            "images_seen": self.state["images"],
-            "hours": round(self.state["elapsed_s"] / 3600, 2),
-            "imgsz": self.args.imgsz,
-        }
-        about = {
-            "training": json.dumps({**recipe, "validation_voc07_11pt": round(score, 4), "batch": self.args.batch}),
-            "data": "PASCAL VOC2007 trainval, 3,600 photographs, longest side 416",
-            "license": "weights trained by this project, Apache-2.0; the photographs are Flickr's and not contained",
-        }
-        architecture = table(self.args, self.args.export_imgsz or self.args.imgsz)
-        _replace(
-            self.args.out / "model.onnx",
-            to_onnx(architecture, self.ema.table_weights(), metadata=about).SerializeToString(),
-        )
+        reached = {"images_seen": self.state["images"], "hours": round(self.state["elapsed_s"] / 3600, 2),
+                   "validation_voc07_11pt": round(score, 4)}  # fmt: skip
+        metadata = {"training": json.dumps({**self.recipe, **reached})}
+        architecture = student.table(self.args, self.args.export_imgsz or self.args.imgsz)
+        model = to_onnx(architecture, self.ema.table_weights(), metadata=metadata)
+        _replace(self.args.out / "model.onnx", model.SerializeToString())
 
     def _save(self) -> None:
         path = self.args.out / "checkpoint.pt"
@@ -222,45 +207,10 @@ class Run:
     def _saved(self) -> Sequence[str]:
         return ("net", "ema", "optimizer", "mimic") if self.mimic else ("net", "ema", "optimizer")
 
-    def _networks(self) -> Tuple[TorchNet, Optional[Teacher], Optional[Mimic]]:
-        """The student, the teacher and the loss between them, if there is a teacher."""
-        inputs = {layer.name: layer.inputs[0] for layer in self.architecture.layers}
-        read = [inputs[name] for name in self.architecture.outputs] if self.args.teacher else []
-        net = TorchNet(self.architecture, read)
-        net.load_table(self._initial())
-        if self.args.init:
-            net.settle(self.batches.draw(128, max(self.sides))[0].cpu())
-        net.to(self.device, memory_format=torch.channels_last)
-        if not self.args.teacher:
-            return net, None, None
-        teacher, sizes = Teacher(self.args.teacher, self.architecture.spec.strides), self.architecture.sizes()
-        seen = teacher.features(torch.zeros(1, 3, self.args.imgsz, self.args.imgsz))
-        mimic = Mimic([sizes[name][0] for name in read], [level.shape[1] for level in seen])
-        return net, teacher, mimic.to(self.device)
-
-    def _initial(self) -> weights.Weights:
-        if self.args.init:
-            return weights.from_onnx(onnx.load(self.args.init), self.architecture)
-        values = weights.random(self.architecture, self.args.seed)
-        for name in self.architecture.outputs:  # heads start quiet: few cells hold an object
-            values[f"{name}.weight"] *= 0.1
-            bias = values[f"{name}.bias"].reshape(len(self.architecture.spec.anchors[0]), -1)
-            bias[:, 4], bias[:, 5:] = -5.0, -3.0
-        return values
-
 
 def _schedule(progress: float) -> float:
     """Linear warm-up, then half a cosine down to 2 %."""
     return min(1.0, (progress + 1e-4) / WARM_UP) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
-
-
-def _groups(net: torch.nn.Module, decay: float) -> Sequence[Dict[str, Any]]:
-    """Weights of convolutions decay; biases and normalisation do not."""
-    kernels = [p for p in net.parameters() if p.ndim > 1]
-    return [
-        {"params": kernels, "weight_decay": decay},
-        {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0},
-    ]
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,83 @@
+"""What is trained: the table as a network, its first weights, and a teacher beside it if there is one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import onnx
+import torch
+from anchors import box_sizes, k_means, levels
+from data import Batches
+from teacher import Mimic, Teacher
+from torch import nn
+from torch_net import TorchNet
+
+from edge_runtime import zoo
+from edge_runtime.labels import VOC
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.layers import Architecture
+
+SETTLING = 128  # images that measure the statistics of folded weights
+
+
+def table(args: argparse.Namespace, imgsz: int) -> Architecture:
+    """The architecture, with centres that reach beyond their cell, as the loss's assignment needs."""
+    architecture = zoo.build(args.arch, VOC, imgsz)
+    spec = replace(architecture.spec, scale_xy=(2.0,) * len(architecture.spec.strides), resize="letterbox")
+    if args.anchors == "kmeans":
+        found = k_means(box_sizes(args.data, args.imgsz), sum(map(len, spec.anchors)))
+        spec = replace(spec, anchors=levels(found, len(spec.anchors)))
+    return replace(architecture, spec=spec)
+
+
+def build(
+    args: argparse.Namespace, architecture: Architecture, batches: Batches
+) -> Tuple[TorchNet, Optional[Teacher], Optional[Mimic]]:
+    """The network, the teacher, and the loss between them."""
+    inputs = {layer.name: layer.inputs[0] for layer in architecture.layers}
+    read = [inputs[name] for name in architecture.outputs] if args.teacher else []
+    net = TorchNet(architecture, read)
+    net.load_table(first_weights(architecture, args.init, args.seed))
+    if args.init:
+        net.settle(batches.draw(SETTLING, args.imgsz)[0].cpu())
+    net.to(args.device, memory_format=torch.channels_last)
+    if not args.teacher:
+        return net, None, None
+    teacher, sizes = Teacher(args.teacher, architecture.spec.strides), architecture.sizes()
+    seen = teacher.features(torch.zeros(1, 3, args.imgsz, args.imgsz))
+    mimic = Mimic([sizes[name][0] for name in read], [level.shape[1] for level in seen])
+    return net, teacher, mimic.to(args.device)
+
+
+def first_weights(architecture: Architecture, init: Optional[str], seed: int) -> weights.Weights:
+    """Those of an exported file, or random ones whose heads start quiet: few cells hold an object."""
+    if init:
+        return weights.from_onnx(onnx.load(init), architecture)
+    values = weights.random(architecture, seed)
+    for name in architecture.outputs:
+        values[f"{name}.weight"] *= 0.1
+        bias = values[f"{name}.bias"].reshape(len(architecture.spec.anchors[0]), -1)
+        bias[:, 4], bias[:, 5:] = -5.0, -3.0
+    return values
+
+
+def groups(net: nn.Module, decay: float) -> Sequence[Dict[str, Any]]:
+    """Weights of convolutions decay; biases and normalisation do not."""
+    kernels = [p for p in net.parameters() if p.ndim > 1]
+    return [
+        {"params": kernels, "weight_decay": decay},
+        {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def recipe(args: argparse.Namespace, count: int) -> Dict[str, Any]:
+    """What the weights will have been made of, for the file's metadata."""
+    about = json.loads((args.data / "instances.json").read_text()).get("info", {}).get("description", args.data.name)
+    names = ("arch", "imgsz", "sides", "batch", "lr", "weight_decay", "anchors", "seed", "device")
+    stated = {name: getattr(args, name) for name in names}
+    files = {name: Path(getattr(args, name)).name for name in ("teacher", "init") if getattr(args, name)}
+    return {**stated, **files, "images": count, "data": about, "torch": str(torch.__version__)}
