@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -111,7 +110,6 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
     rows: List[Rows] = [np.zeros((0, 6), np.float32)] * len(place)
     truths = list(data.truths)
     pipeline = Pipeline(detector, ImageSource(data.name, files=data.paths))
-    started = perf_counter()
     for result in pipeline:
         number, found = place[str(result.frame.path)], result.detections
         known = of_model[found.class_id] >= 0
@@ -121,9 +119,14 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
             height, width = result.frame.image.shape[:2]
             truths[number] = replace(truths[number], xyxy=truths[number].xyxy * ([width, height] * 2))
         tick()
-    fps = len(place) / (perf_counter() - started)
     notes = [*data.notes, *_notes(asked, data, common), *(f"not read: {item}" for item in pipeline.sources[0].skipped)]
-    return Found(tuple(rows), tuple(_renumbered(truth, of_data) for truth in truths), common, fps, tuple(notes))
+    return Found(
+        tuple(rows),
+        tuple(_renumbered(truth, of_data) for truth in truths),
+        common,
+        pipeline.monitor.summary()["fps"],
+        tuple(notes),
+    )
 
 
 def measure(found: Found) -> Evaluation:

@@ -13,10 +13,18 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'edge-runtime[train]'")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "train"))
 
+import anchors  # noqa: E402
+import student  # noqa: E402
+import teacher  # noqa: E402
 import train  # noqa: E402
 from data import Batches, prepare  # noqa: E402
 from loss import Loss, ciou  # noqa: E402
+from torch_net import TorchNet  # noqa: E402
 from validate import mean_ap  # noqa: E402
+
+from edge_runtime import zoo  # noqa: E402
+from edge_runtime.labels import VOC  # noqa: E402
+from edge_runtime.zoo import weights  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -72,7 +80,7 @@ def test_ciou_is_one_for_equal_boxes_and_falls_with_distance():
 
 def test_the_loss_is_least_where_the_decoder_finds_the_object(folder, tmp_path):
     """Heads optimised directly against the loss decode to the labelled boxes."""
-    architecture = train.table(arguments(folder, tmp_path, "--hours", "1"), 64)
+    architecture = student.table(arguments(folder, tmp_path, "--hours", "1"), 64)
     sizes = architecture.sizes()
     heads = [torch.zeros(1, *sizes[name], requires_grad=True) for name in architecture.outputs]
     target = torch.zeros(1, 2, 5)
@@ -104,16 +112,87 @@ def test_map_of_perfect_and_of_no_detections():
 
 
 def test_a_killed_run_goes_on(folder, tmp_path):
-    run = train.Run(arguments(folder, tmp_path, "--hours", "0.002"))
+    run = train.Run(arguments(folder, tmp_path, "--steps", "6"))
     run.train()
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert (tmp_path / "model.onnx").exists() and (tmp_path / "plot.png").exists() and rows[-1]["steps"] > 0
-    again = train.Run(arguments(folder, tmp_path, "--hours", "0.003"))
-    assert again.state["steps"] == rows[-1]["steps"]
+    again = train.Run(arguments(folder, tmp_path, "--steps", "9"))
+    assert again.state["steps"] == rows[-1]["steps"] == 6
     for one, other in zip(run.ema.state_dict().values(), again.ema.state_dict().values()):
         assert torch.equal(one, other)
-    from_file = train.Run(arguments(folder, tmp_path / "new", "--hours", "1", "--init", str(tmp_path / "model.onnx")))
+    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    assert recipe["images"] == 4 and recipe["arch"] == "yolo_nano" and recipe["seed"] == 0
+    from_file = train.Run(arguments(folder, tmp_path / "new", "--steps", "1", "--init", str(tmp_path / "model.onnx")))
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         for one, other in zip(again.ema(image), from_file.net.eval()(image)):
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_plain_batches_are_the_pictures(folder, tmp_path):
+    images, boxes, sizes, _ = prepare(folder, 64, tmp_path)
+    batches = Batches(images, boxes, sizes, np.arange(4), CPU, seed=0)
+    batches.augment = False
+    pictures, targets = batches.draw(3, 64)
+    found = [
+        np.flatnonzero([np.allclose(p.permute(1, 2, 0) * 255, image, atol=0.5) for image in images]) for p in pictures
+    ]
+    for (number,), target in zip(found, targets):
+        np.testing.assert_array_equal(target, boxes[number])
+
+
+def test_colour_keeps_grey_grey_and_turns_the_rest(folder, tmp_path):
+    images, boxes, sizes, _ = prepare(folder, 64, tmp_path)
+    batches = Batches(images, boxes, sizes, np.arange(4), CPU, seed=0)
+    grey = batches._colour(torch.full((5, 3, 4, 4), 0.4))
+    assert torch.allclose(grey[:, 0], grey[:, 1], atol=1e-5) and grey[:, 0].std() > 0.01
+    red = torch.zeros(5, 3, 4, 4)
+    red[:, 0] = 0.5
+    turned = batches._colour(red)
+    assert (turned[:, 1] - turned[:, 2]).abs().max() > 0.01 and 0 <= turned.min() and turned.max() <= 1
+
+
+def test_folded_weights_settle_without_changing_the_function():
+    """Training then continues from them: the batch's own statistics give nearly the same values."""
+    architecture = zoo.build("yolo_nano", VOC, 64)
+    net, images = TorchNet(architecture), torch.rand(16, 3, 64, 64)
+    net.load_table(weights.random(architecture, 1))
+    with torch.no_grad():
+        before = net.eval()(images)[0]
+        torn = net.train()(images)[0]
+        net.load_table(weights.random(architecture, 1))
+        net.settle(images)
+        after, training = net.eval()(images)[0], net.train()(images)[0]
+    torch.testing.assert_close(after, before, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(training, before, rtol=1e-2, atol=1e-2)
+    assert (torn - before).abs().mean() > 10 * (training - before).abs().mean(), "identity statistics would not do"
+
+
+def test_k_means_finds_the_sizes_that_are_there():
+    generator = np.random.default_rng(0)
+    true = np.array([[10.0, 12.0], [40.0, 30.0], [120.0, 200.0]])
+    sizes = np.concatenate([size * generator.uniform(0.9, 1.1, (50, 2)) for size in true])
+    np.testing.assert_allclose(anchors.k_means(sizes, 3), true, rtol=0.05)
+    assert anchors.levels(true, 3) == (((10.0, 12.0),), ((40.0, 30.0),), ((120.0, 200.0),))
+
+
+def test_a_teacher_is_learnt(folder, tmp_path, shared):
+    """Its features have the head's planes at every side, and the loss towards them falls."""
+    path = str(shared / "models" / "yolox" / "yolox_nano.onnx")
+    yolox = teacher.Teacher(path, (8, 16, 32))
+    for side in (64, 96):
+        shapes = [tuple(level.shape) for level in yolox.features(torch.rand(2, 3, side, side))]
+        assert shapes == [(2, 128, side // stride, side // stride) for stride in (8, 16, 32)]
+    run = train.Run(arguments(folder, tmp_path, "--steps", "12", "--teacher", path))
+    first = run._step(run.net)[3]
+    run.train()
+    assert run._backward(run.net, *run._draw(64))[3] < first
+
+
+def test_eight_photographs_are_learnt_by_heart(shared, tmp_path):
+    """A network, loss, assignment or decoder that is wrong somewhere does not get there."""
+    data = shared / "data" / "voc2007" / "train"
+    said = ["--data", str(data), "--out", str(tmp_path), "--imgsz", "128", "--limit", "8", "--batch", "8"]
+    run = train.Run(train._parser().parse_args([*said, "--steps", "400", "--lr", "3e-3", "--no-compile"]))
+    run.train()
+    assert run.state["best"] > 0.95

@@ -17,6 +17,8 @@ from onnx.utils import Extractor
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edge_runtime.errors import BackendUnavailable
+
 
 class Teacher:
     """A COCO-trained YOLOX (input BGR, 0..255) run by OpenVINO on the CPU, at any size that is a multiple of 32.
@@ -27,8 +29,12 @@ class Teacher:
     """
 
     def __init__(self, path: str, strides: Sequence[int]) -> None:
-        import openvino
-
+        try:
+            import openvino
+        except ImportError as error:
+            raise BackendUnavailable(
+                "openvino, which runs the teacher, is not installed", hint="pip install 'edge-runtime[train]'"
+            ) from error
         trunk = headless(onnx.load(path))
         core = openvino.Core()
         self._strides, self._names = strides, [value.name for value in trunk.graph.output]

@@ -14,6 +14,7 @@ import copy
 import json
 import math
 import os
+import sys
 from pathlib import Path
 from time import monotonic
 from typing import Any, Dict, Optional, Sequence, Tuple
@@ -28,6 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor
 from validate import detect, mean_ap
 
+from edge_runtime.errors import EdgeError
 from edge_runtime.labels import VOC
 from edge_runtime.zoo.export import to_onnx
 
@@ -45,7 +47,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = _parser().parse_args(argv)
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
-    Run(args).train()
+    try:
+        Run(args).train()
+    except (EdgeError, OSError) as error:
+        print(f"error: {error}\nhint: {getattr(error, 'hint', None) or 'check the paths'}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -58,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sides", type=int, nargs="+", help="multi-scale: sides of batches, default --imgsz alone")
     parser.add_argument("--teacher", help="ONNX file of a YOLOX (BGR, 0..255) whose features are learnt as well")
     parser.add_argument("--export-imgsz", type=int, default=None, help="side of the exported input, default --imgsz")
-    parser.add_argument("--hours", type=float, required=True, help="length of the schedule, over all resumed runs")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--hours", type=float, help="length of the schedule by the clock, over all resumed runs")
+    length.add_argument("--steps", type=int, help="the same in batches: repeatable")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
@@ -106,10 +114,9 @@ class Run:
         for side in set(self.sides):  # compiles, which takes minutes that are not training
             self._backward(forward, *self._draw(side))
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        total_s = self.args.hours * 3600
         with Progress(*columns) as progress:
-            task = progress.add_task("starting", total=total_s, completed=self.state["elapsed_s"])
-            while self.state["elapsed_s"] < total_s:
+            task = progress.add_task("starting", total=1.0, completed=self.progress)
+            while self.progress < 1:
                 started = monotonic()
                 parts = self._step(forward)
                 self.state["elapsed_s"] += monotonic() - started
@@ -117,15 +124,18 @@ class Run:
                 self.state["images"] += self.args.batch
                 if self.state["elapsed_s"] - self.state["validated_s"] > self.args.validate_every * 60:
                     self._validate(parts)
-                rate = self.state["images"] / self.state["elapsed_s"]
-                seen, best = self.state["images"], self.state["best"]
-                text = f"{seen:,} images, {rate:.0f}/s, loss {sum(parts):.3f}, best {best:.3f}"
-                progress.update(task, completed=self.state["elapsed_s"], description=text)
+                progress.update(task, completed=self.progress, description=self._status(parts))
             self._validate(parts)
+
+    def _status(self, parts: Sequence[float]) -> str:
+        rate = self.state["images"] / self.state["elapsed_s"]
+        return f"{self.state['images']:,} images, {rate:.0f}/s, loss {sum(parts):.3f}, best {self.state['best']:.3f}"
 
     @property
     def progress(self) -> float:
         """Part of the schedule that is over."""
+        if self.args.steps:
+            return min(1.0, self.state["steps"] / self.args.steps)
         return min(1.0, self.state["elapsed_s"] / (self.args.hours * 3600))
 
     def _side(self) -> int:
