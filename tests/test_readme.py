@@ -24,10 +24,10 @@ def blocks(text: str, language: str) -> List[str]:
 
 
 def test_python_runs(readme: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks run one after the other in one namespace, in a folder that holds a model.onnx and a few pictures."""
+    """Blocks run one after the other in one namespace, in a folder that holds engines/ and a few pictures."""
     code = blocks(readme, "python")
     assert code, "the README shows no Python"
-    (tmp_path / "model.onnx").symlink_to(shared / "models/yolov8/yolov8n_640_fp32deq.onnx")
+    (tmp_path / "engines").symlink_to(ROOT / "engines")
     for picture in (shared / "images").glob("*.jpg"):
         (tmp_path / picture.name).symlink_to(picture)
     (tmp_path / "street.mp4").symlink_to(shared / "video/car-detection.mp4")

@@ -18,10 +18,12 @@ from edge_runtime.types import Frame
 HANDLES = ("demo", "demo://")
 FPS = 30.0
 FRAMES_PER_PHOTO = 100
+GROUND = (32, 32, 32)
 # photograph; where the view starts and ends, as parts of the room it has to move in; its size, as parts of the largest
+# that lies inside the photograph: beyond 1 all of it is seen, on a dark ground
 SCENES = (
     ("astronaut.png", (0.5, 0.0), (0.3, 0.35), (0.8, 1.0)),
-    ("chelsea.png", (0.0, 0.0), (0.8, 0.3), (1.0, 0.9)),
+    ("chelsea.png", (0.5, 0.5), (0.5, 0.5), (1.7, 1.2)),
     ("motorcycle_left.png", (0.3, 0.6), (0.6, 0.8), (1.0, 0.85)),
 )
 
@@ -74,7 +76,7 @@ class DemoSource:
         photo, (_, *path) = self._photos[scene % len(SCENES)], SCENES[scene % len(SCENES)]
         view = _view(photo.shape[1::-1], self._size_wh, path, (1 - cos(pi * step / (FRAMES_PER_PHOTO - 1))) / 2)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(photo, view, self._size_wh, dst=buffer, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        cv2.warpAffine(photo, view, self._size_wh, dst=buffer, flags=flags, borderValue=GROUND)
 
 
 def _view(photo_wh: Tuple[int, ...], size_wh: Tuple[int, int], path: Any, t: float) -> NDArray[np.float64]:

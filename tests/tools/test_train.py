@@ -193,6 +193,6 @@ def test_eight_photographs_are_learnt_by_heart(shared, tmp_path):
     """A network, loss, assignment or decoder that is wrong somewhere does not get there."""
     data = shared / "data" / "voc2007" / "train"
     said = ["--data", str(data), "--out", str(tmp_path), "--imgsz", "128", "--limit", "8", "--batch", "8"]
-    run = train.Run(train._parser().parse_args([*said, "--steps", "400", "--lr", "3e-3", "--no-compile"]))
+    run = train.Run(train._parser().parse_args([*said, "--steps", "600", "--lr", "3e-3", "--no-compile"]))
     run.train()
     assert run.state["best"] > 0.95
