@@ -7,7 +7,7 @@ from pybind11.setup_helpers import ParallelCompile, Pybind11Extension
 from setuptools import setup
 
 BY_MACHINE = {"x86_64": ["letterbox_x86"], "aarch64": ["letterbox_neon"], "arm64": ["letterbox_neon"]}
-SOURCES = ["bindings", "decoder", "letterbox", "loops", "scan", *BY_MACHINE.get(platform.machine(), [])]
+SOURCES = ["bindings", "decoder", "histogram", "letterbox", "loops", "scan", *BY_MACHINE.get(platform.machine(), [])]
 
 # No -march: the wider instruction sets are chosen at run time. No contraction: every version must give the same bits.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"]

@@ -23,6 +23,12 @@ def letterbox(
 ) -> None:
     """Resizes (H, W, 3) uint8 BGR into out (3, model_h, model_w) float32; `simd` "" means the best."""
 
+def extremes(values: NDArray[np.float32]) -> tuple[float, float, int]:
+    """Smallest and largest finite value of (n,) float32, and how many are not finite."""
+
+def histogram(values: NDArray[np.float32], width: float, counts: NDArray[np.int64]) -> None:
+    """Adds (n,) float32 to counts (2 * half,): bin i is [(i - half) * width, (i - half + 1) * width)."""
+
 class Decoder:
     """Executes a decode description; holds scratch memory, so one thread at a time."""
 

@@ -7,11 +7,12 @@ from typing import Iterable, List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import _core
+from edge_runtime import _core, geometry
 from edge_runtime.errors import SpecError
 from edge_runtime.geometry import Letterbox
 from edge_runtime.spec import DecodeSpec, Level, ModelSpec, Thresholds, View
 
+FrameRow = Tuple[float, float, float, float, float, float]
 NO_VIEW = View(-1, 0, 0, 0, 0)
 
 
@@ -43,6 +44,26 @@ def preprocess(
         image, out, box.width, box.height, box.pad_x, box.pad_y,
         spec.pad_value, spec.color == "rgb", spec.mean, spec.std, simd,
     )  # fmt: skip
+
+
+def place(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
+    """Prepares one image for a model of that spec: what every backend and calibration do, and nothing else.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        out: (3, model_height, model_width) float32, C-contiguous; every element is written.
+
+    Returns:
+        This image's row of the `frames` argument of `Decoder`.
+
+    Raises:
+        SpecError: see `preprocess`.
+    """
+    check_image(image)
+    image_wh = (image.shape[1], image.shape[0])
+    box = geometry.fit(image_wh, spec.input_wh, spec.resize)
+    preprocess(image, spec, box, out)
+    return frame_row(box, image_wh)
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
@@ -160,7 +181,7 @@ def _core_decoder(decode: DecodeSpec, num_tensors: int) -> _core.Decoder:
         raise SpecError(str(error), hint="check the head's describe()") from error
 
 
-def frame_row(box: Letterbox, image_wh: Tuple[int, int]) -> Tuple[float, float, float, float, float, float]:
+def frame_row(box: Letterbox, image_wh: Tuple[int, int]) -> FrameRow:
     """One row of the `frames` argument of `Decoder`."""
     return (box.scale_x, box.scale_y, box.pad_x, box.pad_y, image_wh[0], image_wh[1])
 

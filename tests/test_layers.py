@@ -13,7 +13,7 @@ import edge_runtime
 FLOORS: Tuple[Set[str], ...] = (
     {"errors", "types", "geometry", "spec", "plugins", "labels", "recipe"},
     {"_core", "ops", "cuda", "jetson", "onnx_file", "opencv", "drawing", "ring"},
-    {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets"},
+    {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},
     {"pipeline", "benchmark", "evaluate", "verdict", "governor", "reports"},
     {"cli", "__main__", "__init__"},

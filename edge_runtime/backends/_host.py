@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import geometry, ops
+from edge_runtime import ops
 from edge_runtime.backends import BackendOptions, Images, cores
 from edge_runtime.errors import SpecError
 from edge_runtime.spec import DecodeSpec, ModelSpec, Shape
@@ -93,11 +93,7 @@ class HostBackend:
         if not 1 <= len(images) <= self.batch:
             raise SpecError(f"{len(images)} images for a batch of {self.batch}", hint="pass 1 to batch images")
         for number, image in enumerate(images):
-            ops.check_image(image)
-            image_wh = (image.shape[1], image.shape[0])
-            box = geometry.fit(image_wh, self._spec.input_wh, self._spec.resize)
-            ops.preprocess(image, self._spec, box, state.tensor[number])
-            state.frames[number] = ops.frame_row(box, image_wh)
+            state.frames[number] = ops.place(image, self._spec, state.tensor[number])
         state.stage_ms["preprocess"] = (perf_counter() - started) * 1e3
         state.error, state.pending = None, True
         if self._worker is not None:

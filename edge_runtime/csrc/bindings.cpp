@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "decoder.h"
+#include "histogram.h"
 #include "letterbox.h"
 
 namespace py = pybind11;
@@ -138,11 +139,30 @@ void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle fr
   decoder.core.run(decoder.tensors.data(), batch, frame, {conf, iou, max_det, multi_label, mask}, rows, found);
 }
 
+std::tuple<float, float, int64_t> extremes(py::handle values) {
+  const float* first = data<const float>(values, "values", {-1});
+  const int64_t count = py::reinterpret_borrow<py::array>(values).size();
+  py::gil_scoped_release release;
+  const edge::Extremes found = edge::extremes(first, count);
+  return {found.low, found.high, found.bad};
+}
+
+void histogram(py::handle values, float width, py::handle counts) {
+  const float* first = data<const float>(values, "values", {-1});
+  int64_t* bins = data<int64_t>(counts, "counts", {-1});
+  const int64_t count = py::reinterpret_borrow<py::array>(values).size();
+  const int64_t half = py::reinterpret_borrow<py::array>(counts).size() / 2;
+  py::gil_scoped_release release;
+  edge::histogram(first, count, width, half, bins);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
   m.def("simd_levels", &edge::letterbox_simd_levels);
   m.def("letterbox", &letterbox);
+  m.def("extremes", &extremes);
+  m.def("histogram", &histogram);
   py::class_<Decoder>(m, "Decoder")
       .def(py::init(&make_decoder))
       .def("required", [](const Decoder& decoder) { return decoder.core.required(); })

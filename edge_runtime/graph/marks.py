@@ -1,0 +1,129 @@
+"""Which activations are quantised, and which of them share one scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Collection, Dict, List, Mapping, Tuple
+
+from edge_runtime.graph.network import WEIGHTED, Network
+
+if TYPE_CHECKING:
+    import onnx
+
+Range = Tuple[float, float]
+# Their result is made of the very values that come in: one scale serves both sides, and nothing is rounded twice.
+# Not Concat: its inputs keep their own steps. With a common one that reaches beyond a Clip, the Clip could not go.
+MOVING = ("Flatten", "Gather", "MaxPool", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose",
+          "Unsqueeze")  # fmt: skip
+COMPUTING = (*WEIGHTED, "Add", "AveragePool", "Concat", "GlobalAveragePool", "LeakyRelu", "Mul", "Sigmoid")
+CLIPPING = ("Relu", "Clip")  # part of what is before them: the range already says where it ends
+
+
+def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
+    """Every activation between operators that compute in 8 bits, up to where decoding begins.
+
+    Args:
+        keep: names of nodes, or of their first outputs, that stay in float.
+    """
+    body = network.leading_to_weights()
+    marked: Dict[str, None] = {}
+    for node in network.nodes:
+        if node.output[0] in body and _computes(network, node) and not kept(node, keep):
+            marked.update(dict.fromkeys(_activations(network, node)))
+            marked.update(dict.fromkeys(_behind_clip(network, name) for name in node.output))
+    return [name for name in marked if not _into_clip(network, name)]
+
+
+def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
+    """Inputs of weighted operators, and of additions of two such results the one that skipped: TensorRT's places."""
+    body = network.leading_to_weights()
+    marked: Dict[str, None] = {}
+    for node in network.nodes:
+        if node.output[0] not in body or kept(node, keep):
+            continue
+        if network.weight(node) is not None:
+            marked[node.input[0]] = None
+        elif node.op_type == "Add" and len(_activations(network, node)) == 2:
+            marked[_skip(network, node)] = None
+    return list(marked)
+
+
+def ends(network: Network) -> List[str]:
+    """Activations that decoding reads: clipped, they would cap scores and box sizes."""
+    body = network.leading_to_weights()
+    names = [name for node in network.nodes if node.output[0] in body for name in node.output]
+    return [name for name in names if name in network.outputs or _decoded(network, name, body)]
+
+
+def _decoded(network: Network, name: str, body: Collection[str]) -> bool:
+    return any(reader.output[0] not in body for reader in network.consumers(name))
+
+
+def shared(network: Network, ranges: Mapping[str, Range], marked: Collection[str]) -> Dict[str, Range]:
+    """Ranges of the marked activations, made equal where values only move from one to the other."""
+    groups = _Groups(marked)
+    for node in network.nodes:
+        if node.op_type in MOVING:
+            names = [name for name in (node.input[0], *node.output) if name in groups.parent]
+            for name in names[1:]:
+                groups.join(names[0], name)
+    limits: Dict[str, Range] = {}
+    for name in marked:
+        low, high = ranges[name]
+        root = groups.root(name)
+        before = limits.get(root, (low, high))
+        limits[root] = min(before[0], low), max(before[1], high)
+    return {name: limits[groups.root(name)] for name in marked}
+
+
+def kept(node: onnx.NodeProto, keep: Collection[str]) -> bool:
+    """Whether a node was asked to stay in float, by its name or that of its first output."""
+    return node.name in keep or node.output[0] in keep
+
+
+class _Groups:
+    """Sets of names that grow together (union-find)."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.parent = {name: name for name in names}
+
+    def root(self, name: str) -> str:
+        while self.parent[name] != name:
+            name = self.parent[name]
+        return name
+
+    def join(self, one: str, other: str) -> None:
+        self.parent[self.root(other)] = self.root(one)
+
+
+def _computes(network: Network, node: onnx.NodeProto) -> bool:
+    """Whether 8-bit kernels exist for it: weights have to be constants, the operands of Add and Mul must not be."""
+    if node.op_type in WEIGHTED:
+        return network.weight(node) is not None
+    if node.op_type in ("Add", "Mul"):
+        return len(_activations(network, node)) == 2
+    return node.op_type in COMPUTING or node.op_type in MOVING
+
+
+def _activations(network: Network, node: onnx.NodeProto) -> List[str]:
+    """Its inputs that are neither constants nor parameters such as sizes and indices."""
+    candidates = list(node.input) if node.op_type in ("Add", "Mul", "Concat") else [node.input[0]]
+    return [name for name in candidates if name and name not in network.constants]
+
+
+def _behind_clip(network: Network, name: str) -> str:
+    """The tensor behind a Relu or Clip that alone reads this one, else itself."""
+    readers = network.consumers(name)
+    alone = len(readers) == 1 and readers[0].op_type in CLIPPING and name not in network.outputs
+    return str(readers[0].output[0]) if alone else name
+
+
+def _into_clip(network: Network, name: str) -> bool:
+    maker = network.producer(name)
+    weighted = maker is not None and maker.op_type in ("Conv", "Gemm", "Add")
+    return weighted and _behind_clip(network, name) != name
+
+
+def _skip(network: Network, node: onnx.NodeProto) -> str:
+    """Of an addition's inputs the one that others read too; the second where that is not clear."""
+    first, second = str(node.input[0]), str(node.input[1])
+    return first if len(network.consumers(first)) > len(network.consumers(second)) else second

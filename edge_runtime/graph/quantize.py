@@ -1,0 +1,230 @@
+"""Writes ranges into a network as QuantizeLinear and DequantizeLinear, in the form that a runtime wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import ModelError
+from edge_runtime.graph import marks
+from edge_runtime.graph.marks import Range
+from edge_runtime.graph.network import Network
+
+if TYPE_CHECKING:
+    import onnx
+
+Floats = NDArray[np.float32]
+Means = Mapping[str, Floats]
+LARGEST_BIAS = 2.0**30  # of an int32, with room for the products
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a runtime wants its 8 bits.
+
+    Attributes:
+        everywhere: activations between all operators, instead of before weighted ones alone.
+        signed: int8 around a zero point of 0, instead of uint8 with any zero point.
+        float_bias: biases stay float32, instead of int32 at the scale of the products.
+        float_weights: weights stay float32 behind their own QuantizeLinear, instead of int8.
+    """
+
+    everywhere: bool
+    signed: bool
+    float_bias: bool
+    float_weights: bool
+
+    def marked(self, network: Network, keep: Collection[str] = ()) -> List[str]:
+        """The activations that this form quantises."""
+        return (marks.everywhere if self.everywhere else marks.before_weights)(network, keep)
+
+
+ONNXRUNTIME = Form(everywhere=True, signed=False, float_bias=False, float_weights=False)
+OPENVINO = Form(everywhere=False, signed=False, float_bias=True, float_weights=False)
+TENSORRT = Form(everywhere=False, signed=True, float_bias=True, float_weights=True)
+
+
+def quantize(
+    network: Network, ranges: Mapping[str, Range], form: Form, keep: Collection[str] = (), means: Optional[Means] = None
+) -> onnx.ModelProto:
+    """Quantises in place; the network is used up.
+
+    Args:
+        ranges: of every activation that the form marks, and any others.
+        keep: names of nodes, or of their first outputs, that stay in float.
+        means: (channels,) mean of activations, for bias correction: what rounding the weights adds to a convolution's
+            mean output is taken off its bias (Nagel et al. 2019, arXiv 1906.04721).
+
+    Raises:
+        ModelError: a range is missing, or a name in `keep` does not exist.
+    """
+    _check(network, keep)
+    marked = form.marked(network, keep)
+    missing = [name for name in marked if name not in ranges]
+    if missing:
+        raise ModelError(f"{len(missing)} activations have no range, the first is {missing[0]}", hint="calibrate again")
+    writer = _Writer(network, marks.shared(network, ranges, marked), form, keep, means or {})
+    writer.write()
+    return network.model
+
+
+def _check(network: Network, keep: Collection[str]) -> None:
+    names = {name for node in network.nodes for name in (node.name, node.output[0])}
+    unknown = [name for name in keep if name not in names]
+    if unknown:
+        raise ModelError(f"no layer {unknown[0]!r} in the model", hint="the report lists the layers by name")
+
+
+class _Writer:
+    """Adds the nodes of one form to one network."""
+
+    def __init__(
+        self, network: Network, ranges: Mapping[str, Range], form: Form, keep: Collection[str], means: Means
+    ) -> None:
+        self._network, self._form, self._keep, self._means = network, form, keep, means
+        self._scales = {name: _scale(limits, form.signed) for name, limits in ranges.items()}
+        self._nodes: List[onnx.NodeProto] = []
+        self._weights: Dict[str, Tuple[str, Floats]] = {}  # name and scales of what is dequantised already
+        self._body = network.leading_to_weights()
+
+    def write(self) -> None:
+        """Every node in turn: its inputs from their 8-bit copies, its marked outputs followed by theirs."""
+        for name in self._network.inputs:
+            self._round(name)
+        for node in self._network.nodes:
+            if not marks.kept(node, self._keep):
+                self._read(node)
+            self._nodes.append(node)
+            for name in list(node.output):
+                self._round(name)
+        self._rename_outputs()
+        self._network.replace_nodes(self._nodes)
+
+    def _read(self, node: onnx.NodeProto) -> None:
+        """Lets a node read rounded values: in TensorRT's places weighted operators and additions alone."""
+        inside = node.output[0] in self._body
+        weighted = inside and self._network.weight(node) is not None
+        if weighted:
+            self._weigh(node)
+        if self._form.everywhere or weighted or (inside and node.op_type == "Add"):
+            for place, name in enumerate(node.input):
+                if name in self._scales:
+                    node.input[place] = f"{name}.dq"
+
+    def _round(self, name: str) -> None:
+        """Quantises an activation and back."""
+        if name not in self._scales:
+            return
+        scale, zero = self._scales[name]
+        parameters = [
+            self._network.set_constant(f"{name}.scale", scale),
+            self._network.set_constant(f"{name}.zero", zero),
+        ]
+        self._add("QuantizeLinear", [name, *parameters], f"{name}.q")
+        self._add("DequantizeLinear", [f"{name}.q", *parameters], f"{name}.dq")
+
+    def _weigh(self, node: onnx.NodeProto) -> None:
+        """Quantises a node's weight per output channel, and its bias."""
+        name, axis = node.input[1], _axis(node)
+        step = self._scales[node.input[0]][0]
+        if name not in self._weights:
+            self._weights[name] = self._weight(name, axis, self._bias(node), float(step))
+        node.input[1], scales = self._weights[name]
+        self._correct(node, name, axis)
+        if len(node.input) > 2 and node.input[2] and not self._form.float_bias:
+            self._round_bias(node, scales * step)
+
+    def _weight(self, name: str, axis: int, bias: Optional[Floats], step: float) -> Tuple[str, Floats]:
+        weight = self._network.constants[name].astype(np.float32)
+        others = tuple(k for k in range(weight.ndim) if k != axis)
+        scales = np.maximum(np.abs(weight).max(axis=others) / 127, 1e-12)
+        if bias is not None and len(bias) == len(scales):  # a channel of tiny weights must not overflow its bias
+            scales = np.maximum(scales, np.abs(bias) / (step * LARGEST_BIAS))
+        scales = scales.astype(np.float32)
+        parameters = [
+            self._network.set_constant(f"{name}.scale", scales),
+            self._network.set_constant(f"{name}.zero", np.zeros(len(scales), np.int8)),
+        ]
+        source = name
+        if self._form.float_weights:
+            source = self._add("QuantizeLinear", [name, *parameters], f"{name}.q", axis=axis)
+        else:
+            shape = [-1 if k == axis else 1 for k in range(weight.ndim)]
+            rounded = np.clip(np.round(weight / scales.reshape(shape)), -127, 127).astype(np.int8)
+            source = self._network.set_constant(f"{name}.q", rounded)
+        return self._add("DequantizeLinear", [source, *parameters], f"{name}.dq", axis=axis), scales
+
+    def _bias(self, node: onnx.NodeProto) -> Optional[Floats]:
+        known = len(node.input) > 2 and node.input[2] in self._network.constants
+        return self._network.constants[node.input[2]].astype(np.float32) if known else None
+
+    def _correct(self, node: onnx.NodeProto, name: str, axis: int) -> None:
+        """Takes off the bias what the rounded weights add to the mean output."""
+        mean = self._means.get(node.input[0])
+        if mean is None or node.op_type != "Conv":
+            return
+        weight, scales = self._network.constants[name].astype(np.float32), self._weights[name][1]
+        shape = (-1, 1, 1, 1)
+        rounded = np.clip(np.round(weight / scales.reshape(shape)), -127, 127) * scales.reshape(shape)
+        each = weight.shape[1]
+        group = np.arange(len(weight)) * (len(mean) // each) // len(weight)
+        inputs = mean.reshape(-1, each)[group]  # (out, in per group)
+        added = ((rounded - weight).sum(axis=(2, 3)) * inputs).sum(axis=1)
+        bias = self._bias(node)
+        corrected = self._network.set_constant(f"{node.output[0]}.bias", (0.0 if bias is None else bias) - added)
+        if len(node.input) > 2:
+            node.input[2] = corrected
+        else:
+            node.input.append(corrected)
+
+    def _round_bias(self, node: onnx.NodeProto, scales: Floats) -> None:
+        bias = self._bias(node)
+        if bias is None:
+            return
+        rounded = np.clip(np.round(bias.astype(np.float64) / scales), -(2.0**31), 2.0**31 - 1).astype(np.int32)
+        name = f"{node.output[0]}.bias"
+        inputs = [
+            self._network.set_constant(f"{name}.q", rounded),
+            self._network.set_constant(f"{name}.scale", scales.astype(np.float32)),
+            self._network.set_constant(f"{name}.zero", np.zeros(len(bias), np.int32)),
+        ]
+        node.input[2] = self._add("DequantizeLinear", inputs, f"{name}.dq", axis=0)
+
+    def _rename_outputs(self) -> None:
+        """What leaves the network keeps its name, and is the rounded value."""
+        for name in self._network.outputs:
+            if name in self._scales and self._form.everywhere:
+                for node in self._nodes:
+                    for place, output in enumerate(node.output):
+                        if output in (name, f"{name}.dq"):
+                            node.output[place] = f"{name}.raw" if output == name else name
+                    for place, source in enumerate(node.input):
+                        if source in (name, f"{name}.dq"):
+                            node.input[place] = f"{name}.raw" if source == name else name
+
+    def _add(self, op: str, inputs: List[str], output: str, **attributes: Any) -> str:
+        from onnx import helper
+
+        self._nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        return output
+
+
+def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
+    """Step and zero point of a range."""
+    low, high = limits
+    if signed:
+        return np.array(max(-low, high) / 127, np.float32), np.array(0, np.int8)
+    step = (high - low) / 255
+    return np.array(step, np.float32), np.array(np.clip(round(-low / step), 0, 255), np.uint8)
+
+
+def _axis(node: onnx.NodeProto) -> int:
+    """The axis of a weight that counts output channels."""
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "Gemm":
+        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+    return 1

@@ -1,0 +1,97 @@
+"""Float networks made ready: same function after folding, decoding recognised, quantised files told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_runtime import zoo
+from edge_runtime.errors import ModelError
+from edge_runtime.graph.network import Network
+from edge_runtime.graph.prepare import OPSET, prepare, state
+from edge_runtime.labels import VOC
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.export import to_onnx
+
+
+def outputs(model: onnx.ModelProto, image: np.ndarray):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: image})
+
+
+def nano(keep_bn=True) -> onnx.ModelProto:
+    architecture = zoo.build("yolo_nano", VOC, 64)
+    values = weights.random(architecture, 1)
+    generator = np.random.default_rng(0)
+    for name in values:  # normalisation that does something
+        if ".bn." in name:
+            values[name] = values[name] + generator.uniform(0.0, 0.2, values[name].shape).astype(np.float32)
+    return to_onnx(architecture, values, keep_bn=keep_bn)
+
+
+def test_batch_normalisation_is_folded_and_nothing_changes():
+    image = np.random.default_rng(1).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
+    expected = outputs(nano(), image)
+    network = prepare(nano())
+    assert not [node for node in network.nodes if node.op_type == "BatchNormalization"]
+    assert not [name for name in network.constants if ".bn.mean" in name], "what nobody reads is gone"
+    for one, other in zip(expected, outputs(network.model, image)):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3 * np.abs(one).max())
+
+
+def graph(*nodes, constants=()):
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2, 4, 4])
+    end = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants]
+    body = helper.make_graph(list(nodes), "g", [image], [end], tensors)
+    return helper.make_model(body, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def node(op, inputs, output, **attributes):
+    return helper.make_node(op, inputs.split(), [output], **attributes)
+
+
+W = ("w", np.ones((2, 2, 1, 1), np.float32))
+
+
+def test_states():
+    conv = node("Conv", "x w", "y")
+    assert state(graph(conv, constants=[W])) == "float"
+    weight = node("DequantizeLinear", "wq s z", "w")
+    assert state(graph(weight, conv)) == "quantised"
+    with pytest.raises(ModelError, match="partly quantised: 1 of 2"):
+        state(graph(weight, conv, node("Conv", "y v", "u")))
+    with pytest.raises(ModelError, match="dynamically"):
+        state(graph(node("DynamicQuantizeLinear", "x", "y"), node("ConvInteger", "y w", "u")))
+    with pytest.raises(ModelError, match="QLinearConv") as failure:
+        state(graph(node("QLinearConv", "x s z w s z s z", "u")))
+    assert failure.value.hint
+
+
+def test_decoding_begins_behind_the_last_learnt_weight():
+    """The mean over a distribution's bins is a convolution with weights 0, 1, 2 …, and decodes."""
+    bins = ("bins", np.arange(2, dtype=np.float32).reshape(1, 2, 1, 1))
+    nodes = [node("Conv", "x w", "y"), node("Sigmoid", "y", "s"), node("Conv", "s w2", "h")]
+    nodes += [node("Softmax", "h", "p", axis=1), node("Conv", "p bins", "d")]
+    model = graph(*nodes, constants=[W, ("w2", W[1]), bins])
+    assert Network(model).leading_to_weights() == {"y", "s", "h"}
+
+
+def test_constants_have_one_form():
+    value = numpy_helper.from_array(np.array([3.0], np.float32), "c")
+    network = Network(graph(node("Constant", "", "c", value=value), node("Add", "x c", "y")))
+    assert network.constants["c"].tolist() == [3.0] and [n.op_type for n in network.nodes] == ["Add"]
+    assert network.inputs == ["x"] and network.producer("y").op_type == "Add" and len(network.consumers("x")) == 1
+
+
+def test_shared_files_are_recognised(shared):
+    kinds = {"yolov8/yolov8n_640_fp32deq": "float", "yolo11/yolo11n_320_int8qdq": "quantised"}
+    for file, kind in kinds.items():
+        assert state(onnx.load(shared / "models" / f"{file}.onnx")) == kind
+    with pytest.raises(ModelError, match="ConvInteger"):
+        state(onnx.load(shared / "models" / "yolov8" / "yolov8n_640_int8dyn.onnx"))
+    old = prepare(onnx.load(shared / "models" / "ultraface" / "version-RFB-320.onnx"))
+    assert old.model.opset_import[0].version == OPSET and not any(n.op_type == "BatchNormalization" for n in old.nodes)

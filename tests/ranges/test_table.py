@@ -1,0 +1,45 @@
+"""Range tables: what is written is read, what cannot be used is refused by the tensor's name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edge_runtime.errors import ModelError
+from edge_runtime.ranges.table import Origin, RangeTable
+
+ORIGIN = Origin("m", "i", "p", "entropy")
+
+
+def table(**ranges):
+    return RangeTable(ORIGIN, ranges, {"images": 3})
+
+
+def test_round_trip(tmp_path):
+    made = table(a=(-1.5, 0.1), b=(0.0, 1e-9))
+    assert RangeTable.from_json(made.to_json()) == made
+    (tmp_path / "x.ranges.json").write_text(made.to_json())
+    assert RangeTable.load(tmp_path / "x.ranges.json") == made
+
+
+@pytest.mark.parametrize(
+    "bad", [(float("nan"), 1.0), (0.0, float("inf")), (0.0, 0.0), (0.5, 1.0), (-2.0, -1.0), (1.0, -1.0)]
+)
+def test_useless_ranges_are_refused_by_name(bad):
+    with pytest.raises(ModelError, match="the range of conv7"):
+        table(fine=(0.0, 1.0), conv7=bad)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 99, "origin": {}, "ranges": {}}'])
+def test_what_is_not_a_table(text, tmp_path):
+    with pytest.raises(ModelError) as failure:
+        RangeTable.from_json(text)
+    assert failure.value.hint
+    with pytest.raises(ModelError, match="cannot be read"):
+        RangeTable.load(tmp_path / "nowhere.json")
+
+
+def test_the_file_is_plain(tmp_path):
+    content = json.loads(table(a=(0.0, 1.0)).to_json())
+    assert content["ranges"] == {"a": [0.0, 1.0]} and content["origin"]["method"] == "entropy"
