@@ -63,8 +63,18 @@ def prepare(model: onnx.ModelProto) -> Network:
                 f"opset {opset} cannot be raised: {error}", hint=f"export with opset {OPSET} to 17"
             ) from error
     network = Network(model)
+    drop_empty_parameters(network)
     fold_batch_norm(network)
     return network
+
+
+def drop_empty_parameters(network: Network) -> None:
+    """Leaves out what Resize gets as an empty array: ONNX Runtime fails on it when it moves transpositions about."""
+    for node in network.nodes:
+        if node.op_type == "Resize":
+            for place, name in enumerate(node.input):
+                if name in network.constants and not network.constants[name].size:
+                    node.input[place] = ""
 
 
 def fold_batch_norm(network: Network) -> int:
