@@ -13,6 +13,7 @@ from edge_runtime.errors import SpecError
 from edge_runtime.geometry import RESIZE_MODES
 
 METADATA_KEY = "edge_runtime"
+RANGES_KEY = "ranges"  # of the range table in the metadata of INT8 files
 COLORS = ("rgb", "bgr")
 Shape = Tuple[int, ...]
 Triple = Tuple[float, float, float]

@@ -15,7 +15,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"_core", "ops", "cuda", "jetson", "onnx_file", "opencv", "drawing", "ring"},
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},
-    {"pipeline", "benchmark", "evaluate", "verdict", "governor", "reports"},
+    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "reports"},
     {"cli", "__main__", "__init__"},
 )
 FAMILIES = {"backends", "heads", "sources", "sinks", "power", "datasets"}

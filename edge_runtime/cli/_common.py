@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from edge_runtime import plugins, recipe
 from edge_runtime.backends import BackendOptions, cores
-from edge_runtime.errors import EdgeError, ModelError
+from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.geometry import RESIZE_MODES
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import COLORS, Thresholds, Triple
@@ -43,9 +44,16 @@ def _report(message: str, hint: Optional[str], verbose: bool) -> None:
         print(f"hint: {hint}", file=sys.stderr)
 
 
-def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """The model file and what it does not say about itself."""
-    parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx)")
+def add_model_flags(parser: argparse.ArgumentParser, positional: bool = False) -> None:
+    """The model file and what it does not say about itself.
+
+    Args:
+        positional: for commands that make a file of a file, and name it without `--engine`.
+    """
+    if positional:
+        parser.add_argument("engine", metavar="MODEL.onnx", help="float model")
+    else:
+        parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx)")
     group = parser.add_argument_group("about the model, where its file does not say")
     group.add_argument("--recipe", metavar="FILE.toml", help="these flags, in a file; flags win over it")
     group.add_argument("--family", choices=plugins.names("heads"), help="how to read its outputs")
@@ -134,3 +142,36 @@ def _triple(text: str) -> Triple:
 
 def _listed(text: str) -> Optional[List[str]]:
     return [part.strip() for part in text.split(",")]
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, int], Callable[[], None]]]:
+    """Bars with time left on a terminal, silent elsewhere; gives a function that begins one and returns its tick."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+
+        def begin(label: str, total: int) -> Callable[[], None]:
+            task = bars.add_task(label, total=total or None)
+            return lambda: bars.advance(task)
+
+        yield begin
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file all or nothing.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(content)
+        os.replace(new, path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", hint="check folder, rights and space"
+        ) from error

@@ -10,12 +10,11 @@ exact names: voc07_11pt, voc_allpoint (IoU 0.5) and coco_101. Same preprocessing
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from edge_runtime import datasets, evaluate, plugins
 from edge_runtime.cli import _common
@@ -56,8 +55,8 @@ def _run(args: argparse.Namespace) -> int:
     with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
-        with _progress(len(data.paths)) as tick:
-            evaluation = evaluate.evaluate(detector, data, tick)
+        with _common.progress() as bar:
+            evaluation = evaluate.evaluate(detector, data, bar("images", len(data.paths)))
     about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,
              "multi_label": args.multi_label, "backend": backend}  # fmt: skip
     if args.report:
@@ -75,18 +74,6 @@ def _first(data: Dataset, most: Optional[int]) -> Dataset:
         return data
     note = f"only the first {most} of {len(data.paths)} images"
     return replace(data, paths=data.paths[:most], truths=data.truths[:most], notes=(*data.notes, note))
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar with rate and time left on a terminal; silent elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
 
 
 def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:

@@ -19,18 +19,19 @@ CLIPPING = ("Relu", "Clip")  # part of what is before them: the range already sa
 
 
 def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
-    """Every activation between operators that compute in 8 bits, up to where decoding begins.
+    """Every activation between operators that compute in 8 bits; what decoding reads is not rounded.
 
     Args:
         keep: names of nodes, or of their first outputs, that stay in float.
     """
+    last = set(ends(network))
     body = network.leading_to_weights()
     marked: Dict[str, None] = {}
     for node in network.nodes:
         if node.output[0] in body and _computes(network, node) and not kept(node, keep):
             marked.update(dict.fromkeys(_activations(network, node)))
             marked.update(dict.fromkeys(_behind_clip(network, name) for name in node.output))
-    return [name for name in marked if not _into_clip(network, name)]
+    return [name for name in marked if name not in last and not _into_clip(network, name)]
 
 
 def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
@@ -48,7 +49,7 @@ def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
 
 
 def ends(network: Network) -> List[str]:
-    """Activations that decoding reads: clipped, they would cap scores and box sizes."""
+    """Activations that decoding reads. A logit of -108 to 54 has steps of 0.6 in 8 bits: that costs points of AP."""
     body = network.leading_to_weights()
     names = [name for node in network.nodes if node.output[0] in body for name in node.output]
     return [name for name in names if name in network.outputs or _decoded(network, name, body)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 Floats = NDArray[np.float32]
-Means = Mapping[str, Floats]
+Means = Mapping[str, Tuple[Floats, Floats]]
 LARGEST_BIAS = 2.0**30  # of an int32, with room for the products
 
 
@@ -43,26 +43,31 @@ class Form:
 
 
 ONNXRUNTIME = Form(everywhere=True, signed=False, float_bias=False, float_weights=False)
-OPENVINO = Form(everywhere=False, signed=False, float_bias=True, float_weights=False)
 TENSORRT = Form(everywhere=False, signed=True, float_bias=True, float_weights=True)
 
 
 def quantize(
-    network: Network, ranges: Mapping[str, Range], form: Form, keep: Collection[str] = (), means: Optional[Means] = None
+    network: Network,
+    ranges: Mapping[str, Range],
+    form: Form,
+    keep: Collection[str] = (),
+    means: Optional[Means] = None,
+    free: Collection[str] = (),
 ) -> onnx.ModelProto:
     """Quantises in place; the network is used up.
 
     Args:
         ranges: of every activation that the form marks, and any others.
         keep: names of nodes, or of their first outputs, that stay in float.
-        means: (channels,) mean of activations, for bias correction: what rounding the weights adds to a convolution's
-            mean output is taken off its bias (Nagel et al. 2019, arXiv 1906.04721).
+        free: activations that stay in float; weights that multiply them are rounded all the same, to save space.
+        means: (channels,) mean of activations, as they are and rounded, for bias correction: what rounding adds to a
+            convolution's mean output is taken off its bias (Nagel et al. 2019, arXiv 1906.04721).
 
     Raises:
         ModelError: a range is missing, or a name in `keep` does not exist.
     """
-    _check(network, keep)
-    marked = form.marked(network, keep)
+    check_layers(network, keep)
+    marked = [name for name in form.marked(network, keep) if name not in free]
     missing = [name for name in marked if name not in ranges]
     if missing:
         raise ModelError(f"{len(missing)} activations have no range, the first is {missing[0]}", hint="calibrate again")
@@ -71,7 +76,8 @@ def quantize(
     return network.model
 
 
-def _check(network: Network, keep: Collection[str]) -> None:
+def check_layers(network: Network, keep: Collection[str]) -> None:
+    """Raises ModelError for a name that is neither a node's nor that of its first output."""
     names = {name for node in network.nodes for name in (node.name, node.output[0])}
     unknown = [name for name in keep if name not in names]
     if unknown:
@@ -100,7 +106,6 @@ class _Writer:
             self._nodes.append(node)
             for name in list(node.output):
                 self._round(name)
-        self._rename_outputs()
         self._network.replace_nodes(self._nodes)
 
     def _read(self, node: onnx.NodeProto) -> None:
@@ -121,32 +126,34 @@ class _Writer:
         scale, zero = self._scales[name]
         parameters = [
             self._network.set_constant(f"{name}.scale", scale),
-            self._network.set_constant(f"{name}.zero", zero),
+            self._zero(zero),
         ]
         self._add("QuantizeLinear", [name, *parameters], f"{name}.q")
         self._add("DequantizeLinear", [f"{name}.q", *parameters], f"{name}.dq")
 
     def _weigh(self, node: onnx.NodeProto) -> None:
-        """Quantises a node's weight per output channel, and its bias."""
+        """Quantises a node's weight per output channel, and its bias; that of a float input stays in float."""
         name, axis = node.input[1], _axis(node)
-        step = self._scales[node.input[0]][0]
+        step = self._scales[node.input[0]][0] if node.input[0] in self._scales else None
         if name not in self._weights:
-            self._weights[name] = self._weight(name, axis, self._bias(node), float(step))
+            self._weights[name] = self._weight(name, axis, self._bias(node), step)
         node.input[1], scales = self._weights[name]
-        self._correct(node, name, axis)
-        if len(node.input) > 2 and node.input[2] and not self._form.float_bias:
+        self._correct(node, name)
+        if len(node.input) > 2 and node.input[2] and not self._form.float_bias and step is not None:
             self._round_bias(node, scales * step)
 
-    def _weight(self, name: str, axis: int, bias: Optional[Floats], step: float) -> Tuple[str, Floats]:
+    def _weight(self, name: str, axis: int, bias: Optional[Floats], step: Optional[Floats]) -> Tuple[str, Floats]:
         weight = self._network.constants[name].astype(np.float32)
         others = tuple(k for k in range(weight.ndim) if k != axis)
         scales = np.maximum(np.abs(weight).max(axis=others) / 127, 1e-12)
-        if bias is not None and len(bias) == len(scales):  # a channel of tiny weights must not overflow its bias
+        if (
+            bias is not None and step is not None and len(bias) == len(scales)
+        ):  # a channel of tiny weights must not overflow its bias
             scales = np.maximum(scales, np.abs(bias) / (step * LARGEST_BIAS))
         scales = scales.astype(np.float32)
         parameters = [
             self._network.set_constant(f"{name}.scale", scales),
-            self._network.set_constant(f"{name}.zero", np.zeros(len(scales), np.int8)),
+            self._zero(np.zeros(len(scales), np.int8)),
         ]
         source = name
         if self._form.float_weights:
@@ -161,20 +168,19 @@ class _Writer:
         known = len(node.input) > 2 and node.input[2] in self._network.constants
         return self._network.constants[node.input[2]].astype(np.float32) if known else None
 
-    def _correct(self, node: onnx.NodeProto, name: str, axis: int) -> None:
-        """Takes off the bias what the rounded weights add to the mean output."""
-        mean = self._means.get(node.input[0])
-        if mean is None or node.op_type != "Conv":
+    def _correct(self, node: onnx.NodeProto, name: str) -> None:
+        """Takes off the bias what rounded weights and inputs add to the mean output."""
+        source = node.input[0]
+        if source not in self._means or node.op_type != "Conv":
             return
         weight, scales = self._network.constants[name].astype(np.float32), self._weights[name][1]
         shape = (-1, 1, 1, 1)
         rounded = np.clip(np.round(weight / scales.reshape(shape)), -127, 127) * scales.reshape(shape)
-        each = weight.shape[1]
-        group = np.arange(len(weight)) * (len(mean) // each) // len(weight)
-        inputs = mean.reshape(-1, each)[group]  # (out, in per group)
-        added = ((rounded - weight).sum(axis=(2, 3)) * inputs).sum(axis=1)
+        before, after = (_per_output(mean, weight.shape) for mean in self._means[source])
+        added = (rounded.sum(axis=(2, 3)) * after - weight.sum(axis=(2, 3)) * before).sum(axis=1)
         bias = self._bias(node)
-        corrected = self._network.set_constant(f"{node.output[0]}.bias", (0.0 if bias is None else bias) - added)
+        value = ((0.0 if bias is None else bias) - added).astype(np.float32)
+        corrected = self._network.set_constant(f"{node.output[0]}.bias", value)
         if len(node.input) > 2:
             node.input[2] = corrected
         else:
@@ -189,26 +195,19 @@ class _Writer:
         inputs = [
             self._network.set_constant(f"{name}.q", rounded),
             self._network.set_constant(f"{name}.scale", scales.astype(np.float32)),
-            self._network.set_constant(f"{name}.zero", np.zeros(len(bias), np.int32)),
+            self._zero(np.zeros(len(bias), np.int32)),
         ]
         node.input[2] = self._add("DequantizeLinear", inputs, f"{name}.dq", axis=0)
 
-    def _rename_outputs(self) -> None:
-        """What leaves the network keeps its name, and is the rounded value."""
-        for name in self._network.outputs:
-            if name in self._scales and self._form.everywhere:
-                for node in self._nodes:
-                    for place, output in enumerate(node.output):
-                        if output in (name, f"{name}.dq"):
-                            node.output[place] = f"{name}.raw" if output == name else name
-                    for place, source in enumerate(node.input):
-                        if source in (name, f"{name}.dq"):
-                            node.input[place] = f"{name}.raw" if source == name else name
+    def _zero(self, value: NDArray[np.generic]) -> str:
+        """A zero point; equal ones are one constant, which counts in the size of small models."""
+        name = f"zero.{value.dtype}.{value.reshape(-1)[0]}.{value.size if value.ndim else 'scalar'}"
+        return name if name in self._network.constants else self._network.set_constant(name, value)
 
     def _add(self, op: str, inputs: List[str], output: str, **attributes: Any) -> str:
         from onnx import helper
 
-        self._nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        self._nodes.append(helper.make_node(op, inputs, [output], **attributes))
         return output
 
 
@@ -219,6 +218,14 @@ def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
         return np.array(max(-low, high) / 127, np.float32), np.array(0, np.int8)
     step = (high - low) / 255
     return np.array(step, np.float32), np.array(np.clip(round(-low / step), 0, 255), np.uint8)
+
+
+def _per_output(mean: Floats, shape: Tuple[int, ...]) -> Floats:
+    """(out, in per group) mean of what each filter of a convolution reads."""
+    filters, each = shape[:2]
+    group = np.arange(filters) * (len(mean) // each) // filters
+    inputs: Floats = mean.reshape(-1, each)[group]
+    return inputs
 
 
 def _axis(node: onnx.NodeProto) -> int:

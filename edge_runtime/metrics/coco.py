@@ -33,24 +33,58 @@ def average_precision(
     Raises:
         BackendUnavailable: pycocotools is not installed.
     """
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError as error:
-        raise BackendUnavailable("pycocotools is not installed", hint="pip install 'edge-runtime[eval]'") from error
     with contextlib.redirect_stdout(io.StringIO()):
-        truth, found = COCO(), COCO()
-        truth.dataset = _listing(_objects(truths), len(truths), num_classes)
-        found.dataset = _listing(_found(detections), len(truths), num_classes)
-        truth.createIndex()
-        found.createIndex()
-        evaluation = COCOeval(truth, found, "bbox")
+        evaluation = _matched(detections, truths, num_classes)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     precision = evaluation.eval["precision"][..., 0, -1]  # (IoU, recall, class) over all areas, most detections
     per_class = np.stack([_mean(precision), _mean(precision[:1])], axis=1)
     return {name: float(value) for name, value in zip(NAMES, evaluation.stats)}, per_class
+
+
+def resampled(
+    detections: Sequence[NDArray[np.float32]],
+    truths: Sequence[Truth],
+    num_classes: int,
+    draws: Sequence[NDArray[np.int64]],
+) -> NDArray[np.float64]:
+    """AP of samples of the images, drawn with replacement: how much chance there is in it (bootstrap).
+
+    Args:
+        draws: per sample (images,) image numbers. The same for two detectors gives paired samples.
+
+    Returns:
+        (samples,) AP, 0..1, by the same definition as `average_precision`.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = _matched(detections, truths, num_classes)
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
+        evaluation.params.maxDets = [100]
+        evaluation.evaluate()
+        found, images = evaluation.evalImgs, len(truths)
+        aps = []
+        for draw in draws:  # matches are listed per class, each with all images
+            evaluation.evalImgs = [found[k * images + i] for k in range(len(found) // images) for i in draw]
+            evaluation.accumulate()
+            precision = evaluation.eval["precision"]
+            known = precision[precision > -1]
+            aps.append(float(known.mean()) if known.size else 0.0)
+    return np.array(aps)
+
+
+def _matched(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int) -> Any:
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise BackendUnavailable("pycocotools is not installed", hint="pip install 'edge-runtime[eval]'") from error
+    truth, found = COCO(), COCO()
+    truth.dataset = _listing(_objects(truths), len(truths), num_classes)
+    found.dataset = _listing(_found(detections), len(truths), num_classes)
+    truth.createIndex()
+    found.createIndex()
+    return COCOeval(truth, found, "bbox")
 
 
 def _mean(precision: NDArray[np.float64]) -> NDArray[np.float64]:

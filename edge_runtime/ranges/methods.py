@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 PERCENTILE = 99.99
 LEVELS = 256
 CANDIDATES = 64  # thresholds tried by mse and entropy
+FACTORS = np.geomspace(1.0, 0.02, 28)
+ROUNDS = 3
+KL_BINS = 2048  # as in TensorRT: finer bins would only reward narrow ranges
 
 
 def minmax(histogram: Histogram) -> Range:
@@ -48,6 +51,27 @@ def entropy(histogram: Histogram) -> Range:
     return _best(histogram, _divergence)
 
 
+def behind(histogram: Histogram, function: Callable[[Floats], Floats]) -> Range:
+    """The range with the least squared error behind an element-wise function, such as an activation function.
+
+    SiLU turns everything below -6 into nearly nothing: a range that reaches to -157 wastes its steps there.
+    """
+    filled = np.flatnonzero(histogram.counts)
+    counts, centres = histogram.counts[filled], histogram.centres[filled]
+    wanted, (low, high) = function(centres), minmax(histogram)
+
+    def cost(low: float, high: float) -> float:
+        return float((counts * (function(_rounded(centres, low, high)) - wanted) ** 2).sum()) if low < high else np.inf
+
+    for _ in range(ROUNDS):  # one end, then the other, until nothing changes
+        before = low, high
+        low = min((low * f for f in FACTORS), key=lambda end: cost(end, high))
+        high = min((high * f for f in FACTORS), key=lambda end: cost(low, end))
+        if before == (low, high):
+            break
+    return float(low), float(high)
+
+
 METHODS: Dict[str, Callable[[Histogram], Range]] = {
     "entropy": entropy,
     "minmax": minmax,
@@ -71,15 +95,19 @@ def _best(histogram: Histogram, cost: Callable[[Histogram, float, float], float]
 def _squared_error(histogram: Histogram, low: float, high: float) -> float:
     """Sum over the bins of count times the squared distance from its middle to the nearest of the steps."""
     filled = np.flatnonzero(histogram.counts)
-    centres, step = histogram.centres[filled], (high - low) / (LEVELS - 1)
-    error = np.round(np.clip(centres, low, high) / step) * step - centres
-    return float((histogram.counts[filled] * error**2).sum())
+    centres = histogram.centres[filled]
+    return float((histogram.counts[filled] * (_rounded(centres, low, high) - centres) ** 2).sum())
+
+
+def _rounded(values: Floats, low: float, high: float) -> Floats:
+    step = (high - low) / (LEVELS - 1)
+    rounded: Floats = np.round(np.clip(values, low, high) / step) * step
+    return rounded
 
 
 def _divergence(histogram: Histogram, low: float, high: float) -> float:
     """KL divergence of the clipped distribution from its copy in LEVELS steps, spread over the bins it came from."""
-    filled = np.flatnonzero(histogram.counts)
-    counts, centres = histogram.counts[filled].astype(np.float64), histogram.centres[filled]
+    counts, centres = _coarse(histogram)
     inside = (centres >= low) & (centres <= high)
     if not inside.any():
         return float("inf")
@@ -91,3 +119,13 @@ def _divergence(histogram: Histogram, low: float, high: float) -> float:
     model = (sums / np.maximum(bins, 1))[step]
     reference, model = reference / reference.sum(), model / model.sum()
     return float((reference * np.log(reference / model)).sum())
+
+
+def _coarse(histogram: Histogram) -> Tuple[Floats, Floats]:
+    """Counts and middles of KL_BINS bins over what was seen, empty ones left out."""
+    low, high = minmax(histogram)
+    filled = np.flatnonzero(histogram.counts)
+    place = np.clip((histogram.centres[filled] - low) / (high - low) * KL_BINS, 0, KL_BINS - 1).astype(int)
+    counts = np.bincount(place, histogram.counts[filled].astype(np.float64), KL_BINS)
+    some = np.flatnonzero(counts)
+    return counts[some].astype(np.float64), low + (some + 0.5) * (high - low) / KL_BINS

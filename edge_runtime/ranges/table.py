@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from edge_runtime.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
+LEGACY_HEADER = "TRT-8502-EntropyCalibration2"
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,14 @@ class Origin:
         images: SHA-256 over the images, in order.
         preprocessing: SHA-256 of what prepares an image.
         method: how ranges were chosen.
+        keep: layers that were asked to stay in float.
     """
 
     model: str
     images: str
     preprocessing: str
     method: str
+    keep: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,13 @@ class RangeTable:
         origin: what it was made from.
         ranges: (low, high) with low <= 0 <= high, low < high.
         about: image count, versions: for people.
+        free: activations that stay in float nevertheless, the most sensitive first.
     """
 
     origin: Origin
     ranges: Mapping[str, Tuple[float, float]]
     about: Mapping[str, Any]
+    free: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, (low, high) in self.ranges.items():
@@ -52,13 +58,20 @@ class RangeTable:
                 )
             if not low <= 0.0 <= high or low == high:
                 raise ModelError(
-                    f"the range of {name} is {low} to {high}", hint="nothing to quantise: keep this layer in float"
+                    f"the range of {name} is {low} to {high}",
+                    hint="nothing to quantise: keep its layer in float with --keep-fp",
                 )
 
-    def to_json(self) -> str:
-        """Text for a file, or for a model's metadata."""
-        ranges = {name: [low, high] for name, (low, high) in self.ranges.items()}
-        content = {"format": FORMAT, "origin": asdict(self.origin), "about": dict(self.about), "ranges": ranges}
+    def to_json(self, indent: Optional[int] = None) -> str:
+        """Text for a model's metadata, or with an indent for a file."""
+        ranges = {name: [_short(low), _short(high)] for name, (low, high) in self.ranges.items()}
+        content: Dict[str, Any] = {
+            "format": FORMAT,
+            "origin": asdict(self.origin),
+            "about": dict(self.about),
+            "free": list(self.free),
+        }
+        content["ranges"] = ranges
         return json.dumps(content, indent=1)
 
     @classmethod
@@ -73,7 +86,8 @@ class RangeTable:
             if content["format"] != FORMAT:
                 raise ModelError(f"range table of format {content['format']}", hint="calibrate again with this version")
             ranges = {str(name): (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
-            return cls(Origin(**content["origin"]), ranges, content["about"])
+            origin = Origin(**{**content["origin"], "keep": tuple(content["origin"]["keep"])})
+            return cls(origin, ranges, content["about"], tuple(content["free"]))
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ModelError(f"not a range table: {error!r}", hint="edge-calibrate writes one") from error
 
@@ -88,3 +102,17 @@ class RangeTable:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"{path} cannot be read: {error}", hint="check the path") from error
+
+    def legacy_cache(self) -> str:
+        """The same as a calibration cache of TensorRT 8 and 10: a scale per tensor, as big-endian hexadecimal float32.
+
+        TensorRT takes it where it reads the float ONNX file and chooses its own places to round.
+        """
+        scales = {name: max(-low, high) / 127 for name, (low, high) in self.ranges.items() if name not in self.free}
+        lines = [f"{name}: {struct.pack('>f', scale).hex()}" for name, scale in scales.items()]
+        return "\n".join([LEGACY_HEADER, *lines, ""])
+
+
+def _short(value: float) -> float:
+    """As exact as the float32 scale that is made of it."""
+    return float(f"{value:.7g}")

@@ -50,6 +50,19 @@ def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
     return _png(figure)
 
 
+def pairs(labels: Sequence[str], before: Sequence[float], after: Sequence[float]) -> bytes:
+    """Two bars per class: AP before and after."""
+    figure = _figure((9, 1.2 + 0.24 * len(labels)))
+    axes = figure.subplots()
+    places = np.arange(len(labels))
+    axes.barh(places - 0.2, before, 0.4, label="fp32")
+    axes.barh(places + 0.2, after, 0.4, label="int8")
+    axes.set(yticks=places, yticklabels=labels, xlim=(0, 1), xlabel="AP")
+    axes.invert_yaxis()
+    axes.legend()
+    return _png(figure)
+
+
 def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
     """The curve under its envelope, from recall 0 to where it ends."""
     if not len(curve.recall):

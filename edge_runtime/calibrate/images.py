@@ -1,0 +1,140 @@
+"""Image sets: which pictures a calibration looks at, written down so that it can be had again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from edge_runtime import datasets
+from edge_runtime.datasets import Dataset
+from edge_runtime.errors import DatasetError, EdgeError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+FEW = 100
+HELD_OUT = 5  # one image of so many, where all are needed
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures for calibration, and pictures that it does not see.
+
+    Attributes:
+        name: for titles.
+        paths: to calibrate on, in order.
+        held_out: to check on; a data set without labels has no class names.
+        notes: what a reader of figures made with it should know.
+    """
+
+    name: str
+    paths: Tuple[str, ...]
+    held_out: Dataset
+    notes: Tuple[str, ...] = ()
+
+
+def read(target: str, folder: Optional[str] = None, split: Optional[str] = None) -> Dataset:
+    """A folder of pictures, a data set with labels, or a manifest.
+
+    Args:
+        folder: where the pictures of a manifest lie; default: where it says.
+        split: image set, where a data set has several.
+
+    Raises:
+        DatasetError: there is no picture, or one is not the one that the manifest means.
+    """
+    path = Path(target)
+    if path.suffix == ".toml":
+        paths = read_manifest(path, folder)
+        return Dataset(path.stem, paths, (), ())
+    try:
+        return datasets.open(target, split)
+    except DatasetError:
+        if split or not path.is_dir():
+            raise
+    found = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DatasetError(f"no pictures in {target}", hint=f"looked for {', '.join(SUFFIXES)}")
+    return Dataset(path.resolve().name, tuple(found), (), ())
+
+
+def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
+    """Spreads the pictures over calibration and check, evenly over their order.
+
+    Args:
+        most: pictures to calibrate on.
+        hold_out: keep some back.
+    """
+    numbers = list(range(len(data.paths)))
+    if not hold_out:
+        held: List[int] = []
+    elif len(numbers) > most + most // HELD_OUT:
+        used = {round(k * (len(numbers) - 1) / (most - 1)) for k in range(most)} if most > 1 else {0}
+        held = [number for number in numbers if number not in used][: max(most // HELD_OUT, FEW)]
+    else:
+        held = numbers[HELD_OUT - 1 :: HELD_OUT]
+    kept = [number for number in numbers if number not in set(held)]
+    kept = kept[:: max(1, len(kept) // most)][:most]
+    notes = []
+    if len(kept) < FEW and len(kept) + len(held) < FEW:
+        notes.append(f"only {len(kept)} images to calibrate on: {FEW} to 500 from the place of use are better")
+    return ImageSet(data.name, tuple(data.paths[k] for k in kept), part(data, held), tuple(notes))
+
+
+def part(data: Dataset, numbers: Sequence[int]) -> Dataset:
+    """Some of a data set's images."""
+    truths = tuple(data.truths[k] for k in numbers) if data.truths else ()
+    paths = tuple(data.paths[k] for k in numbers)
+    return Dataset(data.name, paths, truths, data.labels, data.relative, data.notes)
+
+
+def write_manifest(path: Path, images: Sequence[str], folder: Optional[str] = None, about: str = "") -> None:
+    """Writes names and hashes of pictures.
+
+    Args:
+        folder: what the names are relative to; default: the manifest's own folder.
+        about: a sentence for people.
+    """
+    base = Path(folder) if folder else path.parent
+    lines = [f"# {about}"] if about else []
+    lines += [f"folder = {json.dumps(os.path.relpath(base, path.parent))}", "", "[sha256]"]
+    for image in images:
+        name = os.path.relpath(image, base)
+        lines.append(f"{json.dumps(name)} = {json.dumps(_sha256(image))}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:
+    """Paths of the pictures that a manifest lists, each checked.
+
+    Raises:
+        DatasetError: not a manifest, or a picture is missing or another one.
+    """
+    try:
+        content: Dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        base = Path(folder) if folder else path.parent / str(content["folder"])
+        listed = dict(content["sha256"])
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, tomllib.TOMLDecodeError) as error:
+        raise DatasetError(f"{path} is not an image manifest: {error}", hint="edge-calibrate writes one") from error
+    for name, digest in listed.items():
+        if not (base / name).is_file():
+            raise DatasetError(f"{base / name} is missing", hint="--image-folder says where the pictures lie")
+        if _sha256(str(base / name)) != digest:
+            raise _changed(base / name)
+    return tuple(str(base / name) for name in listed)
+
+
+def _changed(path: Path) -> EdgeError:
+    return DatasetError(f"{path} is not the picture that the manifest means", hint="make the manifest anew")
+
+
+def _sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

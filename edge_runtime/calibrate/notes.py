@@ -1,0 +1,158 @@
+"""What the activations of a float network are like over many images.
+
+The images are prepared exactly as for inference. Memory does not grow with their number. The notes are saved while they
+are taken: after a kill the same call goes on where it was, and gives the same notes.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.backends import cores
+from edge_runtime.calibrate import runs
+from edge_runtime.errors import ModelError
+from edge_runtime.graph import fake
+from edge_runtime.ranges.histogram import Histogram
+from edge_runtime.ranges.methods import METHODS, Range
+from edge_runtime.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+SAVE_EVERY = 32  # images
+Floats = NDArray[np.float32]
+Tick = Callable[[], None]
+
+
+@dataclass
+class Notes:
+    """What has been seen.
+
+    Attributes:
+        histograms: by tensor name.
+        images: how many.
+    """
+
+    histograms: Dict[str, Histogram]
+    images: int = 0
+
+    def ranges(self, method: str) -> Dict[str, Range]:
+        """Ranges by one of `METHODS`.
+
+        Raises:
+            ModelError: an activation was always zero.
+        """
+        zero = [name for name, histogram in self.histograms.items() if histogram.low == histogram.high == 0]
+        if zero:
+            raise ModelError(f"{zero[0]} was zero on all images", hint="keep its layer in float with --keep-fp")
+        with ThreadPoolExecutor(cores()) as pool:
+            return dict(zip(self.histograms, pool.map(METHODS[method], self.histograms.values())))
+
+    def save(self, path: Path, key: str) -> None:
+        """Writes everything, all or nothing."""
+        arrays: Dict[str, Any] = {"key": np.array(key), "images": np.array(self.images)}
+        for number, histogram in enumerate(self.histograms.values()):
+            arrays.update({f"{part}{number}": value for part, value in histogram.state().items()})
+        new = path.with_suffix(".new.npz")
+        np.savez(new, **arrays)
+        os.replace(new, path)
+
+    @classmethod
+    def restored(cls, path: Path, key: str, names: Sequence[str]) -> Notes:
+        """What `save` wrote under the same key, else empty notes."""
+        empty = cls({name: Histogram() for name in names})
+        try:
+            with path.open("rb") as file, np.load(file) as arrays:
+                if str(arrays["key"]) != key:
+                    return empty
+                states = [{part: arrays[f"{part}{n}"] for part in ("counts", "about")} for n in range(len(names))]
+                return cls({n: Histogram.restored(s) for n, s in zip(names, states)}, int(arrays["images"]))
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):  # absent, or not ours
+            return empty
+
+
+def collect(
+    model: onnx.ModelProto,
+    names: Sequence[str],
+    spec: ModelSpec,
+    images: Sequence[str],
+    state: Optional[Path] = None,
+    key: str = "",
+    tick: Tick = lambda: None,
+) -> Notes:
+    """Runs the float network over every image.
+
+    Args:
+        names: activations to look at.
+        spec: how images are prepared.
+        images: files, in order.
+        state: where notes are kept on the way, and at the end.
+        key: of the notes; those of another key are not continued.
+        tick: called after each image, also for those that had been seen before.
+
+    Raises:
+        ModelError: an activation is not finite on some image, named with it.
+        BackendUnavailable: ONNX Runtime is not installed.
+    """
+    notes = Notes.restored(state, key, names) if state else Notes({name: Histogram() for name in names})
+    for _ in range(notes.images):
+        tick()
+    run = runs.runner(model, names)
+    with ThreadPoolExecutor(cores()) as pool:
+        for path, tensor in runs.prepared(images[notes.images :], spec, pool):
+            _note(notes, names, run(tensor), path, pool)
+            tick()
+            if state and notes.images % SAVE_EVERY == 0:
+                notes.save(state, key)
+    if state:
+        notes.save(state, key)
+    return notes
+
+
+def _note(notes: Notes, names: Sequence[str], values: List[Floats], path: str, pool: ThreadPoolExecutor) -> None:
+    def look(name: str, value: Floats) -> None:
+        try:
+            notes.histograms[name].add(value)
+        except ValueError as error:
+            raise ModelError(f"{name} on {path}: {error}", hint="is this the model's preprocessing?") from error
+
+    list(pool.map(look, names, values))
+    notes.images += 1
+
+
+def means(
+    model: onnx.ModelProto,
+    ranges: Mapping[str, Optional[Range]],
+    spec: ModelSpec,
+    images: Sequence[str],
+    tick: Tick = lambda: None,
+) -> Dict[str, Tuple[Floats, Floats]]:
+    """(channels,) means of activations over the images, as they are and rounded, for bias correction.
+
+    Args:
+        ranges: by activation; None for one that is not rounded.
+    """
+    names = list(ranges)
+    run = runs.runner(model, names)
+    totals: Dict[str, NDArray[np.float64]] = {}
+
+    def look(name: str, value: Floats) -> NDArray[np.float64]:
+        others = tuple(axis for axis in range(value.ndim) if axis != 1)
+        limits = ranges[name]
+        pair = value, value if limits is None else fake.rounded(value, limits)
+        return np.stack([array.mean(axis=others, dtype=np.float64) for array in pair])
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for _, tensor in runs.prepared(images, spec, pool):
+            for name, both in zip(names, pool.map(look, names, run(tensor))):
+                totals[name] = both / len(images) + totals.get(name, 0.0)
+            tick()
+    return {name: (total[0].astype(np.float32), total[1].astype(np.float32)) for name, total in totals.items()}

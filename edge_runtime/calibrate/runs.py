@@ -1,0 +1,90 @@
+"""Runs a float network over prepared images and hands out what is inside."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import ops
+from edge_runtime.backends import cores
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.sources.image import ImageSource
+from edge_runtime.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+Floats = NDArray[np.float32]
+
+
+def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0, fuse: bool = True) -> Any:
+    """An ONNX Runtime session that also hands out the named activations.
+
+    Args:
+        threads: 0 for all cores.
+        fuse: let ONNX Runtime rearrange the network for speed.
+
+    Raises:
+        BackendUnavailable: ONNX Runtime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendUnavailable("onnxruntime is not installed", hint="pip install 'edge-runtime[cpu]'") from error
+    from onnx import TensorProto, helper
+
+    known = {value.name for value in model.graph.output}
+    added = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in known]
+    exposed = type(model)()
+    exposed.CopyFrom(model)
+    exposed.graph.output.extend(added)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    if not fuse:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    available = onnxruntime.get_available_providers()
+    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
+    return onnxruntime.InferenceSession(exposed.SerializeToString(), options, providers=providers)
+
+
+def runner(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Floats], List[Floats]]:
+    """A function from the network's input to the named activations; the input may be one of them."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    feed = next(value.name for value in model.graph.input if value.name not in weights)
+    wanted = [name for name in names if name != feed]
+    inside = session(model, wanted)
+
+    def run(tensor: Floats) -> List[Floats]:
+        values: Dict[str, Floats] = dict(zip(wanted, inside.run(wanted, {feed: tensor})), **{feed: tensor})
+        return [values[name] for name in names]
+
+    return run
+
+
+def prepared(images: Sequence[str], spec: ModelSpec, pool: ThreadPoolExecutor) -> Iterator[Tuple[str, Floats]]:
+    """(path, network input) in order, prepared a few images ahead.
+
+    Raises:
+        SourceError: an image cannot be read.
+    """
+    width, height = spec.input_wh
+
+    def prepare(path: str) -> Floats:
+        frame = ImageSource(path).read()
+        assert frame is not None
+        tensor = np.zeros((1, 3, height, width), np.float32)
+        ops.place(frame.image, spec, tensor[0])
+        return tensor
+
+    ahead = cores()
+    waiting = [(path, pool.submit(prepare, path)) for path in images[:ahead]]
+    for number in range(len(images)):
+        path, future = waiting.pop(0)
+        if number + ahead < len(images):
+            following = images[number + ahead]
+            waiting.append((following, pool.submit(prepare, following)))
+        yield path, future.result()

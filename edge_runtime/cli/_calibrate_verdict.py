@@ -1,0 +1,139 @@
+"""edge-calibrate's second half: compares the INT8 model with its original, and mends it where it lost too much."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Dict, List
+
+from edge_runtime import calibrate, evaluate, mixed, onnx_file, verdict
+from edge_runtime.calibrate import Calibrated
+from edge_runtime.calibrate.images import ImageSet
+from edge_runtime.calibrate.survey import survey
+from edge_runtime.cli import _common
+from edge_runtime.detector import Detector
+from edge_runtime.evaluate import Found
+from edge_runtime.graph.half import half
+from edge_runtime.reports import verdict as report
+from edge_runtime.sources.image import ImageSource
+from edge_runtime.spec import ModelSpec
+from edge_runtime.verdict import Comparison
+
+CONF, IOU = 0.001, 0.6  # curves need their tail
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """What the verdict wants to know."""
+    group = parser.add_argument_group("verdict, on images that calibration did not see")
+    group.add_argument(
+        "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images, compare nothing"
+    )
+    group.add_argument(
+        "--max-drop", type=float, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
+    )
+    group.add_argument(
+        "--verdict-budget", type=_seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
+    )
+    group.add_argument("--report", type=Path, metavar="FILE.html", help="a page with everything; a .json beside it")
+
+
+def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated) -> Calibrated:
+    """Compares, mends, prints, reports; gives the model to write."""
+    if not images.held_out.paths:
+        print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
+        return made
+    with tempfile.TemporaryDirectory() as folder, _common.progress() as bar:
+        bench = _Bench(args, images, Path(folder), bar)
+        before = bench.found(args.engine, "fp32")
+        began = monotonic()
+
+        def trial(candidate: Calibrated) -> Comparison:
+            return verdict.compare(before, bench.found(bench.saved(candidate, "int8"), "int8"))
+
+        network = calibrate.float_network(onnx_file.load(args.engine), spec)
+        mender = mixed.Mender(network, spec, images.paths, made, trial)
+        made, tried = mender.mend(args.max_drop, lambda: monotonic() - began < args.verdict_budget)
+        comparison = tried[-1].comparison
+        files = {"fp32": args.engine, "int8": bench.saved(made, "int8"), "fp16": bench.halved(network)}
+        speeds, sizes = bench.speeds(files), {name: Path(path).stat().st_size for name, path in files.items()}
+        worst = mixed.worst(network, spec, images.paths, made) if args.report else []
+    sentence = verdict.recommendation(comparison, speeds, args.max_drop)
+    content: Dict[str, Any] = {
+        "recommendation": sentence, "comparison": comparison.summary(), "tried": [step.summary() for step in tried],
+        "milliseconds": speeds, "backend": bench.backend, "bytes": sizes, "worst": [row.__dict__ for row in worst],
+        "images": survey([*images.paths, *images.held_out.paths], images.held_out).summary() if args.report else {},
+    }  # fmt: skip
+    _print(comparison, tried, speeds, bench.backend, sentence)
+    if args.report:
+        report.write(args.report, f"{Path(args.engine).name} in INT8", content)
+        print(f"report: {args.report}", file=sys.stderr)
+    short = {key: content[key] for key in ("recommendation", "comparison", "milliseconds", "backend")}
+    made.model.metadata_props.add(key="verdict", value=json.dumps(short))
+    return made
+
+
+class _Bench:
+    """Opens and runs candidate files as the user would run the final one."""
+
+    def __init__(self, args: argparse.Namespace, images: ImageSet, folder: Path, bar: Any) -> None:
+        options = _common.backend_options(args)
+        thresholds = replace(options.thresholds, conf=CONF, iou=IOU, max_det=100, multi_label=True)
+        self._curve = replace(options, thresholds=thresholds)
+        self._options, self._flags, self._images = options, _common.model_flags(args), images
+        self._folder, self._bar = folder, bar
+        self.backend = ""
+
+    def saved(self, made: Calibrated, name: str) -> str:
+        """Writes a candidate; gives its path."""
+        path = self._folder / f"{name}.onnx"
+        path.write_bytes(made.model.SerializeToString())
+        return str(path)
+
+    def halved(self, network: Any) -> str:
+        """The float16 twin of a network."""
+        path = self._folder / "fp16.onnx"
+        path.write_bytes(half(calibrate.copied(network)).SerializeToString())
+        return str(path)
+
+    def found(self, path: str, label: str) -> Found:
+        """What a file finds in the images that were held out."""
+        data = self._images.held_out
+        with Detector.open(path, flags=self._flags, options=self._curve) as detector:
+            self.backend = detector.backend.description
+            return evaluate.detect(detector, data, self._bar(label, len(data.paths)))
+
+    def speeds(self, files: Dict[str, str]) -> Dict[str, float]:
+        """Median milliseconds of each, taking turns."""
+        frame = ImageSource(self._images.held_out.paths[0]).read()
+        assert frame is not None
+        opened: Dict[str, Detector] = {}
+        try:
+            for name, path in files.items():
+                opened[name] = Detector.open(path, flags=self._flags, options=self._options)
+            return verdict.speed(opened, frame.image, self._bar("speed", verdict.WARM + verdict.ROUNDS))
+        finally:
+            for detector in opened.values():
+                detector.close()
+
+
+def _print(
+    comparison: Comparison, tried: List[mixed.Step], speeds: Dict[str, float], backend: str, sentence: str
+) -> None:
+    low, high = comparison.interval
+    print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} images "
+          f"kept back; {comparison.drop:+.2f} points lost (95 %: {low:+.2f} to {high:+.2f})")  # fmt: skip
+    print(f"boxes at {verdict.CONF}: {comparison.agreement:.1%} agree, score drift {comparison.score_drift:.3f}")
+    if len(tried) > 1:
+        steps = ", ".join(f"{step.free} in float: {step.comparison.drop:+.2f}" for step in tried)
+        print(f"mended by leaving more in float: {steps}")
+    print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
+    print(sentence)
+
+
+def _seconds(text: str) -> float:
+    return float(text[:-1] if text.endswith("s") else text)

@@ -1,0 +1,140 @@
+"""edge-calibrate: an INT8 model from a float one and sample images.
+
+    edge-calibrate nano.onnx --images photos/ -o nano_int8.onnx
+    edge-calibrate nano.onnx --from-source rtsp://camera/stream --num 200 -o nano_int8.onnx
+    edge-calibrate nano.onnx --images voc2007/ --split calib -o nano_int8.onnx --report report.html
+
+The images are prepared exactly as for detection. Some are kept back, to compare the two models on. A killed run goes on
+where it was; the range table beside the model is used again only where model, images, preparation and method are equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Callable, Optional, Sequence, Tuple
+
+from edge_runtime import calibrate, sources
+from edge_runtime.calibrate import Calibrated, diverse
+from edge_runtime.calibrate import images as image_sets
+from edge_runtime.calibrate.images import ImageSet
+from edge_runtime.cli import _calibrate_verdict, _common
+from edge_runtime.detector import Detector
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.ranges.table import RangeTable
+from edge_runtime.spec import ModelSpec
+
+FRAMES = 3000  # of a live source, to pick from
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    return _common.guarded(_run, _parser().parse_args(argv))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-calibrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    _common.add_model_flags(parser, positional=True)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="INT8 model to write")
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("--images", metavar="DIR|FILE.toml", help="pictures, a data set with labels, or a manifest")
+    either.add_argument("--from-source", metavar="URI", help="pick frames from a video or camera, and keep them")
+    parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
+    parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
+    parser.add_argument("--num", type=_common.positive, default=512, metavar="N", help="most images, default 512")
+    group = parser.add_argument_group("calibration")
+    group.add_argument("--method", choices=calibrate.METHODS, default="auto", help="default auto: measured")
+    group.add_argument("--keep-fp", nargs="+", default=[], metavar="LAYER", help="layers that stay in float")
+    group.add_argument("--ranges", type=Path, metavar="FILE", help="range table, default OUT.ranges.json")
+    group.add_argument("--manifest", type=Path, metavar="FILE.toml", help="write down which pictures were used")
+    group.add_argument("--tensorrt-form", type=Path, metavar="FILE", help="also write what TensorRT wants")
+    group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
+    _calibrate_verdict.add_flags(parser)
+    _common.add_detection_flags(parser)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    _check(args)
+    with Detector.open(args.engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
+        spec, notes = detector.model.spec, detector.model.notes
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    images = _images(args)
+    for note in images.notes:
+        print(f"note: {note}", file=sys.stderr)
+    made, table_path = _calibrate(args, spec, images)
+    made = _calibrate_verdict.judge(args, spec, images, made) if args.verdict else made
+    _write(args, made, table_path, images)
+    _partial(args).unlink(missing_ok=True)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.output.resolve() == Path(args.engine).resolve():
+        raise UsageError("the output is the model itself", hint="give another name with -o")
+    if not args.output.parent.is_dir():
+        raise UsageError(f"no folder {args.output.parent}", hint="make it first")
+
+
+def _images(args: argparse.Namespace) -> ImageSet:
+    if args.images:
+        data = image_sets.read(args.images, args.image_folder, args.split)
+        return image_sets.divide(data, args.num, args.verdict)
+    source = sources.open(args.from_source, sources.SourceOptions())
+    folder = args.output.with_name(f"{args.output.stem}_images")
+    most = FRAMES if source.live else None
+    try:
+        with _common.progress() as bar:
+            paths = diverse.pick(source, args.num, folder, most, bar("frames", source.frame_count or most or 0))
+    finally:
+        source.close()
+    print(f"{len(paths)} frames are kept in {folder}", file=sys.stderr)
+    return image_sets.divide(image_sets.read(str(folder)), args.num, args.verdict)
+
+
+def _calibrate(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Tuple[Calibrated, Path]:
+    table_path = args.ranges or args.output.with_suffix(".ranges.json")
+    known = None
+    if table_path.exists():
+        try:
+            known = RangeTable.load(table_path)
+        except ModelError as error:
+            print(f"note: {error}; it is made anew", file=sys.stderr)
+    with _common.progress() as bar:
+        made = calibrate.calibrate(
+            args.engine, spec, images.paths, args.method, tuple(args.keep_fp), known, _partial(args), bar
+        )
+    if known is not None:
+        said = "of another model, image set, preparation or method: made anew" if made.fresh else "up to date: used"
+        print(f"{table_path} is {said}", file=sys.stderr)
+    return made, table_path
+
+
+def _partial(args: argparse.Namespace) -> Path:
+    path: Path = args.output.with_suffix(".partial.npz")
+    return path
+
+
+def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images: ImageSet) -> None:
+    files: Tuple[Tuple[Optional[Path], Callable[[], bytes]], ...] = (
+        (args.output, made.model.SerializeToString),
+        (table_path, lambda: made.table.to_json(1).encode()),
+        (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model).SerializeToString()),
+        (args.legacy_cache, lambda: made.table.legacy_cache().encode()),
+    )
+    for path, content in files:
+        if path is not None:
+            _common.replace_file(path, content())
+    if args.manifest:
+        image_sets.write_manifest(args.manifest, [*images.paths, *images.held_out.paths], args.image_folder)
+    before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
+    print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
+          f"{len(made.table.free)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

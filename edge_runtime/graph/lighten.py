@@ -1,0 +1,91 @@
+"""Takes roundings out of a quantised network that a runtime need not see, and all of them: back to float."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, List, Set
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.graph.network import WEIGHTED, Network
+
+if TYPE_CHECKING:
+    import onnx
+
+Floats = NDArray[np.float32]
+PAIR = ("QuantizeLinear", "DequantizeLinear")
+
+
+def lighten(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Leaves activations rounded before weighted operators alone, in place.
+
+    What lies between two of them is then computed in float inside the fused kernel: OpenVINO is faster so, and as
+    there is less rounding, more exact. ONNX Runtime needs the roundings, to know that a result is wanted in 8 bits.
+    """
+    network = Network(model)
+    weights = {n.output[0] for n in network.nodes if n.op_type == "DequantizeLinear" and _constant(network, n)}
+    raw = _rounded(network)
+    for node in network.nodes:
+        if node.op_type not in PAIR:
+            for place, name in enumerate(node.input):
+                multiplied = place == 0 and node.op_type in WEIGHTED and node.input[1] in weights
+                if name in raw and not multiplied:
+                    node.input[place] = raw[name]
+    _sweep(network)
+    return network.model
+
+
+def to_float(model: onnx.ModelProto) -> Network:
+    """The float network that computes with the quantised weights and biases, all roundings of activations taken out."""
+    network = Network(model)
+    values: Dict[str, str] = {}
+    for node in network.nodes:
+        if node.op_type == "DequantizeLinear" and _constant(network, node):
+            values[node.output[0]] = network.set_constant(f"{node.output[0]}.float", _dequantised(network, node))
+    raw = _rounded(network)
+    for node in network.nodes:
+        if node.op_type not in PAIR:
+            for place, name in enumerate(node.input):
+                node.input[place] = values.get(name, raw.get(name, name))
+    _sweep(network)
+    return network
+
+
+def _rounded(network: Network) -> Dict[str, str]:
+    """Rounded activations, and what they are rounded from."""
+    found: Dict[str, str] = {}
+    for node in network.nodes:
+        maker = network.producer(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if maker is not None and maker.op_type == "QuantizeLinear" and maker.input[0] not in network.constants:
+            found[node.output[0]] = found.get(maker.input[0], maker.input[0])
+    return found
+
+
+def _constant(network: Network, node: onnx.NodeProto) -> bool:
+    """Whether it dequantises a constant, be it one in float behind its own QuantizeLinear."""
+    maker = network.producer(node.input[0])
+    source = node.input[0] if maker is None else maker.input[0]
+    return source in network.constants
+
+
+def _dequantised(network: Network, node: onnx.NodeProto) -> Floats:
+    maker = network.producer(node.input[0])
+    if maker is not None:
+        return network.constants[maker.input[0]].astype(np.float32)
+    value, scale = (network.constants[name].astype(np.float64) for name in node.input[:2])
+    zero = network.constants[node.input[2]].astype(np.float64) if len(node.input) > 2 else np.zeros_like(scale)
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    shape = [-1 if k == axis and scale.ndim else 1 for k in range(value.ndim)]
+    floats: Floats = ((value - zero.reshape(shape)) * scale.reshape(shape)).astype(np.float32)
+    return floats
+
+
+def _sweep(network: Network) -> None:
+    """Takes out every node whose result nobody reads."""
+    wanted: Set[str] = set(network.outputs)
+    kept: List[onnx.NodeProto] = []
+    for node in reversed(network.nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    network.replace_nodes(kept[::-1])

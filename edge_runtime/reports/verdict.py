@@ -1,0 +1,75 @@
+"""The report of a calibration: one self-contained page, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+from edge_runtime.errors import SinkError
+from edge_runtime.reports import page, pictures
+
+
+def write(path: Path, title: str, content: Dict[str, Any]) -> None:
+    """Writes the page, and its data beside it with the suffix .json.
+
+    Args:
+        content: what the verdict found; see `cli/_calibrate_verdict.py`.
+
+    Raises:
+        SinkError: a file cannot be written.
+        BackendUnavailable: matplotlib is not installed.
+    """
+    parts = [page.note(content["recommendation"]), *_accuracy(content), *_cost(content), *_images(content["images"])]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page.page(title, *parts), encoding="utf-8")
+        path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written: {error.strerror}", hint="check the folder and its space") from error
+
+
+def _accuracy(content: Dict[str, Any]) -> List[str]:
+    found = content["comparison"]
+    low, high = found["interval"]
+    rows = [
+        (found["metric"], f"{found['before']:.4f}", f"{found['after']:.4f}"),
+        ("points lost", "", f"{found['drop']:+.2f}"),
+        ("95 % of samples of the images", "", f"{low:+.2f} to {high:+.2f}"),
+        ("boxes that agree", "", f"{found['agreement']:.1%}"),
+        ("mean change of a score", "", f"{found['score_drift']:.3f} ({found['score_shift']:+.3f} on average)"),
+    ]
+    parts = [page.heading(f"Accuracy on {found['images']} images kept back"), page.table(("", "fp32", "int8"), rows)]
+    if low <= 0 <= high:
+        parts.append(page.note("The interval holds zero: on so few images the change may be chance."))
+    if len(content["tried"]) > 1:
+        tried = [(step["free"], f"{step['drop']:+.2f}") for step in content["tried"]]
+        parts += [page.heading("Mixed precision tried"), page.table(("activations in float", "points lost"), tried)]
+    if found["classes"]:
+        labels, before, after = zip(*((row["label"], row["before"], row["after"]) for row in found["classes"]))
+        parts += [page.heading("Classes"), page.picture(pictures.pairs(labels, before, after), "AP per class")]
+    return parts
+
+
+def _cost(content: Dict[str, Any]) -> List[str]:
+    times, sizes = content["milliseconds"], content["bytes"]
+    rows = [
+        (name, f"{times[name]:.2f}", f"{times['fp32'] / times[name]:.2f}", f"{sizes[name] / 1e6:.2f}") for name in times
+    ]
+    worst = [(row["name"], f"{row['sqnr_db']:.1f}", f"{row['without_db']:+.2f}", "float" if row["free"] else "int8")
+             for row in content["worst"]]  # fmt: skip
+    return [
+        page.heading(f"Speed and size: {content['backend']}"),
+        page.table(("", "ms", "times fp32", "MB"), rows),
+        page.heading("Activations that are hardest to round"),
+        page.table(("tensor", "signal to noise alone, dB", "all but it, gain dB", "now"), worst),
+    ]
+
+
+def _images(seen: Dict[str, Any]) -> List[str]:
+    if not seen:
+        return []
+    sizes = ", ".join(f"{width}x{height} ({count})" for width, height, count in seen["sizes"][:5])
+    rows = [("images", seen["images"]), ("sizes", sizes), ("look alike", f"{len(seen['alike'])} pairs"),
+            *((name, len(seen[name])) for name in ("dark", "blurred", "unreadable"))]  # fmt: skip
+    return [page.heading("Images"), page.table(("", ""), rows), *(page.note(text) for text in seen["warnings"])]

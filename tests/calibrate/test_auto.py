@@ -1,0 +1,56 @@
+"""The method auto: noise as it is, the loudest left in float, and no more than may be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_runtime.calibrate import auto
+from edge_runtime.calibrate.probe import Probe
+from edge_runtime.graph import fake, marks
+from edge_runtime.graph.network import Network
+from edge_runtime.graph.quantize import ONNXRUNTIME
+from tests.graph.test_quantize import IMAGE, network, ranges, run
+
+
+@pytest.fixture(scope="module")
+def probe():
+    known = ranges(network())
+    return Probe(network(), known, [IMAGE]), known
+
+
+def test_nothing_rounded_is_no_noise(probe):
+    assert probe[0].noise({}) < 1e-6
+
+
+def test_noise_of_one_activation_is_that_of_rounding_it(probe):
+    """Against the network run on a rounded image."""
+    limits = (0.0, 0.7)
+    expected, got = run(network().model), run(network().model, image=fake.rounded(IMAGE, limits))
+    powers = [np.square(got[n] - v).mean() / v.var() for n, v in expected.items() if n in marks.ends(network())]
+    assert probe[0].noise({"images": limits}) == pytest.approx(max(powers), rel=0.02)
+
+
+def test_each_and_without(probe):
+    inside, known = probe
+    some = {name: known[name] for name in list(known)[:4]}
+    each, without = inside.each(some), inside.without(some)
+    assert list(each) == list(without) == list(some)
+    name = next(iter(some))
+    assert each[name] == inside.noise({name: some[name]})
+    assert without[name] == inside.noise({k: v for k, v in some.items() if k != name})
+
+
+def test_multiplications_add_up():
+    shares = auto.multiplications(network())
+    assert sum(shares.values()) == pytest.approx(1) and all(share >= 0 for share in shares.values())
+
+
+def test_the_loudest_stay_in_float_within_the_bound(monkeypatch):
+    monkeypatch.setattr(auto, "multiplications", lambda network: {"a": 0.05, "b": 0.05, "c": 0.02, "d": 0.0})
+    noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": auto.LOUD / 2}
+    assert auto._loud(network(), noise) == ["a", "c", "d"], "b would be too much, e is not loud"
+
+
+def test_marked_activations_are_those_of_the_form():
+    assert set(ranges(network())) == set(ONNXRUNTIME.marked(Network(network().model)))

@@ -1,0 +1,54 @@
+"""Taking roundings out: fewer in OpenVINO's places, none on the way back to float."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from edge_runtime.graph import lighten, quantize
+from edge_runtime.graph.network import Network
+from tests.graph.test_quantize import network, quantized, run
+
+
+@pytest.mark.parametrize("arch", ["yolo_nano", "tiny_yolo_v3"])
+def test_only_what_is_multiplied_is_rounded(arch):
+    heavy = quantized("onnxruntime", arch)
+    before = run(heavy)
+    light = Network(lighten.lighten(heavy))
+    onnx.checker.check_model(light.model, full_check=True)
+    assert light.outputs == network(arch).outputs
+    for node in light.nodes:
+        rounded = [name for name in node.input if getattr(light.producer(name), "op_type", "") == "DequantizeLinear"]
+        if node.op_type == "Conv":
+            assert len(rounded) == len(node.input)
+        elif node.op_type not in ("DequantizeLinear", "Gemm", "MatMul"):
+            assert not rounded, node.op_type
+    expected, got = run(network(arch).model), run(light.model)
+    noise = [sum(np.square(out[name] - value).mean() for name, value in expected.items()) for out in (got, before)]
+    assert noise[0] < noise[1], "less rounding, less noise"
+
+
+def test_back_to_float_keeps_the_rounded_weights():
+    source = network()
+    back = lighten.to_float(quantized("onnxruntime"))
+    assert not {node.op_type for node in back.nodes} & set(lighten.PAIR)
+    assert [node.op_type for node in back.nodes] == [node.op_type for node in source.nodes]
+    for one, other in zip(source.nodes, back.nodes):
+        if one.op_type == "Conv":
+            weight, rounded = source.constants[one.input[1]], back.constants[other.input[1]]
+            step = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / 127
+            assert np.all(np.abs(rounded - weight) <= step / 2 + 1e-7)
+
+
+def test_quantising_again_after_going_back_changes_no_weight():
+    """TensorRT's form made of the INT8 file is the one made of the float file, biases aside."""
+    one = Network(quantized("onnxruntime"))
+    again = Network(quantized("tensorrt"))
+    back = lighten.to_float(one.model)
+    for name in [node.input[1] for node in back.nodes if node.op_type == "Conv"]:
+        original = name.replace(".dq.float", "")
+        scale = again.constants[f"{original}.scale"].reshape(-1, 1, 1, 1)
+        expected = np.clip(np.round(again.constants[original] / scale), -127, 127)
+        np.testing.assert_array_equal(np.round(back.constants[name] / scale), expected)
+    assert quantize.TENSORRT.marked(back) == quantize.TENSORRT.marked(network())
