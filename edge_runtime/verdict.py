@@ -104,12 +104,13 @@ def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float
     faster = f"{gain:.1f} times as fast as fp32 here" if gain >= 1.05 else f"no faster than fp32 here ({gain:.2f}x)"
     what = "AP" if chosen.metric != "agreement" else "agreement"
     low, high = chosen.interval
-    change = f"{chosen.drop:.2f} points of {what} lost (95 % between {low:.2f} and {high:.2f}, {chosen.images} images)"
+    moved = f"{abs(chosen.drop):.2f} points of {what} {'lost' if chosen.drop >= 0 else 'gained'}"
+    change = f"{moved} (95 % of samples lose {low:.2f} to {high:.2f}; {chosen.images} images)"
     if chosen.drop > max_drop and chosen.certain:
         return f"Do not use this INT8 model where accuracy counts: {change}, {faster}."
     if gain < 1.05:
         return f"INT8 brings little on this machine: {faster}; {change}."
-    chance = "" if chosen.certain else ", which may be chance"
+    chance = ", which may be chance" if chosen.drop and not chosen.certain else ""
     return f"Use INT8: {faster}; {change}{chance}."
 
 

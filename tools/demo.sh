@@ -5,6 +5,6 @@ set -euo pipefail
 
 setup cpu,demo
 mkdir -p out
-"$venv/bin/edge-detect" --source demo --engine engines/yolo_nano_voc.onnx \
+"$venv/bin/edge-detect" --source demo --engine engines/yolo_nano_voc_int8.onnx \
     --output out/demo.mp4 --output out/demo.jsonl "$@"
 echo "boxes are drawn in out/demo.mp4 and listed in out/demo.jsonl"

@@ -39,6 +39,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--verdict-budget", type=_seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
     )
+    group.add_argument("--verdict-data", metavar="DIR", help="labelled images to compare on, instead of held-out ones")
+    group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, where there are several")
     group.add_argument("--report", type=Path, metavar="FILE.html", help="a page with everything; a .json beside it")
 
 
@@ -125,8 +127,8 @@ def _print(
     comparison: Comparison, tried: List[mixed.Step], speeds: Dict[str, float], backend: str, sentence: str
 ) -> None:
     low, high = comparison.interval
-    print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} images "
-          f"kept back; {comparison.drop:+.2f} points lost (95 %: {low:+.2f} to {high:+.2f})")  # fmt: skip
+    print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} other "
+          f"images; {comparison.drop:+.2f} points lost (95 %: {low:+.2f} to {high:+.2f})")  # fmt: skip
     print(f"boxes at {verdict.CONF}: {comparison.agreement:.1%} agree, score drift {comparison.score_drift:.3f}")
     if len(tried) > 1:
         steps = ", ".join(f"{step.free} in float: {step.comparison.drop:+.2f}" for step in tried)

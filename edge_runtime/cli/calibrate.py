@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
 
@@ -20,6 +21,7 @@ from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.cli import _calibrate_verdict, _common
+from edge_runtime.datasets import Dataset
 from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.ranges.table import RangeTable
@@ -49,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--method", choices=calibrate.METHODS, default="auto", help="default auto: measured")
     group.add_argument("--keep-fp", nargs="+", default=[], metavar="LAYER", help="layers that stay in float")
     group.add_argument("--ranges", type=Path, metavar="FILE", help="range table, default OUT.ranges.json")
-    group.add_argument("--manifest", type=Path, metavar="FILE.toml", help="write down which pictures were used")
+    group.add_argument(
+        "--manifest", type=Path, metavar="FILE.toml", help="write down which pictures it was calibrated on"
+    )
     group.add_argument("--tensorrt-form", type=Path, metavar="FILE", help="also write what TensorRT wants")
     group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
     _calibrate_verdict.add_flags(parser)
@@ -82,8 +86,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _images(args: argparse.Namespace) -> ImageSet:
     if args.images:
-        data = image_sets.read(args.images, args.image_folder, args.split)
-        return image_sets.divide(data, args.num, args.verdict)
+        return _divided(args, image_sets.read(args.images, args.image_folder, args.split))
     source = sources.open(args.from_source, sources.SourceOptions())
     folder = args.output.with_name(f"{args.output.stem}_images")
     most = FRAMES if source.live else None
@@ -93,7 +96,20 @@ def _images(args: argparse.Namespace) -> ImageSet:
     finally:
         source.close()
     print(f"{len(paths)} frames are kept in {folder}", file=sys.stderr)
-    return image_sets.divide(image_sets.read(str(folder)), args.num, args.verdict)
+    return _divided(args, image_sets.read(str(folder)))
+
+
+def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
+    """Images to calibrate on and images to compare on: those kept back, or a set of their own."""
+    images = image_sets.divide(data, args.num, args.verdict and not args.verdict_data)
+    if not args.verdict or not args.verdict_data:
+        return images
+    held_out = image_sets.read(args.verdict_data, None, args.verdict_split)
+    both = {Path(path).resolve() for path in held_out.paths} & {Path(path).resolve() for path in images.paths}
+    if both:
+        fact = f"{len(both)} images to compare on are also calibrated on"
+        raise UsageError(fact, hint="give --verdict-data other images, or leave it out: some are kept back")
+    return replace(images, held_out=held_out)
 
 
 def _calibrate(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Tuple[Calibrated, Path]:
@@ -130,7 +146,7 @@ def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images:
         if path is not None:
             _common.replace_file(path, content())
     if args.manifest:
-        image_sets.write_manifest(args.manifest, [*images.paths, *images.held_out.paths], args.image_folder)
+        image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
     before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
     print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
           f"{len(made.table.free)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip

@@ -39,7 +39,10 @@ def _accuracy(content: Dict[str, Any]) -> List[str]:
         ("boxes that agree", "", f"{found['agreement']:.1%}"),
         ("mean change of a score", "", f"{found['score_drift']:.3f} ({found['score_shift']:+.3f} on average)"),
     ]
-    parts = [page.heading(f"Accuracy on {found['images']} images kept back"), page.table(("", "fp32", "int8"), rows)]
+    parts = [
+        page.heading(f"Accuracy on {found['images']} images that it was not calibrated on"),
+        page.table(("", "fp32", "int8"), rows),
+    ]
     if low <= 0 <= high:
         parts.append(page.note("The interval holds zero: on so few images the change may be chance."))
     if len(content["tried"]) > 1:

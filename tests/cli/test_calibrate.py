@@ -1,0 +1,144 @@
+"""edge-calibrate as a user runs it: files out, errors in words, a killed run that goes on, stale tables never used."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from edge_runtime import zoo
+from edge_runtime.cli import calibrate
+from edge_runtime.graph.network import Network
+from edge_runtime.labels import VOC
+from edge_runtime.ranges.table import LEGACY_HEADER, RangeTable
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.export import to_onnx
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with a model and pictures."""
+    folder, generator = tmp_path_factory.mktemp("place"), np.random.default_rng(0)
+    architecture = zoo.build("yolo_nano", VOC, SIDE)
+    onnx.save(to_onnx(architecture, weights.random(architecture, 1)), folder / "nano.onnx")
+    (folder / "photos").mkdir()
+    for number in range(10):
+        picture = cv2.resize(generator.integers(0, 255, (9, 12, 3), np.uint8), (120, 90))
+        cv2.imwrite(str(folder / "photos" / f"{number}.png"), picture)
+    return folder
+
+
+def run(place: Path, out: Path, *more: str) -> int:
+    said = [str(place / "nano.onnx"), "--images", str(place / "photos"), "-o", str(out / "int8.onnx"), *more]
+    return calibrate.main([*said, "--backend", "onnxruntime", "--threads", "1"])
+
+
+def test_everything_at_once(place, tmp_path, capsys):
+    names = {"--report": "r.html", "--tensorrt-form": "trt.onnx", "--legacy-cache": "c.cache", "--manifest": "m.toml"}
+    files = {flag: tmp_path / name for flag, name in names.items()}
+    assert run(place, tmp_path, *(str(part) for pair in files.items() for part in pair)) == 0
+    out, err = capsys.readouterr()
+    assert "agreement: 1.0000 ->" in out and "boxes at 0.25" in out and "int8.onnx: " in out
+    assert "only 10 images" not in out and "only 8 images" in err
+    onnx.checker.check_model(str(tmp_path / "int8.onnx"), full_check=True)
+    onnx.checker.check_model(str(tmp_path / "trt.onnx"), full_check=True)
+    table = RangeTable.load(tmp_path / "int8.ranges.json")
+    assert table.about["images"] == 8
+    lines = files["--legacy-cache"].read_text().splitlines()
+    assert lines[0] + "\n" == LEGACY_HEADER or lines[0] == LEGACY_HEADER.strip()
+    assert len(lines) == 1 + len(table.ranges) - len(table.free)
+    page, data = files["--report"].read_text(), json.loads((tmp_path / "r.json").read_text())
+    assert "hardest to round" in page and "http" not in page.replace("http-equiv", "")
+    assert data["recommendation"] in out and len(data["worst"]) == 12 and data["images"]["images"] == 10
+    assert not list(tmp_path.glob("*.npz")), "notes on the way are removed"
+    assert run(place, tmp_path, "--no-verdict") == 0
+
+
+def test_again_uses_the_table_and_says_so(place, tmp_path, capsys):
+    for _ in range(2):
+        assert run(place, tmp_path, "--no-verdict", "--method", "minmax") == 0
+    assert "up to date: used" in capsys.readouterr().err
+    assert run(place, tmp_path, "--no-verdict", "--method", "mse") == 0
+    assert "made anew" in capsys.readouterr().err
+    (tmp_path / "int8.ranges.json").write_text("damaged")
+    assert run(place, tmp_path, "--no-verdict", "--method", "mse") == 0
+    assert "not a range table" in capsys.readouterr().err
+
+
+def test_a_manifest_gives_the_same_table(place, tmp_path):
+    assert run(place, tmp_path, "--no-verdict", "--method", "mse", "--manifest", str(tmp_path / "set.toml")) == 0
+    said = [str(place / "nano.onnx"), "--images", str(tmp_path / "set.toml"), "-o", str(tmp_path / "again.onnx")]
+    assert calibrate.main([*said, "--no-verdict", "--method", "mse"]) == 0
+    one, other = (RangeTable.load(tmp_path / f"{name}.ranges.json") for name in ("int8", "again"))
+    assert one == other
+
+
+def test_frames_of_a_video_are_picked_and_kept(place, tmp_path, capsys):
+    pytest.importorskip("skimage")
+    said = [str(place / "nano.onnx"), "--from-source", "demo", "--num", "6", "-o", str(tmp_path / "int8.onnx")]
+    assert calibrate.main([*said, "--no-verdict", "--method", "minmax"]) == 0
+    assert len(list((tmp_path / "int8_images").glob("*.png"))) == 6
+    assert "6 frames are kept" in capsys.readouterr().err
+
+
+def test_kept_layers(place, tmp_path):
+    assert run(place, tmp_path, "--no-verdict", "--method", "minmax", "--keep-fp", "conv1.linear", "head13") == 0
+    network = Network(onnx.load(tmp_path / "int8.onnx"))
+    convs = {node.output[0]: node for node in network.nodes if node.op_type == "Conv"}
+    assert network.constants[convs["head13"].input[1]].dtype == np.float32
+
+
+@pytest.mark.parametrize(("said", "fact"), [
+    (["--images", "nowhere"], "no such data set: nowhere"),
+    (["--images", "{place}/photos", "--keep-fp", "nonsense", "--no-verdict"], "no layer 'nonsense' in the model"),
+    (["--images", "{place}/photos", "-o", "{place}/nano.onnx"], "the output is the model itself"),
+    (["--images", "{place}/photos", "-o", "{place}/no/such/int8.onnx"], "no folder"),
+    (["--images", "{place}/photos", "--verdict-data", "{place}/photos"], "images to compare on are also calibrated on"),
+])  # fmt: skip
+def test_mistakes_are_answered_in_words(place, tmp_path, capsys, said, fact):
+    said = [part.format(place=place) for part in said]
+    assert calibrate.main([str(place / "nano.onnx"), "-o", str(tmp_path / "int8.onnx"), *said]) == 1
+    err = capsys.readouterr().err
+    assert fact in err and "hint: " in err and "Traceback" not in err
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_dynamically_quantised_models_are_refused(place, shared, tmp_path, capsys):
+    model = str(shared / "models/yolov8/yolov8n_640_int8dyn.onnx")
+    said = [model, "--images", str(place / "photos"), "-o", str(tmp_path / "i.onnx")]
+    assert calibrate.main([*said, "--family", "yolo_v8", "--labels", "coco"]) == 1
+    assert "quantised dynamically (ConvInteger)" in capsys.readouterr().err.replace(
+        "DynamicQuantizeLinear", "ConvInteger"
+    )
+
+
+def test_killed_and_begun_again_gives_the_same_table(place, tmp_path):
+    many = tmp_path / "photos"
+    many.mkdir()
+    for number in range(400):
+        (many / f"{number:03}.png").write_bytes((place / "photos" / f"{number % 10}.png").read_bytes())
+    said = [sys.executable, "-m", "edge_runtime.cli.calibrate", str(place / "nano.onnx"), "--images", str(many),
+            "--no-verdict", "--method", "mse", "-o"]  # fmt: skip
+    first = subprocess.Popen([*said, str(tmp_path / "int8.onnx")])
+    notes, until = tmp_path / "int8.partial.npz", time.monotonic() + 120
+    while not notes.exists() and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert notes.exists(), "notes are saved on the way"
+    os.kill(first.pid, signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL and not (tmp_path / "int8.onnx").exists()
+    for name in ("int8", "whole"):
+        subprocess.run([*said, str(tmp_path / f"{name}.onnx")], check=True, timeout=300)
+    one, other = (RangeTable.load(tmp_path / f"{name}.ranges.json") for name in ("int8", "whole"))
+    assert one == other and not notes.exists()
+    assert (tmp_path / "int8.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
