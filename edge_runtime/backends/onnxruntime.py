@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from edge_runtime import onnx_file
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
 from edge_runtime.errors import BackendUnavailable, ModelError
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+from edge_runtime.graph.lighten import unpack
+from edge_runtime.spec import RANGES_KEY, DecodeSpec, ModelIO, ModelSpec
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -78,11 +79,18 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[onnxrunt
     settings.log_severity_level = 3
     settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     try:
-        session = ort.InferenceSession(path, settings, providers=providers)
+        session = ort.InferenceSession(_source(path), settings, providers=providers)
     except Exception as error:  # onnxruntime's own exception types are not public
         raise _unreadable(path, error) from error
     detail = f"{threads} thread{'s'[: threads > 1]}{', spinning' if spinning else ''}"
     return session, f"onnxruntime {ort.__version__} {device}" + (f", {detail}" if device == "cpu" else "")
+
+
+def _source(path: str) -> Union[str, bytes]:
+    """What to read: the file, or where we quantised it, the same with everything that stays float unpacked."""
+    file = onnx_file.load(path)
+    ours = any(entry.key == RANGES_KEY for entry in file.metadata_props)
+    return unpack(file).SerializeToString() if ours else path
 
 
 def _providers(device: str) -> Tuple[List[str], str]:

@@ -20,7 +20,7 @@ from edge_runtime.graph.onnx_stats import layers
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.ranges.methods import Range, behind
 
-LOUD = 0.001  # noise of one activation that is worth leaving it in float
+LOUD = 0.0003  # noise of one activation that is worth leaving it in float
 FLOAT_MACS = 0.08  # part of the multiplications that may stay in float for it
 
 

@@ -35,6 +35,20 @@ def lighten(model: onnx.ModelProto) -> onnx.ModelProto:
     return network.model
 
 
+def unpack(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Weights that multiply an activation in float become float, in place: ONNX Runtime would do so in every run."""
+    network = Network(model)
+    for node in network.nodes:
+        maker = network.producer(node.input[1]) if node.op_type in WEIGHTED and len(node.input) > 1 else None
+        source = network.producer(node.input[0])
+        if maker is None or maker.op_type != "DequantizeLinear" or not _constant(network, maker):
+            continue
+        if source is None or source.op_type != "DequantizeLinear":
+            node.input[1] = network.set_constant(f"{node.input[1]}.float", _dequantised(network, maker))
+    _sweep(network)
+    return network.model
+
+
 def to_float(model: onnx.ModelProto) -> Network:
     """The float network that computes with the quantised weights and biases, all roundings of activations taken out."""
     network = Network(model)

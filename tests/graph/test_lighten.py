@@ -52,3 +52,15 @@ def test_quantising_again_after_going_back_changes_no_weight():
         expected = np.clip(np.round(again.constants[original] / scale), -127, 127)
         np.testing.assert_array_equal(np.round(back.constants[name] / scale), expected)
     assert quantize.TENSORRT.marked(back) == quantize.TENSORRT.marked(network())
+
+
+def test_unpacked_weights_change_nothing_but_the_file():
+    free = next(n.input[0] for n in network().nodes if n.op_type == "Conv" and n.input[0] != "images")
+    expected = run(quantized("onnxruntime", free=[free]))
+    model = lighten.unpack(quantized("onnxruntime", free=[free]))
+    unpacked = Network(model)
+    weights = {n.input[0]: n.input[1] for n in unpacked.nodes if n.op_type == "Conv"}
+    assert weights[free] in unpacked.constants
+    assert sum(name in unpacked.constants for name in weights.values()) == 1, "the others stay in 8 bits"
+    for name, value in run(model).items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-4)

@@ -1,0 +1,75 @@
+"""What INT8 costs in AP: the default command on every model, through both backends, and other people's tools."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from statistics import mean
+from typing import Any, Dict, List, Sequence
+
+from bench.int8_models import PEERS, Subject, int8_macs, ours, subjects, tensors
+from bench.report import Table
+
+BACKENDS = ("onnxruntime", "openvino")
+MOST_DROP, AIM, LEAST_MACS, MOST_SIZE = 1.0, 0.5, 0.9, 0.35
+
+
+def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
+    columns = ("model", "AP fp32", *(f"INT8 {name}" for name in BACKENDS), "int8 MACs", "size", "")
+    table = Table("AP points, INT8 minus fp32", columns)
+    peers = Table("AP points of other tools' INT8 minus fp32, ONNX Runtime", ("model", "ours", *PEERS))
+    for subject in subjects(args.shared, args.only):
+        row = _one(subject, folder)
+        table.data.append(row)
+        table.rows.append(_text(row))
+        print(*table.rows[-1], flush=True)
+        if args.peers:
+            peers.data.append(
+                {"model": subject.name, "ours": row["onnxruntime"], **_peers(subject, row["fp32"], folder)}
+            )
+            peers.rows.append([subject.name, *(_points(peers.data[-1][name]) for name in ("ours", *PEERS))])
+            print(*peers.rows[-1], flush=True)
+    table.notes.append(
+        f"wanted: at most {MOST_DROP} points lost (aim {AIM}), {LEAST_MACS} of the multiplications in int8, size"
+        f" at most {MOST_SIZE} of fp32. Default command, its own held-out images; AP as in accuracy.md."
+    )
+    for name in ("ours", *PEERS) if args.peers else ():
+        known = [row[name] for row in peers.data if isinstance(row[name], float)]
+        peers.notes.append(f"{name}: mean {mean(known):+.2f} over {len(known)} models." if known else f"{name}: none.")
+    return [table, peers] if args.peers else [table]
+
+
+def _one(subject: Subject, folder: Path) -> Dict[str, Any]:
+    target = ours(subject, folder / f"{subject.name}_int8.onnx")
+    before = subject.average_precision(subject.path, BACKENDS[0])
+    drops = {name: 100 * (subject.average_precision(target, name) - before) for name in BACKENDS}
+    size = target.stat().st_size / subject.path.stat().st_size
+    return {"model": subject.name, "fp32": before, **drops, "int8_macs": int8_macs(target), "size": size}
+
+
+def _text(row: Dict[str, Any]) -> List[str]:
+    missed = [name for name, bad in (
+        ("AP", min(row[name] for name in BACKENDS) < -MOST_DROP), ("MACs", row["int8_macs"] < LEAST_MACS),
+        ("size", row["size"] > MOST_SIZE)) if bad]  # fmt: skip
+    return [
+        row["model"],
+        f"{100 * row['fp32']:.2f}",
+        *(f"{row[name]:+.2f}" for name in BACKENDS),
+        *(f"{row[name]:.3f}" for name in ("int8_macs", "size")),
+        " ".join(["MISSED", *missed]) if missed else "ok",
+    ]
+
+
+def _peers(subject: Subject, before: float, folder: Path) -> Dict[str, Any]:
+    images, results = tensors(subject, subject.spec()), {}
+    for name, make in PEERS.items():
+        try:
+            path = make(subject.path, images, folder / "peer.onnx")
+            results[name] = 100 * (subject.average_precision(path, BACKENDS[0]) - before)
+        except Exception as error:  # other people's tools fail in their own ways: that is a result
+            results[name] = f"failed: {type(error).__name__}: {str(error)[:80]}"
+    return results
+
+
+def _points(value: Any) -> str:
+    return f"{value:+.2f}" if isinstance(value, float) else str(value)
