@@ -15,6 +15,7 @@ from edge_runtime.calibrate.auto import Choice, choose
 from edge_runtime.calibrate.probe import Probe
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import marks
+from edge_runtime.graph.half import half
 from edge_runtime.graph.lighten import to_float
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.own import own_ranges
@@ -127,8 +128,11 @@ def copied(network: Network) -> Network:
     return Network(model)
 
 
-def tensorrt_form(model: onnx.ModelProto) -> onnx.ModelProto:
+def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelProto:
     """What TensorRT wants of an INT8 file that we made: symmetric steps, roundings before what multiplies by weights.
+
+    Args:
+        float16: what is not in 8 bits is in float16, input and outputs of the network aside.
 
     Raises:
         ModelError: the file carries no range table.
@@ -138,7 +142,8 @@ def tensorrt_form(model: onnx.ModelProto) -> onnx.ModelProto:
         raise ModelError("the model carries no range table", hint="edge-calibrate makes one that does")
     table, whole = RangeTable.from_json(text), type(model)()
     whole.CopyFrom(model)
-    return quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.free)
+    form = quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.free)
+    return half(Network(form)) if float16 else form
 
 
 def origin(path: str, images: Sequence[str], spec: ModelSpec, method: str, keep: Collection[str] = ()) -> Origin:

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--manifest", type=Path, metavar="FILE.toml", help="write down which pictures it was calibrated on"
     )
     group.add_argument("--tensorrt-form", type=Path, metavar="FILE", help="also write what TensorRT wants")
+    group.add_argument("--half", action="store_true", help="what stays in float is float16 in TensorRT's form")
     group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
     _calibrate_verdict.add_flags(parser)
     _common.add_detection_flags(parser)
@@ -139,7 +140,7 @@ def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images:
     files: Tuple[Tuple[Optional[Path], Callable[[], bytes]], ...] = (
         (args.output, made.model.SerializeToString),
         (table_path, lambda: made.table.to_json(1).encode()),
-        (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model).SerializeToString()),
+        (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model, args.half).SerializeToString()),
         (args.legacy_cache, lambda: made.table.legacy_cache().encode()),
     )
     for path, content in files:

@@ -116,14 +116,16 @@ def test_kept_layers_stay_float(model, images):
         calibrate.calibrate(model, SPEC, images, "minmax", keep=["nonsense"])
 
 
-def test_tensorrts_form_comes_out_of_the_file(made):
-    form = Network(calibrate.tensorrt_form(made.model))
+@pytest.mark.parametrize("float16", [False, True])
+def test_tensorrts_form_comes_out_of_the_file(made, float16):
+    form = Network(calibrate.tensorrt_form(made.model, float16))
     onnx.checker.check_model(form.model, full_check=True)
     convs = [node for node in form.nodes if node.op_type == "Conv"]
     assert len(convs) == 13
+    rounded = "Cast" if float16 else "DequantizeLinear"  # behind which float16 begins
     for node in convs:
         inputs = [form.producer(name).op_type for name in node.input[:2]]
-        assert inputs[1] == "DequantizeLinear" and (inputs[0] == "DequantizeLinear" or node.input[0] in made.table.free)
+        assert inputs[1] == rounded and (inputs[0] == rounded or node.input[0] in made.table.free)
     zeros = [form.constants[n.input[2]] for n in form.nodes if n.op_type == "QuantizeLinear"]
     assert zeros and all(zero.dtype == np.int8 and not zero.any() for zero in zeros)
 
