@@ -14,7 +14,7 @@ Range = Tuple[float, float]
 # Not Concat: its inputs keep their own steps. With a common one that reaches beyond a Clip, the Clip could not go.
 MOVING = ("Flatten", "Gather", "MaxPool", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose",
           "Unsqueeze")  # fmt: skip
-COMPUTING = (*WEIGHTED, "Add", "AveragePool", "Concat", "GlobalAveragePool", "LeakyRelu", "Mul", "Sigmoid")
+COMPUTING = (*WEIGHTED, "Add", "AveragePool", "Concat", "GlobalAveragePool", "LeakyRelu", "Mul")
 CLIPPING = ("Relu", "Clip")  # part of what is before them: the range already says where it ends
 
 
@@ -31,7 +31,7 @@ def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
         if node.output[0] in body and _computes(network, node) and not kept(node, keep):
             marked.update(dict.fromkeys(_activations(network, node)))
             marked.update(dict.fromkeys(_behind_clip(network, name) for name in node.output))
-    return [name for name in marked if name not in last and not _into_clip(network, name)]
+    return [name for name in marked if name not in last and not _into_clip(network, name) and not _gate(network, name)]
 
 
 def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
@@ -122,6 +122,12 @@ def _into_clip(network: Network, name: str) -> bool:
     maker = network.producer(name)
     weighted = maker is not None and maker.op_type in ("Conv", "Gemm", "Add")
     return weighted and _behind_clip(network, name) != name
+
+
+def _gate(network: Network, name: str) -> bool:
+    """Whether a sigmoid makes it: steps of 1/255 are coarse near 0 and cost accuracy, and rounding saves no time."""
+    maker = network.producer(name)
+    return maker is not None and maker.op_type in ("Sigmoid", "HardSigmoid")
 
 
 def _skip(network: Network, node: onnx.NodeProto) -> str:

@@ -93,6 +93,7 @@ class _Writer:
         self._network, self._form, self._keep, self._means = network, form, keep, means
         self._scales = {name: _scale(limits, form.signed) for name, limits in ranges.items()}
         self._nodes: List[onnx.NodeProto] = []
+        self._numbers: Dict[str, int] = {}
         self._weights: Dict[str, Tuple[str, Floats]] = {}  # name and scales of what is dequantised already
         self._body = network.leading_to_weights()
 
@@ -107,6 +108,7 @@ class _Writer:
             for name in list(node.output):
                 self._round(name)
         self._network.replace_nodes(self._nodes)
+        del self._network.model.graph.value_info[:]  # of the float network
 
     def _read(self, node: onnx.NodeProto) -> None:
         """Lets a node read rounded values: in TensorRT's places weighted operators and additions alone."""
@@ -117,19 +119,19 @@ class _Writer:
         if self._form.everywhere or weighted or (inside and node.op_type == "Add"):
             for place, name in enumerate(node.input):
                 if name in self._scales:
-                    node.input[place] = f"{name}.dq"
+                    node.input[place] = f"{self._short(name)}.dq"
 
     def _round(self, name: str) -> None:
         """Quantises an activation and back."""
         if name not in self._scales:
             return
-        scale, zero = self._scales[name]
+        (scale, zero), short = self._scales[name], self._short(name)
         parameters = [
-            self._network.set_constant(f"{name}.scale", scale),
+            self._network.set_constant(f"{short}.scale", scale),
             self._zero(zero),
         ]
-        self._add("QuantizeLinear", [name, *parameters], f"{name}.q")
-        self._add("DequantizeLinear", [f"{name}.q", *parameters], f"{name}.dq")
+        self._add("QuantizeLinear", [name, *parameters], f"{short}.q")
+        self._add("DequantizeLinear", [f"{short}.q", *parameters], f"{short}.dq")
 
     def _weigh(self, node: onnx.NodeProto) -> None:
         """Quantises a node's weight per output channel, and its bias; that of a float input stays in float."""
@@ -144,25 +146,25 @@ class _Writer:
 
     def _weight(self, name: str, axis: int, bias: Optional[Floats], step: Optional[Floats]) -> Tuple[str, Floats]:
         weight = self._network.constants[name].astype(np.float32)
+        short = self._short(name)
         others = tuple(k for k in range(weight.ndim) if k != axis)
         scales = np.maximum(np.abs(weight).max(axis=others) / 127, 1e-12)
-        if (
-            bias is not None and step is not None and len(bias) == len(scales)
-        ):  # a channel of tiny weights must not overflow its bias
+        if bias is not None and step is not None and len(bias) == len(scales):
+            # a channel of tiny weights must not overflow its bias
             scales = np.maximum(scales, np.abs(bias) / (step * LARGEST_BIAS))
         scales = scales.astype(np.float32)
         parameters = [
-            self._network.set_constant(f"{name}.scale", scales),
+            self._network.set_constant(f"{short}.scale", scales),
             self._zero(np.zeros(len(scales), np.int8)),
         ]
         source = name
         if self._form.float_weights:
-            source = self._add("QuantizeLinear", [name, *parameters], f"{name}.q", axis=axis)
+            source = self._add("QuantizeLinear", [name, *parameters], f"{short}.q", axis=axis)
         else:
             shape = [-1 if k == axis else 1 for k in range(weight.ndim)]
             rounded = np.clip(np.round(weight / scales.reshape(shape)), -127, 127).astype(np.int8)
-            source = self._network.set_constant(f"{name}.q", rounded)
-        return self._add("DequantizeLinear", [source, *parameters], f"{name}.dq", axis=axis), scales
+            source = self._network.set_constant(f"{short}.q", rounded)
+        return self._add("DequantizeLinear", [source, *parameters], f"{short}.dq", axis=axis), scales
 
     def _bias(self, node: onnx.NodeProto) -> Optional[Floats]:
         known = len(node.input) > 2 and node.input[2] in self._network.constants
@@ -191,17 +193,21 @@ class _Writer:
         if bias is None:
             return
         rounded = np.clip(np.round(bias.astype(np.float64) / scales), -(2.0**31), 2.0**31 - 1).astype(np.int32)
-        name = f"{node.output[0]}.bias"
+        short = self._short(f"{node.output[0]}.bias")
         inputs = [
-            self._network.set_constant(f"{name}.q", rounded),
-            self._network.set_constant(f"{name}.scale", scales.astype(np.float32)),
-            self._zero(np.zeros(len(bias), np.int32)),
+            self._network.set_constant(f"{short}.q", rounded),
+            self._network.set_constant(f"{short}.scale", scales.astype(np.float32)),
         ]
-        node.input[2] = self._add("DequantizeLinear", inputs, f"{name}.dq", axis=0)
+        node.input[2] = self._add("DequantizeLinear", inputs, f"{short}.dq", axis=0)
+
+    def _short(self, name: str) -> str:
+        """A number in place of a long name: names are a tenth of a small INT8 file."""
+        return f"q{self._numbers.setdefault(name, len(self._numbers))}"
 
     def _zero(self, value: NDArray[np.generic]) -> str:
         """A zero point; equal ones are one constant, which counts in the size of small models."""
-        name = f"zero.{value.dtype}.{value.reshape(-1)[0]}.{value.size if value.ndim else 'scalar'}"
+        kind = f"{value.dtype.kind}{8 * value.dtype.itemsize}"
+        name = f"{kind}.{value.reshape(-1)[0]}" + (f".{value.size}" if value.ndim else "")
         return name if name in self._network.constants else self._network.set_constant(name, value)
 
     def _add(self, op: str, inputs: List[str], output: str, **attributes: Any) -> str:

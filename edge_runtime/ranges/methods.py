@@ -122,10 +122,16 @@ def _divergence(histogram: Histogram, low: float, high: float) -> float:
 
 
 def _coarse(histogram: Histogram) -> Tuple[Floats, Floats]:
-    """Counts and middles of KL_BINS bins over what was seen, empty ones left out."""
+    """Counts and middles of KL_BINS bins over what was seen, empty ones left out.
+
+    The bin of zero counts as its neighbours do: every range represents zero exactly, however often it occurs.
+    """
     low, high = minmax(histogram)
     filled = np.flatnonzero(histogram.counts)
     place = np.clip((histogram.centres[filled] - low) / (high - low) * KL_BINS, 0, KL_BINS - 1).astype(int)
     counts = np.bincount(place, histogram.counts[filled].astype(np.float64), KL_BINS)
+    zero = min(int(-low / (high - low) * KL_BINS), KL_BINS - 1)
+    beside = [counts[k] for k in (zero - 1, zero + 1) if 0 <= k < KL_BINS]
+    counts[zero] = min(counts[zero], max(beside))
     some = np.flatnonzero(counts)
     return counts[some].astype(np.float64), low + (some + 0.5) * (high - low) / KL_BINS

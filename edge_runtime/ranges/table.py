@@ -65,14 +65,10 @@ class RangeTable:
     def to_json(self, indent: Optional[int] = None) -> str:
         """Text for a model's metadata, or with an indent for a file."""
         ranges = {name: [_short(low), _short(high)] for name, (low, high) in self.ranges.items()}
-        content: Dict[str, Any] = {
-            "format": FORMAT,
-            "origin": asdict(self.origin),
-            "about": dict(self.about),
-            "free": list(self.free),
-        }
-        content["ranges"] = ranges
-        return json.dumps(content, indent=1)
+        content = {"format": FORMAT, "origin": asdict(self.origin), "about": dict(self.about)}
+        separators = (",", ":") if indent is None else (",", ": ")
+        whole = {**content, "free": list(self.free), "ranges": ranges}
+        return json.dumps(whole, indent=indent, separators=separators)
 
     @classmethod
     def from_json(cls, text: str) -> RangeTable:

@@ -57,7 +57,7 @@ def pairs(labels: Sequence[str], before: Sequence[float], after: Sequence[float]
     places = np.arange(len(labels))
     axes.barh(places - 0.2, before, 0.4, label="fp32")
     axes.barh(places + 0.2, after, 0.4, label="int8")
-    axes.set(yticks=places, yticklabels=labels, xlim=(0, 1), xlabel="AP")
+    axes.set(yticks=places, yticklabels=labels, xlabel="AP")
     axes.invert_yaxis()
     axes.legend()
     return _png(figure)

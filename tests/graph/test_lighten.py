@@ -46,11 +46,13 @@ def test_quantising_again_after_going_back_changes_no_weight():
     one = Network(quantized("onnxruntime"))
     again = Network(quantized("tensorrt"))
     back = lighten.to_float(one.model)
-    for name in [node.input[1] for node in back.nodes if node.op_type == "Conv"]:
-        original = name.replace(".dq.float", "")
-        scale = again.constants[f"{original}.scale"].reshape(-1, 1, 1, 1)
-        expected = np.clip(np.round(again.constants[original] / scale), -127, 127)
-        np.testing.assert_array_equal(np.round(back.constants[name] / scale), expected)
+    convs = [[node for node in net.nodes if node.op_type == "Conv"] for net in (back, again)]
+    for float_conv, conv in zip(*convs):
+        quantiser = again.producer(again.producer(conv.input[1]).input[0])
+        weight, scale = (again.constants[name] for name in quantiser.input[:2])
+        scale = scale.reshape(-1, 1, 1, 1)
+        expected = np.clip(np.round(weight / scale), -127, 127)
+        np.testing.assert_array_equal(np.round(back.constants[float_conv.input[1]] / scale), expected)
     assert quantize.TENSORRT.marked(back) == quantize.TENSORRT.marked(network())
 
 

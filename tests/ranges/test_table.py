@@ -43,3 +43,14 @@ def test_what_is_not_a_table(text, tmp_path):
 def test_the_file_is_plain(tmp_path):
     content = json.loads(table(a=(0.0, 1.0)).to_json())
     assert content["ranges"] == {"a": [0.0, 1.0]} and content["origin"]["method"] == "entropy"
+
+
+def test_what_stays_in_float_and_was_kept_comes_back():
+    made = RangeTable(Origin("m", "i", "p", "auto", ("conv1",)), {"a": (-1.0, 2.0), "b": (0.0, 1.0)}, {}, ("b",))
+    assert RangeTable.from_json(made.to_json()) == RangeTable.from_json(made.to_json(1)) == made
+    assert "\n" not in made.to_json() and made.to_json(1).count("\n") > 10
+
+
+def test_the_legacy_cache_holds_big_endian_scales():
+    made = RangeTable(Origin("m", "i", "p", "mse"), {"data": (0.0, 1.0), "b": (-4.0, 1.0)}, {}, ("b",))
+    assert made.legacy_cache() == "TRT-8502-EntropyCalibration2\ndata: 3c010204\n"
