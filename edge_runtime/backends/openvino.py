@@ -60,7 +60,8 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
         return run
 
     dtypes = [io.dtypes[io.input_name], *(io.dtypes[name] for name in io.outputs)]
-    description = f"openvino {openvino.__version__.split('-')[0]} cpu, {threads} thread{'s'[: threads > 1]}"
+    form = ", INT8 in its lighter form" if RANGES_KEY in io.metadata else ""
+    description = f"openvino {openvino.__version__.split('-')[0]} cpu, {threads} thread{'s'[: threads > 1]}{form}"
     return HostBackend("openvino", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
 
 
@@ -79,7 +80,7 @@ def _model(path: str, input_shape: Tuple[int, ...]) -> Any:
 def _source(path: str) -> Tuple[Any, ...]:
     """What to read: the file, or its lighter form where we quantised it (a fifth faster and nearer to float)."""
     file = onnx_file.load(path)
-    if not any(entry.key == RANGES_KEY for entry in file.metadata_props):
+    if all(entry.key != RANGES_KEY for entry in file.metadata_props):
         return (path,)
     return lighten(file).SerializeToString(), b""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from dataclasses import replace
@@ -74,9 +73,7 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
     if args.report:
         report.write(args.report, f"{Path(args.engine).name} in INT8", content)
         print(f"report: {args.report}", file=sys.stderr)
-    short = {key: content[key] for key in ("recommendation", "comparison", "milliseconds", "backend")}
-    short["comparison"] = {**short["comparison"], "classes": []}  # they are in the report
-    made.model.metadata_props.add(key="verdict", value=json.dumps(short))
+    made.model.metadata_props.add(key="verdict", value=sentence)
     return made
 
 

@@ -127,7 +127,7 @@ class _Writer:
             return
         (scale, zero), short = self._scales[name], self._short(name)
         parameters = [
-            self._network.set_constant(f"{short}.scale", scale),
+            self._network.set_constant(f"{short}.s", scale),
             self._zero(zero),
         ]
         self._add("QuantizeLinear", [name, *parameters], f"{short}.q")
@@ -154,7 +154,7 @@ class _Writer:
             scales = np.maximum(scales, np.abs(bias) / (step * LARGEST_BIAS))
         scales = scales.astype(np.float32)
         parameters = [
-            self._network.set_constant(f"{short}.scale", scales),
+            self._network.set_constant(f"{short}.s", scales),
             self._zero(np.zeros(len(scales), np.int8)),
         ]
         source = name
@@ -196,7 +196,7 @@ class _Writer:
         short = self._short(f"{node.output[0]}.bias")
         inputs = [
             self._network.set_constant(f"{short}.q", rounded),
-            self._network.set_constant(f"{short}.scale", scales.astype(np.float32)),
+            self._network.set_constant(f"{short}.s", scales.astype(np.float32)),
         ]
         node.input[2] = self._add("DequantizeLinear", inputs, f"{short}.dq", axis=0)
 

@@ -110,5 +110,5 @@ class RangeTable:
 
 
 def _short(value: float) -> float:
-    """As exact as the float32 scale that is made of it."""
-    return float(f"{value:.7g}")
+    """Six digits: 8 bits need three."""
+    return float(f"{value:.6g}")

@@ -62,6 +62,7 @@ def test_the_file_describes_itself(made, tmp_path):
     for backend in ("onnxruntime", "openvino"):
         with Detector.open(str(tmp_path / "m.onnx"), options=BackendOptions(backend=backend)) as detector:
             assert not detector.model.notes
+            assert ("lighter form" in detector.backend.description) == (backend == "openvino")
             detector(np.zeros((30, 40, 3), np.uint8))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +147,8 @@ def modelopt(source: Path, images: np.ndarray, target: Path) -> Path:
     from modelopt.onnx.quantization import quantize
 
     feed = Network(onnx.load(source)).inputs[0]
-    quantize(str(source), quantize_mode="int8", calibration_data={feed: images}, calibration_method="entropy",
+    copy = Path(shutil.copyfile(source, target.with_name(source.name)))  # it writes into its input
+    quantize(str(copy), quantize_mode="int8", calibration_data={feed: images}, calibration_method="entropy",
              calibration_eps=["cpu"], output_path=str(target), high_precision_dtype="fp32")  # fmt: skip
     return target
 
