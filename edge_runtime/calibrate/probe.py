@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, List, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Dict, List, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,19 @@ from edge_runtime.backends import cores
 from edge_runtime.calibrate import runs
 from edge_runtime.graph import fake, marks
 from edge_runtime.graph.network import Network
+from edge_runtime.graph.tail import handed_over, tail
 from edge_runtime.ranges.methods import Range
 
+if TYPE_CHECKING:
+    import onnx
+
 Floats = NDArray[np.float32]
+Values = Dict[str, Floats]
+PARTS = 8  # of the network: what comes before the first rounding need not be computed again
 
 
 class Probe:
-    """A network in which any activations can be rounded, one session for all questions.
+    """A network in which any activations can be rounded, by inputs.
 
     Noise is the power of what rounding changes over the power of the signal, at the head output where it is largest;
     weights are not rounded.
@@ -31,36 +38,75 @@ class Probe:
             seen: the activations to ask about, with everything that was seen of them.
             feeds: (1, 3, H, W) inputs to measure on.
         """
-        self._seen, self._input = dict(seen), network.inputs[0]
         self._outputs = marks.ends(network)
-        model = fake.insert(network, self._seen)
-        self._session = runs.session(model, self._outputs, threads=1, fuse=False)
-        self._feeds = feeds
-        self._float = self._run({})
-        self._power = [np.mean([image[k].var() for image in self._float]) for k in range(len(self._outputs))]
+        given = network.inputs[0]
+        self._model = fake.insert(network, seen)
+        self._places: Dict[str, int] = {}  # number of the node where an activation is rounded
+        for place, node in enumerate(self._model.graph.node):
+            self._places.setdefault(node.input[0], place)
+        names = sorted(seen, key=lambda name: self._places[name])
+        size = -(-len(names) // PARTS)
+        self._parts = [names[first : first + size] for first in range(0, len(names), size or 1)]
+        self._idle: Values = {}
+        for name, limits in seen.items():
+            self._idle.update(fake.parameters(name, limits, rounded=False))
+        self._known: List[Values] = [{given: feed} for feed in feeds]
+        handed = {n: None for part in self._parts for n in handed_over(self._model, self._first(part), self._outputs)}
+        wanted = [*handed, *self._outputs]
+        whole = runs.session(self._model, wanted)
+        for known in self._known:
+            known.update(zip(wanted, whole.run(wanted, {**known, **self._idle})))
+        self._power = [float(np.mean([known[name].var() for known in self._known])) for name in self._outputs]
 
     def noise(self, ranges: Mapping[str, Range]) -> float:
         """Noise with these activations rounded, all others not."""
-        got = self._run(ranges)
-        powers = (
-            np.mean([np.square(a[k] - b[k]).mean() for a, b in zip(got, self._float)]) / max(self._power[k], 1e-12)
-            for k in range(len(self._outputs))
-        )
-        return float(max(powers))
+        return self._noise(self._whole, ranges)
 
     def each(self, ranges: Mapping[str, Range]) -> Dict[str, float]:
-        """Noise of each activation rounded alone."""
+        """Noise of each activation rounded alone; quicker than asking one by one."""
+        found: Dict[str, float] = {}
         with ThreadPoolExecutor(cores()) as pool:
-            return dict(zip(ranges, pool.map(lambda name: self.noise({name: ranges[name]}), ranges)))
+            for part in self._parts:
+                names = [name for name in part if name in ranges]
+                if names:
+                    end = _End(self._model, self._first(part), self._outputs, self._known)
+                    alone = ({name: ranges[name]} for name in names)
+                    found.update(zip(names, pool.map(partial(self._noise, end), alone)))
+        return {name: found[name] for name in ranges}
 
-    def without(self, ranges: Mapping[str, Range]) -> Dict[str, float]:
-        """Noise with all of them rounded but one, for each."""
-        with ThreadPoolExecutor(cores()) as pool:
-            others = ({k: v for k, v in ranges.items() if k != name} for name in ranges)
-            return dict(zip(ranges, pool.map(self.noise, others)))
+    @cached_property
+    def _whole(self) -> _End:
+        return _End(self._model, 0, self._outputs, self._known)
 
-    def _run(self, ranges: Mapping[str, Range]) -> List[List[Floats]]:
-        settings: Dict[str, Floats] = {}
-        for name, seen in self._seen.items():
-            settings.update(fake.parameters(name, ranges.get(name, seen), rounded=name in ranges))
-        return [self._session.run(self._outputs, {self._input: feed, **settings}) for feed in self._feeds]
+    def _first(self, part: Sequence[str]) -> int:
+        return self._places[part[0]]
+
+    def _settings(self, ranges: Mapping[str, Range]) -> Values:
+        settings = dict(self._idle)
+        for name, limits in ranges.items():
+            settings.update(fake.parameters(name, limits))
+        return settings
+
+    def _noise(self, end: _End, ranges: Mapping[str, Range]) -> float:
+        settings, powers = self._settings(ranges), dict.fromkeys(self._outputs, 0.0)
+        for known in self._known:
+            for name, value in end.run(known, settings).items():
+                powers[name] += float(np.square(value - known[name]).mean()) / len(self._known)
+        return max(power / max(signal, 1e-12) for power, signal in zip(powers.values(), self._power))
+
+
+class _End:
+    """A session of the nodes from one on."""
+
+    def __init__(self, model: onnx.ModelProto, first: int, outputs: Sequence[str], known: Sequence[Values]) -> None:
+        handed = handed_over(model, first, [])
+        made = {name for node in model.graph.node[first:] for name in node.output}
+        self._outputs = [name for name in outputs if name in made]
+        end = tail(model, first, {name: known[0][name] for name in handed})
+        self._inputs = {value.name for value in end.graph.input}
+        self._session = runs.session(end, self._outputs, threads=1)
+
+    def run(self, known: Values, settings: Values) -> Values:
+        """The outputs that these nodes make; the others stay as they are."""
+        feeds = {name: value for name, value in {**known, **settings}.items() if name in self._inputs}
+        return dict(zip(self._outputs, self._session.run(self._outputs, feeds)))

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 
-def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0, fuse: bool = True) -> Any:
+def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> Any:
     """An ONNX Runtime session that also hands out the named activations.
 
     Args:
         threads: 0 for all cores.
-        fuse: let ONNX Runtime rearrange the network for speed.
 
     Raises:
         BackendUnavailable: ONNX Runtime is not installed.
@@ -34,18 +33,17 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0, fuse
         import onnxruntime
     except ImportError as error:
         raise BackendUnavailable("onnxruntime is not installed", hint="pip install 'edge-runtime[cpu]'") from error
-    from onnx import TensorProto, helper
+    from onnx import ValueInfoProto
 
     known = {value.name for value in model.graph.output}
-    added = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in known]
+    added = [ValueInfoProto(name=name) for name in names if name not in known]
     exposed = type(model)()
     exposed.CopyFrom(model)
     exposed.graph.output.extend(added)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    if not fuse:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between two runs the cores are ours
     available = onnxruntime.get_available_providers()
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
     return onnxruntime.InferenceSession(exposed.SerializeToString(), options, providers=providers)

@@ -1,39 +1,70 @@
-// histogram.cpp: written so that the compiler can use vector instructions for the first pass, and the second never waits
+// histogram.cpp: written so that the compiler can use vector instructions for finding the bins, and counting never waits
 // for its own last store: neighbouring values often fall into one bin (a rectifier's zeros).
 #include "histogram.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace edge {
 
-Extremes extremes(const float* values, int64_t count) {
-  constexpr float kMost = std::numeric_limits<float>::max();
-  Extremes found = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 0};
+namespace {
+
+constexpr int kWide = 16, kLanes = 4;
+constexpr int64_t kBlock = 1024;  // values whose bins are found together
+
+// floor() by truncation: a baseline x86-64 would call a function for every value.
+void places(const float* values, int64_t count, float inverse, float half, int32_t* place) {
   for (int64_t i = 0; i < count; ++i) {
-    const bool finite = std::abs(values[i]) <= kMost;  // false for NaN
-    found.low = finite && values[i] < found.low ? values[i] : found.low;
-    found.high = finite && values[i] > found.high ? values[i] : found.high;
-    found.bad += !finite;
+    const float scaled = std::min(std::max(values[i] * inverse, -half), half - 1.0f);
+    const int32_t whole = static_cast<int32_t>(scaled);
+    place[i] = whole - (static_cast<float>(whole) > scaled) + static_cast<int32_t>(half);
   }
-  return found;
+}
+
+struct Lanes {
+  float low[kWide], high[kWide];
+  int32_t bad[kWide] = {};
+  Lanes() {
+    std::fill_n(low, kWide, std::numeric_limits<float>::infinity());
+    std::fill_n(high, kWide, -std::numeric_limits<float>::infinity());
+  }
+};
+
+inline void look(const float* values, int count, Lanes* found) {
+  for (int lane = 0; lane < count; ++lane) {
+    const float value = values[lane];
+    const bool finite = std::abs(value) <= std::numeric_limits<float>::max();  // false for NaN
+    found->low[lane] = finite & (value < found->low[lane]) ? value : found->low[lane];
+    found->high[lane] = finite & (value > found->high[lane]) ? value : found->high[lane];
+    found->bad[lane] += !finite;
+  }
+}
+
+}  // namespace
+
+Extremes extremes(const float* values, int64_t count) {
+  Lanes found;
+  int64_t i = 0;
+  for (; i + kWide <= count; i += kWide) look(values + i, kWide, &found);
+  look(values + i, static_cast<int>(count - i), &found);
+  return {*std::min_element(found.low, found.low + kWide), *std::max_element(found.high, found.high + kWide),
+          std::accumulate(found.bad, found.bad + kWide, int64_t{0})};
 }
 
 void histogram(const float* values, int64_t count, float width, int64_t half, int64_t* counts) {
-  constexpr int kLanes = 4;
   const int64_t bins = 2 * half;
   const float inverse = 1.0f / width;  // exact: the width is a power of two
-  std::vector<int64_t> lanes(kLanes * bins, 0);
-  const auto bin = [&](float value) {
-    const int64_t place = static_cast<int64_t>(std::floor(value * inverse)) + half;
-    return std::clamp<int64_t>(place, 0, bins - 1);
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (int lane = 0; lane < kLanes; ++lane) ++lanes[lane * bins + bin(values[i + lane])];
-  for (; i < count; ++i) ++lanes[bin(values[i])];
+  std::vector<int32_t> lanes(kLanes * bins, 0);
+  std::array<int32_t, kBlock> place;
+  for (int64_t done = 0; done < count; done += kBlock) {
+    const int64_t size = std::min(kBlock, count - done);
+    places(values + done, size, inverse, static_cast<float>(half), place.data());
+    for (int64_t i = 0; i < size; ++i) ++lanes[(i % kLanes) * bins + place[i]];
+  }
   for (int64_t b = 0; b < bins; ++b)
     for (int lane = 0; lane < kLanes; ++lane) counts[b] += lanes[lane * bins + b];
 }

@@ -15,6 +15,7 @@ from edge_runtime.ranges.histogram import HALF, Histogram
 
 Range = Tuple[float, float]
 Floats = NDArray[np.float64]
+Bins = Tuple[Floats, Floats]  # counts, middles
 PERCENTILE = 99.99
 LEVELS = 256
 CANDIDATES = 64  # thresholds tried by mse and entropy
@@ -40,7 +41,7 @@ def percentile(histogram: Histogram) -> Range:
 
 def mse(histogram: Histogram) -> Range:
     """The range whose rounding and clipping together cost the least squared error."""
-    return _best(histogram, _squared_error)
+    return _best(histogram, _filled, _squared_error)
 
 
 def entropy(histogram: Histogram) -> Range:
@@ -48,7 +49,7 @@ def entropy(histogram: Histogram) -> Range:
 
     Migacz, 8-bit inference with TensorRT (GTC 2017), for an asymmetric range.
     """
-    return _best(histogram, _divergence)
+    return _best(histogram, _coarse, _divergence)
 
 
 def behind(histogram: Histogram, function: Callable[[Floats], Floats]) -> Range:
@@ -56,8 +57,7 @@ def behind(histogram: Histogram, function: Callable[[Floats], Floats]) -> Range:
 
     SiLU turns everything below -6 into nearly nothing: a range that reaches to -157 wastes its steps there.
     """
-    filled = np.flatnonzero(histogram.counts)
-    counts, centres = histogram.counts[filled], histogram.centres[filled]
+    counts, centres = _filled(histogram)
     wanted, (low, high) = function(centres), minmax(histogram)
 
     def cost(low: float, high: float) -> float:
@@ -80,7 +80,7 @@ METHODS: Dict[str, Callable[[Histogram], Range]] = {
 }
 
 
-def _best(histogram: Histogram, cost: Callable[[Histogram, float, float], float]) -> Range:
+def _best(histogram: Histogram, see: Callable[[Histogram], Bins], cost: Callable[[Bins, float, float], float]) -> Range:
     """Shrinks both ends together, then the larger one alone: skewed activations need only that one cut."""
     low, high = minmax(histogram)
     if low == high:
@@ -88,15 +88,15 @@ def _best(histogram: Histogram, cost: Callable[[Histogram, float, float], float]
     factors = np.linspace(1.0 / CANDIDATES, 1.0, CANDIDATES)
     tried = [(float(low * f), float(high * f)) for f in factors]
     tried += [(low, float(high * f)) if high > -low else (float(low * f), high) for f in factors]
-    costs = [cost(histogram, *candidate) for candidate in tried]
+    bins = see(histogram)
+    costs = [cost(bins, *candidate) for candidate in tried]
     return tried[int(np.argmin(costs))]
 
 
-def _squared_error(histogram: Histogram, low: float, high: float) -> float:
+def _squared_error(bins: Bins, low: float, high: float) -> float:
     """Sum over the bins of count times the squared distance from its middle to the nearest of the steps."""
-    filled = np.flatnonzero(histogram.counts)
-    centres = histogram.centres[filled]
-    return float((histogram.counts[filled] * (_rounded(centres, low, high) - centres) ** 2).sum())
+    counts, centres = bins
+    return float((counts * (_rounded(centres, low, high) - centres) ** 2).sum())
 
 
 def _rounded(values: Floats, low: float, high: float) -> Floats:
@@ -105,23 +105,29 @@ def _rounded(values: Floats, low: float, high: float) -> Floats:
     return rounded
 
 
-def _divergence(histogram: Histogram, low: float, high: float) -> float:
+def _divergence(bins: Bins, low: float, high: float) -> float:
     """KL divergence of the clipped distribution from its copy in LEVELS steps, spread over the bins it came from."""
-    counts, centres = _coarse(histogram)
+    counts, centres = bins
     inside = (centres >= low) & (centres <= high)
     if not inside.any():
         return float("inf")
     reference = counts[inside].copy()
     reference[0] += counts[centres < low].sum()  # what is clipped lands in the outermost bins
     reference[-1] += counts[centres > high].sum()
-    step = np.round((centres[inside] - low) / ((high - low) / (LEVELS - 1))).astype(int)
-    sums, bins = np.bincount(step, counts[inside]), np.bincount(step)
-    model = (sums / np.maximum(bins, 1))[step]
+    steps = np.round((centres[inside] - low) / ((high - low) / (LEVELS - 1))).astype(int)
+    sums, shared = np.bincount(steps, counts[inside]), np.bincount(steps)
+    model = (sums / np.maximum(shared, 1))[steps]
     reference, model = reference / reference.sum(), model / model.sum()
     return float((reference * np.log(reference / model)).sum())
 
 
-def _coarse(histogram: Histogram) -> Tuple[Floats, Floats]:
+def _filled(histogram: Histogram) -> Bins:
+    """Counts and middles of the bins that are not empty."""
+    filled = np.flatnonzero(histogram.counts)
+    return histogram.counts[filled].astype(np.float64), histogram.centres[filled]
+
+
+def _coarse(histogram: Histogram) -> Bins:
     """Counts and middles of KL_BINS bins over what was seen, empty ones left out.
 
     The bin of zero counts as its neighbours do: every range represents zero exactly, however often it occurs.
