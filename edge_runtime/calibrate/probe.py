@@ -67,12 +67,14 @@ class Probe:
         found: Dict[str, float] = {}
         with ThreadPoolExecutor(cores()) as pool:
             for part in self._parts:
-                names = [name for name in part if name in ranges]
-                if names:
-                    end = _End(self._model, self._first(part), self._outputs, self._known)
-                    alone = ({name: ranges[name]} for name in names)
-                    found.update(zip(names, pool.map(partial(self._noise, end), alone)))
+                found.update(self._alone(part, ranges, pool))
         return {name: found[name] for name in ranges}
+
+    def _alone(self, part: Sequence[str], ranges: Mapping[str, Range], pool: ThreadPoolExecutor) -> Dict[str, float]:
+        """The same for those of one part."""
+        names = [name for name in part if name in ranges]
+        end = _End(self._model, self._first(part), self._outputs, self._known)
+        return dict(zip(names, pool.map(partial(self._noise, end), ({name: ranges[name]} for name in names))))
 
     @cached_property
     def _whole(self) -> _End:
