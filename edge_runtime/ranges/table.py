@@ -40,7 +40,7 @@ class RangeTable:
 
     Attributes:
         origin: what it was made from.
-        ranges: (low, high) with low <= 0 <= high, low < high.
+        ranges: (low, high) with low <= 0 <= high, low < high; to six digits, as a file has them.
         about: image count, versions: for people.
         free: activations that stay in float nevertheless, the most sensitive first.
     """
@@ -51,6 +51,8 @@ class RangeTable:
     free: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        short = {name: (_short(low), _short(high)) for name, (low, high) in self.ranges.items()}
+        object.__setattr__(self, "ranges", short)
         for name, (low, high) in self.ranges.items():
             if not (isfinite(low) and isfinite(high)):
                 raise ModelError(
@@ -64,10 +66,9 @@ class RangeTable:
 
     def to_json(self, indent: Optional[int] = None) -> str:
         """Text for a model's metadata, or with an indent for a file."""
-        ranges = {name: [_short(low), _short(high)] for name, (low, high) in self.ranges.items()}
         content = {"format": FORMAT, "origin": asdict(self.origin), "about": dict(self.about)}
         separators = (",", ":") if indent is None else (",", ": ")
-        whole = {**content, "free": list(self.free), "ranges": ranges}
+        whole = {**content, "free": list(self.free), "ranges": dict(self.ranges)}
         return json.dumps(whole, indent=indent, separators=separators)
 
     @classmethod

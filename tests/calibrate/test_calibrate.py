@@ -79,8 +79,7 @@ def test_an_equal_table_is_used_and_gives_the_same_file(model, images, made, mon
     monkeypatch.setattr(notes, "collect", None)
     again = calibrate.calibrate(model, SPEC, images, known=RangeTable.from_json(made.table.to_json()))
     assert not again.fresh
-    names = [tensor.name for tensor in made.model.graph.initializer]
-    assert names == [tensor.name for tensor in again.model.graph.initializer]
+    assert again.model.SerializeToString(deterministic=True) == made.model.SerializeToString(deterministic=True)
 
 
 @pytest.mark.parametrize("change", ["model", "images", "preprocessing", "method", "keep"])
