@@ -11,14 +11,17 @@ import traceback
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from edge_runtime import plugins, recipe
+from edge_runtime import onnx_file, plugins, recipe
 from edge_runtime.backends import BackendOptions, cores
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.geometry import RESIZE_MODES
+from edge_runtime.jetson import board
+from edge_runtime.model import Model, input_size, understand
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import COLORS, Thresholds, Triple
 
-ENGINE_DIRS = (".", "engines")
+ENGINE_DIRS = (".", f"engines/plans/{board.slug()}", "engines")
+ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
 
 
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -101,7 +104,7 @@ def backend_options(args: argparse.Namespace) -> BackendOptions:
 
 
 def find_engine(name: str) -> str:
-    """The file meant by `--engine`: a path, or a bare name in the current folder or `engines/`.
+    """The file meant by `--engine`: a path, or a bare name in the current folder, this board's plans or `engines/`.
 
     Raises:
         ModelError: there is none.
@@ -110,8 +113,8 @@ def find_engine(name: str) -> str:
     for place in places:
         if place.is_file():
             return str(place)
-    there = sorted(str(path) for folder in ENGINE_DIRS for path in Path(folder).glob("*.onnx"))
-    hint = f"there is: {', '.join(there)}" if there else "give the path of a detector's .onnx file"
+    there = sorted(str(path) for folder in ENGINE_DIRS for end in ENGINES for path in Path(folder).glob(end))
+    hint = f"there is: {', '.join(there)}" if there else "give the path of a detector's .onnx or .plan file"
     raise ModelError(f"no engine {name!r} in {', '.join(str(p.parent) for p in places)}", hint=hint)
 
 
@@ -158,6 +161,33 @@ def progress() -> Iterator[Callable[[str, int], Callable[[], None]]]:
             return lambda: bars.advance(task)
 
         yield begin
+
+
+@contextlib.contextmanager
+def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
+    """A bar from 0 to 1 on a terminal, with the time gone by: it moves on its own where nobody says how far it is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, phase: bars.update(task, total=1.0, completed=done)
+        bars.update(task, total=1.0, completed=1.0)
+
+
+def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:
+    """What is known about an ONNX file, without opening it where it says enough itself.
+
+    Raises:
+        ModelError: not a detector that this program can read.
+    """
+    member = plugins.load("backends", "onnxruntime")
+    read = onnx_file.read_io if member.available() else member.read_io
+    io = read(path, None, batch)
+    if input_size(io, flags) != io.input_wh:
+        io = read(path, input_size(io, flags), batch)
+    return understand(path, io, flags)
 
 
 def replace_file(path: Path, content: bytes) -> None:

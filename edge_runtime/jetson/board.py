@@ -8,6 +8,8 @@ from pathlib import Path
 # A container sees an empty device tree; jetson-containers' run script leaves the model here.
 MODEL_FILES = ("proc/device-tree/model", "tmp/nv_jetson_model")
 JETPACK_OF_L4T = {"32": "4", "35": "5", "36": "6", "38": "7", "39": "7"}
+COMMON = ("nvidia", "jetson", "engineering", "reference", "developer", "kit")  # words of every board's name
+CAPABILITY_OF_SOC = {"tegra210": "5.3", "tegra186": "6.2", "tegra194": "7.2", "tegra234": "8.7", "tegra264": "11.0"}
 
 
 def read(path: Path) -> str:
@@ -49,3 +51,23 @@ def l4t(root: Path = Path("/")) -> str:
 def jetpack(release: str) -> str:
     """Major version of JetPack for a release of Jetson Linux: "36.4.3" -> "6"; empty where unknown."""
     return JETPACK_OF_L4T.get(release.split(".")[0], "")
+
+
+def compute_capability(root: Path = Path("/")) -> str:
+    """That of a Jetson's GPU, "8.7", told by its chip, without CUDA; empty on other machines."""
+    return CAPABILITY_OF_SOC.get(soc(root), "")
+
+
+def slug(root: Path = Path("/")) -> str:
+    """A folder name for what is built on this machine: "agx-orin"; "pc" on one that is no Jetson."""
+    words = re.findall(r"[a-z0-9]+", model(root).lower())
+    return "-".join(word for word in words if word not in COMMON) or soc(root) or "pc"
+
+
+def power_mode(root: Path = Path("/")) -> str:
+    """Name of the nvpmodel mode that was set last, "MODE_15W"; empty where there is none."""
+    status = re.search(r"pmode:(\d+)", read(root / "var/lib/nvpmodel/status"))
+    if status is None:
+        return ""
+    modes = re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", read(root / "etc/nvpmodel.conf"))
+    return str(next((name for number, name in modes if int(number) == int(status.group(1))), ""))

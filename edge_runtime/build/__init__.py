@@ -1,0 +1,179 @@
+"""Building: an ONNX file in, a TensorRT plan with its passport out.
+
+The builder runs in a child process. Whatever it needs in memory is freed with it, and where the system kills it for
+memory, that is one sentence here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional
+
+from edge_runtime import passport, trt
+from edge_runtime.build import forms, memory
+from edge_runtime.build.forms import PRECISIONS, Source, load
+from edge_runtime.build.job import Job
+from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.jetson import board
+from edge_runtime.passport import Passport, Place
+from edge_runtime.spec import ModelIO
+
+__all__ = ["PRECISIONS", "BuildOptions", "Source", "build", "here", "load"]
+Told = Callable[[float, str], None]
+WORKER = ("-m", "edge_runtime.build.worker")
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to build.
+
+    Attributes:
+        precision: one of `forms.PRECISIONS`.
+        batch: images per run.
+        workspace: bytes for the builder, 0 to choose by the memory that is free.
+        dla: number of a DLA core, what it cannot run goes to the GPU; None for the GPU alone.
+        timing_cache: file that keeps what the builder measured; None for none.
+        compute_capability: GPU to build for, "SM86", with TensorRT-RTX; "" for the one at hand.
+        root: tree of the machine; another folder stands in for it in tests.
+    """
+
+    precision: str = "fp16"
+    batch: int = 1
+    workspace: int = 0
+    dla: Optional[int] = None
+    timing_cache: Optional[Path] = None
+    compute_capability: str = ""
+    root: Path = Path("/")
+
+
+def build(
+    source: Source,
+    plan: Path,
+    options: BuildOptions = BuildOptions(),
+    command: str = "",
+    told: Told = lambda fraction, phase: None,
+) -> Passport:
+    """Writes a plan and its passport, both or none.
+
+    Args:
+        source: see `load`.
+        plan: file to write.
+        command: that builds it again, for the passport.
+        told: hears how far the builder is: 0 to 1, and the name of the phase.
+
+    Raises:
+        BackendUnavailable: TensorRT is not installed.
+        UsageError: INT8 without ranges, or a device that is not there.
+        ModelError: TensorRT cannot read or build the network.
+    """
+    network = forms.form(source, options.precision, trt.strongly_typed(trt.library()), options.batch)
+    workspace = options.workspace or memory.look(options.root).workspace
+    cache = str(options.timing_cache or "")
+    with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
+        onnx, new = Path(folder, "network.onnx"), Path(folder, plan.name)
+        onnx.write_bytes(network.SerializeToString())
+        job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability)
+        made = _child(job, Path(folder, "job.json"), told)
+        about = _passport(source, options, made, command)
+        if any(shape[0] != options.batch for shape in about.io.outputs.values()):
+            raise ModelError(
+                f"the network gives {about.io.shapes} for a batch of {options.batch}",
+                hint="its batch size is written into it: export it with a dynamic batch",
+            )
+        passport.beside(new).write_text(about.to_json(), encoding="utf-8")
+        os.replace(passport.beside(new), passport.beside(plan))
+        os.replace(new, plan)
+    return about
+
+
+def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -> Place:
+    """This machine, as far as it is known without CUDA."""
+    release = board.l4t(root)
+    return Place(
+        tensorrt="" if trt.missing() else trt.version(),
+        compute_capability=compute_capability or board.compute_capability(root),
+        board=board.model(root),
+        cuda=cuda,
+        jetpack=board.jetpack(release),
+        l4t=release,
+        power_mode=board.power_mode(root),
+    )
+
+
+def _passport(source: Source, options: BuildOptions, made: Dict[str, Any], command: str) -> Passport:
+    name, shape = next(iter(made["inputs"].items()))
+    outputs = {output: tuple(sizes) for output, sizes in made["outputs"].items()}
+    place = here(options.root, made["cuda"], _dotted(options.compute_capability) or made["compute_capability"])
+    return Passport(
+        spec=source.spec,
+        io=ModelIO(name, tuple(shape), outputs, {}, made["dtypes"]),
+        precision=options.precision,
+        layers=made["layers"],
+        convolutions=made["convolutions"],
+        onnx=source.onnx_hash,
+        ranges=source.ranges_hash if options.precision.startswith("int8") else "",
+        place=replace(place, tensorrt=made["tensorrt"]),
+        seconds=round(made["seconds"], 2),
+        command=command,
+    )
+
+
+def _child(job: Job, path: Path, told: Told) -> Dict[str, Any]:
+    path.write_text(job.to_json(), encoding="utf-8")
+    command = [sys.executable, *WORKER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said = _parsed(line)
+                if "error" in said:
+                    process.wait()
+                    raise ModelError(said["error"], hint=said["hint"])
+                if "done" in said:
+                    made: Dict[str, Any] = said["done"]
+                    process.wait()
+                    return made
+                if "fraction" in said:
+                    told(said["fraction"], said["phase"])
+        except BaseException:
+            process.kill()
+            raise
+    raise _death(process.returncode)
+
+
+def _parsed(line: str) -> Dict[str, Any]:
+    """What the child says; libraries in it may print other things."""
+    try:
+        said = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _death(code: int) -> EdgeError:
+    if code == -signal.SIGKILL:
+        return ModelError(
+            "the build was killed: most likely memory ran out",
+            hint=f"close the desktop, give --workspace 256, or add swap: {memory.SWAP}",
+        )
+    how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return ModelError(f"TensorRT's builder ended {how}", hint="its last words are above; try another --precision")
+
+
+def _dotted(name: str) -> str:
+    """As CUDA writes it: "8.6" for "SM86".
+
+    Raises:
+        UsageError: no such name.
+    """
+    digits = name[2:]
+    if name and (not name.startswith("SM") or not digits.isdigit() or len(digits) < 2):
+        raise UsageError(f"compute capability is {name!r}", hint="write it like SM86")
+    return f"{digits[:-1]}.{digits[-1]}" if name else ""

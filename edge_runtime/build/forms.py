@@ -1,0 +1,110 @@
+"""What TensorRT is given for a precision: precision is written into the network, as strong typing wants it.
+
+Where the builder types weakly (8.x) the network stays in float32 around its roundings, and flags say the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, Optional
+
+from edge_runtime import calibrate, onnx_file
+from edge_runtime.errors import UsageError
+from edge_runtime.graph.half import half
+from edge_runtime.graph.lighten import to_float
+from edge_runtime.graph.network import Network
+from edge_runtime.graph.prepare import prepare, state
+from edge_runtime.spec import RANGES_KEY, ModelSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+PRECISIONS = ("fp32", "fp16", "int8", "int8+fp16")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to build from.
+
+    Attributes:
+        path: the ONNX file.
+        model: its content, or that of its calibrated twin.
+        spec: how images are prepared.
+    """
+
+    path: str
+    model: onnx.ModelProto
+    spec: ModelSpec
+
+    @property
+    def onnx_hash(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
+
+    @property
+    def ranges_hash(self) -> str:
+        """SHA-256 of the range table in the model; "" where there is none."""
+        text = self._metadata.get(RANGES_KEY)
+        return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+    @property
+    def quantised(self) -> bool:
+        """Whether an INT8 engine can be built of it."""
+        return RANGES_KEY in self._metadata
+
+    @property
+    def _metadata(self) -> Dict[str, str]:
+        return {entry.key: entry.value for entry in self.model.metadata_props}
+
+
+def load(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto] = None) -> Source:
+    """A file to build from; one that was quantised elsewhere keeps its own scales.
+
+    Raises:
+        ModelError: not an ONNX file, or quantised in a form that cannot be built.
+    """
+    model = calibrated or onnx_file.load(path)
+    if RANGES_KEY not in (entry.key for entry in model.metadata_props) and state(model) == "quantised":
+        model = calibrate.calibrate(path, spec, []).model
+    return Source(path, model, spec)
+
+
+def form(source: Source, precision: str, strong: bool, batch: int = 1) -> onnx.ModelProto:
+    """The network in one precision, its input of a fixed size.
+
+    Args:
+        precision: one of PRECISIONS.
+        strong: whether the builder takes precision from the network alone.
+        batch: images per run.
+
+    Raises:
+        UsageError: INT8 is wanted of a model without ranges.
+    """
+    if precision.startswith("int8"):
+        if not source.quantised:
+            raise UsageError(
+                f"{source.path} has no activation ranges, which INT8 needs",
+                hint="edge-calibrate makes a file that has them, or give sample images with --calib DIR",
+            )
+        made = calibrate.tensorrt_form(source.model, float16=strong and precision == "int8+fp16")
+    else:
+        copy = type(source.model)()
+        copy.CopyFrom(source.model)
+        network = to_float(copy) if source.quantised else prepare(copy)
+        made = half(network) if strong and precision == "fp16" else network.model
+    _fix(made, source.spec, batch)
+    return made
+
+
+def _fix(model: onnx.ModelProto, spec: ModelSpec, batch: int) -> None:
+    """Sets the input's size; what follows from it is for the parser to find out."""
+    given = next(value for value in model.graph.input if value.name == Network(model).inputs[0])
+    width, height = spec.input_wh
+    for dim, size in zip(given.type.tensor_type.shape.dim, (batch, 3, height, width)):
+        dim.dim_value = size
+    for value in model.graph.output:
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    del model.graph.value_info[:]

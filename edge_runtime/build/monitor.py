@@ -1,0 +1,65 @@
+"""How far the builder is, where it says so (TensorRT 9 and later)."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+Told = Callable[[float, str], None]
+
+
+class Progress:
+    """Nested phases, each of so many steps, as one fraction that never goes back."""
+
+    def __init__(self, told: Told) -> None:
+        self._told, self._best = told, 0.0
+        self._parents: Dict[str, Optional[str]] = {}
+        self._steps: Dict[str, Tuple[int, int]] = {}
+
+    def start(self, phase: str, parent: Optional[str], steps: int) -> None:
+        """A phase begins."""
+        self._parents[phase], self._steps[phase] = parent, (0, max(1, steps))
+
+    def step(self, phase: str, number: int) -> None:
+        """Step `number`, counted from 0, of a phase is done."""
+        self._steps[phase] = (number + 1, self._steps.get(phase, (0, 1))[1])
+        self._tell(phase)
+
+    def finish(self, phase: str) -> None:
+        """A phase is over."""
+        self._parents.pop(phase, None)
+        self._steps.pop(phase, None)
+
+    def _tell(self, phase: str) -> None:
+        names: List[str] = []
+        name: Optional[str] = phase
+        while name in self._steps:
+            names.append(name)
+            name = self._parents.get(name)
+        fraction, size = 0.0, 1.0
+        for name in reversed(names):
+            done, steps = self._steps[name]
+            fraction, size = fraction + size * min(done, steps) / steps, size / steps
+        if fraction > self._best:
+            self._best = min(1.0, fraction)
+            self._told(self._best, phase)
+
+
+def monitor(lib: Any, told: Told) -> Any:
+    """An IProgressMonitor that tells."""
+    progress = Progress(told)
+
+    class Monitor(lib.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            lib.IProgressMonitor.__init__(self)
+
+        def phase_start(self, name: str, parent: Optional[str], steps: int) -> None:
+            progress.start(name, parent, steps)
+
+        def step_complete(self, name: str, step: int) -> bool:
+            progress.step(name, step)
+            return True
+
+        def phase_finish(self, name: str) -> None:
+            progress.finish(name)
+
+    return Monitor()

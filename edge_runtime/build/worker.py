@@ -1,0 +1,169 @@
+"""The child process that builds: a killed or crashed builder takes nobody with it.
+
+    python -m edge_runtime.build.worker JOB.json
+
+Reads a `Job`, writes the plan, and says how it goes in lines of JSON on stdout: {"fraction": …, "phase": …}, at the end
+{"done": …} or {"error": …, "hint": …}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Dict, List
+
+from edge_runtime import cuda, trt
+from edge_runtime.build import listing
+from edge_runtime.build.job import Job
+from edge_runtime.build.monitor import monitor
+from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.passport import counted
+
+
+class Builder:
+    """One build. What TensorRT lends out is kept until the end: it frees nothing that is still needed by itself."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self._lib = job, trt.library()
+        self._log, self._messages = trt.log()
+        self._builder = self._lib.Builder(self._log)
+        if self._builder is None:
+            raise ModelError("TensorRT's builder does not start", hint="; ".join(self._messages.errors()[:1]) or None)
+        flags = self._lib.NetworkDefinitionCreationFlag
+        wanted = [getattr(flags, name) for name in ("EXPLICIT_BATCH", "STRONGLY_TYPED") if hasattr(flags, name)]
+        self._flags = sum(1 << int(flag) for flag in wanted)
+        self._network = self._builder.create_network(self._flags)
+        self._parser = self._lib.OnnxParser(self._network, self._log)
+        self._config = self._builder.create_builder_config()
+
+    def build(self) -> Dict[str, Any]:
+        """Writes the plan; says what it holds."""
+        content = Path(self._job.onnx).read_bytes()
+        self._refuse_unsupported(content)
+        if not self._parser.parse(content):
+            raise ModelError(f"TensorRT cannot read the network: {self._parse_error()}", hint=EXPORT)
+        self._configure()
+        cache = self._timing_cache()
+        self._messages.clear()
+        started = perf_counter()
+        plan = self._builder.build_serialized_network(self._network, self._config)
+        seconds = perf_counter() - started
+        if plan is None:
+            reason = next(iter(self._messages.errors()), "it gives no reason")
+            raise ModelError(f"TensorRT cannot build the network: {reason}", hint="try another --precision")
+        Path(self._job.plan).write_bytes(bytes(plan))
+        if cache is not None:
+            Path(self._job.timing_cache).write_bytes(bytes(self._config.get_timing_cache().serialize()))
+        about = {"cuda": cuda.driver_version(), "compute_capability": cuda.compute_capability()}
+        return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers()}
+
+    def _refuse_unsupported(self, content: bytes) -> None:
+        """Names every operator that has no implementation, before minutes are spent on the others."""
+        from onnx import load_from_string
+
+        network = self._builder.create_network(self._flags)  # asking leaves traces in the parser and its network
+        parser = self._lib.OnnxParser(network, self._log)
+        if hasattr(parser, "supports_model_v2"):
+            if parser.supports_model_v2(content):
+                return
+            parts = [parser.get_subgraph_nodes(k) for k in range(parser.num_subgraphs)
+                     if not parser.is_subgraph_supported(k)]  # fmt: skip
+        else:
+            supported, graphs = parser.supports_model(content)
+            parts = [] if supported else [nodes for nodes, good in graphs if not good]
+        nodes = load_from_string(content).graph.node
+        named = [f"{nodes[k].op_type} {nodes[k].name or nodes[k].output[0]}" for part in parts for k in part]
+        if named:
+            raise ModelError(f"TensorRT does not support {len(named)} operators: {', '.join(named[:8])}", hint=EXPORT)
+
+    def _parse_error(self) -> str:
+        if not self._parser.num_errors:
+            return next(iter(self._messages.errors()), "it gives no reason")
+        error = self._parser.get_error(0)
+        where = [getattr(error, name)() for name in ("node_operator", "node_name") if hasattr(error, name)]
+        return f"{' '.join(filter(None, where)) or f'node {error.node()}'}: {error.desc()}".split("\n")[0]
+
+    def _configure(self) -> None:
+        job, config, lib = self._job, self._config, self._lib
+        config.set_memory_pool_limit(lib.MemoryPoolType.WORKSPACE, job.workspace)
+        config.profiling_verbosity = lib.ProfilingVerbosity.DETAILED
+        if hasattr(lib, "IProgressMonitor"):
+            config.progress_monitor = monitor(lib, lambda fraction, phase: say(fraction=fraction, phase=phase))
+        if not trt.strongly_typed(lib):
+            for name, needed in (("FP16", "fp16" in job.precision), ("INT8", "int8" in job.precision)):
+                if needed:
+                    config.set_flag(getattr(lib.BuilderFlag, name))
+        if job.dla is not None:
+            self._use_dla(job.dla)
+        if trt.is_rtx(lib):
+            self._aim(job.compute_capability)
+
+    def _use_dla(self, core: int) -> None:
+        lib, config, cores = self._lib, self._config, getattr(self._builder, "num_DLA_cores", 0)
+        if core >= cores:
+            raise UsageError(f"there is no DLA core {core}: this machine has {cores}", hint="leave --dla out")
+        config.default_device_type, config.DLA_core = lib.DeviceType.DLA, core
+        config.set_flag(lib.BuilderFlag.GPU_FALLBACK)
+
+    def _aim(self, name: str) -> None:
+        kinds = self._lib.ComputeCapability
+        if not name and cuda.compute_capability():
+            return  # the GPU here
+        if not name or not hasattr(kinds, name):
+            known = ", ".join(kind for kind in dir(kinds) if kind.startswith("SM"))
+            fact = f"{trt.version()} does not build for {name}" if name else "there is no GPU here to build for"
+            raise UsageError(fact, hint=f"name one with --compute-capability: {known}")
+        self._config.num_compute_capabilities = 1
+        self._config.set_compute_capability(getattr(kinds, name), 0)
+
+    def _timing_cache(self) -> Any:
+        """What earlier builds measured; TensorRT-RTX measures nothing."""
+        if not self._job.timing_cache or trt.is_rtx(self._lib):
+            return None
+        path = Path(self._job.timing_cache)
+        cache = self._config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
+        self._config.set_timing_cache(cache, False)
+        return cache
+
+    def _tensors(self) -> Dict[str, Any]:
+        network = self._network
+        given = [network.get_input(k) for k in range(network.num_inputs)]
+        made = [network.get_output(k) for k in range(network.num_outputs)]
+        return {
+            "inputs": {tensor.name: list(tensor.shape) for tensor in given},
+            "outputs": {tensor.name: list(tensor.shape) for tensor in made},
+            "dtypes": {tensor.name: trt.dtype_name(self._lib, tensor.dtype) for tensor in [*given, *made]},
+        }
+
+    def _layers(self) -> Dict[str, Any]:
+        found = listing.layers([text for _, text in self._messages.said])
+        convolutions = [layer.types[0] for layer in found if layer.convolves and layer.types]
+        return {"layers": listing.summary(found), "convolutions": counted(convolutions)}
+
+
+EXPORT = "export the network without its own post-processing, or with a lower opset"
+
+
+def say(**line: Any) -> None:
+    """One line to the parent."""
+    print(json.dumps(line), flush=True)
+
+
+def main(argv: List[str]) -> int:
+    """Builds, and says how it went."""
+    warnings.simplefilter("ignore")  # of attributes that are deprecated: each version deprecates others
+    try:
+        job = Job(**json.loads(Path(argv[0]).read_text(encoding="utf-8")))
+        say(done=Builder(job).build())
+    except EdgeError as error:
+        say(error=str(error), hint=error.hint)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

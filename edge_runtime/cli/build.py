@@ -1,0 +1,121 @@
+"""edge-build: a TensorRT plan from an ONNX file, for the machine it is built on.
+
+    edge-build nano_int8.onnx                               # to engines/plans/BOARD/nano_int8.plan
+    edge-build nano.onnx --precision fp16 -o nano.plan
+    edge-build nano.onnx --precision int8 --calib photos/ -o nano.plan
+    edge-build nano_int8.onnx --compute-capability SM86     # TensorRT-RTX, for another computer
+
+INT8 takes its ranges from the file that edge-calibrate wrote, or from sample images; never from nothing. Beside the
+plan lies its passport, a JSON file that says what it is and where it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Optional, Sequence
+
+from edge_runtime import build, calibrate, passport, trt
+from edge_runtime.build import BuildOptions, Source, memory
+from edge_runtime.calibrate import images as image_sets
+from edge_runtime.cli import _common
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.jetson import board
+from edge_runtime.passport import Passport
+from edge_runtime.ranges.table import RangeTable
+from edge_runtime.spec import ModelSpec
+
+MOST_IMAGES = 512
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    args = _parser().parse_args(argv)
+    args.command = shlex.join(["edge-build", *(sys.argv[1:] if argv is None else argv)])
+    return _common.guarded(_run, args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    _common.add_model_flags(parser, positional=True)
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD/MODEL.plan"
+    )
+    parser.add_argument(
+        "--precision", choices=build.PRECISIONS, help="default int8+fp16 for a file with ranges, else fp16"
+    )
+    parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
+    parser.add_argument("--batch", type=_common.positive, default=1, metavar="N", help="images per run, default 1")
+    parser.add_argument("--workspace", type=_common.positive, metavar="MIB", help="default: a quarter of free memory")
+    parser.add_argument("--dla", type=int, metavar="N", help="a DLA core; what it cannot run goes to the GPU")
+    parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
+    parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
+    parser.add_argument("--json", action="store_true", help="the passport on stdout")
+    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    trt.library()
+    model = _common.describe(args.engine, _common.model_flags(args), args.batch)
+    for note in model.notes:
+        print(f"note: {note}", file=sys.stderr)
+    plan = args.output or Path("engines", "plans", board.slug(), f"{Path(args.engine).stem}.plan")
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    source = _source(args, model.spec, plan)
+    precision = args.precision or ("int8+fp16" if source.quantised else "fp16")
+    cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")
+    workspace = (args.workspace or 0) * memory.MIB
+    options = BuildOptions(precision, args.batch, workspace, args.dla, cache, args.compute_capability)
+    _warn(source, precision)
+    with _common.fraction(f"building {precision}") as told:
+        made = build.build(source, plan, options, args.command, told)
+    print(made.to_json() if args.json else _sentence(plan, made))
+    return 0
+
+
+def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> Source:
+    if not args.calib:
+        return build.load(args.engine, spec)
+    if args.precision and not args.precision.startswith("int8"):
+        raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
+    images = image_sets.divide(image_sets.read(args.calib), MOST_IMAGES, False).paths
+    table = plan.with_suffix(".ranges.json")
+    with _common.progress() as bar:
+        made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)
+    _common.replace_file(table, made.table.to_json(1).encode())
+    return build.load(args.engine, spec, made.model)
+
+
+def _known(path: Path) -> Optional[RangeTable]:
+    try:
+        return RangeTable.load(path) if path.is_file() else None
+    except ModelError as error:
+        print(f"note: {error}; it is made anew", file=sys.stderr)
+        return None
+
+
+def _warn(source: Source, precision: str) -> None:
+    """What the user would want to have known before."""
+    if source.quantised and not precision.startswith("int8"):
+        print("note: its weights are rounded to 8 bits already; the float file gives a better plan", file=sys.stderr)
+    found = memory.look()
+    if found.tight:
+        free = (found.available + found.swap) // memory.MIB
+        print(f"note: only {free} MiB of memory and swap are free: {memory.SWAP}", file=sys.stderr)
+
+
+def _sentence(plan: Path, made: Passport) -> str:
+    types = ", ".join(f"{count} {name}" for name, count in made.convolutions.items()) or "n/a: not listed"
+    place = made.place.board or f"compute capability {made.place.compute_capability or 'of the GPU here'}"
+    size = plan.stat().st_size / 1e6
+    return (f"{plan}: {made.precision}, {size:.1f} MB in {made.seconds:.1f} s by {made.place.tensorrt} for {place}; "
+            f"convolutions: {types}; passport {passport.beside(plan)}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""TensorRT's Python module, whichever of its kin is installed: TensorRT 8.5 to 11, or TensorRT-RTX on a desktop.
+
+What a version can do is asked with `hasattr`, never read from its number: names come and go between 8.5 and 11.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Callable, List, Optional, Tuple
+
+from edge_runtime.errors import BackendUnavailable
+
+MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of building where there is no driver
+DTYPES = {
+    "FLOAT": "float32", "HALF": "float16", "INT8": "int8", "UINT8": "uint8", "INT32": "int32", "INT64": "int64",
+    "BOOL": "bool",
+}  # fmt: skip
+Listener = Callable[[str], None]
+
+
+def missing() -> Optional[str]:
+    """None where TensorRT can be imported, else the reason."""
+    if any(find_spec(name) for name in MODULES):
+        return None
+    return "TensorRT is not installed: it comes with JetPack; on a desktop pip install 'edge-runtime[rtx]'"
+
+
+@lru_cache(maxsize=None)
+def library() -> Any:
+    """The module.
+
+    Raises:
+        BackendUnavailable: none is installed, or it does not load.
+    """
+    reason = missing()
+    if reason:
+        raise BackendUnavailable(
+            reason, hint="on a Jetson use a virtual environment with --system-site-packages; edge-doctor says more"
+        )
+    name = next(name for name in MODULES if find_spec(name))
+    try:
+        return import_module(name)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise BackendUnavailable(f"{name} does not load: {error}", hint="edge-doctor says what is missing") from error
+
+
+def version() -> str:
+    """What plans are tied to: "tensorrt 10.3.0", "tensorrt_rtx 1.7.1.116"."""
+    lib = library()
+    return f"{'tensorrt_rtx' if is_rtx(lib) else 'tensorrt'} {lib.__version__}"
+
+
+def is_rtx(lib: Any) -> bool:
+    """Whether it is TensorRT-RTX, which builds for named GPUs, without one at hand."""
+    return hasattr(lib, "ComputeCapability")
+
+
+def strongly_typed(lib: Any) -> bool:
+    """Whether precision is in the network (10 and later), rather than in flags of the builder (8.x)."""
+    return hasattr(lib.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
+
+
+def dtype_name(lib: Any, dtype: Any) -> str:
+    """Numpy's name of a TensorRT data type, "" for one that numpy does not have."""
+    known = {getattr(lib.DataType, name): text for name, text in DTYPES.items() if hasattr(lib.DataType, name)}
+    return str(known.get(dtype, ""))
+
+
+class Messages:
+    """What TensorRT said: `said` holds (severity, text), severities by name.
+
+    Attributes:
+        said: since the last `clear`.
+        listener: is told every message as it comes.
+    """
+
+    def __init__(self) -> None:
+        self.said: List[Tuple[str, str]] = []
+        self.listener: Listener = lambda text: None
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.said.clear()
+
+    def errors(self) -> List[str]:
+        """Errors in order, without what only says that there is no GPU."""
+        found = [text for severity, text in self.said if severity in ("ERROR", "INTERNAL_ERROR")]
+        return [text for text in found if not any(noise in text for noise in NOISE)]
+
+
+@lru_cache(maxsize=None)
+def log() -> Tuple[Any, Messages]:
+    """The process's one logger, which TensorRT wants from its first call on, and what it has heard."""
+    lib, messages = library(), Messages()
+
+    class Log(lib.ILogger):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            lib.ILogger.__init__(self)
+
+        def log(self, severity: Any, text: str) -> None:
+            messages.said.append((getattr(severity, "name", str(severity)), text))
+            messages.listener(text)
+
+    return Log(), messages

@@ -1,0 +1,129 @@
+"""Plans built for real, by TensorRT-RTX on the CPU: every precision, what is refused, and a builder that dies."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_runtime import build, passport, trt
+from edge_runtime.build import BuildOptions, forms
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.model import understand
+from edge_runtime.onnx_file import read_io
+from edge_runtime.recipe import ModelFlags
+
+ENGINES = Path(__file__).resolve().parents[2] / "engines"
+rtx = pytest.mark.skipif(
+    trt.missing() is not None or not trt.is_rtx(trt.library()),
+    reason="needs the TensorRT-RTX wheels: pip install .[rtx]",
+)
+
+
+def source(path: Path, flags: ModelFlags = ModelFlags()) -> forms.Source:
+    io = read_io(str(path), None)
+    return build.load(str(path), understand(str(path), io, flags).spec)
+
+
+@pytest.fixture(scope="module")
+def nano() -> forms.Source:
+    return source(ENGINES / "yolo_nano_voc_int8.onnx")
+
+
+def options(precision: str, **more) -> BuildOptions:
+    return BuildOptions(precision, compute_capability="SM86", **more)
+
+
+@rtx
+@pytest.mark.parametrize(
+    ("precision", "kind"), [("fp32", "Float"), ("fp16", "Half"), ("int8", "Int8"), ("int8+fp16", "Int8")]
+)
+def test_every_precision_of_yolo_nano(nano, tmp_path, precision, kind):
+    told, plan = [], tmp_path / "nano.plan"
+    made = build.build(nano, plan, options(precision), "edge-build again", lambda f, phase: told.append(f))
+    assert plan.stat().st_size > 1e6 and passport.read(plan) == made
+    assert set(made.convolutions) == {kind} and sum(made.convolutions.values()) >= 115
+    assert made.io.input_shape == (1, 3, 320, 320) and set(made.io.dtypes.values()) == {"float32"}
+    assert list(made.io.outputs.values()) == [(1, 75, 40, 40), (1, 75, 20, 20), (1, 75, 10, 10)]
+    assert made.spec == nano.spec and made.command == "edge-build again" and bool(made.ranges) == ("int8" in precision)
+    assert made.place.tensorrt == trt.version() and made.place.compute_capability == "8.6"
+    assert told == sorted(told) and told[-1] > 0.1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nano.plan", "nano.plan.json"]
+
+
+@rtx
+def test_a_batch(tmp_path):
+    made = build.build(source(ENGINES / "yolo_nano_voc.onnx"), tmp_path / "n.plan", options("fp16", batch=3))
+    assert made.io.input_shape[0] == 3 and {shape[0] for shape in made.io.outputs.values()} == {3}
+
+
+@rtx
+def test_what_tensorrt_cannot_read_is_named(tmp_path, nano):
+    """A convolution in float16 with float32 weights."""
+    given = helper.make_tensor_value_info("images", TensorProto.FLOAT16, [1, 3, 8, 8])
+    made = helper.make_tensor_value_info("y", TensorProto.FLOAT16, [1, 4, 6, 6])
+    weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")
+    node = helper.make_node("Conv", ["images", "w"], ["y"], name="the_conv")
+    model = helper.make_model(
+        helper.make_graph([node], "g", [given], [made], [weight]), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="Conv the_conv") as caught:
+        build.build(forms.Source(str(tmp_path / "m.onnx"), model, nano.spec), tmp_path / "p.plan", options("fp32"))
+    assert "export" in str(caught.value.hint) and not (tmp_path / "p.plan").exists()
+
+
+def test_int8_without_ranges_is_refused():
+    with pytest.raises(UsageError, match="no activation ranges") as caught:
+        forms.form(source(ENGINES / "yolo_nano_voc.onnx"), "int8", True)
+    assert "--calib" in str(caught.value.hint)
+
+
+def test_forms_are_typed_as_the_builder_wants(nano):
+    def kinds(model):
+        return {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
+
+    float32, float16 = {TensorProto.FLOAT}, {TensorProto.FLOAT16}
+    assert kinds(forms.form(nano, "fp16", True)) == float16 and kinds(forms.form(nano, "fp16", False)) == float32
+    assert kinds(forms.form(nano, "int8", True)) == float32
+    weak, strong = (forms.form(nano, "int8+fp16", typed) for typed in (False, True))
+    assert "Cast" not in {node.op_type for node in weak.graph.node}
+    assert "Cast" in {node.op_type for node in strong.graph.node}
+    for form in (weak, strong):
+        assert {len(node.input) for node in form.graph.node if "Quantize" in node.op_type} == {3}, (
+            "8.5 wants zero points"
+        )
+
+
+@rtx
+def test_a_killed_builder_is_one_sentence(nano, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "WORKER", ("-c", f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"))
+    with pytest.raises(ModelError, match="killed: most likely memory ran out") as caught:
+        build.build(nano, tmp_path / "n.plan", options("fp16"))
+    assert "swapon" in str(caught.value.hint) and list(tmp_path.iterdir()) == []
+
+
+@rtx
+@pytest.mark.parametrize(
+    ("code", "said"), [("import os; os.abort()", "by signal SIGABRT"), ("raise SystemExit(3)", "with exit code 3")]
+)
+def test_a_crashed_builder_is_one_sentence(nano, tmp_path, monkeypatch, code, said):
+    monkeypatch.setattr(build, "WORKER", ("-c", f"print('[]'); print('hello'); {code}"))
+    with pytest.raises(ModelError, match=said):
+        build.build(nano, tmp_path / "n.plan", options("fp16"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["86", "SMxy", "SM8"])
+def test_names_of_gpus(name):
+    with pytest.raises(UsageError, match="compute capability"):
+        build._dotted(name)
+
+
+@pytest.mark.parametrize(("name", "dotted"), [("SM86", "8.6"), ("SM120", "12.0"), ("", "")])
+def test_names_of_gpus_as_cuda_writes_them(name, dotted):
+    assert build._dotted(name) == dotted

@@ -1,0 +1,166 @@
+"""Stand-ins for TensorRT's Python module: the names that each version has, and no others.
+
+`module("8.5")` gives a module whose builder records what it is asked and writes a few bytes as a plan. A name that the
+version does not have raises AttributeError, as the real module does. The names are those of the bindings' sources.
+"""
+
+from __future__ import annotations
+
+import enum
+from types import SimpleNamespace
+from typing import Any, Dict, List, Set, Tuple
+
+import onnx
+
+VERSIONS = ("8.5", "10.3", "10.13", "11")
+FULL = {"8.5": "8.5.2.2", "10.3": "10.3.0", "10.13": "10.13.3.9", "11": "11.4.0.106"}
+
+
+class Strict:
+    """An object with the attributes that it was given: others can neither be read nor set."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__:
+            raise AttributeError(f"no attribute {name!r}")
+        self.__dict__[name] = value
+
+
+def _enum(name: str, members: List[str], first: int = 0) -> Any:
+    return enum.IntEnum(name, {member: first + k for k, member in enumerate(members)})  # type: ignore[misc]
+
+
+class _Tensor(SimpleNamespace):
+    name: str
+    shape: Tuple[int, ...]
+    dtype: Any
+
+
+class _Network:
+    """Knows the inputs and outputs of what was parsed into it."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._dtype, self._inputs, self._outputs = dtype, [], []  # type: ignore[var-annotated]
+
+    def fill(self, model: onnx.ModelProto) -> None:
+        inferred = onnx.shape_inference.infer_shapes(model).graph
+        weights = {tensor.name for tensor in inferred.initializer}
+
+        def tensors(values: Any) -> List[_Tensor]:
+            return [
+                _Tensor(name=v.name, shape=tuple(d.dim_value for d in v.type.tensor_type.shape.dim), dtype=self._dtype)
+                for v in values
+                if v.name not in weights
+            ]
+
+        self._inputs, self._outputs = tensors(inferred.input), tensors(inferred.output)
+
+    num_inputs = property(lambda self: len(self._inputs))
+    num_outputs = property(lambda self: len(self._outputs))
+
+    def get_input(self, index: int) -> _Tensor:
+        return self._inputs[index]
+
+    def get_output(self, index: int) -> _Tensor:
+        return self._outputs[index]
+
+
+class _Error:
+    def __init__(self, named: bool) -> None:
+        if named:
+            self.node_operator, self.node_name = (lambda: "Conv"), (lambda: "conv1")
+
+    def node(self) -> int:
+        return 3
+
+    def desc(self) -> str:
+        return "input and kernel must be of same type"
+
+
+def module(version: str, unsupported: bool = False, unreadable: bool = False, unbuildable: bool = False) -> Any:
+    """A module of that version; `calls` on it is what was asked, in order.
+
+    Args:
+        unsupported: the parser does not support the network's first node.
+        unreadable: parsing fails.
+        unbuildable: building fails.
+    """
+    old, eleven = version == "8.5", version == "11"
+    calls: List[Tuple[str, Tuple[Any, ...]]] = []
+    progress = not old
+    lib = SimpleNamespace(__version__=FULL[version], calls=calls)
+    lib.DataType = _enum("DataType", ["FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8"] + ([] if old else ["INT64"]))
+    lib.MemoryPoolType = _enum("MemoryPoolType", ["WORKSPACE", "DLA_MANAGED_SRAM"])
+    lib.ProfilingVerbosity = _enum("ProfilingVerbosity", ["LAYER_NAMES_ONLY", "NONE", "DETAILED"])
+    lib.DeviceType = _enum("DeviceType", ["GPU", "DLA"])
+    flags = {"8.5": ["EXPLICIT_BATCH"], "11": ["STRONGLY_TYPED"]}.get(version, ["EXPLICIT_BATCH", "STRONGLY_TYPED"])
+    lib.NetworkDefinitionCreationFlag = _enum("NetworkDefinitionCreationFlag", flags)
+    lib.BuilderFlag = _enum("BuilderFlag", ["GPU_FALLBACK", "REFIT"] + ([] if eleven else ["FP16", "INT8"]))
+    lib.ILogger = type("ILogger", (), {"__init__": lambda self: None})
+    if progress:
+        lib.IProgressMonitor = type("IProgressMonitor", (), {"__init__": lambda self: None})
+
+    def record(name: str, *arguments: Any) -> None:
+        calls.append((name, arguments))
+
+    def create_builder_config() -> Strict:
+        settable: Dict[str, Any] = dict.fromkeys(["profiling_verbosity", "default_device_type", "DLA_core"])
+        if progress:
+            settable["progress_monitor"] = None
+        caches = []  # type: ignore[var-annotated]
+
+        def create_timing_cache(content: bytes) -> Any:
+            record("create_timing_cache", content)
+            return SimpleNamespace(serialize=lambda: content + b"+")
+
+        return Strict(
+            **settable,
+            set_flag=lambda flag: record("set_flag", flag.name),
+            set_memory_pool_limit=lambda pool, size: record("set_memory_pool_limit", pool.name, size),
+            create_timing_cache=create_timing_cache,
+            set_timing_cache=lambda cache, ignore: caches.append(cache),
+            get_timing_cache=lambda: caches[-1],
+        )
+
+    def build(network: _Network, config: Strict) -> Any:
+        record("build_serialized_network", config.profiling_verbosity.name)
+        monitor = getattr(config, "progress_monitor", None)
+        if monitor is not None:
+            monitor.phase_start("Building engine", None, 2)
+            monitor.step_complete("Building engine", 0)
+            monitor.phase_finish("Building engine")
+        return None if unbuildable else b"plan"
+
+    def create_network(value: int) -> _Network:
+        record("create_network", value)
+        return _Network(lib.DataType.FLOAT)
+
+    def parser(network: _Network, log: Any) -> Strict:
+        def parse(content: bytes) -> bool:
+            record("parse")
+            network.fill(onnx.load_from_string(content))
+            return not unreadable
+
+        names: Dict[str, Any] = {"parse": parse, "num_errors": 1, "get_error": lambda index: _Error(not old)}
+        if not eleven:
+            names["supports_model"] = lambda content: (not unsupported, [([0], not unsupported), ([1, 2], True)])
+        if version in ("10.13", "11"):
+            names.update(supports_model_v2=lambda content: not unsupported, num_subgraphs=2)
+            names.update(is_subgraph_supported=lambda k: k == 1, get_subgraph_nodes=lambda k: [[0], [1, 2]][k])
+        return Strict(**names)
+
+    lib.OnnxParser = parser
+    lib.Builder = lambda log: Strict(
+        create_network=create_network,
+        create_builder_config=create_builder_config,
+        build_serialized_network=build,
+        num_DLA_cores=2 if version == "8.5" else 0,
+    )
+    return lib
+
+
+def names(calls: List[Tuple[str, Tuple[Any, ...]]]) -> Set[str]:
+    """What was asked at all."""
+    return {name for name, _ in calls}
