@@ -73,6 +73,7 @@ def build(
         UsageError: INT8 without ranges, or a device that is not there.
         ModelError: TensorRT cannot read or build the network.
     """
+    target = _dotted(options.compute_capability)
     network = forms.form(source, options.precision, trt.strongly_typed(trt.library()), options.batch)
     workspace = options.workspace or memory.look(options.root).workspace
     cache = str(options.timing_cache or "")
@@ -81,7 +82,7 @@ def build(
         onnx.write_bytes(network.SerializeToString())
         job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability)
         made = _child(job, Path(folder, "job.json"), told)
-        about = _passport(source, options, made, command)
+        about = _passport(source, options, made, target or made["compute_capability"], command)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
             raise ModelError(
                 f"the network gives {about.io.shapes} for a batch of {options.batch}",
@@ -107,10 +108,12 @@ def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -
     )
 
 
-def _passport(source: Source, options: BuildOptions, made: Dict[str, Any], command: str) -> Passport:
+def _passport(
+    source: Source, options: BuildOptions, made: Dict[str, Any], compute_capability: str, command: str
+) -> Passport:
     name, shape = next(iter(made["inputs"].items()))
     outputs = {output: tuple(sizes) for output, sizes in made["outputs"].items()}
-    place = here(options.root, made["cuda"], _dotted(options.compute_capability) or made["compute_capability"])
+    place = here(options.root, made["cuda"], compute_capability)
     return Passport(
         spec=source.spec,
         io=ModelIO(name, tuple(shape), outputs, {}, made["dtypes"]),
@@ -128,7 +131,8 @@ def _passport(source: Source, options: BuildOptions, made: Dict[str, Any], comma
 def _child(job: Job, path: Path, told: Told) -> Dict[str, Any]:
     path.write_text(job.to_json(), encoding="utf-8")
     command = [sys.executable, *WORKER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+    same = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child imports what we import
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=same) as process:
         try:
             assert process.stdout is not None
             for line in process.stdout:

@@ -29,7 +29,8 @@ class Layer:
     @property
     def convolves(self) -> bool:
         """Whether it multiplies by the weights of a convolution or a dense layer."""
-        return self.kind.lower() in CONVOLUTIONS
+        fused = self.kind == "runtime_fusion" and "Corr" in self.name  # with the activation function behind it
+        return fused or self.kind.lower() in CONVOLUTIONS
 
 
 def layers(texts: List[str]) -> List[Layer]:

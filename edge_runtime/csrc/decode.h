@@ -1,10 +1,6 @@
 // decode.h: the formulas of one candidate, score and box, as DecodeSpec (spec.py) states them; float32 throughout.
 #pragma once
 
-#include <float.h>
-#include <math.h>
-#include <stdint.h>
-
 #include "edge.h"
 
 namespace edge {

@@ -90,21 +90,6 @@ Place place(uint32_t index, const Description& spec) {
   }
 }
 
-float into_image(float model, double scale, double pad, double size) {
-  return static_cast<float>(std::min(std::max((model - pad) / scale, 0.0), size));
-}
-
-// Writes one row of the result; false where nothing of the box is in the image.
-bool write_row(const Box& box, const Frame& frame, float score, int class_id, float* row) {
-  row[0] = into_image(box.x1, frame.scale_x, frame.pad_x, frame.image_width);
-  row[1] = into_image(box.y1, frame.scale_y, frame.pad_y, frame.image_height);
-  row[2] = into_image(box.x2, frame.scale_x, frame.pad_x, frame.image_width);
-  row[3] = into_image(box.y2, frame.scale_y, frame.pad_y, frame.image_height);
-  row[4] = score;
-  row[5] = static_cast<float>(class_id);
-  return row[2] > row[0] && row[3] > row[1];
-}
-
 }  // namespace
 
 Decoder::Decoder(Description description)

@@ -9,6 +9,7 @@
 #include "decode.h"
 #include "kept.h"
 #include "scan.h"
+#include "undo.h"
 
 namespace edge {
 
@@ -19,11 +20,6 @@ struct Description {
   std::vector<std::vector<std::array<float, 2>>> anchors;
   bool nms = true;
   int num_tensors = 0;
-};
-
-// model_px = image_px * scale + pad; undone in double, then clipped, then rounded to float.
-struct Frame {
-  double scale_x, scale_y, pad_x, pad_y, image_width, image_height;
 };
 
 class Decoder {

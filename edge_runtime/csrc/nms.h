@@ -7,9 +7,6 @@
 // empty are dropped.
 #pragma once
 
-#include <stdint.h>
-#include <string.h>
-
 #include "decode.h"
 
 namespace edge {

@@ -11,6 +11,8 @@ TEXT = (
     "Name: c, LayerType: kgen, Inputs: [ { Name: y, Datatype: Float }], Outputs: [ { Name: z, Datatype: Int8 }], "
     "StreamId: 0\n"
     "Name: d, LayerType: constant, Inputs: [], Outputs: [ { Name: k, Datatype: Float }], TacticName: none\n"
+    "Name: __myl_CorrSilu_0, LayerType: runtime_fusion, Inputs: [ { Name: z, Datatype: Half }], Outputs: [ { Name: q, "
+    "Datatype: Half }], TacticName: t\n"
     "Bindings:\nx\n"
 )
 
@@ -18,10 +20,11 @@ TEXT = (
 def test_layers_are_read():
     found = listing.layers(["something else", TEXT])
     assert [(layer.name, layer.kind, layer.convolves) for layer in found] == [
-        ("a + b", "correlation", True), ("c", "kgen", False), ("d", "constant", False)
+        ("a + b", "correlation", True), ("c", "kgen", False), ("d", "constant", False),
+        ("__myl_CorrSilu_0", "runtime_fusion", True),
     ]  # fmt: skip
     assert found[0].types[0] == "Int8" and found[1].types == ["Float"]
-    assert listing.summary(found) == {"Float": 1, "Int8": 1}
+    assert listing.summary(found) == {"Float": 1, "Half": 1, "Int8": 1}
 
 
 def test_no_list_gives_no_layers():

@@ -1,0 +1,58 @@
+// candidate.h: what one box of the grid becomes, as scan.cpp decides it for many at once.
+#pragma once
+
+#include "nms.h"
+#include "packed.h"
+
+namespace edge {
+
+// Where a box lies, by its number in walk order.
+struct Place {
+  int level, anchor, cell;
+};
+
+EDGE_HD inline Place place(const Packed& packed, int64_t box) {
+  int level = 0;
+  while (level + 1 < packed.levels() && box >= packed.first_box(level + 1)) ++level;
+  const int64_t* w = packed.words + kRuleWords + kLevelWords * level;
+  const int64_t rest = box - packed.first_box(level), cells = w[0] * w[1];
+  return {level, (int)(rest / cells), (int)(rest % cells)};
+}
+
+// Calls push(score, class) for what passes: score finite and above conf, class not masked.
+template <typename Push>
+EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const* tensors, const Place& at,
+                        float conf, bool multi_label, const uint8_t* mask, const Push& push) {
+  float objectness = 1.0f;
+  if (level.objectness.tensor >= 0) {
+    objectness = objectness_score(rule, *locate(level.objectness, tensors[level.objectness.tensor], at.anchor, at.cell));
+    if (!(objectness > conf)) return;
+  }
+  const float* row = locate(level.score, tensors[level.score.tensor], at.anchor, at.cell);
+  const int64_t channel = level.score.channel;
+  const Softmax plain = {0.0f, 1.0f};
+  const auto offer = [&](float raw, const Softmax& soft, int class_id) {
+    const float score = class_score(rule, raw, soft, objectness);
+    if (score > conf && finite(score)) push(score, class_id);
+  };
+  if (rule.class_channel >= 0) {
+    const float id = rintf(row[rule.class_channel * channel]);
+    if (id >= 0.0f && id < (float)rule.num_classes && mask[(int)id]) offer(*row, plain, (int)id);
+    return;
+  }
+  const bool soft = rule.class_activation == Activation::softmax;
+  const Softmax sums = soft ? softmax(row, channel, rule.first_class + rule.num_classes) : plain;
+  const float* classes = row + rule.first_class * channel;
+  int best = -1;
+  for (int c = 0; c < rule.num_classes; ++c) {
+    if (!mask[c]) continue;
+    const float raw = classes[c * channel];
+    if (multi_label)
+      offer(raw, sums, c);
+    else if (best < 0 ? raw > -INFINITY : raw > classes[best * channel])
+      best = c;
+  }
+  if (best >= 0) offer(classes[best * channel], sums, best);
+}
+
+}  // namespace edge

@@ -1,0 +1,110 @@
+"""edge-build as a user runs it: a plan and its passport, or one error and one hint."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import passport, trt
+from edge_runtime.cli import build
+from edge_runtime.ranges.table import RangeTable
+
+ENGINES = Path(__file__).resolve().parents[2] / "engines"
+FLOAT, INT8 = str(ENGINES / "yolo_nano_voc.onnx"), str(ENGINES / "yolo_nano_voc_int8.onnx")
+rtx = pytest.mark.skipif(
+    trt.missing() is not None or not trt.is_rtx(trt.library()), reason="needs the TensorRT-RTX wheels: .[rtx]"
+)
+TARGET = ["--compute-capability", "SM86"]
+
+
+@rtx
+def test_a_file_with_ranges_becomes_int8(tmp_path, capsys):
+    plan = tmp_path / "n.plan"
+    assert build.main([INT8, "-o", str(plan), *TARGET]) == 0
+    out = capsys.readouterr().out
+    assert "int8+fp16" in out and "convolutions: 122 Int8" in out and "compute capability 8.6" in out
+    made = passport.read(plan)
+    assert made is not None and made.command == f"edge-build {INT8} -o {plan} --compute-capability SM86"
+
+
+@rtx
+def test_sample_images_make_the_ranges_and_an_equal_table_is_used_again(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    for number in range(2):
+        picture = np.random.default_rng(number).integers(0, 255, (90, 120, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / "photos" / f"{number}.png"), picture)
+    said = [FLOAT, "--calib", str(tmp_path / "photos"), "-o", str(tmp_path / "n.plan"), "--json", *TARGET]
+    assert build.main(said) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["convolutions"]["Int8"] >= 110 and about["ranges"]
+    table = RangeTable.load(tmp_path / "n.ranges.json")
+    assert table.about["images"] == 2
+    assert build.main(said) == 0 and json.loads(capsys.readouterr().out)["ranges"] == about["ranges"]
+
+
+@rtx
+def test_where_a_plan_goes_when_nobody_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert build.main([FLOAT, *TARGET]) == 0
+    assert [path.name for path in Path("engines/plans").glob("*/*")] and "fp16" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("said", "fact", "hint"),
+    [
+        (["nothing.onnx"], "no such model", "path"),
+        ([FLOAT, "--precision", "int8"], "no activation ranges", "--calib"),
+        ([FLOAT, "--precision", "fp16", "--calib", "photos"], "no use for fp16", "leave"),
+        ([FLOAT, "--compute-capability", "SM99"], "does not build for SM99", "SM86"),
+        ([FLOAT, "--compute-capability", "86"], "compute capability is '86'", "SM86"),
+        ([FLOAT], "there is no GPU here", "--compute-capability"),
+        ([FLOAT, "--dla", "1", *TARGET], "no DLA core 1", "--dla"),
+    ],
+)
+@rtx
+def test_errors_are_a_fact_and_a_hint(tmp_path, monkeypatch, capsys, said, fact, hint):
+    monkeypatch.chdir(tmp_path)
+    assert build.main(said) == 1
+    err = capsys.readouterr().err
+    assert f"error: {fact}" in err or fact in err.split("hint:")[0]
+    assert hint in err.split("hint:")[1] and "Traceback" not in err
+    assert not list(tmp_path.rglob("*.plan*"))
+
+
+def test_without_tensorrt_the_way_to_it_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(trt, "MODULES", ("no_such_module",))
+    trt.library.cache_clear()
+    assert build.main([FLOAT]) == 1
+    assert "TensorRT is not installed" in capsys.readouterr().err
+    trt.library.cache_clear()
+
+
+@rtx
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    """The builder sleeps in the place of the real one; its process is gone afterwards, too."""
+    mark = tmp_path / "began"
+    sleeping = f"import pathlib, os, time; pathlib.Path({str(mark)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import sys; from edge_runtime import build; from edge_runtime.cli import build as cli;"
+        f"build.WORKER = ('-c', {sleeping!r}); sys.exit(cli.main(sys.argv[1:]))"
+    )
+    (tmp_path / "out").mkdir()
+    said = [sys.executable, "-c", code, FLOAT, "-o", str(tmp_path / "out" / "n.plan"), *TARGET]
+    process = subprocess.Popen(said, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    end = time.monotonic() + 60
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130 and "Traceback" not in process.stderr.read()
+    assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)

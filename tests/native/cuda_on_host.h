@@ -1,0 +1,57 @@
+// cuda_on_host.h: as much of CUDA's language as kernels.cu uses, with threads of the host in the place of the device's.
+//
+// The blocks of a grid run one after the other, the threads of a block all at once where they meet at barriers, so that
+// `__shared__` may be a static variable and a missing barrier is a race here as it is there.
+#pragma once
+
+#include <pthread.h>
+
+#include <thread>
+#include <vector>
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__ static
+
+struct Dim {
+  int x = 1, y = 1;
+};
+
+inline thread_local Dim threadIdx, blockIdx;
+inline Dim blockDim;
+inline pthread_barrier_t barrier;
+
+inline void __syncthreads() { pthread_barrier_wait(&barrier); }
+inline int atomicAdd(int* place, int value) { return __atomic_fetch_add(place, value, __ATOMIC_RELAXED); }
+
+// Kernels without barriers: thread after thread.
+template <typename Kernel>
+void run_apart(Dim grid, int threads, const Kernel& kernel) {
+  blockDim = {threads, 1};
+  for (int y = 0; y < grid.y; ++y)
+    for (int x = 0; x < grid.x; ++x)
+      for (int t = 0; t < threads; ++t) {
+        blockIdx = {x, y};
+        threadIdx = {t, 0};
+        kernel();
+      }
+}
+
+// Kernels with barriers: the threads of a block together.
+template <typename Kernel>
+void run_together(Dim grid, int threads, const Kernel& kernel) {
+  blockDim = {threads, 1};
+  pthread_barrier_init(&barrier, nullptr, threads);
+  for (int x = 0; x < grid.x; ++x) {
+    std::vector<std::thread> block;
+    for (int t = 0; t < threads; ++t)
+      block.emplace_back([&, t] {
+        blockIdx = {x, 0};
+        threadIdx = {t, 0};
+        kernel();
+      });
+    for (std::thread& thread : block) thread.join();
+  }
+  pthread_barrier_destroy(&barrier);
+}

@@ -1,0 +1,86 @@
+"""kernels.cu compiled for the host, and called as the device would be."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, List, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_runtime
+from edge_runtime import geometry, packing
+from edge_runtime.spec import DecodeSpec, ModelSpec, Thresholds
+
+HERE = Path(__file__).parent
+CSRC = Path(edge_runtime.__file__).parent / "csrc"
+FLAGS = "-std=c++17 -O1 -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror -pthread -shared -fPIC"
+THREADS = 64  # of the block that suppresses; the device has 1024
+Floats = NDArray[np.float32]
+
+
+@lru_cache(maxsize=None)
+def library() -> ctypes.CDLL:
+    """Compiled once a process; $EDGE_KERNEL_FLAGS adds a sanitizer's."""
+    flags = [*shlex.split(FLAGS), *shlex.split(os.environ.get("EDGE_KERNEL_FLAGS", ""))]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "kernels.so")
+        command = [os.environ.get("CXX", "g++"), *flags, "-I", str(CSRC), "-I", str(HERE), "-o", str(target)]
+        subprocess.run([*command, str(HERE / "launch.cpp")], check=True)
+        return ctypes.CDLL(str(target))
+
+
+def letterbox(images: Sequence[NDArray[np.uint8]], spec: ModelSpec, half: bool = False) -> NDArray[Any]:
+    """(B, 3, H, W) of images of any sizes."""
+    width, height = spec.input_wh
+    words = np.array([
+        packing.image(image.ctypes.data, image.shape, image.strides[0],
+                      geometry.fit((image.shape[1], image.shape[0]), spec.input_wh, spec.resize))
+        for image in images
+    ], np.int64)  # fmt: skip
+    out = np.full((len(images), 3, height, width), np.nan, np.float16 if half else np.float32)
+    normalisation = packing.normalisation(spec)
+    library().host_letterbox(
+        _at(words), _at(normalisation), _at(out), width, height, spec.pad_value, int(spec.color == "rgb"),
+        len(images), int(half),
+    )  # fmt: skip
+    return out
+
+
+def widen(halves: NDArray[np.float16]) -> Floats:
+    """float32 of float16."""
+    out = np.full(halves.shape, np.nan, np.float32)
+    library().host_widen(_at(halves), _at(out), halves.size)
+    return out
+
+
+def decode(
+    spec: DecodeSpec,
+    tensors: Sequence[Floats],
+    thresholds: Thresholds,
+    frame: Sequence[float],
+    mask: NDArray[np.uint8],
+    threads: int = THREADS,
+) -> List[Floats]:
+    """Rows of each image."""
+    batch = len(tensors[0])
+    words, numbers = packing.decode(spec, thresholds)
+    pointers = np.array([tensor.ctypes.data for tensor in tensors], np.int64)
+    strides = np.array([tensor[0].size for tensor in tensors], np.int64)
+    frames = np.array([frame] * batch, np.float64)
+    rows, found = np.full((batch, thresholds.max_det, 6), np.nan, np.float32), np.full(batch, -1, np.int32)
+    library().host_decode(
+        _at(words), _at(numbers), _at(pointers), _at(strides), len(tensors), _at(mask), packing.boxes(spec),
+        packing.room(spec, thresholds), batch, _at(frames), _at(rows), _at(found), threads,
+    )  # fmt: skip
+    return [rows[image, : found[image]] for image in range(batch)]
+
+
+def _at(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,44 @@
+// launch.cpp: kernels.cu on the host, behind functions that ctypes can call.
+#include "cuda_on_host.h"
+#include "kernels.cu"
+
+namespace {
+
+constexpr int kSmall = 64;  // threads of a block where they do not meet
+
+int blocks(int64_t count) { return int((count + kSmall - 1) / kSmall); }
+
+}  // namespace
+
+extern "C" {
+
+void host_letterbox(const edge::Image* images, const edge::Normalisation* n, void* out, int width, int height,
+                    int pad_value, int swap_rb, int batch, int half) {
+  run_apart({blocks(int64_t(width) * height), batch}, kSmall, [&] {
+    if (half)
+      edge_letterbox16(images, n, static_cast<uint16_t*>(out), width, height, pad_value, swap_rb);
+    else
+      edge_letterbox32(images, n, static_cast<float*>(out), width, height, pad_value, swap_rb);
+  });
+}
+
+void host_widen(const uint16_t* halves, float* out, int count) {
+  run_apart({blocks(count), 1}, kSmall, [&] { edge_widen(halves, out, count); });
+}
+
+// `threads` in the block that suppresses; rows and found as the decoder's boxes and counts.
+void host_decode(const int64_t* words, const float* numbers, const float* const* tensors, const int64_t* strides,
+                 int num_tensors, const uint8_t* mask, int boxes, int room, int batch, const edge::Frame* frames,
+                 float* rows, int* found, int threads) {
+  const edge::Packed packed = {words, numbers};
+  std::vector<edge::Candidate> candidates(size_t(room) * batch);
+  std::vector<int> counts(batch);
+  run_apart({blocks(boxes), batch}, kSmall, [&] {
+    edge_candidates(packed, tensors, strides, num_tensors, mask, boxes, candidates.data(), room, counts.data());
+  });
+  run_together({batch, 1}, threads, [&] {
+    edge_suppress(packed, candidates.data(), room, counts.data(), frames, rows, found);
+  });
+}
+
+}  // extern "C"
