@@ -12,7 +12,20 @@ import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
     {"errors", "types", "geometry", "spec", "plugins", "labels", "recipe"},
-    {"_core", "ops", "cuda", "trt", "passport", "jetson", "onnx_file", "opencv", "drawing", "ring"},
+    {
+        "_core",
+        "ops",
+        "cuda",
+        "kernels",
+        "packing",
+        "trt",
+        "passport",
+        "jetson",
+        "onnx_file",
+        "opencv",
+        "drawing",
+        "ring",
+    },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},
     {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "reports"},
