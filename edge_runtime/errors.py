@@ -7,6 +7,7 @@
     ├── SourceError         (OSError)       no frames, or no more of them
     ├── SinkError           (OSError)       results that could not be written
     ├── DatasetError        (ValueError)    labelled images that cannot be read
+    ├── DeviceError         (RuntimeError)  a GPU that refuses or fails
     └── BackendUnavailable  (ImportError)   a library that is not installed
 
 A message is a lower-case fact without a full stop, with what was got and what was expected; `hint` is the way out.
@@ -56,6 +57,10 @@ class SinkError(EdgeError, OSError):
 
 class DatasetError(EdgeError, ValueError):
     """Labelled images that cannot be read."""
+
+
+class DeviceError(EdgeError, RuntimeError):
+    """A GPU that refuses or fails."""
 
 
 class BackendUnavailable(EdgeError, ImportError):

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime import cuda
+from edge_runtime import cuda_driver
 from edge_runtime.errors import BackendUnavailable
 
 CSRC = Path(__file__).parent / "csrc"
@@ -140,7 +140,7 @@ def load_nvrtc(folders: Optional[List[Path]] = None) -> Optional[Any]:
         folders: where packages lie.
     """
     packages = [Path(entry) for entry in sys.path if entry] if folders is None else folders
-    newest = int((cuda.driver_version() or "99").split(".")[0])
+    newest = int((cuda_driver.driver_version() or "99").split(".")[0])
     wheels = [path for folder in packages for path in folder.glob("nvidia/*/lib/libnvrtc.so.*")]
     for path in sorted((path for path in wheels if _major(path) <= newest), key=_major, reverse=True):
         try:

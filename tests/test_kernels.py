@@ -106,6 +106,6 @@ def test_the_newest_nvrtc_that_the_driver_knows(tmp_path, monkeypatch) -> None:
         (tmp_path / "nvidia" / "x" / "lib" / name).write_text("")
     monkeypatch.setattr(kernels.ctypes, "CDLL", lambda path, mode=0: loaded.append(Path(path).name))
     for driver in ("12.6", "11.4", ""):
-        monkeypatch.setattr(kernels.cuda, "driver_version", lambda driver=driver: driver)
+        monkeypatch.setattr(kernels.cuda_driver, "driver_version", lambda driver=driver: driver)
         kernels.load_nvrtc([tmp_path])
     assert loaded == ["libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so.13"]

@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-setup cpu,demo,eval,openvino,dev
+setup cpu,demo,eval,openvino,rtx,dev
 if [ -z "${PYTHON:-}" ]; then
     "$venv/bin/ruff" check
     "$venv/bin/ruff" format --check

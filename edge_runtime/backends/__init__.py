@@ -40,6 +40,7 @@ class BackendOptions:
         batch: images per slot, for models whose batch size is open.
         threads: inference threads, 0 for all cores.
         spinning: keep inference threads awake between operators; None decides by the machine's load.
+        zero_copy: let a GPU that shares the host's memory read images in place; None measures which is faster.
         thresholds: what becomes a detection.
     """
 
@@ -49,6 +50,7 @@ class BackendOptions:
     batch: int = 1
     threads: int = 0
     spinning: Optional[bool] = None
+    zero_copy: Optional[bool] = None
     thresholds: Thresholds = Thresholds()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Dict, List
 
-from edge_runtime import cuda, trt
+from edge_runtime import cuda_driver, trt
 from edge_runtime.build import listing
 from edge_runtime.build.job import Job
 from edge_runtime.build.monitor import monitor
@@ -57,7 +57,7 @@ class Builder:
         Path(self._job.plan).write_bytes(bytes(plan))
         if cache is not None:
             Path(self._job.timing_cache).write_bytes(bytes(self._config.get_timing_cache().serialize()))
-        about = {"cuda": cuda.driver_version(), "compute_capability": cuda.compute_capability()}
+        about = {"cuda": cuda_driver.driver_version(), "compute_capability": cuda_driver.compute_capability()}
         return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers()}
 
     def _refuse_unsupported(self, content: bytes) -> None:
@@ -110,7 +110,7 @@ class Builder:
 
     def _aim(self, name: str) -> None:
         kinds = self._lib.ComputeCapability
-        if not name and cuda.compute_capability():
+        if not name and cuda_driver.compute_capability():
             return  # the GPU here
         if not name or not hasattr(kinds, name):
             known = ", ".join(kind for kind in dir(kinds) if kind.startswith("SM"))

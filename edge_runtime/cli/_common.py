@@ -21,6 +21,7 @@ from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import COLORS, Thresholds, Triple
 
 ENGINE_DIRS = (".", f"engines/plans/{board.slug()}", "engines")
+ZERO_COPY = {"auto": None, "on": True, "off": False}
 ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
 
 
@@ -56,7 +57,7 @@ def add_model_flags(parser: argparse.ArgumentParser, positional: bool = False) -
     if positional:
         parser.add_argument("engine", metavar="MODEL.onnx", help="float model")
     else:
-        parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx)")
+        parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx, .plan)")
     group = parser.add_argument_group("about the model, where its file does not say")
     group.add_argument("--recipe", metavar="FILE.toml", help="these flags, in a file; flags win over it")
     group.add_argument("--family", choices=plugins.names("heads"), help="how to read its outputs")
@@ -86,6 +87,9 @@ def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou
     group.add_argument(
         "--batch", type=positive, default=1, metavar="N", help="images per run, for models that leave it open"
     )
+    group.add_argument(
+        "--zero-copy", choices=ZERO_COPY, default="auto", help="a Jetson's GPU reads images in place; auto measures"
+    )
     group.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
 
 
@@ -100,7 +104,10 @@ def backend_options(args: argparse.Namespace) -> BackendOptions:
     """Thresholds and execution, for a pipeline: one core is left to decoding, drawing and writing."""
     thresholds = Thresholds(args.conf, args.iou, args.max_det, args.classes, args.multi_label)
     threads = args.threads or max(1, cores() - 1)
-    return BackendOptions(args.backend, args.device, batch=args.batch, threads=threads, thresholds=thresholds)
+    return BackendOptions(
+        args.backend, args.device, batch=args.batch, threads=threads, zero_copy=ZERO_COPY[args.zero_copy],
+        thresholds=thresholds,
+    )  # fmt: skip
 
 
 def find_engine(name: str) -> str:

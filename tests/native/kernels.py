@@ -75,10 +75,15 @@ def decode(
     strides = np.array([tensor[0].size for tensor in tensors], np.int64)
     frames = np.array([frame] * batch, np.float64)
     rows, found = np.full((batch, thresholds.max_det, 6), np.nan, np.float32), np.full(batch, -1, np.int32)
-    library().host_decode(
+    room = packing.room(spec, thresholds)
+    candidates, counts = np.zeros(batch * room * packing.CANDIDATE_BYTES, np.uint8), np.zeros(batch, np.int32)
+    library().host_candidates(
         _at(words), _at(numbers), _at(pointers), _at(strides), len(tensors), _at(mask), packing.boxes(spec),
-        packing.room(spec, thresholds), batch, _at(frames), _at(rows), _at(found), threads,
+        _at(candidates), room, _at(counts), batch,
     )  # fmt: skip
+    library().host_suppress(
+        _at(words), _at(numbers), _at(candidates), room, _at(counts), _at(frames), _at(rows), _at(found), batch, threads
+    )
     return [rows[image, : found[image]] for image in range(batch)]
 
 

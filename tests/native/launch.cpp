@@ -26,18 +26,19 @@ void host_widen(const uint16_t* halves, float* out, int count) {
   run_apart({blocks(count), 1}, kSmall, [&] { edge_widen(halves, out, count); });
 }
 
-// `threads` in the block that suppresses; rows and found as the decoder's boxes and counts.
-void host_decode(const int64_t* words, const float* numbers, const float* const* tensors, const int64_t* strides,
-                 int num_tensors, const uint8_t* mask, int boxes, int room, int batch, const edge::Frame* frames,
-                 float* rows, int* found, int threads) {
-  const edge::Packed packed = {words, numbers};
-  std::vector<edge::Candidate> candidates(size_t(room) * batch);
-  std::vector<int> counts(batch);
+void host_candidates(const int64_t* words, const float* numbers, const float* const* tensors, const int64_t* strides,
+                     int num_tensors, const uint8_t* mask, int boxes, edge::Candidate* candidates, int room,
+                     int* counts, int batch) {
   run_apart({blocks(boxes), batch}, kSmall, [&] {
-    edge_candidates(packed, tensors, strides, num_tensors, mask, boxes, candidates.data(), room, counts.data());
+    edge_candidates({words, numbers}, tensors, strides, num_tensors, mask, boxes, candidates, room, counts);
   });
+}
+
+// `threads` in a block: fewer than on the device.
+void host_suppress(const int64_t* words, const float* numbers, edge::Candidate* candidates, int room,
+                   const int* counts, const edge::Frame* frames, float* rows, int* found, int batch, int threads) {
   run_together({batch, 1}, threads, [&] {
-    edge_suppress(packed, candidates.data(), room, counts.data(), frames, rows, found);
+    edge_suppress({words, numbers}, candidates, room, counts, frames, rows, found);
   });
 }
 

@@ -1,0 +1,188 @@
+"""TensorRT: runs plans on a GPU. Copy, letterbox, network, decoding and NMS are one CUDA graph per slot.
+
+All CUDA calls are made by one thread, the owner, whoever asks; see `cuda.Device`. Where a graph cannot be captured
+(DLA, some layers) the same calls are made one by one, and the description says so. TensorRT-RTX opens by the same code.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import cuda, trt
+from edge_runtime.backends import Backend, BackendOptions, Images, _plan
+from edge_runtime.backends._device import Constants, Slot
+from edge_runtime.cuda import Device
+from edge_runtime.errors import SpecError
+from edge_runtime.ops import check_image
+from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+
+HANDLES = (".plan", ".engine", ".trt")
+DEVICES = ("cuda",)
+MEASURED = 20  # runs with copied and with mapped images, where the GPU could read the host's memory
+
+
+def available() -> Optional[str]:
+    """None where TensorRT, pycuda and a driver are here, else the reason."""
+    return trt.missing() or cuda.missing()
+
+
+def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
+    """What the passport says; a plan without one is opened for it.
+
+    Raises:
+        ModelError: no such plan, or one that does not run here.
+        DeviceError: TensorRT refuses it.
+    """
+    plan = _plan.load(path)
+    if plan.passport is not None:
+        return _plan.described(plan.passport)
+    with ThreadPoolExecutor(1) as owner:
+        return owner.submit(_look, plan, batch).result()
+
+
+def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
+    """Opens a plan; the passport is checked before CUDA is touched.
+
+    Raises:
+        ModelError: it does not run here; the hint is the command that builds it again.
+        DeviceError: the GPU or TensorRT refuses.
+    """
+    plan = _plan.load(path)
+    plan.refuse(_plan.here())
+    return TensorRTBackend(plan, spec, decode, options)
+
+
+class TensorRTBackend:
+    """See `Backend`."""
+
+    def __init__(
+        self, plan: _plan.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
+    ) -> None:
+        self.name, self.slots = "tensorrt", options.slots
+        self._slots: List[Slot] = []
+        self._stage_ms = [dict.fromkeys(("preprocess", "inference", "postprocess"), 0.0) for _ in range(self.slots)]
+        self._pending: List[Optional[Future[None]]] = [None] * self.slots
+        self._device: Optional[Device] = None
+        self._engine: Optional[_plan.Engine] = None
+        self._owner: Optional[ThreadPoolExecutor] = ThreadPoolExecutor(1, thread_name_prefix="tensorrt")
+        try:
+            self.batch, self.description = self._owned(self._open, plan, spec, decode, options)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Nothing: the GPU always works in the background."""
+
+    def enqueue(self, slot: int, images: Images) -> None:
+        if not 1 <= len(images) <= self.batch:
+            raise SpecError(f"{len(images)} images for a batch of {self.batch}", hint="pass 1 to batch images")
+        for image in images:
+            check_image(image)
+        started, state = perf_counter(), self._slots[slot]
+        if not state.holds(images):
+            self._owned(state.grow, images)
+        state.fill(images)
+        self._stage_ms[slot]["preprocess"] = (perf_counter() - started) * 1e3
+        assert self._owner is not None
+        self._pending[slot] = self._owner.submit(state.enqueue)
+
+    def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
+        state, pending = self._slots[slot], self._pending[slot]
+        if pending is not None:
+            self._pending[slot] = None
+            pending.result()
+            copied, ran = self._owned(state.wait)
+            stages = self._stage_ms[slot]
+            stages["preprocess"], stages["inference"] = stages["preprocess"] + copied, ran
+        return state.boxes, state.counts
+
+    def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
+        return self._slots[slot].outputs
+
+    def stage_ms(self, slot: int) -> Dict[str, float]:
+        """As `Backend` says; decoding and NMS are part of the graph, and so of inference."""
+        return self._stage_ms[slot]
+
+    def close(self) -> None:
+        if self._owner is not None:
+            self._owned(self._free)
+            self._owner.shutdown()
+            self._owner = None
+
+    def _owned(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        assert self._owner is not None, "closed"
+        return self._owner.submit(call, *arguments).result()
+
+    def _open(
+        self, plan: _plan.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
+    ) -> Tuple[int, str]:
+        self._device = device = Device()
+        plan.refuse(replace(_plan.here(), compute_capability=device.capability))
+        self._engine = engine = _plan.Engine(plan)
+        io = engine.io(options.batch, plan.metadata)
+        shared = Constants(device, device.stream(), spec, decode, options.thresholds)
+
+        def slots(mapped: bool, count: int) -> List[Slot]:
+            return [Slot(device, engine, io, shared, mapped) for _ in range(count)]
+
+        mapped = options.zero_copy
+        if mapped is None:
+            mapped = device.integrated and _faster(slots(True, 1)[0], slots(False, 1)[0])
+        self._slots = slots(mapped, self.slots)
+        blank = [np.zeros((1, 1, 3), np.uint8)]
+        for slot in self._slots:
+            slot.grow(blank)
+            slot.fill(blank)
+        captured = [slot.capture() for slot in self._slots]
+        how = "CUDA graphs" if all(captured) else "call by call: capturing a graph was refused"
+        precision = f"{plan.passport.precision}, " if plan.passport else ""
+        images = "images read in place" if mapped else "images copied"
+        return io.input_shape[0], f"{trt.version()}, {precision}GPU {device.capability}, {how}, {images}"
+
+    def _free(self) -> None:
+        with suppress(Exception):  # a GPU that failed: what was started must not be waited for
+            for pending in filter(None, self._pending):
+                pending.result()
+        for slot in self._slots:
+            slot.close()
+        if self._engine is not None:
+            self._engine.close()
+        if self._device is not None:
+            self._device.close()
+
+
+def _look(plan: _plan.Plan, batch: int) -> ModelIO:
+    device = Device()
+    try:
+        engine = _plan.Engine(plan)
+        try:
+            return engine.io(batch, plan.metadata)
+        finally:
+            engine.close()
+    finally:
+        device.close()
+
+
+def _faster(one: Slot, other: Slot) -> bool:
+    """Whether the first of two slots takes 720p images through in less time; both are given up afterwards."""
+    image, seconds = [np.zeros((720, 1280, 3), np.uint8)], []
+    for slot in (one, other):
+        slot.grow(image)
+        slot.fill(image)
+        slot.capture()
+        started = perf_counter()
+        for _ in range(MEASURED):
+            slot.fill(image)
+            slot.enqueue()
+            slot.wait()
+        seconds.append(perf_counter() - started)
+        slot.close()
+    return seconds[0] < seconds[1]

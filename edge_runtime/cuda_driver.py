@@ -1,0 +1,103 @@
+"""The CUDA driver, asked directly: no toolkit and no binding is needed for what is here."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from edge_runtime.errors import DeviceError
+
+MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may go on allocating
+GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
+    "cuStreamBeginCapture_v2": (ctypes.c_void_p, ctypes.c_int),
+    "cuStreamEndCapture": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)),
+    "cuGraphInstantiateWithFlags": (ctypes.POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_ulonglong),
+    "cuGraphLaunch": (ctypes.c_void_p, ctypes.c_void_p),
+    "cuGraphExecDestroy": (ctypes.c_void_p,),
+    "cuGraphDestroy": (ctypes.c_void_p,),
+}
+
+
+@lru_cache(maxsize=None)
+def driver() -> Optional[Any]:
+    """The driver's library; None where it does not load."""
+    try:
+        return ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
+
+
+def driver_version() -> str:
+    """Newest CUDA version that the driver knows, "12.6"; "" where there is no driver."""
+    version, lib = ctypes.c_int(), driver()
+    if lib is None or lib.cuDriverGetVersion(ctypes.byref(version)):
+        return ""
+    return f"{version.value // 1000}.{version.value % 1000 // 10}"
+
+
+def compute_capability(device: int = 0) -> str:
+    """That of a GPU, "8.7"; "" where there is none. Makes no context."""
+    lib, handle = driver(), ctypes.c_int()
+    if lib is None or lib.cuInit(0) or lib.cuDeviceGet(ctypes.byref(handle), device):
+        return ""
+    numbers = []
+    for attribute in (MAJOR, MINOR):
+        number = ctypes.c_int()
+        if lib.cuDeviceGetAttribute(ctypes.byref(number), attribute, handle):
+            return ""
+        numbers.append(str(number.value))
+    return ".".join(numbers)
+
+
+class Graph:
+    """Calls captured from a stream, launched as one.
+
+    Raises:
+        DeviceError: capturing was refused.
+    """
+
+    def __init__(self, stream: int, calls: Callable[[], None]) -> None:
+        self._lib = driver()
+        self._graph, self._ready = ctypes.c_void_p(), ctypes.c_void_p()
+        for name, kinds in GRAPH_CALLS.items():
+            getattr(self._lib, name).argtypes = kinds
+        self._call("cuStreamBeginCapture_v2", stream, THREAD_LOCAL)
+        try:
+            calls()
+        except BaseException:
+            with suppress(DeviceError):
+                self._end(stream)
+            self.close()
+            raise
+        try:
+            self._end(stream)
+            self._call("cuGraphInstantiateWithFlags", ctypes.byref(self._ready), self._graph, 0)
+        except BaseException:
+            self.close()
+            raise
+
+    def launch(self, stream: int) -> None:
+        """Puts all calls into a stream.
+
+        Raises:
+            DeviceError: the driver refuses.
+        """
+        self._call("cuGraphLaunch", self._ready, stream)
+
+    def close(self) -> None:
+        """Frees it; harmless when repeated."""
+        for name, handle in (("cuGraphExecDestroy", self._ready), ("cuGraphDestroy", self._graph)):
+            if handle.value:
+                getattr(self._lib, name)(handle)
+                handle.value = None
+
+    def _end(self, stream: int) -> None:
+        self._call("cuStreamEndCapture", stream, ctypes.byref(self._graph))
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        code = getattr(self._lib, name)(*arguments)
+        if code:
+            raise DeviceError(f"{name} failed: CUresult {code}", hint="edge-doctor shows the GPU's state")

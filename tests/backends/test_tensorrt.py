@@ -1,0 +1,297 @@
+"""The TensorRT backend, its own code over stand-ins: what it asks, of whom, in which thread, and what it gives back.
+
+The stand-ins work on the host, so that boxes come out; nothing here says how fast a GPU is, or whether it agrees.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from edge_runtime import cuda, cuda_driver, kernels, passport, trt
+from edge_runtime.backends import BackendOptions, _plan, tensorrt
+from edge_runtime.detector import Detector
+from edge_runtime.errors import BackendUnavailable, DeviceError, EdgeError, ModelError, SpecError
+from edge_runtime.passport import Passport, Place
+from edge_runtime.recipe import ModelFlags
+from edge_runtime.spec import ModelIO, ModelSpec
+from tests.standins import tensorrt_api
+from tests.standins.cuda import Driver, Gpu, driver
+from tests.tiny import boxes_v8
+
+ROWS = [(32, 32, 16, 8, 0.9, 1), (10, 50, 8, 8, 0.6, 0)]
+OUTPUT = boxes_v8(*ROWS)
+EXPECTED = np.array([[48, 56, 80, 72, 0.9, 1], [12, 92, 28, 108, 0.6, 0]], np.float32)
+IMAGE = np.full((128, 128, 3), 90, np.uint8)
+FLAGS = ModelFlags(family="yolo_v8", labels="a,b,c", resize="letterbox", color="rgb")
+SPEC = ModelSpec("yolo_v8", (64, 64), ("a", "b", "c"))
+
+
+class Machine:
+    """A GPU with TensorRT of some version, and plans that it runs."""
+
+    def __init__(self, monkeypatch, tmp_path, version="10.3", **what) -> None:
+        self.gpu, self.lib, self._folder = Gpu(**what), tensorrt_api.module(version), tmp_path
+        self.seen = []
+        fake = Driver(self.gpu)
+        monkeypatch.setattr(trt, "library", lambda: self.lib)
+        monkeypatch.setattr(trt, "missing", lambda: None)
+        monkeypatch.setattr(cuda, "missing", lambda: None)
+        monkeypatch.setattr(cuda, "import_module", lambda name: driver(self.gpu))
+        monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
+        monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
+        trt.log.cache_clear()
+
+    def plan(self, batch=1, dtype="float32", named="m.plan", prefix=b"") -> str:
+        io = {"images": ((batch, 3, 64, 64), dtype), "output0": ((batch, *OUTPUT.shape[1:]), dtype)}
+
+        def run(images, outputs) -> None:
+            self.seen.append(images.astype(np.float32))
+            outputs[0][:] = OUTPUT
+
+        path = self._folder / named
+        path.write_bytes(prefix + tensorrt_api.plan(io, run, self.gpu))
+        return str(path)
+
+    def open(self, path: str, **options) -> Detector:
+        return Detector.open(path, flags=FLAGS, options=BackendOptions(**options))
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    yield lambda *arguments, **what: Machine(monkeypatch, tmp_path, *arguments, **what)
+    trt.log.cache_clear()
+
+
+def assert_expected(found) -> None:
+    np.testing.assert_allclose(found.xyxy, EXPECTED[:, :4], atol=1e-3)
+    np.testing.assert_allclose(found.confidence, EXPECTED[:, 4], atol=1e-3)
+    assert found.class_id.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("version", tensorrt_api.VERSIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_every_version_finds_the_boxes(machine, version, dtype):
+    here = machine(version)
+    with here.open(here.plan(dtype=dtype)) as detector:
+        assert_expected(detector(IMAGE))
+        assert "CUDA graphs, images copied" in detector.backend.description
+        assert tensorrt_api.FULL[version] in detector.backend.description
+    np.testing.assert_allclose(here.seen[-1], 90 / 255, atol=1e-3)
+
+
+def test_nothing_is_allocated_and_nothing_captured_after_the_first_frame(machine):
+    here = machine()
+    with here.open(here.plan()) as detector:
+        detector(IMAGE)
+        names = here.gpu.names()
+        assert names.count("cuStreamBeginCapture_v2") == names.count("cuGraphInstantiateWithFlags") == 2
+        before = len(here.gpu.calls)
+        for size in ((128, 128), (90, 128), (128, 40)):
+            detector(np.full((*size, 3), 90, np.uint8))
+        frame = ["record", "htod", "record", "cuGraphLaunch", "record", "event_wait"]
+        assert here.gpu.names()[before:] == 3 * frame
+    assert len(here.seen) >= 4
+
+
+def test_a_larger_image_grows_its_buffer_alone(machine):
+    here = machine()
+    with here.open(here.plan()) as detector:
+        detector(IMAGE)
+        before = len(here.gpu.calls)
+        assert_expected(detector(np.full((256, 256, 3), 90, np.uint8)[64:192, 64:192]))
+        detector(np.full((300, 300, 3), 90, np.uint8))
+        assert here.gpu.names()[before:].count("pagelocked_empty") == 1
+        assert here.gpu.names()[before:].count("mem_alloc") == here.gpu.names()[before:].count("mem_free") == 1
+    assert not here.gpu.held and not here.gpu.faults
+
+
+def test_one_thread_makes_every_call_whoever_asks(machine):
+    here = machine()
+    with here.open(here.plan()) as detector:
+        found = []
+        other = threading.Thread(target=lambda: found.append(detector(IMAGE)))
+        other.start()
+        other.join()
+        assert_expected(found[0])
+        assert_expected(detector(IMAGE))
+    threads = {thread for _, thread in here.gpu.calls}
+    assert len(threads) == 1 and threading.get_ident() not in threads
+
+
+def test_everything_is_given_back_in_order_and_close_may_be_repeated(machine):
+    here = machine()
+    detector = here.open(here.plan(), slots=3)
+    detector(IMAGE)
+    detector.backend.enqueue(1, [IMAGE])  # in flight when it is closed
+    detector.close()
+    calls = len(here.gpu.calls)
+    detector.close()
+    assert len(here.gpu.calls) == calls and here.gpu.names()[-2:] == ["pop", "detach"]
+    assert not here.gpu.held and not here.gpu.contexts and not here.gpu.graphs and not here.gpu.faults
+
+
+def test_slots_are_independent(machine):
+    here = machine()
+    with here.open(here.plan(), slots=3) as detector:
+        backend = detector.backend
+        for slot in range(3):
+            side = 64 * (slot + 1)
+            backend.enqueue(slot, [np.zeros((side, side, 3), np.uint8)])
+        for slot in (2, 0, 1):
+            boxes, counts = backend.wait(slot)
+            np.testing.assert_allclose(boxes[0, : counts[0], :4], EXPECTED[:, :4] * (slot + 1) / 2, atol=1e-3)
+            assert set(backend.stage_ms(slot)) == {"preprocess", "inference", "postprocess"}
+            assert backend.wait(slot)[1][0] == 2, "waiting twice is harmless"
+
+
+@pytest.mark.parametrize("written", [-1, 2])
+def test_batches_of_images_of_several_sizes(machine, written):
+    here = machine()
+    with here.open(here.plan(batch=written), batch=2) as detector:
+        backend = detector.backend
+        backend.enqueue(0, [IMAGE, np.zeros((64, 64, 3), np.uint8)])
+        boxes, counts = backend.wait(0)
+        assert counts.tolist() == [2, 2]
+        np.testing.assert_allclose(boxes[1, :2, :4], EXPECTED[:, :4] / 2, atol=1e-3)
+        backend.enqueue(0, [IMAGE])
+        np.testing.assert_allclose(backend.wait(0)[0][0, :2, :4], EXPECTED[:, :4], atol=1e-3)
+        with pytest.raises(SpecError):
+            backend.enqueue(0, [IMAGE] * 3)
+        with pytest.raises(SpecError):
+            backend.enqueue(0, [np.zeros((4, 4), np.uint8)])
+
+
+def test_without_graphs_the_calls_are_made_one_by_one(machine):
+    here = machine()
+    here.gpu.refuses_graphs = True
+    with here.open(here.plan()) as detector:
+        assert "call by call" in detector.backend.description
+        assert_expected(detector(IMAGE))
+    assert "cuGraphLaunch" not in here.gpu.names() and not here.gpu.held
+
+
+@pytest.mark.parametrize("zero_copy", [True, False, None])
+def test_where_memory_is_shared_images_are_read_in_place_or_copied(machine, zero_copy):
+    here = machine(integrated=True)
+    with here.open(here.plan(), zero_copy=zero_copy) as detector:
+        assert_expected(detector(IMAGE))
+        before = len(here.gpu.calls)
+        detector(IMAGE)
+        copied = "htod" in here.gpu.names()[before:]
+        assert ("images copied" if copied else "images read in place") in detector.backend.description
+        assert zero_copy is None or copied is not zero_copy
+    assert not here.gpu.held and not here.gpu.faults
+
+
+def test_raw_outputs_where_the_host_decodes(machine):
+    here = machine()
+    plan = _plan.load(here.plan(dtype="float16"))
+    backend = tensorrt.TensorRTBackend(plan, SPEC, None, BackendOptions())
+    backend.enqueue(0, [IMAGE])
+    backend.wait(0)
+    np.testing.assert_allclose(backend.outputs(0)[0], OUTPUT.astype(np.float16))
+    backend.close()
+    assert not here.gpu.held
+
+
+def faults(machine) -> int:
+    """Calls from opening to closing."""
+    here = machine()
+    with here.open(here.plan()) as detector:
+        detector(IMAGE)
+    return len(here.gpu.calls)
+
+
+def test_any_call_may_fail(machine):
+    """An error of ours with a way out, or a graph less; nothing stays behind, and nothing is given back twice."""
+    for number in range(faults(machine)):
+        here = machine()
+        here.gpu.fail_at = number
+        try:
+            with here.open(here.plan()) as detector:
+                assert_expected(detector(IMAGE))
+        except EdgeError as error:
+            assert error.hint, here.gpu.calls[number]
+        left = {name for name, _ in here.gpu.calls[number : number + 1]} & {"mem_free", "host_free", "pop", "detach",
+                                                                             "cuGraphDestroy"}  # fmt: skip
+        assert left or not (here.gpu.held or here.gpu.contexts or here.gpu.graphs), here.gpu.calls[number]
+        assert not here.gpu.faults
+
+
+def test_a_damaged_plan_is_an_error_in_words(machine, tmp_path):
+    here = machine()
+    path = tmp_path / "m.plan"
+    path.write_bytes(b"not a plan")
+    with pytest.raises(DeviceError, match="refuses") as caught:
+        here.open(str(path))
+    assert "edge-build" in str(caught.value.hint) and not here.gpu.held
+    path.write_bytes(b"")
+    with pytest.raises(ModelError, match="empty"):
+        here.open(str(path))
+    with pytest.raises(ModelError, match="no such plan"):
+        here.open(str(tmp_path / "none.plan"))
+
+
+def passport_of(path: str, **change) -> Passport:
+    place = {"tensorrt": "tensorrt 10.3.0", "compute_capability": "8.7", **change}
+    io = ModelIO("images", (1, 3, 64, 64), {"output0": OUTPUT.shape}, {}, {"images": "float32", "output0": "float32"})
+    made = Passport(SPEC, io, "int8", {}, {}, "", "", Place(**place), 1.0, f"edge-build m.onnx -o {path}")
+    passport.beside(_plan.Path(path)).write_text(made.to_json())
+    return made
+
+
+def test_a_passport_describes_the_model_and_is_read_without_cuda(machine):
+    here = machine()
+    path = here.plan()
+    passport_of(path)
+    with Detector.open(path) as detector:
+        assert detector.model.spec == SPEC and "int8" in detector.backend.description
+        assert_expected(detector(IMAGE))
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "touched"),
+    [
+        ({"tensorrt": "tensorrt 8.6.2"}, "it was built by tensorrt 8.6.2, here is tensorrt 10.3.0", False),
+        ({"compute_capability": "7.2"}, "it was built for a GPU of compute capability 7.2, here is 8.7", True),
+        ({"board": "NVIDIA Jetson Orin Nano", "compute_capability": "8.7"}, "it was built on NVIDIA Jetson", False),
+    ],
+)
+def test_a_plan_for_elsewhere_says_so_and_how_to_build_it_here(machine, change, said, touched):
+    """On a computer the GPU is known from CUDA alone, and asked before the plan is deserialised."""
+    here = machine()
+    path = here.plan()
+    passport_of(path, **change)
+    with pytest.raises(ModelError, match=said) as caught:
+        Detector.open(path)
+    assert f"edge-build m.onnx -o {path}" in str(caught.value.hint)
+    assert bool(here.gpu.calls) is touched and "deserialize_cuda_engine" not in tensorrt_api.names(here.lib.calls)
+    assert not here.gpu.held and not here.gpu.contexts
+
+
+def test_ultralytics_files_open(machine):
+    here = machine()
+    data = json.dumps({"task": "detect", "imgsz": [64, 64], "names": {"0": "a", "1": "b", "2": "c"}}).encode()
+    path = here.plan(named="m.engine", prefix=len(data).to_bytes(4, "little") + data)
+    with Detector.open(path) as detector:
+        assert detector.model.spec.family == "yolo_v8" and detector.model.spec.labels == ("a", "b", "c")
+        assert_expected(detector(IMAGE))
+
+
+def test_plans_of_others_open(machine):
+    here = machine()
+    io = tensorrt.read_io(here.plan(batch=-1), None, 4)
+    assert io.input_shape == (4, 3, 64, 64) and io.outputs == {"output0": (4, *OUTPUT.shape[1:])}
+    assert not here.gpu.held and not here.gpu.contexts
+
+
+def test_what_is_missing_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(cuda, "missing", lambda: "pycuda is not installed")
+    monkeypatch.setattr(trt, "missing", lambda: None)
+    assert tensorrt.available() == "pycuda is not installed"
+    with pytest.raises(BackendUnavailable, match="pycuda"):
+        cuda.Device()
