@@ -16,6 +16,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "_core",
         "ops",
         "cuda",
+        "cuda_driver",
         "kernels",
         "packing",
         "trt",

@@ -4,7 +4,11 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-setup cpu,demo,eval,openvino,rtx,dev
+extras=cpu,demo,eval,openvino,rtx,dev
+if [ -z "${PYTHON:-}" ] && pkg-config --exists gobject-introspection-1.0 cairo 2>/dev/null; then
+    extras=$extras,stream # PyGObject is compiled against the system's GStreamer
+fi
+setup "$extras"
 if [ -z "${PYTHON:-}" ]; then
     "$venv/bin/ruff" check
     "$venv/bin/ruff" format --check

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     group.add_argument("--size", type=_common.size, metavar="WxH", help="wanted from cameras")
     group.add_argument("--fps", type=float, help="wanted from cameras")
+    group.add_argument("--shrink", type=_common.size, metavar="WxH", help="GStreamer: scale frames down to fit")
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     group = parser.add_argument_group("where results go (repeatable)")
     group.add_argument("--output", action="append", default=[], metavar="URI")
@@ -64,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
     _refuse_to_overwrite(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     engine = _common.find_engine(args.engine)
-    options = SourceOptions(args.size, args.fps, args.loop)
+    options = SourceOptions(args.size, args.fps, args.loop, args.shrink)
     opened = [sources.open(target, options) for target in args.sources]
     with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
         _say(f"{engine}: {detector.model.spec.family}, {detector.backend.description}")

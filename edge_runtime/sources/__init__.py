@@ -30,11 +30,13 @@ class SourceOptions:
         size_wh: wanted (width, height) in pixels, for cameras and generated sources.
         fps: wanted frames per second.
         loop: start again at the end of a file.
+        shrink_wh: let the pipeline scale frames down to fit into (width, height); GStreamer only.
     """
 
     size_wh: Optional[Tuple[int, int]] = None
     fps: Optional[float] = None
     loop: bool = False
+    shrink_wh: Optional[Tuple[int, int]] = None
 
 
 class Source(Protocol):
@@ -81,6 +83,8 @@ def _kind(target: str) -> str:
     """What HANDLES is matched against: directories and globs end in "/", camera numbers are "camera:N"."""
     if target.isdigit() or target.startswith("/dev/video"):
         return f"camera:{target}"
-    if "://" not in target and (os.path.isdir(target) or (glob.has_magic(target) and not os.path.exists(target))):
+    if "://" in target or target.startswith("gst:"):
+        return target
+    if os.path.isdir(target) or (glob.has_magic(target) and not os.path.exists(target)):
         return target.rstrip("/") + "/"
     return target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import List, Optional, Union
+from typing import Any, List, Optional, Union
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -36,6 +36,12 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, video.Video
     return StreamSource(target)
 
 
+def _ffmpeg(target: str) -> Capture:
+    cv2 = load_cv2()
+    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
+    return Capture(target, cv2.CAP_FFMPEG, timeouts)
+
+
 class StreamSource:
     """A live network stream that is connected again when it breaks, with growing pauses.
 
@@ -46,12 +52,11 @@ class StreamSource:
     live = True
     frame_count: Optional[int] = None
 
-    def __init__(self, target: str) -> None:
-        cv2 = load_cv2()
+    def __init__(self, target: str, capture: Optional[Any] = None) -> None:
+        """Args: capture: what reads the stream, in place of OpenCV's FFmpeg."""
         self.name = without_password(target)
         self.skipped: List[str] = []
-        timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
-        self._capture = Capture(target, cv2.CAP_FFMPEG, timeouts)
+        self._capture = capture or _ffmpeg(target)
         if not self._capture.opened:
             raise SourceError(f"no stream at {self.name}", hint="check address, user and password; try it in a player")
         self.fps = self._capture.fps

@@ -111,7 +111,9 @@ def test_a_larger_image_grows_its_buffer_alone(machine):
 
 def test_one_thread_makes_every_call_whoever_asks(machine):
     here = machine()
-    with here.open(here.plan()) as detector:
+    path = here.plan()
+    passport_of(path)  # else the plan is looked at before, in a thread that ends with it
+    with here.open(path) as detector:
         found = []
         other = threading.Thread(target=lambda: found.append(detector(IMAGE)))
         other.start()

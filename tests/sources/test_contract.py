@@ -41,6 +41,7 @@ def targets(tmp_path: Path, server: MjpegServer) -> Dict[str, Callable[[], str]]
         "synthetic": lambda: "synthetic://64x48?frames=7",
         "rtsp": lambda: server.url,
         "v4l2": lambda: "0",
+        "gstreamer": lambda: "gst:videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=60/1",
     }
 
 

@@ -1,0 +1,196 @@
+"""A GStreamer pipeline that hands out BGR images, through PyGObject: extra `[stream]`, and the system's GStreamer."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.sources._opencv import without_password
+
+PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
+INSTALL = f"{PACKAGES}; pip install 'edge-runtime[stream]'"
+SINK = "appsink"
+SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
+ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
+RESTART = "sudo systemctl restart nvargus-daemon; the camera stays locked until then"
+
+
+class _MapInfo(ctypes.Structure):
+    """GstMapInfo: where a buffer's bytes are."""
+
+    _fields_ = (
+        ("memory", ctypes.c_void_p), ("flags", ctypes.c_int), ("data", ctypes.c_void_p), ("size", ctypes.c_size_t),
+        ("maxsize", ctypes.c_size_t), ("reserved", ctypes.c_void_p * 8),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def load() -> Any:
+    """The module `Gst`, started.
+
+    Raises:
+        BackendUnavailable: PyGObject or GStreamer is missing.
+    """
+    try:
+        import_module("gi").require_version("Gst", "1.0")
+        gst = import_module("gi.repository.Gst")
+    except (ImportError, ValueError) as error:
+        raise BackendUnavailable(f"no GStreamer: {error}", hint=INSTALL) from error
+    gst.init(None)
+    return gst
+
+
+def has(element: str) -> bool:
+    """Whether a kind of element is installed."""
+    return load().ElementFactory.find(element) is not None
+
+
+class GstCapture:
+    """A running pipeline that another thread may close; the counterpart of `_opencv.Capture`.
+
+    Args:
+        pipeline: as gst-launch takes it, with an appsink that gives BGR at its end.
+        timeout_s: to begin, and for each frame.
+
+    Attributes:
+        error: what the pipeline last said went wrong.
+    """
+
+    def __init__(self, pipeline: str, timeout_s: float) -> None:
+        self._text, self._timeout = pipeline, int(timeout_s * SECOND)
+        self._lock, self._closed = threading.Lock(), False
+        self._pipeline: Any = None
+        self._sink: Any = None
+        self._first: Any = None
+        self._pending: Any = None
+        self._wh, self._position = (0, 0), 0.0
+        self._fps: Optional[float] = None
+        self.error: Optional[str] = None
+        self.ended = False
+        self.reopen()
+
+    @property
+    def opened(self) -> bool:
+        """Whether the first frame has come."""
+        return self._first is not None
+
+    @property
+    def size_wh(self) -> Tuple[int, int]:
+        """(width, height) in pixels; (0, 0) before the first frame."""
+        return self._wh
+
+    @property
+    def size(self) -> str:
+        """Width and height as text, "1280x720"."""
+        return f"{self._wh[0]}x{self._wh[1]}"
+
+    @property
+    def fps(self) -> Optional[float]:
+        """Nominal frames per second; None where the pipeline does not say."""
+        return self._fps
+
+    @property
+    def position_s(self) -> float:
+        """When the last frame is to be shown, by the pipeline."""
+        return self._position
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
+        """The next image, in `buffer` where its shape fits; None where there is none: see `ended` and `error`."""
+        sample, self._pending = self._pending, None
+        with self._lock:
+            sink = None if self._pipeline is None else self._sink
+        if sample is None and sink is not None:
+            sample = sink.emit("try-pull-sample", self._timeout)
+        if sample is None:
+            self._why()
+            return None
+        return self._image(sample, buffer)
+
+    def reopen(self) -> None:
+        """Starts from the beginning, or connects anew; not after `close()`."""
+        gst, text = load(), without_password(self._text)
+        self._stop()
+        self._wh, self._fps, self._position, self._pending = (0, 0), None, 0.0, None
+        self.error, self.ended = None, False
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._pipeline = gst.parse_launch(self._text)
+            except Exception as error:  # GLib.Error, which cannot be named before gi is there
+                raise UsageError(f"GStreamer cannot make the pipeline: {error}", hint=f"it was: {text}") from error
+            self._sink = self._pipeline.get_by_name(SINK)
+        if self._sink is None or self._sink.get_factory().get_name() != "appsink":
+            self._stop()
+            raise UsageError("the pipeline has no appsink", hint=f"end it with appsink name={SINK}, or with no sink")
+        self._pipeline.set_state(gst.State.PLAYING)
+        self._first = self._pending = self._sink.emit("try-pull-sample", self._timeout)
+        if self._first is None:
+            self._why()
+            self._stop()
+            return
+        shape = self._first.get_caps().get_structure(0)
+        self._wh = shape.get_int("width")[1], shape.get_int("height")[1]
+        good, over, under = shape.get_fraction("framerate")
+        self._fps = over / under if good and over > 0 else None
+
+    def close(self) -> None:
+        """Stops the pipeline and gives the device back; harmless when repeated."""
+        self._closed = True
+        self._stop()
+
+    def failure(self, name: str) -> SourceError:
+        """What went wrong, with the way out; Argus' failures have their own."""
+        said = self.error or "no frame came in time"
+        argus = any(word in f"{said} {self._text}".lower() for word in ARGUS)
+        alone = f"try it alone: gst-launch-1.0 {without_password(self._text)}"
+        return SourceError(f"{name}: {said}", hint=RESTART if argus else alone)
+
+    def _stop(self) -> None:
+        with self._lock:
+            pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            pipeline.set_state(load().State.NULL)
+            pipeline.get_state(5 * SECOND)  # released now, not when somebody collects it
+
+    def _why(self) -> None:
+        gst, pipeline = load(), self._pipeline
+        if pipeline is None:
+            return
+        self.ended = bool(self._sink.get_property("eos"))
+        message = pipeline.get_bus().pop_filtered(gst.MessageType.ERROR)
+        if message is not None:
+            error, debug = message.parse_error()
+            self.error = f"{error.message} ({(debug or '').splitlines()[-1]})" if debug else error.message
+            self.ended = False
+
+    def _image(self, sample: Any, buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        shape = sample.get_caps().get_structure(0)
+        width, height = self._wh = shape.get_int("width")[1], shape.get_int("height")[1]
+        held = sample.get_buffer()
+        self._position = held.pts / SECOND if held.pts < 1 << 62 else self._position
+        if buffer is None or buffer.shape != (height, width, 3):
+            buffer = np.empty((height, width, 3), np.uint8)
+        info, lib = _MapInfo(), _library()
+        address = ctypes.c_void_p(hash(held))  # of the GstBuffer: PyGObject's own mapping copies it into bytes
+        if not lib.gst_buffer_map(address, ctypes.byref(info), 1):
+            raise SourceError("GStreamer does not map a frame", hint="is the appsink fed from the host's memory?")
+        try:
+            raw = np.ctypeslib.as_array(ctypes.cast(info.data, ctypes.POINTER(ctypes.c_uint8)), (info.size,))
+            rows = raw[: height * (info.size // height)].reshape(height, -1)  # padded to a multiple of 4 bytes
+            np.copyto(buffer, rows[:, : 3 * width].reshape(buffer.shape))
+        finally:
+            lib.gst_buffer_unmap(address, ctypes.byref(info))
+        return buffer
+
+
+@lru_cache(maxsize=None)
+def _library() -> Any:
+    return ctypes.CDLL("libgstreamer-1.0.so.0")

@@ -1,0 +1,173 @@
+"""GStreamer: a Jetson's CSI cameras and video hardware, and the same pipelines in software on a computer.
+
+Targets are `csi://0` (an Argus camera, converted and scaled by the VIC), `gst+v4l2:///dev/video0` (MJPEG),
+`gst+rtsp://…` and `gst+file://…` (decoded by hardware where there is some), and `gst:videotestsrc ! …`: any pipeline,
+whose newest frame is taken at its end unless it ends with an appsink of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Callable, List, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.sources import SourceOptions, _gst
+from edge_runtime.sources._opencv import without_password
+from edge_runtime.sources.rtsp import StreamSource
+from edge_runtime.types import Frame
+
+HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://", "gst+v4l2://")
+BEGIN_S = 10.0  # until the first frame, and for each
+NEWEST = f"appsink name={_gst.SINK} max-buffers=1 drop=true sync=false"
+EVERY = f"appsink name={_gst.SINK} max-buffers=4 drop=false sync=false"
+BGR = "videoconvert ! video/x-raw,format=BGR"
+Has = Callable[[str], bool]
+
+
+def available() -> Optional[str]:
+    """None where PyGObject and GStreamer are here, else the reason."""
+    try:
+        _gst.load()
+    except BackendUnavailable as error:
+        return str(error)
+    return None
+
+
+def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
+    """Opens a camera, stream, file or pipeline.
+
+    Raises:
+        BackendUnavailable: GStreamer is missing.
+        UsageError: the target or pipeline makes no sense.
+        SourceError: no frame comes; the device is released.
+    """
+    _gst.load()
+    text = pipeline(target, options, _gst.has)
+    name = without_password(target)
+    capture = _gst.GstCapture(text, BEGIN_S)
+    if not capture.opened:
+        raise capture.failure(name)
+    if target.startswith("gst+rtsp"):
+        return StreamSource(target, capture)
+    return GstSource(name, capture, live="drop=true" in text, loop=options.loop)
+
+
+def pipeline(target: str, options: SourceOptions, has: Has) -> str:
+    """The pipeline for a target, of what is installed: hardware first, else the elements of a computer.
+
+    Args:
+        has: whether a kind of element is installed.
+
+    Raises:
+        UsageError: the target says neither camera, address, file nor pipeline.
+        SourceError: a CSI camera is wanted where there is no Argus.
+    """
+    kind, _, rest = target.partition(":")
+    if kind == "gst":
+        return _own(rest)
+    if kind == "csi":
+        return _csi(target, options, has)
+    rest = rest[2:]
+    if kind == "gst+v4l2":
+        return _v4l2(target, rest, options, has)
+    if not rest:
+        raise UsageError(f"nothing behind {kind}://", hint="gst+rtsp://camera/stream or gst+file:///path/clip.mp4")
+    # decodebin takes a Jetson's nvv4l2decoder by itself: its rank is above the software's
+    if kind == "gst+file":
+        return f"filesrc location={_quoted(rest)} ! decodebin ! {_shrunk(options, has)} ! {EVERY}"
+    address = f"{kind[len('gst+') :]}://{rest}"
+    return f"rtspsrc location={_quoted(address)} latency=200 ! decodebin ! {_shrunk(options, has)} ! {NEWEST}"
+
+
+class GstSource:
+    """Frames of a pipeline: of a camera, live, or of a file, every one."""
+
+    frame_count: Optional[int] = None
+
+    def __init__(self, name: str, capture: _gst.GstCapture, live: bool, loop: bool) -> None:
+        self.name, self.live, self.fps = name, live, capture.fps
+        self.skipped: List[str] = []
+        rate = f"{self.fps:g} fps" if self.fps else "no rate"
+        self.description = f"{capture.size} at {rate} through GStreamer"
+        self._capture, self._loop = capture, loop and not live
+        self._index, self._before_s, self._closed = 0, 0.0, False
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
+        """See `Source.read`.
+
+        Raises:
+            SourceError: the pipeline failed; it is stopped and its device released.
+        """
+        if self._closed:
+            return None
+        image = self._capture.read(buffer)
+        if image is None and self._loop and self._capture.ended:
+            self._before_s += self._capture.position_s + 1 / (self.fps or 30)
+            self._capture.reopen()
+            image = self._capture.read(buffer)
+        if image is None:
+            failed = not self._closed and not self._capture.ended
+            self.close()
+            if failed:
+                raise self._capture.failure(self.name)
+            return None
+        self._index += 1
+        stamp = time.time() if self.live else self._before_s + self._capture.position_s
+        return Frame(image, self.name, self._index - 1, stamp)
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._closed = True
+        self._capture.close()
+
+
+def _own(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise UsageError("an empty pipeline", hint="gst:videotestsrc ! video/x-raw,width=640,height=480")
+    if "appsink" not in text:
+        return f"{text} ! {BGR} ! {NEWEST}"
+    return text if f"name={_gst.SINK}" in text else text.replace("appsink", f"appsink name={_gst.SINK}", 1)
+
+
+def _csi(target: str, options: SourceOptions, has: Has) -> str:
+    number = re.fullmatch(r"csi:(?://)?(\d+)", target)
+    if number is None:
+        raise UsageError(f"no camera number in {target!r}", hint="expected csi://0")
+    if not has("nvarguscamerasrc"):
+        raise SourceError(
+            "no CSI camera: nvarguscamerasrc is not installed",
+            hint="it comes with JetPack; in a container mount /tmp/argus_socket and use --runtime nvidia",
+        )
+    width, height = options.size_wh or (1920, 1080)
+    size = f"width={width},height={height},framerate={round(options.fps or 30)}/1"
+    return (f"nvarguscamerasrc sensor-id={number[1]} ! video/x-raw(memory:NVMM),{size} ! {_shrunk(options, has)} ! "
+            f"{NEWEST}")  # fmt: skip
+
+
+def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
+    device = re.fullmatch(r"(?:/dev/video)?(\d+)", rest)
+    if device is None:
+        raise UsageError(f"no camera number in {target!r}", hint="expected gst+v4l2:///dev/video0 or gst+v4l2://0")
+    width, height = options.size_wh or (1280, 720)
+    jpeg = f"image/jpeg,width={width},height={height},framerate={round(options.fps or 30)}/1"
+    decoder = "nvv4l2decoder mjpeg=1" if has("nvv4l2decoder") else "jpegdec"
+    return f"v4l2src device=/dev/video{device[1]} ! {jpeg} ! {decoder} ! {_shrunk(options, has)} ! {NEWEST}"
+
+
+def _shrunk(options: SourceOptions, has: Has) -> str:
+    """Conversion to BGR, by the VIC where there is one; with `shrink_wh` scaled down to fit into it."""
+    most = options.shrink_wh
+    fit = f",width=[1,{most[0]}],height=[1,{most[1]}],pixel-aspect-ratio=1/1" if most else ""
+    if has("nvvidconv"):
+        return f"nvvidconv ! video/x-raw,format=BGRx{fit} ! {BGR}"
+    return f"videoscale ! video/x-raw{fit} ! {BGR}" if most else BGR
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

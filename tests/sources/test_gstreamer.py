@@ -1,0 +1,182 @@
+"""GStreamer for real: test pictures, files, a loopback RTSP server that dies; pipelines of a Jetson as text."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import sources
+from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.sources import SourceOptions, _gst, gstreamer, rtsp
+from tests.sources.clips import write_clip
+from tests.sources.rtsp_server import RtspServer
+
+real = pytest.mark.skipif(gstreamer.available() is not None, reason=str(gstreamer.available()))
+
+
+def needs(*elements: str) -> None:
+    missing = [element for element in elements if not _gst.has(element)]
+    if missing:
+        pytest.skip(f"needs the GStreamer elements {', '.join(missing)}")
+
+
+JETSON = {"nvarguscamerasrc", "nvvidconv", "nvv4l2decoder"}
+
+
+def text(target: str, jetson: bool = True, **options) -> str:
+    return gstreamer.pipeline(target, SourceOptions(**options), lambda name: jetson and name in JETSON)
+
+
+def test_a_csi_camera_is_converted_and_shrunk_by_the_vic():
+    assert text("csi://1", size_wh=(1280, 720), fps=60) == (
+        "nvarguscamerasrc sensor-id=1 ! video/x-raw(memory:NVMM),width=1280,height=720,framerate=60/1 ! "
+        "nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! "
+        "appsink name=appsink max-buffers=1 drop=true sync=false"
+    )
+    shrunk = text("csi:0", shrink_wh=(640, 640))
+    assert "nvvidconv ! video/x-raw,format=BGRx,width=[1,640],height=[1,640],pixel-aspect-ratio=1/1 !" in shrunk
+    with pytest.raises(SourceError, match="no CSI camera") as caught:
+        text("csi://0", jetson=False)
+    assert "argus_socket" in str(caught.value.hint)
+
+
+def test_hardware_where_there_is_some_and_else_the_elements_of_a_computer():
+    assert "nvv4l2decoder mjpeg=1 ! nvvidconv" in text("gst+v4l2:///dev/video2")
+    assert "v4l2src device=/dev/video2 ! image/jpeg" in text("gst+v4l2://2") and "jpegdec" in text(
+        "gst+v4l2://2", False
+    )
+    assert 'rtspsrc location="rtsp://camera/live" latency=200 ! decodebin' in text("gst+rtsp://camera/live")
+    assert text('gst+file:///a "b".mp4', False).startswith('filesrc location="/a \\"b\\".mp4" ! decodebin ! videoconv')
+    assert "drop=false" in text("gst+file:///a.mp4") and "drop=true" in text("gst+rtsp://camera/live")
+
+
+def test_pipelines_of_ones_own():
+    assert text("gst:videotestsrc").endswith("! appsink name=appsink max-buffers=1 drop=true sync=false")
+    assert text("gst:videotestsrc ! appsink drop=false") == "videotestsrc ! appsink name=appsink drop=false"
+    assert text("gst:videotestsrc ! appsink name=appsink") == "videotestsrc ! appsink name=appsink"
+
+
+@pytest.mark.parametrize("target", ["gst:", "gst: ", "csi://x", "csi:", "gst+v4l2://", "gst+v4l2://x", "gst+file://"])
+def test_targets_that_make_no_sense(target):
+    with pytest.raises(UsageError) as caught:
+        text(target)
+    assert caught.value.hint
+
+
+def test_without_gstreamer_the_way_to_it_is_said(monkeypatch):
+    def absent(name: str) -> None:
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(_gst, "import_module", absent)
+    _gst.load.cache_clear()
+    with pytest.raises(BackendUnavailable, match="no GStreamer: No module named 'gi'") as caught:
+        sources.open("gst:videotestsrc")
+    assert "stream" in str(caught.value.hint) and gstreamer.available() is not None
+    _gst.load.cache_clear()
+
+
+@real
+def test_rows_that_are_padded_come_out_straight():
+    """A white half: 321 pixels are 963 bytes, rows have 964."""
+    source = sources.open("gst:videotestsrc pattern=solid-color foreground-color=0xff0000ff ! "
+                          "video/x-raw,width=321,height=50,framerate=30/1")  # fmt: skip
+    image = source.read().image
+    assert image.shape == (50, 321, 3) and source.live and source.fps == 30
+    assert np.abs(image.astype(int) - [255, 0, 0]).max() <= 3, "blue, in every pixel"
+    source.close()
+
+
+@real
+def test_every_frame_of_a_file_and_the_same_pictures(tmp_path: Path):
+    needs("avdec_mpeg4")
+    clip = write_clip(tmp_path / "clip.mp4", 12)
+    source, other = sources.open(f"gst+file://{clip}"), cv2.VideoCapture(str(clip))
+    frames = list(iter(source.read, None))
+    assert len(frames) == 12 and not source.live
+    assert np.all(np.diff([frame.timestamp_s for frame in frames]) > 0)
+    for frame in frames:
+        assert np.abs(frame.image.astype(int) - other.read()[1]).mean() < 3
+    assert source.read() is None
+
+
+@real
+def test_a_file_loops(tmp_path: Path):
+    needs("avdec_mpeg4")
+    source = sources.open(f"gst+file://{write_clip(tmp_path / 'clip.mp4', 5)}", SourceOptions(loop=True))
+    frames = [source.read() for _ in range(12)]
+    assert [frame.index for frame in frames] == list(range(12))
+    assert np.all(np.diff([frame.timestamp_s for frame in frames]) > 0)
+    source.close()
+
+
+@real
+def test_frames_are_shrunk_to_fit():
+    target = "gst:videotestsrc ! video/x-raw,width=1280,height=720 ! videoconvert ! appsink drop=true"
+    assert sources.open(target.replace("! appsink", "! video/x-raw,format=BGR ! appsink")).read().image.shape[1] == 1280
+    options = SourceOptions(shrink_wh=(640, 640))
+    text = gstreamer.pipeline("gst+file:///x", options, lambda name: False)
+    shrink = text.split(" ! ", 2)[2]
+    capture = _gst.GstCapture(f"videotestsrc num-buffers=3 ! video/x-raw,width=1280,height=720 ! {shrink}", 5)
+    assert capture.size_wh == (640, 360)
+    capture.close()
+
+
+@real
+@pytest.mark.parametrize(
+    ("target", "error", "said"),
+    [
+        ("gst:nonsense", UsageError, "no element"),
+        ("gst:videotestsrc ! fakesink name=appsink", UsageError, "no appsink"),
+        ("gst+file:///nothing.mp4", SourceError, "nothing.mp4"),
+        ("gst+v4l2://77", SourceError, "/dev/video77"),
+        ("gst+rtsp://user:secret@127.0.0.1:9/x", SourceError, "127.0.0.1:9"),
+    ],
+)
+def test_what_cannot_be_opened_says_why_and_no_password(target, error, said):
+    with pytest.raises(error, match=said) as caught:
+        sources.open(target)
+    assert caught.value.hint and "secret" not in f"{caught.value} {caught.value.hint}"
+
+
+@real
+@real
+def test_argus_failures_have_their_own_way_out(monkeypatch):
+    monkeypatch.setattr(gstreamer, "BEGIN_S", 0.2)
+    capture = _gst.GstCapture(f"videotestsrc num-buffers=1 ! video/x-raw,format=BGR ! {gstreamer.NEWEST}", 0.2)
+    capture.error = "Failed to create CaptureSession"
+    assert "nvargus-daemon" in str(capture.failure("csi://0").hint)
+    capture.close()
+
+
+@pytest.fixture
+def server():
+    if gstreamer.available() is not None:
+        pytest.skip(str(gstreamer.available()))
+    needs("x264enc", "avdec_h264", "rtspsrc")
+    running = RtspServer()
+    yield running
+    running.stop()
+
+
+def test_a_stream_is_read_dies_and_comes_back(server, monkeypatch):
+    tries, reopen = [], _gst.GstCapture.reopen
+    monkeypatch.setattr(_gst.GstCapture, "reopen", lambda self: tries.append(time.monotonic()) or reopen(self))
+    monkeypatch.setattr(rtsp, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(rtsp, "LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(gstreamer, "BEGIN_S", 3.0)
+    source = sources.open(f"gst+{server.url}")
+    assert source.live and source.read().image.shape == (240, 320, 3) and len(tries) == 1
+    server.stop()
+    back = threading.Timer(0.5, server.start)
+    back.start()
+    while len(tries) == 1:  # what was on the way comes first
+        last = source.read()
+    back.join()
+    assert source.read().index > last.index - 1 and source.state == "connected"
+    source.close()
+    assert source.read() is None
