@@ -15,7 +15,7 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.ranges.methods import Range
 from edge_runtime.spec import ModelSpec
-from edge_runtime.verdict import Comparison
+from edge_runtime.verdict import AGREEMENT, Comparison
 
 GROWTH = (4, 8, 16, 32)  # more of the loudest activations in float, step by step
 FLOAT_MACS = 0.10  # more of the multiplications in float would not be an INT8 model
@@ -69,7 +69,7 @@ class Mender:
     def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Step]]:
         """The first candidate whose drop is at most `max_drop` points, else the best; and all that were tried."""
         best, tried = self._made, [Step(len(self._made.table.free), self._trial(self._made))]
-        if tried[0].comparison.metric == "agreement":
+        if tried[0].comparison.metric == AGREEMENT:
             max_drop = max(max_drop, ALIKE)
         least, order = tried[0], self._order()
         for more in GROWTH:

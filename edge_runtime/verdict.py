@@ -17,6 +17,7 @@ CONF = 0.25  # of boxes that count as found where two models are matched box by 
 OVERLAP = 0.5
 SAMPLES = 200
 ROUNDS, WARM = 15, 3
+AGREEMENT = "agreement"  # the metric where there are no labels
 Rows = NDArray[np.float32]
 
 
@@ -71,7 +72,7 @@ def compare(before: Found, after: Found) -> Comparison:
     moved = (float(np.abs(drift).mean()), float(drift.mean())) if drift.size else (0.0, 0.0)
     if not before.truths:
         samples = np.array([100 * (1 - _agreement([pairs[k] for k in draw])) for draw in draws])
-        return Comparison("agreement", 1.0, agreement, 100 * (1 - agreement), _interval(samples), agreement, *moved,
+        return Comparison(AGREEMENT, 1.0, agreement, 100 * (1 - agreement), _interval(samples), agreement, *moved,
                           (), count)  # fmt: skip
     labels, both = before.labels, (before, after)
     results = [coco.average_precision(found.rows, found.truths, len(labels)) for found in both]
@@ -102,7 +103,7 @@ def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float
     """One sentence."""
     gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else 0.0
     faster = f"{gain:.1f} times as fast as fp32 here" if gain >= 1.05 else f"no faster than fp32 here ({gain:.2f}x)"
-    what = "AP" if chosen.metric != "agreement" else "agreement"
+    what = "AP" if chosen.metric != AGREEMENT else "agreement"
     low, high = chosen.interval
     moved = f"{abs(chosen.drop):.2f} points of {what} {'lost' if chosen.drop >= 0 else 'gained'}"
     change = f"{moved} (95 % of samples lose {low:.2f} to {high:.2f}; {chosen.images} images)"

@@ -16,7 +16,7 @@ from edge_runtime.graph.half import half
 from edge_runtime.graph.lighten import to_float
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
-from edge_runtime.spec import RANGES_KEY, ModelSpec
+from edge_runtime.spec import DROP_KEY, RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -53,6 +53,12 @@ class Source:
     def quantised(self) -> bool:
         """Whether an INT8 engine can be built of it."""
         return RANGES_KEY in self._metadata
+
+    @property
+    def drop(self) -> Optional[float]:
+        """Points of AP that INT8 costs, by the verdict in the file; None where there is none."""
+        text = self._metadata.get(DROP_KEY)
+        return float(text) if text else None
 
     @property
     def _metadata(self) -> Dict[str, str]:

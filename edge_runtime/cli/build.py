@@ -2,6 +2,7 @@
 
     edge-build nano_int8.onnx                               # to engines/plans/BOARD/nano_int8.plan
     edge-build nano.onnx --precision fp16 -o nano.plan
+    edge-build nano_int8.onnx --precision best              # builds several, times them, keeps the fastest
     edge-build nano.onnx --precision int8 --calib photos/ -o nano.plan
     edge-build nano_int8.onnx --compute-capability SM86     # TensorRT-RTX, for another computer
 
@@ -21,6 +22,7 @@ from edge_runtime import build, calibrate, passport, trt
 from edge_runtime.build import BuildOptions, Source, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.cli import _common
+from edge_runtime.cli._build_best import best
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.jetson import board
 from edge_runtime.passport import Passport
@@ -46,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD/MODEL.plan"
     )
     parser.add_argument(
-        "--precision", choices=build.PRECISIONS, help="default int8+fp16 for a file with ranges, else fp16"
+        "--precision", choices=(*build.PRECISIONS, "best"), help="default int8+fp16 for a file with ranges, else fp16"
+    )
+    parser.add_argument(
+        "--max-drop", type=float, default=0.5, metavar="POINTS", help="of AP that best may lose to INT8, default 0.5"
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument("--batch", type=_common.positive, default=1, metavar="N", help="images per run, default 1")
@@ -72,8 +77,11 @@ def _run(args: argparse.Namespace) -> int:
     workspace = (args.workspace or 0) * memory.MIB
     options = BuildOptions(precision, args.batch, workspace, args.dla, cache, args.compute_capability)
     _warn(source, precision)
-    with _common.fraction(f"building {precision}") as told:
-        made = build.build(source, plan, options, args.command, told)
+    if precision == "best":
+        made = best(source, plan, options, args.command, args.max_drop)
+    else:
+        with _common.fraction(f"building {precision}") as told:
+            made = build.build(source, plan, options, args.command, told)
     print(made.to_json() if args.json else _sentence(plan, made))
     return 0
 
@@ -81,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
 def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> Source:
     if not args.calib:
         return build.load(args.engine, spec)
-    if args.precision and not args.precision.startswith("int8"):
+    if args.precision in ("fp32", "fp16"):
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
     images = image_sets.divide(image_sets.read(args.calib), MOST_IMAGES, False).paths
     table = plan.with_suffix(".ranges.json")
@@ -101,7 +109,7 @@ def _known(path: Path) -> Optional[RangeTable]:
 
 def _warn(source: Source, precision: str) -> None:
     """What the user would want to have known before."""
-    if source.quantised and not precision.startswith("int8"):
+    if source.quantised and precision in ("fp32", "fp16"):
         print("note: its weights are rounded to 8 bits already; the float file gives a better plan", file=sys.stderr)
     found = memory.look()
     if found.tight:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from edge_runtime import passport, trt
-from edge_runtime.cli import build
+from edge_runtime.cli import _build_best, build
 from edge_runtime.ranges.table import RangeTable
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
@@ -78,6 +79,35 @@ def test_errors_are_a_fact_and_a_hint(tmp_path, monkeypatch, capsys, said, fact,
     assert f"error: {fact}" in err or fact in err.split("hint:")[0]
     assert hint in err.split("hint:")[1] and "Traceback" not in err
     assert not list(tmp_path.rglob("*.plan*"))
+
+
+@rtx
+def test_best_without_a_gpu_is_what_should_be_it(tmp_path, capsys):
+    plan = tmp_path / "n.plan"
+    assert build.main([INT8, "--precision", "best", "-o", str(plan), *TARGET]) == 0
+    out, err = capsys.readouterr()
+    assert "int8+fp16 is kept: not timed" in err and "convolutions: 122 Int8" in out
+    assert passport.read(plan).precision == "int8+fp16"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["n.plan", "n.plan.json"]
+
+
+@rtx
+def test_best_is_the_fastest(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_build_best, "speeds", lambda plans, options: {"fp16": 2.0, "int8": 1.0, "int8+fp16": 1.5})
+    assert build.main([INT8, "--precision", "best", "-o", str(tmp_path / "n.plan"), *TARGET]) == 0
+    assert "int8 is kept: fp16 2.00 ms, int8 1.00 ms, int8+fp16 1.50 ms" in capsys.readouterr().err
+    assert passport.read(tmp_path / "n.plan").precision == "int8"
+
+
+@pytest.mark.parametrize(
+    ("drop", "most", "tried"),
+    [(0.2, 0.5, 3), (0.2, 0.1, 1), (-0.3, 0.0, 3), (None, 0.5, 1), (None, float("inf"), 3)],
+)
+def test_best_leaves_out_what_costs_too_much(capsys, drop, most, tried):
+    source = SimpleNamespace(quantised=True, drop=drop)
+    assert len(_build_best.allowed(source, most)) == tried
+    assert ("left out" in capsys.readouterr().err) is (tried == 1)
+    assert _build_best.allowed(SimpleNamespace(quantised=False), most) == ["fp16"]
 
 
 def test_without_tensorrt_the_way_to_it_is_said(monkeypatch, capsys):
