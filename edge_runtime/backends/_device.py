@@ -124,6 +124,10 @@ class Slot:
         self._graph = self._device.graph(self._stream, self._run)
         return self._graph is not None
 
+    def address(self, name: str) -> int:
+        """Where one of the network's tensors is on the device."""
+        return self._tensors[name]
+
     def close(self) -> None:
         """Lets go of the execution context; the device frees the rest."""
         self._context = None
@@ -134,7 +138,7 @@ class Slot:
         width, height = self._io.input_wh
         spec, half = shared.spec, self._io.dtypes[self._io.input_name] == "float16"
         shared.kernels["edge_letterbox16" if half else "edge_letterbox32"](
-            (ceil(width * height / PIXELS[0]), self._batch), PIXELS, stream, self._there, shared.normalisation,
+            (ceil(width * height / PIXELS[0]), self._batch, 1), PIXELS, stream, self._there, shared.normalisation,
             self._tensors[self._io.input_name], width, height, spec.pad_value, int(spec.color == "rgb"),
         )  # fmt: skip
         if not self._context.execute_async_v3(stream.handle):
@@ -156,11 +160,11 @@ class Slot:
             self._widen(widened)
             device.zero(counts, batch, stream)
             shared.kernels["edge_candidates"](
-                (ceil(shared.boxes / CANDIDATES[0]), batch), CANDIDATES, stream, *shared.packed, pointers, held,
+                (ceil(shared.boxes / CANDIDATES[0]), batch, 1), CANDIDATES, stream, *shared.packed, pointers, held,
                 len(widened), shared.mask, shared.boxes, found, shared.room, counts,
             )  # fmt: skip
             shared.kernels["edge_suppress"](
-                (batch, 1), SUPPRESS, stream, *shared.packed, found, shared.room, counts, frames, rows, written
+                (batch, 1, 1), SUPPRESS, stream, *shared.packed, found, shared.room, counts, frames, rows, written
             )
             device.copy_out(self.boxes, rows, stream)
             device.copy_out(self.counts, written, stream)
@@ -194,7 +198,7 @@ class Slot:
         for name, address in widened.items():
             if address != self._tensors[name]:
                 count = int(np.prod(self._io.outputs[name]))
-                grid = (ceil(count / PIXELS[0]), 1)
+                grid = (ceil(count / PIXELS[0]), 1, 1)
                 self._shared.kernels["edge_widen"](grid, PIXELS, self._stream, self._tensors[name], address, count)
 
     def _padded(self, images: Images) -> Images:

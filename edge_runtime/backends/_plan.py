@@ -14,6 +14,7 @@ from edge_runtime.passport import Passport, Place
 from edge_runtime.spec import METADATA_KEY, ModelIO
 
 LENGTH = 4  # bytes before Ultralytics' metadata
+FLOATS = ("float32", "float16")
 REBUILD = "edge-build MODEL.onnx"
 
 
@@ -115,6 +116,9 @@ class Engine:
                 hint="expected one input (batch, 3, height, width)",
             )
         dtypes = {name: trt.dtype_name(self._lib, self.engine.get_tensor_dtype(name)) for name in shapes}
+        other = [f"{name} is {dtype or 'of an unknown type'}" for name, dtype in dtypes.items() if dtype not in FLOATS]
+        if other:
+            raise ModelError(f"the plan's {other[0]}", hint="build it with float32 or float16 inputs and outputs")
         outputs = {name: shapes[name] for name in self.outputs}
         return ModelIO(self.inputs[0], shapes[self.inputs[0]], outputs, metadata, dtypes)
 

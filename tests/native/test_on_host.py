@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +146,33 @@ def test_more_candidates_than_are_looked_at():
         boxes[:, apart] += 20
         spec, tensors = corners(boxes, scores)
         assert len(assert_the_hosts(spec, tensors, Thresholds(0.2, 0.5, 5), threads=32)[0]) == kept
+
+
+def raced(tmp_path: Path, kernels_cu: str) -> subprocess.CompletedProcess:
+    """race.cpp with these kernels, under ThreadSanitizer."""
+    setarch = ["setarch", "-R"] if shutil.which("setarch") else []  # older sanitizers know few layouts of memory
+    for path in (*kernels.HERE.glob("*.cpp"), *kernels.HERE.glob("*.h"), *kernels.CSRC.glob("*.h")):
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "kernels.cu").write_text(kernels_cu)
+    flags = ["-std=c++17", "-O1", "-g", "-pthread", "-fsanitize=thread", "-ffp-contract=off", "-w"]
+    built = subprocess.run(
+        ["g++", *flags, "-o", str(tmp_path / "race"), str(tmp_path / "race.cpp")], capture_output=True, text=True
+    )
+    if built.returncode:
+        pytest.skip("needs libtsan, which comes with g++")
+    return subprocess.run([*setarch, str(tmp_path / "race")], capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.skipif(SANITIZED, reason="has a sanitizer of its own")
+def test_no_barrier_is_missing(tmp_path):
+    source = (kernels.CSRC / "kernels.cu").read_text()
+    done = raced(tmp_path, source)
+    if "unexpected memory mapping" in done.stderr or "setarch" in done.stderr:
+        pytest.skip("ThreadSanitizer does not run here")
+    assert done.returncode == 0 and "data race" not in done.stderr, done.stderr[-2000:]
+    fewer = source.replace("if (candidates[k].key == key) best = candidates[k].box;\n    __syncthreads();",
+                           "if (candidates[k].key == key) best = candidates[k].box;")  # fmt: skip
+    assert fewer != source and "data race" in raced(tmp_path, fewer).stderr, "it would be found"
 
 
 @pytest.mark.skipif(SANITIZED, reason="is the outer test")

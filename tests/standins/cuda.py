@@ -173,7 +173,7 @@ def driver(gpu: Gpu) -> Any:
             self._format = form
 
         def prepared_async_call(self, grid: Any, block: Any, stream: Any, *arguments: Any) -> None:
-            assert isinstance(stream, Stream) and len(block) == 3 and len(grid) == 2
+            assert isinstance(stream, Stream) and len(block) == 3 and len(grid) == 3
             gpu.note(self._name)
             packed = struct.pack(self._format, *arguments)
             assert len(packed) == struct.calcsize(self._format)
@@ -230,7 +230,7 @@ def driver(gpu: Gpu) -> Any:
     )  # fmt: skip
 
 
-def launch(name: str, grid: Tuple[int, int], arguments: Tuple[Any, ...]) -> None:
+def launch(name: str, grid: Tuple[int, ...], arguments: Tuple[Any, ...]) -> None:
     """A kernel, on the host."""
     lib = kernels.library()
     values = [ctypes.c_void_p(value) if value > 1 << 20 else value for value in arguments]
@@ -250,7 +250,7 @@ class Driver:
     def __init__(self, gpu: Gpu) -> None:
         self._gpu = gpu
         for name in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphLaunch",
-                     "cuGraphExecDestroy", "cuGraphDestroy"):  # fmt: skip
+                     "cuGraphExecDestroy", "cuGraphDestroy", "cuMemcpyDtoDAsync_v2"):  # fmt: skip
             setattr(self, name, self._noted(name))
 
     def _noted(self, name: str) -> Any:
@@ -258,6 +258,10 @@ class Driver:
             return int(getattr(self, f"_{name}")(*arguments)) if self._gpu.noted(name) else 999
 
         return call
+
+    def cuDriverGetVersion(self, version: Any) -> int:
+        version._obj.value = 12060
+        return 0
 
     def _cuStreamBeginCapture_v2(self, stream: int, mode: int) -> int:
         if self._gpu.refuses_graphs:
@@ -270,6 +274,11 @@ class Driver:
         number = 1 + max(self._gpu.graphs, default=0)
         self._gpu.graphs[number] = recorded or []
         graph._obj.value = number
+        return 0
+
+    def _cuMemcpyDtoDAsync_v2(self, target: Any, source: Any, size: Any, stream: Any) -> int:
+        assert stream.value, "the default stream"
+        self._gpu.run(lambda: ctypes.memmove(target.value, source.value, size.value) and None)
         return 0
 
     def _cuGraphInstantiateWithFlags(self, ready: Any, graph: Any, flags: int) -> int:

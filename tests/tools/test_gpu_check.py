@@ -1,0 +1,56 @@
+"""The checks that need a GPU: here over the stand-ins, and with `-m gpu` on the real one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import cuda, cuda_driver, kernels
+from tests.standins.cuda import Driver, Gpu, driver
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import gpu_check
+
+
+def test_the_checks_themselves(monkeypatch, tmp_path, capsys):
+    gpu = Gpu()
+    fake = Driver(gpu)
+    monkeypatch.setattr(cuda, "missing", lambda: None)
+    monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
+    monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
+    monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
+    monkeypatch.setattr(gpu_check, "WARM", -498)
+    monkeypatch.setattr(gpu_check, "SIZES", ((64, 48), (1, 1)))
+    said = ["--only", "letterbox", "decoding", "loop", "--frames", "2", "--output", str(tmp_path / "t.json")]
+    assert gpu_check.main(said) == 0, capsys.readouterr().out
+    rows = json.loads((tmp_path / "t.json").read_text())["rows"]
+    assert len(rows) == 10 and not [line for line in rows if line["good"] is False]
+    assert not gpu.held and not gpu.contexts
+
+
+def test_a_wrong_kernel_is_found(monkeypatch, capsys):
+    """Swapped colours: a check that cannot fail checks nothing."""
+    gpu = Gpu()
+    fake = Driver(gpu)
+    monkeypatch.setattr(cuda, "missing", lambda: None)
+    monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
+    monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
+    monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
+    monkeypatch.setattr(gpu_check, "SIZES", ((64, 48),))
+    monkeypatch.setattr(gpu_check.ops, "place", lambda image, spec, out: out.fill(1.0))
+    assert gpu_check.main(["--only", "letterbox"]) == 1 and "MISSED" in capsys.readouterr().out
+
+
+def test_without_a_gpu_it_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(cuda, "missing", lambda: "there is no CUDA driver")
+    assert gpu_check.main([]) == 1 and "error: there is no CUDA driver" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(cuda.missing() is not None, reason=str(cuda.missing()))
+@pytest.mark.parametrize("name", gpu_check.CHECKS)
+def test_on_the_gpu(name, tmp_path):
+    assert gpu_check.main(["--only", name, "--frames", "2000"]) == 0

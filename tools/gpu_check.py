@@ -1,0 +1,205 @@
+"""Runs everything that needs a GPU on the one that is here, prints one table and writes it down.
+
+    python tools/gpu_check.py [--only NAME] [--frames 100000] [--output tools/reference/gpu_NAME.json]
+
+Kernels against the host's own code, graphs against calls one by one, the loop without a network (outputs are copied in
+its place), memory over many frames, TensorRT where it runs on this GPU, and compute-sanitizer where it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+from bench.gpu_lab import LIMITS, Lab
+
+from edge_runtime import build, cuda, cuda_driver, ops, trt
+from edge_runtime.backends import BackendOptions, tensorrt
+from edge_runtime.backends._device import Slot
+from edge_runtime.build import BuildOptions
+from edge_runtime.detector import Detector
+from edge_runtime.spec import ModelSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.scenes import scene  # noqa: E402
+
+NANO = ROOT / "engines" / "yolo_nano_voc_int8.onnx"
+SIZES = ((1280, 720), (640, 480), (333, 517), (64, 64), (1, 1), (1920, 1080))
+WARM = 50
+Row = Dict[str, Any]
+
+
+def letterbox(lab: Lab, frames: int) -> Iterator[Row]:
+    """The input that the kernel writes, beside the host's."""
+    different = 0
+    spec = ModelSpec("yolo_v8", (640, 640), tuple("abc"), mean=(1.0, 2.0, 3.0), std=(58.4, 57.1, 57.4))
+    slot = lab.slot(spec, None, [np.zeros((1, 4), np.float32)])
+    got = lab.device.pinned((1, 3, 640, 640), np.float32)
+    for width, height in SIZES:
+        image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+        lab.run(slot, [image])
+        lab.device.copy_out(got, slot.address("images"), lab.stream)
+        lab.device.finish(lab.stream)
+        expected = np.zeros((3, 640, 640), np.float32)
+        ops.place(image, spec, expected)
+        different += int((got[0].view(np.uint32) != expected.view(np.uint32)).sum())
+    yield row("letterbox: values that differ from the host's", different, "0", different == 0)
+
+
+def decoding(lab: Lab, frames: int) -> Iterator[Row]:
+    """Boxes of every family's kind, beside the host's decoder."""
+    worst, scores, counts = 0.0, 0.0, 0
+    for seed, kind in enumerate(("cxcywh", "anchor_exp", "anchor_square", "distance", "prior")):
+        decode, tensors = scene(kind, "planar", "sigmoid", seed=seed, grids=((40, 40), (20, 20)), batch=2)
+        spec = ModelSpec("yolo_v8", (64, 48), tuple(str(k) for k in range(decode.num_classes)), resize="stretch")
+        slot = lab.slot(spec, decode, tensors)
+        lab.run(slot, [np.zeros((96, 128, 3), np.uint8)] * 2)
+        boxes, found = np.zeros_like(slot.boxes), np.zeros(2, np.int32)
+        host = ops.Decoder(decode, [tensor.shape for tensor in tensors])
+        host(tensors, np.array(slot.frames), LIMITS, host.class_mask(range(decode.num_classes)), boxes, found)
+        counts += int(np.abs(found - slot.counts).sum())
+        for image in range(2):
+            least = min(found[image], slot.counts[image])
+            gap = np.abs(boxes[image, :least] - slot.boxes[image, :least])
+            worst, scores = max(worst, float(gap[:, :4].max(initial=0))), max(scores, float(gap[:, 4].max(initial=0)))
+    yield row("decoding: boxes more or fewer than the host's", counts, "0", counts == 0)
+    yield row("decoding: largest difference of a corner, px", worst, "0.001", worst <= 1e-3)
+    yield row("decoding: largest difference of a score", scores, "0.00001", scores <= 1e-5)
+
+
+def v8(lab: Lab) -> Tuple[Slot, Slot]:
+    """Slots of a YOLOv8 at 640 px with about 300 candidates: calls one by one, and a graph."""
+    random = np.random.default_rng(0)
+    decode, _ = scene("cxcywh", "planar", "none", classes=80, num_anchors=1, grids=((8400, 1),), batch=1)
+    output = np.concatenate([random.uniform(20, 600, (1, 2, 8400)), random.uniform(20, 90, (1, 2, 8400)),
+                             random.uniform(0, 0.2, (1, 80, 8400))], axis=1).astype(np.float32)  # fmt: skip
+    output[0, 4, random.choice(8400, 300, replace=False)] = random.uniform(0.3, 0.9, 300)
+    spec = ModelSpec("yolo_v8", (640, 640), tuple(str(k) for k in range(80)))
+    slots = lab.slot(spec, decode, [output]), lab.slot(spec, decode, [output])
+    image = [np.zeros((720, 1280, 3), np.uint8)]
+    for slot in slots:
+        lab.run(slot, image)
+    slots[1].capture()
+    return slots
+
+
+def loop(lab: Lab, frames: int) -> Iterator[Row]:
+    """Graph and single calls, their results, their time, and memory over many frames."""
+    eager, graph = v8(lab)
+    image = [np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)]
+    lab.run(eager, image)
+    lab.run(graph, image)
+    same = np.array_equal(eager.boxes, graph.boxes) and np.array_equal(eager.counts, graph.counts)
+    yield row("graph: same boxes as call by call", str(bool(same)), "True", bool(same))
+    for name, slot in (("call by call", eager), ("graph", graph)):
+        spent = [timed(slot) for _ in range(WARM + 500)][WARM:]
+        yield row(f"loop, {name}: median us on the GPU, no network", float(np.median(spent)), "", None)
+    before = lab.device.free_memory()[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = perf_counter()
+    for _ in range(frames):
+        graph.fill(image)
+        graph.enqueue()
+        graph.wait()
+    seconds = perf_counter() - started
+    after = lab.device.free_memory()[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield row(f"{frames} frames: device memory taken, bytes", before[0] - after[0], "0", before[0] <= after[0])
+    yield row(f"{frames} frames: host memory taken, KiB", after[1] - before[1], "1024", after[1] - before[1] < 1024)
+    yield row("loop: frames per second, no network, one slot", frames / seconds, "", None)
+
+
+def timed(slot: Slot) -> float:
+    """Microseconds from letterbox to boxes."""
+    slot.enqueue()
+    return slot.wait()[1] * 1e3
+
+
+def network(lab: Lab, frames: int) -> Iterator[Row]:
+    """TensorRT on this GPU: YOLO Nano in INT8, beside ONNX Runtime on the CPU, and the loop beside the bare engine."""
+    reason = tensorrt.available()
+    if reason:
+        yield row("TensorRT", f"n/a: {reason}", "", None)
+        return
+    image = np.random.default_rng(2).integers(0, 256, (720, 1280, 3), np.uint8)
+    plan = ROOT / "engines" / "plans" / "gpu_check.plan"
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    with Detector.open(str(NANO), options=BackendOptions("onnxruntime"), conf=0.05) as host, ExitStack() as stack:
+        try:
+            build.build(build.load(str(NANO), host.model.spec), plan, BuildOptions("fp16"))
+            device = stack.enter_context(Detector.open(str(plan), conf=0.05))
+        except Exception as error:  # which GPUs it accepts is what is to be found out
+            yield row("TensorRT", f"n/a: {type(error).__name__}: {error}", "", None)
+            return
+        yield row("TensorRT", device.backend.description, "", None)
+        gap = abs(len(host(image)) - len(device(image)))
+        yield row("TensorRT: boxes more or fewer than ONNX Runtime", gap, "", None)
+        spent = []
+        for _ in range(WARM + 500):
+            device(image)
+            spent.append(device.backend.stage_ms(0)["inference"] * 1e3)
+        yield row("TensorRT: median us from letterbox to boxes", float(np.median(spent[WARM:])), "", None)
+
+
+def sanitizer(lab: Lab, frames: int) -> Iterator[Row]:
+    """Itself under compute-sanitizer: memcheck and racecheck over the kernels."""
+    tool = shutil.which("compute-sanitizer")
+    for kind in ("memcheck", "racecheck"):
+        if tool is None:
+            yield row(f"compute-sanitizer {kind}", "n/a: not installed", "", None)
+            continue
+        command = [tool, "--tool", kind, "--error-exitcode", "9", sys.executable, __file__, "--frames", "3"]
+        done = subprocess.run([*command, "--only", "letterbox", "decoding", "loop"], capture_output=True, text=True)
+        yield row(f"compute-sanitizer {kind}: exit code", done.returncode, "0", done.returncode == 0)
+
+
+CHECKS: Dict[str, Callable[[Lab, int], Iterator[Row]]] = {
+    check.__name__: check for check in (letterbox, decoding, loop, network, sanitizer)
+}
+
+
+def row(what: str, figure: Any, wanted: str, good: Optional[bool]) -> Row:
+    """One line of the table; `good` is None where nothing is wanted."""
+    return {"what": what, "figure": figure, "wanted": wanted, "good": good}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=CHECKS, default=list(CHECKS))
+    parser.add_argument("--frames", type=int, default=100_000)
+    parser.add_argument("--output", type=Path, metavar="FILE.json")
+    args = parser.parse_args(argv)
+    reason = cuda.missing()
+    if reason:
+        print(
+            f"error: {reason}\nhint: this checks a GPU; without one tests/backends/test_tensorrt.py runs",
+            file=sys.stderr,
+        )
+        return 1
+    rows: List[Row] = []
+    for name in args.only:
+        lab = Lab()
+        try:
+            for line in CHECKS[name](lab, args.frames):
+                rows.append(line)
+                mark = {True: "ok", False: "MISSED", None: ""}[line["good"]]
+                print(f"{line['what']:60} {line['figure']!s:>24} {line['wanted']:>10} {mark}", flush=True)
+        finally:
+            lab.close()
+    if args.output:
+        about = {"gpu": lab.device.capability, "driver": cuda_driver.driver_version(), "rows": rows,
+                 "tensorrt": "" if trt.missing() else trt.version()}  # fmt: skip
+        args.output.write_text(json.dumps(about, indent=1) + "\n")
+    return 0 if all(line["good"] is not False for line in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
