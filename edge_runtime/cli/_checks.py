@@ -1,6 +1,6 @@
 """The libraries the doctor looks at: one small function per line of its report.
 
-Nothing but the standard library is imported here, as anything else may be what is missing. `root` stands for `/`.
+Nothing but the standard library is needed here, as anything else may be what is missing. `root` stands for `/`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Optional, Tuple
 
+from edge_runtime import kernels
+from edge_runtime.errors import BackendUnavailable
 from edge_runtime.jetson import board
 
 INSTALL = "pip install 'edge-runtime[{}]'"
@@ -117,6 +119,26 @@ def pycuda(root: Path) -> Check:
     if module is None:
         return Check("pycuda", False, reason, INSTALL.format("tensorrt") if reason == "not installed" else None)
     return Check("pycuda", True, ".".join(map(str, module.get_version())))
+
+
+def kernel_compiler(root: Path) -> Check:
+    """What compiles our CUDA kernels when a plan is opened."""
+    try:
+        return Check("kernels", True, str(kernels.find().name))
+    except BackendUnavailable as error:
+        return Check("kernels", False, str(error), error.hint)
+
+
+def gstreamer(root: Path) -> Check:
+    """For CSI cameras and a Jetson's video hardware."""
+    gi, reason = _probe("gi")
+    if gi is None:
+        return Check("GStreamer", False, f"PyGObject {reason}", INSTALL.format("stream"))
+    try:
+        gi.require_version("Gst", "1.0")
+    except ValueError as error:
+        return Check("GStreamer", False, str(error), "sudo apt install gir1.2-gstreamer-1.0 gstreamer1.0-plugins-good")
+    return Check("GStreamer", True, import_module("gi.repository.Gst").version_string().split()[-1])
 
 
 def _probe(name: str) -> Tuple[Any, str]:

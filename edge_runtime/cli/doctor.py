@@ -26,8 +26,9 @@ from edge_runtime.cli._checks import Check
 CORE = ("numpy", "native core", "OpenCV")
 ALL: Tuple[Callable[[Path], Check], ...] = (
     libraries.python, libraries.numpy, libraries.native_core, libraries.onnxruntime, libraries.opencv,
-    libraries.openvino, libraries.tensorrt, libraries.pycuda, machine.cuda_driver, machine.cuda_toolkit,
-    machine.jetson_board, machine.jetpack, machine.cameras, machine.power_sensors,
+    libraries.openvino, libraries.tensorrt, libraries.pycuda, libraries.kernel_compiler, libraries.gstreamer,
+    machine.cuda_driver, machine.cuda_toolkit, machine.jetson_board, machine.jetpack, machine.cameras,
+    machine.power_sensors,
 )  # fmt: skip
 
 
@@ -50,6 +51,8 @@ def missing_parts(checks: Sequence[Check]) -> List[str]:
     """Names of the parts without which nothing can be detected; any one backend is enough."""
     found = {check.name.lower() for check in checks if check.ok}
     missing = [name for name in CORE if name.lower() not in found]
+    if not {"pycuda", "cuda driver"} <= found:
+        found.discard("tensorrt")  # it builds plans, but does not run them
     return missing if found.intersection(plugins.names("backends")) else [*missing, "a backend"]
 
 

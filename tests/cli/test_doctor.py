@@ -128,6 +128,22 @@ def test_what_detection_needs(absent: List[str], expected: List[str]) -> None:
     assert doctor.missing_parts(checks) == expected
 
 
+def test_tensorrt_alone_builds_plans_but_does_not_detect() -> None:
+    names = ["numpy", "native core", "OpenCV", "TensorRT", "pycuda", "CUDA driver"]
+    assert doctor.missing_parts([Check(name, True, "") for name in names]) == []
+    assert doctor.missing_parts([Check(name, True, "") for name in names[:-1]]) == ["a backend"]
+
+
+def test_no_kernel_compiler_and_no_gstreamer_have_ways_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_checks.kernels.shutil, "which", lambda name: None)
+    monkeypatch.setattr(_checks.kernels, "NVCC_PLACES", ())
+    monkeypatch.setattr(_checks.kernels, "load_nvrtc", lambda: None)
+    check = _checks.kernel_compiler(Path("/"))
+    assert not check.ok and "nvrtc" in str(check.fix)
+    monkeypatch.setattr(_checks, "_probe", lambda name: (None, "not installed"))
+    assert "stream" in str(_checks.gstreamer(Path("/")).fix)
+
+
 def test_this_machine_can_detect(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.main([]) == 0
     out, err = capsys.readouterr()
