@@ -69,6 +69,11 @@ def dtype_name(lib: Any, dtype: Any) -> str:
     return str(known.get(dtype, ""))
 
 
+def noise(text: str) -> bool:
+    """Whether a message only says that there is no GPU."""
+    return any(part in text for part in NOISE)
+
+
 class Messages:
     """What TensorRT said: `said` holds (severity, text), severities by name.
 
@@ -88,7 +93,7 @@ class Messages:
     def errors(self) -> List[str]:
         """Errors in order, without what only says that there is no GPU."""
         found = [text for severity, text in self.said if severity in ("ERROR", "INTERNAL_ERROR")]
-        return [text for text in found if not any(noise in text for noise in NOISE)]
+        return [text for text in found if not noise(text)]
 
 
 @lru_cache(maxsize=None)

@@ -12,9 +12,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from edge_runtime import passport, trt
 from edge_runtime.build import forms, memory
@@ -77,7 +78,7 @@ def build(
     network = forms.form(source, options.precision, trt.strongly_typed(trt.library()), options.batch)
     workspace = options.workspace or memory.look(options.root).workspace
     cache = str(options.timing_cache or "")
-    with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
+    with _beside(plan) as folder:
         onnx, new = Path(folder, "network.onnx"), Path(folder, plan.name)
         onnx.write_bytes(network.SerializeToString())
         job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability)
@@ -92,6 +93,22 @@ def build(
         os.replace(passport.beside(new), passport.beside(plan))
         os.replace(new, plan)
     return about
+
+
+@contextmanager
+def _beside(plan: Path) -> Iterator[str]:
+    """A folder for what is not finished, on the same disk.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
+            yield folder
+    except OSError as error:
+        raise UsageError(
+            f"{plan.parent} cannot be written: {error.strerror}", hint="check folder, rights and space"
+        ) from error
 
 
 def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -> Place:

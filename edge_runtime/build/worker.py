@@ -67,24 +67,33 @@ class Builder:
         network = self._builder.create_network(self._flags)  # asking leaves traces in the parser and its network
         parser = self._lib.OnnxParser(network, self._log)
         if hasattr(parser, "supports_model_v2"):
-            if parser.supports_model_v2(content):
-                return
-            parts = [parser.get_subgraph_nodes(k) for k in range(parser.num_subgraphs)
-                     if not parser.is_subgraph_supported(k)]  # fmt: skip
+            supported = parser.supports_model_v2(content)
+            parts = [] if supported else [parser.get_subgraph_nodes(k) for k in range(parser.num_subgraphs)]
         else:
             supported, graphs = parser.supports_model(content)
-            parts = [] if supported else [nodes for nodes, good in graphs if not good]
-        nodes = load_from_string(content).graph.node
-        named = [f"{nodes[k].op_type} {nodes[k].name or nodes[k].output[0]}" for part in parts for k in part]
+            parts = [nodes for nodes, _ in graphs]
+        if supported:
+            return
+        nodes, fine = load_from_string(content).graph.node, {k for part in parts for k in part}
+        named = [f"{node.op_type} {node.name or node.output[0]}" for k, node in enumerate(nodes) if k not in fine]
         if named:
-            raise ModelError(f"TensorRT does not support {len(named)} operators: {', '.join(named[:8])}", hint=EXPORT)
+            reason = f"; the first: {self._reason(parser)}" if parser.num_errors else ""
+            raise ModelError(
+                f"TensorRT does not support {', '.join(named[:8])} ({len(named)} in all){reason}", hint=EXPORT
+            )
 
     def _parse_error(self) -> str:
         if not self._parser.num_errors:
             return next(iter(self._messages.errors()), "it gives no reason")
         error = self._parser.get_error(0)
         where = [getattr(error, name)() for name in ("node_operator", "node_name") if hasattr(error, name)]
-        return f"{' '.join(filter(None, where)) or f'node {error.node()}'}: {error.desc()}".split("\n")[0]
+        return f"{' '.join(filter(None, where)) or f'node {error.node()}'}: {self._reason(self._parser)}"
+
+    def _reason(self, parser: Any) -> str:
+        """The first error that TensorRT itself logged; what the parser adds only says where it was."""
+        said = [text for text in self._messages.errors() if not text.startswith("ModelImporter")]
+        lines = [line for line in str(parser.get_error(0).desc()).splitlines() if line.strip() and not trt.noise(line)]
+        return str((said or lines[-1:] or ["it gives no reason"])[0]).strip()
 
     def _configure(self) -> None:
         job, config, lib = self._job, self._config, self._lib

@@ -70,7 +70,10 @@ def _run(args: argparse.Namespace) -> int:
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
     plan = args.output or Path("engines", "plans", board.slug(), f"{Path(args.engine).stem}.plan")
-    plan.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        plan.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"no folder {plan.parent}: {error.strerror}", hint="name another with -o") from error
     source = _source(args, model.spec, plan)
     precision = args.precision or ("int8+fp16" if source.quantised else "fp16")
     cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")

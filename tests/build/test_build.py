@@ -61,20 +61,39 @@ def test_a_batch(tmp_path):
     assert made.io.input_shape[0] == 3 and {shape[0] for shape in made.io.outputs.values()} == {3}
 
 
-@rtx
-def test_what_tensorrt_cannot_read_is_named(tmp_path, nano):
-    """A convolution in float16 with float32 weights."""
-    given = helper.make_tensor_value_info("images", TensorProto.FLOAT16, [1, 3, 8, 8])
-    made = helper.make_tensor_value_info("y", TensorProto.FLOAT16, [1, 4, 6, 6])
-    weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")
-    node = helper.make_node("Conv", ["images", "w"], ["y"], name="the_conv")
-    model = helper.make_model(
-        helper.make_graph([node], "g", [given], [made], [weight]), opset_imports=[helper.make_opsetid("", 17)]
-    )
+def chain(*nodes: onnx.NodeProto, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    """A network from "images" to "y"; "w" is a weight in float32."""
+    given = helper.make_tensor_value_info("images", kind, [1, 3, 8, 8])
+    made = helper.make_tensor_value_info("y", kind, None)
+    weight = numpy_helper.from_array(np.ones((3, 3, 3, 3), np.float32), "w")
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    return helper.make_model(helper.make_graph(nodes, "g", [given], [made], [weight]), opset_imports=opsets)
+
+
+def refused(model: onnx.ModelProto, nano: forms.Source, tmp_path: Path) -> str:
     onnx.save(model, tmp_path / "m.onnx")
-    with pytest.raises(ModelError, match="Conv the_conv") as caught:
+    with pytest.raises(ModelError) as caught:
         build.build(forms.Source(str(tmp_path / "m.onnx"), model, nano.spec), tmp_path / "p.plan", options("fp32"))
-    assert "export" in str(caught.value.hint) and not (tmp_path / "p.plan").exists()
+    assert "export" in str(caught.value.hint) and not list(tmp_path.glob("p.plan*"))
+    return str(caught.value)
+
+
+@rtx
+def test_every_operator_that_tensorrt_does_not_support_is_named_and_no_other(nano, tmp_path):
+    odd = helper.make_node("MyOperator", ["c"], ["d"], name="odd", domain="mine")
+    nodes = [
+        helper.make_node("Conv", ["images", "w"], ["c"], name="fine"), odd,
+        helper.make_node("Relu", ["d"], ["e"], name="also_fine"), helper.make_node("Det", ["e"], ["y"], name="odder"),
+    ]  # fmt: skip
+    said = refused(chain(*nodes), nano, tmp_path)
+    assert "does not support MyOperator odd, Det odder (2 in all); the first: " in said and "fine" not in said
+
+
+@rtx
+def test_a_convolution_of_two_types_is_named(nano, tmp_path):
+    node = helper.make_node("Conv", ["images", "w"], ["y"], name="the_conv")
+    said = refused(chain(node, kind=TensorProto.FLOAT16), nano, tmp_path)
+    assert "Conv the_conv" in said and "type" in said
 
 
 def test_int8_without_ranges_is_refused():

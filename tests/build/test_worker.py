@@ -77,7 +77,7 @@ def test_unsupported_operators_are_named_before_anything_is_parsed(stand_in, job
     with pytest.raises(ModelError) as caught:
         worker.Builder(job).build()
     node = network.graph.node[0]
-    assert f"1 operators: {node.op_type} {node.name or node.output[0]}" in str(caught.value)
+    assert f"does not support {node.op_type} {node.name or node.output[0]} (1 in all)" in str(caught.value)
     assert "parse" not in tensorrt_api.names(lib.calls)
 
 

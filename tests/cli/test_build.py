@@ -69,6 +69,8 @@ def test_where_a_plan_goes_when_nobody_says(tmp_path, monkeypatch, capsys):
         ([FLOAT, "--compute-capability", "86"], "compute capability is '86'", "SM86"),
         ([FLOAT], "there is no GPU here", "--compute-capability"),
         ([FLOAT, "--dla", "1", *TARGET], "no DLA core 1", "--dla"),
+        ([FLOAT, "-o", "/proc/nowhere/n.plan", *TARGET], "no folder /proc/nowhere", "-o"),
+        ([FLOAT, "-o", "/proc/n.plan", *TARGET], "/proc cannot be written", "rights"),
     ],
 )
 @rtx

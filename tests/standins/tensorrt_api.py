@@ -146,11 +146,18 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
             return not unreadable
 
         names: Dict[str, Any] = {"parse": parse, "num_errors": 1, "get_error": lambda index: _Error(not old)}
+        # as the real ones: the parts are of nodes that could be supported, all marked as bad where one is missing
+        rest: List[int] = []
+
+        def supports_model_v2(content: bytes) -> bool:
+            rest[:] = range(1, len(onnx.load_from_string(content).graph.node))
+            return not unsupported
+
         if not eleven:
-            names["supports_model"] = lambda content: (not unsupported, [([0], not unsupported), ([1, 2], True)])
+            names["supports_model"] = lambda content: (supports_model_v2(content), [(rest, not unsupported)])
         if version in ("10.13", "11"):
-            names.update(supports_model_v2=lambda content: not unsupported, num_subgraphs=2)
-            names.update(is_subgraph_supported=lambda k: k == 1, get_subgraph_nodes=lambda k: [[0], [1, 2]][k])
+            names.update(supports_model_v2=supports_model_v2, num_subgraphs=1)
+            names.update(is_subgraph_supported=lambda k: not unsupported, get_subgraph_nodes=lambda k: rest)
         return Strict(**names)
 
     lib.OnnxParser = parser
