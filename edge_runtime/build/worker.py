@@ -77,7 +77,8 @@ class Builder:
         nodes, fine = load_from_string(content).graph.node, {k for part in parts for k in part}
         named = [f"{node.op_type} {node.name or node.output[0]}" for k, node in enumerate(nodes) if k not in fine]
         if named:
-            reason = f"; the first: {self._reason(parser)}" if parser.num_errors else ""
+            said = self._reason(parser) if parser.num_errors else ""
+            reason = f"; the first: {said}" if " " in said else ""  # some are no more than a condition in C++
             raise ModelError(
                 f"TensorRT does not support {', '.join(named[:8])} ({len(named)} in all){reason}", hint=EXPORT
             )
