@@ -46,10 +46,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def models(shared: Path) -> Iterator[Tuple[Path, str]]:
-    """Every float model of AP.tsv and YOLO Nano, with the flags that describe it."""
+    """Every float model, with the flags that describe it."""
     for row in read_table(shared / "models" / "AP.tsv"):
         if "int8" not in row["file"]:
             yield shared / "models" / row["file"], row["flags"]
+    yield shared / "models" / "ultraface" / "version-RFB-320.onnx", "--labels face"
     yield ROOT / "engines" / "yolo_nano_voc.onnx", ""
 
 

@@ -117,6 +117,39 @@ def loop(lab: Lab, frames: int) -> Iterator[Row]:
     yield row("loop: frames per second, no network, one slot", frames / seconds, "", None)
 
 
+def stages(lab: Lab, frames: int) -> Iterator[Row]:
+    """What comes behind the network, alone; and torchvision's NMS on as many boxes."""
+    eager, _ = v8(lab)
+    begin, end = lab.device.event(), lab.device.event()
+    spent = []
+    for _ in range(WARM + 500):
+        lab.device.record(begin, eager.stream)
+        eager.behind()
+        lab.device.record(end, eager.stream)
+        lab.device.wait(end)
+        spent.append(lab.device.milliseconds(begin, end) * 1e3)
+    median = float(np.median(spent[WARM:]))
+    yield row("decode + NMS, 8400 boxes, 300 candidates: median us", median, "60", median <= 60)
+    try:
+        import torch
+        import torchvision
+    except ImportError as error:
+        yield row("torchvision's batched_nms, 300 boxes: median us", f"n/a: {error}", "", None)
+        return
+    random = torch.Generator().manual_seed(0)
+    corner, size = torch.rand(300, 2, generator=random) * 600, torch.rand(300, 2, generator=random) * 90 + 20
+    given = [torch.cat([corner, corner + size], 1), torch.rand(300, generator=random), torch.arange(300) % 80]
+    boxes, scores, classes = (tensor.cuda() for tensor in given)
+    spent = []
+    for _ in range(WARM + 500):
+        torch.cuda.synchronize()
+        started = perf_counter()
+        torchvision.ops.batched_nms(boxes, scores, classes, 0.45)
+        torch.cuda.synchronize()
+        spent.append((perf_counter() - started) * 1e6)
+    yield row("torchvision's batched_nms, 300 boxes: median us", float(np.median(spent[WARM:])), "", None)
+
+
 def timed(slot: Slot) -> float:
     """Microseconds from letterbox to boxes."""
     slot.enqueue()
@@ -146,7 +179,43 @@ def network(lab: Lab, frames: int) -> Iterator[Row]:
         for _ in range(WARM + 500):
             device(image)
             spent.append(device.backend.stage_ms(0)["inference"] * 1e3)
-        yield row("TensorRT: median us from letterbox to boxes", float(np.median(spent[WARM:])), "", None)
+        ours, bare = float(np.median(spent[WARM:])), bare_engine(device.backend)
+        yield row("TensorRT: median us from letterbox to boxes", ours, "", None)
+        yield row("TensorRT: of these beyond the bare engine", ours - bare, "30", ours - bare <= 30)
+
+
+def bare_engine(backend: Any) -> float:
+    """Median microseconds of execute_async_v3 alone, on the backend's own slot and in its thread."""
+    state, device = backend._slots[0], backend._device
+
+    def measure() -> float:
+        begin, end, spent = device.event(), device.event(), []
+        for _ in range(WARM + 500):
+            device.record(begin, state.stream)
+            state._context.execute_async_v3(state.stream.handle)
+            device.record(end, state.stream)
+            device.wait(end)
+            spent.append(device.milliseconds(begin, end) * 1e3)
+        return float(np.median(spent[WARM:]))
+
+    return float(backend._owned(measure))
+
+
+def providers(lab: Lab, frames: int) -> Iterator[Row]:
+    """ONNX Runtime's CUDA provider on the float model: what one has without TensorRT."""
+    image, spent = np.zeros((720, 1280, 3), np.uint8), []
+    try:
+        detector = Detector.open(
+            str(NANO.with_name("yolo_nano_voc.onnx")), options=BackendOptions("onnxruntime", "cuda")
+        )
+    except Exception as error:
+        yield row("ONNX Runtime on CUDA", f"n/a: {error}", "", None)
+        return
+    with detector:
+        for _ in range(WARM + 500):
+            detector(image)
+            spent.append(detector.backend.stage_ms(0)["inference"] * 1e3)
+    yield row("ONNX Runtime on CUDA, fp32: median us of inference", float(np.median(spent[WARM:])), "", None)
 
 
 def sanitizer(lab: Lab, frames: int) -> Iterator[Row]:
@@ -162,7 +231,7 @@ def sanitizer(lab: Lab, frames: int) -> Iterator[Row]:
 
 
 CHECKS: Dict[str, Callable[[Lab, int], Iterator[Row]]] = {
-    check.__name__: check for check in (letterbox, decoding, loop, network, sanitizer)
+    check.__name__: check for check in (letterbox, decoding, loop, stages, network, providers, sanitizer)
 }
 
 

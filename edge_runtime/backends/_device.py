@@ -52,11 +52,13 @@ class Slot:
     Attributes:
         boxes, counts: results, in pinned memory.
         outputs: the network's raw outputs, where the host decodes them.
+        stream: where all of it happens.
+        behind: the calls that follow the network.
     """
 
     def __init__(self, device: Device, engine: Engine, io: ModelIO, shared: Constants, mapped: bool) -> None:
         self._device, self._io, self._shared, self._mapped = device, io, shared, mapped
-        self._stream, self._begun, self._copied, self._done = device.stream(), *(device.event() for _ in range(3))
+        self.stream, self._begun, self._copied, self._done = device.stream(), *(device.event() for _ in range(3))
         self._batch = io.input_shape[0]
         self._graph: Optional[Graph] = None
         self._parameters = device.pinned((self._batch * (IMAGE_WORDS + FRAME_WORDS),), np.int64)
@@ -74,7 +76,7 @@ class Slot:
         self.boxes = device.pinned((self._batch, shared.max_det, 6), np.float32)
         self.counts = device.pinned((self._batch,), np.int32)
         self.outputs: List[NDArray[Any]] = []
-        self._behind = self._decoding() if shared.decode is not None else self._fetching()
+        self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
     def holds(self, images: Images) -> bool:
         """Whether there is room for these images."""
@@ -99,7 +101,7 @@ class Slot:
 
     def enqueue(self) -> None:
         """Starts the batch: copies of this size, then the graph, which is the same for all sizes."""
-        device, stream = self._device, self._stream
+        device, stream = self._device, self.stream
         device.record(self._begun, stream)
         if not self._mapped:
             for number, (_, width, height, *_) in enumerate(self.images):
@@ -120,8 +122,8 @@ class Slot:
     def capture(self) -> bool:
         """Runs once, as TensorRT wants it before, then captures; False where that is refused."""
         self._run()
-        self._device.finish(self._stream)
-        self._graph = self._device.graph(self._stream, self._run)
+        self._device.finish(self.stream)
+        self._graph = self._device.graph(self.stream, self._run)
         return self._graph is not None
 
     def address(self, name: str) -> int:
@@ -133,7 +135,7 @@ class Slot:
         self._context = None
 
     def _run(self) -> None:
-        device, stream, shared = self._device, self._stream, self._shared
+        device, stream, shared = self._device, self.stream, self._shared
         device.copy_in(self._there, self._parameters, stream)
         width, height = self._io.input_wh
         spec, half = shared.spec, self._io.dtypes[self._io.input_name] == "float16"
@@ -143,11 +145,11 @@ class Slot:
         )  # fmt: skip
         if not self._context.execute_async_v3(stream.handle):
             raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
-        self._behind()
+        self.behind()
 
     def _decoding(self) -> Callable[[], None]:
         """What follows the network where the GPU decodes its outputs."""
-        device, stream, shared, batch = self._device, self._stream, self._shared, self._batch
+        device, stream, shared, batch = self._device, self.stream, self._shared, self._batch
         widened = self._widened()
         pointers = device.upload(np.array(list(widened.values()), np.int64), stream)
         strides = np.array([int(np.prod(self._io.outputs[name][1:])) for name in widened], np.int64)
@@ -173,7 +175,7 @@ class Slot:
 
     def _fetching(self) -> Callable[[], None]:
         """What follows the network where the host decodes its outputs."""
-        device, stream = self._device, self._stream
+        device, stream = self._device, self.stream
         widened = self._widened()
         self.outputs = [device.pinned(self._io.outputs[name], np.float32) for name in widened]
 
@@ -199,7 +201,7 @@ class Slot:
             if address != self._tensors[name]:
                 count = int(np.prod(self._io.outputs[name]))
                 grid = (ceil(count / PIXELS[0]), 1, 1)
-                self._shared.kernels["edge_widen"](grid, PIXELS, self._stream, self._tensors[name], address, count)
+                self._shared.kernels["edge_widen"](grid, PIXELS, self.stream, self._tensors[name], address, count)
 
     def _padded(self, images: Images) -> Images:
         """A full batch: the last image stands in for those that are missing."""

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
 from edge_runtime.cli import _common
@@ -24,6 +24,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions
 
+MODEL = "model"
 SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
 
 
@@ -43,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     group.add_argument("--size", type=_common.size, metavar="WxH", help="wanted from cameras")
     group.add_argument("--fps", type=float, help="wanted from cameras")
-    group.add_argument("--shrink", type=_common.size, metavar="WxH", help="GStreamer: scale frames down to fit")
+    group.add_argument(
+        "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
+    )
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     group = parser.add_argument_group("where results go (repeatable)")
     group.add_argument("--output", action="append", default=[], metavar="URI")
@@ -65,9 +68,10 @@ def _run(args: argparse.Namespace) -> int:
     _refuse_to_overwrite(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     engine = _common.find_engine(args.engine)
-    options = SourceOptions(args.size, args.fps, args.loop, args.shrink)
-    opened = [sources.open(target, options) for target in args.sources]
     with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
+        shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
+        options = SourceOptions(args.size, args.fps, args.loop, shrink)
+        opened = [sources.open(target, options) for target in args.sources]
         _say(f"{engine}: {detector.model.spec.family}, {detector.backend.description}")
         for line in [f"note: {note}" for note in detector.model.notes] + [source.description for source in opened]:
             _say(line)
@@ -76,6 +80,10 @@ def _run(args: argparse.Namespace) -> int:
         )
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         return _finish(args, engine, pipeline)
+
+
+def _shrink(text: str) -> Union[str, Tuple[int, int]]:
+    return MODEL if text == MODEL else _common.size(text)
 
 
 def _refuse_to_overwrite(args: argparse.Namespace) -> None:

@@ -136,6 +136,15 @@ def test_everything_is_given_back_in_order_and_close_may_be_repeated(machine):
     assert not here.gpu.held and not here.gpu.contexts and not here.gpu.graphs and not here.gpu.faults
 
 
+def test_an_interrupt_while_waiting_leaves_nothing_behind(machine):
+    here = machine()
+    with pytest.raises(KeyboardInterrupt), here.open(here.plan()) as detector:
+        detector.backend.enqueue(0, [IMAGE])
+        detector.backend.enqueue(1, [IMAGE])
+        raise KeyboardInterrupt
+    assert not here.gpu.held and not here.gpu.contexts and not here.gpu.graphs and not here.gpu.faults
+
+
 def test_slots_are_independent(machine):
     here = machine()
     with here.open(here.plan(), slots=3) as detector:

@@ -41,7 +41,8 @@ def stand_in(monkeypatch):
 @pytest.fixture
 def job(network, tmp_path) -> Job:
     onnx.save(network, tmp_path / "n.onnx")
-    return Job(str(tmp_path / "n.onnx"), str(tmp_path / "n.plan"), "int8+fp16", 1 << 28, None, str(tmp_path / "t"))
+    files = [str(tmp_path / name) for name in ("n.onnx", "n.plan")]
+    return Job(*files, "int8+fp16", 1 << 28, None, str(tmp_path / "t"), "SM86")
 
 
 def flags(lib) -> list:
@@ -52,8 +53,12 @@ def flags(lib) -> list:
 def test_every_version_builds(stand_in, job, tmp_path, capsys, version):
     lib = stand_in(version)
     made = worker.Builder(job).build()
-    assert (tmp_path / "n.plan").read_bytes() == b"plan" and (tmp_path / "t").read_bytes() == b"+"
-    assert made["tensorrt"] == f"tensorrt {tensorrt_api.FULL[version]}"
+    assert (tmp_path / "n.plan").read_bytes() == b"plan"
+    if version == "rtx":  # it measures nothing, and is told what to build for
+        assert not (tmp_path / "t").exists() and ("set_compute_capability", ("SM86",)) in lib.calls
+    else:
+        assert (tmp_path / "t").read_bytes() == b"+"
+    assert made["tensorrt"] == f"tensorrt{'_rtx' * (version == 'rtx')} {tensorrt_api.FULL[version]}"
     assert made["inputs"] == {"images": [1, 3, 64, 64]} and set(made["dtypes"].values()) == {"float32"}
     assert list(made["outputs"].values()) == [[1, 75, 4, 4], [1, 75, 2, 2]]
     assert ("set_memory_pool_limit", ("WORKSPACE", 1 << 28)) in lib.calls
@@ -67,7 +72,7 @@ def test_precision_is_flags_where_typing_is_weak_alone(stand_in, job, version):
     lib = stand_in(version)
     worker.Builder(job).build()
     assert flags(lib) == (["FP16", "INT8"] if version == "8.5" else [])
-    wanted = {"8.5": 1, "10.3": 0b11, "10.13": 0b11, "11": 1}[version]
+    wanted = {"8.5": 1, "10.3": 0b11, "10.13": 0b11, "11": 1, "rtx": 1}[version]
     assert {arguments[0] for name, arguments in lib.calls if name == "create_network"} == {wanted}
 
 

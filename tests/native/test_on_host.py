@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from edge_runtime import geometry, ops
 from edge_runtime.spec import ACTIVATIONS, BOX_KINDS, ModelSpec, Thresholds
 from tests.native import kernels
-from tests.scenes import LAYOUTS, LETTERBOX_FRAME, as_mask, run, scene
+from tests.scenes import LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, run, scene, twin
 from tests.test_letterbox import CASES
 from tests.test_nms import corners, random_corners
+from tests.twins.letterbox import letterbox
 
 SANITIZED = "EDGE_KERNEL_FLAGS" in os.environ
 FEWER = settings(max_examples=10 if SANITIZED else 40)
@@ -54,6 +55,12 @@ def test_a_batch_of_images_of_several_sizes(sizes, model_wh, resize, color, seed
     images = pictures(*sizes, seed=seed)
     for got, image in zip(kernels.letterbox(images, spec), images):
         np.testing.assert_array_equal(got, on_the_host(image, spec))
+
+
+def test_letterbox_has_the_numpy_twins_bits():
+    (image,), spec = pictures((100, 80)), ModelSpec("yolo_v8", (64, 64), mean=(1.0, 2.0, 3.0), std=(58.4, 57.1, 57.4))
+    box = geometry.fit((100, 80), spec.input_wh, spec.resize)
+    np.testing.assert_array_equal(kernels.letterbox([image], spec)[0], letterbox(image, spec, box))
 
 
 def test_letterbox_of_a_part_of_an_image():
@@ -92,6 +99,14 @@ def test_every_kind_has_the_hosts_bits(kind, activation, objectness):
     layout = LAYOUTS[(BOX_KINDS.index(kind) + ACTIVATIONS.index(activation)) % len(LAYOUTS)]
     spec, tensors = scene(kind, layout, activation, objectness, box_activation="sigmoid", ties=True, batch=1)
     assert min(len(rows) for rows in assert_the_hosts(spec, tensors, ALL)) > 5
+
+
+@pytest.mark.parametrize("kind", BOX_KINDS)
+def test_every_kind_is_the_numpy_twins_within_its_rounding(kind):
+    """Exponentials differ by a few units in the last place between libraries: 1e-3 px, 1e-5 in scores."""
+    spec, tensors = scene(kind, "planar", "sigmoid", "sigmoid", box_activation="sigmoid", batch=1)
+    got = kernels.decode(spec, tensors, ALL, LETTERBOX_FRAME, as_mask(spec, None))
+    assert_same(got, twin(spec, tensors, ALL, LETTERBOX_FRAME))
 
 
 @FEWER

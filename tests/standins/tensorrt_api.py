@@ -14,8 +14,8 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 import numpy as np
 import onnx
 
-VERSIONS = ("8.5", "10.3", "10.13", "11")
-FULL = {"8.5": "8.5.2.2", "10.3": "10.3.0", "10.13": "10.13.3.9", "11": "11.4.0.106"}
+VERSIONS = ("8.5", "10.3", "10.13", "11", "rtx")
+FULL = {"8.5": "8.5.2.2", "10.3": "10.3.0", "10.13": "10.13.3.9", "11": "11.4.0.106", "rtx": "1.7.1.116"}
 
 
 class Strict:
@@ -89,7 +89,7 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
         unreadable: parsing fails.
         unbuildable: building fails.
     """
-    old, eleven = version == "8.5", version == "11"
+    old, eleven = version == "8.5", version in ("11", "rtx")
     calls: List[Tuple[str, Tuple[Any, ...]]] = []
     progress = not old
     lib = SimpleNamespace(__version__=FULL[version], calls=calls)
@@ -97,7 +97,9 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
     lib.MemoryPoolType = _enum("MemoryPoolType", ["WORKSPACE", "DLA_MANAGED_SRAM"])
     lib.ProfilingVerbosity = _enum("ProfilingVerbosity", ["LAYER_NAMES_ONLY", "NONE", "DETAILED"])
     lib.DeviceType = _enum("DeviceType", ["GPU", "DLA"])
-    flags = {"8.5": ["EXPLICIT_BATCH"], "11": ["STRONGLY_TYPED"]}.get(version, ["EXPLICIT_BATCH", "STRONGLY_TYPED"])
+    flags = {"8.5": ["EXPLICIT_BATCH"], "11": ["STRONGLY_TYPED"], "rtx": ["STRONGLY_TYPED"]}.get(
+        version, ["EXPLICIT_BATCH", "STRONGLY_TYPED"]
+    )
     lib.NetworkDefinitionCreationFlag = _enum("NetworkDefinitionCreationFlag", flags)
     lib.BuilderFlag = _enum("BuilderFlag", ["GPU_FALLBACK", "REFIT"] + ([] if eleven else ["FP16", "INT8"]))
     lib.ILogger = type("ILogger", (), {"__init__": lambda self: None})
@@ -111,6 +113,9 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
         settable: Dict[str, Any] = dict.fromkeys(["profiling_verbosity", "default_device_type", "DLA_core"])
         if progress:
             settable["progress_monitor"] = None
+        if version == "rtx":
+            settable["num_compute_capabilities"] = 0
+            settable["set_compute_capability"] = lambda kind, k: record("set_compute_capability", kind.name) or True
         caches = []  # type: ignore[var-annotated]
 
         def create_timing_cache(content: bytes) -> Any:
@@ -155,14 +160,17 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
 
         if not eleven:
             names["supports_model"] = lambda content: (supports_model_v2(content), [(rest, not unsupported)])
-        if version in ("10.13", "11"):
+        if version in ("10.13", "11", "rtx"):
             names.update(supports_model_v2=supports_model_v2, num_subgraphs=1)
             names.update(is_subgraph_supported=lambda k: not unsupported, get_subgraph_nodes=lambda k: rest)
         return Strict(**names)
 
     lib.OnnxParser = parser
     lib.TensorIOMode = _enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
-    lib.init_libnvinfer_plugins = lambda log, namespace: record("init_libnvinfer_plugins")
+    if version == "rtx":
+        lib.ComputeCapability = _enum("ComputeCapability", ["CURRENT", "SM86"])
+    else:
+        lib.init_libnvinfer_plugins = lambda log, namespace: record("init_libnvinfer_plugins")
     lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: _deserialize(lib, content, record))
     lib.Builder = lambda log: Strict(
         create_network=create_network,
