@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import ceil
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -131,7 +132,9 @@ class Slot:
         return self._tensors[name]
 
     def close(self) -> None:
-        """Lets go of the execution context; the device frees the rest."""
+        """Waits for what is in flight and lets go of the execution context; the device frees the rest."""
+        with suppress(DeviceError):  # a GPU that failed has nothing in flight
+            self._device.finish(self.stream)
         self._context = None
 
     def _run(self) -> None:

@@ -151,8 +151,8 @@ class TensorRTBackend:
         with suppress(Exception):  # a GPU that failed: what was started must not be waited for
             for pending in filter(None, self._pending):
                 pending.result()
-        for slot in self._slots:
-            slot.close()
+        while self._slots:  # the last references to streams, events and contexts go here, in the owner's thread
+            self._slots.pop().close()
         if self._engine is not None:
             self._engine.close()
         if self._device is not None:

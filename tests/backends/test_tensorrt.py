@@ -130,7 +130,9 @@ def test_everything_is_given_back_in_order_and_close_may_be_repeated(machine):
     detector(IMAGE)
     detector.backend.enqueue(1, [IMAGE])  # in flight when it is closed
     detector.close()
-    calls = len(here.gpu.calls)
+    calls, names = len(here.gpu.calls), here.gpu.names()
+    behind = names[len(names) - names[::-1].index("cuGraphLaunch") :]
+    assert behind.index("synchronize") < behind.index("mem_free"), "nothing is freed while it may be in use"
     detector.close()
     assert len(here.gpu.calls) == calls and here.gpu.names()[-2:] == ["pop", "detach"]
     assert not here.gpu.held and not here.gpu.contexts and not here.gpu.graphs and not here.gpu.faults
