@@ -119,8 +119,9 @@ extern "C" __global__ void edge_candidates(edge::Packed packed, const float* con
 }
 
 // Grid (batch), one block each. Which candidate stands where does not matter: keys decide, and no two are equal.
-extern "C" __global__ void edge_suppress(edge::Packed packed, edge::Candidate* all, int room, const int* counts,
-                                         const edge::Frame* frames, float* rows, int* found) {
+extern "C" __global__ void __launch_bounds__(edge::kThreads)
+edge_suppress(edge::Packed packed, edge::Candidate* all, int room, const int* counts, const edge::Frame* frames,
+              float* rows, int* found) {
   using namespace edge;
   __shared__ uint64_t shared[kThreads + kLanes];
   __shared__ int total;

@@ -13,6 +13,7 @@
 #define __device__
 #define __host__
 #define __shared__ static
+#define __launch_bounds__(threads)
 
 struct Dim {
   int x = 1, y = 1;
