@@ -50,7 +50,7 @@ def models(shared: Path) -> Iterator[Tuple[Path, str]]:
     for row in read_table(shared / "models" / "AP.tsv"):
         if "int8" not in row["file"]:
             yield shared / "models" / row["file"], row["flags"]
-    yield shared / "models" / "ultraface" / "version-RFB-320.onnx", "--labels face"
+    yield shared / "models" / "ultraface" / "version-RFB-320.onnx", ""
     yield ROOT / "engines" / "yolo_nano_voc.onnx", ""
 
 
