@@ -26,6 +26,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "opencv",
         "drawing",
         "ring",
+        "energy",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},

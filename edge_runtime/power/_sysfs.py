@@ -1,0 +1,59 @@
+"""Sensors as files: found by what they call themselves, as their numbers change from boot to boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence
+
+
+def number(path: Path) -> Optional[float]:
+    """The number in a file; None where it cannot be read, or holds something else (EACCES, EAGAIN, a vanished file)."""
+    try:
+        return float(path.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def text(path: Path) -> str:
+    """The text in a file; "" where it cannot be read."""
+    try:
+        return path.read_text(errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
+
+
+def chips(root: Path, name: str) -> List[Path]:
+    """Folders of the sensors of a kind: every hwmon or iio device that says this name, by bus address."""
+    found = []
+    for device in sorted((root / "sys/bus/i2c/devices").glob("*")):
+        for folder in [*device.glob("hwmon/hwmon*"), *device.glob("iio:device*"), *device.glob("iio_device*")]:
+            if text(folder / "name") == name:
+                found.append(folder)
+    return found
+
+
+@dataclass(frozen=True)
+class Rail:
+    """One measured wire: its name, and how to read its watts (None where that fails)."""
+
+    name: str
+    watts: Callable[[], Optional[float]]
+
+
+class Rails:
+    """A meter of rails."""
+
+    def __init__(self, name: str, rails: Sequence[Rail]) -> None:
+        self.name, self.gaps, self._rails = name, 0, list(rails)
+
+    def read_w(self) -> Dict[str, float]:
+        """See `Meter.read_w`."""
+        read: Dict[str, float] = {}
+        for rail in self._rails:
+            watts = rail.watts()
+            if watts is None:
+                self.gaps += 1
+            else:
+                read[rail.name] = watts
+        return read

@@ -1,0 +1,28 @@
+"""INA238: what a Jetson Thor's carrier board measures its input with, in microwatts."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Optional
+
+from edge_runtime.power import Meter
+from edge_runtime.power._sysfs import Rail, Rails, chips, number
+
+PRIORITY = 10
+RAIL = "VIN"  # the kernel has no label for it
+
+
+def available(root: Path = Path("/")) -> Optional[str]:
+    """None where there is one, else the reason."""
+    return None if chips(root, "ina238") else "no ina238 sensor"
+
+
+def open(root: Path = Path("/")) -> Meter:
+    """The input of the board."""
+    return Rails("ina238", [Rail(RAIL, partial(_watts, chip)) for chip in chips(root, "ina238")[:1]])
+
+
+def _watts(chip: Path) -> Optional[float]:
+    microwatts = number(chip / "power1_input")
+    return None if microwatts is None else microwatts / 1e6

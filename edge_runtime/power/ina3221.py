@@ -1,0 +1,50 @@
+"""INA3221: the sensor of every Jetson, in the files of both kernels.
+
+L4T 32 has a driver of its own (`ina3221x`, IIO) that gives milliwatts; from L4T 35 on it is the kernel's (`ina3221`,
+hwmon), which gives millivolts and milliamperes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import List, Optional
+
+from edge_runtime.power import Meter
+from edge_runtime.power._sysfs import Rail, Rails, chips, number, text
+
+PRIORITY = 10
+UNCONNECTED, SUM = "NC", "sum of shunt voltages"
+
+
+def available(root: Path = Path("/")) -> Optional[str]:
+    """None where a rail is named, else the reason."""
+    return None if _rails(root) else "no ina3221 sensor"
+
+
+def open(root: Path = Path("/")) -> Meter:
+    """The named rails of all chips, in the order of their addresses."""
+    return Rails("ina3221", _rails(root))
+
+
+def _rails(root: Path) -> List[Rail]:
+    rails = []
+    for chip in chips(root, "ina3221x"):
+        for channel in range(3):
+            rails.append(Rail(text(chip / f"rail_name_{channel}"), partial(_power, chip, channel)))
+    for chip in chips(root, "ina3221"):
+        for channel in range(1, 4):
+            rails.append(Rail(text(chip / f"in{channel}_label"), partial(_product, chip, channel)))
+    return [rail for rail in rails if rail.name and UNCONNECTED not in rail.name.split("_") and rail.name != SUM]
+
+
+def _power(chip: Path, channel: int) -> Optional[float]:
+    milliwatts = number(chip / f"in_power{channel}_input")
+    return None if milliwatts is None else milliwatts / 1e3
+
+
+def _product(chip: Path, channel: int) -> Optional[float]:
+    millivolts, milliamperes = number(chip / f"in{channel}_input"), number(chip / f"curr{channel}_input")
+    if millivolts is None or milliamperes is None:
+        return None
+    return millivolts * milliamperes // 1e3 / 1e3  # whole milliwatts per rail, as tegrastats and jtop count them
