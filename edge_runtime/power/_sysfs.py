@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence
 
+from edge_runtime.jetson.board import read
+
 
 def number(path: Path) -> Optional[float]:
     """The number in a file; None where it cannot be read, or holds something else (EACCES, EAGAIN, a vanished file)."""
@@ -15,20 +17,12 @@ def number(path: Path) -> Optional[float]:
         return None
 
 
-def text(path: Path) -> str:
-    """The text in a file; "" where it cannot be read."""
-    try:
-        return path.read_text(errors="replace").strip("\0\n ")
-    except OSError:
-        return ""
-
-
 def chips(root: Path, name: str) -> List[Path]:
     """Folders of the sensors of a kind: every hwmon or iio device that says this name, by bus address."""
     found = []
     for device in sorted((root / "sys/bus/i2c/devices").glob("*")):
         for folder in [*device.glob("hwmon/hwmon*"), *device.glob("iio:device*"), *device.glob("iio_device*")]:
-            if text(folder / "name") == name:
+            if read(folder / "name") == name:
                 found.append(folder)
     return found
 
@@ -49,11 +43,11 @@ class Rails:
 
     def read_w(self) -> Dict[str, float]:
         """See `Meter.read_w`."""
-        read: Dict[str, float] = {}
+        found: Dict[str, float] = {}
         for rail in self._rails:
             watts = rail.watts()
             if watts is None:
                 self.gaps += 1
             else:
-                read[rail.name] = watts
-        return read
+                found[rail.name] = watts
+        return found

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
+from edge_runtime.jetson import board
 from edge_runtime.power import Meter
-from edge_runtime.power._sysfs import number, text
+from edge_runtime.power._sysfs import number
 
 PRIORITY = 0
 
@@ -33,7 +34,7 @@ class RaplMeter:
 
     def __init__(self, zones: List[Path], clock: Callable[[], float] = time.monotonic) -> None:
         self.name, self.gaps, self._clock = "rapl", 0, clock
-        self._zones = {text(zone / "name"): zone for zone in zones}
+        self._zones = {board.read(zone / "name"): zone for zone in zones}
         self._before: Dict[str, Tuple[float, float]] = {}
         self.read_w()
 

@@ -15,13 +15,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import gpu_check
 
 
-def test_the_checks_themselves(monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def gpu(monkeypatch) -> Gpu:
     gpu = Gpu()
     fake = Driver(gpu)
     monkeypatch.setattr(cuda, "missing", lambda: None)
     monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
     monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
     monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
+    return gpu
+
+
+def test_the_checks_themselves(gpu, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(gpu_check, "WARM", -498)
     monkeypatch.setattr(gpu_check, "SIZES", ((64, 48), (1, 1)))
     said = ["--only", "letterbox", "decoding", "loop", "stages", "--frames", "2", "--output", str(tmp_path / "t.json")]
@@ -33,14 +38,8 @@ def test_the_checks_themselves(monkeypatch, tmp_path, capsys):
     assert not gpu.held and not gpu.contexts
 
 
-def test_a_wrong_kernel_is_found(monkeypatch, capsys):
-    """Swapped colours: a check that cannot fail checks nothing."""
-    gpu = Gpu()
-    fake = Driver(gpu)
-    monkeypatch.setattr(cuda, "missing", lambda: None)
-    monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
-    monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
-    monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
+def test_a_wrong_kernel_is_found(gpu, monkeypatch, capsys):
+    """A check that cannot fail checks nothing."""
     monkeypatch.setattr(gpu_check, "SIZES", ((64, 48),))
     monkeypatch.setattr(gpu_check.ops, "place", lambda image, spec, out: out.fill(1.0))
     assert gpu_check.main(["--only", "letterbox"]) == 1 and "MISSED" in capsys.readouterr().out
