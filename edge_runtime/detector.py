@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
-from edge_runtime.model import Model, input_size, understand
+from edge_runtime.model import Model, describe
 from edge_runtime.numpy_decode import NumpyDecoded
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.types import Detections
@@ -64,10 +64,7 @@ class Detector:
         stated = {name: value for name, value in asked.items() if value is not None}
         options = replace(options, thresholds=replace(options.thresholds, **stated))  # type: ignore[arg-type]
         member = backends.choose(path, options)
-        io = member.read_io(path, None, options.batch)
-        if input_size(io, flags) != io.input_wh:
-            io = member.read_io(path, input_size(io, flags), options.batch)
-        model = understand(path, io, flags)
+        model = describe(path, member.read_io, flags, options.batch)
         return cls(model, member.open(path, model.spec, model.decode, options), options)
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edge_runtime import heads, labels
 from edge_runtime.errors import ModelError, UsageError
@@ -50,6 +50,23 @@ def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
     if flags.imgsz is None and isinstance(stated, list) and len(stated) == 2:
         return int(stated[1]), int(stated[0])
     return flags.imgsz or DEFAULT_WH
+
+
+def describe(
+    path: str, read_io: Callable[[str, Optional[Tuple[int, int]], int], ModelIO], flags: ModelFlags, batch: int = 1
+) -> Model:
+    """Reads a file and understands it; where it leaves its input size open, that is settled first.
+
+    Args:
+        read_io: of the backend that shall run it.
+
+    Raises:
+        ModelError: not a detector that this program can read.
+    """
+    io = read_io(path, None, batch)
+    if input_size(io, flags) != io.input_wh:
+        io = read_io(path, input_size(io, flags), batch)
+    return understand(path, io, flags)
 
 
 def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:

@@ -189,9 +189,10 @@ def frame_row(box: Letterbox, image_wh: Tuple[int, int]) -> FrameRow:
 def _flat(
     level: Level,
 ) -> Tuple[int, int, float, float, int, float, Sequence[Tuple[float, float]], Sequence[int]]:
-    views = [
-        number
-        for view in (level.box, level.score, level.objectness or NO_VIEW)
-        for number in (view.tensor, view.offset, view.anchor, view.cell, view.channel)
-    ]
-    return (*level.grid_wh, *level.stride, level.prior, level.scale_xy, level.anchors, views)
+    return (*level.grid_wh, *level.stride, level.prior, level.scale_xy, level.anchors, view_numbers(level))
+
+
+def view_numbers(level: Level) -> List[int]:
+    """Box, score and objectness view, five numbers each, as the native code reads them."""
+    views = (level.box, level.score, level.objectness or NO_VIEW)
+    return [number for v in views for number in (v.tensor, v.offset, v.anchor, v.cell, v.channel)]

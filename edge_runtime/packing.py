@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.geometry import Letterbox
-from edge_runtime.spec import ACTIVATIONS, BOX_KINDS, DecodeSpec, Level, ModelSpec, Thresholds, View
+from edge_runtime.ops import view_numbers
+from edge_runtime.spec import ACTIVATIONS, BOX_KINDS, DecodeSpec, Level, ModelSpec, Thresholds
 
-RULE_WORDS, LEVEL_WORDS, RULE_NUMBERS, LEVEL_NUMBERS = 13, 21, 10, 3
 ONE = 128 * 16384  # kOne of letterbox.h
 CANDIDATE_BYTES = 24  # Candidate of kernels.cu
-NO_VIEW = View(-1, 0, 0, 0, 0)
 
 
 def decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -28,7 +27,7 @@ def decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64],
     first = 0
     for level in spec.levels:
         words += [*level.grid_wh, len(level.anchors), level.prior, len(numbers), first]
-        words += [number for view in _views(level) for number in view]
+        words += view_numbers(level)
         numbers += [size for anchor in level.anchors for size in anchor]
         first += boxes_of(level)
     rule = [
@@ -73,8 +72,3 @@ def image(address: int, shape: Tuple[int, ...], stride: int, box: Letterbox) -> 
         box: where the image goes.
     """
     return (address, shape[1], shape[0], stride, box.width, box.height, box.pad_x, box.pad_y)
-
-
-def _views(level: Level) -> List[Tuple[int, int, int, int, int]]:
-    views = (level.box, level.score, level.objectness or NO_VIEW)
-    return [(view.tensor, view.offset, view.anchor, view.cell, view.channel) for view in views]

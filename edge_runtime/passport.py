@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
+from edge_runtime import trt
 from edge_runtime.errors import ModelError
+from edge_runtime.jetson import board
 from edge_runtime.spec import ModelIO, ModelSpec
 
 FORMAT = 1
@@ -102,6 +104,20 @@ class Passport:
         return ", and ".join(reasons) or None
 
 
+def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -> Place:
+    """This machine, as far as it is known without CUDA: a Jetson's chip tells its GPU."""
+    release = board.l4t(root)
+    return Place(
+        tensorrt="" if trt.missing() else trt.version(),
+        compute_capability=compute_capability or board.compute_capability(root),
+        board=board.model(root),
+        cuda=cuda,
+        jetpack=board.jetpack(release),
+        l4t=release,
+        power_mode=board.power_mode(root),
+    )
+
+
 def beside(plan: Path) -> Path:
     """Where a plan's passport lies."""
     return plan.with_name(f"{plan.name}.json")
@@ -120,8 +136,3 @@ def read(plan: Path) -> Optional[Passport]:
         return Passport.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path} cannot be read: {error}", hint="build the plan again") from error
-
-
-def counted(types: List[str]) -> Dict[str, int]:
-    """How often each type occurs, the most frequent first."""
-    return {name: types.count(name) for name in sorted(set(types), key=lambda name: (-types.count(name), name))}

@@ -5,20 +5,21 @@ What a version can do is asked with `hasattr`, never read from its number: names
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Deque, List, Optional, Tuple
 
 from edge_runtime.errors import BackendUnavailable
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of building where there is no driver
+MOST = 100_000  # messages; a build makes tens of thousands
 DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "INT8": "int8", "UINT8": "uint8", "INT32": "int32", "INT64": "int64",
     "BOOL": "bool",
 }  # fmt: skip
-Listener = Callable[[str], None]
 
 
 def missing() -> Optional[str]:
@@ -75,16 +76,14 @@ def noise(text: str) -> bool:
 
 
 class Messages:
-    """What TensorRT said: `said` holds (severity, text), severities by name.
+    """What TensorRT said.
 
     Attributes:
-        said: since the last `clear`.
-        listener: is told every message as it comes.
+        said: (severity by name, text) since the last `clear`, the last MOST of them: a process may run for weeks.
     """
 
     def __init__(self) -> None:
-        self.said: List[Tuple[str, str]] = []
-        self.listener: Listener = lambda text: None
+        self.said: Deque[Tuple[str, str]] = deque(maxlen=MOST)
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -107,6 +106,5 @@ def log() -> Tuple[Any, Messages]:
 
         def log(self, severity: Any, text: str) -> None:
             messages.said.append((getattr(severity, "name", str(severity)), text))
-            messages.listener(text)
 
     return Log(), messages

@@ -6,16 +6,13 @@ import pytest
 
 from edge_runtime import cuda, cuda_driver
 from edge_runtime.errors import BackendUnavailable, DeviceError
-from tests.standins.cuda import Driver, Gpu, MemoryError, driver
+from tests.standins.cuda import Gpu, MemoryError, install
 
 
 @pytest.fixture
 def gpu(monkeypatch) -> Gpu:
     gpu = Gpu()
-    fake = Driver(gpu)
-    monkeypatch.setattr(cuda, "missing", lambda: None)
-    monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
-    monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
+    install(monkeypatch, gpu)
     return gpu
 
 

@@ -69,7 +69,3 @@ def test_refusals(change, said):
 def test_both_reasons_are_named():
     other = replace(ORIN, tensorrt="tensorrt 8.5.2", compute_capability="7.2")
     assert str(MADE.refusal(other)).count(", and it was built") == 1
-
-
-def test_types_are_counted_most_frequent_first():
-    assert list(passport.counted(["Half", "Int8", "Int8"]).items()) == [("Int8", 2), ("Half", 1)]

@@ -33,17 +33,23 @@ class Constants:
     """What all slots share: kernels, and the description of the outputs in device memory."""
 
     def __init__(
-        self, device: Device, stream: Any, spec: ModelSpec, decode: Optional[DecodeSpec], thresholds: Thresholds
+        self,
+        device: Device,
+        stream: Any,
+        io: ModelIO,
+        spec: ModelSpec,
+        decode: Optional[DecodeSpec],
+        thresholds: Thresholds,
     ) -> None:
+        """Raises SpecError where the description reaches outside the outputs, or the model lacks a wanted class."""
         self.spec, self.decode, self.max_det = spec, decode, thresholds.max_det
         self.kernels: Dict[str, Launch] = device.kernels(kernels.cubin(device.capability), FORMATS)
         self.normalisation = device.upload(packing.normalisation(spec), stream)
         if decode is not None:
             words, numbers = packing.decode(decode, thresholds)
             self.packed = device.upload(words, stream), device.upload(numbers, stream)
-            mask = np.zeros(decode.num_classes, np.uint8)
-            mask[list(thresholds.class_ids(spec.labels))] = 1
-            self.mask = device.upload(mask, stream)
+            checked = ops.Decoder(decode, io.shapes)  # a kernel would read on
+            self.mask = device.upload(checked.class_mask(thresholds.class_ids(spec.labels)), stream)
             self.boxes, self.room = packing.boxes(decode), packing.room(decode, thresholds)
 
 

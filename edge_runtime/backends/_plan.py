@@ -9,7 +9,6 @@ from typing import Any, Dict, List, Optional
 
 from edge_runtime import passport, trt
 from edge_runtime.errors import DeviceError, ModelError
-from edge_runtime.jetson import board
 from edge_runtime.passport import Passport, Place
 from edge_runtime.spec import METADATA_KEY, ModelIO
 
@@ -61,12 +60,6 @@ def load(path: str) -> Plan:
     metadata = _ultralytics(content)
     start = LENGTH + int.from_bytes(content[:LENGTH], "little") if metadata else 0
     return Plan(path, content[start:], passport.read(Path(path)), metadata)
-
-
-def here(compute_capability: str = "") -> Place:
-    """This machine: before CUDA is touched, a Jetson's chip tells its GPU."""
-    known = compute_capability or board.compute_capability()
-    return Place(tensorrt="" if trt.missing() else trt.version(), compute_capability=known, board=board.model())
 
 
 class Engine:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import cuda, trt
+from edge_runtime import cuda, passport, trt
 from edge_runtime.backends import Backend, BackendOptions, Images, _plan
 from edge_runtime.backends._device import Constants, Slot
 from edge_runtime.cuda import Device
@@ -40,11 +40,11 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
         ModelError: no such plan, or one that does not run here.
         DeviceError: TensorRT refuses it.
     """
-    plan = _plan.load(path)
-    if plan.passport is not None:
-        return _plan.described(plan.passport)
+    about = passport.read(Path(path))
+    if about is not None:
+        return _plan.described(about)
     with ThreadPoolExecutor(1) as owner:
-        return owner.submit(_look, plan, batch).result()
+        return owner.submit(_look, _plan.load(path), batch).result()
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
@@ -55,7 +55,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
         DeviceError: the GPU or TensorRT refuses.
     """
     plan = _plan.load(path)
-    plan.refuse(_plan.here())
+    plan.refuse(passport.here())
     return TensorRTBackend(plan, spec, decode, options)
 
 
@@ -125,10 +125,10 @@ class TensorRTBackend:
         self, plan: _plan.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> Tuple[int, str]:
         self._device = device = Device()
-        plan.refuse(replace(_plan.here(), compute_capability=device.capability))
+        plan.refuse(passport.here(compute_capability=device.capability))
         self._engine = engine = _plan.Engine(plan)
         io = engine.io(options.batch, plan.metadata)
-        shared = Constants(device, device.stream(), spec, decode, options.thresholds)
+        shared = Constants(device, device.stream(), io, spec, decode, options.thresholds)
 
         def slots(mapped: bool, count: int) -> List[Slot]:
             return [Slot(device, engine, io, shared, mapped) for _ in range(count)]

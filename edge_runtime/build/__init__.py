@@ -22,11 +22,10 @@ from edge_runtime.build import forms, memory
 from edge_runtime.build.forms import PRECISIONS, Source, load
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
-from edge_runtime.jetson import board
-from edge_runtime.passport import Passport, Place
+from edge_runtime.passport import Passport
 from edge_runtime.spec import ModelIO
 
-__all__ = ["PRECISIONS", "BuildOptions", "Source", "build", "here", "load"]
+__all__ = ["PRECISIONS", "BuildOptions", "Source", "build", "load"]
 Told = Callable[[float, str], None]
 WORKER = ("-m", "edge_runtime.build.worker")
 
@@ -111,26 +110,12 @@ def _beside(plan: Path) -> Iterator[str]:
         ) from error
 
 
-def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -> Place:
-    """This machine, as far as it is known without CUDA."""
-    release = board.l4t(root)
-    return Place(
-        tensorrt="" if trt.missing() else trt.version(),
-        compute_capability=compute_capability or board.compute_capability(root),
-        board=board.model(root),
-        cuda=cuda,
-        jetpack=board.jetpack(release),
-        l4t=release,
-        power_mode=board.power_mode(root),
-    )
-
-
 def _passport(
     source: Source, options: BuildOptions, made: Dict[str, Any], compute_capability: str, command: str
 ) -> Passport:
     name, shape = next(iter(made["inputs"].items()))
     outputs = {output: tuple(sizes) for output, sizes in made["outputs"].items()}
-    place = here(options.root, made["cuda"], compute_capability)
+    place = passport.here(options.root, made["cuda"], compute_capability)
     return Passport(
         spec=source.spec,
         io=ModelIO(name, tuple(shape), outputs, {}, made["dtypes"]),

@@ -20,7 +20,6 @@ from edge_runtime.build import listing
 from edge_runtime.build.job import Job
 from edge_runtime.build.monitor import monitor
 from edge_runtime.errors import EdgeError, ModelError, UsageError
-from edge_runtime.passport import counted
 
 
 class Builder:
@@ -150,8 +149,8 @@ class Builder:
 
     def _layers(self) -> Dict[str, Any]:
         found = listing.layers([text for _, text in self._messages.said])
-        convolutions = [layer.types[0] for layer in found if layer.convolves and layer.types]
-        return {"layers": listing.summary(found), "convolutions": counted(convolutions)}
+        convolutions = [layer for layer in found if layer.convolves]
+        return {"layers": listing.summary(found), "convolutions": listing.summary(convolutions)}
 
 
 EXPORT = "export the network without its own post-processing, or with a lower opset"

@@ -11,12 +11,12 @@ import traceback
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from edge_runtime import onnx_file, plugins, recipe
+from edge_runtime import model, onnx_file, plugins, recipe
 from edge_runtime.backends import BackendOptions, cores
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.geometry import RESIZE_MODES
 from edge_runtime.jetson import board
-from edge_runtime.model import Model, input_size, understand
+from edge_runtime.model import Model
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import COLORS, Thresholds, Triple
 
@@ -191,10 +191,7 @@ def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:
     """
     member = plugins.load("backends", "onnxruntime")
     read = onnx_file.read_io if member.available() else member.read_io
-    io = read(path, None, batch)
-    if input_size(io, flags) != io.input_wh:
-        io = read(path, input_size(io, flags), batch)
-    return understand(path, io, flags)
+    return model.describe(path, read, flags, batch)
 
 
 def replace_file(path: Path, content: bytes) -> None:

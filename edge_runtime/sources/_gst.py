@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ def load() -> Any:
     Raises:
         BackendUnavailable: PyGObject or GStreamer is missing.
     """
+    with suppress(OSError):  # before GStreamer's libunwind, under which exceptions of C++ libraries loaded later abort
+        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
     try:
         import_module("gi").require_version("Gst", "1.0")
         gst = import_module("gi.repository.Gst")
@@ -60,6 +63,10 @@ class GstCapture:
         timeout_s: to begin, and for each frame.
 
     Attributes:
+        opened: whether the first frame has come.
+        size_wh: (width, height) in pixels; (0, 0) before the first frame.
+        fps: nominal frames per second; None where the pipeline does not say.
+        position_s: when the last frame is to be shown, by the pipeline.
         error: what the pipeline last said went wrong.
     """
 
@@ -68,38 +75,17 @@ class GstCapture:
         self._lock, self._closed = threading.Lock(), False
         self._pipeline: Any = None
         self._sink: Any = None
-        self._first: Any = None
         self._pending: Any = None
-        self._wh, self._position = (0, 0), 0.0
-        self._fps: Optional[float] = None
+        self.size_wh, self.position_s = (0, 0), 0.0
+        self.fps: Optional[float] = None
         self.error: Optional[str] = None
-        self.ended = False
+        self.opened = self.ended = False
         self.reopen()
-
-    @property
-    def opened(self) -> bool:
-        """Whether the first frame has come."""
-        return self._first is not None
-
-    @property
-    def size_wh(self) -> Tuple[int, int]:
-        """(width, height) in pixels; (0, 0) before the first frame."""
-        return self._wh
 
     @property
     def size(self) -> str:
         """Width and height as text, "1280x720"."""
-        return f"{self._wh[0]}x{self._wh[1]}"
-
-    @property
-    def fps(self) -> Optional[float]:
-        """Nominal frames per second; None where the pipeline does not say."""
-        return self._fps
-
-    @property
-    def position_s(self) -> float:
-        """When the last frame is to be shown, by the pipeline."""
-        return self._position
+        return f"{self.size_wh[0]}x{self.size_wh[1]}"
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
         """The next image, in `buffer` where its shape fits; None where there is none: see `ended` and `error`."""
@@ -117,7 +103,7 @@ class GstCapture:
         """Starts from the beginning, or connects anew; not after `close()`."""
         gst, text = load(), without_password(self._text)
         self._stop()
-        self._wh, self._fps, self._position, self._pending = (0, 0), None, 0.0, None
+        self.size_wh, self.fps, self.position_s, self._pending = (0, 0), None, 0.0, None
         self.error, self.ended = None, False
         with self._lock:
             if self._closed:
@@ -131,15 +117,16 @@ class GstCapture:
             self._stop()
             raise UsageError("the pipeline has no appsink", hint=f"end it with appsink name={SINK}, or with no sink")
         self._pipeline.set_state(gst.State.PLAYING)
-        self._first = self._pending = self._sink.emit("try-pull-sample", self._timeout)
-        if self._first is None:
+        self._pending = self._sink.emit("try-pull-sample", self._timeout)
+        self.opened = self._pending is not None
+        if not self.opened:
             self._why()
             self._stop()
             return
-        shape = self._first.get_caps().get_structure(0)
-        self._wh = shape.get_int("width")[1], shape.get_int("height")[1]
+        shape = self._pending.get_caps().get_structure(0)
+        self.size_wh = shape.get_int("width")[1], shape.get_int("height")[1]
         good, over, under = shape.get_fraction("framerate")
-        self._fps = over / under if good and over > 0 else None
+        self.fps = over / under if good and over > 0 else None
 
     def close(self) -> None:
         """Stops the pipeline and gives the device back; harmless when repeated."""
@@ -173,9 +160,9 @@ class GstCapture:
 
     def _image(self, sample: Any, buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         shape = sample.get_caps().get_structure(0)
-        width, height = self._wh = shape.get_int("width")[1], shape.get_int("height")[1]
+        width, height = self.size_wh = shape.get_int("width")[1], shape.get_int("height")[1]
         held = sample.get_buffer()
-        self._position = held.pts / SECOND if held.pts < 1 << 62 else self._position
+        self.position_s = held.pts / SECOND if held.pts < 1 << 62 else self.position_s
         if buffer is None or buffer.shape != (height, width, 3):
             buffer = np.empty((height, width, 3), np.uint8)
         info, lib = _MapInfo(), _library()

@@ -11,15 +11,15 @@ import threading
 import numpy as np
 import pytest
 
-from edge_runtime import cuda, cuda_driver, kernels, passport, trt
+from edge_runtime import cuda, passport, trt
 from edge_runtime.backends import BackendOptions, _plan, tensorrt
 from edge_runtime.detector import Detector
 from edge_runtime.errors import BackendUnavailable, DeviceError, EdgeError, ModelError, SpecError
 from edge_runtime.passport import Passport, Place
 from edge_runtime.recipe import ModelFlags
-from edge_runtime.spec import ModelIO, ModelSpec
+from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, View
 from tests.standins import tensorrt_api
-from tests.standins.cuda import Driver, Gpu, driver
+from tests.standins.cuda import Gpu, install
 from tests.tiny import boxes_v8
 
 ROWS = [(32, 32, 16, 8, 0.9, 1), (10, 50, 8, 8, 0.6, 0)]
@@ -36,13 +36,9 @@ class Machine:
     def __init__(self, monkeypatch, tmp_path, version="10.3", **what) -> None:
         self.gpu, self.lib, self._folder = Gpu(**what), tensorrt_api.module(version), tmp_path
         self.seen = []
-        fake = Driver(self.gpu)
+        install(monkeypatch, self.gpu)
         monkeypatch.setattr(trt, "library", lambda: self.lib)
         monkeypatch.setattr(trt, "missing", lambda: None)
-        monkeypatch.setattr(cuda, "missing", lambda: None)
-        monkeypatch.setattr(cuda, "import_module", lambda name: driver(self.gpu))
-        monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
-        monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
         trt.log.cache_clear()
 
     def plan(self, batch=1, dtype="float32", named="m.plan", prefix=b"") -> str:
@@ -283,6 +279,16 @@ def test_a_plan_for_elsewhere_says_so_and_how_to_build_it_here(machine, change, 
         Detector.open(path)
     assert f"edge-build m.onnx -o {path}" in str(caught.value.hint)
     assert bool(here.gpu.calls) is touched and "deserialize_cuda_engine" not in tensorrt_api.names(here.lib.calls)
+    assert not here.gpu.held and not here.gpu.contexts
+
+
+def test_a_description_that_reaches_outside_the_outputs_is_refused(machine):
+    """A kernel would read on: the check is that of the host's decoder."""
+    here = machine()
+    level = Level((4000, 1), View(0, 0, 0, 1, 4000), View(0, 16000, 0, 1, 4000))
+    plan = _plan.load(here.plan())
+    with pytest.raises(SpecError, match="the head reads"):
+        tensorrt.TensorRTBackend(plan, SPEC, DecodeSpec("cxcywh", (level,), 3), BackendOptions())
     assert not here.gpu.held and not here.gpu.contexts
 
 

@@ -27,5 +27,10 @@ def test_layers_are_read():
     assert listing.summary(found) == {"Float": 1, "Half": 1, "Int8": 1}
 
 
+def test_types_are_counted_most_frequent_first():
+    layers = [listing.Layer("n", "k", [name]) for name in ("Half", "Int8", "Int8")]
+    assert list(listing.summary(layers).items()) == [("Int8", 2), ("Half", 1)]
+
+
 def test_no_list_gives_no_layers():
     assert listing.layers(["Layers: none"]) == [] and listing.summary([]) == {}

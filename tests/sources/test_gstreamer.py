@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -89,6 +91,19 @@ def test_rows_that_are_padded_come_out_straight():
     assert image.shape == (50, 321, 3) and source.live and source.fps == 30
     assert np.abs(image.astype(int) - [255, 0, 0]).max() <= 3, "blue, in every pixel"
     source.close()
+
+
+@real
+def test_libraries_loaded_after_gstreamer_still_catch_their_exceptions():
+    """GStreamer brings libunwind, under which OpenVINO ended the process where it was loaded second."""
+    pytest.importorskip("openvino")
+    root = Path(__file__).resolve().parents[2]
+    code = (
+        "from edge_runtime import Detector, sources; image = sources.open('gst:videotestsrc').read().image;"
+        f"Detector.open({str(root / 'engines' / 'yolo_nano_voc_int8.onnx')!r})(image); print('fine')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=root)
+    assert done.stdout == "fine\n", done.stderr[-1000:]
 
 
 @real

@@ -15,6 +15,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from edge_runtime import cuda, cuda_driver
+from edge_runtime import kernels as product
 from tests.native import kernels
 
 THREADS = 32  # of the block that suppresses
@@ -297,3 +299,12 @@ class Driver:
         if self._gpu.graphs.pop(graph.value, None) is None:
             self._gpu.faults.append("destroyed twice: graph")
         return 0
+
+
+def install(monkeypatch: Any, gpu: Gpu) -> None:
+    """Puts it in the place of pycuda, the driver, and the compiler of kernels."""
+    fake = Driver(gpu)
+    monkeypatch.setattr(cuda, "missing", lambda: None)
+    monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
+    monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
+    monkeypatch.setattr(product, "cubin", lambda capability: b"cubin")

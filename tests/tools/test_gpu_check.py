@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import cuda, cuda_driver, kernels
-from tests.standins.cuda import Driver, Gpu, driver
+from edge_runtime import cuda
+from tests.standins.cuda import Gpu, install
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import gpu_check
@@ -18,11 +18,7 @@ import gpu_check
 @pytest.fixture
 def gpu(monkeypatch) -> Gpu:
     gpu = Gpu()
-    fake = Driver(gpu)
-    monkeypatch.setattr(cuda, "missing", lambda: None)
-    monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
-    monkeypatch.setattr(cuda_driver, "driver", lambda: fake)
-    monkeypatch.setattr(kernels, "cubin", lambda capability: b"cubin")
+    install(monkeypatch, gpu)
     return gpu
 
 

@@ -55,7 +55,7 @@ class Lab:
         dtypes = dict.fromkeys(names, "float32")
         width, height = spec.input_wh
         io = ModelIO("images", (len(outputs[0]), 3, height, width), names, {}, {"images": "float16" if half else "float32", **dtypes})  # fmt: skip  # noqa: E501
-        constants = Constants(self.device, self.stream, spec, decode, limits)
+        constants = Constants(self.device, self.stream, io, spec, decode, limits)
         return Slot(self.device, CopyEngine(self.device, self.stream, io, outputs), io, constants, False)
 
     def run(self, slot: Slot, images: List[np.ndarray]) -> None:
