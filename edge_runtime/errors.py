@@ -8,6 +8,7 @@
     ├── SinkError           (OSError)       results that could not be written
     ├── DatasetError        (ValueError)    labelled images that cannot be read
     ├── DeviceError         (RuntimeError)  a GPU that refuses or fails
+    ├── BoardError          (RuntimeError)  a power mode that was refused or did not take
     └── BackendUnavailable  (ImportError)   a library that is not installed
 
 A message is a lower-case fact without a full stop, with what was got and what was expected; `hint` is the way out.
@@ -61,6 +62,10 @@ class DatasetError(EdgeError, ValueError):
 
 class DeviceError(EdgeError, RuntimeError):
     """A GPU that refuses or fails."""
+
+
+class BoardError(EdgeError, RuntimeError):
+    """A power mode that was refused, or did not take."""
 
 
 class BackendUnavailable(EdgeError, ImportError):

@@ -13,7 +13,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from edge_runtime import trt
 from edge_runtime.errors import ModelError
-from edge_runtime.jetson import board
+from edge_runtime.jetson import board, nvpmodel
 from edge_runtime.spec import ModelIO, ModelSpec
 
 FORMAT = 1
@@ -114,7 +114,7 @@ def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -
         cuda=cuda,
         jetpack=board.jetpack(release),
         l4t=release,
-        power_mode=board.power_mode(root),
+        power_mode=nvpmodel.current_name(root),
     )
 
 

@@ -48,3 +48,15 @@ def board_tree(shared: Path, tmp_path: Path) -> Callable[[str], Path]:
         return root
 
     return lay
+
+
+@pytest.fixture
+def under_load(shared: Path) -> Callable[[Path], None]:
+    """Turns a board's idle tree, named after the board, into the loaded one."""
+
+    def load(root: Path) -> None:
+        tree = json.loads((shared / "fixtures" / "jetson" / f"{root.name}.json").read_text())
+        for path, text in tree["overlay_load"].items():
+            (root / path).write_text(text)
+
+    return load

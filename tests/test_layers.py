@@ -29,7 +29,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "energy",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
-    {"model", "numpy_decode", "detector", "monitor", "outbox", "calibrate", "build"},
+    {"model", "numpy_decode", "detector", "monitor", "sampler", "outbox", "calibrate", "build"},
     {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "reports"},
     {"cli", "__main__", "__init__"},
 )

@@ -22,6 +22,7 @@ from edge_runtime.spec import COLORS, Thresholds, Triple
 
 ENGINE_DIRS = (".", f"engines/plans/{board.slug()}", "engines")
 ZERO_COPY = {"auto": None, "on": True, "off": False}
+METER_HELP = "what measures, default: the best there is; replay:FILE plays a recorded trace"
 ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
 
 

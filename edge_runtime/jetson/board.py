@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Optional
 
 # A container sees an empty device tree; jetson-containers' run script leaves the model here.
 MODEL_FILES = ("proc/device-tree/model", "tmp/nv_jetson_model")
@@ -18,6 +19,14 @@ def read(path: Path) -> str:
         return path.read_text(errors="replace").replace("\0", " ").strip()
     except OSError:
         return ""
+
+
+def number(path: Path) -> Optional[float]:
+    """The number in a file; None where it cannot be read, or holds something else (EACCES, EAGAIN, a vanished file)."""
+    try:
+        return float(path.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def model(root: Path = Path("/")) -> str:
@@ -62,12 +71,3 @@ def slug(root: Path = Path("/")) -> str:
     """A folder name for what is built on this machine: "agx-orin"; "pc" on one that is no Jetson."""
     words = re.findall(r"[a-z0-9]+", model(root).lower())
     return "-".join(word for word in words if word not in COMMON) or soc(root) or "pc"
-
-
-def power_mode(root: Path = Path("/")) -> str:
-    """Name of the nvpmodel mode that was set last, "MODE_15W"; empty where there is none."""
-    status = re.search(r"pmode:(\d+)", read(root / "var/lib/nvpmodel/status"))
-    if status is None:
-        return ""
-    modes = re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", read(root / "etc/nvpmodel.conf"))
-    return str(next((name for number, name in modes if int(number) == int(status.group(1))), ""))

@@ -2,18 +2,20 @@
 
 A member is a module with
 
-    PRIORITY                        who is preferred where several could read (default 0)
+    PRIORITY                        who is preferred where several could read; below 0: only when named
     available(root) -> str | None   None where it can be read here, else the reason
-    open(root) -> Meter
+    open(root, what) -> Meter       `what` is said by the user after a colon: "replay:run.csv"
 
-`root` stands for `/`: a recorded tree can stand in for a board. Standard library alone, as a bare board has it.
+`root` stands for `/`: a recorded tree can stand in for a board. Standard library alone, as a bare board has it;
+libraries that may be missing are imported when a member is asked.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Protocol, Sequence
+from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
 from edge_runtime import plugins
 from edge_runtime.errors import SourceError
@@ -21,6 +23,7 @@ from edge_runtime.errors import SourceError
 # Rails that feed all others, and what they stand for. Where a board has none, the rails are added up.
 INPUTS = {"VIN": "board_input", "POM_5V_IN": "board_input", "VDD_IN": "module_input", "psys": "board_input"}
 FED = ("VDDQ_VDD2_1V8AO",)  # by VIN_SYS_5V0 on AGX Orin: adding it would count it twice
+CHIPS = {"package": re.compile(r"package-\d+"), "gpu": re.compile(r"gpu\d+")}  # whole chips of a computer
 
 
 class Meter(Protocol):
@@ -28,10 +31,14 @@ class Meter(Protocol):
 
     Attributes:
         name: of the member.
+        rails: names that a reading may have.
         gaps: rails that could not be read, counted, since it was opened.
     """
 
     name: str
+
+    @property
+    def rails(self) -> Sequence[str]: ...
 
     @property
     def gaps(self) -> int: ...
@@ -39,20 +46,32 @@ class Meter(Protocol):
     def read_w(self) -> Dict[str, float]:
         """Watts by rail, now; a rail that cannot be read is left out and counted in `gaps`."""
 
+    def close(self) -> None:
+        """Ends what was started; harmless when repeated."""
+
 
 @dataclass(frozen=True)
-class Total:
-    """Watts of the whole, and of what that whole is.
+class Whole:
+    """What the watts of a machine are made of.
 
     Attributes:
-        watts: of the input rail, or of the sum.
-        rail: its name, or the names of all that were added: "GPU+CPU+SOC".
+        rails: the input rail, or those that are added up.
         scope: board_input, module_input, rail_sum, package or gpu.
     """
 
-    watts: float
-    rail: str
+    rails: Tuple[str, ...]
     scope: str
+
+    @property
+    def name(self) -> str:
+        """One name for all: "GPU+CPU+SOC"."""
+        return "+".join(self.rails)
+
+    def watts(self, reading: Dict[str, float]) -> Optional[float]:
+        """Watts of one reading; None where a rail of it is missing, as the others would say too little."""
+        if any(rail not in reading for rail in self.rails):
+            return None
+        return sum(reading[rail] for rail in self.rails)
 
 
 class Meters:
@@ -65,6 +84,7 @@ class Meters:
     def __init__(self, meters: Sequence[Meter]) -> None:
         self._meters = list(meters)
         self.name = "+".join(meter.name for meter in meters)
+        self.rails = [rail for meter in meters for rail in meter.rails]
 
     @property
     def gaps(self) -> int:
@@ -75,35 +95,51 @@ class Meters:
         """Of all."""
         return {rail: watts for meter in self._meters for rail, watts in meter.read_w().items()}
 
+    def close(self) -> None:
+        """Closes all."""
+        for meter in self._meters:
+            meter.close()
 
-def open(root: Path = Path("/")) -> Meter:
-    """The meter of this machine: the sensors of a board, else the counters of a processor.
+
+def open(root: Path = Path("/"), named: str = "") -> Meter:
+    """The meter of this machine: the sensors of a board, else the counters of its chips, else what a program says.
+
+    Args:
+        root: stands for `/`.
+        named: a member, with what it needs after a colon, to be used instead: "tegrastats", "replay:run.csv".
 
     Raises:
         SourceError: nothing can be read; the message says why, of each.
+        UsageError: no member has that name.
     """
+    if named:
+        name, _, what = named.partition(":")
+        meter: Meter = plugins.load("power", name).open(root, what)
+        return meter
     members = plugins.members("power")
     reasons = {module: module.available(root) for module in members}
     usable = [module for module in members if reasons[module] is None]
     if not usable:
-        said: List[str] = [f"{module.__name__.rsplit('.', 1)[1]}: {reason}" for module, reason in reasons.items()]
+        asked = [module for module in members if module.PRIORITY >= 0]
+        said = [f"{module.__name__.rsplit('.', 1)[1]}: {reasons[module]}" for module in asked]
         raise SourceError(f"no power sensor ({'; '.join(said)})", hint="power is n/a here; nothing else is affected")
     best = max(module.PRIORITY for module in usable)
-    opened: List[Meter] = [module.open(root) for module in usable if best == module.PRIORITY]
+    opened: List[Meter] = [module.open(root, "") for module in usable if best == module.PRIORITY]
     return opened[0] if len(opened) == 1 else Meters(opened)
 
 
-def total(rails: Dict[str, float]) -> Total:
-    """The whole of one reading: its input rail, else the packages of a processor, else the sum of its rails.
+def whole(rails: Sequence[str]) -> Whole:
+    """What the total is made of: the input rail, else a computer's whole chips, else all rails.
 
     Raises:
         SourceError: there is no rail.
     """
     for name, scope in INPUTS.items():
         if name in rails:
-            return Total(rails[name], name, scope)
-    packages = {name: watts for name, watts in rails.items() if name.startswith("package")}
-    added = packages or {name: watts for name, watts in rails.items() if name not in FED}
+            return Whole((name,), scope)
+    chips = {rail: kind for kind, pattern in CHIPS.items() for rail in rails if pattern.fullmatch(rail)}
+    added = tuple(chips) or tuple(rail for rail in rails if rail not in FED)
     if not added:
         raise SourceError("no rail could be read", hint="power is n/a for this reading")
-    return Total(sum(added.values()), "+".join(added), "package" if packages else "rail_sum")
+    kinds = set(chips.values())
+    return Whole(added, kinds.pop() if len(kinds) == 1 else "rail_sum")

@@ -9,14 +9,6 @@ from typing import Callable, Dict, List, Optional, Sequence
 from edge_runtime.jetson.board import read
 
 
-def number(path: Path) -> Optional[float]:
-    """The number in a file; None where it cannot be read, or holds something else (EACCES, EAGAIN, a vanished file)."""
-    try:
-        return float(path.read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
 def chips(root: Path, name: str) -> List[Path]:
     """Folders of the sensors of a kind: every hwmon or iio device that says this name, by bus address."""
     found = []
@@ -40,6 +32,7 @@ class Rails:
 
     def __init__(self, name: str, rails: Sequence[Rail]) -> None:
         self.name, self.gaps, self._rails = name, 0, list(rails)
+        self.rails = [rail.name for rail in rails]
 
     def read_w(self) -> Dict[str, float]:
         """See `Meter.read_w`."""
@@ -51,3 +44,6 @@ class Rails:
             else:
                 found[rail.name] = watts
         return found
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Optional
 
+from edge_runtime.jetson.board import number
 from edge_runtime.power import Meter
-from edge_runtime.power._sysfs import Rail, Rails, chips, number
+from edge_runtime.power._sysfs import Rail, Rails, chips
 
 PRIORITY = 10
 RAIL = "VIN"  # the kernel has no label for it
@@ -18,7 +19,7 @@ def available(root: Path = Path("/")) -> Optional[str]:
     return None if chips(root, "ina238") else "no ina238 sensor"
 
 
-def open(root: Path = Path("/")) -> Meter:
+def open(root: Path = Path("/"), what: str = "") -> Meter:
     """The input of the board."""
     return Rails("ina238", [Rail(RAIL, partial(_watts, chip)) for chip in chips(root, "ina238")[:1]])
 

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import List, Optional
 
-from edge_runtime.jetson.board import read
+from edge_runtime.jetson.board import number, read
 from edge_runtime.power import Meter
-from edge_runtime.power._sysfs import Rail, Rails, chips, number
+from edge_runtime.power._sysfs import Rail, Rails, chips
 
 PRIORITY = 10
 UNCONNECTED, SUM = "NC", "sum of shunt voltages"
@@ -23,7 +23,7 @@ def available(root: Path = Path("/")) -> Optional[str]:
     return None if _rails(root) else "no ina3221 sensor"
 
 
-def open(root: Path = Path("/")) -> Meter:
+def open(root: Path = Path("/"), what: str = "") -> Meter:
     """The named rails of all chips, in the order of their addresses."""
     return Rails("ina3221", _rails(root))
 

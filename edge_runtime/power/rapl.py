@@ -9,7 +9,6 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 from edge_runtime.jetson import board
 from edge_runtime.power import Meter
-from edge_runtime.power._sysfs import number
 
 PRIORITY = 0
 
@@ -24,7 +23,7 @@ def available(root: Path = Path("/")) -> Optional[str]:
     return None
 
 
-def open(root: Path = Path("/")) -> Meter:
+def open(root: Path = Path("/"), what: str = "") -> Meter:
     """All zones that have a counter."""
     return RaplMeter(_zones(root))
 
@@ -34,7 +33,8 @@ class RaplMeter:
 
     def __init__(self, zones: List[Path], clock: Callable[[], float] = time.monotonic) -> None:
         self.name, self.gaps, self._clock = "rapl", 0, clock
-        self._zones = {board.read(zone / "name"): zone for zone in zones}
+        self._zones = dict(zip(_names(zones), zones))
+        self.rails = list(self._zones)
         self._before: Dict[str, Tuple[float, float]] = {}
         self.read_w()
 
@@ -42,7 +42,7 @@ class RaplMeter:
         """See `Meter.read_w`. A counter that wrapped around has its range added."""
         read: Dict[str, float] = {}
         for name, zone in self._zones.items():
-            microjoules, now = number(zone / "energy_uj"), self._clock()
+            microjoules, now = board.number(zone / "energy_uj"), self._clock()
             if microjoules is None:
                 self.gaps += 1
                 continue
@@ -50,11 +50,20 @@ class RaplMeter:
                 then, joules = self._before[name]
                 spent = microjoules / 1e6 - joules
                 if spent < 0:
-                    spent += (number(zone / "max_energy_range_uj") or 0.0) / 1e6
+                    spent += (board.number(zone / "max_energy_range_uj") or 0.0) / 1e6
                 if now > then and spent >= 0:
                     read[name] = spent / (now - then)
             self._before[name] = now, microjoules / 1e6
         return read
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _names(zones: List[Path]) -> List[str]:
+    """What zones call themselves; those of several sockets have the socket's number added: core-0, core-1."""
+    names = [board.read(zone / "name") for zone in zones]
+    return [name if names.count(name) == 1 else f"{name}-{zone.name.split(':')[1]}" for name, zone in zip(names, zones)]
 
 
 def _zones(root: Path) -> List[Path]:

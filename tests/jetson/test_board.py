@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_runtime.jetson import board
+from edge_runtime.jetson import board, nvpmodel
 
 BOARDS = {  # slug, compute capability, power mode
     "agx-orin_l4t35": ("agx-orin", "8.7", "MODE_30W"),
@@ -24,8 +24,8 @@ BOARDS = {  # slug, compute capability, power mode
 @pytest.mark.parametrize("name", BOARDS)
 def test_what_a_board_is(board_tree, name):
     root = board_tree(name)
-    assert (board.slug(root), board.compute_capability(root), board.power_mode(root)) == BOARDS[name]
+    assert (board.slug(root), board.compute_capability(root), nvpmodel.current_name(root)) == BOARDS[name]
 
 
 def test_an_empty_tree_is_a_computer(tmp_path):
-    assert (board.slug(tmp_path), board.compute_capability(tmp_path), board.power_mode(tmp_path)) == ("pc", "", "")
+    assert (board.slug(tmp_path), board.compute_capability(tmp_path), nvpmodel.current_name(tmp_path)) == ("pc", "", "")

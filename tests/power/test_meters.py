@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import sys
 from pathlib import Path
 
 import pytest
 
 from edge_runtime import power
-from edge_runtime.errors import SourceError
-from edge_runtime.power import Total, ina238, ina3221, rapl
+from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.power import Whole, ina238, ina3221, jtop, nvml, rapl, replay, tegrastats
 
 BOARDS = {  # rail, scope, mW idle and under load
     "nano_l4t32": ("POM_5V_IN", "board_input", 933, 7553),
@@ -25,30 +27,25 @@ BOARDS = {  # rail, scope, mW idle and under load
 }
 
 
-def under_load(shared: Path, root: Path, board: str) -> None:
-    overlay = json.loads((shared / "fixtures" / "jetson" / f"{board}.json").read_text())["overlay_load"]
-    for path, text in overlay.items():
-        (root / path).write_text(text)
-
-
 @pytest.mark.parametrize("board", BOARDS)
-def test_totals_of_every_board(shared, board_tree, board):
+def test_totals_of_every_board(board_tree, under_load, board):
     root, (rail, scope, idle, load) = board_tree(board), BOARDS[board]
     meter = power.open(root)
+    whole = power.whole(meter.rails)
+    assert (whole.name, whole.scope) == (rail, scope)
     for milliwatts in (idle, load):
-        whole = power.total(meter.read_w())
-        assert (whole.rail, whole.scope) == (rail, scope)
-        assert whole.watts == pytest.approx(milliwatts / 1e3, abs=1.5e-3)
-        under_load(shared, root, board)
+        assert whole.watts(meter.read_w()) == pytest.approx(milliwatts / 1e3, abs=1.5e-3)
+        under_load(root)
     assert meter.gaps == 0
 
 
-def test_the_papers_two_points(shared, board_tree):
+def test_the_papers_two_points(board_tree, under_load):
     """YOLO Nano on AGX Xavier: 26.9 images/s at 1.97 a watt, 48.2 at 1.61."""
     for board, fps, per_watt in (("agx-xavier_l4t32", 26.9, 1.97), ("agx-xavier_l4t35", 48.2, 1.61)):
         root = board_tree(board)
-        under_load(shared, root, board)
-        watts = power.total(power.open(root).read_w()).watts
+        under_load(root)
+        meter = power.open(root)
+        watts = power.whole(meter.rails).watts(meter.read_w())
         assert round(watts, 3) == {"agx-xavier_l4t32": 13.650, "agx-xavier_l4t35": 29.874}[board]
         assert round(fps / watts, 2) == per_watt
 
@@ -79,24 +76,35 @@ def test_files_that_vanish_or_hold_garbage_are_gaps(board_tree, broken):
     assert meter.gaps == 2
 
 
+def test_a_missing_rail_leaves_no_total(board_tree):
+    """The five others of AGX Xavier would be too little, and so would the inputs of Orin's parts."""
+    root = board_tree("agx-xavier_l4t35")
+    meter = power.open(root)
+    whole = power.whole(meter.rails)
+    next((root / "sys/bus/i2c/devices/1-0041/hwmon").glob("*/curr3_input")).unlink()
+    assert whole.watts(meter.read_w()) is None and meter.gaps == 1
+    with pytest.raises(SourceError, match="no rail"):
+        power.whole([])
+
+
 def test_hwmon_numbers_do_not_matter(board_tree):
     root = board_tree("orin-nano_l4t36")
     (folder,) = root.glob("sys/devices/platform/bus@0/*/i2c-1/1-0040/hwmon/hwmon1")
     folder.rename(folder.with_name("hwmon7"))
-    assert power.total(power.open(root).read_w()).watts == pytest.approx(4.654, abs=1e-3)
+    assert power.open(root).read_w()["VDD_IN"] == pytest.approx(4.654, abs=1e-3)
 
 
-def test_rapl_counts_from_reading_to_reading_and_around_the_end(shared, board_tree):
+def test_rapl_counts_from_reading_to_reading_and_around_the_end(board_tree, under_load):
     """The overlay has package and dram past their range: 35 J and 3 J, core 25 J."""
     root, now = board_tree("x86-rapl"), [0.0]
     zones = rapl._zones(root)
     meter = rapl.RaplMeter(zones, clock=lambda: now[0])
     now[0] = 2.0
-    under_load(shared, root, "x86-rapl")
+    under_load(root)
     rails = meter.read_w()
     assert rails["package-0"] == pytest.approx(17.5, abs=1e-3) and rails["dram"] == pytest.approx(1.5, abs=1e-3)
     assert rails["core"] == pytest.approx(12.5, abs=1e-3)
-    assert power.total(rails) == Total(rails["package-0"], "package-0", "package")
+    assert power.whole(meter.rails) == Whole(("package-0",), "package")
     assert meter.read_w() == {}, "no time has passed"
 
 
@@ -110,5 +118,173 @@ def test_nothing_to_read_is_said_of_each(tmp_path):
         power.open(tmp_path)
     assert "no RAPL counters" in str(caught.value) and "n/a" in str(caught.value.hint)
     assert ina238.available(tmp_path) and ina3221.available(tmp_path) and rapl.available(tmp_path)
-    with pytest.raises(SourceError, match="no rail"):
-        power.total({})
+
+
+def test_two_sockets_keep_their_names_apart(board_tree):
+    root = board_tree("x86-rapl")
+    zones = root / "sys/class/powercap"
+    for zone, name, joules in (("intel-rapl:1", "package-1", 7), ("intel-rapl:1:0", "core", 5)):
+        (zones / zone).mkdir()
+        (zones / zone / "name").write_text(name)
+        (zones / zone / "energy_uj").write_text(f"{joules}000000\n")
+    meter = rapl.open(root)
+    assert list(meter.rails) == ["package-0", "core-0", "uncore", "dram", "package-1", "core-1"]
+    assert power.whole(meter.rails) == Whole(("package-0", "package-1"), "package")
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_tegrastats_says_the_same(shared, board):
+    """Every recorded line, of L4T 32 without units and of later ones; NC and RAM are no rails."""
+    said = json.loads((shared / "fixtures" / "jetson" / f"{board}.json").read_text())["commands"].get("tegrastats.txt")
+    if said is None:
+        pytest.skip("no line was recorded of this board")
+    rails = tegrastats.parse(said)
+    assert power.whole(list(rails)).watts(rails) == pytest.approx(BOARDS[board][2] / 1e3, abs=2.5e-3)
+    assert "NC" not in rails and "RAM" not in rails and "SWAP" not in rails
+
+
+def program(root: Path, name: str, lines: str, pause_s: float = 0.05) -> Path:
+    path = root / "usr/bin" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\nwhile :; do\ncat <<'END'\n{lines}\nEND\nsleep {pause_s}\ndone\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_tegrastats_is_started_where_sensors_cannot_be_read(tmp_path):
+    path = program(tmp_path, "tegrastats", "RAM 1488/7620MB VDD_IN 4654mW/4654mW VDD_SOC 1484mW/1484mW")
+    meter = power.open(tmp_path)
+    assert meter.name == "tegrastats" and meter.read_w() == {"VDD_IN": 4.654, "VDD_SOC": 1.484} and meter.gaps == 0
+    meter._stale_s = -1.0
+    assert meter.read_w() == {} and meter.gaps == 2
+    meter.close()
+    meter.close()
+    path.write_text("#!/bin/sh\necho RAM 1/2MB\n")
+    with pytest.raises(SourceError, match="tegrastats says no watts"):
+        tegrastats.open(tmp_path)
+    with pytest.raises(SourceError, match="does not start"):
+        tegrastats.open(tmp_path / "none")
+
+
+def test_jtop_is_asked_in_another_process(tmp_path, monkeypatch):
+    """Importing it here would change how processes are started; a stand-in says what jtop 7.2.2 said."""
+    (tmp_path / "jtop.py").write_text(
+        "import multiprocessing, time\nmultiprocessing.set_start_method('fork', force=True)\n"
+        "class jtop:\n    def __init__(self, interval): pass\n    def __enter__(self): return self\n"
+        "    def __exit__(self, *_): pass\n    def ok(self): time.sleep(0.02); return True\n"
+        "    power = {'rail': {'VDD_SOC': {'volt': 5016, 'power': 1484, 'avg': 1484}},"
+        " 'tot': {'power': 4654, 'avg': 4654, 'name': 'VDD_IN'}}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert jtop.available(tmp_path) == "jtop's service does not run"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/jtop.sock").touch()
+    before = multiprocessing.get_start_method()
+    meter = jtop.open(tmp_path)
+    assert meter.read_w() == {"VDD_SOC": 1.484, "VDD_IN": 4.654}
+    assert multiprocessing.get_start_method() == before and "jtop" not in sys.modules
+    meter.close()
+
+
+def test_jtop_sums_and_nothing():
+    summed = {"rail": {"GPU": {"power": 1154}, "CPU": {"power": 384}}, "tot": {"power": 1538, "avg": 1538}}
+    assert jtop.parse(json.dumps(summed)) == {"GPU": 1.154, "CPU": 0.384}
+    assert jtop.parse("{}") == {} and jtop.parse("Traceback") == {}
+
+
+def test_jtop_without_its_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(jtop.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SourceError, match="jetson-stats is not installed"):
+        jtop.open(tmp_path)
+
+
+class Nvml:
+    """What NVML says: one GPU that counts joules, one that only knows its watts."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self):
+        self.millijoules, self.broken = 5000, False
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+        if handle == "old":
+            raise self.NVMLError("Not Supported")
+        return self.millijoules
+
+    def nvmlDeviceGetPowerUsage(self, handle):
+        if self.broken:
+            raise self.NVMLError("GPU is lost")
+        return 41_500
+
+
+def test_nvml_counts_joules_where_it_can():
+    api, now = Nvml(), [10.0]
+    meter = nvml.NvmlMeter(api, ["new", "old"], clock=lambda: now[0])
+    now[0], api.millijoules = 12.0, 65_000
+    assert meter.read_w() == {"gpu0": 30.0, "gpu1": 41.5}
+    assert meter.read_w() == {"gpu1": 41.5}, "no time has passed"
+    api.broken, now[0] = True, 13.0
+    assert meter.read_w() == {"gpu0": 0.0} and meter.gaps == 1
+    assert power.whole(["gpu0", "gpu1"]) == Whole(("gpu0", "gpu1"), "gpu")
+    assert power.whole(["package-0", "core", "gpu0"]) == Whole(("package-0", "gpu0"), "rail_sum")
+    meter.close()
+
+
+def test_nvml_without_driver_or_library_is_a_reason(monkeypatch, tmp_path):
+    assert nvml.available(tmp_path) == "NVML knows this machine alone"
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert nvml.available() == "nvidia-ml-py is not installed"
+
+
+def test_the_real_nvml_says_why_not():
+    pynvml = pytest.importorskip("pynvml")
+    reason = nvml.available()
+    if reason is None:
+        assert set(nvml.open().rails) == {f"gpu{n}" for n in range(pynvml.nvmlDeviceGetCount())}
+    else:
+        assert reason.startswith("NVML: ")
+
+
+def test_a_trace_is_played_by_the_clock(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("time_s,fps,total_w,VDD_IN_w,VDD_SOC_w\n100,25,5,5.0,1.5\n101,25,7,7.0,\n102,25,9,9.0,2.5\n")
+    meter = power.open(tmp_path, f"replay:{path}")
+    now = [0.0]
+    meter._clock, meter._began_s = (lambda: now[0]), 0.0
+    assert meter.read_w() == {"VDD_IN": 5.0, "VDD_SOC": 1.5} and meter.gaps == 0
+    now[0] = 1.5
+    assert meter.read_w() == {"VDD_IN": 7.0} and meter.gaps == 1
+    now[0] = 2.9
+    assert meter.read_w()["VDD_IN"] == 9.0
+    now[0] = 3.1
+    assert meter.read_w() == {} and meter.gaps == 3
+
+
+def test_traces_of_other_kinds(tmp_path, shared):
+    lines = tmp_path / "run.jsonl"
+    lines.write_text('{"time_s": 3.0, "rails_w": {"VDD_IN": 4.5}}\n\n{"time_s": 4.0}\n')
+    assert replay.open(tmp_path, str(lines)).rails == ["VDD_IN"]
+    said = json.loads((shared / "fixtures" / "jetson" / "agx-xavier_l4t32.json").read_text())["commands"]
+    log = tmp_path / "tegrastats.log"
+    log.write_text(said["tegrastats.txt"] * 3)
+    assert power.whole(replay.open(tmp_path, str(log)).rails).name == "GPU+CPU+SOC+CV+VDDRQ+SYS5V"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "time_s,fps\n1,2\n", "fps,GPU_w\n1,2\n", "time_s,GPU_w\nx,2\n", b"\xff\xfe\x00"]
+)
+def test_what_is_no_trace_is_said(tmp_path, content):
+    path = tmp_path / "run.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SourceError) as caught:
+        power.open(tmp_path, f"replay:{path}")
+    assert caught.value.hint
+    with pytest.raises(SourceError, match="cannot be read"):
+        power.open(tmp_path, "replay:")
+
+
+def test_a_meter_that_is_none(tmp_path):
+    with pytest.raises(UsageError, match="no 'multimeter'"):
+        power.open(tmp_path, "multimeter")

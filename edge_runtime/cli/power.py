@@ -1,0 +1,133 @@
+"""edge-power: the board's power modes, and the watts it draws.
+
+    edge-power [--json]                  # modes, clocks, rails, temperatures, load
+    edge-power set 15W [--dry-run]       # never reboots; reads back whether it took
+    edge-power restore                   # what a killed run has left behind
+
+A mode is meant by its name or a part of it (15W, MODE_15W, MAXN) or its ID; a name is a cap of clocks, not of watts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from edge_runtime import power
+from edge_runtime.cli import _common
+from edge_runtime.errors import BoardError, SourceError
+from edge_runtime.jetson import board, caps, command, hold, nvpmodel
+from edge_runtime.jetson.probe import Probe
+
+COUNTING_S = 0.5  # counters of joules need two readings
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    args = _parser().parse_args(argv)
+    return _common.guarded(command.run if args.command else _show, args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-power", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_common.METER_HELP)
+    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    command.add_root(parser)
+    commands = parser.add_subparsers(dest="command", metavar="set|restore")
+    command.add(commands)
+    return parser
+
+
+def _show(args: argparse.Namespace) -> int:
+    status = {**_board(Path(args.sysroot)), **_watts(Path(args.sysroot), args.meter)}
+    print(json.dumps(status) if args.json else "\n".join(_lines(status)))
+    return 0
+
+
+def _board(root: Path) -> Dict[str, Any]:
+    probe = Probe(root)
+    found: Dict[str, Any] = {"board": board.model(root) or None, "l4t": board.l4t(root) or None, **_modes(root)}
+    return {**found, **probe.read().to_dict(), "jetson_clocks": probe.locked}
+
+
+def _modes(root: Path) -> Dict[str, Any]:
+    """Modes and how they stand; `reboot` are IDs that need one, `caps_differ` what the mode promises in vain."""
+    try:
+        conf = nvpmodel.load(root)
+    except BoardError as error:
+        return {"mode": None, "modes": [], "modes_reason": str(error)}
+    mode, held = nvpmodel.current(root, conf), hold.read(root)
+    found = caps.compare(root, conf, mode) if mode else None
+    return {
+        "mode": mode.name if mode else None,
+        "modes": [{"id": each.id, "name": each.name} for each in conf.modes],
+        "reboot": [each.id for each in conf.modes if nvpmodel.reboot_reason(root, conf, each)],
+        "caps_verified": bool(found and found.verified),
+        "caps_differ": list(found.differing) if found else [],
+        "left_behind": held.mode if held and not held.alive else None,
+    }
+
+
+def _watts(root: Path, named: str) -> Dict[str, Any]:
+    try:
+        meter = power.open(root, named)
+    except SourceError as error:
+        if named:
+            raise
+        return {"rails_w": {}, "total_w": None, "total_rail": None, "scope": None, "power_reason": str(error)}
+    whole = power.whole(meter.rails)
+    rails = meter.read_w()
+    if whole.watts(rails) is None:
+        time.sleep(COUNTING_S)
+        rails = meter.read_w()
+    meter.close()
+    total = whole.watts(rails)
+    return {
+        "rails_w": {name: round(watts, 3) for name, watts in rails.items()},
+        "total_w": None if total is None else round(total, 3),
+        "total_rail": whole.name,
+        "scope": whole.scope,
+        "meter": meter.name,
+    }
+
+
+def _lines(status: Dict[str, Any]) -> List[str]:
+    release = f"Jetson Linux {status['l4t']}" if status["l4t"] else ""
+    clocks = [f"{name} {value:g}" for name, value in status["clocks"].items()]
+    temperatures = [f"{name} {celsius:.1f}" for name, celsius in status["temperatures_c"].items()]
+    events = [f"{name} {count}" for name, count in status["throttle"].items() if count]
+    lines = [
+        f"board         {', '.join(filter(None, (status['board'], release))) or 'not a Jetson'}",
+        *_mode_lines(status),
+        f"clocks        {', '.join(clocks) or 'n/a'}{', held by jetson_clocks' if status['jetson_clocks'] else ''}",
+        f"GPU load      {'n/a' if status['gpu_load'] is None else '{:g} %'.format(status['gpu_load'])}",
+        f"temperatures  {', '.join(temperatures) + ' °C' if temperatures else 'n/a'}",
+        *([f"throttling    {', '.join(events)} (since boot)"] if events else []),
+    ]
+    if status["total_w"] is None:
+        return [*lines, f"power         n/a: {status.get('power_reason', 'a rail cannot be read')}"]
+    rails = ", ".join(f"{name} {watts:.3f}" for name, watts in status["rails_w"].items())
+    return [*lines, f"power         {status['total_w']:.3f} W ({status['total_rail']}, {status['scope']}): {rails}"]
+
+
+def _mode_lines(status: Dict[str, Any]) -> List[str]:
+    if not status["modes"]:
+        return [f"mode          n/a: {status['modes_reason']}"]
+    names = (f"{each['id']} {each['name']}{'*' if each['id'] in status['reboot'] else ''}" for each in status["modes"])
+    caps_said = "its caps are set" if status["caps_verified"] else "its caps cannot be read"
+    lines = [f"mode          {status['mode'] or 'unknown'}, {caps_said if not status['caps_differ'] else 'but:'}"]
+    lines += [f"              {line}" for line in status["caps_differ"]]
+    lines.append(f"modes         {', '.join(names)}{'   (* needs a reboot)' if status['reboot'] else ''}")
+    if status["left_behind"]:
+        lines.append(f"left behind   {status['left_behind']}, by a run that was killed: edge-power restore")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""What a power mode promises, compared with what the running kernel has: nvpmodel's own word is not enough.
+
+Its exit code may be 0 where nothing was written (in a container), and its status file may name a mode that the board
+refused at boot.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from edge_runtime.jetson import board
+from edge_runtime.jetson.nvpmodel import MASK, UNCAPPED, Conf, Mode, Setting
+
+CAP, TABLE, ONLINE = "MAX_FREQ", "FREQ_TABLE", "CPU_ONLINE"
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a comparison found.
+
+    Attributes:
+        differing: one line per cap that did not take: "GPU MAX_FREQ is 1020000000, 25W caps it to 918000000".
+        read: caps that could be compared.
+    """
+
+    differing: Tuple[str, ...]
+    read: int
+
+    @property
+    def verified(self) -> bool:
+        """Something was compared, and all of it agrees."""
+        return bool(self.read) and not self.differing
+
+
+def compare(root: Path, conf: Conf, mode: Mode) -> Caps:
+    """Cores, clock caps and power-gating masks of a mode against the live files; what cannot be read is left out."""
+    differing, read = [], 0
+    for setting in mode.settings:
+        if setting.param != ONLINE and setting.arg != CAP and MASK not in setting.arg:
+            continue  # lower limits and power control move on their own
+        path = conf.live(root, setting)
+        live = board.read(path) if path else ""
+        table = _table(root, conf, setting)
+        if not live or (_uncapped(setting) and not table):
+            continue
+        read += 1
+        if not (_lifted(conf, setting, live, table) if _uncapped(setting) else _agrees(setting.value, live, table)):
+            wanted = "does not cap it" if _uncapped(setting) else f"wants {setting.value}"
+            differing.append(f"{setting.name} is {live}, {mode.name} {wanted}")
+    return Caps(tuple(differing), read)
+
+
+def _agrees(value: str, live: str, table: List[int]) -> bool:
+    if not table or not (live.isdigit() and value.isdigit()):
+        return live == value
+    place = bisect_left(table, int(value))  # a cap between two steps is rounded, down or up
+    return int(live) in (*table[max(0, place - 1) : place + 1], int(value))
+
+
+def _lifted(conf: Conf, setting: Setting, live: str, table: List[int]) -> bool:
+    """Whether no cap of another mode is left: the table may list steps that this board does not reach."""
+    rows = [row for mode in conf.modes for row in mode.settings if row.name == setting.name and row.value.isdigit()]
+    highest = max((int(row.value) for row in rows), default=0)
+    rounded = table[min(bisect_left(table, highest), len(table) - 1)]
+    return live == str(table[-1]) or (live.isdigit() and int(live) > rounded)
+
+
+def _uncapped(setting: Setting) -> bool:
+    return setting.value in UNCAPPED or (setting.name == f"EMC {CAP}" and setting.value == "0")
+
+
+def _table(root: Path, conf: Conf, setting: Setting) -> List[int]:
+    path: Optional[Path] = conf.live(root, setting, TABLE) if setting.arg == CAP else None
+    return sorted(int(word) for word in board.read(path).split() if word.isdigit()) if path else []

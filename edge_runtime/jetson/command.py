@@ -1,0 +1,88 @@
+"""edge-power's `set` and `restore`, for a board's own Python: `python3 -m edge_runtime.jetson set 15W`.
+
+The host of a container sets the mode there, as inside the container nvpmodel does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+from edge_runtime.errors import EdgeError
+from edge_runtime.jetson import hold, nvpmodel, switch
+from edge_runtime.jetson.hold import Hold
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    parser = argparse.ArgumentParser("python3 -m edge_runtime.jetson", description=__doc__)
+    add(parser.add_subparsers(dest="command", required=True))
+    args = parser.parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except EdgeError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+
+
+def add(commands: Any) -> None:
+    """The two commands, with their flags."""
+    parser = commands.add_parser("set", help="set a power mode")
+    parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
+    parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
+    parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
+    add_root(parser)
+    add_root(commands.add_parser("restore", help="put back the mode that a run has left behind"))
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """The folder that stands for `/`."""
+    parser.add_argument(
+        "--sysroot", type=directory, metavar="DIR", default=os.environ.get("EDGE_SYSROOT", "/"),
+        help="folder that stands for / when the board is read and set (default: $EDGE_SYSROOT, else /)",
+    )  # fmt: skip
+
+
+def directory(text: str) -> str:
+    """A folder that is there."""
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"no such directory: {text}")
+    return text
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does one of the two.
+
+    Raises:
+        EdgeError: it could not be done.
+    """
+    root = Path(args.sysroot)
+    if args.command == "restore":
+        before = hold.restore(root)
+        print(f"{before.name} is back" if before else "no run has left a mode behind")
+    elif args.dry_run:
+        print(_plan(root, args.mode))
+    elif args.owner:
+        print(Hold(root, owner=args.owner, jetson_clocks=args.jetson_clocks, settle_s=args.settle).set(args.mode))
+    else:
+        print(hold.set_for_good(root, args.mode, args.settle, args.jetson_clocks))
+    return 0
+
+
+def _plan(root: Path, wanted: str) -> str:
+    conf = nvpmodel.load(root)
+    mode, remark = nvpmodel.resolve(conf, wanted)
+    switch.refuse_reboot(root, conf, mode)
+    before = nvpmodel.current(root, conf)
+    now = f"the mode is {before.name} now" if before else "the mode now is not known"
+    return f"{remark or mode.name}: nvpmodel -m {mode.id}, without a reboot; {now}"

@@ -1,0 +1,213 @@
+"""A power mode for a while: the one before is put back at the end, on Ctrl-C, and after a kill by whoever starts next.
+
+What is to be put back is written down before anything is changed, on a disk that outlives a reboot, as the mode does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Callable, Optional, Type
+
+from edge_runtime.errors import BoardError
+from edge_runtime.jetson import board, caps, nvpmodel, switch
+from edge_runtime.jetson.nvpmodel import Conf, Mode
+
+STATE = "var/lib/edge-runtime/power.json"
+NO_RIGHT = "run it with sudo: it writes down which mode to put back"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is written down.
+
+    Attributes:
+        before: ID of the mode to put back.
+        mode: name of the one that was set.
+        clocks: whether jetson_clocks holds them.
+        pid, started: the process whose end ends it, and when it began (a number may be used again).
+        boot: ID of the boot it runs in.
+    """
+
+    before: int
+    mode: str
+    clocks: bool
+    pid: int
+    started: str
+    boot: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process still runs."""
+        return self.boot == _boot() and self.started == _started(self.pid) != ""
+
+
+class Hold:
+    """Holds one mode after another; as a context manager it puts back the mode that was there at first.
+
+    Args:
+        root: stands for `/`.
+        owner: process whose end ends it; this one, or a script that calls us.
+        jetson_clocks: hold clocks at each mode's caps, too.
+        settle_s: seconds to wait after each switch.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        owner: int = 0,
+        jetson_clocks: bool = False,
+        settle_s: float = switch.SETTLE_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._root, self._owner, self._clocks = root, owner or os.getpid(), jetson_clocks
+        self._settle_s, self._sleep = settle_s, sleep
+        self._conf: Conf = nvpmodel.load(root)
+
+    def set(self, wanted: str) -> str:
+        """Sets a mode by name or ID; returns its name, with a remark where that was a choice among several.
+
+        Raises:
+            UsageError: there is no such mode.
+            BoardError: another process holds one, it needs a reboot, was refused, or did not take.
+        """
+        mode, remark = nvpmodel.resolve(self._conf, wanted)
+        switch.refuse_reboot(self._root, self._conf, mode)
+        held = _own(self._root, self._owner)
+        before = held.before if held else self._before()
+        self._write(Held(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
+        try:
+            if held and held.clocks:
+                switch.free_clocks(self._root)
+            switch.set_mode(self._root, self._conf, mode, settle_s=self._settle_s, sleep=self._sleep)
+            if self._clocks:
+                switch.lock_clocks(self._root)
+        except BoardError:
+            self._forget_where_unchanged(before)
+            raise
+        return remark or mode.name
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        restore(self._root, sleep=self._sleep)
+
+    def _forget_where_unchanged(self, before: int) -> None:
+        """After a refusal nothing may have changed, as the clocks tell (in a container the status file lies)."""
+        mode = self._conf.mode(before)
+        if mode and caps.compare(self._root, self._conf, mode).verified and not self._clocks:
+            forget(self._root)
+
+    def _before(self) -> int:
+        mode = nvpmodel.current(self._root, self._conf)
+        if mode is None:
+            raise BoardError("the current power mode is not known", hint=f"/{nvpmodel.STATUS} names none; nvpmodel -q?")
+        return mode.id
+
+    def _write(self, held: Held) -> None:
+        path = self._root / STATE
+        new = path.with_suffix(".new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("w") as file:
+                json.dump(asdict(held), file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, path)
+        except OSError as error:
+            raise BoardError(f"{path} cannot be written: {error.strerror}", hint=NO_RIGHT) from error
+
+
+def read(root: Path = Path("/")) -> Optional[Held]:
+    """What is written down; None where no mode is held."""
+    try:
+        return Held(**json.loads(board.read(root / STATE)))
+    except (ValueError, TypeError):
+        return None
+
+
+def recover(root: Path = Path("/")) -> str:
+    """Puts back the mode that a killed run has left behind, and says so; an empty text where there was none.
+
+    Raises:
+        BoardError: it could not be put back.
+    """
+    held = read(root)
+    if held is None or held.alive:
+        return ""
+    mode = restore(root)
+    return f"process {held.pid} was killed and left {held.mode} behind: {mode.name if mode else 'its mode'} is back"
+
+
+def restore(root: Path, sleep: Callable[[float], None] = time.sleep) -> Optional[Mode]:
+    """Puts back the mode (and clocks) that were there before; None where nothing is held.
+
+    Raises:
+        BoardError: they could not be put back; they stay written down.
+    """
+    held = read(root)
+    if held is None:
+        return None
+    conf = nvpmodel.load(root)
+    before = conf.mode(held.before)
+    try:
+        if held.clocks and (root / switch.STORED_CLOCKS).exists():
+            switch.free_clocks(root)
+    finally:
+        if before is not None:
+            switch.set_mode(root, conf, before, settle_s=0, sleep=sleep)
+    forget(root)
+    return before
+
+
+def forget(root: Path) -> None:
+    """Nothing is to be put back any more."""
+    (root / STATE).unlink(missing_ok=True)
+
+
+def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jetson_clocks: bool = False) -> str:
+    """Sets a mode that stays; returns its name, with a remark where that was a choice among several.
+
+    Raises:
+        UsageError, BoardError: see `Hold.set`.
+    """
+    conf = nvpmodel.load(root)
+    mode, remark = nvpmodel.resolve(conf, wanted)
+    _own(root, os.getpid())
+    switch.set_mode(root, conf, mode, settle_s=settle_s)
+    if jetson_clocks:
+        switch.lock_clocks(root)
+    forget(root)
+    return remark or mode.name
+
+
+def _own(root: Path, owner: int) -> Optional[Held]:
+    """What this owner holds already; None where nobody holds anything.
+
+    Raises:
+        BoardError: another living process holds a mode.
+    """
+    held = read(root)
+    if held is None or not held.alive:
+        return None
+    if held.pid != owner:
+        raise BoardError(f"process {held.pid} holds {held.mode}", hint="wait for its end, or end it")
+    return held
+
+
+def _started(pid: int) -> str:
+    """When a process began, in ticks since boot (field 22 of proc(5)); empty where there is none."""
+    fields = board.read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 else ""
+
+
+def _boot() -> str:
+    return board.read(Path("/proc/sys/kernel/random/boot_id"))

@@ -1,0 +1,192 @@
+"""nvpmodel's power modes, read from its configuration: names, caps, masks.
+
+IDs are not portable (15 W is 2 on AGX Xavier, 0 on Orin Nano), so modes are asked for by name. A name is a cap of
+clocks, not of watts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional, Tuple
+
+from edge_runtime.errors import BoardError, UsageError
+from edge_runtime.jetson import board
+
+CONF, STATUS = "etc/nvpmodel.conf", "var/lib/nvpmodel/status"
+HEADER = re.compile(r"<\s*(PARAM|POWER_MODEL|PM_CONFIG)\b(.*)>")
+UNCAPPED = ("-1", "2147483647", "9223372036854775807")
+NEXT_KERNEL = "_KNEXT"  # paths that a newer kernel has
+GPU_FOLDERS = ("/sys/devices/gpu.0/", "/sys/devices/platform/gpu.0/")  # the same device, by kernel
+MASK = "PG_MASK"  # settings of what is power-gated: a change of one needs a reboot
+# Thor keeps its mask outside the configuration (of T5000; read on a board by NVIDIA's forum users).
+THOR_MASKS = {"MAXN": 512, "120W": 512, "90W": 17353, "70W": 17353}
+THOR_MASK_FILE = "opt/nvidia/l4t-gpusetup/gpu_pg_mask"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of a mode: `GPU MAX_FREQ 670000000`."""
+
+    param: str
+    arg: str
+    value: str
+
+    @property
+    def name(self) -> str:
+        """As the configuration writes it."""
+        return f"{self.param} {self.arg}"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A power mode of this board."""
+
+    id: int
+    name: str
+    settings: Tuple[Setting, ...] = ()
+
+    @property
+    def nominal_w(self) -> Optional[float]:
+        """Watts that the name promises: 15 of MODE_15W_2CORE; None of MAXN."""
+        watts = re.search(r"(?:^|_)(\d+)W(?:_|$)", self.name)
+        return float(watts.group(1)) if watts else None
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What an nvpmodel.conf says.
+
+    Attributes:
+        paths: file of each (parameter, argument); of HWMON rows with a `*` for the folder whose number changes.
+        modes: in the order of the file; IDs may have gaps.
+        default: ID of the mode after flashing.
+    """
+
+    paths: Mapping[Tuple[str, str], str]
+    modes: Tuple[Mode, ...]
+    default: Optional[int]
+
+    def mode(self, number: Optional[int]) -> Optional[Mode]:
+        """The mode of an ID; None where there is none."""
+        return next((mode for mode in self.modes if mode.id == number), None)
+
+    def live(self, root: Path, setting: Setting, arg: str = "") -> Optional[Path]:
+        """The file that a setting (or its twin `arg`) is written to on this kernel; None where it is not there."""
+        arg = arg or setting.arg
+        for name in (arg + NEXT_KERNEL, arg):
+            path = self.paths.get((setting.param, name), "")
+            for old, new in (("", ""), GPU_FOLDERS, GPU_FOLDERS[::-1]):
+                for found in root.glob(path.replace(old, new, 1).lstrip("/")) if path else ():
+                    return found
+        return None
+
+
+def parse(text: str) -> Conf:
+    """Reads a configuration: `<PARAM` without a blank, repeated blanks, comments inside, unknown sections.
+
+    Raises:
+        BoardError: it names no mode.
+    """
+    paths: Dict[Tuple[str, str], str] = {}
+    modes: List[Tuple[int, str, List[Setting]]] = []
+    default, section, name = None, "", ""
+    for line in (line.split("#")[0].strip() for line in text.splitlines()):
+        header = HEADER.match(line)
+        words = line.split()
+        if header:
+            fields = dict(re.findall(r"(\w+)=([^\s>]+)", header.group(2)))
+            section, name = header.group(1), fields.get("NAME", "")
+            if section == "POWER_MODEL" and fields.get("ID", "").isdigit():
+                modes.append((int(fields["ID"]), name, []))
+            elif section == "PM_CONFIG" and fields.get("DEFAULT", "").isdigit():
+                default = int(fields["DEFAULT"])
+        elif line.startswith("<"):
+            section = ""
+        elif section == "PARAM" and len(words) in (2, 3):
+            paths[name, words[0]] = "/*/".join(words[1:])
+        elif section == "POWER_MODEL" and modes and len(words) == 3:
+            modes[-1][2].append(Setting(*words))
+    if not modes:
+        raise BoardError("nvpmodel's configuration names no mode", hint=f"/{CONF} is a link: does it lead somewhere?")
+    return Conf(paths, tuple(Mode(number, title, tuple(rows)) for number, title, rows in modes), default)
+
+
+def load(root: Path = Path("/")) -> Conf:
+    """The configuration of this board.
+
+    Raises:
+        BoardError: it has none, or one without modes.
+    """
+    if not (root / CONF).is_file():
+        raise BoardError("no nvpmodel here, so no power modes", hint="they are a Jetson's; see edge-doctor")
+    return parse(board.read(root / CONF))
+
+
+def current(root: Path, conf: Conf) -> Optional[Mode]:
+    """The mode that was set last, as its status file says; whether the clocks obey it is another question."""
+    status = re.search(r"pmode:(\d+)", board.read(root / STATUS))
+    return conf.mode(int(status.group(1))) if status else None
+
+
+def current_name(root: Path = Path("/")) -> str:
+    """Name of the mode that was set last; empty where there is none."""
+    try:
+        mode = current(root, load(root))
+    except BoardError:
+        return ""
+    return mode.name if mode else ""
+
+
+def resolve(conf: Conf, wanted: str) -> Tuple[Mode, str]:
+    """The mode meant by "15W", "MODE_15W", "MAXN" or an ID, and a remark where that was a choice.
+
+    Several modes of one budget: the one with all cores (MODE_30W_ALL), else the board's default among them.
+
+    Raises:
+        UsageError: none is meant, or several are and none is the default.
+    """
+    text, listed = wanted.strip().upper(), ", ".join(f"{mode.id} {mode.name}" for mode in conf.modes)
+    exact = [mode for mode in conf.modes if mode.name.upper() in (text, f"MODE_{text}") or str(mode.id) == text]
+    if exact:
+        return exact[0], ""
+    alike = [mode for mode in conf.modes if text in mode.name.upper().split("_")]
+    if len(alike) == 1:
+        return alike[0], f"{wanted} is {alike[0].name} on this board"
+    chosen = [mode for mode in alike if mode.name.upper().endswith("_ALL")] or [
+        mode for mode in alike if mode.id == conf.default
+    ]
+    if chosen:
+        return chosen[0], f"{wanted} is {chosen[0].name} here, of {', '.join(mode.name for mode in alike)}"
+    if alike:
+        names = ", ".join(mode.name for mode in alike)
+        raise UsageError(f"{wanted} may be any of {names}", hint="say which one")
+    raise UsageError(f"no power mode {wanted!r} on this board", hint=f"there is: {listed}")
+
+
+def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
+    """Why a switch to this mode would need a reboot: what is power-gated now differs; None where it does not.
+
+    The masks of the running kernel count; where they cannot be read, those of the mode that was set last.
+    """
+    before = current(root, conf)
+    for setting in target.settings:
+        if MASK not in setting.arg:
+            continue
+        live = _integer(board.read(conf.live(root, setting) or Path("/nowhere")))
+        if live is None and before:
+            live = next((_integer(row.value) for row in before.settings if row.name == setting.name), None)
+        if live is not None and live != _integer(setting.value):
+            return f"{setting.arg} is {live}, {target.name} wants {setting.value}"
+    if board.soc(root) == "tegra264" and target.name in THOR_MASKS:
+        live = _integer(board.read(root / THOR_MASK_FILE)) or THOR_MASKS.get(before.name if before else "")
+        if live not in (None, THOR_MASKS[target.name]):
+            return f"the GPU's mask is {live}, {target.name} wants {THOR_MASKS[target.name]}"
+    return None
+
+
+def _integer(text: str) -> Optional[int]:
+    """The last whole number of a text, `gpu_pg_mask_param=512` or `0xf0`; None without one."""
+    found = re.findall(r"0x[0-9a-fA-F]+|-?\d+", text)
+    return int(found[-1], 16 if found[-1].startswith("0x") else 10) if found else None

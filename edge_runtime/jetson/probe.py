@@ -1,0 +1,127 @@
+"""The board's own state: clocks, temperatures, load, throttle events. Its files are found once and read often.
+
+What cannot be read is left out, never 0: some files are root's alone, some answer EAGAIN while their block is off.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from edge_runtime.jetson.board import number, read
+
+GPU_CLOCK = re.compile(r".*\.(gpu|gp10b|gv11b|ga10b)|gpu-gpc-0")
+GPU_LOAD = ("gpu.0/load", "platform/gpu.0/load", "*.g*/load", "platform/bus@0/*.gpu/load", "platform/*.gpu/load")
+EMC_RATES = ("sys/kernel/debug/bpmp/debug/clk/emc/rate", "sys/kernel/debug/clk/override.emc/clk_rate")
+OFF_C = -250.0  # what a block says of itself while it has no power
+CONSTANT_ZONES = ("PMIC-Die",)  # always 50 or 100
+# Events since boot, by what caused them (t234 and Thor). Peaks last a millisecond and are common where a board is
+# asked for all it has.
+EVENTS = {"oc1_event_cnt": "under_voltage", "oc2_event_cnt": "over_current", "oc3_event_cnt": "over_current_peak"}
+
+
+@dataclass(frozen=True)
+class State:
+    """One reading.
+
+    Attributes:
+        clocks: MHz: cpu_mhz (the fastest core), cpu_max_mhz, gpu_mhz, gpu_min_mhz, gpu_max_mhz, emc_mhz; cpus_online.
+            The kernel's request: what over-current throttling takes away does not show.
+        temperatures_c: by zone: cpu, gpu, tj.
+        gpu_load: percent.
+        throttle: events counted since boot, and `cooling`, the devices that hold something back now.
+    """
+
+    clocks: Dict[str, float] = field(default_factory=dict)
+    temperatures_c: Dict[str, float] = field(default_factory=dict)
+    gpu_load: Optional[float] = None
+    throttle: Dict[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+class Probe:
+    """Reads a board's state.
+
+    Args:
+        root: stands for `/`.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        gpu = [entry for entry in sorted(root.glob("sys/class/devfreq/*")) if GPU_CLOCK.fullmatch(entry.name)]
+        self._gpu = gpu[0] if gpu else None
+        self._load = next((path for pattern in GPU_LOAD for path in root.glob(f"sys/devices/{pattern}")), None)
+        self._emc = [root / path for path in EMC_RATES if (root / path).exists()]
+        self._cpus = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
+        self._online = root / "sys/devices/system/cpu/online"
+        zones = sorted(root.glob("sys/class/thermal/thermal_zone*"))
+        self._zones = {_stem(read(zone / "type")): zone / "temp" for zone in reversed(zones) if _varies(zone)}
+        self._events = {
+            name: folder / counter
+            for folder in _hwmon(root, "soctherm_oc")
+            for counter, name in EVENTS.items()
+            if (folder / counter).exists()
+        }
+        cooling = root.glob("sys/class/thermal/cooling_device*")
+        self._cooling = [device / "cur_state" for device in cooling if "throttl" in read(device / "type")]
+
+    def read(self) -> State:
+        """The state now."""
+        load = number(self._load) if self._load else None
+        temperatures = {name: milli / 1e3 for name, path in self._zones.items() for milli in _known(path)}
+        throttle = {name: int(count) for name, path in self._events.items() for count in _known(path)}
+        if self._cooling:
+            throttle["cooling"] = sum(1 for path in self._cooling for state in _known(path) if state > 0)
+        return State(
+            self._clocks(),
+            {name: celsius for name, celsius in sorted(temperatures.items()) if celsius > OFF_C},
+            None if load is None else load / 10,
+            throttle,
+        )
+
+    @property
+    def locked(self) -> bool:
+        """Whether the GPU's clock is held at its cap, as jetson_clocks does."""
+        clocks = self._clocks()
+        return "gpu_max_mhz" in clocks and clocks.get("gpu_min_mhz") == clocks["gpu_max_mhz"]
+
+    def _clocks(self) -> Dict[str, float]:
+        found: Dict[str, List[float]] = {
+            "cpu_mhz": [khz / 1e3 for cpu in self._cpus for khz in _known(cpu / "scaling_cur_freq")],
+            "cpu_max_mhz": [khz / 1e3 for cpu in self._cpus for khz in _known(cpu / "scaling_max_freq")],
+            "emc_mhz": [hertz / 1e6 for path in self._emc for hertz in _known(path)],
+        }
+        if self._gpu:
+            for name, file in (("gpu_mhz", "cur_freq"), ("gpu_min_mhz", "min_freq"), ("gpu_max_mhz", "max_freq")):
+                found[name] = [hertz / 1e6 for hertz in _known(self._gpu / file)]
+        found["cpus_online"] = [count for count in [float(_count(read(self._online)))] if count]
+        return {name: max(values) for name, values in found.items() if values}
+
+
+def _known(path: Path) -> List[float]:
+    value = number(path)
+    return [] if value is None else [value]
+
+
+def _varies(zone: Path) -> bool:
+    name = read(zone / "type")
+    return bool(name) and name not in CONSTANT_ZONES
+
+
+def _stem(zone: str) -> str:
+    """`GPU-therm`, `gpu-thermal` and `GPU` are one zone by three kernels."""
+    return re.split(r"[-_]", zone.lower())[0]
+
+
+def _hwmon(root: Path, name: str) -> List[Path]:
+    return [folder for folder in sorted(root.glob("sys/class/hwmon/hwmon*")) if read(folder / "name") == name]
+
+
+def _count(ranges: str) -> int:
+    """How many a list of ranges names: "0-3,6" is 5."""
+    spans = [span.split("-") for span in ranges.split(",") if span]
+    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans if all(end.isdigit() for end in span))

@@ -1,0 +1,59 @@
+"""jtop (jetson-stats): asked in a process of its own, as importing it changes how processes are started.
+
+Its licence is the AGPL, its averages are not means, and its service must run: the last choice on a board.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from edge_runtime.errors import SourceError
+from edge_runtime.power import Meter
+from edge_runtime.power._child import Child
+
+PRIORITY = 3
+SOCKET = "run/jtop.sock"
+INTERVAL_S = 0.5
+ASK = f"""
+import json
+from jtop import jtop
+with jtop(interval={INTERVAL_S}) as board:
+    while board.ok():
+        print(json.dumps(board.power), flush=True)
+"""
+
+
+def available(root: Path = Path("/")) -> Optional[str]:
+    """None where library and service are there, else the reason."""
+    if importlib.util.find_spec("jtop") is None:
+        return "jetson-stats is not installed"
+    return None if (root / SOCKET).exists() else "jtop's service does not run"
+
+
+def open(root: Path = Path("/"), what: str = "") -> Meter:
+    """Starts the process that asks.
+
+    Raises:
+        SourceError: library or service are not there, or say no watts.
+    """
+    missing = available(root)
+    if missing:
+        raise SourceError(missing, hint="pip install 'edge-runtime[jetson]', then sudo jtop --install-service")
+    return Child("jtop", [sys.executable, "-c", ASK], parse, stale_s=3 * INTERVAL_S + 1.0)
+
+
+def parse(line: str) -> Dict[str, float]:
+    """Watts by rail of one line; the input rail is where jtop keeps its total, under its name."""
+    try:
+        said: Dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {}
+    rails = dict(said.get("rail", {}))
+    total = said.get("tot", {})
+    if "name" in total:
+        rails[total["name"]] = total
+    return {name: values["power"] / 1e3 for name, values in rails.items() if "power" in values}

@@ -1,0 +1,76 @@
+"""NVML: the GPUs of a computer, by their energy counters where they have them (Volta and later), else their watts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from edge_runtime.power import Meter
+
+PRIORITY = 0
+
+
+def available(root: Path = Path("/")) -> Optional[str]:
+    """None where a GPU says its watts, else the reason."""
+    if root != Path("/"):
+        return "NVML knows this machine alone"
+    try:
+        import pynvml
+    except ImportError:
+        return "nvidia-ml-py is not installed"
+    try:
+        pynvml.nvmlInit()
+        for handle in _handles(pynvml):
+            pynvml.nvmlDeviceGetPowerUsage(handle)
+    except pynvml.NVMLError as error:
+        return f"NVML: {error}"
+    return None if _handles(pynvml) else "NVML: no GPU"
+
+
+def open(root: Path = Path("/"), what: str = "") -> Meter:
+    """All GPUs: gpu0, gpu1."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    return NvmlMeter(pynvml, _handles(pynvml))
+
+
+class NvmlMeter:
+    """See `Meter`. Watts of an energy counter are those since the reading before."""
+
+    def __init__(self, nvml: Any, handles: List[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.name, self.gaps, self._nvml, self._clock = "nvml", 0, nvml, clock
+        self._handles = {f"gpu{number}": handle for number, handle in enumerate(handles)}
+        self.rails = list(self._handles)
+        self._before: Dict[str, Tuple[float, float]] = {}
+        self.read_w()
+
+    def read_w(self) -> Dict[str, float]:
+        """See `Meter.read_w`."""
+        read: Dict[str, float] = {}
+        for name, handle in self._handles.items():
+            try:
+                watts = self._watts(name, handle)
+            except self._nvml.NVMLError:
+                self.gaps += 1
+                continue
+            if watts is not None:
+                read[name] = watts
+        return read
+
+    def close(self) -> None:
+        """See `Meter.close`; NVML stays initialised, as others may use it."""
+
+    def _watts(self, name: str, handle: Any) -> Optional[float]:
+        try:
+            joules, now = self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3, self._clock()
+        except self._nvml.NVMLError:
+            return float(self._nvml.nvmlDeviceGetPowerUsage(handle) / 1e3)
+        then, before = self._before.get(name, (now, joules))
+        self._before[name] = now, joules
+        return (joules - before) / (now - then) if now > then else None
+
+
+def _handles(nvml: Any) -> List[Any]:
+    return [nvml.nvmlDeviceGetHandleByIndex(number) for number in range(nvml.nvmlDeviceGetCount())]

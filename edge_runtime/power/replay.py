@@ -1,0 +1,82 @@
+"""A recorded trace instead of sensors: `replay:run.csv` or `run.jsonl`, logs of edge-detect, or one of tegrastats."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from bisect import bisect_right
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+from edge_runtime.errors import SourceError
+from edge_runtime.power import Meter
+from edge_runtime.power.tegrastats import parse
+
+PRIORITY = -1
+RAIL_END = "_w"  # of a column that is a rail
+NOT_RAILS = ("total_w", "idle_w", "mean_w")
+Samples = List[Tuple[float, Dict[str, float]]]
+
+
+def available(root: Path = Path("/")) -> Optional[str]:
+    """Never on its own: it must be asked for."""
+    return "asked for as replay:FILE"
+
+
+def open(root: Path = Path("/"), what: str = "") -> Meter:
+    """Reads a trace; its time begins now.
+
+    Raises:
+        SourceError: it cannot be read, or has no watts.
+    """
+    try:
+        text = Path(what).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{what!r} cannot be read: {error}", hint="replay:FILE, a log of edge-detect") from error
+    samples = [(time_s, rails) for time_s, rails in _samples(Path(what), text) if rails]
+    if not samples:
+        raise SourceError(f"{what} has no watts", hint="expected columns time_s and RAIL_w, or tegrastats' lines")
+    return ReplayMeter(samples)
+
+
+class ReplayMeter:
+    """See `Meter`. Each reading holds until the next; after the last one all rails are gaps."""
+
+    def __init__(self, samples: Samples, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name, self.gaps, self._clock = "replay", 0, clock
+        self.rails = list(samples[0][1])
+        self._times, self._readings = [time_s - samples[0][0] for time_s, _ in samples], [rails for _, rails in samples]
+        self._began_s = clock()
+        self._end_s = self._times[-1] + (self._times[-1] / max(1, len(samples) - 1) or 1.0)
+
+    def read_w(self) -> Dict[str, float]:
+        """See `Meter.read_w`."""
+        now_s = self._clock() - self._began_s
+        reading = self._readings[bisect_right(self._times, now_s) - 1] if now_s < self._end_s else {}
+        self.gaps += len(self.rails) - len(reading)
+        return dict(reading)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _samples(path: Path, text: str) -> Samples:
+    try:
+        if path.suffix == ".csv":
+            return [_row(row) for row in csv.DictReader(text.splitlines())]
+        if path.suffix == ".jsonl":
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [(float(row["time_s"]), dict(row.get("rails_w", {}))) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path} is no trace: {error!r}", hint="expected time_s and watts by rail") from error
+    return [(float(second), parse(line)) for second, line in enumerate(text.splitlines())]
+
+
+def _row(row: Dict[str, str]) -> Tuple[float, Dict[str, float]]:
+    rails = {
+        name[: -len(RAIL_END)]: float(value)
+        for name, value in row.items()
+        if name and name.endswith(RAIL_END) and name not in NOT_RAILS and value
+    }
+    return float(row["time_s"]), rails

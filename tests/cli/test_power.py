@@ -1,0 +1,105 @@
+"""edge-power over recorded boards: everything it shows, and what it sets."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from power.test_meters import BOARDS as METERS
+from standins import nvpmodel as standin
+
+from edge_runtime.cli import power as cli
+from edge_runtime.jetson import hold, nvpmodel
+
+KEYS = "board l4t mode modes rails_w total_w total_rail scope temperatures_c gpu_load clocks".split()
+ABOUT = {  # board, L4T, mode
+    "nano_l4t32": ("NVIDIA Jetson Nano Developer Kit", "32.7.1", "MAXN"),
+    "agx-xavier_l4t32": ("Jetson-AGX", "32.6.1", "MODE_15W"),
+    "agx-xavier_l4t35": (None, "35.3.1", "MODE_30W_ALL"),
+    "xavier-nx_l4t35": ("NVIDIA Jetson Xavier NX Developer Kit", "35.3.1", "MODE_15W_6CORE"),
+    "orin-nano_l4t35": (None, "35.4.1", "15W"),
+    "orin-nano_l4t36": (None, "36.4.3", "MAXN_SUPER"),
+    "orin-nx_l4t35": (None, "35.4.1", "15W"),
+    "agx-orin_l4t35": ("Jetson AGX Orin Developer Kit", "35.4.1", "MODE_30W"),
+    "agx-orin_l4t36": ("NVIDIA Jetson AGX Orin Developer Kit", "36.4.3", "MODE_30W"),
+    "agx-thor_l4t38": ("NVIDIA Jetson AGX Thor Developer Kit", "38.4.0", "MAXN"),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT)
+def test_every_board_as_json(board_tree, under_load, capsys, name):
+    root, (rail, scope, idle, load) = board_tree(name), METERS[name]
+    for milliwatts in (idle, load):
+        assert cli.main(["--json", "--sysroot", str(root)]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert all(key in said for key in KEYS)
+        board, l4t, mode = ABOUT[name]
+        assert (said["l4t"], said["mode"]) == (l4t, mode) and (board is None or said["board"] == board)
+        assert (said["total_rail"], said["scope"]) == (rail, scope)
+        assert said["total_w"] == pytest.approx(milliwatts / 1e3, abs=1.5e-3)
+        assert {tuple(each) for each in said["modes"]} == {("id", "name")} and said["caps_differ"] == []
+        assert said["temperatures_c"] and said["clocks"]["gpu_mhz"]
+        under_load(root)
+
+
+def test_what_a_person_reads(board_tree, capsys, monkeypatch):
+    root = board_tree("agx-xavier_l4t35")
+    monkeypatch.setenv("EDGE_SYSROOT", str(root))
+    assert cli.main([]) == 0
+    said = capsys.readouterr().out
+    assert "mode          MODE_30W_ALL, its caps are set" in said
+    assert "modes         0 MAXN, 1 MODE_10W*, 2 MODE_15W," in said and "(* needs a reboot)" in said
+    assert "power         5.963 W (GPU+CPU+SOC+CV+VDDRQ+SYS5V, rail_sum): GPU" in said and "gpu_max_mhz 905.25" in said
+
+
+def test_a_mode_that_is_not_what_its_name_says(board_tree, capsys):
+    """Trap 5: the boot service failed."""
+    root = board_tree("orin-nano_l4t36")
+    (root / nvpmodel.STATUS).write_text("pmode:0001\n")
+    cli.main(["--sysroot", str(root)])
+    said = capsys.readouterr().out
+    assert "mode          25W, but:\n" in said and "GPU MAX_FREQ is 1020000000, 25W wants 918000000" in said
+
+
+def test_a_computer_has_counters_or_nothing(board_tree, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["--sysroot", str(tmp_path / "empty")]) == 0
+    said = capsys.readouterr().out
+    assert "board         not a Jetson" in said and "mode          n/a: no nvpmodel here" in said
+    assert "power         n/a: no power sensor (ina238: no ina238 sensor" in said
+    cli.main(["--json", "--sysroot", str(board_tree("x86-rapl"))])
+    said = json.loads(capsys.readouterr().out)
+    assert (said["scope"], said["total_rail"], said["mode"], said["modes"]) == ("package", "package-0", None, [])
+
+
+def test_a_meter_that_was_asked_for_must_work(tmp_path, capsys):
+    assert cli.main(["--sysroot", str(tmp_path), "--meter", "replay:none.csv"]) == 1
+    assert capsys.readouterr().err.startswith("error: 'none.csv' cannot be read")
+
+
+def test_a_mode_is_set_for_good(board_tree, capsys, monkeypatch):
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    monkeypatch.setenv("EDGE_SYSROOT", str(root))
+    assert cli.main(["set", "15W", "--dry-run"]) == 0 and standin.calls(root) == []
+    assert cli.main(["set", "15W", "--settle", "0"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "MODE_15W" and nvpmodel.current_name(root) == "MODE_15W"
+    assert cli.main(["set", "10W", "--settle", "0"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("error: MODE_10W needs a reboot") and said[1].startswith("hint: sudo nvpmodel -m 1")
+    assert not (root / "rebooted").exists()
+
+
+def test_what_was_left_behind_is_said_and_put_back(board_tree, capsys):
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    pid = os.fork()
+    if not pid:
+        hold.Hold(root, settle_s=0).set("15W")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    cli.main(["--sysroot", str(root)])
+    assert "left behind   MODE_15W, by a run that was killed: edge-power restore" in capsys.readouterr().out
+    assert cli.main(["restore", "--sysroot", str(root)]) == 0
+    assert capsys.readouterr().out == "MODE_30W_ALL is back\n" and nvpmodel.current_name(root) == "MODE_30W_ALL"
