@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Deque, Dict, List, Optional, Sequence
 
@@ -38,12 +39,35 @@ class Histogram:
                 return float(_LOWEST_MS * 10.0 ** ((place + 1) / _BINS_PER_DECADE))
         return float("nan")
 
+    def copy(self) -> Histogram:
+        """What it holds now."""
+        other = Histogram()
+        other._bins, other.count, other.total_ms = list(self._bins), self.count, self.total_ms
+        return other
+
+    def since(self, before: Histogram) -> Histogram:
+        """What was added after `before` was copied."""
+        other = Histogram()
+        other._bins = [now - then for now, then in zip(self._bins, before._bins)]
+        other.count, other.total_ms = self.count - before.count, self.total_ms - before.total_ms
+        return other
+
     def summary(self) -> Dict[str, float]:
         """`{"mean", "p50", "p95", "p99"}`, milliseconds; empty without data."""
         if not self.count:
             return {}
         values = {f"p{p}": self.percentile(p) for p in (50, 95, 99)}
         return {key: round(ms, 3) for key, ms in {"mean": self.total_ms / self.count, **values}.items()}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a monitor stood: frames, the time of the last one (`perf_counter`), durations."""
+
+    frames: int
+    last_s: float
+    latency: Histogram
+    stages: Dict[str, Histogram]
 
 
 class Monitor:
@@ -90,8 +114,29 @@ class Monitor:
         names = self._labels
         return {names[i] if i < len(names) else str(i): n for i, n in self._per_class.most_common()}
 
+    def mark(self) -> Mark:
+        """Where it stands; what comes after is counted by `since`."""
+        stages = {name: histogram.copy() for name, histogram in dict(self.stages).items()}
+        return Mark(self.frames, self._last_s, self.latency.copy(), stages)
+
+    def since(self, mark: Mark) -> Dict[str, Any]:
+        """Plain data of the frames after a mark: frames, fps (None without a frame), percentiles."""
+        frames, seconds = self.frames - mark.frames, self._last_s - (mark.last_s or self._first_s)
+        stages = {
+            name: histogram.since(mark.stages.get(name, Histogram())).summary()
+            for name, histogram in dict(self.stages).items()
+        }
+        if not mark.last_s:
+            frames -= 1  # the first frame begins the first second
+        return {
+            "frames": frames,
+            "fps": frames / seconds if frames > 0 and seconds > 0 else None,
+            "latency_ms": self.latency.since(mark.latency).summary(),
+            "stage_ms": stages,
+        }
+
     def status(self, drops: Sequence[int], total: Optional[int] = None) -> str:
-        """One line for a terminal: FPS, latency, stages, frames of `total` where that is known, drops."""
+        """One line for a terminal: latency, stages, frames of `total` where that is known, drops."""
         stages = "  ".join(
             f"{name} {histogram.percentile(50):.1f}/{histogram.percentile(95):.1f}"
             for name, histogram in self.stages.items()
@@ -99,7 +144,7 @@ class Monitor:
         latency = f"latency {self.latency.percentile(50):.1f}/{self.latency.percentile(95):.1f} ms"
         dropped = f"  {sum(drops)} dropped" if sum(drops) else ""
         frames = f"{self.frames}/{total} frames" if total else f"{self.frames} frames"
-        return f"{self.fps:.1f} FPS  {latency} (p50/p95)  {stages}  {frames}{dropped}"
+        return f"{latency} (p50/p95)  {stages}  {frames}{dropped}"
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON: frames, fps, duration, percentiles, detections per class."""

@@ -29,8 +29,8 @@ FLOORS: Tuple[Set[str], ...] = (
         "energy",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
-    {"model", "numpy_decode", "detector", "monitor", "sampler", "outbox", "calibrate", "build"},
-    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "reports"},
+    {"model", "numpy_decode", "detector", "monitor", "sampler", "runlog", "outbox", "calibrate", "build"},
+    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "efficiency", "reports"},
     {"cli", "__main__", "__init__"},
 )
 FAMILIES = {"backends", "heads", "sources", "sinks", "power", "datasets"}

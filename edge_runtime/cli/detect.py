@@ -5,7 +5,9 @@
     edge-detect --engine nano.onnx --images photos/ --save annotated/ --json
 
 A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30; an output is
-FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout).
+FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout). With a power sensor the summary says frames per second per watt:
+
+    edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
 
 from __future__ import annotations
@@ -15,13 +17,19 @@ import json
 import os
 import signal
 import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _common
+from edge_runtime.cli import _common, _power
+from edge_runtime.cli._power import say
 from edge_runtime.detector import Detector
+from edge_runtime.efficiency import Efficiency
 from edge_runtime.errors import UsageError
 from edge_runtime.pipeline import Pipeline
+from edge_runtime.runlog import Log
+from edge_runtime.sampler import Sampler
 from edge_runtime.sources import SourceOptions
 
 MODEL = "model"
@@ -57,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--max-frames", type=_common.positive, metavar="N")
     group.add_argument("--duration", type=float, metavar="SECONDS")
     group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
+    group = _power.add_flags(parser)
+    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
+    group.add_argument(
+        "--log", metavar="FILE.csv|.jsonl", help="a row a second: FPS, stages, watts, clocks, temperatures"
+    )
     _common.add_model_flags(parser)
     _common.add_detection_flags(parser)
     return parser
@@ -67,19 +80,35 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
     _refuse_to_overwrite(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    engine = _common.find_engine(args.engine)
-    with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
-        shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
-        options = SourceOptions(args.size, args.fps, args.loop, shrink)
-        opened = [sources.open(target, options) for target in args.sources]
-        _say(f"{engine}: {detector.model.spec.family}, {detector.backend.description}")
-        for line in [f"note: {note}" for note in detector.model.notes] + [source.description for source in opened]:
-            _say(line)
-        pipeline = Pipeline(
-            detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
+    engine, root = _common.find_engine(args.engine), Path(args.sysroot)
+    _power.put_back(root, say, bool(args.power_mode))
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(Log(args.log))) if args.log else None
+        if args.power_mode:
+            say(f"power mode: {_power.held(stack, args, root).set(args.power_mode)}")
+        detector = stack.enter_context(
+            Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args))
         )
+        sampler = stack.enter_context(Sampler.here(root, args.meter))
+        conditions = _power.conditions(root, sampler, args.idle if args.log or args.power_mode else 0.0)
+        pipeline = _pipeline(args, engine, detector)
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
-        return _finish(args, engine, pipeline)
+        efficiency = Efficiency(
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log or (lambda row: None)
+        )
+        return _finish(args, engine, pipeline, efficiency)
+
+
+def _pipeline(args: argparse.Namespace, engine: str, detector: Detector) -> Pipeline:
+    shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
+    options = SourceOptions(args.size, args.fps, args.loop, shrink)
+    opened = [sources.open(target, options) for target in args.sources]
+    say(f"{engine}: {detector.model.spec.family}, {detector.backend.description}")
+    for line in [f"note: {note}" for note in detector.model.notes] + [source.description for source in opened]:
+        say(line)
+    return Pipeline(
+        detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
+    )
 
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
@@ -98,13 +127,15 @@ def _outputs(args: argparse.Namespace) -> List[str]:
     return [*args.output, *save, *(["window"] if args.show else [])]
 
 
-def _finish(args: argparse.Namespace, engine: str, pipeline: Pipeline) -> int:
+def _finish(args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline) as status:
+        with _Status(pipeline, efficiency) as status:
             pipeline.run(status.show)
     finally:
-        summary = {"engine": engine, "sources": [source.name for source in pipeline.sources], **pipeline.summary()}
+        power = efficiency.finish()
+        names = [source.name for source in pipeline.sources]
+        summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": power}
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
@@ -115,11 +146,11 @@ def _finish(args: argparse.Namespace, engine: str, pipeline: Pipeline) -> int:
 class _Status:
     """The live line on a terminal; silent elsewhere."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, efficiency: Efficiency) -> None:
         from rich.console import Console
         from rich.status import Status
 
-        self._pipeline = pipeline
+        self._pipeline, self._efficiency = pipeline, efficiency
         self._status = Status("starting", console=Console(stderr=True))
 
     def __enter__(self) -> _Status:
@@ -131,28 +162,28 @@ class _Status:
         self._status.stop()
 
     def show(self) -> None:
+        self._efficiency.tick()
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
-        self._status.update(self._pipeline.monitor.status(self._pipeline.dropped, total))
+        counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
+        self._status.update(f"{self._efficiency.line}  {counted}")
 
 
 def _print(summary: Dict[str, Any]) -> None:
     latency = summary["latency_ms"]
-    _say(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
+    say(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
          f"p95 {latency.get('p95', 0):.1f} ms")  # fmt: skip
     for stage, ms in summary["stage_ms"].items():
-        _say(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
+        say(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
-    _say(f"detections: {found or 'none'}")
+    say(f"detections: {found or 'none'}")
     for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
         if count:
-            _say(f"dropped: {count} of {name}")
+            say(f"dropped: {count} of {name}")
     for item in summary["skipped"]:
-        _say(f"skipped: {item}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+        say(f"skipped: {item}")
+    for line in _power.lines(summary["power"]):
+        say(line)
 
 
 if __name__ == "__main__":

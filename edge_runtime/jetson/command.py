@@ -42,11 +42,13 @@ def add(commands: Any) -> None:
     parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
     parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
     add_root(parser)
-    add_root(commands.add_parser("restore", help="put back the mode that a run has left behind"))
+    parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
+    parser.add_argument("--owner", type=int, metavar="PID", help="what this process holds; else nothing that lives")
+    add_root(parser)
 
 
-def add_root(parser: argparse.ArgumentParser) -> None:
-    """The folder that stands for `/`."""
+def add_root(parser: Any) -> None:
+    """The flag for the folder that stands for `/`, to a parser or a group."""
     parser.add_argument(
         "--sysroot", type=directory, metavar="DIR", default=os.environ.get("EDGE_SYSROOT", "/"),
         help="folder that stands for / when the board is read and set (default: $EDGE_SYSROOT, else /)",
@@ -68,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """
     root = Path(args.sysroot)
     if args.command == "restore":
+        hold.own(root, args.owner or os.getpid())
         before = hold.restore(root)
         print(f"{before.name} is back" if before else "no run has left a mode behind")
     elif args.dry_run:

@@ -78,7 +78,7 @@ class Hold:
         """
         mode, remark = nvpmodel.resolve(self._conf, wanted)
         switch.refuse_reboot(self._root, self._conf, mode)
-        held = _own(self._root, self._owner)
+        held = own(self._root, self._owner)
         before = held.before if held else self._before()
         self._write(Held(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
         try:
@@ -181,7 +181,7 @@ def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jet
     """
     conf = nvpmodel.load(root)
     mode, remark = nvpmodel.resolve(conf, wanted)
-    _own(root, os.getpid())
+    own(root, os.getpid())
     switch.set_mode(root, conf, mode, settle_s=settle_s)
     if jetson_clocks:
         switch.lock_clocks(root)
@@ -189,8 +189,8 @@ def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jet
     return remark or mode.name
 
 
-def _own(root: Path, owner: int) -> Optional[Held]:
-    """What this owner holds already; None where nobody holds anything.
+def own(root: Path, owner: int) -> Optional[Held]:
+    """What this owner holds; None where nobody that lives holds anything.
 
     Raises:
         BoardError: another living process holds a mode.

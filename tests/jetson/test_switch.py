@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -163,6 +164,8 @@ def test_a_mode_that_another_process_holds_is_left_alone(board):
         for attempt in (lambda: Hold(root, settle_s=0).set("MAXN"), lambda: hold.set_for_good(root, "MAXN", 0)):
             with pytest.raises(BoardError, match=f"process {sleeper.pid} holds MODE_15W"):
                 attempt()
+        with pytest.raises(BoardError, match="holds MODE_15W"):
+            command.run(argparse.Namespace(sysroot=str(root), command="restore", owner=None))
         assert hold.recover(root) == "" and mode_of(root) == "MODE_15W"
     finally:
         sleeper.kill()
@@ -231,7 +234,7 @@ def test_the_boards_own_python_needs_nothing_but_itself(board):
         "MODE_15W: nvpmodel -m 2, without a reboot; the mode is MODE_30W_ALL now\n"
     )
     assert run("set", "30W", "--settle", "0", "--owner", str(os.getpid())).stdout.startswith("30W is MODE_30W_ALL here")
-    assert run("restore").stdout == "MODE_30W_ALL is back\n"
+    assert run("restore", "--owner", str(os.getpid())).stdout == "MODE_30W_ALL is back\n"
     assert run("restore").stdout == "no run has left a mode behind\n"
     refused = run("set", "10W", "--settle", "0")
     assert refused.returncode == 1 and refused.stderr.startswith("error: MODE_10W needs a reboot: TPC_PG_MASK is 0")

@@ -1,0 +1,111 @@
+"""What edge-detect and edge-bench share: flags about power, modes held while they run, the idle watts before."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+from edge_runtime.cli import _common
+from edge_runtime.efficiency import Conditions
+from edge_runtime.errors import BoardError
+from edge_runtime.jetson import caps, command, hold, nvpmodel, switch
+from edge_runtime.jetson.hold import Hold
+from edge_runtime.sampler import Sampler
+
+COVERED = 0.95  # of a run; less is said
+
+
+def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Flags of both commands; returns their group."""
+    group = parser.add_argument_group("power")
+    group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps")
+    group.add_argument(
+        "--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
+    )
+    group.add_argument(
+        "--idle", type=float, default=3.0, metavar="SECONDS", help="measured before, to tell what idle costs"
+    )
+    group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_common.METER_HELP)
+    command.add_root(group)
+    return group
+
+
+def put_back(root: Path, say: Callable[[str], None], needed: bool) -> None:
+    """Ends what a killed run has left behind, and says so.
+
+    Args:
+        needed: whether this run sets modes itself, so that it cannot go on without.
+
+    Raises:
+        BoardError: it could not be ended, and is needed.
+    """
+    try:
+        said = hold.recover(root)
+    except BoardError as error:
+        if needed:
+            raise
+        said = f"a run that was killed has left another power mode behind, and it stays: {error}"
+    if said:
+        say(f"note: {said}")
+
+
+def held(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
+    """Power modes from now until the stack ends, by whatever it ends."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
+
+
+def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
+    """The mode as it is now, whether its caps are set, and what the machine draws before work begins."""
+    try:
+        conf = nvpmodel.load(root)
+    except BoardError:
+        return Conditions(idle_w=_idle_w(sampler, idle_s))
+    mode = nvpmodel.current(root, conf)
+    verified = bool(mode and caps.compare(root, conf, mode).verified)
+    return Conditions(mode, verified, _idle_w(sampler, idle_s))
+
+
+def _idle_w(sampler: Sampler, seconds: float) -> Optional[float]:
+    if sampler.meter is None or seconds <= 0:
+        return None
+    span = sampler.begin()
+    time.sleep(seconds)
+    return sampler.end(span).energy.mean_w
+
+
+def lines(power: Dict[str, Any]) -> List[str]:
+    """The end of a summary, for people."""
+    if "reason" in power:
+        return [f"power: n/a, {power['reason']}"]
+    unlike = "" if power.get("caps_verified") else " (its caps could not be verified)"
+    mode = f", mode {power['mode']}{unlike}" if power["mode"] else ""
+    found = [
+        f"power: {_n(power['mean_w'], 'W', 2)} mean of {power['rail']} ({power['scope']}){mode}",
+        f"  {_n(power['fps_per_watt'], 'FPS/W', 2)} measured, {_n(power['fps_per_watt_nominal'], 'nominal', 2)}, "
+        f"{_n(power['fps_per_watt_above_idle'], 'above idle', 2)}; {_n(power['joules_per_frame'], 'J per frame', 3)}",
+    ]
+    if power["coverage"] < COVERED or power["gaps"]:
+        found.append(f"  {power['coverage']:.1%} of the time was measured, {power['gaps']} gaps")
+    throttled = ", ".join(f"{name} {count}" for name, count in power["throttle"].items() if count)
+    if throttled:
+        found.append(f"  throttled: {throttled}")
+    if power["paper"]:
+        row = "{model} on {board}, {mode}: {fps} FPS, {fps_per_watt} FPS/W"
+        found.append(f"  published: {row.format(**power['paper'])}")
+    return found
+
+
+def _n(value: Optional[float], unit: str, digits: int) -> str:
+    return f"{unit} n/a" if value is None else f"{value:.{digits}f} {unit}"
+
+
+def say(line: str) -> None:
+    """On stderr, where logs go."""
+    print(line, file=sys.stderr)

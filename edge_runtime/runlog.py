@@ -1,0 +1,75 @@
+"""A run's log: one row a second, as CSV or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+from edge_runtime.errors import SinkError, UsageError
+
+LOGS = (".csv", ".jsonl")
+
+
+class Log:
+    """A file of rows, `.csv` or `.jsonl`; each row is written whole, at once.
+
+    A CSV has the columns of its first row; JSON lines have all that each row has.
+
+    Raises:
+        UsageError: neither of the two.
+        SinkError: it cannot be written to.
+    """
+
+    def __init__(self, target: str) -> None:
+        if Path(target).suffix not in LOGS:
+            raise UsageError(f"a log is no {target!r}", hint=f"expected a file that ends in {' or '.join(LOGS)}")
+        self._target = target
+        self._columns: List[str] = []
+        try:
+            self._file = open(target, "w", encoding="utf-8", newline="", buffering=1)
+        except OSError as error:
+            raise SinkError(f"{target} cannot be written: {error.strerror}", hint="is its folder there?") from error
+
+    def __call__(self, row: Dict[str, Any]) -> None:
+        """Writes a row; the first one says which columns a CSV has.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        try:
+            self._file.write(json.dumps(row) + "\n" if self._target.endswith(".jsonl") else self._csv(flat(row)))
+        except OSError as error:
+            hint = "every row before this one is whole"
+            raise SinkError(f"{self._target} cannot be written: {error.strerror}", hint=hint) from error
+
+    def close(self) -> None:
+        """Harmless when repeated."""
+        self._file.close()
+
+    def _csv(self, cells: Dict[str, Any]) -> str:
+        text, head = io.StringIO(), not self._columns
+        self._columns = self._columns or list(cells)
+        writer = csv.DictWriter(text, self._columns, extrasaction="ignore", lineterminator="\n")
+        if head:
+            writer.writeheader()
+        writer.writerow(cells)
+        return text.getvalue()
+
+
+def flat(row: Dict[str, Any]) -> Dict[str, Any]:
+    """Columns of a row: VDD_IN_w, gpu_c, gpu_mhz, throttle_over_current, latency_p50_ms, inference_p50_ms."""
+    ends = {"rails_w": "{}_w", "temperatures_c": "{}_c", "clocks": "{}", "throttle": "throttle_{}"}
+    cells: Dict[str, Any] = {}
+    for name, value in row.items():
+        if name in ends:
+            cells.update({ends[name].format(key): item for key, item in value.items()})
+        elif name == "latency_ms":
+            cells.update({f"latency_{key}_ms": item for key, item in value.items()})
+        elif name == "stage_ms":
+            cells.update({f"{stage}_{key}_ms": item for stage, all_ in value.items() for key, item in all_.items()})
+        else:
+            cells[name] = value
+    return cells

@@ -1,0 +1,134 @@
+"""edge-detect on recorded boards: FPS per watt, logs, modes that are put back whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from standins import nvpmodel as standin
+from tiny import boxes_v8, write_onnx
+
+from edge_runtime.cli import detect
+from edge_runtime.jetson import hold, nvpmodel
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> str:
+    return write_onnx(tmp_path / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
+
+
+def arguments(engine: str, root: Path, *more: str) -> list:
+    model = ["--engine", engine, "--family", "yolo_v8", "--labels", "a,b,c", "--threads", "1"]
+    power = ["--sysroot", str(root), "--idle", "0.3", "--settle", "0"]
+    return ["--source", "synthetic://64x64@25", *model, *power, *more]
+
+
+def test_a_run_in_a_mode_is_measured_logged_and_put_back(board_tree, under_load, tmp_path, capsys, engine):
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    under_load(root)
+    log = tmp_path / "run.csv"
+    flags = ["--power-mode", "15W", "--jetson-clocks", "--log", str(log), "--duration", "4", "--json"]
+    assert detect.main(arguments(engine, root, *flags)) == 0
+    said = capsys.readouterr()
+    power = json.loads(said.out)["power"]
+    assert "power mode: MODE_15W" in said.err
+    assert (power["mode"], power["caps_verified"], power["rail"]) == ("MODE_15W", True, "GPU+CPU+SOC+CV+VDDRQ+SYS5V")
+    assert power["mean_w"] == power["idle_w"] == 29.874 and power["coverage"] > 0.9
+    assert power["fps_per_watt"] == pytest.approx(power["fps"] / 29.874, rel=1e-2)
+    assert power["fps_per_watt_nominal"] == pytest.approx(power["fps"] / 15, rel=1e-2) and power["paper"]["fps"] == 26.9
+    rows = list(csv.DictReader(log.open()))
+    assert len(rows) >= 2 and {row["total_w"] for row in rows} == {"29.874"} and float(rows[0]["gpu_mhz"]) > 0
+    assert all(float(row["inference_p95_ms"]) > 0 and row["mode"] == "15W" for row in rows)
+    assert nvpmodel.current_name(root) == "MODE_30W_ALL" and hold.read(root) is None
+
+
+def test_the_summary_for_people(board_tree, under_load, capsys, engine):
+    root = board_tree("agx-xavier_l4t32")
+    under_load(root)
+    assert detect.main(arguments(engine, root, "--duration", "1.5")) == 0
+    said = capsys.readouterr().err
+    assert "power: 13.65 W mean of GPU+CPU+SOC+CV+VDDRQ+SYS5V (rail_sum), mode MODE_15W\n" in said
+    assert "FPS/W measured" in said and "above idle n/a" in said
+    assert "published: YOLO Nano on AGX Xavier, 15W: 26.9 FPS, 1.97 FPS/W" in said
+
+
+def test_a_machine_without_sensors_says_so(tmp_path, capsys, engine):
+    (tmp_path / "empty").mkdir()
+    log = str(tmp_path / "run.jsonl")
+    assert detect.main(arguments(engine, tmp_path / "empty", "--duration", "0.5", "--log", log)) == 0
+    assert "power: n/a, no power sensor" in capsys.readouterr().err
+    assert detect.main(arguments(engine, tmp_path / "empty", "--power-mode", "15W")) == 1
+    assert "error: no nvpmodel here, so no power modes" in capsys.readouterr().err
+
+
+def test_a_refused_mode_ends_it_before_anything_runs(board_tree, capsys, engine):
+    root = board_tree("agx-orin_l4t36")
+    standin.install(root)
+    assert detect.main(arguments(engine, root, "--power-mode", "15W")) == 1
+    assert capsys.readouterr().err.startswith("error: MODE_15W needs a reboot: TPC_PG_MASK is 240")
+    assert standin.calls(root) == []
+
+
+def test_a_recorded_trace_is_measured(tmp_path, capsys, engine):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("time_s,VDD_IN_w\n0,8.0\n600,8.0\n")
+    assert detect.main(arguments(engine, tmp_path, "--duration", "1.5", "--meter", f"replay:{trace}", "--json")) == 0
+    power = json.loads(capsys.readouterr().out)["power"]
+    assert (power["mean_w"], power["meter"], power["scope"]) == (8.0, "replay", "module_input")
+
+
+def started(engine: str, root: Path) -> subprocess.Popen:
+    """A run in another mode, once it has begun."""
+    command = [sys.executable, "-m", "edge_runtime.cli.detect", *arguments(engine, root, "--power-mode", "15W")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    for line in process.stderr:
+        if "test pattern" in line:
+            return process
+    raise AssertionError("it has not begun")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_put_the_mode_back(board_tree, engine, number):
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    process = started(engine, root)
+    assert nvpmodel.current_name(root) == "MODE_15W"
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert nvpmodel.current_name(root) == "MODE_30W_ALL" and hold.read(root) is None
+
+
+def test_after_a_kill_the_next_start_says_so_and_puts_it_back(board_tree, engine, capsys):
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    process = started(engine, root)
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 10
+    while hold.read(root).alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert nvpmodel.current_name(root) == "MODE_15W"
+    assert detect.main(arguments(engine, root, "--duration", "0.5")) == 0
+    said = capsys.readouterr().err
+    assert f"note: process {process.pid} was killed and left MODE_15W behind: MODE_30W_ALL is back" in said
+    assert nvpmodel.current_name(root) == "MODE_30W_ALL"
+
+
+def test_what_cannot_be_put_back_is_a_note_unless_a_mode_is_asked_for(board_tree, engine, capsys):
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    process = started(engine, root)
+    process.kill()
+    process.communicate(timeout=60)
+    (root / "usr/sbin/nvpmodel").unlink()
+    assert detect.main(arguments(engine, root, "--duration", "0.5")) == 0
+    assert "a run that was killed has left another power mode behind, and it stays" in capsys.readouterr().err
+    assert detect.main(arguments(engine, root, "--power-mode", "MAXN")) == 1
