@@ -70,9 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """
     root = Path(args.sysroot)
     if args.command == "restore":
-        hold.own(root, args.owner or os.getpid())
-        before = hold.restore(root)
-        print(f"{before.name} is back" if before else "no run has left a mode behind")
+        _restore(root, args.owner)
     elif args.dry_run:
         print(_plan(root, args.mode))
     elif args.owner:
@@ -80,6 +78,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(hold.set_for_good(root, args.mode, args.settle, args.jetson_clocks))
     return 0
+
+
+def _restore(root: Path, owner: Optional[int]) -> None:
+    held = hold.read(root)
+    if owner and held and held.alive and held.pid != owner:
+        print(f"process {held.pid} holds {held.mode}, which is left alone")
+        return
+    hold.own(root, owner or os.getpid())
+    before = hold.restore(root)
+    if before or not owner:
+        print(f"{before.name} is back" if before else "no run has left a mode behind")
 
 
 def _plan(root: Path, wanted: str) -> str:
