@@ -23,6 +23,7 @@ PAPER = {
     15: {"model": "YOLO Nano", "board": "AGX Xavier", "mode": "15W", "fps": 26.9, "fps_per_watt": 1.97},
     30: {"model": "YOLO Nano", "board": "AGX Xavier", "mode": "30W", "fps": 48.2, "fps_per_watt": 1.61},
 }
+RESOLVED = 0.01  # of the watts; less above idle cannot be told from noise
 
 
 @dataclass(frozen=True)
@@ -148,23 +149,29 @@ class Efficiency:
 
 
 def figures(fps: Optional[float], energy: Energy, conditions: Conditions) -> Dict[str, Any]:
-    """Mean watts, joules, joules per frame, and FPS/W: measured, nominal, above idle; None where there is none."""
-    watts, idle_w = energy.mean_w, conditions.idle_w
-    nominal = conditions.mode.nominal_w if conditions.mode else None
-    above = watts - idle_w if watts is not None and idle_w is not None else None
+    """What `per_watt` says of an energy, with its joules and how well they were measured."""
     return {
         "fps": _round(fps),
-        "mean_w": _round(watts),
-        "idle_w": _round(idle_w),
+        **per_watt(fps, energy.mean_w, conditions),
         "joules": _round(energy.joules),
-        "joules_per_frame": _round(watts / fps if fps and watts is not None else None, 4),
-        "fps_per_watt": _round(fps / watts if fps and watts else None),
-        "fps_per_watt_nominal": _round(fps / nominal if fps and nominal else None),
-        "fps_per_watt_above_idle": _round(fps / above if fps and above and above > 0 else None),
         "seconds": _round(energy.elapsed_s),
         "coverage": _round(energy.coverage),
         "samples": energy.samples,
         "gaps": energy.gaps,
+    }
+
+
+def per_watt(fps: Optional[float], watts: Optional[float], conditions: Conditions) -> Dict[str, Optional[float]]:
+    """Mean and idle watts, joules per frame, and FPS/W: measured, nominal, above idle; None where there is none."""
+    nominal, idle_w = conditions.mode.nominal_w if conditions.mode else None, conditions.idle_w
+    above = watts - idle_w if watts is not None and idle_w is not None else 0.0
+    return {
+        "mean_w": _round(watts),
+        "idle_w": _round(idle_w),
+        "joules_per_frame": _round(watts / fps if fps and watts is not None else None, 5),
+        "fps_per_watt": _round(fps / watts if fps and watts else None),
+        "fps_per_watt_nominal": _round(fps / nominal if fps and nominal else None),
+        "fps_per_watt_above_idle": _round(fps / above if fps and watts and above > RESOLVED * watts else None),
     }
 
 

@@ -61,7 +61,13 @@ class Log:
 
 def flat(row: Dict[str, Any]) -> Dict[str, Any]:
     """Columns of a row: VDD_IN_w, gpu_c, gpu_mhz, throttle_over_current, latency_p50_ms, inference_p50_ms."""
-    ends = {"rails_w": "{}_w", "temperatures_c": "{}_c", "clocks": "{}", "throttle": "throttle_{}"}
+    ends = {
+        "rails_w": "{}_w",
+        "temperatures_c": "{}_c",
+        "clocks": "{}",
+        "throttle": "throttle_{}",
+        "accuracy": "accuracy_{}",
+    }
     cells: Dict[str, Any] = {}
     for name, value in row.items():
         if name in ends:

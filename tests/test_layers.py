@@ -27,6 +27,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "drawing",
         "ring",
         "energy",
+        "machine",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "sampler", "runlog", "outbox", "calibrate", "build"},

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime import ops
 from edge_runtime.backends import BackendOptions, Images, cores
 from edge_runtime.errors import SpecError
+from edge_runtime.machine import cpu_ticks
 from edge_runtime.spec import DecodeSpec, ModelSpec, Shape
 
 Arrays = List[NDArray[np.float32]]
@@ -160,19 +161,12 @@ def auto_spinning(options: BackendOptions, threads: int) -> bool:
 def busy_cores(sample_s: float = 0.05) -> float:
     """Cores of this machine in use during a short sleep of the caller (the load average would count our own past)."""
     try:
-        busy, total = _cpu_ticks()
+        busy, total = cpu_ticks()
         time.sleep(sample_s)
-        busy_later, total_later = _cpu_ticks()
+        busy_later, total_later = cpu_ticks()
     except OSError:  # not Linux
         return os.getloadavg()[0]
     return (os.cpu_count() or 1) * (busy_later - busy) / max(total_later - total, 1)
-
-
-def _cpu_ticks() -> Tuple[int, int]:
-    """(busy, all) clock ticks of all cores since boot; proc(5): user nice system idle iowait irq softirq steal."""
-    with open("/proc/stat") as file:
-        ticks = [int(field) for field in file.readline().split()[1:9]]
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 def _aligned(shape: Shape, dtype: str) -> NDArray[np.generic]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -70,6 +71,20 @@ class NvmlMeter:
         then, before = self._before.get(name, (now, joules))
         self._before[name] = now, joules
         return (joules - before) / (now - then) if now > then else None
+
+
+def processes() -> Tuple[int, ...]:
+    """Other processes that compute on a GPU now, by number; none where NVML cannot tell."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        running = [
+            entry for handle in _handles(pynvml) for entry in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+        ]
+    except Exception:  # no library, no driver, or a board's GPU, which cannot say
+        return ()
+    return tuple(sorted({entry.pid for entry in running} - {os.getpid()}))
 
 
 def _handles(nvml: Any) -> List[Any]:

@@ -17,15 +17,15 @@ LEGEND = 8  # classes named beside the curves: the most frequent ones
 def precision_recall(labels: Sequence[str], curves: Sequence[Curve]) -> bytes:
     """Precision over recall, one line per class that has objects; the most frequent classes are named."""
     shown = sorted((pair for pair in zip(labels, curves) if pair[1].truths), key=lambda pair: -pair[1].truths)
-    figure = _figure((8, 5))
-    axes = figure.subplots()
+    drawn = figure((8, 5))
+    axes = drawn.subplots()
     for place, (label, curve) in enumerate(shown):
         named = {"label": f"{label} {curve.all_point():.2f}"} if place < LEGEND else {"color": "0.8", "zorder": 0}
         axes.plot(*_steps(curve), **named)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title="IoU 0.5")
     if shown:
         axes.legend(title="class, area", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    return _png(figure)
+    return png(drawn)
 
 
 def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
@@ -38,29 +38,29 @@ def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
     counts = counts[np.ix_(used, used)]
     part = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 3 + 0.32 * len(names)
-    figure = _figure((side + 0.8, side))
-    axes = figure.subplots()
-    figure.colorbar(axes.imshow(part, cmap="Blues", vmin=0, vmax=1), shrink=0.7, label="part of the row")
+    drawn = figure((side + 0.8, side))
+    axes = drawn.subplots()
+    drawn.colorbar(axes.imshow(part, cmap="Blues", vmin=0, vmax=1), shrink=0.7, label="part of the row")
     axes.set_xticks(range(len(names)), labels=names, rotation=90)
     axes.set_yticks(range(len(names)), labels=names)
     axes.set(xlabel="found", ylabel="labelled", title=f"confidence {conf}, IoU 0.5")
     for row, column in zip(*np.nonzero(counts)):
         tone = "white" if part[row, column] > 0.5 else "black"
         axes.text(column, row, int(counts[row, column]), ha="center", va="center", fontsize=7, color=tone)
-    return _png(figure)
+    return png(drawn)
 
 
 def pairs(labels: Sequence[str], before: Sequence[float], after: Sequence[float]) -> bytes:
     """Two bars per class: AP before and after."""
-    figure = _figure((9, 1.2 + 0.24 * len(labels)))
-    axes = figure.subplots()
+    drawn = figure((9, 1.2 + 0.24 * len(labels)))
+    axes = drawn.subplots()
     places = np.arange(len(labels))
     axes.barh(places - 0.2, before, 0.4, label="fp32")
     axes.barh(places + 0.2, after, 0.4, label="int8")
     axes.set(yticks=places, yticklabels=labels, xlabel="AP")
     axes.invert_yaxis()
     axes.legend()
-    return _png(figure)
+    return png(drawn)
 
 
 def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
@@ -72,7 +72,12 @@ def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
     return recall, [float(envelope[0]), *envelope.tolist(), 0.0]
 
 
-def _figure(size: Tuple[float, float]) -> Any:
+def figure(size: Tuple[float, float]) -> Any:
+    """An empty figure of (width, height) inches.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -80,7 +85,8 @@ def _figure(size: Tuple[float, float]) -> Any:
     return Figure(figsize=size, layout="constrained")
 
 
-def _png(figure: Any) -> bytes:
+def png(drawn: Any) -> bytes:
+    """A figure as a file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    drawn.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

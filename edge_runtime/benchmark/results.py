@@ -1,0 +1,117 @@
+"""Results of benchmarks as files: JSON with everything, CSV with a line per row; merged, and compared."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from edge_runtime.errors import UsageError
+from edge_runtime.runlog import flat
+
+FORMAT = 1
+KEYS = ("engine", "board", "mode", "batch", "streams")  # tell rows apart
+COMPARED = ("fps", "fps_engine", "mean_w", "fps_per_watt", "joules_per_frame", "accuracy")
+NESTED = ("windows", "trace")
+Row = Dict[str, Any]
+
+
+def to_json(rows: Sequence[Row], command: str) -> str:
+    """A result file."""
+    return json.dumps({"format": FORMAT, "command": command, "rows": list(rows)}, indent=1) + "\n"
+
+
+def read(path: Path) -> List[Row]:
+    """The rows of a result file.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise UsageError(f"{path} has format {content['format']}", hint=f"this version reads {FORMAT}")
+        return [dict(row) for row in content["rows"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} holds no benchmark: {error!r}", hint="edge-bench --output FILE.json") from error
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """One line per row, valid or not; what is a list or a trace is left to the JSON."""
+    cells = [flat({name: _cell(value) for name, value in row.items() if name not in NESTED}) for row in rows]
+    columns = list(dict.fromkeys(name for row in cells for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(cells)
+    return text.getvalue()
+
+
+def merge(parts: Sequence[Sequence[Row]]) -> List[Row]:
+    """All rows; of those that measure the same, the later one."""
+    return list({_key(row): row for rows in parts for row in rows}.values())
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of two results.
+
+    Attributes:
+        ratio: after over before; of accuracy the difference.
+        beyond_spread: whether the two ranges of windows are apart; None where no spread is known.
+    """
+
+    name: str
+    before: float
+    after: float
+    ratio: float
+    beyond_spread: Optional[bool]
+
+
+def compare(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tuple[Row, List[Change]]], List[str]]:
+    """What changed in rows that both have, and why others are left out."""
+    then = {_key(row): row for row in before}
+    found, left_out = [], []
+    for row in after:
+        old = then.pop(_key(row), None)
+        if old is None:
+            left_out.append(f"{title(row)}: only in the second")
+        elif not (old["valid"] and row["valid"]):
+            which, bad = ("first", old) if not old["valid"] else ("second", row)
+            left_out.append(f"{title(row)}: not valid in the {which}: {'; '.join(bad['reasons'])}")
+        else:
+            found.append((row, [change for name in COMPARED for change in _change(name, old, row)]))
+    return found, [*left_out, *(f"{title(row)}: only in the first" for row in then.values())]
+
+
+def title(row: Row) -> str:
+    """What a row measures, in one line."""
+    parts = [str(row["engine"]), str(row.get("mode") or "")]
+    parts += [f"{name} {row[name]}" for name in ("batch", "streams") if row[name] != 1]
+    return ", ".join(filter(None, parts))
+
+
+def _change(name: str, old: Row, new: Row) -> List[Change]:
+    before, after = _value(old.get(name)), _value(new.get(name))
+    if before is None or after is None or (name != "accuracy" and not before):
+        return []
+    apart = None
+    if name == "fps":
+        apart = new["fps_low"] > old["fps_high"] or new["fps_high"] < old["fps_low"]
+    return [Change(name, before, after, after - before if name == "accuracy" else after / before, apart)]
+
+
+def _value(value: Any) -> Optional[float]:
+    number = value["value"] if isinstance(value, dict) else value
+    return None if number is None else float(number)
+
+
+def _key(row: Row) -> Tuple[Any, ...]:
+    return tuple(row.get(name) for name in KEYS)
+
+
+def _cell(value: Any) -> Any:
+    return "; ".join(map(str, value)) if isinstance(value, list) else value

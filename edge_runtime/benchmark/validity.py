@@ -1,0 +1,118 @@
+"""Which measurements may be published: none that throttled, drifted, lost power samples or shared the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from edge_runtime.efficiency import events
+from edge_runtime.energy import Energy
+from edge_runtime.jetson.probe import State
+
+SHORTEST_S = 30.0  # of a window: the chips average over seconds, and the clocks need some to settle
+COVERAGE = 0.95  # of the time, by power samples
+CLOCK_DRIFT = 0.05  # of a median clock, from the first third of a window to the last
+TEMPERATURE_DRIFT_C = 5.0  # of the hottest zone, likewise
+PEAKS_PER_S = 30.0  # over-current peaks of a millisecond each: usual where a board is asked for all it has
+OTHERS = 0.10  # of all cores, by other processes
+GPU_IDLE = 5.0  # percent: more, before we begin, is somebody else's
+CLOCKS = ("gpu_mhz", "gpu_max_mhz", "cpu_max_mhz", "emc_mhz")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was measured in one window.
+
+    Attributes:
+        seconds: its length.
+        fps: frames per second, end to end.
+        latency_ms, stage_ms: percentiles.
+        energy: of the whole machine; None without a meter.
+        rails_w: mean watts by rail.
+        states: the board's state, about once a second.
+        others: cores that other processes kept busy, as a part of all.
+        intruders: other processes on the GPU.
+    """
+
+    seconds: float
+    fps: Optional[float]
+    latency_ms: Dict[str, float]
+    stage_ms: Dict[str, Dict[str, float]]
+    energy: Optional[Energy] = None
+    rails_w: Dict[str, float] = field(default_factory=dict)
+    states: Sequence[State] = ()
+    others: float = 0.0
+    intruders: Tuple[int, ...] = ()
+
+    @property
+    def throttle(self) -> Dict[str, int]:
+        """What was counted from its first state to its last."""
+        return events(self.states[0], self.states[-1]) if self.states else {}
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Plain data for JSON, without the states."""
+        watts = self.energy.mean_w if self.energy else None
+        return {"seconds": round(self.seconds, 2), "fps": self.fps, "mean_w": watts, "others": round(self.others, 3)}
+
+
+def faults(window: Window, shortest_s: float = SHORTEST_S) -> List[str]:
+    """Why a window may not be published; empty where nothing speaks against it."""
+    found = []
+    if window.seconds < 0.98 * shortest_s:
+        found.append(f"a window of {window.seconds:.1f} s, at least {shortest_s:g} are wanted")
+    if not window.fps:
+        found.append("no frame was seen")
+    if window.energy is not None and window.energy.coverage < COVERAGE:
+        found.append(f"power was measured {window.energy.coverage:.0%} of the time, with {window.energy.gaps} gaps")
+    if window.others > OTHERS:
+        found.append(f"other processes used {window.others:.0%} of the cores")
+    if window.intruders:
+        found.append(f"other processes were on the GPU: {', '.join(map(str, window.intruders))}")
+    return [*found, *_throttled(window), *_drifted(window.states)]
+
+
+def remarks(window: Window) -> List[str]:
+    """What a reader should know of a window that may be published."""
+    peaks = window.throttle.get("over_current_peak", 0)
+    return [f"{peaks / window.seconds:.1f} over-current peaks a second"] if peaks else []
+
+
+def busy_before(states: Sequence[State]) -> Optional[str]:
+    """Whether the GPU was in use before we began."""
+    loads = [state.gpu_load for state in states if state.gpu_load is not None]
+    if loads and median(loads) > GPU_IDLE:
+        return f"the GPU was {median(loads):.0f} % busy before it began"
+    return None
+
+
+def _throttled(window: Window) -> List[str]:
+    counted = dict(window.throttle)
+    peaks = counted.pop("over_current_peak", 0)
+    found = [f"throttled: {name.replace('_', '-')} {count}" for name, count in counted.items() if count > 0]
+    if any(state.throttle.get("cooling") for state in window.states) and not counted.get("cooling"):
+        found.append("throttled: cooling")
+    if peaks > PEAKS_PER_S * window.seconds:
+        found.append(f"throttled: {peaks / window.seconds:.0f} over-current peaks a second")
+    return found
+
+
+def _drifted(states: Sequence[State]) -> List[str]:
+    third = max(1, len(states) // 3)
+    if len(states) < 3:
+        return []
+    found = []
+    for name in CLOCKS:
+        before, after = _median(states[:third], name), _median(states[-third:], name)
+        if before and after and abs(after / before - 1) > CLOCK_DRIFT:
+            found.append(f"{name} went from {before:g} to {after:g}")
+    hot = [[max(state.temperatures_c.values()) for state in part if state.temperatures_c]
+           for part in (states[:third], states[-third:])]  # fmt: skip
+    if all(hot) and abs(median(hot[1]) - median(hot[0])) > TEMPERATURE_DRIFT_C:
+        found.append(f"temperature went from {median(hot[0]):.1f} to {median(hot[1]):.1f} °C")
+    return found
+
+
+def _median(states: Sequence[State], clock: str) -> Optional[float]:
+    values = [state.clocks[clock] for state in states if clock in state.clocks]
+    return median(values) if values else None

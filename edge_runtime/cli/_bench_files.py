@@ -1,0 +1,112 @@
+"""edge-bench's files: written, merged, compared; and what it prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Optional, Sequence
+
+from edge_runtime.benchmark import results
+from edge_runtime.benchmark.results import Row
+from edge_runtime.cli import _common
+from edge_runtime.errors import UsageError
+from edge_runtime.reports import benchmark as report
+from edge_runtime.reports import pictures
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 160
+WRITERS = {
+    ".json": results.to_json,
+    ".csv": lambda rows, command: results.to_csv(rows),
+    ".html": report.write,
+}
+
+
+def check(args: Namespace) -> None:
+    """Nothing, where each `--output` could be written; before hours are spent.
+
+    Raises:
+        UsageError: a file has another suffix, or its folder is not there.
+        BackendUnavailable: matplotlib is not installed, for HTML.
+    """
+    for path in args.output:
+        if path.suffix not in WRITERS:
+            raise UsageError(f"a result is no {path.name!r}", hint=f"expected one of {', '.join(WRITERS)}")
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"no folder for {path}", hint=f"mkdir -p {path.parent}")
+        if path.suffix == ".html":
+            pictures.figure((1, 1))
+
+
+def write(rows: Sequence[Row], args: Namespace) -> None:
+    """Writes each `--output`, whole.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    for path in args.output:
+        _common.replace_file(path, WRITERS[path.suffix](rows, args.command).encode())
+
+
+def merge(args: Namespace) -> int:
+    """`edge-bench merge a.json b.json --output all.html`."""
+    check(args)
+    rows = results.merge([results.read(path) for path in args.files])
+    write(rows, args)
+    print(json.dumps(rows)) if args.json else summary(rows)
+    return 0
+
+
+def compare(args: Namespace) -> int:
+    """`edge-bench compare before.json after.json`."""
+    from rich.table import Table
+
+    found, left_out = results.compare(*(results.read(path) for path in args.files))
+    if args.json:
+        rows = [
+            {"row": results.title(row), "changes": [asdict(change) for change in changes]} for row, changes in found
+        ]
+        print(json.dumps({"rows": rows, "left_out": left_out}))
+        return 0
+    table = Table("", "figure", "before", "after", "change", box=None, pad_edge=False)
+    for row, changes in found:
+        for number, change in enumerate(changes):
+            noise = "" if change.beyond_spread in (None, True) else "  (within the spread)"
+            said = f"{change.ratio:+.4f}" if change.name == "accuracy" else f"{change.ratio:.3f} x{noise}"
+            label = results.title(row) if not number else ""
+            table.add_row(label, change.name, f"{change.before:g}", f"{change.after:g}", said)
+    console().print(table)
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    return 0
+
+
+def summary(rows: Sequence[Row]) -> None:
+    """The valid rows as a table on stdout; the others, with their reasons, on stderr."""
+    from rich.table import Table
+
+    table = Table("", *(heading for _, heading, _ in report.COLUMNS), box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        if row["valid"]:
+            table.add_row(results.title(row), *(_cell(row.get(key), style) for key, _, style in report.COLUMNS))
+        else:
+            print(f"not valid: {results.title(row)}: {'; '.join(row['reasons'])}", file=sys.stderr)
+    if table.row_count:
+        console().print(table)
+
+
+def console() -> Console:
+    """Wide enough for a table where the output is no terminal: what is cut off cannot be read from a file."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _cell(value: Optional[Any], style: str) -> str:
+    return "n/a" if value is None else style.format(value)

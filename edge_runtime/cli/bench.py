@@ -1,0 +1,177 @@
+"""edge-bench: frames per second, and per watt, of engines at power modes, batch sizes and numbers of streams.
+
+    edge-bench --engine nano_int8.plan --power-modes 15W,30W --output bench.json --output bench.html
+    edge-bench --engine a.onnx --engine b.onnx --streams 1,2,4 --data voc2007/ --output bench.csv
+    edge-bench compare before.json after.json
+    edge-bench merge 15w.json 30w.json --output all.html
+
+Each row is warmed up, then measured in several windows of at least 30 seconds; what throttled, drifted, lost power
+samples or shared the machine is marked with its reason and left out of the summary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+from argparse import Namespace
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from edge_runtime import benchmark, datasets, evaluate
+from edge_runtime.benchmark import Times, results, rows, validity
+from edge_runtime.benchmark.results import Row
+from edge_runtime.benchmark.rows import Case
+from edge_runtime.cli import _common, _power
+from edge_runtime.cli._bench_files import check, compare, merge, summary, write
+from edge_runtime.cli._power import say
+from edge_runtime.detector import Detector
+from edge_runtime.errors import EdgeError
+from edge_runtime.jetson.hold import Hold
+from edge_runtime.power.nvml import processes
+from edge_runtime.sampler import Sampler
+
+SOURCE = "synthetic://1280x720"
+CONF = 0.005  # for accuracy, as the protocols want it
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["compare"], ["merge"]):
+        return _common.guarded(*_files_command(words))
+    args = _parser().parse_args(words)
+    args.command = shlex.join(["edge-bench", *words])
+    return _common.guarded(_run, args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        conflict_handler="resolve",
+    )  # fmt: skip
+    group = parser.add_argument_group("what is measured: every combination")
+    group.add_argument("--power-modes", type=_words, default=[None], metavar="15W,30W", help="default: as it is now")
+    group.add_argument("--streams", type=_numbers, default=[1], metavar="1,2,4", help="copies of the source")
+    group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
+    group.add_argument("--data", metavar="DIR", help="labelled images, for the accuracy of each engine")
+    group.add_argument("--split", metavar="NAME", help="image set of --data")
+    group = parser.add_argument_group("how")
+    group.add_argument(
+        "--seconds", type=float, default=validity.SHORTEST_S, help="of a window; less than 30 is not valid"
+    )
+    group.add_argument("--repeats", type=_common.positive, default=3, metavar="N", help="windows per row")
+    group.add_argument("--warmup", type=float, default=5.0, metavar="SECONDS")
+    _add_output(parser)
+    _power.add_flags(parser)
+    _common.add_model_flags(parser)
+    _common.add_detection_flags(parser)
+    parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help="may be repeated")
+    parser.add_argument("--batch", type=_numbers, default=[1], metavar="1,4", help="images per run")
+    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", action="append", default=[], type=Path, metavar="FILE.json|.csv|.html")
+    parser.add_argument("--json", action="store_true", help="everything as JSON on stdout")
+
+
+def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Namespace]:
+    parser = argparse.ArgumentParser(f"edge-bench {words[0]}")
+    parser.add_argument("files", nargs=2 if words[0] == "compare" else "+", type=Path, metavar="FILE.json")
+    _add_output(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    args = parser.parse_args(words[1:])
+    args.command = shlex.join(["edge-bench", *words])
+    return (compare if words[0] == "compare" else merge), args
+
+
+def _run(args: Namespace) -> int:
+    check(args)
+    root = Path(args.sysroot)
+    found: List[Row] = []
+    _power.put_back(root, say, args.power_modes != [None])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    cases = [Case(_common.find_engine(engine), mode, batch, streams) for mode in args.power_modes
+             for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
+    with ExitStack() as stack:
+        hold = _power.held(stack, args, root) if args.power_modes != [None] else None
+        sampler = stack.enter_context(Sampler.here(root, args.meter))
+        if sampler.meter is None:
+            say(f"note: watts are n/a: {sampler.reason}")
+        bench = _Bench(args, root, sampler, hold)
+        bar = stack.enter_context(_common.progress())
+        tick = bar("windows", len(cases) * (args.repeats + 1))
+        try:
+            for case in cases:
+                found.append(bench.row(case, tick))
+                write(found, args)
+        finally:  # what was measured is kept, whatever ends it
+            print(json.dumps(found)) if args.json else summary(found)
+    return 0 if any(row["valid"] for row in found) else 1
+
+
+class _Bench:
+    """Measures one case after another; modes are switched only where they change, engines evaluated once."""
+
+    def __init__(self, args: Namespace, root: Path, sampler: Sampler, hold: Optional[Hold]) -> None:
+        self._args, self._root, self._sampler, self._hold = args, root, sampler, hold
+        self._mode: Optional[str] = None
+        self._accuracy: Dict[str, Dict[str, Any]] = {}
+
+    def row(self, case: Case, tick: Callable[[], None]) -> Row:
+        """One row; what cannot be measured is a row that says why."""
+        about = {**rows.machine(self._root), "source": self._args.source}
+        say(f"{results.title(case.to_dict())} …")
+        try:
+            if self._hold and case.mode and case.mode != self._mode:
+                self._mode = None
+                say(f"power mode: {self._hold.set(case.mode)}")
+                self._mode = case.mode
+            return self._measure(case, about, tick)
+        except EdgeError as error:
+            say(f"note: {results.title(case.to_dict())}: {error}")
+            return rows.refused(case, about, str(error))
+
+    def _measure(self, case: Case, about: Dict[str, Any], tick: Callable[[], None]) -> Row:
+        args, times = self._args, Times(self._args.warmup, self._args.seconds, self._args.repeats)
+        options = _common.backend_options(Namespace(**{**vars(args), "batch": case.batch}))
+        with Detector.open(case.engine, flags=_common.model_flags(args), options=options) as detector:
+            benchmark.check_batch(detector, case.batch)
+            span = self._sampler.begin()
+            conditions = _power.conditions(self._root, self._sampler, args.idle)
+            busy = validity.busy_before(self._sampler.end(span).states)
+            windows = benchmark.windows(
+                detector, args.source, case.streams, self._sampler, times, intruders=processes, tick=tick
+            )
+            alone_fps = benchmark.alone(detector, min(times.alone_s, times.window_s))
+            about = {**about, **rows.identity(detector), **self._accuracy_of(case.engine)}
+        against = [busy] if busy else []
+        return rows.assemble(
+            case, about, conditions, self._sampler.whole, windows, alone_fps, validity.SHORTEST_S, against
+        )
+
+    def _accuracy_of(self, engine: str) -> Dict[str, Any]:
+        if self._args.data and engine not in self._accuracy:
+            args = Namespace(**{**vars(self._args), "conf": CONF, "multi_label": True, "batch": 1})
+            flags, options = _common.model_flags(args), _common.backend_options(args)
+            with Detector.open(engine, flags=flags, options=options) as detector:
+                found = evaluate.evaluate(detector, datasets.open(args.data, args.split))
+            self._accuracy[engine] = {"accuracy": {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}}
+        return self._accuracy.get(engine, {})
+
+
+def _words(text: str) -> List[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> List[int]:
+    return [_common.positive(word) for word in _words(text)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""What this machine's processor does besides us."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Tuple
+
+
+def cpu_ticks() -> Tuple[int, int]:
+    """(busy, all) clock ticks of all cores since boot; proc(5): user nice system idle iowait irq softirq steal.
+
+    Raises:
+        OSError: not Linux.
+    """
+    with open("/proc/stat") as file:
+        ticks = [int(field) for field in file.readline().split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+class Others:
+    """Cores that other processes keep busy, on average since it was made."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    @property
+    def cores(self) -> float:
+        """0 where that cannot be told."""
+        (busy_s, own_s, began_s), (busy_now_s, own_now_s, now_s) = self._before, self._now()
+        return max(0.0, (busy_now_s - busy_s) - (own_now_s - own_s)) / max(now_s - began_s, 1e-9)
+
+    @staticmethod
+    def _now() -> Tuple[float, float, float]:
+        try:
+            busy_s = cpu_ticks()[0] / os.sysconf("SC_CLK_TCK")
+        except OSError:  # not Linux
+            busy_s = 0.0
+        own = os.times()
+        return busy_s, own.user + own.system + own.children_user + own.children_system, time.monotonic()

@@ -1,0 +1,143 @@
+"""edge-bench on a recorded board: modes, engines, files, and what it refuses to publish."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmark.test_rows import row as a_row
+from standins import nvpmodel as standin
+from tiny import boxes_v8, write_onnx
+
+from edge_runtime.benchmark import results, validity
+from edge_runtime.cli import bench
+from edge_runtime.jetson import hold, nvpmodel
+
+FLAGS = ["--family", "yolo_v8", "--labels", "a,b,c", "--threads", "1", "--source", "synthetic://64x64@50"]
+QUICK = ["--seconds", "0.6", "--repeats", "2", "--warmup", "0.2", "--idle", "0.3", "--settle", "0"]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> str:
+    return write_onnx(tmp_path / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
+
+
+@pytest.fixture
+def xavier(board_tree) -> Path:
+    root = board_tree("agx-xavier_l4t35")
+    standin.install(root)
+    return root
+
+
+@pytest.fixture
+def published(monkeypatch) -> None:
+    """Short windows on a shared machine may be published here, and nowhere else."""
+    monkeypatch.setattr(validity, "SHORTEST_S", 0.5)
+    monkeypatch.setattr(validity, "OTHERS", 2.0)
+
+
+def test_a_sweep_of_modes_and_streams(xavier, engine, tmp_path, capsys, published):
+    files = [tmp_path / f"b.{suffix}" for suffix in ("json", "csv", "html")]
+    outputs = [word for path in files for word in ("--output", str(path))]
+    arguments = ["--engine", engine, "--power-modes", "15W,30W", "--streams", "1,2", *QUICK, *FLAGS, *outputs]
+    assert bench.main([*arguments, "--sysroot", str(xavier), "--jetson-clocks"]) == 0
+    said = capsys.readouterr()
+    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL here" in said.err
+    assert "tiny.onnx, 15W, streams 2" in said.out and "FPS/W" in said.out
+    content = json.loads(files[0].read_text())
+    rows = content["rows"]
+    assert [(row["mode"], row["streams"], row["valid"]) for row in rows] == [
+        ("15W", 1, True), ("15W", 2, True), ("30W_ALL", 1, True), ("30W_ALL", 2, True)]  # fmt: skip
+    for row in rows:
+        assert row["caps_verified"] and row["scope"] == "rail_sum" and row["l4t"] == "35.3.1"
+        assert row["mean_w"] == row["idle_w"] == 5.963 and row["fps"] == pytest.approx(50 * row["streams"], rel=0.2)
+        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 5.963, rel=1e-2) and row["fps_engine"] > 50
+        assert len(row["engine_sha256"]) == 64 and row["ranges_sha256"] == ""
+    assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
+    page = files[2].read_text()
+    assert page.count("<img") == 4 and 'src="http' not in page and "Published for YOLO Nano" in page
+    assert nvpmodel.current_name(xavier) == "MODE_30W_ALL" and hold.read(xavier) is None
+
+
+def test_short_windows_are_not_published(xavier, engine, capsys):
+    assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(xavier), "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    assert not row["valid"] and "a window of 0.6 s, at least 30 are wanted" in row["reasons"]
+    assert row["fps"] and row["mode"] == "30W_ALL", "measured all the same, in the mode as it is"
+
+
+def test_what_cannot_be_measured_is_a_row_that_says_why(xavier, engine, capsys, published):
+    flags = [*QUICK, *FLAGS, "--sysroot", str(xavier), "--json"]
+    assert bench.main(["--engine", engine, "--power-modes", "10W,15W", "--batch", "1,2", *flags]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["mode"], row["batch"], row["valid"]) for row in rows] == [
+        ("10W", 1, False), ("10W", 2, False), ("15W", 1, True), ("15W", 2, False)]  # fmt: skip
+    assert rows[0]["reasons"] == ["MODE_10W needs a reboot: TPC_PG_MASK is 0, MODE_10W wants 5"]
+    assert rows[3]["reasons"] == ["its batch is fixed at 1"] and not (xavier / "rebooted").exists()
+
+
+def test_a_laptop_without_sensors_is_measured(tmp_path, engine, capsys, published):
+    (tmp_path / "empty").mkdir()
+    page = tmp_path / "b.html"
+    flags = ["--sysroot", str(tmp_path / "empty"), "--output", str(page)]
+    assert bench.main(["--engine", engine, *QUICK, *FLAGS, *flags]) == 0
+    said = capsys.readouterr()
+    assert "note: watts are n/a: no power sensor" in said.err and "n/a" in said.out
+    assert "Watts were not measured." in page.read_text()
+
+
+def test_accuracy_beside_energy(xavier, engine, tmp_path, capsys, published):
+    import cv2
+    import numpy as np
+
+    (tmp_path / "data/images").mkdir(parents=True)
+    (tmp_path / "data/labels").mkdir()
+    cv2.imwrite(str(tmp_path / "data/images/a.png"), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "data/labels/a.txt").write_text("1 0.5 0.5 0.25 0.125\n")
+    pytest.importorskip("pycocotools")
+    page = tmp_path / "b.html"
+    flags = ["--sysroot", str(xavier), "--data", str(tmp_path / "data"), "--output", str(page), "--json"]
+    assert bench.main(["--engine", engine, *QUICK, *FLAGS, *flags]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["accuracy"] == {"metric": "voc07_11pt", "value": 1.0} and "accuracy against energy" in page.read_text()
+
+
+def test_results_are_merged_and_compared(tmp_path, capsys):
+    before, after, all_ = tmp_path / "a.json", tmp_path / "b.json", tmp_path / "all.json"
+    before.write_text(results.to_json([a_row(50.0, 52.0)], "a"))
+    after.write_text(results.to_json([a_row(75.0, 76.0), {**a_row(9.0, others=0.5), "mode": "30W"}], "b"))
+    assert bench.main(["compare", str(before), str(after)]) == 0
+    said = capsys.readouterr()
+    assert "1.480 x" in said.out and "left out: nano.plan, 30W, streams 2: only in the second" in said.err
+    assert bench.main(["compare", "--json", str(before), str(before)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["rows"]
+    assert found["changes"][0] == {"name": "fps", "before": 51.0, "after": 51.0, "ratio": 1.0, "beyond_spread": False}
+    assert bench.main(["merge", str(before), str(after), "--output", str(all_)]) == 0
+    assert [r["fps"] for r in results.read(all_)] == [75.5, 9.0] and "not valid: nano.plan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["b.txt", "none/b.json"])
+def test_where_results_cannot_go_is_said_first(engine, tmp_path, capsys, output, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert bench.main(["--engine", engine, *FLAGS, "--output", output]) == 1
+    assert "hint: " in capsys.readouterr().err
+
+
+def test_an_interrupt_keeps_what_was_measured(xavier, engine, tmp_path):
+    output = tmp_path / "b.json"
+    command = [sys.executable, "-m", "edge_runtime.cli.bench", "--engine", engine, "--power-modes", "15W,30W", *FLAGS,
+               *QUICK, "--sysroot", str(xavier), "--output", str(output)]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    for line in process.stderr:
+        if "power mode: 30W" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130 and nvpmodel.current_name(xavier) == "MODE_30W_ALL"
+    assert hold.read(xavier) is None and [row["mode"] for row in results.read(output)] == ["15W"]
