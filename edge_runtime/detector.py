@@ -84,6 +84,15 @@ class Detector:
             boxes, counts = self.backend.wait(0)
             return Detections.from_rows(boxes[0, : counts[0]], self.model.spec.labels)
 
+    def warm_up(self, runs: int) -> None:
+        """Runs on an empty image, in the background as a `Pipeline` does from now on."""
+        self.backend.start()
+        width, height = self.model.spec.input_wh
+        image = np.zeros((height, width, 3), np.uint8)
+        for run in range(runs):
+            self.backend.enqueue(run % self.backend.slots, [image])
+            self.backend.wait(run % self.backend.slots)
+
     def close(self) -> None:
         """Frees the model; harmless when repeated."""
         self.backend.close()

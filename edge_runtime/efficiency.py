@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Optional, Sequence
 
@@ -76,8 +76,14 @@ class Efficiency:
         self._whole: Optional[Span] = None
         self._row: Optional[Span] = None
         self._whole_mark = self._row_mark = monitor.mark()
+        self._modes = [conditions.mode]
         self._dropped = 0
         self._state = sampler.state
+
+    def change(self, conditions: Conditions) -> None:
+        """The power mode is another from now on: there is no one nominal figure for the run any more."""
+        self._modes = [*self._modes, conditions.mode]
+        self._conditions = replace(conditions, idle_w=self._conditions.idle_w)
 
     def tick(self) -> None:
         """Called a few times a second: begins with the first frame, and writes a row when one is due."""
@@ -107,20 +113,22 @@ class Efficiency:
         if self._whole is None:
             return {"reason": "no frame was seen", **self._mode()}
         counted = self._monitor.since(self._whole_mark)
+        conditions = self._conditions if len(self._modes) == 1 else replace(self._conditions, mode=None)
         return {
             "meter": self._sampler.meter.name,
             "rail": self._sampler.whole.name,
             "scope": self._sampler.whole.scope,
             **self._mode(),
-            **figures(counted["fps"], self._whole.energy, self._conditions),
+            **figures(counted["fps"], self._whole.energy, conditions),
             "rails_w": {rail: _round(watts) for rail, watts in self._whole.rails_w().items()},
             **extremes(self._whole.states),
-            "paper": paper(self._conditions.mode),
+            "paper": paper(conditions.mode),
         }
 
     def _mode(self) -> Dict[str, Any]:
-        mode = self._conditions.mode
-        return {"mode": mode.name, "caps_verified": self._conditions.caps_verified} if mode else {"mode": None}
+        names = [mode.name for mode in self._modes if mode]
+        verified = {"caps_verified": self._conditions.caps_verified} if names else {}
+        return {"mode": ", then ".join(names) or None, **verified}
 
     def _begin_row(self) -> None:
         self._row_mark, self._row_s, self._row = self._monitor.mark(), self._clock(), self._sampler.begin()

@@ -11,13 +11,13 @@ from collections import deque
 from time import perf_counter
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
 
-import numpy as np
-
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
 from edge_runtime.detector import Detector
+from edge_runtime.errors import UsageError
 from edge_runtime.monitor import Monitor
 from edge_runtime.outbox import Outbox, Reader, SinkThread
+from edge_runtime.pace import Pace
 from edge_runtime.ring import Inbox, Lease, Ring
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source
@@ -45,6 +45,7 @@ class Pipeline:
 
     Attributes:
         monitor: what has been counted so far.
+        pace: `pace.fps` limits the frames looked at; those of a live source that are not are dropped and counted.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class Pipeline:
         opened = [sink_family.open(s, options) if isinstance(s, str) else s for s in sinks]
         self._outboxes: List[Outbox] = [SinkThread(sink, SINK_DEPTH, self._fail, self.stop) for sink in opened]
         self._max_frames, self._duration_s, self._warmup = max_frames, duration_s, warmup
+        self.pace = Pace()
+        self._next: Optional[Detector] = None
         self._inbox = Inbox([s.live for s in self.sources], INBOX_DEPTH)
         self._stopping = threading.Event()
         self._done = threading.Event()
@@ -112,6 +115,20 @@ class Pipeline:
         self._stopping.set()
         self._inbox.drop_waiting()
 
+    def swap(self, detector: Detector) -> None:
+        """Goes on with another detector, from the next frame on; it stays open afterwards, as does the one before.
+
+        Raises:
+            UsageError: it has other classes, or needs more frames at once.
+        """
+        old, new = self._detector, detector
+        if new.model.spec.labels != old.model.spec.labels:
+            raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
+        if new.backend.slots * new.backend.batch > self._backend.slots * self._backend.batch:
+            raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
+        new.warm_up(self._warmup)
+        self._next = new
+
     @property
     def dropped(self) -> List[int]:
         """Frames of each live source that were replaced by a newer one before they were looked at."""
@@ -129,7 +146,6 @@ class Pipeline:
         }
 
     def _start(self) -> None:
-        self._backend.start()
         held_by_sinks = len(self._outboxes) * (SINK_DEPTH + 1)
         size = 1 + INBOX_DEPTH + self._backend.slots * self._backend.batch + held_by_sinks
         for outbox in self._outboxes:
@@ -182,7 +198,7 @@ class Pipeline:
 
     def _detect(self, ring_size: int) -> None:
         try:
-            self._warm_up()
+            self._detector.warm_up(self._warmup)
             for number, source in enumerate(self.sources):
                 self._spawn(self._capture, number, source, Ring(ring_size))
             self._loop()
@@ -194,21 +210,20 @@ class Pipeline:
                 outbox.end()
             self._done.set()
 
-    def _warm_up(self) -> None:
-        width, height = self._detector.model.spec.input_wh
-        image = np.zeros((height, width, 3), np.uint8)
-        for run in range(self._warmup):
-            self._backend.enqueue(run % self._backend.slots, [image])
-            self._backend.wait(run % self._backend.slots)
-
     def _loop(self) -> None:
         free, in_flight, taken = deque(range(self._backend.slots)), deque(), 0  # type: Deque[int], InFlight, int
         while True:
+            if self._next and not in_flight:
+                self._detector, self._next = self._next, None
+                self._backend = self._detector.backend
+                free = deque(range(self._backend.slots))
             leases: List[Lease] = []
-            while free and len(leases) < self._backend.batch and taken != self._max_frames:
-                lease = self._inbox.get(block=not leases and not in_flight)
+            while free and not self._next and len(leases) < self._backend.batch and taken != self._max_frames:
+                idle = not leases and not in_flight
+                lease = self._inbox.get(block=idle) if self._due(idle) else None
                 if lease is None:
                     break
+                self.pace.taken()
                 leases.append(lease)
                 taken += 1
             if leases:
@@ -219,8 +234,14 @@ class Pipeline:
                 slot, leases = in_flight.popleft()
                 self._deliver(slot, leases)
                 free.append(slot)
-            else:
+            elif not self._next:
                 return
+
+    def _due(self, idle: bool) -> bool:
+        """Whether the next frame may be taken; where nothing else is to be done, it waits for that."""
+        if idle:
+            self._stopping.wait(self.pace.wait_s)
+        return idle or not self.pace.wait_s
 
     def _deliver(self, slot: int, leases: List[Lease]) -> None:
         boxes, counts = self._backend.wait(slot)

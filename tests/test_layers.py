@@ -28,6 +28,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "ring",
         "energy",
         "machine",
+        "pace",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "sampler", "runlog", "outbox", "calibrate", "build"},

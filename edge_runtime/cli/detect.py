@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _common, _power
+from edge_runtime.cli import _common, _govern, _power
+from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import say
 from edge_runtime.detector import Detector
 from edge_runtime.efficiency import Efficiency
@@ -43,8 +44,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "edge-detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+        "edge-detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        conflict_handler="resolve",
+    )  # fmt: skip
     group = parser.add_argument_group("where frames come from (repeatable)")
     for flag in ("--source", "--camera", "--video", "--images"):
         group.add_argument(
@@ -70,8 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--log", metavar="FILE.csv|.jsonl", help="a row a second: FPS, stages, watts, clocks, temperatures"
     )
+    _govern.add_flags(group)
     _common.add_model_flags(parser)
     _common.add_detection_flags(parser)
+    several = "model file (.onnx, .plan); several, the lightest last, for --target-fps and --budget"
+    parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help=several)
     return parser
 
 
@@ -80,32 +85,44 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
     _refuse_to_overwrite(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    engine, root = _common.find_engine(args.engine), Path(args.sysroot)
-    _power.put_back(root, say, bool(args.power_mode))
+    root, goal = Path(args.sysroot), _govern.goal(args)
+    modes = [args.power_mode] if args.power_mode else args.power_modes
+    _power.put_back(root, say, bool(modes))
     with ExitStack() as stack:
         log = stack.enter_context(closing(Log(args.log))) if args.log else None
-        if args.power_mode:
-            say(f"power mode: {_power.held(stack, args, root).set(args.power_mode)}")
-        detector = stack.enter_context(
-            Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args))
-        )
+        hold = _power.held(stack, args, root) if modes else None
+        if hold:
+            say(f"power mode: {hold.set(modes[0])}")
+        detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.here(root, args.meter))
-        conditions = _power.conditions(root, sampler, args.idle if args.log or args.power_mode else 0.0)
-        pipeline = _pipeline(args, engine, detector)
+        conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
+        pipeline = _pipeline(args, detectors[0])
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log or (lambda row: None)
         )
-        return _finish(args, engine, pipeline, efficiency)
+        governing = None if goal is None else Governing(
+            goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
+            changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
+        )  # fmt: skip
+        return _finish(args, pipeline, efficiency, governing)
 
 
-def _pipeline(args: argparse.Namespace, engine: str, detector: Detector) -> Pipeline:
+def _detector(args: argparse.Namespace, engine: str) -> Detector:
+    path = _common.find_engine(engine)
+    detector = Detector.open(path, flags=_common.model_flags(args), options=_common.backend_options(args))
+    for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
+                 *(f"note: {note}" for note in detector.model.notes)]:  # fmt: skip
+        say(line)
+    return detector
+
+
+def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     options = SourceOptions(args.size, args.fps, args.loop, shrink)
     opened = [sources.open(target, options) for target in args.sources]
-    say(f"{engine}: {detector.model.spec.family}, {detector.backend.description}")
-    for line in [f"note: {note}" for note in detector.model.notes] + [source.description for source in opened]:
-        say(line)
+    for source in opened:
+        say(source.description)
     return Pipeline(
         detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
     )
@@ -127,15 +144,18 @@ def _outputs(args: argparse.Namespace) -> List[str]:
     return [*args.output, *save, *(["window"] if args.show else [])]
 
 
-def _finish(args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency) -> int:
+def _finish(
+    args: argparse.Namespace, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
+) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline, efficiency) as status:
+        with _Status(pipeline, efficiency, governing) as status:
             pipeline.run(status.show)
     finally:
-        power = efficiency.finish()
         names = [source.name for source in pipeline.sources]
-        summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": power}
+        summary = {"engine": args.engine[0], "sources": names, **pipeline.summary(), "power": efficiency.finish()}
+        if governing:
+            summary["decisions"] = governing.decisions
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
@@ -146,11 +166,11 @@ def _finish(args: argparse.Namespace, engine: str, pipeline: Pipeline, efficienc
 class _Status:
     """The live line on a terminal; silent elsewhere."""
 
-    def __init__(self, pipeline: Pipeline, efficiency: Efficiency) -> None:
+    def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
         from rich.console import Console
         from rich.status import Status
 
-        self._pipeline, self._efficiency = pipeline, efficiency
+        self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
         self._status = Status("starting", console=Console(stderr=True))
 
     def __enter__(self) -> _Status:
@@ -163,6 +183,8 @@ class _Status:
 
     def show(self) -> None:
         self._efficiency.tick()
+        if self._governing:
+            self._governing.tick()
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)

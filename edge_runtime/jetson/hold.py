@@ -69,8 +69,11 @@ class Hold:
         self._settle_s, self._sleep = settle_s, sleep
         self._conf: Conf = nvpmodel.load(root)
 
-    def set(self, wanted: str) -> str:
+    def set(self, wanted: str, settle_s: Optional[float] = None) -> str:
         """Sets a mode by name or ID; returns its name, with a remark where that was a choice among several.
+
+        Args:
+            settle_s: seconds to wait this time.
 
         Raises:
             UsageError: there is no such mode.
@@ -84,7 +87,8 @@ class Hold:
         try:
             if held and held.clocks:
                 switch.free_clocks(self._root)
-            switch.set_mode(self._root, self._conf, mode, settle_s=self._settle_s, sleep=self._sleep)
+            waits_s = self._settle_s if settle_s is None else settle_s
+            switch.set_mode(self._root, self._conf, mode, settle_s=waits_s, sleep=self._sleep)
             if self._clocks:
                 switch.lock_clocks(self._root)
         except BoardError:

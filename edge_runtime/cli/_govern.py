@@ -1,0 +1,125 @@
+"""edge-detect's `--target-fps` and `--budget`: what the governor decides is done, said and written down."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from edge_runtime.cli._power import say
+from edge_runtime.detector import Detector
+from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.governor import LOOK_S, Decision, Goal, Governor, Seen, Setting
+from edge_runtime.jetson.hold import Hold
+from edge_runtime.pipeline import Pipeline
+from edge_runtime.sampler import Sampler
+
+
+def add_flags(group: argparse._ArgumentGroup) -> None:
+    """Flags of the governor."""
+    group.add_argument("--target-fps", type=float, metavar="FPS", help="hold this rate of each source")
+    group.add_argument("--budget", type=_watts, metavar="10W", help="hold this many watts; comes before the rate")
+    group.add_argument(
+        "--power-modes", type=_words, default=[], metavar="15W,30W", help="modes it may choose, from the smallest up"
+    )
+
+
+def goal(args: argparse.Namespace) -> Optional[Goal]:
+    """What is to be held; None for nothing.
+
+    Raises:
+        UsageError: flags that only make sense with one.
+    """
+    wanted = Goal(args.target_fps and args.target_fps * len(args.sources), args.budget)
+    if args.power_mode and args.power_modes:
+        raise UsageError("--power-mode and --power-modes", hint="one mode, or several to choose from")
+    if wanted != Goal():
+        return wanted
+    if args.power_modes or len(args.engine) > 1:
+        raise UsageError("several engines or power modes, and nothing to choose by", hint="--target-fps or --budget")
+    return None
+
+
+class Governing:
+    """Carries out what a governor decides.
+
+    Args:
+        goal: what is to be held, for all sources together.
+        detectors: from the preferred one to the lightest; the pipeline runs the first.
+        hold: sets modes; None where there is none to choose.
+        modes: names, from the smallest budget up; the first is set.
+        idle_w: watts before the run.
+        settle_s: seconds after a change of mode that do not count.
+        changed: called after a change of mode.
+    """
+
+    def __init__(
+        self,
+        goal: Goal,
+        pipeline: Pipeline,
+        sampler: Sampler,
+        detectors: Sequence[Detector],
+        hold: Optional[Hold],
+        modes: Sequence[str],
+        *,
+        idle_w: Optional[float],
+        settle_s: float,
+        changed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if goal.watts is not None and sampler.meter is None:
+            raise UsageError(f"a budget, but watts are not measured here: {sampler.reason}", hint="leave --budget out")
+        self._governor = Governor(goal, len(detectors), max(1, len(modes)), settle_s=settle_s, idle_w=idle_w)
+        self._pipeline, self._sampler, self._detectors = pipeline, sampler, list(detectors)
+        self._hold, self._modes, self._changed, self._clock = hold, list(modes), changed, clock
+        self._began_s = self._looked_s = clock()
+        self._mark, self._span = pipeline.monitor.mark(), sampler.begin()
+        self.decisions: List[Dict[str, Any]] = []
+        pipeline.pace.fps = goal.fps
+
+    def tick(self) -> None:
+        """Called a few times a second."""
+        now_s = self._clock()
+        if now_s - self._looked_s < LOOK_S:
+            return
+        counted, watts = self._pipeline.monitor.since(self._mark), self._sampler.end(self._span).energy.mean_w
+        seen = Seen(counted["fps"] or 0.0, counted["stage_ms"].get("inference", {}).get("mean", 0.0), watts)
+        self._looked_s, self._mark, self._span = now_s, self._pipeline.monitor.mark(), self._sampler.begin()
+        before = self._governor.setting
+        decision = self._governor.look(seen, now_s) if counted["frames"] > 0 else None
+        if decision:
+            self._carry_out(decision, before)
+
+    def _carry_out(self, decision: Decision, before: Setting) -> None:
+        now, reason = decision.setting, decision.reason
+        self._pipeline.pace.fps = now.pace_fps
+        try:
+            if now.engine != before.engine:
+                self._pipeline.swap(self._detectors[now.engine])
+            if now.mode != before.mode and self._hold:
+                self._hold.set(self._modes[now.mode], settle_s=0.0)
+                self._changed()
+        except EdgeError as error:  # the run goes on as it was
+            self._governor.setting, self._governor.switchable = before, now.mode == before.mode
+            reason = f"{reason}; but {error}"
+        self._note(reason)
+
+    def _note(self, reason: str) -> None:
+        setting = asdict(self._governor.setting)
+        mode = self._modes[setting["mode"]] if self._modes else None
+        engine = self._detectors[setting["engine"]].model.path
+        time_s = round(self._clock() - self._began_s, 1)
+        self.decisions.append({"time_s": time_s, **setting, "engine": engine, "mode": mode, "reason": reason})
+        say(f"governor: {reason}")
+
+
+def _watts(text: str) -> float:
+    watts = float(text[:-1] if text[-1:] in "wW" else text)
+    if watts <= 0:
+        raise ValueError(text)
+    return watts
+
+
+def _words(text: str) -> List[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
