@@ -104,8 +104,9 @@ class Passport:
         return ", and ".join(reasons) or None
 
 
-def here(root: Path = Path("/"), cuda: str = "", compute_capability: str = "") -> Place:
-    """This machine, as far as it is known without CUDA: a Jetson's chip tells its GPU."""
+def here(root: Optional[Path] = None, cuda: str = "", compute_capability: str = "") -> Place:
+    """This machine (or the tree below `root`), as far as it is known without CUDA: a Jetson's chip tells its GPU."""
+    root = root or board.root()
     release = board.l4t(root)
     return Place(
         tensorrt="" if trt.missing() else trt.version(),

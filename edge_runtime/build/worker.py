@@ -55,7 +55,9 @@ class Builder:
             raise ModelError(f"TensorRT cannot build the network: {reason}", hint="try another --precision")
         Path(self._job.plan).write_bytes(bytes(plan))
         if cache is not None:
-            Path(self._job.timing_cache).write_bytes(bytes(self._config.get_timing_cache().serialize()))
+            new = Path(f"{self._job.timing_cache}.new")  # a kill must not leave half of one behind
+            new.write_bytes(bytes(self._config.get_timing_cache().serialize()))
+            new.replace(self._job.timing_cache)
         about = {"cuda": cuda_driver.driver_version(), "compute_capability": cuda_driver.compute_capability()}
         return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers()}
 

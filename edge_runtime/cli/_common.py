@@ -20,7 +20,7 @@ from edge_runtime.model import Model
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import COLORS, Thresholds, Triple
 
-ENGINE_DIRS = (".", f"engines/plans/{board.slug()}", "engines")
+PLANS = Path("engines", "plans")  # with a folder for each board
 ZERO_COPY = {"auto": None, "on": True, "off": False}
 METER_HELP = "what measures, default: the best there is; replay:FILE plays a recorded trace"
 ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
@@ -29,7 +29,8 @@ ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too)."""
     try:
-        return main(args)
+        with _sysroot(getattr(args, "sysroot", None)):
+            return main(args)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our stdout has left: `edge-detect --json | head`
@@ -39,6 +40,20 @@ def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     except Exception as error:
         _report(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
     return 1
+
+
+@contextlib.contextmanager
+def _sysroot(folder: Optional[str]) -> Iterator[None]:
+    """What was said as `--sysroot` holds for all that reads the board, and for programs that are started."""
+    before = os.environ.get("EDGE_SYSROOT")
+    if folder:
+        os.environ["EDGE_SYSROOT"] = folder
+    try:
+        yield
+    finally:
+        os.environ.pop("EDGE_SYSROOT", None)
+        if before is not None:
+            os.environ["EDGE_SYSROOT"] = before
 
 
 def _report(message: str, hint: Optional[str], verbose: bool) -> None:
@@ -117,11 +132,12 @@ def find_engine(name: str) -> str:
     Raises:
         ModelError: there is none.
     """
-    places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in ENGINE_DIRS]
+    folders = (".", str(PLANS / board.slug(board.root())), "engines")
+    places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in folders]
     for place in places:
         if place.is_file():
             return str(place)
-    there = sorted(str(path) for folder in ENGINE_DIRS for end in ENGINES for path in Path(folder).glob(end))
+    there = sorted(str(path) for folder in folders for end in ENGINES for path in Path(folder).glob(end))
     hint = f"there is: {', '.join(there)}" if there else "give the path of a detector's .onnx or .plan file"
     raise ModelError(f"no engine {name!r} in {', '.join(str(p.parent) for p in places)}", hint=hint)
 

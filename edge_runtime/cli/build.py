@@ -24,7 +24,7 @@ from edge_runtime.calibrate import images as image_sets
 from edge_runtime.cli import _common
 from edge_runtime.cli._build_best import best
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.jetson import board
+from edge_runtime.jetson import board, command
 from edge_runtime.passport import Passport
 from edge_runtime.ranges.table import RangeTable
 from edge_runtime.spec import ModelSpec
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="the passport on stdout")
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    command.add_root(parser)
     return parser
 
 
@@ -69,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
     model = _common.describe(args.engine, _common.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
-    plan = args.output or Path("engines", "plans", board.slug(), f"{Path(args.engine).stem}.plan")
+    plan = args.output or _common.PLANS / board.slug(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
         plan.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -78,8 +79,10 @@ def _run(args: argparse.Namespace) -> int:
     precision = args.precision or ("int8+fp16" if source.quantised else "fp16")
     cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")
     workspace = (args.workspace or 0) * memory.MIB
-    options = BuildOptions(precision, args.batch, workspace, args.dla, cache, args.compute_capability)
-    _warn(source, precision)
+    options = BuildOptions(
+        precision, args.batch, workspace, args.dla, cache, args.compute_capability, root=Path(args.sysroot)
+    )
+    _warn(source, precision, options.root)
     if precision == "best":
         made = best(source, plan, options, args.command, args.max_drop)
     else:
@@ -110,11 +113,11 @@ def _known(path: Path) -> Optional[RangeTable]:
         return None
 
 
-def _warn(source: Source, precision: str) -> None:
+def _warn(source: Source, precision: str, root: Path) -> None:
     """What the user would want to have known before."""
     if source.quantised and precision in ("fp32", "fp16"):
         print("note: its weights are rounded to 8 bits already; the float file gives a better plan", file=sys.stderr)
-    found = memory.look()
+    found = memory.look(root)
     if found.tight:
         free = (found.available + found.swap) // memory.MIB
         print(f"note: only {free} MiB of memory and swap are free: {memory.SWAP}", file=sys.stderr)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import textwrap
 import traceback
@@ -22,6 +21,7 @@ from edge_runtime import __version__, plugins
 from edge_runtime.cli import _checks as libraries
 from edge_runtime.cli import _checks_machine as machine
 from edge_runtime.cli._checks import Check
+from edge_runtime.jetson import command
 
 CORE = ("numpy", "native core", "OpenCV")
 ALL: Tuple[Callable[[Path], Check], ...] = (
@@ -62,21 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the traceback of a check that breaks")
-    parser.add_argument(
-        "--sysroot",
-        type=_directory,
-        metavar="DIR",
-        default=os.environ.get("EDGE_SYSROOT", "/"),
-        help="folder that stands for / when board, cameras and sensors are read (default: $EDGE_SYSROOT, else /)",
-    )
+    command.add_root(parser)
     parser.add_argument("--version", action="version", version=__version__)
     return parser
-
-
-def _directory(path: str) -> str:
-    if not os.path.isdir(path):
-        raise argparse.ArgumentTypeError(f"no such directory: {path}")
-    return path
 
 
 def _run(check: Callable[[Path], Check], root: Path, verbose: bool) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Optional
@@ -11,6 +12,11 @@ MODEL_FILES = ("proc/device-tree/model", "tmp/nv_jetson_model")
 JETPACK_OF_L4T = {"32": "4", "35": "5", "36": "6", "38": "7", "39": "7"}
 COMMON = ("nvidia", "jetson", "engineering", "reference", "developer", "kit")  # words of every board's name
 CAPABILITY_OF_SOC = {"tegra210": "5.3", "tegra186": "6.2", "tegra194": "7.2", "tegra234": "8.7", "tegra264": "11.0"}
+
+
+def root() -> Path:
+    """The folder that stands for `/`, from $EDGE_SYSROOT: a recorded tree can stand in for a board."""
+    return Path(os.environ.get("EDGE_SYSROOT", "/"))
 
 
 def read(path: Path) -> str:

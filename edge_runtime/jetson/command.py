@@ -51,7 +51,7 @@ def add_root(parser: Any) -> None:
     """The flag for the folder that stands for `/`, to a parser or a group."""
     parser.add_argument(
         "--sysroot", type=directory, metavar="DIR", default=os.environ.get("EDGE_SYSROOT", "/"),
-        help="folder that stands for / when the board is read and set (default: $EDGE_SYSROOT, else /)",
+        help="folder that stands for / when the board is read (default: $EDGE_SYSROOT, else /)",
     )  # fmt: skip
 
 
