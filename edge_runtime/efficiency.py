@@ -55,6 +55,7 @@ class Efficiency:
         conditions: what the run is made under.
         drops: frames lost so far.
         log: takes each row.
+        extra: more columns of a row.
         every_s: seconds per row.
         clock: monotonic, seconds.
     """
@@ -67,11 +68,12 @@ class Efficiency:
         *,
         drops: Callable[[], int] = lambda: 0,
         log: Callable[[Dict[str, Any]], None] = lambda row: None,
+        extra: Callable[[], Dict[str, Any]] = dict,
         every_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._monitor, self._sampler, self._conditions = monitor, sampler, conditions
-        self._drops, self._log, self._every_s, self._clock = drops, log, every_s, clock
+        self._drops, self._log, self._extra, self._every_s, self._clock = drops, log, extra, every_s, clock
         self._began_s = self._row_s = clock()
         self._whole: Optional[Span] = None
         self._row: Optional[Span] = None
@@ -153,6 +155,7 @@ class Efficiency:
             "stage_ms": counted["stage_ms"],
             **state.to_dict(),
             "throttle": events(self._state, state),
+            **self._extra(),
         }
 
 

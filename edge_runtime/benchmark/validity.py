@@ -17,7 +17,7 @@ TEMPERATURE_DRIFT_C = 5.0  # of the hottest zone, likewise
 PEAKS_PER_S = 30.0  # over-current peaks of a millisecond each: usual where a board is asked for all it has
 OTHERS = 0.10  # of all cores, by other processes
 GPU_IDLE = 5.0  # percent: more, before we begin, is somebody else's
-CLOCKS = ("gpu_mhz", "gpu_max_mhz", "cpu_max_mhz", "emc_mhz")
+CLOCKS = ("gpu_mhz", "gpu_min_mhz", "gpu_max_mhz", "cpu_max_mhz", "emc_mhz")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from edge_runtime.cli._power import say
@@ -76,6 +77,7 @@ class Governing:
         self._began_s = self._looked_s = clock()
         self._mark, self._span = pipeline.monitor.mark(), sampler.begin()
         self.decisions: List[Dict[str, Any]] = []
+        self._told = 0
         pipeline.pace.fps = goal.fps
 
     def tick(self) -> None:
@@ -90,6 +92,14 @@ class Governing:
         decision = self._governor.look(seen, now_s) if counted["frames"] > 0 else None
         if decision:
             self._carry_out(decision, before)
+
+    def row(self) -> Dict[str, Any]:
+        """Columns for the log: the setting, and why it was changed since the last row."""
+        setting, told = self._governor.setting, self._told
+        self._told = len(self.decisions)
+        reasons = [str(decision["reason"]) for decision in self.decisions[told:]]
+        engine = Path(self._detectors[setting.engine].model.path).name
+        return {"engine": engine, "pace_fps": setting.pace_fps, "decision": "; ".join(reasons) or None}
 
     def _carry_out(self, decision: Decision, before: Setting) -> None:
         now, reason = decision.setting, decision.reason

@@ -99,8 +99,9 @@ def _run(args: argparse.Namespace) -> int:
         pipeline = _pipeline(args, detectors[0])
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log or (lambda row: None)
-        )
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log or (lambda row: None),
+            extra=lambda: governing.row() if governing else {},
+        )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edge_runtime.power import Meter
+from edge_runtime.power._counters import SHORTEST_S, Counters
 
 PRIORITY = 0
 
@@ -34,17 +35,18 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     import pynvml
 
     pynvml.nvmlInit()
-    return NvmlMeter(pynvml, _handles(pynvml))
+    meter = NvmlMeter(pynvml, _handles(pynvml))
+    time.sleep(SHORTEST_S)  # so that the next reading is one
+    return meter
 
 
 class NvmlMeter:
     """See `Meter`. Watts of an energy counter are those since the reading before."""
 
     def __init__(self, nvml: Any, handles: List[Any], clock: Callable[[], float] = time.monotonic) -> None:
-        self.name, self.gaps, self._nvml, self._clock = "nvml", 0, nvml, clock
+        self.name, self.gaps, self._nvml, self._counters = "nvml", 0, nvml, Counters(clock)
         self._handles = {f"gpu{number}": handle for number, handle in enumerate(handles)}
         self.rails = list(self._handles)
-        self._before: Dict[str, Tuple[float, float]] = {}
         self.read_w()
 
     def read_w(self) -> Dict[str, float]:
@@ -65,12 +67,9 @@ class NvmlMeter:
 
     def _watts(self, name: str, handle: Any) -> Optional[float]:
         try:
-            joules, now = self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3, self._clock()
+            return self._counters.watts(name, self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)
         except self._nvml.NVMLError:
             return float(self._nvml.nvmlDeviceGetPowerUsage(handle) / 1e3)
-        then, before = self._before.get(name, (now, joules))
-        self._before[name] = now, joules
-        return (joules - before) / (now - then) if now > then else None
 
 
 def processes() -> Tuple[int, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional
 
 from edge_runtime.jetson import board
 from edge_runtime.power import Meter
+from edge_runtime.power._counters import SHORTEST_S, Counters
 
 PRIORITY = 0
 
@@ -25,35 +26,33 @@ def available(root: Path = Path("/")) -> Optional[str]:
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
     """All zones that have a counter."""
-    return RaplMeter(_zones(root))
+    meter = RaplMeter(_zones(root))
+    time.sleep(SHORTEST_S)  # so that the next reading is one
+    return meter
 
 
 class RaplMeter:
     """See `Meter`; the first reading has no watts yet."""
 
     def __init__(self, zones: List[Path], clock: Callable[[], float] = time.monotonic) -> None:
-        self.name, self.gaps, self._clock = "rapl", 0, clock
+        self.name, self.gaps = "rapl", 0
         self._zones = dict(zip(_names(zones), zones))
         self.rails = list(self._zones)
-        self._before: Dict[str, Tuple[float, float]] = {}
+        self._counters = Counters(clock)
         self.read_w()
 
     def read_w(self) -> Dict[str, float]:
         """See `Meter.read_w`. A counter that wrapped around has its range added."""
         read: Dict[str, float] = {}
         for name, zone in self._zones.items():
-            microjoules, now = board.number(zone / "energy_uj"), self._clock()
+            microjoules = board.number(zone / "energy_uj")
             if microjoules is None:
                 self.gaps += 1
                 continue
-            if name in self._before:
-                then, joules = self._before[name]
-                spent = microjoules / 1e6 - joules
-                if spent < 0:
-                    spent += (board.number(zone / "max_energy_range_uj") or 0.0) / 1e6
-                if now > then and spent >= 0:
-                    read[name] = spent / (now - then)
-            self._before[name] = now, microjoules / 1e6
+            range_uj = board.number(zone / "max_energy_range_uj") or 0.0
+            watts = self._counters.watts(name, microjoules / 1e6, range_uj / 1e6)
+            if watts is not None:
+                read[name] = watts
         return read
 
     def close(self) -> None:

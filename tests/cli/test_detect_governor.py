@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -77,11 +78,14 @@ def decided(monkeypatch, quick) -> list:
 
 def test_an_engine_and_a_mode_are_changed_while_it_runs(xavier, engines, capsys, decided):
     decided += [Decision(Setting(1, 0, 40.0), "lighter"), Decision(Setting(1, 1, None), "bigger")]
-    flags = ["--target-fps", "50", "--power-modes", "15W,30W", "--duration", "3"]
+    log = str(xavier / "run.csv")
+    flags = ["--target-fps", "50", "--power-modes", "15W,30W", "--duration", "5", "--log", log]
     found = run(xavier, capsys, *engines, *flags)
     assert [decision["reason"] for decision in found["decisions"]] == ["lighter", "bigger"]
     assert [Path(decision["engine"]).name for decision in found["decisions"]] == ["b.onnx", "b.onnx"]
     assert found["detections"]["b"] > 5 and found["detections"]["c"] > 20, "each engine has looked at frames"
+    rows = list(csv.DictReader(open(log)))
+    assert "lighter" in " ".join(row["decision"] for row in rows) and rows[-1]["engine"] == "b.onnx"
     assert found["power"]["mode"] == "MODE_15W, then MODE_30W_ALL" and found["power"]["fps_per_watt_nominal"] is None
     assert nvpmodel.current_name(xavier) == "MODE_30W_ALL"
 

@@ -105,7 +105,7 @@ def test_rapl_counts_from_reading_to_reading_and_around_the_end(board_tree, unde
     assert rails["package-0"] == pytest.approx(17.5, abs=1e-3) and rails["dram"] == pytest.approx(1.5, abs=1e-3)
     assert rails["core"] == pytest.approx(12.5, abs=1e-3)
     assert power.whole(meter.rails) == Whole(("package-0",), "package")
-    assert meter.read_w() == {}, "no time has passed"
+    assert meter.read_w() == rails, "asked too soon"
 
 
 def test_rapl_opens_where_there_is_no_board(board_tree):
@@ -224,9 +224,10 @@ def test_nvml_counts_joules_where_it_can():
     meter = nvml.NvmlMeter(api, ["new", "old"], clock=lambda: now[0])
     now[0], api.millijoules = 12.0, 65_000
     assert meter.read_w() == {"gpu0": 30.0, "gpu1": 41.5}
-    assert meter.read_w() == {"gpu1": 41.5}, "no time has passed"
-    api.broken, now[0] = True, 13.0
-    assert meter.read_w() == {"gpu0": 0.0} and meter.gaps == 1
+    now[0], api.millijoules = 12.01, 66_000
+    assert meter.read_w() == {"gpu0": 30.0, "gpu1": 41.5}, "too soon: a step of the counter would be 100 W"
+    now[0], api.broken = 14.0, True
+    assert meter.read_w() == {"gpu0": 0.5} and meter.gaps == 1
     assert power.whole(["gpu0", "gpu1"]) == Whole(("gpu0", "gpu1"), "gpu")
     assert power.whole(["package-0", "core", "gpu0"]) == Whole(("package-0", "gpu0"), "rail_sum")
     meter.close()
