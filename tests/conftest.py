@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from standins import nvpmodel
 
 from edge_runtime.opencv import load_cv2
 
@@ -48,6 +49,27 @@ def board_tree(shared: Path, tmp_path: Path) -> Callable[[str], Path]:
         return root
 
     return lay
+
+
+@pytest.fixture
+def live_board(board_tree: Callable[[str], Path]) -> Iterator[Callable[..., Path]]:
+    """A board's tree with an nvpmodel that works, or misbehaves; nobody may ever have answered YES to it."""
+    roots = []
+
+    def lay(board: str, misbehave: str = "") -> Path:
+        roots.append(board_tree(board))
+        nvpmodel.install(roots[-1], misbehave)
+        return roots[-1]
+
+    yield lay
+    for root in roots:
+        assert not (root / "rebooted").exists(), "somebody answered YES"
+
+
+@pytest.fixture
+def live_xavier(live_board: Callable[..., Path]) -> Path:
+    """AGX Xavier in MODE_30W_ALL, which switches all its modes but one without a reboot."""
+    return live_board("agx-xavier_l4t35")
 
 
 @pytest.fixture

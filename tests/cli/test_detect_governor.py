@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from standins import nvpmodel as standin
 from tiny import boxes_v8, write_onnx
 
 from edge_runtime import governor
@@ -25,13 +24,6 @@ def engines(tmp_path: Path) -> list:
 
 
 @pytest.fixture
-def xavier(board_tree) -> Path:
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
-    return root
-
-
-@pytest.fixture
 def quick(monkeypatch) -> None:
     for module in (governor, _govern):
         monkeypatch.setattr(module, "LOOK_S", 0.3)
@@ -44,26 +36,26 @@ def run(root: Path, capsys, *arguments: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_rate_is_held_by_skipping_frames(xavier, engines, capsys):
-    found = run(xavier, capsys, *engines, "--target-fps", "10", "--duration", "3")
+def test_a_rate_is_held_by_skipping_frames(live_xavier, engines, capsys):
+    found = run(live_xavier, capsys, *engines, "--target-fps", "10", "--duration", "3")
     assert found["fps"] == pytest.approx(10, rel=0.1) and found["decisions"] == []
     assert found["dropped"]["synthetic://64x64@50"] > 80
 
 
-def test_a_file_is_read_at_that_rate(xavier, engines, capsys):
-    found = run(xavier, capsys, *engines, "--target-fps", "20", "--source", "synthetic://64x64?frames=40")
+def test_a_file_is_read_at_that_rate(live_xavier, engines, capsys):
+    found = run(live_xavier, capsys, *engines, "--target-fps", "20", "--source", "synthetic://64x64?frames=40")
     assert found["frames"] == 40 and found["fps"] == pytest.approx(20, rel=0.1)
 
 
-def test_a_budget_that_the_recorded_watts_exceed(xavier, engines, capsys, quick):
+def test_a_budget_that_the_recorded_watts_exceed(live_xavier, engines, capsys, quick):
     """The tree's watts do not fall, so it takes away all it has: the mode, frames, the engine; and says so."""
     flags = ["--budget", "5W", "--power-modes", "15W,30W", "--duration", "9"]
-    found = run(xavier, capsys, *engines, *flags)
+    found = run(live_xavier, capsys, *engines, *flags)
     reasons = [decision["reason"] for decision in found["decisions"]]
     assert reasons[0].startswith("6.0 W are over the budget of 5 W: at most")
     assert any("a lighter engine" in reason for reason in reasons) or found["decisions"][-1]["pace_fps"] < 10
     assert {"time_s", "engine", "mode", "pace_fps", "reason"} <= set(found["decisions"][0])
-    assert nvpmodel.current_name(xavier) == "MODE_30W_ALL"
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
 
 
 @pytest.fixture
@@ -76,23 +68,23 @@ def decided(monkeypatch, quick) -> list:
     return made
 
 
-def test_an_engine_and_a_mode_are_changed_while_it_runs(xavier, engines, capsys, decided):
+def test_an_engine_and_a_mode_are_changed_while_it_runs(live_xavier, engines, capsys, decided):
     decided += [Decision(Setting(1, 0, 40.0), "lighter"), Decision(Setting(1, 1, None), "bigger")]
-    log = str(xavier / "run.csv")
+    log = str(live_xavier / "run.csv")
     flags = ["--target-fps", "50", "--power-modes", "15W,30W", "--duration", "5", "--log", log]
-    found = run(xavier, capsys, *engines, *flags)
+    found = run(live_xavier, capsys, *engines, *flags)
     assert [decision["reason"] for decision in found["decisions"]] == ["lighter", "bigger"]
     assert [Path(decision["engine"]).name for decision in found["decisions"]] == ["b.onnx", "b.onnx"]
     assert found["detections"]["b"] > 5 and found["detections"]["c"] > 20, "each engine has looked at frames"
     rows = list(csv.DictReader(open(log)))
     assert "lighter" in " ".join(row["decision"] for row in rows) and rows[-1]["engine"] == "b.onnx"
     assert found["power"]["mode"] == "MODE_15W, then MODE_30W_ALL" and found["power"]["fps_per_watt_nominal"] is None
-    assert nvpmodel.current_name(xavier) == "MODE_30W_ALL"
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
 
 
-def test_a_mode_that_is_refused_is_said_and_not_tried_again(xavier, engines, capsys, decided):
+def test_a_mode_that_is_refused_is_said_and_not_tried_again(live_xavier, engines, capsys, decided):
     decided += [Decision(Setting(0, 1, None), "bigger")]
-    found = run(xavier, capsys, *engines, "--target-fps", "50", "--power-modes", "15W,10W", "--duration", "2")
+    found = run(live_xavier, capsys, *engines, "--target-fps", "50", "--power-modes", "15W,10W", "--duration", "2")
     (decision,) = found["decisions"]
     assert decision["reason"].startswith("bigger; but MODE_10W needs a reboot") and decision["mode"] == "15W"
 
@@ -105,18 +97,27 @@ def test_a_mode_that_is_refused_is_said_and_not_tried_again(xavier, engines, cap
         (["--budget", "9W", "--sysroot", "EMPTY"], "a budget, but watts are not measured here"),
     ],
 )
-def test_what_makes_no_sense_is_said(xavier, engines, capsys, tmp_path, arguments, message):
+def test_what_makes_no_sense_is_said(live_xavier, engines, capsys, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
-    flags = ["--family", "yolo_v8", "--labels", "a,b,c", "--source", "synthetic://64x64@50", "--sysroot", str(xavier)]
+    flags = [
+        "--family",
+        "yolo_v8",
+        "--labels",
+        "a,b,c",
+        "--source",
+        "synthetic://64x64@50",
+        "--sysroot",
+        str(live_xavier),
+    ]
     arguments = [str(tmp_path / "empty") if word == "EMPTY" else word for word in arguments]
     assert detect.main([*engines[:2], *flags, *arguments]) == 1
     assert message in capsys.readouterr().err
 
 
-def test_engines_of_other_classes_cannot_take_turns(xavier, engines, tmp_path, capsys, decided):
+def test_engines_of_other_classes_cannot_take_turns(live_xavier, engines, tmp_path, capsys, decided):
     decided += [Decision(Setting(1, 0, None), "lighter")]
     other = write_onnx(tmp_path / "other.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), classes=5)})
-    flags = ["--family", "yolo_v8", "--target-fps", "50", "--duration", "1.5", "--json", "--sysroot", str(xavier)]
+    flags = ["--family", "yolo_v8", "--target-fps", "50", "--duration", "1.5", "--json", "--sysroot", str(live_xavier)]
     assert detect.main([*engines[:2], "--engine", other, *flags, "--source", "synthetic://64x64@50"]) == 0
     (decision,) = json.loads(capsys.readouterr().out)["decisions"]
     assert "but engines of different classes cannot take turns" in decision["reason"]

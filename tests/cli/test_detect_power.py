@@ -30,13 +30,11 @@ def arguments(engine: str, root: Path, *more: str) -> list:
     return ["--source", "synthetic://64x64@25", *model, *power, *more]
 
 
-def test_a_run_in_a_mode_is_measured_logged_and_put_back(board_tree, under_load, tmp_path, capsys, engine):
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
-    under_load(root)
+def test_a_run_in_a_mode_is_measured_logged_and_put_back(live_xavier, under_load, tmp_path, capsys, engine):
+    under_load(live_xavier)
     log = tmp_path / "run.csv"
     flags = ["--power-mode", "15W", "--jetson-clocks", "--log", str(log), "--duration", "4", "--json"]
-    assert detect.main(arguments(engine, root, *flags)) == 0
+    assert detect.main(arguments(engine, live_xavier, *flags)) == 0
     said = capsys.readouterr()
     power = json.loads(said.out)["power"]
     assert "power mode: MODE_15W" in said.err
@@ -47,7 +45,7 @@ def test_a_run_in_a_mode_is_measured_logged_and_put_back(board_tree, under_load,
     rows = list(csv.DictReader(log.open()))
     assert len(rows) >= 2 and {row["total_w"] for row in rows} == {"29.874"} and float(rows[0]["gpu_mhz"]) > 0
     assert all(float(row["inference_p95_ms"]) > 0 and row["mode"] == "15W" for row in rows)
-    assert nvpmodel.current_name(root) == "MODE_30W_ALL" and hold.read(root) is None
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.read(live_xavier) is None
 
 
 def test_the_summary_for_people(board_tree, under_load, capsys, engine):
@@ -69,9 +67,8 @@ def test_a_machine_without_sensors_says_so(tmp_path, capsys, engine):
     assert "error: no nvpmodel here, so no power modes" in capsys.readouterr().err
 
 
-def test_a_refused_mode_ends_it_before_anything_runs(board_tree, capsys, engine):
-    root = board_tree("agx-orin_l4t36")
-    standin.install(root)
+def test_a_refused_mode_ends_it_before_anything_runs(live_board, capsys, engine):
+    root = live_board("agx-orin_l4t36")
     assert detect.main(arguments(engine, root, "--power-mode", "15W")) == 1
     assert capsys.readouterr().err.startswith("error: MODE_15W needs a reboot: TPC_PG_MASK is 240")
     assert standin.calls(root) == []
@@ -96,39 +93,33 @@ def started(engine: str, root: Path) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_put_the_mode_back(board_tree, engine, number):
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
-    process = started(engine, root)
-    assert nvpmodel.current_name(root) == "MODE_15W"
+def test_signals_put_the_mode_back(live_xavier, engine, number):
+    process = started(engine, live_xavier)
+    assert nvpmodel.current_name(live_xavier) == "MODE_15W"
     process.send_signal(number)
     process.communicate(timeout=60)
-    assert nvpmodel.current_name(root) == "MODE_30W_ALL" and hold.read(root) is None
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.read(live_xavier) is None
 
 
-def test_after_a_kill_the_next_start_says_so_and_puts_it_back(board_tree, engine, capsys):
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
-    process = started(engine, root)
+def test_after_a_kill_the_next_start_says_so_and_puts_it_back(live_xavier, engine, capsys):
+    process = started(engine, live_xavier)
     process.kill()
     process.communicate(timeout=60)
     deadline = time.monotonic() + 10
-    while hold.read(root).alive and time.monotonic() < deadline:
+    while hold.read(live_xavier).alive and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert nvpmodel.current_name(root) == "MODE_15W"
-    assert detect.main(arguments(engine, root, "--duration", "0.5")) == 0
+    assert nvpmodel.current_name(live_xavier) == "MODE_15W"
+    assert detect.main(arguments(engine, live_xavier, "--duration", "0.5")) == 0
     said = capsys.readouterr().err
     assert f"note: process {process.pid} was killed and left MODE_15W behind: MODE_30W_ALL is back" in said
-    assert nvpmodel.current_name(root) == "MODE_30W_ALL"
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
 
 
-def test_what_cannot_be_put_back_is_a_note_unless_a_mode_is_asked_for(board_tree, engine, capsys):
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
-    process = started(engine, root)
+def test_what_cannot_be_put_back_is_a_note_unless_a_mode_is_asked_for(live_xavier, engine, capsys):
+    process = started(engine, live_xavier)
     process.kill()
     process.communicate(timeout=60)
-    (root / "usr/sbin/nvpmodel").unlink()
-    assert detect.main(arguments(engine, root, "--duration", "0.5")) == 0
+    (live_xavier / "usr/sbin/nvpmodel").unlink()
+    assert detect.main(arguments(engine, live_xavier, "--duration", "0.5")) == 0
     assert "a run that was killed has left another power mode behind, and it stays" in capsys.readouterr().err
-    assert detect.main(arguments(engine, root, "--power-mode", "MAXN")) == 1
+    assert detect.main(arguments(engine, live_xavier, "--power-mode", "MAXN")) == 1

@@ -78,28 +78,24 @@ def test_a_meter_that_was_asked_for_must_work(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("error: 'none.csv' cannot be read")
 
 
-def test_a_mode_is_set_for_good(board_tree, capsys, monkeypatch):
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
-    monkeypatch.setenv("EDGE_SYSROOT", str(root))
-    assert cli.main(["set", "15W", "--dry-run"]) == 0 and standin.calls(root) == []
+def test_a_mode_is_set_for_good(live_xavier, capsys, monkeypatch):
+    monkeypatch.setenv("EDGE_SYSROOT", str(live_xavier))
+    assert cli.main(["set", "15W", "--dry-run"]) == 0 and standin.calls(live_xavier) == []
     assert cli.main(["set", "15W", "--settle", "0"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "MODE_15W" and nvpmodel.current_name(root) == "MODE_15W"
+    assert capsys.readouterr().out.splitlines()[-1] == "MODE_15W" and nvpmodel.current_name(live_xavier) == "MODE_15W"
     assert cli.main(["set", "10W", "--settle", "0"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("error: MODE_10W needs a reboot") and said[1].startswith("hint: sudo nvpmodel -m 1")
-    assert not (root / "rebooted").exists()
+    assert not (live_xavier / "rebooted").exists()
 
 
-def test_what_was_left_behind_is_said_and_put_back(board_tree, capsys):
-    root = board_tree("agx-xavier_l4t35")
-    standin.install(root)
+def test_what_was_left_behind_is_said_and_put_back(live_xavier, capsys):
     pid = os.fork()
     if not pid:
-        hold.Hold(root, settle_s=0).set("15W")
+        hold.Hold(live_xavier, settle_s=0).set("15W")
         os._exit(0)
     os.waitpid(pid, 0)
-    cli.main(["--sysroot", str(root)])
+    cli.main(["--sysroot", str(live_xavier)])
     assert "left behind   MODE_15W, by a run that was killed: edge-power restore" in capsys.readouterr().out
-    assert cli.main(["restore", "--sysroot", str(root)]) == 0
-    assert capsys.readouterr().out == "MODE_30W_ALL is back\n" and nvpmodel.current_name(root) == "MODE_30W_ALL"
+    assert cli.main(["restore", "--sysroot", str(live_xavier)]) == 0
+    assert capsys.readouterr().out == "MODE_30W_ALL is back\n" and nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"

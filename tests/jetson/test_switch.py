@@ -20,21 +20,6 @@ from edge_runtime.jetson.probe import Probe
 XAVIER, ORIN_NANO, ORIN = "agx-xavier_l4t35", "orin-nano_l4t36", "agx-orin_l4t36"
 
 
-@pytest.fixture
-def board(board_tree):
-    """A board's tree with its programs; nothing may ever have answered YES there."""
-    roots = []
-
-    def lay(name: str, misbehave: str = "") -> Path:
-        roots.append(board_tree(name))
-        standin.install(roots[-1], misbehave)
-        return roots[-1]
-
-    yield lay
-    for root in roots:
-        assert not (root / "rebooted").exists(), "somebody answered YES"
-
-
 def mode_of(root: Path) -> str:
     return nvpmodel.current_name(root)
 
@@ -49,8 +34,8 @@ def set_(root: Path, wanted: str, **kwargs: float) -> None:
     [(XAVIER, "15W"), (XAVIER, "MAXN"), ("agx-xavier_l4t32", "30W"), ("nano_l4t32", "5W"), ("orin-nx_l4t35", "10W"),
      (ORIN_NANO, "25W"), (ORIN_NANO, "15W"), ("xavier-nx_l4t35", "20"), ("agx-thor_l4t38", "120W")],
 )  # fmt: skip
-def test_a_switch_takes_and_is_read_back(board, name, wanted):
-    root = board(name)
+def test_a_switch_takes_and_is_read_back(live_board, name, wanted):
+    root = live_board(name)
     conf = nvpmodel.load(root)
     mode = nvpmodel.resolve(conf, {"20": "MODE_20W_4CORE"}.get(wanted, wanted))[0]
     slept = []
@@ -59,9 +44,9 @@ def test_a_switch_takes_and_is_read_back(board, name, wanted):
     assert standin.calls(root) == [f"-m {mode.id}", "-q"] and slept == [10.0]
 
 
-def test_a_reboot_is_predicted_and_nothing_is_called(board):
+def test_a_reboot_is_predicted_and_nothing_is_called(live_board):
     """Trap 2: nvpmodel would ask, and wait for an answer."""
-    root = board(ORIN)
+    root = live_board(ORIN)
     with pytest.raises(BoardError, match="MODE_15W needs a reboot: TPC_PG_MASK is 240, MODE_15W wants 248"):
         set_(root, "15W")
     assert standin.calls(root) == [] and mode_of(root) == "MODE_30W"
@@ -81,14 +66,14 @@ def test_a_reboot_is_predicted_and_nothing_is_called(board):
         ("forget", "MODE_15W was not taken: nvpmodel -q says mode 3"),  # trap 4
     ],
 )
-def test_lies_are_found_out(board, misbehave, message):
+def test_lies_are_found_out(live_board, misbehave, message):
     with pytest.raises(BoardError, match=message) as caught:
-        set_(board(XAVIER, misbehave), "15W")
+        set_(live_board(XAVIER, misbehave), "15W")
     assert caught.value.hint
 
 
-def test_a_program_that_hangs_is_ended_with_its_children(board):
-    root, started = board(XAVIER, "hang"), time.monotonic()
+def test_a_program_that_hangs_is_ended_with_its_children(live_board):
+    root, started = live_board(XAVIER, "hang"), time.monotonic()
     with pytest.raises(BoardError, match=r"did not answer within 0\.5 s"):
         set_(root, "15W", timeout_s=0.5)
     assert time.monotonic() - started < 20
@@ -96,9 +81,9 @@ def test_a_program_that_hangs_is_ended_with_its_children(board):
         switch.run(root, switch.NVPMODEL, ["-q"], 0.5)
 
 
-def test_an_unprivileged_answer_is_still_an_answer(board):
+def test_an_unprivileged_answer_is_still_an_answer(live_board):
     """-q prints errors about files it may not read, and is right all the same."""
-    set_(board(XAVIER, "unprivileged"), "15W")
+    set_(live_board(XAVIER, "unprivileged"), "15W")
 
 
 def test_no_program_is_said(board_tree):
@@ -114,8 +99,8 @@ def test_without_root_nothing_is_run(monkeypatch):
         switch.run(Path("/"), switch.NVPMODEL, ["-m", "0"], 1.0)
 
 
-def test_a_mode_is_held_and_put_back(board):
-    root = board(XAVIER)
+def test_a_mode_is_held_and_put_back(live_board):
+    root = live_board(XAVIER)
     with Hold(root, settle_s=0) as held:
         assert held.set("15W") == "MODE_15W" and mode_of(root) == "MODE_15W"
         written = hold.read(root)
@@ -125,9 +110,9 @@ def test_a_mode_is_held_and_put_back(board):
     assert mode_of(root) == "MODE_30W_ALL" and hold.read(root) is None
 
 
-def test_it_is_put_back_after_an_error_and_an_interrupt(board):
+def test_it_is_put_back_after_an_error_and_an_interrupt(live_board):
     for error in (ValueError, KeyboardInterrupt):
-        root = board(XAVIER)
+        root = live_board(XAVIER)
         with pytest.raises(error), Hold(root, settle_s=0) as held:
             held.set("15W")
             raise error
@@ -142,22 +127,22 @@ def break_down(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("misbehave", "kept"), [("chroot", False), ("stale", False), ("half", True)])
-def test_after_a_refusal_there_is_something_to_put_back_or_there_is_not(board, misbehave, kept):
-    root = board(XAVIER, misbehave)
+def test_after_a_refusal_there_is_something_to_put_back_or_there_is_not(live_board, misbehave, kept):
+    root = live_board(XAVIER, misbehave)
     with pytest.raises(BoardError):
         Hold(root, settle_s=0).set("15W")
     assert (hold.read(root) is not None) == kept
 
 
-def test_a_refused_reboot_writes_nothing_down(board):
-    root = board(ORIN)
+def test_a_refused_reboot_writes_nothing_down(live_board):
+    root = live_board(ORIN)
     with pytest.raises(BoardError, match="needs a reboot"), Hold(root, settle_s=0) as held:
         held.set("15W")
     assert hold.read(root) is None and standin.calls(root) == []
 
 
-def test_a_mode_that_another_process_holds_is_left_alone(board):
-    root = board(XAVIER)
+def test_a_mode_that_another_process_holds_is_left_alone(live_board):
+    root = live_board(XAVIER)
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         assert Hold(root, owner=sleeper.pid, settle_s=0).set("15W") == "MODE_15W"
@@ -174,15 +159,15 @@ def test_a_mode_that_another_process_holds_is_left_alone(board):
     assert mode_of(root) == "MODE_30W_ALL" and hold.recover(root) == ""
 
 
-def test_another_boot_ends_what_was_held(board, monkeypatch):
-    root = board(XAVIER)
+def test_another_boot_ends_what_was_held(live_board, monkeypatch):
+    root = live_board(XAVIER)
     Hold(root, settle_s=0).set("15W")
     monkeypatch.setattr(hold, "_boot", lambda: "another")
     assert "MODE_30W_ALL is back" in hold.recover(root)
 
 
-def test_clocks_are_held_at_each_modes_caps_and_freed(board):
-    root = board(ORIN_NANO)
+def test_clocks_are_held_at_each_modes_caps_and_freed(live_board):
+    root = live_board(ORIN_NANO)
     free = Probe(root).read().clocks["gpu_min_mhz"]
     with Hold(root, jetson_clocks=True, settle_s=0) as held:
         for wanted in ("15W", "25W"):
@@ -194,8 +179,8 @@ def test_clocks_are_held_at_each_modes_caps_and_freed(board):
     assert free == 306.0
 
 
-def test_clocks_that_stay_free_are_an_error(board):
-    root = board(ORIN_NANO, "free")
+def test_clocks_that_stay_free_are_an_error(live_board):
+    root = live_board(ORIN_NANO, "free")
     with pytest.raises(BoardError, match="did not hold the GPU's clock"), Hold(
         root, jetson_clocks=True, settle_s=0
     ) as held:
@@ -203,8 +188,8 @@ def test_clocks_that_stay_free_are_an_error(board):
     assert mode_of(root) == "MAXN_SUPER"
 
 
-def test_an_unknown_mode_and_an_unknown_state(board):
-    root = board(XAVIER)
+def test_an_unknown_mode_and_an_unknown_state(live_board):
+    root = live_board(XAVIER)
     with pytest.raises(UsageError, match="no power mode '99W'"):
         Hold(root).set("99W")
     (root / nvpmodel.STATUS).unlink()
@@ -212,17 +197,17 @@ def test_an_unknown_mode_and_an_unknown_state(board):
         Hold(root, settle_s=0).set("15W")
 
 
-def test_nothing_is_set_that_could_not_be_put_back(board):
-    root = board(XAVIER)
+def test_nothing_is_set_that_could_not_be_put_back(live_board):
+    root = live_board(XAVIER)
     (root / "var/lib/edge-runtime").write_text("a file where the folder should be")
     with pytest.raises(BoardError, match=r"power.json cannot be written"):
         Hold(root, settle_s=0).set("15W")
     assert standin.calls(root) == []
 
 
-def test_the_boards_own_python_needs_nothing_but_itself(board):
+def test_the_boards_own_python_needs_nothing_but_itself(live_board):
     """`python3 -m edge_runtime.jetson`, isolated from site-packages."""
-    root = board(XAVIER)
+    root = live_board(XAVIER)
     package = str(Path(__file__).resolve().parents[2])
     code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('edge_runtime.jetson')"
 
