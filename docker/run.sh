@@ -193,7 +193,9 @@ parts=()
 IFS=, read -ra modes <<<"$modes"
 for mode in "${modes[@]}"; do
     set_mode "$mode"
-    parts+=("${json%.json}.$mode.json")
-    in_container "${bench[@]}" --output "${parts[-1]}"
+    part=${json%.json}.$mode.json
+    parts+=("$part")
+    [ -n "$dry" ] || rm -f "$part"
+    in_container "${bench[@]}" --output "$part" || { code=$? && [ -s "$part" ] || exit "$code"; } # no valid row is a result
 done
 in_container edge-bench merge "${parts[@]}" --output "$json"

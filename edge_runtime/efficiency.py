@@ -18,7 +18,7 @@ from edge_runtime.jetson.probe import State
 from edge_runtime.monitor import Monitor
 from edge_runtime.sampler import Sampler, Span
 
-# YOLO Nano at 8 bits on AGX Xavier (arXiv:1910.01271, table 2 and section 4).
+# YOLO Nano at 8 bits on AGX Xavier (Wong et al. 2019, arXiv:1910.01271).
 PAPER = {
     15: {"model": "YOLO Nano", "board": "AGX Xavier", "mode": "15W", "fps": 26.9, "fps_per_watt": 1.97},
     30: {"model": "YOLO Nano", "board": "AGX Xavier", "mode": "30W", "fps": 48.2, "fps_per_watt": 1.61},

@@ -81,7 +81,7 @@ class Hold:
         """
         mode, remark = nvpmodel.resolve(self._conf, wanted)
         switch.refuse_reboot(self._root, self._conf, mode)
-        held = own(self._root, self._owner)
+        held = own(self._root, self._owner) or read(self._root)  # what a killed run has left is still to be put back
         before = held.before if held else self._before()
         self._write(Held(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
         try:

@@ -20,7 +20,7 @@ UNCAPPED = ("-1", "2147483647", "9223372036854775807")
 NEXT_KERNEL = "_KNEXT"  # paths that a newer kernel has
 GPU_FOLDERS = ("/sys/devices/gpu.0/", "/sys/devices/platform/gpu.0/")  # the same device, by kernel
 MASK = "PG_MASK"  # settings of what is power-gated: a change of one needs a reboot
-# Thor keeps its mask outside the configuration (of T5000; read on a board by NVIDIA's forum users).
+# Thor keeps its mask outside the configuration; these are those of a T5000.
 THOR_MASKS = {"MAXN": 512, "120W": 512, "90W": 17353, "70W": 17353}
 THOR_MASK_FILE = "opt/nvidia/l4t-gpusetup/gpu_pg_mask"
 

@@ -29,6 +29,8 @@ log = open(os.environ["LOG"], "a")
 print(json.dumps(["docker", *sys.argv[1:]]), file=log, flush=True)
 if sys.argv[1] == "run":
     time.sleep(float(os.environ.get("SLEEP_S", 0)))
+    if "WRITES" in os.environ:
+        open(sys.argv[sys.argv.index("--output") + 1], "w").write("rows")
     sys.exit(int(os.environ.get("CODE", 0)))
 """
 HOST = """
@@ -143,6 +145,15 @@ def test_a_signal_stops_the_container_and_puts_the_mode_back(orin, number):
         process.kill()
     assert process.returncode == 128 + number and orin.steps() == ["set 15W", "run", "stop", "restore"]
     assert orin.calls()[-2][-1] == value(orin.container(), "--name")[0]
+
+
+def test_a_sweep_goes_on_where_rows_are_not_valid(orin):
+    """edge-bench then ends with 1, and its file says why; without a file it is an error."""
+    assert orin.run("--power-modes", "15W,30W", "bench", "--output", "b.json", CODE="1").returncode == 1
+    assert orin.steps() == ["set 15W", "run", "restore"]
+    orin.log.write_text("")
+    done = orin.run("--power-modes", "15W,30W", "bench", "--output", "b.json", CODE="1", WRITES="1")
+    assert done.returncode == 1 and orin.steps() == ["set 15W", "run", "set 30W", "run", "run", "restore"]
 
 
 def test_a_refusal_ends_it_before_the_container(orin):

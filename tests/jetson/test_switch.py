@@ -159,6 +159,15 @@ def test_a_mode_that_another_process_holds_is_left_alone(live_board):
     assert mode_of(root) == "MODE_30W_ALL" and hold.recover(root) == ""
 
 
+def test_what_a_killed_run_left_is_still_put_back_by_the_next(live_board, monkeypatch):
+    """A script's `set` does not put it back first: the mode of before the killed run must not be lost."""
+    root = live_board(XAVIER)
+    Hold(root, settle_s=0).set("15W")
+    monkeypatch.setattr(hold, "_boot", lambda: "another")
+    Hold(root, settle_s=0).set("MAXN")
+    assert hold.read(root).before == 3 and hold.restore(root).name == "MODE_30W_ALL"
+
+
 def test_another_boot_ends_what_was_held(live_board, monkeypatch):
     root = live_board(XAVIER)
     Hold(root, settle_s=0).set("15W")

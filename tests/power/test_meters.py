@@ -76,6 +76,22 @@ def test_files_that_vanish_or_hold_garbage_are_gaps(board_tree, broken):
     assert meter.gaps == 2
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), BlockingIOError(11, "try again")])
+def test_files_that_fail_are_gaps(board_tree, monkeypatch, error):
+    """EACCES on L4T 35, EAGAIN while a block is off; afterwards all is as before."""
+    meter, text = power.open(board_tree("orin-nano_l4t36")), Path.read_text
+
+    def read_text(path: Path, *args: object, **kwargs: object) -> str:
+        if path.name == "curr1_input":
+            raise error
+        return text(path, *args, **kwargs)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_text", read_text)
+        assert "VDD_IN" not in meter.read_w() and meter.gaps == 1
+    assert len(meter.read_w()) == 3 and meter.gaps == 1
+
+
 def test_a_missing_rail_leaves_no_total(board_tree):
     """The five others of AGX Xavier would be too little, and so would the inputs of Orin's parts."""
     root = board_tree("agx-xavier_l4t35")
