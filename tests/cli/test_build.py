@@ -131,7 +131,10 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     )
     (tmp_path / "out").mkdir()
     said = [sys.executable, "-c", code, FLOAT, "-o", str(tmp_path / "out" / "n.plan"), *TARGET]
-    process = subprocess.Popen(said, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    process = subprocess.Popen(
+        said, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )  # fmt: skip
     end = time.monotonic() + 60
     while not (mark.exists() and mark.read_text()) and time.monotonic() < end:
         time.sleep(0.05)

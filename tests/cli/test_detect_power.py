@@ -85,7 +85,10 @@ def test_a_recorded_trace_is_measured(tmp_path, capsys, engine):
 def started(engine: str, root: Path) -> subprocess.Popen:
     """A run in another mode, once it has begun."""
     command = [sys.executable, "-m", "edge_runtime.cli.detect", *arguments(engine, root, "--power-mode", "15W")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )  # fmt: skip
     for line in process.stderr:
         if "test pattern" in line:
             return process
