@@ -140,6 +140,7 @@ class Efficiency:
         self._sampler.end(span)
         counted, state, total = self._monitor.since(self._row_mark), self._sampler.state, span.energy.mean_w
         fps, rails = counted["fps"], self._sampler.meter.rails if self._sampler.meter else ()
+        energy = per_watt(fps, total, self._conditions)
         return {
             "time_s": round(self._clock() - self._began_s, 3),
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -148,8 +149,8 @@ class Efficiency:
             "frames": counted["frames"],
             "dropped": self._drops() - self._dropped,
             "total_w": _round(total),
-            "joules_per_frame": _round(total / fps if total is not None and fps else None, 4),
-            "fps_per_watt": _round(fps / total if total and fps is not None else None),
+            "joules_per_frame": energy["joules_per_frame"],
+            "fps_per_watt": energy["fps_per_watt"],
             "rails_w": {rail: _round(span.rails_w().get(rail)) for rail in rails},
             "latency_ms": counted["latency_ms"],
             "stage_ms": counted["stage_ms"],

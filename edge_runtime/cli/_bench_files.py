@@ -57,7 +57,7 @@ def merge(args: Namespace) -> int:
     check(args)
     rows = results.merge([results.read(path) for path in args.files])
     write(rows, args)
-    print(json.dumps(rows)) if args.json else summary(rows)
+    show(rows, args)
     return 0
 
 
@@ -85,8 +85,11 @@ def compare(args: Namespace) -> int:
     return 0
 
 
-def summary(rows: Sequence[Row]) -> None:
-    """The valid rows as a table on stdout; the others, with their reasons, on stderr."""
+def show(rows: Sequence[Row], args: Namespace) -> None:
+    """The valid rows as a table on stdout, the others with their reasons on stderr; or all as JSON."""
+    if args.json:
+        print(json.dumps(rows))
+        return
     from rich.table import Table
 
     table = Table("", *(heading for _, heading, _ in report.COLUMNS), box=None, pad_edge=False)

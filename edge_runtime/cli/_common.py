@@ -92,7 +92,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou
     group.add_argument("--conf", "--conf-thres", "--threshold", type=float, default=conf, help=f"default {conf}")
     group.add_argument("--iou", "--iou-thres", type=float, default=iou, help=f"NMS overlap, default {iou}")
     group.add_argument("--max-det", type=positive, default=300, help="most boxes per image, default 300")
-    group.add_argument("--classes", type=_listed, metavar="NAME|ID,…", help="report only these")
+    group.add_argument("--classes", type=words, metavar="NAME|ID,…", help="report only these")
     group.add_argument("--multi-label", action="store_true", default=None, help="several classes per box")
     group = parser.add_argument_group("execution")
     group.add_argument("--backend", choices=plugins.names("backends"), help="default: the fastest one installed")
@@ -167,8 +167,9 @@ def _triple(text: str) -> Triple:
     return values[0], values[1], values[2]
 
 
-def _listed(text: str) -> Optional[List[str]]:
-    return [part.strip() for part in text.split(",")]
+def words(text: str) -> List[str]:
+    """`a, b` as ["a", "b"]."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 @contextlib.contextmanager

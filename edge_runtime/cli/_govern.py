@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from edge_runtime.cli import _common
 from edge_runtime.cli._power import say
 from edge_runtime.detector import Detector
 from edge_runtime.errors import EdgeError, UsageError
@@ -22,7 +23,11 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--target-fps", type=float, metavar="FPS", help="hold this rate of each source")
     group.add_argument("--budget", type=_watts, metavar="10W", help="hold this many watts; comes before the rate")
     group.add_argument(
-        "--power-modes", type=_words, default=[], metavar="15W,30W", help="modes it may choose, from the smallest up"
+        "--power-modes",
+        type=_common.words,
+        default=[],
+        metavar="15W,30W",
+        help="modes it may choose, from the smallest up",
     )
 
 
@@ -129,7 +134,3 @@ def _watts(text: str) -> float:
     if watts <= 0:
         raise ValueError(text)
     return watts
-
-
-def _words(text: str) -> List[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]

@@ -12,7 +12,6 @@ samples or shared the machine is marked with its reason and left out of the summ
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import signal
 import sys
@@ -26,7 +25,7 @@ from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
 from edge_runtime.cli import _common, _power
-from edge_runtime.cli._bench_files import check, compare, merge, summary, write
+from edge_runtime.cli._bench_files import check, compare, merge, show, write
 from edge_runtime.cli._power import say
 from edge_runtime.detector import Detector
 from edge_runtime.errors import EdgeError
@@ -54,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         conflict_handler="resolve",
     )  # fmt: skip
     group = parser.add_argument_group("what is measured: every combination")
-    group.add_argument("--power-modes", type=_words, default=[None], metavar="15W,30W", help="default: as it is now")
+    group.add_argument(
+        "--power-modes", type=_common.words, default=[None], metavar="15W,30W", help="default: as it is now"
+    )
     group.add_argument("--streams", type=_numbers, default=[1], metavar="1,2,4", help="copies of the source")
     group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
     group.add_argument("--data", metavar="DIR", help="labelled images, for the accuracy of each engine")
@@ -111,7 +112,7 @@ def _run(args: Namespace) -> int:
                 found.append(bench.row(case, tick))
                 write(found, args)
         finally:  # what was measured is kept, whatever ends it
-            print(json.dumps(found)) if args.json else summary(found)
+            show(found, args)
     return 0 if any(row["valid"] for row in found) else 1
 
 
@@ -165,12 +166,8 @@ class _Bench:
         return self._accuracy.get(engine, {})
 
 
-def _words(text: str) -> List[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _numbers(text: str) -> List[int]:
-    return [_common.positive(word) for word in _words(text)]
+    return [_common.positive(word) for word in _common.words(text)]
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def run(root: Path, program: str, arguments: Sequence[str], timeout_s: float) ->
     name = Path(program).name
     command = [_executable(root, program), *arguments]
     if root == Path("/") and os.geteuid() != 0:
-        raise BoardError(f"{name} needs root", hint="use sudo, or set the mode beforehand: sudo edge-power set MODE")
+        raise BoardError(f"{name} needs root", hint='sudo env PATH="$PATH" before the command')
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True, env={**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)},
