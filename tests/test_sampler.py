@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Dict, List
+from typing import Collection, Dict, List, Optional
 
 import pytest
 
@@ -21,7 +21,7 @@ class Steady:
         self.name, self.rails, self.gaps, self.watts, self.readings = "steady", ["VDD_IN", "VDD_SOC"], 0, watts, 0
         self.closed = False
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         self.readings += 1
         return {"VDD_IN": self.watts, "VDD_SOC": 2.0} if self.watts else {"VDD_SOC": 2.0}
 
@@ -77,7 +77,7 @@ def test_a_failed_reading_is_a_gap_of_the_total_alone():
     sampler._read()
     sampler._read()
     assert span.energy.gaps == 1 and span.energy.mean_w == pytest.approx(10.0)
-    assert span.energy.coverage == pytest.approx(0.2 / 0.5) and span.rails["VDD_SOC"].coverage == pytest.approx(1.0)
+    assert span.energy.coverage == pytest.approx(0.2 / 0.5) and span.rails["VDD_SOC"].gaps == 0
 
 
 def test_the_boards_state_once_a_second(board_tree):
@@ -100,6 +100,20 @@ def test_no_sensor_is_a_reason(tmp_path):
         Sampler.here(tmp_path, "replay:none.csv")
 
 
+def test_rails_that_are_not_part_of_the_whole_are_read_once_a_second(board_tree):
+    root = board_tree("orin-nano_l4t36")
+    times = iter([number / 5 for number in range(60)])
+    sampler = Sampler(power.open(root), clock=lambda: next(times))
+    sampler._read()
+    span = sampler.begin()
+    for _ in range(50):
+        sampler._read()
+    sampler.end(span)
+    assert span.energy.samples == 52 and span.rails["VDD_IN"].samples == 52 and span.energy.coverage == 1.0
+    assert 10 <= span.rails["VDD_SOC"].samples <= 13 and span.rails["VDD_SOC"].coverage == pytest.approx(1.0)
+    assert span.rails_w()["VDD_SOC"] == pytest.approx(1.484) and span.rails["VDD_SOC"].gaps == 0
+
+
 @pytest.mark.parametrize("board", ["agx-xavier_l4t32", "orin-nano_l4t36", "agx-thor_l4t38"])
 def test_a_second_of_sampling_opens_few_files(board_tree, monkeypatch, board):
     """What it costs is counted here, as time is not to be trusted; `tools/bench_watts.py` measures it."""
@@ -110,4 +124,4 @@ def test_a_second_of_sampling_opens_few_files(board_tree, monkeypatch, board):
     monkeypatch.setattr(Path, "read_text", lambda path, **kwargs: opened.append(path) or text(path, **kwargs))
     for _ in range(50):
         sampler._read()
-    assert len(opened) / 10 <= 5 * 2 * len(sampler.meter.rails) + 50
+    assert len(opened) / 10 <= 5 * 2 * len(sampler.whole.rails) + 2 * len(sampler.meter.rails) + 50

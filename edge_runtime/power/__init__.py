@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Collection, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from edge_runtime import plugins
 from edge_runtime.errors import SourceError
@@ -43,8 +43,12 @@ class Meter(Protocol):
     @property
     def gaps(self) -> int: ...
 
-    def read_w(self) -> Dict[str, float]:
-        """Watts by rail, now; a rail that cannot be read is left out and counted in `gaps`."""
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
+        """Watts by rail, now; a rail that cannot be read is left out and counted in `gaps`.
+
+        Args:
+            only: the rails that are wanted, where reading fewer costs less; others may be there.
+        """
 
     def close(self) -> None:
         """Ends what was started; harmless when repeated."""
@@ -91,9 +95,9 @@ class Meters:
         """Of all."""
         return sum(meter.gaps for meter in self._meters)
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """Of all."""
-        return {rail: watts for meter in self._meters for rail, watts in meter.read_w().items()}
+        return {rail: watts for meter in self._meters for rail, watts in meter.read_w(only).items()}
 
     def close(self) -> None:
         """Closes all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Collection, Dict, List, Optional, Sequence
 
 from edge_runtime.errors import SourceError
 
@@ -46,7 +46,7 @@ class Child:
             raise SourceError(f"{name} says no watts", hint=f"run it by hand: {' '.join(command[:2])}")
         self.rails = list(self._latest)
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """See `Meter.read_w`."""
         if time.monotonic() - self._said_s <= self._stale_s:
             return dict(self._latest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Collection, Dict, List, Optional, Sequence
 
 from edge_runtime.jetson.board import read
 
@@ -34,10 +34,12 @@ class Rails:
         self.name, self.gaps, self._rails = name, 0, list(rails)
         self.rails = [rail.name for rail in rails]
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """See `Meter.read_w`."""
         found: Dict[str, float] = {}
         for rail in self._rails:
+            if only is not None and rail.name not in only:
+                continue
             watts = rail.watts()
             if watts is None:
                 self.gaps += 1

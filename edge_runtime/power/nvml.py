@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
 
 from edge_runtime.power import Meter
 from edge_runtime.power._counters import SHORTEST_S, Counters
@@ -49,7 +49,7 @@ class NvmlMeter:
         self.rails = list(self._handles)
         self.read_w()
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """See `Meter.read_w`."""
         read: Dict[str, float] = {}
         for name, handle in self._handles.items():

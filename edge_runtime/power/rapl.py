@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Collection, Dict, List, Optional
 
 from edge_runtime.jetson import board
 from edge_runtime.power import Meter
@@ -41,7 +41,7 @@ class RaplMeter:
         self._counters = Counters(clock)
         self.read_w()
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """See `Meter.read_w`. A counter that wrapped around has its range added."""
         read: Dict[str, float] = {}
         for name, zone in self._zones.items():

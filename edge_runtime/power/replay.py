@@ -7,7 +7,7 @@ import json
 import time
 from bisect import bisect_right
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Collection, Dict, List, Optional, Tuple
 
 from edge_runtime.errors import SourceError
 from edge_runtime.power import Meter
@@ -50,7 +50,7 @@ class ReplayMeter:
         self._began_s = clock()
         self._end_s = self._times[-1] + (self._times[-1] / max(1, len(samples) - 1) or 1.0)
 
-    def read_w(self) -> Dict[str, float]:
+    def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """See `Meter.read_w`."""
         now_s = self._clock() - self._began_s
         reading = self._readings[bisect_right(self._times, now_s) - 1] if now_s < self._end_s else {}
