@@ -11,10 +11,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from edge_runtime import plugins
 from edge_runtime.cli._checks import Check
 from edge_runtime.jetson import board
 
-POWER_CHIPS = ("ina3221", "ina3221x", "ina238")
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
 
@@ -85,17 +85,15 @@ def cameras(root: Path) -> Check:
 
 
 def power_sensors(root: Path) -> Check:
-    """Chips that measure watts: INA3221 and INA238 on Jetson, RAPL counters on x86."""
-    devices = [*root.glob("sys/class/hwmon/hwmon*"), *root.glob("sys/bus/iio/devices/iio:device*")]
-    chips = sorted(name for name in (board.read(device / "name") for device in devices) if name in POWER_CHIPS)
-    if chips:
-        return Check("power sensors", True, ", ".join(chips))
-    counters = sorted(root.glob("sys/class/powercap/intel-rapl:*/energy_uj"))
-    readable = [board.read(path.parent / "name") for path in counters if os.access(path, os.R_OK)]
-    if counters and not readable:
-        fix = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
-        return Check("power sensors", False, "RAPL counters are readable by root only", fix)
-    return Check("power sensors", bool(readable), f"RAPL {', '.join(readable)}" if readable else "none found")
+    """What measures watts here, the preferred one first; `edge-power` shows them."""
+    members = [member for member in plugins.members("power") if member.PRIORITY >= 0]
+    reasons = {member.__name__.rpartition(".")[2]: member.available(root) for member in members}
+    usable = [name for name, reason in reasons.items() if reason is None]
+    if usable:
+        return Check("power sensors", True, ", ".join(usable))
+    closed = next((reason for reason in reasons.values() if "sudo" in reason), "none found")
+    fact, _, fix = closed.partition(": ")
+    return Check("power sensors", False, fact, fix or None)
 
 
 def _device_name(cuda: Any, index: int) -> str:
