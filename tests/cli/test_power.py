@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
+import sys
 
 import pytest
 from power.test_meters import BOARDS as METERS
 from standins import nvpmodel as standin
 
 from edge_runtime.cli import power as cli
-from edge_runtime.jetson import hold, nvpmodel
+from edge_runtime.jetson import nvpmodel
 
 KEYS = "board l4t mode modes rails_w total_w total_rail scope temperatures_c gpu_load clocks".split()
 ABOUT = {  # board, L4T, mode
@@ -90,11 +91,12 @@ def test_a_mode_is_set_for_good(live_xavier, capsys, monkeypatch):
 
 
 def test_what_was_left_behind_is_said_and_put_back(live_xavier, capsys):
-    pid = os.fork()
-    if not pid:
-        hold.Hold(live_xavier, settle_s=0).set("15W")
-        os._exit(0)
-    os.waitpid(pid, 0)
+    code = f"""
+from pathlib import Path
+from edge_runtime.jetson.hold import Hold
+Hold(Path({str(live_xavier)!r}), settle_s=0).set("15W")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     cli.main(["--sysroot", str(live_xavier)])
     assert "left behind   MODE_15W, by a run that was killed: edge-power restore" in capsys.readouterr().out
     assert cli.main(["restore", "--sysroot", str(live_xavier)]) == 0
