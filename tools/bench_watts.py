@@ -77,7 +77,9 @@ def sampling(trees: Dict[str, Path], seconds: float) -> Table:
         rails = len(sampler.meter.rails) if sampler.meter else 0
         table.rows.append((name, str(rails), f"{part:.3%}", f"{WANTED:.0%} {'ok' if part < WANTED else 'MISSED'}"))
         table.data.append({"board": name, "rails": rails, "part_of_core": part, "samples": samples})
-    table.notes.append(f"Rails of the total {HZ:g} times a second; the others, clocks, temperatures and load once; {seconds:g} s each.")
+    table.notes.append(
+        f"Rails of the total {HZ:g} times a second; the others, clocks, temperatures and load once; {seconds:g} s each."
+    )
     return table
 
 
