@@ -94,8 +94,9 @@ def _traces(rows: Sequence[Row]) -> List[str]:
 
 def _conditions(rows: Sequence[Row]) -> List[str]:
     keys = "board l4t backend source rail scope caps_verified idle_w coverage engine_sha256 ranges_sha256".split()
-    lines = [(title(row), *(_short(row.get(key)) for key in keys), _clocks(row)) for row in rows]
-    return [page.heading("Conditions"), page.table(("", *keys, "clocks, MHz"), lines)]
+    lines = [(key, *(_short(row.get(key)) for row in rows)) for key in keys]
+    clocks = ("clocks, MHz", *(_clocks(row) for row in rows))
+    return [page.heading("Conditions"), page.table(("", *map(title, rows)), [*lines, clocks])]
 
 
 def scatter(points: Points, across: str, up: str) -> bytes:
