@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from edge_runtime import plugins
+from edge_runtime import power
 from edge_runtime.cli._checks import Check
 from edge_runtime.jetson import board
 
@@ -86,12 +86,11 @@ def cameras(root: Path) -> Check:
 
 def power_sensors(root: Path) -> Check:
     """What measures watts here, the preferred one first; `edge-power` shows them."""
-    members = [member for member in plugins.members("power") if member.PRIORITY >= 0]
-    reasons = {member.__name__.rpartition(".")[2]: member.available(root) for member in members}
+    reasons = power.reasons(root)
     usable = [name for name, reason in reasons.items() if reason is None]
     if usable:
         return Check("power sensors", True, ", ".join(usable))
-    closed = next((reason for reason in reasons.values() if "sudo" in reason), "none found")
+    closed = next((reason for reason in reasons.values() if reason and "sudo" in reason), "none found")
     fact, _, fix = closed.partition(": ")
     return Check("power sensors", False, fact, fix or None)
 

@@ -80,7 +80,8 @@ def _watts(root: Path, named: str) -> Dict[str, Any]:
     except SourceError as error:
         if named:
             raise
-        return {"rails_w": {}, "total_w": None, "total_rail": None, "scope": None, "power_reason": str(error)}
+        why = "; ".join(f"{name}: {reason}" for name, reason in power.reasons(root).items())
+        return {"rails_w": {}, "total_w": None, "total_rail": None, "scope": None, "power_reason": f"{error} ({why})"}
     whole = power.whole(meter.rails)
     rails = meter.read_w()
     if whole.watts(rails) is None:

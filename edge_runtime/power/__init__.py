@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Collection, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from edge_runtime import plugins
@@ -113,23 +114,26 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
         named: a member, with what it needs after a colon, to be used instead: "tegrastats", "replay:run.csv".
 
     Raises:
-        SourceError: nothing can be read; the message says why, of each.
+        SourceError: nothing can be read; `reasons` says why, of each.
         UsageError: no member has that name.
     """
     if named:
         name, _, what = named.partition(":")
         meter: Meter = plugins.load("power", name).open(root, what)
         return meter
-    members = plugins.members("power")
-    reasons = {module: module.available(root) for module in members}
-    usable = [module for module in members if reasons[module] is None]
+    missing = reasons(root)
+    usable = [module for module in _asked() if missing[_name(module)] is None]
     if not usable:
-        asked = [module for module in members if module.PRIORITY >= 0]
-        said = [f"{module.__name__.rsplit('.', 1)[1]}: {reasons[module]}" for module in asked]
-        raise SourceError(f"no power sensor ({'; '.join(said)})", hint="power is n/a here; nothing else is affected")
+        closed = [reason for reason in missing.values() if reason and "sudo" in reason]
+        raise SourceError("; ".join(["no power sensor here", *closed]), hint="edge-power says what was looked for")
     best = max(module.PRIORITY for module in usable)
     opened: List[Meter] = [module.open(root, "") for module in usable if best == module.PRIORITY]
     return opened[0] if len(opened) == 1 else Meters(opened)
+
+
+def reasons(root: Path = Path("/")) -> Dict[str, Optional[str]]:
+    """Why each member that need not be named cannot be read here, the preferred one first; None where it can."""
+    return {_name(module): module.available(root) for module in _asked()}
 
 
 def whole(rails: Sequence[str]) -> Whole:
@@ -147,3 +151,11 @@ def whole(rails: Sequence[str]) -> Whole:
         raise SourceError("no rail could be read", hint="power is n/a for this reading")
     kinds = set(chips.values())
     return Whole(added, kinds.pop() if len(kinds) == 1 else "rail_sum")
+
+
+def _asked() -> List[ModuleType]:
+    return [module for module in plugins.members("power") if module.PRIORITY >= 0]
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

@@ -68,7 +68,7 @@ def test_a_computer_has_counters_or_nothing(board_tree, tmp_path, capsys):
     assert cli.main(["--sysroot", str(tmp_path / "empty")]) == 0
     said = capsys.readouterr().out
     assert "board         not a Jetson" in said and "mode          n/a: no nvpmodel here" in said
-    assert "power         n/a: no power sensor (ina238: no ina238 sensor" in said
+    assert "power         n/a: no power sensor here (ina238: no ina238 sensor" in said
     cli.main(["--json", "--sysroot", str(board_tree("x86-rapl"))])
     said = json.loads(capsys.readouterr().out)
     assert (said["scope"], said["total_rail"], said["mode"], said["modes"]) == ("package", "package-0", None, [])

@@ -130,9 +130,10 @@ def test_rapl_opens_where_there_is_no_board(board_tree):
 
 
 def test_nothing_to_read_is_said_of_each(tmp_path):
-    with pytest.raises(SourceError, match="no ina3221 sensor") as caught:
+    with pytest.raises(SourceError, match=r"^no power sensor here$") as caught:
         power.open(tmp_path)
-    assert "no RAPL counters" in str(caught.value) and "n/a" in str(caught.value.hint)
+    assert "edge-power" in str(caught.value.hint)
+    assert power.reasons(tmp_path)["ina3221"] == "no ina3221 sensor" and "replay" not in power.reasons(tmp_path)
     assert ina238.available(tmp_path) and ina3221.available(tmp_path) and rapl.available(tmp_path)
 
 
