@@ -8,11 +8,11 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from edge_runtime.cli import _common
 from edge_runtime.efficiency import Conditions
-from edge_runtime.errors import BoardError
+from edge_runtime.errors import BoardError, UsageError
 from edge_runtime.jetson import caps, command, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.sampler import Sampler
@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return group
 
 
-def put_back(root: Path, say: Callable[[str], None], needed: bool) -> None:
+def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
     """Ends what a killed run has left behind, and says so.
 
     Args:
@@ -43,7 +43,10 @@ def put_back(root: Path, say: Callable[[str], None], needed: bool) -> None:
 
     Raises:
         BoardError: it could not be ended, and is needed.
+        UsageError: clocks are to be held, and no mode is set whose caps they are held at.
     """
+    if args.jetson_clocks and not needed:
+        raise UsageError("--jetson-clocks goes with a power mode", hint="say which, with --power-mode or --power-modes")
     try:
         said = hold.recover(root)
     except BoardError as error:

@@ -94,7 +94,7 @@ def _run(args: Namespace) -> int:
     check(args)
     root = Path(args.sysroot)
     found: List[Row] = []
-    _power.put_back(root, say, args.power_modes != [None])
+    _power.put_back(args, root, args.power_modes != [None])
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     cases = [Case(_common.find_engine(engine), mode, batch, streams) for mode in args.power_modes

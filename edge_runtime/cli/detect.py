@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
-    _power.put_back(root, say, bool(modes))
+    _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
         log = stack.enter_context(closing(Log(args.log))) if args.log else None
         hold = _power.held(stack, args, root) if modes else None

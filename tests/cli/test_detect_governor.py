@@ -92,6 +92,7 @@ def test_a_mode_that_is_refused_is_said_and_not_tried_again(live_xavier, engines
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--jetson-clocks"], "--jetson-clocks goes with a power mode"),
         (["--power-modes", "15W,30W"], "several engines or power modes, and nothing to choose by"),
         (["--power-modes", "15W", "--power-mode", "15W", "--budget", "9"], "--power-mode and --power-modes"),
         (["--budget", "9W", "--sysroot", "EMPTY"], "a budget, but watts are not measured here"),
