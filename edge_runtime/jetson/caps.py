@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from edge_runtime.jetson import board
+from edge_runtime.jetson import board, nvpmodel
 from edge_runtime.jetson.nvpmodel import MASK, UNCAPPED, Conf, Mode, Setting
 
 CAP, TABLE, ONLINE = "MAX_FREQ", "FREQ_TABLE", "CPU_ONLINE"
@@ -51,6 +51,11 @@ def compare(root: Path, conf: Conf, mode: Mode) -> Caps:
             wanted = "does not cap it" if _uncapped(setting) else f"wants {setting.value}"
             differing.append(f"{setting.name} is {live}, {mode.name} {wanted}")
     return Caps(tuple(differing), read)
+
+
+def stands(root: Path, conf: Conf, mode: Mode) -> bool:
+    """Whether a mode is set already, by its status and by its caps."""
+    return nvpmodel.current(root, conf) == mode and compare(root, conf, mode).verified
 
 
 def _agrees(value: str, live: str, table: List[int]) -> bool:

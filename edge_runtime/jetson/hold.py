@@ -81,6 +81,8 @@ class Hold:
         """
         mode, remark = nvpmodel.resolve(self._conf, wanted)
         switch.refuse_reboot(self._root, self._conf, mode)
+        if not (self._clocks or read(self._root)) and caps.stands(self._root, self._conf, mode):
+            return remark or mode.name  # nothing to set, nothing to put back, and no need of root
         held = own(self._root, self._owner) or read(self._root)  # what a killed run has left is still to be put back
         before = held.before if held else self._before()
         self._write(Held(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))

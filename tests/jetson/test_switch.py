@@ -168,6 +168,17 @@ def test_what_a_killed_run_left_is_still_put_back_by_the_next(live_board, monkey
     assert hold.read(root).before == 3 and hold.restore(root).name == "MODE_30W_ALL"
 
 
+def test_a_mode_that_stands_needs_nothing(live_board):
+    """Not even root; but where its caps are others, it is set."""
+    root = live_board(XAVIER)
+    with Hold(root, settle_s=0) as held:
+        assert held.set("30W").startswith("30W is MODE_30W_ALL here")
+        assert standin.calls(root) == [] and hold.read(root) is None
+        (root / "sys/class/devfreq/17000000.gv11b/max_freq").write_text("675750000\n")
+        held.set("30W")
+        assert standin.calls(root)[0] == "-m 3" and Probe(root).read().clocks["gpu_max_mhz"] == 905.25
+
+
 def test_another_boot_ends_what_was_held(live_board, monkeypatch):
     root = live_board(XAVIER)
     Hold(root, settle_s=0).set("15W")
@@ -227,7 +238,7 @@ def test_the_boards_own_python_needs_nothing_but_itself(live_board):
     assert run("set", "15W", "--dry-run").stdout == (
         "MODE_15W: nvpmodel -m 2, without a reboot; the mode is MODE_30W_ALL now\n"
     )
-    assert run("set", "30W", "--settle", "0", "--owner", str(os.getpid())).stdout.startswith("30W is MODE_30W_ALL here")
+    assert run("set", "15W", "--settle", "0", "--owner", str(os.getpid())).stdout == "MODE_15W\n"
     assert run("restore", "--owner", str(os.getpid())).stdout == "MODE_30W_ALL is back\n"
     assert run("restore").stdout == "no run has left a mode behind\n"
     refused = run("set", "10W", "--settle", "0")
