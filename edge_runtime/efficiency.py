@@ -54,7 +54,7 @@ class Efficiency:
         sampler: measures; it must run.
         conditions: what the run is made under.
         drops: frames lost so far.
-        log: takes each row.
+        log: takes each row; None for no rows.
         extra: more columns of a row.
         every_s: seconds per row.
         clock: monotonic, seconds.
@@ -67,7 +67,7 @@ class Efficiency:
         conditions: Conditions = Conditions(),
         *,
         drops: Callable[[], int] = lambda: 0,
-        log: Callable[[Dict[str, Any]], None] = lambda row: None,
+        log: Optional[Callable[[Dict[str, Any]], None]] = None,
         extra: Callable[[], Dict[str, Any]] = dict,
         every_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
@@ -91,8 +91,9 @@ class Efficiency:
         """Called a few times a second: begins with the first frame, and writes a row when one is due."""
         if self._whole is None and self._monitor.frames:
             self._whole_mark, self._whole = self._monitor.mark(), self._sampler.begin()
-            self._begin_row()
-        elif self._row is not None and self._clock() - self._row_s >= self._every_s:
+            if self._log:
+                self._begin_row()
+        elif self._log and self._row is not None and self._clock() - self._row_s >= self._every_s:
             self._log(self._end_row(self._row))
             self._begin_row()
 

@@ -119,6 +119,16 @@ class Pipeline:
         """Goes on with another detector, from the next frame on; it stays open afterwards, as does the one before.
 
         Raises:
+            UsageError: see `check_swap`.
+        """
+        self.check_swap(detector)
+        detector.warm_up(self._warmup)
+        self._next = detector
+
+    def check_swap(self, detector: Detector) -> None:
+        """Nothing, where a detector may take over.
+
+        Raises:
             UsageError: it has other classes, or needs more frames at once.
         """
         old, new = self._detector, detector
@@ -126,8 +136,6 @@ class Pipeline:
             raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
         if new.backend.slots * new.backend.batch > self._backend.slots * self._backend.batch:
             raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
-        new.warm_up(self._warmup)
-        self._next = new
 
     @property
     def dropped(self) -> List[int]:

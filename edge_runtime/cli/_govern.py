@@ -76,6 +76,8 @@ class Governing:
     ) -> None:
         if goal.watts is not None and sampler.meter is None:
             raise UsageError(f"a budget, but watts are not measured here: {sampler.reason}", hint="leave --budget out")
+        for detector in detectors[1:]:
+            pipeline.check_swap(detector)
         self._governor = Governor(goal, len(detectors), max(1, len(modes)), settle_s=settle_s, idle_w=idle_w)
         self._pipeline, self._sampler, self._detectors = pipeline, sampler, list(detectors)
         self._hold, self._modes, self._changed, self._clock = hold, list(modes), changed, clock
@@ -117,6 +119,7 @@ class Governing:
                 self._changed()
         except EdgeError as error:  # the run goes on as it was
             self._governor.setting, self._governor.switchable = before, now.mode == before.mode
+            self._pipeline.pace.fps = before.pace_fps
             reason = f"{reason}; but {error}"
         self._note(reason)
 

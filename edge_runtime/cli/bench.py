@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
@@ -95,8 +94,7 @@ def _run(args: Namespace) -> int:
     root = Path(args.sysroot)
     found: List[Row] = []
     _power.put_back(args, root, args.power_modes != [None])
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    _power.end_by_signals()
     cases = [Case(_common.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:

@@ -99,14 +99,14 @@ def _run(args: argparse.Namespace) -> int:
         pipeline = _pipeline(args, detectors[0])
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log or (lambda row: None),
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        return _finish(args, pipeline, efficiency, governing)
+        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -146,7 +146,7 @@ def _outputs(args: argparse.Namespace) -> List[str]:
 
 
 def _finish(
-    args: argparse.Namespace, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
+    args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
 ) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
@@ -154,7 +154,7 @@ def _finish(
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
-        summary = {"engine": args.engine[0], "sources": names, **pipeline.summary(), "power": efficiency.finish()}
+        summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
         if governing:
             summary["decisions"] = governing.decisions
         if args.json:
@@ -186,6 +186,8 @@ class _Status:
         self._efficiency.tick()
         if self._governing:
             self._governing.tick()
+        if not sys.stderr.isatty():
+            return
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)

@@ -20,6 +20,7 @@ from edge_runtime.jetson.hold import Hold
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     parser = argparse.ArgumentParser("python3 -m edge_runtime.jetson", description=__doc__)
+    add_root(parser)
     add(parser.add_subparsers(dest="command", required=True))
     args = parser.parse_args(argv)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -34,23 +35,28 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def add(commands: Any) -> None:
-    """The two commands, with their flags."""
+    """The two commands, with their flags; their parser has `add_root` already."""
     parser = commands.add_parser("set", help="set a power mode")
     parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
     parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
     parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
-    add_root(parser)
+    add_root(parser, again=True)
     parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
     parser.add_argument("--owner", type=int, metavar="PID", help="what this process holds; else nothing that lives")
-    add_root(parser)
+    add_root(parser, again=True)
 
 
-def add_root(parser: Any) -> None:
-    """The flag for the folder that stands for `/`, to a parser or a group."""
+def add_root(parser: Any, again: bool = False) -> None:
+    """The flag for the folder that stands for `/`, to a parser or a group.
+
+    Args:
+        again: for a command of a parser that has it too: its default must not undo what was said before it.
+    """
+    default = argparse.SUPPRESS if again else os.environ.get("EDGE_SYSROOT", "/")
     parser.add_argument(
-        "--sysroot", type=directory, metavar="DIR", default=os.environ.get("EDGE_SYSROOT", "/"),
+        "--sysroot", type=directory, metavar="DIR", default=default,
         help="folder that stands for / when the board is read (default: $EDGE_SYSROOT, else /)",
     )  # fmt: skip
 

@@ -104,7 +104,9 @@ class Hold:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        restore(self._root, sleep=self._sleep)
+        held = read(self._root)
+        if held and held.pid == self._owner:  # what another process holds is its own to put back
+            restore(self._root, sleep=self._sleep)
 
     def _forget_where_unchanged(self, before: int) -> None:
         """After a refusal nothing may have changed, as the clocks tell (in a container the status file lies)."""
@@ -165,7 +167,7 @@ def restore(root: Path, sleep: Callable[[float], None] = time.sleep) -> Optional
     conf = nvpmodel.load(root)
     before = conf.mode(held.before)
     try:
-        if held.clocks and (root / switch.STORED_CLOCKS).exists():
+        if held.clocks:
             switch.free_clocks(root)
     finally:
         if before is not None:

@@ -71,12 +71,15 @@ def lock_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
 
 
 def free_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
-    """Puts back the limits that `lock_clocks` has stored.
+    """Puts back the limits that `lock_clocks` has stored, once; nothing where it came to store none.
 
     Raises:
         BoardError: jetson_clocks is not there, or failed.
     """
-    run(root, CLOCKS, ["--restore", str(root / STORED_CLOCKS)], timeout_s)
+    stored = root / STORED_CLOCKS
+    if stored.exists():
+        run(root, CLOCKS, ["--restore", str(stored)], timeout_s)
+        stored.unlink()
 
 
 def run(root: Path, program: str, arguments: Sequence[str], timeout_s: float) -> str:

@@ -115,10 +115,8 @@ def test_what_makes_no_sense_is_said(live_xavier, engines, capsys, tmp_path, arg
     assert message in capsys.readouterr().err
 
 
-def test_engines_of_other_classes_cannot_take_turns(live_xavier, engines, tmp_path, capsys, decided):
-    decided += [Decision(Setting(1, 0, None), "lighter")]
+def test_engines_of_other_classes_cannot_take_turns(live_xavier, engines, tmp_path, capsys):
     other = write_onnx(tmp_path / "other.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), classes=5)})
-    flags = ["--family", "yolo_v8", "--target-fps", "50", "--duration", "1.5", "--json", "--sysroot", str(live_xavier)]
-    assert detect.main([*engines[:2], "--engine", other, *flags, "--source", "synthetic://64x64@50"]) == 0
-    (decision,) = json.loads(capsys.readouterr().out)["decisions"]
-    assert "but engines of different classes cannot take turns" in decision["reason"]
+    flags = ["--family", "yolo_v8", "--target-fps", "50", "--duration", "1.5", "--sysroot", str(live_xavier)]
+    assert detect.main([*engines[:2], "--engine", other, *flags, "--source", "synthetic://64x64@50"]) == 1
+    assert "error: engines of different classes cannot take turns" in capsys.readouterr().err

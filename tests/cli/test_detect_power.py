@@ -36,8 +36,9 @@ def test_a_run_in_a_mode_is_measured_logged_and_put_back(live_xavier, under_load
     flags = ["--power-mode", "15W", "--jetson-clocks", "--log", str(log), "--duration", "4", "--json"]
     assert detect.main(arguments(engine, live_xavier, *flags)) == 0
     said = capsys.readouterr()
-    power = json.loads(said.out)["power"]
-    assert "power mode: MODE_15W" in said.err
+    summary = json.loads(said.out)
+    power = summary["power"]
+    assert summary["engine"] == engine and "power mode: MODE_15W" in said.err
     assert (power["mode"], power["caps_verified"], power["rail"]) == ("MODE_15W", True, "GPU+CPU+SOC+CV+VDDRQ+SYS5V")
     assert power["mean_w"] == power["idle_w"] == 29.874 and power["coverage"] > 0.5
     assert power["fps_per_watt"] == pytest.approx(power["fps"] / 29.874, rel=1e-2)

@@ -82,6 +82,10 @@ def test_a_meter_that_was_asked_for_must_work(tmp_path, capsys):
 def test_a_mode_is_set_for_good(live_xavier, capsys, monkeypatch):
     monkeypatch.setenv("EDGE_SYSROOT", str(live_xavier))
     assert cli.main(["set", "15W", "--dry-run"]) == 0 and standin.calls(live_xavier) == []
+    monkeypatch.delenv("EDGE_SYSROOT")
+    assert cli.main(["--sysroot", str(live_xavier), "set", "15W", "--dry-run"]) == 0
+    assert "nvpmodel -m 2" in capsys.readouterr().out, "said before the command, it holds for the command"
+    monkeypatch.setenv("EDGE_SYSROOT", str(live_xavier))
     assert cli.main(["set", "15W", "--settle", "0"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "MODE_15W" and nvpmodel.current_name(live_xavier) == "MODE_15W"
     assert cli.main(["set", "10W", "--settle", "0"]) == 1

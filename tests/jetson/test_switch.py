@@ -146,6 +146,9 @@ def test_a_mode_that_another_process_holds_is_left_alone(live_board):
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         assert Hold(root, owner=sleeper.pid, settle_s=0).set("15W") == "MODE_15W"
+        with pytest.raises(BoardError, match=f"process {sleeper.pid} holds"), Hold(root, settle_s=0) as refused:
+            refused.set("MAXN")
+        assert mode_of(root) == "MODE_15W", "nor put back at the end of a run that was refused it"
         for attempt in (lambda: Hold(root, settle_s=0).set("MAXN"), lambda: hold.set_for_good(root, "MAXN", 0)):
             with pytest.raises(BoardError, match=f"process {sleeper.pid} holds MODE_15W"):
                 attempt()
@@ -206,6 +209,17 @@ def test_clocks_that_stay_free_are_an_error(live_board):
     ) as held:
         held.set("15W")
     assert mode_of(root) == "MAXN_SUPER"
+
+
+def test_limits_that_were_stored_are_put_back_once(live_board):
+    """A run whose switch fails before it stores any must not put back those of an earlier run."""
+    root = live_board(ORIN_NANO)
+    with Hold(root, jetson_clocks=True, settle_s=0) as held:
+        held.set("15W")
+    assert not (root / switch.STORED_CLOCKS).exists()
+    before = standin.calls(root)
+    switch.free_clocks(root)
+    assert standin.calls(root) == before
 
 
 def test_an_unknown_mode_and_an_unknown_state(live_board):
