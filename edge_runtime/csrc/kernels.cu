@@ -5,12 +5,10 @@
 #include "candidate.h"
 #include "half.h"
 #include "pixel.h"
-#include "undo.h"
+#include "suppress.h"
 
 namespace edge {
 namespace {
-
-constexpr int kThreads = 1024, kLanes = 32;  // of the block that suppresses; its reduction is a square of 32
 
 struct Store32 {
   float* out;
@@ -30,51 +28,6 @@ __device__ void prepare(const Image* images, const Normalisation* n, const Store
   const int64_t first = (int64_t)blockIdx.y * 3 * area + number;
   pixel(images[blockIdx.y], *n, pad_value, number % width, number / width,
         [&](int c, float value) { store(first + (int64_t)(swap_rb ? 2 - c : c) * area, value); });
-}
-
-struct Candidate {
-  uint64_t key;  // 0 once it is kept, suppressed or of no interest
-  Box box;
-};
-
-__device__ inline uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-// The largest of all threads' values, for all threads.
-__device__ uint64_t largest(uint64_t value, uint64_t* shared) {
-  shared[threadIdx.x] = value;
-  __syncthreads();
-  if (threadIdx.x < kLanes) {
-    for (int k = threadIdx.x + kLanes; k < blockDim.x; k += kLanes) value = larger(value, shared[k]);
-    shared[kThreads + threadIdx.x] = value;
-  }
-  __syncthreads();
-  for (int k = 0; k < kLanes; ++k) value = larger(value, shared[kThreads + k]);
-  return value;
-}
-
-// How many candidates have at least this key.
-__device__ int counted(const Candidate* candidates, int count, uint64_t least, int* shared) {
-  if (threadIdx.x == 0) *shared = 0;
-  __syncthreads();
-  int found = 0;
-  for (int k = threadIdx.x; k < count; k += blockDim.x) found += candidates[k].key >= least;
-  atomicAdd(shared, found);
-  __syncthreads();
-  found = *shared;
-  __syncthreads();
-  return found;
-}
-
-// Leaves the best kMaxCandidates: finds the key of the last of them, bit by bit.
-__device__ void limit(Candidate* candidates, int count, int* shared) {
-  uint64_t least = 0;
-  for (int bit = 63; bit >= 0; --bit) {
-    const uint64_t tried = least | (uint64_t)1 << bit;
-    if (counted(candidates, count, tried, shared) >= kMaxCandidates) least = tried;
-  }
-  for (int k = threadIdx.x; k < count; k += blockDim.x)
-    if (candidates[k].key < least) candidates[k].key = 0;
-  __syncthreads();
 }
 
 }  // namespace
@@ -122,43 +75,9 @@ extern "C" __global__ void edge_candidates(edge::Packed packed, const float* con
 extern "C" __global__ void __launch_bounds__(edge::kThreads)
 edge_suppress(edge::Packed packed, edge::Candidate* all, int room, const int* counts, const edge::Frame* frames,
               float* rows, int* found) {
-  using namespace edge;
-  __shared__ uint64_t shared[kThreads + kLanes];
-  __shared__ int total;
-  __shared__ Box best;
-  const int image = blockIdx.x, count = counts[image], classes = packed.rule().num_classes;
-  Candidate* candidates = all + (int64_t)image * room;
-  float* row = rows + (int64_t)image * packed.max_det() * 6;
-  if (threadIdx.x == 0) best = {0.0f, 0.0f, 0.0f, 0.0f};
-  if (count > kMaxCandidates) limit(candidates, count, &total);
-  int kept = 0, written = 0;
-  bool struck = false;  // whether there is a last one kept that suppresses others
-  uint64_t key = 0;
-  while (kept < packed.max_det()) {
-    const Box last = best;
-    const float last_area = area(last);
-    const int last_class = (int)(key_index(key) % classes);
-    uint64_t mine = 0;
-    for (int k = threadIdx.x; k < count; k += blockDim.x) {
-      const Candidate& c = candidates[k];
-      if (c.key == 0) continue;
-      const bool gone = c.key == key || (struck && (int)(key_index(c.key) % classes) == last_class &&
-                                         overlaps(last, last_area, c.box, area(c.box), packed.iou()));
-      if (gone)
-        candidates[k].key = 0;
-      else
-        mine = larger(mine, c.key);
-    }
-    key = largest(mine, shared);
-    if (key == 0) break;
-    for (int k = threadIdx.x; k < count; k += blockDim.x)
-      if (candidates[k].key == key) best = candidates[k].box;
-    __syncthreads();
-    struck = packed.suppress() && finite(best);
-    if (!finite(best)) continue;
-    ++kept;
-    if (threadIdx.x == 0)
-      written += write_row(best, frames[image], key_score(key), (int)(key_index(key) % classes), row + 6 * written);
-  }
+  const int image = blockIdx.x, count = counts[image];
+  const edge::Suppression s = {packed, all + (int64_t)image * room, count, packed.rule().num_classes, frames[image],
+                               rows + (int64_t)image * packed.max_det() * 6};
+  const int written = count <= edge::kFew ? edge::suppress_few(s) : edge::suppress_many(s);
   if (threadIdx.x == 0) found[image] = written;
 }

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -25,6 +26,10 @@ inline pthread_barrier_t barrier;
 
 inline void __syncthreads() { pthread_barrier_wait(&barrier); }
 inline int atomicAdd(int* place, int value) { return __atomic_fetch_add(place, value, __ATOMIC_RELAXED); }
+inline uint32_t atomicOr(uint32_t* place, uint32_t bits) {
+  return __atomic_fetch_or(place, bits, __ATOMIC_RELAXED);
+}
+inline int __popc(uint32_t bits) { return __builtin_popcount(bits); }
 
 // Kernels without barriers: thread after thread.
 template <typename Kernel>

@@ -140,6 +140,14 @@ def test_ties_are_broken_as_on_the_host(seed, classes, threads):
     assert_the_hosts(spec, tensors, Thresholds(0.2, 0.5, 60), threads=threads)
 
 
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 1000, 1023, 1024, 1025, 1500])
+@pytest.mark.parametrize("max_det", [1, 20, 32, 300])
+def test_few_and_many_candidates(count, max_det):
+    """Up to 1,024 are sorted and decided 32 at a time; more are sought one by one."""
+    spec, tensors = corners(*random_corners(count, count, 3, 200, 30))
+    assert_the_hosts(spec, tensors, Thresholds(0.0, 0.5, max_det), threads=32)
+
+
 def test_finished_detections_are_only_sorted():
     spec, tensors = corners(*random_corners(3, 100, 2, 30, 50), nms=False)
     assert_the_hosts(spec, tensors, Thresholds(0.1, 0.5, 40))
@@ -163,31 +171,47 @@ def test_more_candidates_than_are_looked_at():
         assert len(assert_the_hosts(spec, tensors, Thresholds(0.2, 0.5, 5), threads=32)[0]) == kept
 
 
-def raced(tmp_path: Path, kernels_cu: str) -> subprocess.CompletedProcess:
-    """race.cpp with these kernels, under ThreadSanitizer."""
+def raced(tmp_path: Path, count: int, suppress_h: str) -> subprocess.CompletedProcess:
+    """race.cpp with so many candidates and this way to suppress them, under ThreadSanitizer."""
     setarch = ["setarch", "-R"] if shutil.which("setarch") else []  # older sanitizers know few layouts of memory
-    for path in (*kernels.HERE.glob("*.cpp"), *kernels.HERE.glob("*.h"), *kernels.CSRC.glob("*.h")):
+    sources = [path for end in ("*.cpp", "*.h", "*.cu") for path in (*kernels.HERE.glob(end), *kernels.CSRC.glob(end))]
+    for path in sources:
         (tmp_path / path.name).write_text(path.read_text())
-    (tmp_path / "kernels.cu").write_text(kernels_cu)
+    (tmp_path / "suppress.h").write_text(suppress_h)
     flags = ["-std=c++17", "-O1", "-g", "-pthread", "-fsanitize=thread", "-ffp-contract=off", "-w"]
     built = subprocess.run(
         ["g++", *flags, "-o", str(tmp_path / "race"), str(tmp_path / "race.cpp")], capture_output=True, text=True
     )
     if built.returncode:
         pytest.skip("needs libtsan, which comes with g++")
-    return subprocess.run([*setarch, str(tmp_path / "race")], capture_output=True, text=True, timeout=300)
+    command = [*setarch, str(tmp_path / "race"), str(count)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+BARRIERS = {  # how many candidates, and lines behind which the threads must meet
+    31000: ["if (candidates[k].key == key) best = candidates[k].box;\n"],
+    300: ["chunk.strikes[k] = 0;\n  }\n", "atomicOr(&chunk.shown, 1u << k);\n"],
+}
 
 
 @pytest.mark.skipif(SANITIZED, reason="has a sanitizer of its own")
-def test_no_barrier_is_missing(tmp_path):
-    source = (kernels.CSRC / "kernels.cu").read_text()
-    done = raced(tmp_path, source)
+@pytest.mark.parametrize(
+    ("count", "line"), [(count, line) for count, lines in BARRIERS.items() for line in [None, *lines]]
+)
+def test_no_barrier_is_missing(tmp_path, count, line):
+    source = (kernels.CSRC / "suppress.h").read_text()
+    if line is not None:
+        assert line in source
+        head, barrier, tail = source.partition(line)[2].partition("__syncthreads();")
+        assert not head.strip(), "the barrier stands behind the line"
+        source = source.partition(line)[0] + line + head + tail
+    done = raced(tmp_path, count, source)
     if "unexpected memory mapping" in done.stderr or "setarch" in done.stderr:
         pytest.skip("ThreadSanitizer does not run here")
-    assert done.returncode == 0 and "data race" not in done.stderr, done.stderr[-2000:]
-    fewer = source.replace("if (candidates[k].key == key) best = candidates[k].box;\n    __syncthreads();",
-                           "if (candidates[k].key == key) best = candidates[k].box;")  # fmt: skip
-    assert fewer != source and "data race" in raced(tmp_path, fewer).stderr, "it would be found"
+    if line is None:
+        assert done.returncode == 0 and "data race" not in done.stderr, done.stderr[-2000:]
+    else:
+        assert "data race" in done.stderr, "it would be found"
 
 
 @pytest.mark.skipif(SANITIZED, reason="is the outer test")

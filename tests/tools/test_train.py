@@ -179,7 +179,7 @@ def test_k_means_finds_the_sizes_that_are_there():
 def test_a_teacher_is_learnt(folder, tmp_path, shared):
     """Its features have the head's planes at every side, and the loss towards them falls."""
     path = str(shared / "models" / "yolox" / "yolox_nano.onnx")
-    yolox = teacher.Teacher(path, (8, 16, 32))
+    yolox = teacher.Teacher(path, (8, 16, 32), CPU)
     for side in (64, 96):
         shapes = [tuple(level.shape) for level in yolox.features(torch.rand(2, 3, side, side))]
         assert shapes == [(2, 128, side // stride, side // stride) for stride in (8, 16, 32)]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 GREY = 114
 MOST_BOXES = 64  # per image; VOC's fullest has 42
@@ -63,6 +62,15 @@ def _pixels(folder: Path, names: List[str], side: int, cache: Path) -> Tuple[np.
     return np.load(path, mmap_mode="c"), sizes, scales
 
 
+class Pasted(NamedTuple):
+    """Pictures in the parts of a canvas: number, size and top left corner (x, y) in pixels, mirrored or not."""
+
+    number: Tensor
+    size: Tensor
+    corner: Tensor
+    flipped: Tensor
+
+
 class Batches:
     """Random mosaics of four with flips, scale, shift and colour, made by tensor operations on the training device.
 
@@ -86,7 +94,7 @@ class Batches:
     ) -> None:
         on_gpu = device.type == "cuda"
         self.images = torch.from_numpy(np.array(images) if on_gpu else images).to(device)
-        self.boxes, self.sizes = torch.from_numpy(boxes).to(device), torch.from_numpy(sizes).to(device)
+        self.boxes, self.sizes = torch.from_numpy(boxes), torch.from_numpy(sizes)
         self.device, self.which, self.mosaic, self.augment = device, which, 1.0, True
         self.random = torch.Generator(device="cpu").manual_seed(seed)
 
@@ -94,13 +102,9 @@ class Batches:
         """(batch, 3, side, side) float32 in 0..1, and boxes (batch, 4 * MOST_BOXES, 5) as in `prepare`."""
         if not self.augment:
             return self._as_they_are(batch)
-        pictures, targets = [], []
-        for _ in range(batch):
-            mosaic = self._uniform(0, 1) < self.mosaic
-            picture, target = self._mosaic(side) if mosaic else self._single(side)
-            pictures.append(picture)
-            targets.append(target)
-        return self._colour(torch.stack(pictures)), torch.stack(targets)
+        areas = self._areas(batch, side)
+        pasted = self._paste(areas, side)
+        return self._colour(self._pixels(areas, pasted, side)), self._targets(areas, pasted).flatten(1, 2)
 
     def pick(self, sides: Sequence[int]) -> int:
         """One of the sides, by the same random numbers as everything else."""
@@ -108,47 +112,69 @@ class Batches:
 
     def _as_they_are(self, batch: int) -> Tuple[Tensor, Tensor]:
         chosen = self.which[torch.randint(len(self.which), (batch,), generator=self.random).numpy()]
-        return self.images[chosen].permute(0, 3, 1, 2).float() / 255, self.boxes[chosen]
+        return self.images[chosen].permute(0, 3, 1, 2).float() / 255, self.boxes[chosen].to(self.device)
 
-    def _mosaic(self, side: int) -> Tuple[Tensor, Tensor]:
-        """Four pictures around a random centre, each at its own scale."""
-        cx, cy = (int(self._uniform(0.3, 0.7) * side) for _ in range(2))
-        canvas = torch.full((3, side, side), GREY / 255, device=self.device)
-        targets = torch.zeros(4, MOST_BOXES, 5, device=self.device)
-        for part, (x0, y0, x1, y1) in enumerate(
-            ((0, 0, cx, cy), (cx, 0, side, cy), (0, cy, cx, side), (cx, cy, side, side))
-        ):
-            corner = (x0 == 0, y0 == 0)  # the picture's corner that touches the centre
-            targets[part] = self._paste(canvas, (x0, y0, x1, y1), corner, self._uniform(0.45, 1.1))
-        return canvas, targets.reshape(-1, 5)
+    def _areas(self, batch: int, side: int) -> Tensor:
+        """(batch, 4, 4) x0, y0, x1, y1 of the parts: four around a centre, or the first alone takes the whole."""
+        centre = (self._uniform(0.3, 0.7, batch, 2) * side).floor()
+        centre[self._uniform(0, 1, batch) >= self.mosaic] = side
+        (cx, cy), zero, end = centre.unbind(1), torch.zeros(batch), torch.full((batch,), float(side))
+        parts = (zero, zero, cx, cy), (cx, zero, end, cy), (zero, cy, cx, end), (cx, cy, end, end)
+        return torch.stack([torch.stack(part, 1) for part in parts], 1)
 
-    def _single(self, side: int) -> Tuple[Tensor, Tensor]:
-        canvas = torch.full((3, side, side), GREY / 255, device=self.device)
-        targets = torch.zeros(4, MOST_BOXES, 5, device=self.device)
-        targets[0] = self._paste(canvas, (0, 0, side, side), None, self._uniform(0.7, 1.25))
-        return canvas, targets.reshape(-1, 5)
-
-    def _paste(self, canvas: Tensor, area: Tuple[int, int, int, int], corner, zoom: float) -> Tensor:
-        """Scales a random picture, pastes what fits into the area, returns its boxes clipped to it."""
-        number = int(self.which[int(torch.randint(len(self.which), (1,), generator=self.random))])
-        width, height = (int(v) for v in self.sizes[number])
-        picture = self.images[number, :height, :width].permute(2, 0, 1)[None].float() / 255
-        boxes = self.boxes[number].clone()
-        side = canvas.shape[1]
+    def _paste(self, areas: Tensor, side: int) -> Pasted:
+        """Draws a picture for every part: a mosaic's touch the centre, one that is alone lies about the middle."""
+        shape = tuple(areas.shape[:2])
+        number = torch.from_numpy(self.which)[torch.randint(len(self.which), shape, generator=self.random)]
+        alone = (areas[:, :1, 2:] == side).all(2)
+        zoom = torch.where(alone, self._uniform(0.7, 1.25, *shape), self._uniform(0.45, 1.1, *shape))
         scale = zoom * side / self.images.shape[1]
-        stretch = self._uniform(0.85, 1.18)
-        w, h = max(8, int(width * scale * stretch)), max(8, int(height * scale))
-        picture = F.interpolate(picture, (h, w), mode="bilinear", antialias=False, align_corners=False)[0]
-        boxes[:, 1:] *= torch.tensor([w / width, h / height] * 2, device=self.device)
-        if self._uniform(0, 1) < 0.5:
-            picture = picture.flip(2)
-            boxes[:, 1] = torch.where(boxes[:, 3] > 0, w - boxes[:, 1], boxes[:, 1])
-        x0, y0, x1, y1 = area
-        if corner is None:
-            dx, dy = (int(self._uniform(0.3, 0.7) * (room - size)) for room, size in ((x1 - x0, w), (y1 - y0, h)))
-        else:
-            dx, dy = (x1 - x0 - w if corner[0] else 0), (y1 - y0 - h if corner[1] else 0)
-        return _blit(canvas, picture, boxes, (x0, y0, x1, y1), (x0 + dx, y0 + dy))
+        stretched = torch.stack([scale * self._uniform(0.85, 1.18, *shape), scale], 2)
+        size = (self.sizes[number] * stretched).floor().clamp(min=8)
+        low, high = areas[..., :2], areas[..., 2:]
+        touching = torch.where(low == 0, high - size, low)
+        about = (self._uniform(0.3, 0.7, *shape, 2) * (side - size)).trunc()
+        return Pasted(number, size, torch.where(alone[..., None], about, touching), self._uniform(0, 1, *shape) < 0.5)
+
+    def _pixels(self, areas: Tensor, pasted: Pasted, side: int) -> Tensor:
+        """Every pixel is read from the picture of its part, bilinearly; grey where that does not reach."""
+        line = torch.arange(side, device=self.device)
+        cx, cy = areas[:, 0, 2:].to(self.device).unbind(1)
+        part = (line >= cx[:, None])[:, None, :] + 2 * (line >= cy[:, None])[:, :, None].long()
+        batch = torch.arange(len(areas), device=self.device)[:, None, None]
+        here = Pasted(*(value.to(self.device)[batch, part] for value in pasted))
+        true = self.sizes.to(self.device)[here.number]
+        at = torch.stack([line.expand(side, side), line[:, None].expand(side, side)], 2) + 0.5 - here.corner
+        inside = ((at > 0) & (at < here.size)).all(3, keepdim=True)
+        at[..., 0] = torch.where(here.flipped, here.size[..., 0] - at[..., 0], at[..., 0])
+        at = (at * true / here.size - 0.5).clamp(min=0).minimum(true - 1.0)
+        first = at.floor()
+        second, (fx, fy) = (first + 1).minimum(true - 1.0), (at - first)[..., None, :].unbind(4)
+        flat, width = self.images.view(-1, 3), self.images.shape[1]
+
+        def row(y: Tensor) -> Tensor:
+            start = (here.number * width + y.long()) * width
+            left, right = (flat[start + x[..., 0].long()].float() for x in (first, second))
+            return left + (right - left) * fx
+
+        top, bottom = row(first[..., 1]), row(second[..., 1])
+        pixels = torch.where(inside, top + (bottom - top) * fy, float(GREY))
+        return pixels.permute(0, 3, 1, 2) / 255
+
+    def _targets(self, areas: Tensor, pasted: Pasted) -> Tensor:
+        """(batch, 4, MOST_BOXES, 5), clipped to what is seen; a box of which too little is left is dropped."""
+        boxes = self.boxes[pasted.number]
+        boxes[..., 1:] *= (pasted.size / self.sizes[pasted.number]).repeat(1, 1, 2)[:, :, None]
+        x = boxes[..., 1]
+        boxes[..., 1] = torch.where(pasted.flipped[..., None], pasted.size[..., :1] - x, x)
+        centre, half = boxes[..., 1:3] + pasted.corner[:, :, None], boxes[..., 3:] / 2
+        low = (centre - half).maximum(areas[..., :2].maximum(pasted.corner)[:, :, None])
+        high = (centre + half).minimum(areas[..., 2:].minimum(pasted.corner + pasted.size)[:, :, None])
+        size = (high - low).clamp(min=0)
+        before = 4 * half.prod(3)
+        seen = (size.prod(3) > 0.25 * before) & (size.min(3).values > 3) & (before > 0)
+        clipped = torch.cat([boxes[..., :1], (low + high) / 2, size], 3)
+        return torch.where(seen[..., None], clipped, 0.0).to(self.device)
 
     def _colour(self, images: Tensor) -> Tensor:
         """Hue, saturation, brightness and contrast, each image its own: one 3x3 matrix and one shift per image."""
@@ -164,27 +190,5 @@ class Batches:
         flat = torch.baddbmm(shift.to(self.device), matrix.to(self.device), images.flatten(2))
         return flat.view_as(images).clamp_(0, 1)
 
-    def _uniform(self, low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=self.random))
-
-
-def _blit(
-    canvas: Tensor, picture: Tensor, boxes: Tensor, area: Tuple[int, int, int, int], at: Tuple[int, int]
-) -> Tensor:
-    x0, y0, x1, y1 = area
-    left, top = max(x0, at[0]), max(y0, at[1])
-    right, bottom = min(x1, at[0] + picture.shape[2]), min(y1, at[1] + picture.shape[1])
-    if right <= left or bottom <= top:
-        return torch.zeros_like(boxes)
-    canvas[:, top:bottom, left:right] = picture[:, top - at[1] : bottom - at[1], left - at[0] : right - at[0]]
-    low = torch.stack([boxes[:, 1] - boxes[:, 3] / 2 + at[0], boxes[:, 2] - boxes[:, 4] / 2 + at[1]], 1)
-    high = low + boxes[:, 3:5]
-    area_before = boxes[:, 3] * boxes[:, 4]
-    limit_low, limit_high = (
-        torch.tensor(v, device=boxes.device, dtype=boxes.dtype) for v in ((left, top), (right, bottom))
-    )
-    low, high = low.maximum(limit_low), high.minimum(limit_high)
-    size = (high - low).clamp(min=0)
-    seen = (size[:, 0] * size[:, 1] > 0.25 * area_before) & (size.min(1).values > 3) & (area_before > 0)
-    clipped = torch.cat([boxes[:, :1], (low + high) / 2, size], 1)
-    return torch.where(seen[:, None], clipped, torch.zeros_like(clipped))
+    def _uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=self.random)

@@ -47,8 +47,8 @@ def build(
     net.to(args.device, memory_format=torch.channels_last)
     if not args.teacher:
         return net, None, None
-    teacher, sizes = Teacher(args.teacher, architecture.spec.strides), architecture.sizes()
-    seen = teacher.features(torch.zeros(1, 3, args.imgsz, args.imgsz))
+    teacher, sizes = Teacher(args.teacher, architecture.spec.strides, torch.device(args.device)), architecture.sizes()
+    seen = teacher.features(torch.zeros(1, 3, args.imgsz, args.imgsz, device=args.device))
     mimic = Mimic([sizes[name][0] for name in read], [level.shape[1] for level in seen])
     return net, teacher, mimic.to(args.device)
 

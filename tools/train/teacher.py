@@ -7,7 +7,8 @@ of every augmented picture teaches a network that starts from nothing far more t
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence
+from importlib import import_module
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 import onnx
@@ -19,36 +20,60 @@ from torch.nn import functional as F
 
 from edge_runtime.errors import BackendUnavailable
 
+Network = Callable[[Tensor], List[Tensor]]
+
 
 class Teacher:
-    """A COCO-trained YOLOX (input BGR, 0..255) run by OpenVINO on the CPU, at any size that is a multiple of 32.
+    """A COCO-trained YOLOX (input BGR, 0..255), at any size that is a multiple of 32: by PyTorch on a GPU, else OpenVINO.
 
     Args:
         path: ONNX file.
         strides: levels whose features are wanted, finest first.
+        device: that trains.
     """
 
-    def __init__(self, path: str, strides: Sequence[int]) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise BackendUnavailable(
-                "openvino, which runs the teacher, is not installed", hint="pip install 'edge-runtime[train]'"
-            ) from error
+    def __init__(self, path: str, strides: Sequence[int], device: torch.device) -> None:
         trunk = headless(onnx.load(path))
-        core = openvino.Core()
-        self._strides, self._names = strides, [value.name for value in trunk.graph.output]
-        self._compiled = core.compile_model(core.read_model(trunk.SerializeToString()), "CPU")
-        self._requests: Dict[int, Any] = {}  # one per image size: a request recompiles when its shape changes
+        self._strides, self._run = strides, (_torch if device.type == "cuda" else _openvino)(trunk, device)
 
     def features(self, images: Tensor) -> List[Tensor]:
         """(B, C, H / stride, W / stride) float32 per stride, of (B, 3, H, W) RGB images in 0..1."""
-        side = images.shape[-1]
-        request = self._requests.setdefault(side, self._compiled.create_infer_request())
-        request.infer([np.ascontiguousarray((images.flip(1) * 255).cpu().numpy())])
-        values = [torch.from_numpy(request.get_output_tensor(i).data.copy()) for i in range(len(self._names))]
+        side, values = images.shape[-1], self._run(images.flip(1) * 255)
         levels = [[v for v in values if v.shape[-1] * stride == side] for stride in self._strides]
-        return [torch.cat(level, 1).to(images.device) for level in levels]
+        return [torch.cat(level, 1).float().to(images.device) for level in levels]
+
+
+def _openvino(trunk: onnx.ModelProto, device: torch.device) -> Network:
+    openvino = _needed("openvino")
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(trunk.SerializeToString()), "CPU")
+    requests: Dict[int, Any] = {}  # one per image size: a request recompiles when its shape changes
+
+    def run(images: Tensor) -> List[Tensor]:
+        request = requests.setdefault(images.shape[-1], compiled.create_infer_request())
+        request.infer([np.ascontiguousarray(images.cpu().numpy())])
+        return [torch.from_numpy(request.get_output_tensor(i).data.copy()) for i in range(len(trunk.graph.output))]
+
+    return run
+
+
+def _torch(trunk: onnx.ModelProto, device: torch.device) -> Network:
+    net = _needed("onnx2torch").convert(trunk).eval().to(device, memory_format=torch.channels_last)
+
+    def run(images: Tensor) -> List[Tensor]:
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            return list(net(images.contiguous(memory_format=torch.channels_last)))
+
+    return run
+
+
+def _needed(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"{name}, which runs the teacher, does not load: {error}", hint=f"pip install {name}"
+        ) from error
 
 
 def headless(model: onnx.ModelProto) -> onnx.ModelProto:
