@@ -202,7 +202,7 @@ def test_no_barrier_is_missing(tmp_path, count, line):
     source = (kernels.CSRC / "suppress.h").read_text()
     if line is not None:
         assert line in source
-        head, barrier, tail = source.partition(line)[2].partition("__syncthreads();")
+        head, _, tail = source.partition(line)[2].partition("__syncthreads();")
         assert not head.strip(), "the barrier stands behind the line"
         source = source.partition(line)[0] + line + head + tail
     done = raced(tmp_path, count, source)

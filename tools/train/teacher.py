@@ -24,7 +24,7 @@ Network = Callable[[Tensor], List[Tensor]]
 
 
 class Teacher:
-    """A COCO-trained YOLOX (input BGR, 0..255), at any size that is a multiple of 32: by PyTorch on a GPU, else OpenVINO.
+    """A COCO-trained YOLOX (input BGR, 0..255) at any multiple of 32: run by PyTorch on a GPU, else by OpenVINO.
 
     Args:
         path: ONNX file.
