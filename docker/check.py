@@ -1,4 +1,4 @@
-"""Ends the build of an image in which a library does not work: python check.py [MODULE ...]
+"""Ends the build of an image in which a library does not work: `python check.py [MODULE ...]`.
 
 OpenCV and numpy come from different places, so one process loads both and reads a picture. MODULEs need the board's own
 driver to be loaded; here they only have to be installed for this Python.
@@ -15,6 +15,7 @@ ELEMENTS = "appsink videoconvert videoscale v4l2src jpegdec rtspsrc h264parse de
 
 
 def fail(fact, hint):
+    """Ends with an error as every command words it."""
     sys.exit(f"error: {fact}\nhint: {hint}")
 
 
@@ -60,8 +61,12 @@ def main(modules):
     if modules:
         gstreamer(load("gi", "python3-gi is not installed, or --system-site-packages is missing"))
     for name in modules:
-        find_spec(name) or fail(f"there is no {name} for Python {sys.version.split()[0]}", "which package brings it?")
-    print(f"OpenCV {cv2.__version__}, numpy {numpy.__version__}, ONNX Runtime {runtime.__version__}: they work together")
+        find_spec(name) or fail(
+            f"there is no {name} for Python {sys.version.split()[0]}", "python3-libnvinfer brings tensorrt, pip pycuda"
+        )
+    print(
+        f"OpenCV {cv2.__version__}, numpy {numpy.__version__}, ONNX Runtime {runtime.__version__}: they work together"
+    )
 
 
 if __name__ == "__main__":
