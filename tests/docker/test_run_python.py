@@ -84,3 +84,18 @@ def test_the_found_python_sets_the_mode(nano):
     done = nano.run("--image", "mine:1", "--power-mode", "MAXN", "edge-doctor")
     assert done.returncode == 1 and "nvpmodel" in done.stderr and "Traceback" not in done.stderr
     assert "run" not in nano.steps()
+
+
+def test_sudo_is_given_the_python_that_was_found(nano):
+    """Its PATH is another; and where there is no Python, no password is asked for."""
+    folder = nano.folder / "bin"
+    for name, said in (("id", "echo 1000"), ("sudo", 'printf "%s\\n" "$@"')):
+        (folder / name).unlink(missing_ok=True)
+        write(folder / name, f"#!/bin/sh\n{said}\n")
+        (folder / name).chmod(0o755)
+    here = {"EDGE_SYSROOT": "", "XDG_CACHE_HOME": str(nano.folder / "cache")}
+    done = nano.run("--image", "mine:1", "--power-mode", "MAXN", "edge-doctor", **here)
+    assert done.returncode == 1 and done.stdout == "" and "Python 3.8 or newer" in done.stderr
+    (folder / "python3.9").symlink_to(sys.executable)
+    done = nano.run("--image", "mine:1", "--power-mode", "MAXN", "edge-doctor", **here)
+    assert f"PYTHON={folder / 'python3.9'}" in done.stdout.splitlines() and nano.calls() == []
