@@ -73,6 +73,15 @@ def test_the_groups_have_the_host_s_numbers(orin):
     assert value(orin.container(), "--group-add") == ["44", "993", "1001"]
 
 
+def test_a_group_that_is_in_no_file_is_asked_for(orin):
+    """A directory service may have it."""
+    getent = orin.folder / "bin/getent"
+    write(getent, '#!/bin/sh\n[ "$2" = render ] && echo render:x:4711:\n')
+    getent.chmod(0o755)
+    orin.run("edge-doctor", PATH=f"{getent.parent}:{orin.environment['PATH']}")
+    assert value(orin.container(), "--group-add") == ["4711"]
+
+
 def test_the_environment_asks_the_runtime_for_cameras_and_decoders(orin):
     orin.run("edge-doctor")
     wanted = ["NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,video,utility,graphics"]

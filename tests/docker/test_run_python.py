@@ -30,10 +30,13 @@ def nano(orin: Machine) -> Machine:
 
 
 def python_3_6() -> Path:
-    """A real one, found on PATH or among pyenv's."""
-    folders = [*os.environ["PATH"].split(os.pathsep), *map(str, (Path.home() / ".pyenv/versions").glob("3.6*/bin"))]
-    found = shutil.which("python3.6", path=os.pathsep.join(folders))
-    return Path(found) if found else pytest.skip("no Python 3.6 here: pyenv install 3.6.15")
+    """A real one, on PATH or among pyenv's; not one of pyenv's shims, which do not run under another PATH."""
+    folders = [*map(Path, os.environ["PATH"].split(os.pathsep)), *(Path.home() / ".pyenv/versions").glob("3.6*/bin")]
+    for path in (folder / "python3.6" for folder in folders if (folder / "python3.6").exists()):
+        said = subprocess.run([str(path), "-V"], capture_output=True, text=True, check=False, env={"PATH": "/nowhere"})
+        if said.stdout.startswith("Python 3.6"):
+            return path
+    return pytest.skip("no Python 3.6 here: pyenv install 3.6.15")
 
 
 def refused(done: subprocess.CompletedProcess[str], hint: str) -> bool:
