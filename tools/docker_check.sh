@@ -63,6 +63,7 @@ debian() { # debian SUITE: in $root
     for config in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
         [ ! -e "$config" ] || cp -L "$config" "$root$config"
     done
+    cp /proc/cpuinfo "$root/proc/" # ONNX Runtime complains without
 }
 
 standins() { # packages and modules in the place of NVIDIA's, from a source that docker/l4t_source.sh takes for NVIDIA's
@@ -96,7 +97,7 @@ image() { # image NAME: the instructions of its Dockerfile, all stages in one ch
         case $word in
             FROM) now=${before[${rest%% *}]-} stage=${rest##* } ;;
             ENV | ARG) now+="export $rest; " ;;
-            WORKDIR) now+="mkdir -p $rest; cd $rest; " ;;
+            WORKDIR) mkdir -p "$root$rest" && now+="cd $rest; " ;;
             USER) user=$rest ;;
             RUN) quietly "RUN $rest" enter sh -ec "$now ${rest//\[tensorrt\]/}" ;;
             HEALTHCHECK) health=$(tr -d '[],"' <<<"${rest#*CMD }") ;;
