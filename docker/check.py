@@ -4,13 +4,15 @@ OpenCV and numpy come from different places, so one process loads both and reads
 driver to be loaded; here they only have to be installed for this Python.
 """
 
+import re
 import sys
 import tempfile
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-OLDEST = (4, 5)  # OpenCV 4.2, which Ubuntu 20.04 has, does not know VideoCapture(path, api, params)
+OLDEST = (4, 5, 4)  # JetPack 5's; Ubuntu 20.04 has 4.2, which cannot open a video with parameters
+PACKAGE = "the wheel of this project is not complete"
 ELEMENTS = "appsink videoconvert videoscale v4l2src jpegdec rtspsrc h264parse decodebin".split()
 
 
@@ -28,10 +30,14 @@ def load(name, hint):
 
 
 def opencv(cv2, numpy):
-    """Whether OpenCV is new enough, writes a picture, and reads it back into numpy's memory."""
+    """Whether OpenCV is new enough, is taken by our own loader, writes a picture and reads it back."""
     source = "JetPack's is libopencv-python, from NVIDIA's package source (docker/l4t_source.sh)"
-    if tuple(map(int, cv2.__version__.split(".")[:2])) < OLDEST:
-        fail(f"OpenCV is {cv2.__version__}, 4.5 or newer is needed", source)
+    if tuple(int(part) for part in re.findall(r"\d+", cv2.__version__)[:3]) < OLDEST:
+        fail(f"OpenCV is {cv2.__version__}, {'.'.join(map(str, OLDEST))} or newer is needed", source)
+    try:
+        load("edge_runtime.opencv", PACKAGE).load_cv2()
+    except Exception as error:
+        fail(f"edge_runtime does not take OpenCV {cv2.__version__}: {error}", source)
     picture = numpy.full((48, 64, 3), (30, 120, 210), numpy.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "picture.jpg"))
@@ -56,8 +62,8 @@ def main(modules):
     cv2 = load("cv2", "an OpenCV built for numpy 1 needs 'numpy<2'")
     opencv(cv2, numpy)
     runtime = load("onnxruntime", "pip install onnxruntime; edge-calibrate needs it")
-    load("edge_runtime.cli.detect", "the wheel of this project is not complete")
-    load("edge_runtime._core", "the wheel of this project is not complete")
+    load("edge_runtime.cli.detect", PACKAGE)
+    load("edge_runtime._core", PACKAGE)
     if modules:
         gstreamer(load("gi", "python3-gi is not installed, or --system-site-packages is missing"))
     for name in modules:

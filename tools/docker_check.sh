@@ -2,13 +2,15 @@
 # Checks docker/ without Docker: sudo tools/docker_check.sh [x86|jetpack5|jetpack6|jetpack7 ...], default all four
 #
 # hadolint and shellcheck read the files, where they are installed. Then each Dockerfile's RUN lines are run in a chroot
-# of Debian, whose Python and OpenCV stand in for the base image's, and the image's health check as the image's user.
-# NVIDIA's packages are stood in for by empty ones of the same names, PyCUDA is left out; pip is asked whether it finds
-# the same wheels for the board's own Python on ARM. The chroots are removed at the end (KEEP=1 keeps them).
+# of Debian, whose Python stands in for the base image's, and the image's health check as the image's user. NVIDIA's
+# packages are stood in for by empty ones of the same names, its OpenCV by pip's of the same version; PyCUDA is left out.
+# pip is asked whether it finds the other wheels for the board's own Python on ARM. The chroots are removed at the end
+# (KEEP=1 keeps them).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 declare -A suites=([x86]=bookworm [jetpack5]=bullseye [jetpack6]=bookworm [jetpack7]=bookworm)
 declare -A boards=([jetpack5]="3.8 31" [jetpack6]="3.10 35" [jetpack7]="3.12 39") # Python, and glibc 2.x
+declare -A opencv=([jetpack5]=4.5.4.60 [jetpack6]=4.8.0.76 [jetpack7]=4.8.0.76)
 nvidia=(cuda-toolkit-13-2 libopencv-python nvidia-l4t-dla-compiler nvidia-l4t-gstreamer nvidia-opencv-dev
     nvidia-tensorrt-dev python3-libnvinfer)
 [ $# -gt 0 ] || set -- x86 jetpack5 jetpack6 jetpack7
@@ -66,14 +68,14 @@ debian() { # debian SUITE: in $root
     cp /proc/cpuinfo "$root/proc/" # ONNX Runtime complains without
 }
 
-standins() { # packages and modules in the place of NVIDIA's, from a source that docker/l4t_source.sh takes for NVIDIA's
+standins() { # standins IMAGE: packages from a source that docker/l4t_source.sh takes for NVIDIA's, and modules
     local name folder=$root/opt/standins package=$root.package
     mkdir -p "$folder"
     for name in "${nvidia[@]}"; do
         mkdir -p "$package/DEBIAN"
         printf 'Package: %s\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: stand-in\n' \
             "$name" >"$package/DEBIAN/control"
-        [ "$name" != libopencv-python ] || echo "Depends: python3-opencv" >>"$package/DEBIAN/control"
+        [ "$name" != libopencv-python ] || echo "Depends: python3-numpy" >>"$package/DEBIAN/control"
         dpkg-deb --build "$package" "$folder/$name.deb" >/dev/null
         cat "$package/DEBIAN/control" - <<<"Filename: ./$name.deb" >>"$folder/Packages"
         printf 'Size: %s\nSHA256: %s\n\n' "$(stat -c %s "$folder/$name.deb")" \
@@ -81,6 +83,9 @@ standins() { # packages and modules in the place of NVIDIA's, from a source that
         rm -r "$package"
     done
     echo "deb [trusted=yes] file:/opt/standins ./ # for repo.download.nvidia.com/jetson" >"$root/etc/apt/sources.list.d/standins.list"
+    enter python3 -m venv /tmp/pip
+    quietly "OpenCV ${opencv[$1]}" enter /tmp/pip/bin/pip install --no-deps --target /usr/lib/python3/dist-packages \
+        "opencv-python-headless==${opencv[$1]}"
     modules=("$root"/usr/lib/python3/dist-packages/{tensorrt,pycuda})
     mkdir -p "${modules[@]}"
     touch "${modules[@]/%//__init__.py}"
@@ -125,7 +130,7 @@ for name; do
     echo "== docker/Dockerfile.$name"
     root=$work/$name
     debian "${suites[$name]}"
-    [ "$name" = x86 ] || standins
+    [ "$name" = x86 ] || standins "$name"
     image "$name"
     # shellcheck disable=SC2086 # two words
     [ "$name" = x86 ] || wheels ${boards[$name]}

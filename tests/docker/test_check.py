@@ -18,6 +18,7 @@ pytest.importorskip("onnxruntime")
 READS = """
 import numpy
 __version__ = {version!r}
+def setLogLevel(level): pass
 def imwrite(path, picture): return True
 def imread(path): return {read}
 """
@@ -48,16 +49,21 @@ def test_what_works_together_is_named_with_its_versions(tmp_path):
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("OpenCV ")
 
 
-@pytest.mark.parametrize("version", ["4.2.0", "3.4.18", "4.4.0-dev"])
+@pytest.mark.parametrize("version", ["4.2.0", "3.4.18", "4.4.0-dev", "4.5.3"])
 def test_an_opencv_that_is_too_old(tmp_path, version):
     (tmp_path / "cv2.py").write_text(READS.format(version=version, read="None"))
-    assert sentence(check(tmp_path)) == f"error: OpenCV is {version}, 4.5 or newer is needed"
+    assert sentence(check(tmp_path)) == f"error: OpenCV is {version}, 4.5.4 or newer is needed"
 
 
 @pytest.mark.parametrize("version", ["4.5.4", "4.10.0", "5.0.0"])
 def test_a_newer_one_is_not_too_old(tmp_path, version):
     (tmp_path / "cv2.py").write_text(READS.format(version=version, read="numpy.full((48, 64, 3), (30, 120, 210))"))
     assert check(tmp_path).returncode == 0
+
+
+def test_an_opencv_that_our_own_loader_refuses(tmp_path):
+    (tmp_path / "cv2.py").write_text(READS.format(version="4.8.0", read="None") + "del setLogLevel\nutils = None\n")
+    assert sentence(check(tmp_path)).startswith("error: edge_runtime does not take OpenCV 4.8.0: ")
 
 
 @pytest.mark.parametrize(
