@@ -109,7 +109,7 @@ find_python() { # of the host: JetPack 4's python3 is 3.6, but it has a package 
     for name in "${names[@]}"; do
         ! new_enough "$name" || { command -v "$name" && return; }
     done
-    [ "$release" = 32 ] && name=python3.8 || name=python3
+    [ "$release" = 32 ] || command -v python3 >/dev/null && name=python3.8 || name=python3 # where the system's is too old
     fail "$missing" "sudo apt install $name"
 }
 if [ -n "$modes" ] && [ -z "${EDGE_HOST:-}" ]; then

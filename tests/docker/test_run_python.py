@@ -47,6 +47,8 @@ def refused(done: subprocess.CompletedProcess[str], hint: str) -> bool:
 def test_a_host_whose_python_is_too_old(nano):
     done = nano.run("--image", "mine:1", "--power-mode", "MAXN", "edge-doctor")
     assert refused(done, "hint: sudo apt install python3.8") and nano.calls() == []
+    write(nano.root / "etc/nv_tegra_release", "# R35 (release), REVISION: 6.1, x\n")
+    assert refused(nano.run("--power-mode", "15W", "edge-doctor"), "hint: sudo apt install python3.8")
 
 
 def test_a_host_with_a_real_python_3_6(nano):
