@@ -48,11 +48,12 @@ while IFS= read -r -d '' variable; do
         PIP_* | [a-zA-Z]*_proxy=* | [A-Z]*_PROXY=*) network+=("$variable") ;;
     esac
 done < <(env -0)
+# EDGE_BUILD_JOBS: Python's pools want /dev/shm, which a container has and a chroot has not.
 enter() { # enter [--userspec=USER] COMMAND ...: with nothing of the caller's environment but its network
     local as=()
     case $1 in --userspec=*) as=("$1") && shift ;; esac
     chroot "${as[@]+"${as[@]}"}" "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        HOME=/tmp LC_ALL=C.UTF-8 PIP_ROOT_USER_ACTION=ignore "${network[@]+"${network[@]}"}" "$@"
+        HOME=/tmp LC_ALL=C.UTF-8 PIP_ROOT_USER_ACTION=ignore EDGE_BUILD_JOBS=1 "${network[@]+"${network[@]}"}" "$@"
 }
 quietly() { # quietly WHAT COMMAND ...: its output only where it fails
     echo "== $1"
