@@ -13,6 +13,7 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
 NAMES = ("jetpack5", "jetpack6", "jetpack7", "x86")
+BOARDS = NAMES[:3]
 BESIDE = str(Path(sys.executable).parent)
 
 
@@ -50,11 +51,68 @@ def test_it_runs_as_a_user_and_says_how_it_is(name):
     assert health == '["edge-doctor", "--json"]' and re.search(r'^CMD \["edge-doctor"\]$', last, re.M)
 
 
-@pytest.mark.parametrize("name", NAMES[:3])
-def test_a_board_keeps_its_own_opencv_and_numpy(name):
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_keeps_its_own_opencv_and_the_numpy_it_was_built_for(name):
     text = "".join(lines(name, "RUN"))
-    assert "--system-site-packages" in text and "numpy<2" in text
-    assert not re.search(r"opencv-python-headless|onnxruntime|\[cpu", text)
+    assert "--system-site-packages" in text and text.count("'numpy<2'") == 2
+    assert "libopencv-python" in text and not re.search(r"opencv-python-headless|pip install[^&]*opencv|\[cpu", text)
+
+
+def test_the_opencv_of_pip_has_the_numpy_of_its_age():
+    assert "".join(lines("x86", "RUN")).count("'numpy>=2'") == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_build_ends_where_the_libraries_do_not_work_together(name):
+    check = [line for line in lines(name, "RUN") if "/opt/edge/bin/python /src/docker/check.py" in line]
+    assert len(check) == 1 and not re.search(r"check\.py[^&]*(\|\||;)", check[0])
+    assert name == "x86" or check[0].endswith("tensorrt pycuda")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_edge_calibrate_has_its_onnxruntime(name):
+    wanted = "[cpu" if name == "x86" else " onnxruntime "
+    assert all(wanted in line for line in re.findall("pip (?:wheel|install).*?(?:&&|$)", "".join(lines(name, "RUN")))
+               if "--wheel-dir" in line or "--find-links" in line)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_gstreamer_and_its_python_are_installed(name):
+    text = "".join(lines(name, "RUN"))
+    for package in ("python3-gi", "gstreamer1.0-tools", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"):
+        assert package in text
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_environment_asks_the_runtime_for_cameras_and_decoders(name):
+    last = (FOLDER / f"Dockerfile.{name}").read_text().rpartition("\nFROM ")[2]
+    assert "NVIDIA_VISIBLE_DEVICES=all" in last  # without it the runtime does nothing
+    (capabilities,) = re.findall(r"NVIDIA_DRIVER_CAPABILITIES=(\S+)", last)
+    assert capabilities.split(",") == ["compute", "video", "utility", "graphics"]
+
+
+def test_jetpack_5_loads_what_wants_static_tls_first():
+    preload = "LD_PRELOAD=libgomp.so.1:libGLdispatch.so.0"
+    assert preload in lines("jetpack5", "ENV") and "libgomp1 libglvnd0" in "".join(lines("jetpack5", "RUN"))
+
+
+def test_jetpack_6_has_the_library_that_tensorrt_links_to():
+    assert any("nvidia-l4t-dla-compiler" in line for line in lines("jetpack6", "RUN"))
+
+
+def test_jetpack_7_is_made_of_the_packages_of_its_release():
+    assert lines("jetpack7", "FROM")[0] == "ubuntu:24.04 AS system"  # an image for ARM servers does not know Orin
+    text = "".join(lines("jetpack7", "RUN"))
+    assert "l4t_source.sh r39.2 common som" in text
+    for package in ("cuda-toolkit-13-2", "nvidia-tensorrt-dev", "nvidia-opencv-dev", "nvidia-l4t-gstreamer"):
+        assert f" {package} " in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_is_shell_that_parses(name):
+    for step in lines(name, "RUN"):
+        done = subprocess.run(["sh", "-n", "-c", step], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), step
 
 
 def test_all_ignore_the_same_files():
@@ -72,5 +130,6 @@ def test_hadolint_finds_nothing(name):
 
 
 def test_shellcheck_finds_nothing():
-    done = subprocess.run([tool("shellcheck"), str(FOLDER / "run.sh")], capture_output=True, text=True, timeout=60)
+    scripts = [str(FOLDER / "run.sh"), str(FOLDER / "l4t_source.sh"), str(FOLDER.parent / "tools" / "docker_check.sh")]
+    done = subprocess.run([tool("shellcheck"), *scripts], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")

@@ -1,117 +1,18 @@
-"""docker/run.sh with an executable in docker's place that writes down how it is called."""
+"""docker/run.sh: power modes, signals, sweeps and usage, with an executable in docker's place."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 from standins import nvpmodel as standin
+from standins.container_host import DOCKER, TIMEOUT_S, Machine, executable, value, write
 
 from edge_runtime.jetson import nvpmodel
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 30
-
-pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-
-# Both append one line to `log`. The container takes as long, and ends as the environment says.
-DOCKER = """
-import json, os, sys, time
-log = open(os.environ["LOG"], "a")
-print(json.dumps(["docker", *sys.argv[1:]]), file=log, flush=True)
-if sys.argv[1] == "run":
-    time.sleep(float(os.environ.get("SLEEP_S", 0)))
-    if "WRITES" in os.environ:
-        open(sys.argv[sys.argv.index("--output") + 1], "w").write("rows")
-    sys.exit(int(os.environ.get("CODE", 0)))
-"""
-HOST = """
-import json, os, sys
-print(json.dumps(["host", *sys.argv[1:]]), file=open(os.environ["LOG"], "a"))
-if sys.argv[1:3] == ["set", "REFUSED"]:
-    print("error: REFUSED needs a reboot", file=sys.stderr)
-    sys.exit(1)
-print("done")
-"""
-
-
-class Machine:
-    """A folder that stands for `/`, and run.sh in it."""
-
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.folder, self.root, self.log = folder, root, folder / "log"
-        self.log.touch()
-        self.environment = {
-            "DOCKER": executable(folder / "docker", DOCKER), "EDGE_HOST": executable(folder / "host", HOST),
-            "EDGE_SYSROOT": str(root), "LOG": str(self.log), "HOME": str(folder), "PATH": os.environ["PATH"],
-        }  # fmt: skip
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            ["bash", str(REPOSITORY / "docker" / "run.sh"), *arguments], env={**self.environment, **environment},
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=heed_signals,
-        )  # fmt: skip
-
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **environment)
-        try:
-            out, err = process.communicate(timeout=TIMEOUT_S)
-        finally:
-            process.kill()
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def calls(self) -> List[List[str]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    def steps(self) -> List[str]:
-        """What was called, in order: "set 15W", "run", "stop", "restore"."""
-        return [" ".join(call[1:3] if call[1] == "set" else call[1:2]) for call in self.calls()]
-
-    def container(self) -> List[str]:
-        """How the only container was run."""
-        (call,) = (call for call in self.calls() if call[1] == "run")
-        return call
-
-
-def heed_signals() -> None:
-    """What runs in the background is started deaf to Ctrl-C, and no shell can undo that."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def executable(path: Path, code: str) -> str:
-    path.write_text(f"#!{sys.executable}\n{code}")
-    path.chmod(0o755)
-    return str(path)
-
-
-def value(call: List[str], flag: str) -> List[str]:
-    return [after for word, after in zip(call, call[1:]) if word == flag]
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-@pytest.fixture
-def orin(tmp_path: Path) -> Machine:
-    """A board of JetPack 6 with one camera."""
-    root = tmp_path / "root"
-    write(root / "etc/nv_tegra_release", "# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic, EABI: aarch64\n")
-    write(root / "proc/device-tree/model", "NVIDIA Jetson Orin Nano Developer Kit\0")
-    write(root / "var/lib/nvpmodel/status", "pmode:0001\n")
-    write(root / "dev/video0", "")
-    return Machine(tmp_path, root)
 
 
 def test_the_mode_is_set_before_and_put_back_after(orin):
@@ -182,56 +83,12 @@ def test_a_sweep_ends_at_a_refusal_and_keeps_the_rows_so_far(orin):
     "arguments",
     [[], ["--image"], ["--speed", "edge-detect"], ["--jetson-clocks", "edge-detect"],
      ["--power-modes", "15W", "edge-detect"], ["--power-modes", "15W", "bench"],
-     ["--power-modes", "15W", "bench", "--output", "/elsewhere/b.json"]],
+     ["--power-modes", "15W", "bench", "--output", "/elsewhere/b.json"], ["--build", "edge-doctor"],
+     ["--build", "--power-mode", "15W"], ["--build", "--camera", "0"]],
 )  # fmt: skip
 def test_wrong_usage_changes_nothing(orin, arguments):
     done = orin.run(*arguments)
     assert done.returncode == 2 and "hint: " in done.stderr and orin.calls() == []
-
-
-def test_a_camera_is_given_where_it_is_asked_for(orin):
-    orin.run("--camera", "0", "edge-detect")
-    assert value(orin.container(), "--device") == [f"{orin.root}/dev/video0:/dev/video0"]
-
-
-def test_no_camera_is_given_unasked(orin):
-    orin.run("edge-detect")
-    assert "--device" not in orin.container()
-
-
-def test_a_camera_that_is_not_there_ends_it_before_anything(orin):
-    done = orin.run("--camera", "/dev/video7", "--power-mode", "15W", "edge-detect")
-    assert done.returncode == 1 and "/dev/video7" in done.stderr and orin.calls() == []
-
-
-def test_what_is_there_is_mounted(orin):
-    (orin.root / "tmp").mkdir()
-    (orin.root / "tmp/argus_socket").touch()
-    orin.run("edge-detect")
-    mounts = {mount.split(":")[1]: mount for mount in value(orin.container(), "--volume")}
-    assert mounts["/tmp/argus_socket"] == f"{orin.root}/tmp/argus_socket:/tmp/argus_socket"
-    assert mounts["/var/lib/nvpmodel"].endswith(":ro") and mounts["/etc/nv_tegra_release"].endswith(":ro")
-    assert mounts["/work"] == f"{orin.folder}:/work" and value(orin.container(), "--runtime") == ["nvidia"]
-    assert "/tmp/nv_jetson_model" in mounts and not Path(mounts["/tmp/nv_jetson_model"].split(":")[0]).exists()
-    assert "/run/jtop.sock" not in mounts and "-t" not in orin.container()
-
-
-@pytest.mark.parametrize(
-    ("release", "image"),
-    [("# R35 (release), REVISION: 4.1, x", "jetpack5"), ("# R38 (release), REVISION: 2.0, x", "jetpack7"),
-     ("# R39 (release), REVISION: 2.0, x", "jetpack7"), ("", "x86")],
-)  # fmt: skip
-def test_the_machine_chooses_the_image(orin, release, image):
-    write(orin.root / "etc/nv_tegra_release", f"{release}\n")
-    orin.run("edge-doctor")
-    assert orin.container()[-2:] == [f"edge-runtime:{image}", "edge-doctor"]
-
-
-def test_a_board_too_old_and_an_image_of_one_s_own(orin):
-    assert orin.run("--image", "mine:1", "edge-doctor").returncode == 0 and "mine:1" in orin.container()
-    write(orin.root / "etc/nv_tegra_release", "# R32 (release), REVISION: 7.1, x\n")
-    done = orin.run("edge-doctor")
-    assert done.returncode == 1 and "not supported" in done.stderr and len(orin.calls()) == 1
 
 
 def test_a_dry_run_prints_the_commands_only(orin):
