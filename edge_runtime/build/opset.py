@@ -6,7 +6,7 @@ stops at `Add`; here an operator goes down where both opsets mean the same by it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import numpy as np
 
@@ -52,13 +52,8 @@ class _Descent:
     """From one opset to another."""
 
     def __init__(self, model: onnx.ModelProto, now: int, limit: int) -> None:
-        from onnx import shape_inference
-
         self.network, self._now, self._limit = Network(model), now, limit
-        inferred = shape_inference.infer_shapes(model).graph
-        self._shapes = {
-            value.name: value.type.tensor_type.shape.dim for value in [*inferred.value_info, *inferred.output]
-        }
+        self._shapes: Optional[Dict[str, Any]] = None  # found out when they are needed
 
     def rewrite(self, node: onnx.NodeProto) -> None:
         """Writes a node as the older opset has it."""
@@ -102,12 +97,23 @@ class _Descent:
         if number is None:
             return
         axis = next((each.i for each in node.attribute if each.name == "axis"), 0)
-        dims = [self._shapes.get(name) for name in node.output]
-        sizes = [each[axis].dim_value if each else 0 for each in dims]
+        sizes = [self._size(name, axis) for name in node.output]
         if not all(sizes):
             raise self._refused(node, "has no num_outputs there")
         node.attribute.remove(number)
         node.input.append(self.network.set_constant(f"{node.output[0]}.sizes", np.array(sizes, np.int64)))
+
+    def _size(self, name: str, axis: int) -> int:
+        """Of a tensor along an axis; 0 where it is not known."""
+        from onnx import shape_inference
+
+        if self._shapes is None:
+            graph = shape_inference.infer_shapes(self.network.model).graph
+            self._shapes = {
+                value.name: value.type.tensor_type.shape.dim for value in [*graph.value_info, *graph.output]
+            }
+        dims = self._shapes.get(name)
+        return int(dims[axis].dim_value) if dims else 0
 
     def _needless(self, node: onnx.NodeProto, attribute: Any, schema: Any) -> bool:
         """Whether an attribute says nothing that is not so without it."""
