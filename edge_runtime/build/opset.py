@@ -53,7 +53,8 @@ class _Descent:
 
     def __init__(self, model: onnx.ModelProto, now: int, limit: int) -> None:
         self.network, self._now, self._limit = Network(model), now, limit
-        self._shapes: Optional[Dict[str, Any]] = None  # found out when they are needed
+        parts = any(each.name == "num_outputs" for node in model.graph.node for each in node.attribute)
+        self._shapes = _shapes(model) if parts else {}
 
     def rewrite(self, node: onnx.NodeProto) -> None:
         """Writes a node as the older opset has it."""
@@ -97,23 +98,12 @@ class _Descent:
         if number is None:
             return
         axis = next((each.i for each in node.attribute if each.name == "axis"), 0)
-        sizes = [self._size(name, axis) for name in node.output]
+        dims = [self._shapes.get(name) for name in node.output]
+        sizes = [each[axis].dim_value if each else 0 for each in dims]
         if not all(sizes):
             raise self._refused(node, "has no num_outputs there")
         node.attribute.remove(number)
         node.input.append(self.network.set_constant(f"{node.output[0]}.sizes", np.array(sizes, np.int64)))
-
-    def _size(self, name: str, axis: int) -> int:
-        """Of a tensor along an axis; 0 where it is not known."""
-        from onnx import shape_inference
-
-        if self._shapes is None:
-            graph = shape_inference.infer_shapes(self.network.model).graph
-            self._shapes = {
-                value.name: value.type.tensor_type.shape.dim for value in [*graph.value_info, *graph.output]
-            }
-        dims = self._shapes.get(name)
-        return int(dims[axis].dim_value) if dims else 0
 
     def _needless(self, node: onnx.NodeProto, attribute: Any, schema: Any) -> bool:
         """Whether an attribute says nothing that is not so without it."""
@@ -131,3 +121,11 @@ class _Descent:
             f"{node.op_type} {node.name or node.output[0]} {why}",
             hint=f"export the network with opset {self._limit}, or build with a newer TensorRT",
         )
+
+
+def _shapes(model: onnx.ModelProto) -> Dict[str, Any]:
+    """Dimensions by tensor, as far as they are known."""
+    from onnx import shape_inference
+
+    graph = shape_inference.infer_shapes(model).graph
+    return {value.name: value.type.tensor_type.shape.dim for value in [*graph.value_info, *graph.output]}
