@@ -24,33 +24,38 @@ from edge_runtime.plugins import load
 
 FLOAT, QUANTISED = ("fp16",), ("int8", "int8+fp16")
 IMAGE_WH = (1280, 720)
-AGREEMENT = (
-    20  # points of agreement that weigh as one of AP: scores near the threshold flip boxes that AP does not miss
-)
+# Points of agreement that weigh as one of AP. Scores near the threshold flip boxes that AP does not miss: our own model
+# lost 0.01 points of AP on 400 labelled pictures, and 3.5 of agreement.
+AGREEMENT = 20
 
 
 def best(source: Source, plan: Path, options: BuildOptions, command: str, max_drop: float) -> Passport:
     """Writes the fastest plan that loses at most so many points of AP; without a GPU the one that should be it."""
     candidates = allowed(source, max_drop, options)
     with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
-        made: Dict[str, Passport] = {}
-        for precision in candidates:
-            with _common.fraction(f"building {precision}") as told:
-                new = Path(folder, f"{precision}.plan")
-                try:
-                    made[precision] = build.build(source, new, replace(options, precision=precision), command, told)
-                except ModelError as error:
-                    if precision == candidates[-1] and not made:
-                        raise
-                    print(f"note: {precision} is left out: {error}", file=sys.stderr)
-        timed = speeds({precision: str(Path(folder, f"{precision}.plan")) for precision in made}, options)
+        plans = {precision: Path(folder, f"{precision}.plan") for precision in candidates}
+        made = _build(source, plans, options, command)
+        timed = speeds({precision: str(plans[precision]) for precision in made}, options)
         chosen = min(timed, key=lambda name: timed[name]) if timed else list(made)[-1]
         figures = ", ".join(f"{name} {value:.2f} ms" for name, value in timed.items())
         print(f"{chosen} is kept: {figures or 'not timed, there is no GPU here to run them'}", file=sys.stderr)
-        new = Path(folder, f"{chosen}.plan")
-        os.replace(passport.beside(new), passport.beside(plan))
-        os.replace(new, plan)
+        os.replace(passport.beside(plans[chosen]), passport.beside(plan))
+        os.replace(plans[chosen], plan)
     return made[chosen]
+
+
+def _build(source: Source, plans: Dict[str, Path], options: BuildOptions, command: str) -> Dict[str, Passport]:
+    """Those that can be built; raises ModelError where none can."""
+    made: Dict[str, Passport] = {}
+    for precision, plan in plans.items():
+        with _common.fraction(f"building {precision}") as told:
+            try:
+                made[precision] = build.build(source, plan, replace(options, precision=precision), command, told)
+            except ModelError as error:
+                if precision == list(plans)[-1] and not made:
+                    raise
+                print(f"note: {precision} is left out: {error}", file=sys.stderr)
+    return made
 
 
 def allowed(source: Source, max_drop: float, options: BuildOptions) -> List[str]:
