@@ -56,6 +56,8 @@ def test_everything_at_once(place, tmp_path, capsys):
     onnx.checker.check_model(str(tmp_path / "trt.onnx"), full_check=True)
     table = RangeTable.load(tmp_path / "int8.ranges.json")
     assert table.about["images"] == 8
+    metadata = {entry.key: entry.value for entry in onnx.load(tmp_path / "int8.onnx").metadata_props}
+    assert float(metadata["disagreement"]) >= 0 and "drop" not in metadata, "edge-build --precision best goes by it"
     lines = files["--legacy-cache"].read_text().splitlines()
     assert lines[0] == "TRT-8502-EntropyCalibration2" and "this one is for 8.5.2" in err
     assert len(lines) == 1 + len(table.ranges) - len(table.free)
