@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument("--batch", type=_common.positive, default=1, metavar="N", help="images per run, default 1")
     parser.add_argument("--workspace", type=_common.positive, metavar="MIB", help="default: a quarter of free memory")
-    parser.add_argument("--dla", type=int, metavar="N", help="a DLA core; what it cannot run goes to the GPU")
+    parser.add_argument(
+        "--dla", type=int, metavar="N", help="a DLA core, in float16; what it cannot run goes to the GPU"
+    )
     parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="the passport on stdout")

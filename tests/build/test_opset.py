@@ -56,7 +56,12 @@ def run(model: onnx.ModelProto) -> List[np.ndarray]:
 
 
 def assert_lowered(model: onnx.ModelProto, limit: int) -> onnx.ModelProto:
-    before = run(model)
+    try:
+        before = run(model)
+    except Exception as error:
+        if "opset" not in str(error):
+            raise
+        pytest.skip(f"this onnxruntime is too old for the file as it is: {str(error)[:200]}")
     assert opset.lower(model, limit) is model and model.opset_import[0].version == limit
     checker.check_model(model, full_check=True)
     for one, other in zip(before, run(model)):
