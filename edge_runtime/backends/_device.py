@@ -130,7 +130,9 @@ class Slot:
         """Runs once, as TensorRT wants it before, then captures; False where that is refused."""
         self._run()
         self._device.finish(self.stream)
-        self._graph = self._device.graph(self.stream, self._run)
+        capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX knows it before
+        if capturable is None or capturable(self.stream.handle):
+            self._graph = self._device.graph(self.stream, self._run)
         return self._graph is not None
 
     def address(self, name: str) -> int:

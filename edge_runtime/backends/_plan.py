@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
-from edge_runtime import passport, trt
+from edge_runtime import passport, trt, trt_bindings
 from edge_runtime.errors import DeviceError, ModelError
 from edge_runtime.passport import Passport, Place
 from edge_runtime.spec import METADATA_KEY, ModelIO
@@ -65,22 +65,27 @@ def load(path: str) -> Plan:
 class Engine:
     """A deserialised engine. TensorRT lends its parts out: the runtime is kept as long as they are.
 
+    Args:
+        plan: the file.
+        memory: gives the address of so many bytes on the device, for the contexts of TensorRT-RTX.
+
     Raises:
         DeviceError: TensorRT refuses the plan.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._lib, (self._log, messages) = trt.library(), trt.log()
+    def __init__(self, plan: Plan, memory: Optional[Callable[[int], int]] = None) -> None:
+        self._lib, (self._log, messages), self._memory = trt.library(), trt.log(), memory
         if hasattr(self._lib, "init_libnvinfer_plugins"):
             self._lib.init_libnvinfer_plugins(self._log, "")
         self._runtime = self._lib.Runtime(self._log)
         messages.clear()
-        self.engine = self._runtime.deserialize_cuda_engine(plan.engine)
-        if self.engine is None:
+        engine = self._runtime.deserialize_cuda_engine(plan.engine)
+        if engine is None:
             reason = next(iter(messages.errors()), "it gives no reason").split("\n")[0]
             raise DeviceError(f"TensorRT refuses {plan.path}: {reason}", hint=f"build it here: {plan.rebuild}")
+        self.engine = trt_bindings.adapted(engine)
         names = [self.engine.get_tensor_name(k) for k in range(self.engine.num_io_tensors)]
-        given = self._lib.TensorIOMode.INPUT
+        given = trt_bindings.modes(self._lib).INPUT
         self.inputs = [name for name in names if self.engine.get_tensor_mode(name) == given]
         self.outputs = [name for name in names if name not in self.inputs]
 
@@ -90,9 +95,14 @@ class Engine:
         Raises:
             DeviceError: there is no memory for it.
         """
-        made = self.engine.create_execution_context()
+        memory = self._memory if trt.wants_user_memory(self._lib) else None
+        strategy = [self._lib.ExecutionContextAllocationStrategy.USER_MANAGED] if memory else []
+        made = self.engine.create_execution_context(*strategy)
         if made is None:
             raise DeviceError("TensorRT makes no execution context", hint="memory may be short: use fewer slots")
+        if memory:
+            size = self.engine.device_memory_size_v2
+            made.set_device_memory(memory(size), size)
         return made
 
     def io(self, batch: int, metadata: Dict[str, str]) -> ModelIO:
