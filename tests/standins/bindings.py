@@ -133,12 +133,14 @@ def _downloaded(requirement: str, tag: str) -> Path:
 
 
 def _pycuda() -> Members:
-    """Over a driver that does nothing where there is none."""
-    from tests.standins.pycuda_wheel import folder
+    """Over a driver that does nothing; cuRAND too, of which nothing is used."""
+    from tests.standins import pycuda_wheel
 
+    place = pycuda_wheel.folder()
     with tempfile.TemporaryDirectory() as stubs:
-        place = folder()
-        stub(next(place.glob("pycuda/_driver*.so")), r"libcu(?:da|rand)\.so\.\d+", r"cu\w+$", Path(stubs))
+        for name in ("cuda", "curand"):
+            functions = r"cu[A-Z]\w+$" if name == "cuda" else r"curand\w+$"
+            stub(next(place.glob("pycuda/_driver*.so")), rf"lib{name}\.so\.\d+", functions, Path(stubs))
         return _listed(sys.executable, "pycuda.driver", PYTHONPATH=str(place), LD_LIBRARY_PATH=stubs)
 
 

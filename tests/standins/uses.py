@@ -368,9 +368,8 @@ class Source:
 
     def _bind(self, target: ast.AST, value: ast.AST, scope: Scope) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
-            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
-                for one, other in zip(target.elts, value.elts):
-                    self._bind(one, other, scope)
+            for one, other in paired(target.elts, value):
+                self._bind(one, other, scope)
             return
         dotted = text(target)
         key = (scope[:1] if dotted.startswith("self.") else scope), dotted
@@ -477,6 +476,14 @@ def text(node: ast.AST) -> str:
         inner = text(node.value)
         return f"{inner}.{node.attr}" if inner else ""
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def paired(targets: List[ast.expr], value: ast.AST) -> List[Tuple[ast.expr, ast.expr]]:
+    """Targets and values of an assignment to several; what is starred at the end gives all that are left."""
+    values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+    if values and isinstance(values[-1], ast.Starred):
+        values = [*values[:-1], *[values[-1]] * (len(targets) - len(values) + 1)]
+    return list(zip(targets, values)) if len(values) == len(targets) else []
 
 
 def constant(node: Optional[ast.AST]) -> str:
