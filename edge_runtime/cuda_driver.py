@@ -15,10 +15,12 @@ GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
     "cuStreamBeginCapture_v2": (ctypes.c_void_p, ctypes.c_int),
     "cuStreamEndCapture": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)),
     "cuGraphInstantiateWithFlags": (ctypes.POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_ulonglong),
+    "cuGraphInstantiate": (ctypes.POINTER(ctypes.c_void_p), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p,
+                           ctypes.c_size_t),
     "cuGraphLaunch": (ctypes.c_void_p, ctypes.c_void_p),
     "cuGraphExecDestroy": (ctypes.c_void_p,),
     "cuGraphDestroy": (ctypes.c_void_p,),
-}
+}  # fmt: skip
 
 
 @lru_cache(maxsize=None)
@@ -62,8 +64,9 @@ class Graph:
     def __init__(self, stream: int, calls: Callable[[], None]) -> None:
         self._lib = driver()
         self._graph, self._ready = ctypes.c_void_p(), ctypes.c_void_p()
-        for name, kinds in GRAPH_CALLS.items():
-            getattr(self._lib, name).argtypes = kinds
+        for name in GRAPH_CALLS:
+            if not name.startswith("cuGraphInstantiate"):
+                self._function(name)  # a stream that cannot leave its capture would be lost
         self._call("cuStreamBeginCapture_v2", stream, THREAD_LOCAL)
         try:
             calls()
@@ -74,7 +77,7 @@ class Graph:
             raise
         try:
             self._end(stream)
-            self._call("cuGraphInstantiateWithFlags", ctypes.byref(self._ready), self._graph, 0)
+            self._instantiate()
         except BaseException:
             self.close()
             raise
@@ -91,13 +94,27 @@ class Graph:
         """Frees it; harmless when repeated."""
         for name, handle in (("cuGraphExecDestroy", self._ready), ("cuGraphDestroy", self._graph)):
             if handle.value:
-                getattr(self._lib, name)(handle)
+                self._function(name)(handle)
                 handle.value = None
 
     def _end(self, stream: int) -> None:
         self._call("cuStreamEndCapture", stream, ctypes.byref(self._graph))
 
+    def _instantiate(self) -> None:
+        ready = ctypes.byref(self._ready)
+        if hasattr(self._lib, "cuGraphInstantiateWithFlags"):
+            self._call("cuGraphInstantiateWithFlags", ready, self._graph, 0)
+        else:  # before CUDA 11.4
+            self._call("cuGraphInstantiate", ready, self._graph, None, None, 0)
+
+    def _function(self, name: str) -> Any:
+        function = getattr(self._lib, name, None)
+        if function is None:
+            raise DeviceError(f"this CUDA driver has no {name}", hint="a newer JetPack or driver has it")
+        function.argtypes = GRAPH_CALLS[name]
+        return function
+
     def _call(self, name: str, *arguments: Any) -> None:
-        code = getattr(self._lib, name)(*arguments)
+        code = self._function(name)(*arguments)
         if code:
             raise DeviceError(f"{name} failed: CUresult {code}", hint="edge-doctor shows the GPU's state")

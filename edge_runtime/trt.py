@@ -1,6 +1,6 @@
-"""TensorRT's Python module, whichever of its kin is installed: TensorRT 8.5 to 11, or TensorRT-RTX on a desktop.
+"""TensorRT's Python module, whichever of its kin is installed: TensorRT 8.0 to 11, or TensorRT-RTX on a desktop.
 
-What a version can do is asked with `hasattr`, never read from its number: names come and go between 8.5 and 11.
+What a version can do is asked with `hasattr`, never read from its number: names come and go between 8.0 and 11.
 """
 
 from __future__ import annotations
@@ -62,6 +62,11 @@ def is_rtx(lib: Any) -> bool:
 def strongly_typed(lib: Any) -> bool:
     """Whether precision is in the network (10 and later), rather than in flags of the builder (8.x)."""
     return hasattr(lib.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
+
+
+def wants_user_memory(lib: Any) -> bool:
+    """Whether a stream with its engines can be captured only where the memory they work in is ours (RTX 1.2)."""
+    return hasattr(lib.BuilderFlag, "REQUIRE_USER_ALLOCATION")
 
 
 def dtype_name(lib: Any, dtype: Any) -> str:

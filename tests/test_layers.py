@@ -20,6 +20,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "kernels",
         "packing",
         "trt",
+        "trt_bindings",
         "passport",
         "jetson",
         "onnx_file",

@@ -91,7 +91,7 @@ def _one(made: Source, precision: str, wanted: int, target: str) -> Dict[str, An
         except EdgeError as error:
             return {"precision": precision, "error": str(error), "seconds": 0.0, "bytes": 0, "convolutions": {}, "ok": False}  # fmt: skip  # noqa: E501
         kinds = dict(passport.convolutions)
-        ok = not precision.startswith("int8") or kinds.get("Int8", 0) >= wanted
+        ok = not precision.startswith("int8") or kinds.get("int8", 0) >= wanted
         about = {"precision": precision, "error": "", "seconds": passport.seconds, "bytes": plan.stat().st_size}
         return {**about, "convolutions": kinds, "quantised": wanted, "ok": ok}
 

@@ -75,7 +75,7 @@ class Slot:
         self._pixels: List[NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * self._batch
         self._addresses = [0] * self._batch
         self._tensors = {name: device.memory(_bytes(io, name)) for name in (io.input_name, *io.outputs)}
-        self._context = engine.context()
+        self._context = engine.context(device.memory)
         if -1 in tuple(engine.engine.get_tensor_shape(io.input_name)):
             self._context.set_input_shape(io.input_name, io.input_shape)
         for name, address in self._tensors.items():
@@ -130,7 +130,9 @@ class Slot:
         """Runs once, as TensorRT wants it before, then captures; False where that is refused."""
         self._run()
         self._device.finish(self.stream)
-        self._graph = self._device.graph(self.stream, self._run)
+        capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX knows it before
+        if capturable is None or capturable(self.stream.handle):
+            self._graph = self._device.graph(self.stream, self._run)
         return self._graph is not None
 
     def address(self, name: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
-from edge_runtime import passport, trt
+from edge_runtime import passport, trt, trt_bindings
 from edge_runtime.errors import DeviceError, ModelError
 from edge_runtime.passport import Passport, Place
 from edge_runtime.spec import METADATA_KEY, ModelIO
@@ -75,24 +75,33 @@ class Engine:
             self._lib.init_libnvinfer_plugins(self._log, "")
         self._runtime = self._lib.Runtime(self._log)
         messages.clear()
-        self.engine = self._runtime.deserialize_cuda_engine(plan.engine)
-        if self.engine is None:
+        engine = self._runtime.deserialize_cuda_engine(plan.engine)
+        if engine is None:
             reason = next(iter(messages.errors()), "it gives no reason").split("\n")[0]
             raise DeviceError(f"TensorRT refuses {plan.path}: {reason}", hint=f"build it here: {plan.rebuild}")
+        self.engine = trt_bindings.adapted(engine)
         names = [self.engine.get_tensor_name(k) for k in range(self.engine.num_io_tensors)]
-        given = self._lib.TensorIOMode.INPUT
+        given = trt_bindings.modes(self._lib).INPUT
         self.inputs = [name for name in names if self.engine.get_tensor_mode(name) == given]
         self.outputs = [name for name in names if name not in self.inputs]
 
-    def context(self) -> Any:
+    def context(self, memory: Callable[[int], int]) -> Any:
         """An execution context, with memory of its own.
+
+        Args:
+            memory: gives the address of so many bytes on the device, where TensorRT leaves that to us.
 
         Raises:
             DeviceError: there is no memory for it.
         """
-        made = self.engine.create_execution_context()
+        own = trt.wants_user_memory(self._lib)
+        strategy = [self._lib.ExecutionContextAllocationStrategy.USER_MANAGED] if own else []
+        made = self.engine.create_execution_context(*strategy)
         if made is None:
             raise DeviceError("TensorRT makes no execution context", hint="memory may be short: use fewer slots")
+        if own:
+            size = self.engine.device_memory_size_v2
+            made.set_device_memory(memory(size), size)
         return made
 
     def io(self, batch: int, metadata: Dict[str, str]) -> ModelIO:

@@ -17,17 +17,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
-from edge_runtime import passport, trt
+from edge_runtime import cuda_driver, passport, trt
 from edge_runtime.build import forms, memory
 from edge_runtime.build.forms import PRECISIONS, Source, load
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.jetson import board
 from edge_runtime.passport import Passport
 from edge_runtime.spec import ModelIO
 
 __all__ = ["PRECISIONS", "BuildOptions", "Source", "build", "load"]
 Told = Callable[[float, str], None]
 WORKER = ("-m", "edge_runtime.build.worker")
+WITHOUT_INT8 = ("5.0", "5.2", "5.3", "6.0", "6.2")  # compute capabilities: Jetson Nano is 5.3, TX2 6.2
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def build(
         UsageError: INT8 without ranges, or a device that is not there.
         ModelError: TensorRT cannot read or build the network.
     """
+    check(options)
     target = _dotted(options.compute_capability)
     network = forms.form(source, options.precision, trt.strongly_typed(trt.library()), options.batch)
     workspace = options.workspace or memory.look(options.root).workspace
@@ -92,6 +95,27 @@ def build(
         os.replace(passport.beside(new), passport.beside(plan))
         os.replace(new, plan)
     return about
+
+
+def check(options: BuildOptions) -> None:
+    """Refuses what the GPU or a DLA core does not compute in, before anything is built or calibrated.
+
+    Raises:
+        UsageError: so it is.
+    """
+    int8, gpu = options.precision.startswith("int8"), gpu_without_int8(options)
+    if int8 and gpu:
+        raise UsageError(f"a GPU of compute capability {gpu} has no INT8", hint="build with --precision fp16")
+    if options.dla is not None and options.precision not in ("fp16", "best"):
+        why = "DLA takes no network with Q/DQ operators, as INT8 has them" if int8 else "DLA has no float32"
+        raise UsageError(why, hint="build with --precision fp16, or leave --dla out")
+
+
+def gpu_without_int8(options: BuildOptions) -> str:
+    """The compute capability of the GPU to build for, where it has no INT8; "" where it has, or is not known."""
+    known = _dotted(options.compute_capability) or board.compute_capability(options.root)
+    capability = known or cuda_driver.compute_capability()
+    return capability if capability in WITHOUT_INT8 else ""
 
 
 @contextmanager
@@ -151,7 +175,7 @@ def _child(job: Job, path: Path, told: Told) -> Dict[str, Any]:
         except BaseException:
             process.kill()
             raise
-    raise _death(process.returncode)
+    raise _death(process.returncode, job.way_out)
 
 
 def _parsed(line: str) -> Dict[str, Any]:
@@ -163,14 +187,14 @@ def _parsed(line: str) -> Dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _death(code: int) -> EdgeError:
+def _death(code: int, way_out: str) -> EdgeError:
     if code == -signal.SIGKILL:
         return ModelError(
             "the build was killed: most likely memory ran out",
             hint=f"close the desktop, give --workspace 256, or add swap: {memory.SWAP}",
         )
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    return ModelError(f"TensorRT's builder ended {how}", hint="its last words are above; try another --precision")
+    return ModelError(f"TensorRT's builder ended {how}", hint=f"its last words are above; {way_out}")
 
 
 def _dotted(name: str) -> str:

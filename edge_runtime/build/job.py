@@ -28,6 +28,11 @@ class Job:
     timing_cache: str = ""
     compute_capability: str = ""
 
+    @property
+    def way_out(self) -> str:
+        """What to try where TensorRT fails with this precision."""
+        return f"try --precision {'fp32' if self.precision == 'fp16' else 'fp16'}"
+
     def to_json(self) -> str:
         """The file's content."""
         return json.dumps(asdict(self))

@@ -1,14 +1,24 @@
-"""Reads the builder's own list of an engine's layers: which type each one reads."""
+"""Which type each layer of an engine reads, from the builder's own messages.
+
+TensorRT 8 logs `Layer(KIND): NAME, Tactic: …, x[Int8(1,3,8,8)] -> …`; 9 and later list `Name: …, LayerType: …` with the
+types in words, as `Channel major FP32 format where channel % 4 == 0`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Dict, List, Optional
 
-BEGINNING = "Layers:\nName"
-CONVOLUTIONS = ("correlation", "convolution", "conv", "gemm", "caskconvolution")
+LISTED, LOGGED = "Layers:\nName", "Engine Layer Information:"
+CONVOLVES = re.compile(r"conv(?!er)|gemm|correlation", re.I)
+TYPES = {
+    "float": "float32", "fp32": "float32", "half": "float16", "fp16": "float16", "bf16": "bfloat16",
+    "bfloat16": "bfloat16", "fp8": "float8", "fp4": "float4", "int4": "int4", "int8": "int8", "uint8": "uint8",
+    "int32": "int32", "int64": "int64", "bool": "bool",
+}  # fmt: skip
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -17,8 +27,8 @@ class Layer:
 
     Attributes:
         name: TensorRT's; of several operators where they were fused.
-        kind: "correlation", "kgen", …
-        types: of its inputs, "Int8", "Half", "Float", ….
+        kind: "CaskConvolution", "correlation", "kgen", …
+        types: of its inputs, values of TYPES or UNKNOWN.
     """
 
     name: str
@@ -29,22 +39,45 @@ class Layer:
     def convolves(self) -> bool:
         """Whether it multiplies by the weights of a convolution or a dense layer."""
         fused = self.kind == "runtime_fusion" and "Corr" in self.name  # with the activation function behind it
-        return fused or self.kind.lower() in CONVOLUTIONS
+        return fused or CONVOLVES.search(self.kind) is not None
+
+
+def type_name(text: str) -> str:
+    """The type that TensorRT's words tell, one of TYPES' values; UNKNOWN where none is named."""
+    return next((TYPES[word] for word in re.findall(r"\w+", text.lower()) if word in TYPES), UNKNOWN)
 
 
 def layers(texts: List[str]) -> List[Layer]:
     """The layers listed in a builder's messages (profiling verbosity DETAILED); none where there is no list."""
-    listing = next((text for text in texts if text.startswith(BEGINNING)), "")
-    found = []
-    for line in listing.split("\n")[1:]:
-        name = re.match(r"Name: (.*?), LayerType: (\w+)", line)
-        inputs = re.search(r"Inputs: \[(.*?)\], Outputs", line)
-        if name:
-            types = re.findall(r"Datatype: (\w+)", inputs.group(1)) if inputs else []
-            found.append(Layer(name.group(1), name.group(2), types))
-    return found
+    for beginning, read in ((LISTED, _listed), (LOGGED, _logged)):
+        places = [place for place, text in enumerate(texts) if beginning in text]
+        lines = "\n".join(texts[places[-1] :]).splitlines() if places else []
+        found = [layer for layer in map(read, lines) if layer]
+        if found:
+            return found
+    return []
 
 
 def summary(found: List[Layer]) -> Dict[str, int]:
     """How many layers read which type first, the most frequent first."""
     return dict(Counter(layer.types[0] for layer in found if layer.types).most_common())
+
+
+def _listed(line: str) -> Optional[Layer]:
+    """A line of 9 and later."""
+    name = re.match(r"Name: (.*?), LayerType: (\w+)", line)
+    if name is None:
+        return None
+    inputs = re.search(r"Inputs: \[(.*?)\], (?:Constants|Outputs)", line)
+    entries = re.findall(r"\{(.*?)\}", inputs.group(1)) if inputs else []
+    types = [" ".join(re.findall(r"Data[Tt]ype: ([^,}]*)", entry)) for entry in entries]
+    return Layer(name.group(1), name.group(2), [type_name(text) for text in types])
+
+
+def _logged(line: str) -> Optional[Layer]:
+    """A line of 8; its tensors are written `x[Int8(1,3,8,8)]` or `x (Int8[1,3,8,8])`."""
+    parts = re.match(r"\s*Layer\((\w+)\): (.*), Tactic: [-\w]+, (.*?)\s*->", line)
+    if parts is None:
+        return None
+    types = re.findall(r"[\[(](\w+)[\[(][-\d)\]]", parts.group(3))
+    return Layer(parts.group(2), parts.group(1), [type_name(text) for text in types])

@@ -15,8 +15,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Dict, List
 
-from edge_runtime import cuda_driver, trt
-from edge_runtime.build import listing
+from edge_runtime import cuda_driver, trt, trt_bindings
+from edge_runtime.build import inspector, listing
 from edge_runtime.build.job import Job
 from edge_runtime.build.monitor import monitor
 from edge_runtime.errors import EdgeError, ModelError, UsageError
@@ -40,10 +40,13 @@ class Builder:
 
     def build(self) -> Dict[str, Any]:
         """Writes the plan; says what it holds."""
+        if "int8" in self._job.precision and not getattr(self._builder, "platform_has_fast_int8", True):
+            raise UsageError("this GPU does not compute in INT8", hint="build with --precision fp16")
         content = Path(self._job.onnx).read_bytes()
         self._refuse_unsupported(content)
         if not self._parser.parse(content):
-            raise ModelError(f"TensorRT cannot read the network: {self._parse_error()}", hint=EXPORT)
+            hint = f"{EXPORT}; or {self._job.way_out}" if "int8" in self._job.precision else EXPORT
+            raise ModelError(f"TensorRT cannot read the network: {self._parse_error()}", hint=hint)
         self._configure()
         cache = self._timing_cache()
         self._messages.clear()
@@ -52,14 +55,14 @@ class Builder:
         seconds = perf_counter() - started
         if plan is None:
             reason = next(iter(self._messages.errors()), "it gives no reason")
-            raise ModelError(f"TensorRT cannot build the network: {reason}", hint="try another --precision")
+            raise ModelError(f"TensorRT cannot build the network: {reason}", hint=self._job.way_out)
         Path(self._job.plan).write_bytes(bytes(plan))
         if cache is not None:
             new = Path(f"{self._job.timing_cache}.new")  # a kill must not leave half of one behind
             new.write_bytes(bytes(self._config.get_timing_cache().serialize()))
             new.replace(self._job.timing_cache)
         about = {"cuda": cuda_driver.driver_version(), "compute_capability": cuda_driver.compute_capability()}
-        return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers()}
+        return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers(bytes(plan))}
 
     def _refuse_unsupported(self, content: bytes) -> None:
         """Names every operator that has no implementation, before minutes are spent on the others."""
@@ -99,8 +102,8 @@ class Builder:
 
     def _configure(self) -> None:
         job, config, lib = self._job, self._config, self._lib
-        config.set_memory_pool_limit(lib.MemoryPoolType.WORKSPACE, job.workspace)
-        config.profiling_verbosity = lib.ProfilingVerbosity.DETAILED
+        trt_bindings.limit_workspace(lib, config, job.workspace)
+        config.profiling_verbosity = trt_bindings.detailed(lib)
         if hasattr(lib, "IProgressMonitor"):
             config.progress_monitor = monitor(lib, lambda fraction, phase: say(fraction=fraction, phase=phase))
         if not trt.strongly_typed(lib):
@@ -109,13 +112,17 @@ class Builder:
                     config.set_flag(getattr(lib.BuilderFlag, name))
         if job.dla is not None:
             self._use_dla(job.dla)
+        if trt.wants_user_memory(lib):
+            config.set_flag(lib.BuilderFlag.REQUIRE_USER_ALLOCATION)
         if trt.is_rtx(lib):
             self._aim(job.compute_capability)
 
     def _use_dla(self, core: int) -> None:
         lib, config, cores = self._lib, self._config, getattr(self._builder, "num_DLA_cores", 0)
-        if core >= cores:
-            raise UsageError(f"there is no DLA core {core}: this machine has {cores}", hint="leave --dla out")
+        if not cores:
+            raise UsageError(f"there is no DLA core {core}: {trt.version()} finds none here", hint=NO_DLA)
+        if not 0 <= core < cores:
+            raise UsageError(f"there is no DLA core {core}: this machine has {cores}", hint="count from 0")
         config.default_device_type, config.DLA_core = lib.DeviceType.DLA, core
         config.set_flag(lib.BuilderFlag.GPU_FALLBACK)
 
@@ -149,13 +156,17 @@ class Builder:
             "dtypes": {tensor.name: trt.dtype_name(self._lib, tensor.dtype) for tensor in [*given, *made]},
         }
 
-    def _layers(self) -> Dict[str, Any]:
-        found = listing.layers([text for _, text in self._messages.said])
+    def _layers(self, plan: bytes) -> Dict[str, Any]:
+        """By the engine itself where it opens here, else by what the builder said."""
+        said = [text for _, text in self._messages.said]
+        asked = inspector.layers(self._lib, self._log, plan) if cuda_driver.compute_capability() else []
+        found = asked or listing.layers(said)
         convolutions = [layer for layer in found if layer.convolves]
         return {"layers": listing.summary(found), "convolutions": listing.summary(convolutions)}
 
 
 EXPORT = "export the network without its own post-processing, or with a lower opset"
+NO_DLA = "leave --dla out: Orin Nano and Thor have no DLA, and the last TensorRT 10 that drives one is 10.7"
 
 
 def say(**line: Any) -> None:

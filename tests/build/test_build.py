@@ -40,7 +40,7 @@ def options(precision: str, **more) -> BuildOptions:
 
 @rtx
 @pytest.mark.parametrize(
-    ("precision", "kind"), [("fp32", "Float"), ("fp16", "Half"), ("int8", "Int8"), ("int8+fp16", "Int8")]
+    ("precision", "kind"), [("fp32", "float32"), ("fp16", "float16"), ("int8", "int8"), ("int8+fp16", "int8")]
 )
 def test_every_precision_of_yolo_nano(nano, tmp_path, precision, kind):
     told, plan = [], tmp_path / "nano.plan"

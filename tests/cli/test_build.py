@@ -32,7 +32,7 @@ def test_a_file_with_ranges_becomes_int8(tmp_path, capsys):
     plan = tmp_path / "n.plan"
     assert build.main([INT8, "-o", str(plan), *TARGET]) == 0
     out = capsys.readouterr().out
-    assert "int8+fp16" in out and "convolutions: 122 Int8" in out and "compute capability 8.6" in out
+    assert "int8+fp16" in out and "convolutions: 122 int8" in out and "compute capability 8.6" in out
     made = passport.read(plan)
     assert made is not None and made.command == f"edge-build {INT8} -o {plan} --compute-capability SM86"
 
@@ -46,7 +46,7 @@ def test_sample_images_make_the_ranges_and_an_equal_table_is_used_again(tmp_path
     said = [FLOAT, "--calib", str(tmp_path / "photos"), "-o", str(tmp_path / "n.plan"), "--json", *TARGET]
     assert build.main(said) == 0
     about = json.loads(capsys.readouterr().out)
-    assert about["convolutions"]["Int8"] >= 110 and about["ranges"]
+    assert about["convolutions"]["int8"] >= 110 and about["ranges"]
     table = RangeTable.load(tmp_path / "n.ranges.json")
     assert table.about["images"] == 2
     assert build.main(said) == 0 and json.loads(capsys.readouterr().out)["ranges"] == about["ranges"]
@@ -88,7 +88,7 @@ def test_best_without_a_gpu_is_what_should_be_it(tmp_path, capsys):
     plan = tmp_path / "n.plan"
     assert build.main([INT8, "--precision", "best", "-o", str(plan), *TARGET]) == 0
     out, err = capsys.readouterr()
-    assert "int8+fp16 is kept: not timed" in err and "convolutions: 122 Int8" in out
+    assert "int8+fp16 is kept: not timed" in err and "convolutions: 122 int8" in out
     assert passport.read(plan).precision == "int8+fp16"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["n.plan", "n.plan.json"]
 

@@ -42,11 +42,14 @@ class Gpu:
         held: buffers by address.
         fail_at: number of the call that fails, counted from 0.
         refuses_graphs: whether capturing is refused.
+        lacks: names that its driver does not have.
         undone: what was given back twice, or touched after it was given back.
     """
 
-    def __init__(self, integrated: bool = False, capability: Tuple[int, int] = (8, 7)) -> None:
-        self.integrated, self.capability = integrated, capability
+    def __init__(
+        self, integrated: bool = False, capability: Tuple[int, int] = (8, 7), lacks: Tuple[str, ...] = ()
+    ) -> None:
+        self.integrated, self.capability, self.lacks = integrated, capability, lacks
         self.calls: List[Tuple[str, int]] = []
         self.held: Dict[int, Any] = {}
         self.fail_at: Optional[int] = None
@@ -251,9 +254,11 @@ class Driver:
 
     def __init__(self, gpu: Gpu) -> None:
         self._gpu = gpu
-        for name in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphLaunch",
-                     "cuGraphExecDestroy", "cuGraphDestroy", "cuMemcpyDtoDAsync_v2"):  # fmt: skip
-            setattr(self, name, self._noted(name))
+        for name in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags",
+                     "cuGraphInstantiate", "cuGraphLaunch", "cuGraphExecDestroy", "cuGraphDestroy",
+                     "cuMemcpyDtoDAsync_v2"):  # fmt: skip
+            if name not in gpu.lacks:
+                setattr(self, name, self._noted(name))
 
     def _noted(self, name: str) -> Any:
         def call(*arguments: Any) -> int:
@@ -286,6 +291,10 @@ class Driver:
     def _cuGraphInstantiateWithFlags(self, ready: Any, graph: Any, flags: int) -> int:
         ready._obj.value = graph.value
         return 0
+
+    def _cuGraphInstantiate(self, ready: Any, graph: Any, node: Any, log: Any, size: int) -> int:
+        assert node is log is None and size == 0
+        return self._cuGraphInstantiateWithFlags(ready, graph, 0)
 
     def _cuGraphLaunch(self, ready: Any, stream: int) -> int:
         for work in self._gpu.graphs[ready.value]:

@@ -6,28 +6,21 @@ version does not have raises AttributeError, as the real module does. The names 
 
 from __future__ import annotations
 
-import ctypes
 import enum
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
-import numpy as np
 import onnx
 
-VERSIONS = ("8.5", "10.3", "10.13", "11", "rtx")
-FULL = {"8.5": "8.5.2.2", "10.3": "10.3.0", "10.13": "10.13.3.9", "11": "11.4.0.106", "rtx": "1.7.1.116"}
+from tests.standins.tensorrt_engine import Strict, deserialize
 
-
-class Strict:
-    """An object with the attributes that it was given: others can neither be read nor set."""
-
-    def __init__(self, **attributes: Any) -> None:
-        self.__dict__.update(attributes)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.__dict__:
-            raise AttributeError(f"no attribute {name!r}")
-        self.__dict__[name] = value
+BINDINGS = ("8.0", "8.2", "8.4")  # engines of numbered bindings
+WEAK = (*BINDINGS, "8.5")  # precision is in the builder's flags
+VERSIONS = (*WEAK, "10.3", "10.13", "11", "rtx")
+FULL = {
+    "8.0": "8.0.1.6", "8.2": "8.2.1.8", "8.4": "8.4.1.5", "8.5": "8.5.2.2", "10.3": "10.3.0", "10.13": "10.13.3.9",
+    "11": "11.4.0.106", "rtx": "1.7.1.116",
+}  # fmt: skip
 
 
 def _enum(name: str, members: List[str], first: int = 0) -> Any:
@@ -81,27 +74,45 @@ class _Error:
         return "input and kernel must be of same type"
 
 
-def module(version: str, unsupported: bool = False, unreadable: bool = False, unbuildable: bool = False) -> Any:
+def module(
+    version: str,
+    unsupported: bool = False,
+    unreadable: bool = False,
+    unbuildable: bool = False,
+    int8: bool = True,
+    content: bytes = b"plan",
+) -> Any:
     """A module of that version; `calls` on it is what was asked, in order.
 
     Args:
         unsupported: the parser does not support the network's first node.
         unreadable: parsing fails.
         unbuildable: building fails.
+        int8: whether the GPU has kernels of 8 bits.
+        content: of what is built.
     """
-    old, eleven = version == "8.5", version in ("11", "rtx")
+    old, bindings, eleven = version in WEAK, version in BINDINGS, version in ("11", "rtx")
     calls: List[Tuple[str, Tuple[Any, ...]]] = []
     progress = not old
     lib = SimpleNamespace(__version__=FULL[version], calls=calls)
-    lib.DataType = _enum("DataType", ["FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8"] + ([] if old else ["INT64"]))
-    lib.MemoryPoolType = _enum("MemoryPoolType", ["WORKSPACE", "DLA_MANAGED_SRAM"])
-    lib.ProfilingVerbosity = _enum("ProfilingVerbosity", ["LAYER_NAMES_ONLY", "NONE", "DETAILED"])
+    lib.DataType = _enum("DataType", ["FLOAT", "HALF", "INT8", "INT32", "BOOL"]
+                         + ([] if bindings else ["UINT8"]) + ([] if old else ["INT64"]))  # fmt: skip
+    pools = version not in ("8.0", "8.2")
+    if pools:
+        lib.MemoryPoolType = _enum("MemoryPoolType", ["WORKSPACE", "DLA_MANAGED_SRAM"])
+    verbosity = ["DEFAULT", "NONE", "VERBOSE"] if version == "8.0" else ["LAYER_NAMES_ONLY", "NONE", "DETAILED"]
+    lib.ProfilingVerbosity = _enum("ProfilingVerbosity", verbosity)
+    if version != "8.0":
+        lib.LayerInformationFormat = _enum("LayerInformationFormat", ["ONELINE", "JSON"])
     lib.DeviceType = _enum("DeviceType", ["GPU", "DLA"])
-    flags = {"8.5": ["EXPLICIT_BATCH"], "11": ["STRONGLY_TYPED"], "rtx": ["STRONGLY_TYPED"]}.get(
-        version, ["EXPLICIT_BATCH", "STRONGLY_TYPED"]
-    )
+    flags = ([] if eleven else ["EXPLICIT_BATCH"]) + ([] if old else ["STRONGLY_TYPED"])
     lib.NetworkDefinitionCreationFlag = _enum("NetworkDefinitionCreationFlag", flags)
-    lib.BuilderFlag = _enum("BuilderFlag", ["GPU_FALLBACK", "REFIT"] + ([] if eleven else ["FP16", "INT8"]))
+    newer = ([] if old else ["REFIT_INDIVIDUAL"]) + (["REQUIRE_USER_ALLOCATION"] if version == "rtx" else [])
+    lib.BuilderFlag = _enum("BuilderFlag", ["GPU_FALLBACK", "REFIT"] + ([] if eleven else ["FP16", "INT8"]) + newer)
+    if not old:
+        lib.ExecutionContextAllocationStrategy = _enum(
+            "ExecutionContextAllocationStrategy", ["STATIC", "ON_PROFILE_CHANGE", "USER_MANAGED"]
+        )
     lib.ILogger = type("ILogger", (), {"__init__": lambda self: None})
     if progress:
         lib.IProgressMonitor = type("IProgressMonitor", (), {"__init__": lambda self: None})
@@ -113,6 +124,10 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
         settable: Dict[str, Any] = dict.fromkeys(["profiling_verbosity", "default_device_type", "DLA_core"])
         if progress:
             settable["progress_monitor"] = None
+        if old:
+            settable["max_workspace_size"] = 0
+        if pools:
+            settable["set_memory_pool_limit"] = lambda pool, size: record("set_memory_pool_limit", pool.name, size)
         if version == "rtx":
             settable["num_compute_capabilities"] = 0
             settable["set_compute_capability"] = lambda kind, k: record("set_compute_capability", kind.name) or True
@@ -125,7 +140,6 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
         return Strict(
             **settable,
             set_flag=lambda flag: record("set_flag", flag.name),
-            set_memory_pool_limit=lambda pool, size: record("set_memory_pool_limit", pool.name, size),
             create_timing_cache=create_timing_cache,
             set_timing_cache=lambda cache, ignore: caches.append(cache),
             get_timing_cache=lambda: caches[-1],
@@ -133,12 +147,14 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
 
     def build(network: _Network, config: Strict) -> Any:
         record("build_serialized_network", config.profiling_verbosity.name)
+        if not pools:
+            record("max_workspace_size", config.max_workspace_size)
         monitor = getattr(config, "progress_monitor", None)
         if monitor is not None:
             monitor.phase_start("Building engine", None, 2)
             monitor.step_complete("Building engine", 0)
             monitor.phase_finish("Building engine")
-        return None if unbuildable else b"plan"
+        return None if unbuildable else content
 
     def create_network(value: int) -> _Network:
         record("create_network", value)
@@ -166,77 +182,22 @@ def module(version: str, unsupported: bool = False, unreadable: bool = False, un
         return Strict(**names)
 
     lib.OnnxParser = parser
-    lib.TensorIOMode = _enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
+    if not bindings:
+        lib.TensorIOMode = _enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
     if version == "rtx":
         lib.ComputeCapability = _enum("ComputeCapability", ["CURRENT", "SM86"])
     else:
         lib.init_libnvinfer_plugins = lambda log, namespace: record("init_libnvinfer_plugins")
-    lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: _deserialize(lib, content, record))
+    lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: deserialize(lib, content, record))
+    fast = {} if eleven else {"platform_has_fast_int8": int8}
     lib.Builder = lambda log: Strict(
         create_network=create_network,
         create_builder_config=create_builder_config,
         build_serialized_network=build,
-        num_DLA_cores=2 if version == "8.5" else 0,
+        num_DLA_cores=2 if version in ("8.4", "8.5") else 0,
+        **fast,
     )
     return lib
-
-
-def plan(io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any) -> bytes:
-    """Content of a plan that the stand-ins run: `run(input, outputs)` fills arrays of the shapes and types of `io`.
-
-    Args:
-        io: name -> (shape, dtype), the input first; a shape may begin with -1.
-        gpu: told of every run, which may belong to a graph.
-    """
-    PLANS.append((io, run, gpu))
-    return b"stand-in %d" % (len(PLANS) - 1)
-
-
-PLANS: List[Tuple[Dict[str, Any], Callable[[Any, List[Any]], None], Any]] = []
-
-
-def _deserialize(lib: Any, content: bytes, record: Callable[..., None]) -> Any:
-    record("deserialize_cuda_engine")
-    if not content.startswith(b"stand-in "):
-        return None
-    io, run, gpu = PLANS[int(content[9:])]
-    names, numpy_types = list(io), {"float32": "FLOAT", "float16": "HALF"}
-
-    def create_execution_context() -> Any:
-        addresses: Dict[str, int] = {}
-        shapes = {name: shape for name, (shape, _) in io.items()}
-
-        def set_input_shape(name: str, shape: Tuple[int, ...]) -> bool:
-            shapes.update({known: (shape[0], *old[1:]) for known, old in shapes.items()})
-            return True
-
-        def execute_async_v3(handle: int) -> bool:
-            assert handle, "the default stream"
-            if not gpu.noted("execute"):
-                return False
-            arrays = [_array(addresses[name], shapes[name], io[name][1]) for name in names]
-            gpu.run(lambda: run(arrays[0], arrays[1:]))
-            return True
-
-        return Strict(
-            set_tensor_address=lambda name, address: addresses.update({name: address}) or True,
-            set_input_shape=set_input_shape,
-            execute_async_v3=execute_async_v3,
-        )
-
-    return Strict(
-        num_io_tensors=len(names),
-        get_tensor_name=lambda k: names[k],
-        get_tensor_mode=lambda name: lib.TensorIOMode.INPUT if name == names[0] else lib.TensorIOMode.OUTPUT,
-        get_tensor_shape=lambda name: io[name][0],
-        get_tensor_dtype=lambda name: getattr(lib.DataType, numpy_types[io[name][1]]),
-        create_execution_context=create_execution_context,
-    )
-
-
-def _array(address: int, shape: Tuple[int, ...], dtype: str) -> Any:
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(shape)
 
 
 def names(calls: List[Tuple[str, Tuple[Any, ...]]]) -> Set[str]:

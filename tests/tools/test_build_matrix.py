@@ -28,6 +28,6 @@ def test_a_found_model(shared, tmp_path, name):
         made = build.build(source, plan, BuildOptions(precision, compute_capability="SM86"))
         assert passport.read(plan) == made and plan.stat().st_size > 5e5
         if precision == "fp16":
-            assert set(made.convolutions) == {"Half"}
+            assert set(made.convolutions) == {"float16"}
         else:
-            assert made.convolutions["Int8"] >= build_matrix.quantised(source) > 50
+            assert made.convolutions["int8"] >= build_matrix.quantised(source) > 50

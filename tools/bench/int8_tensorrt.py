@@ -46,4 +46,4 @@ def _one(subject: Subject, folder: Path) -> Dict[str, Any]:
         made = build.build(source, folder / "m.plan", BuildOptions("int8", compute_capability=TARGET))
     except EdgeError as error:
         return {**row, "built": False, "error": str(error), "seconds": 0.0, "int8": 0}
-    return {**row, "built": True, "error": "", "seconds": made.seconds, "int8": made.convolutions.get("Int8", 0)}
+    return {**row, "built": True, "error": "", "seconds": made.seconds, "int8": made.convolutions.get("int8", 0)}

@@ -1,0 +1,34 @@
+"""Which type each layer of an engine reads, asked of the engine itself: TensorRT 8.2 and later, on the plan's GPU."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List
+
+from edge_runtime.build.listing import Layer, type_name
+
+
+def layers(lib: Any, log: Any, plan: bytes) -> List[Layer]:
+    """The layers of a plan; none where it does not open here, or nothing can be asked."""
+    runtime = lib.Runtime(log)  # kept until the end: the engine is its own
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None or not hasattr(engine, "create_engine_inspector"):
+        return []
+    return read(engine.create_engine_inspector().get_engine_information(lib.LayerInformationFormat.JSON))
+
+
+def read(text: str) -> List[Layer]:
+    """The layers in an inspector's JSON; none where it gives their names alone, or is damaged."""
+    try:
+        return [_layer(layer) for layer in json.loads(text)["Layers"] if isinstance(layer, dict)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _layer(layer: Dict[str, Any]) -> Layer:
+    return Layer(layer["Name"], layer["LayerType"], [_type(tensor) for tensor in layer.get("Inputs", [])])
+
+
+def _type(tensor: Dict[str, Any]) -> str:
+    """Of a tensor: `Format/Datatype` up to 10, `DataType` beside `Format` in 11."""
+    return type_name(" ".join(str(value) for key, value in tensor.items() if key.lower().endswith("datatype")))

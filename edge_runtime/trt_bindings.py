@@ -1,0 +1,89 @@
+"""TensorRT 8.0 to 8.4, of the Jetson Nano and TX2: the one place that knows what is different there.
+
+Their engines have numbered bindings in the place of named tensors. `adapted` gives such an engine the names of 8.5,
+which all the rest uses. What a version has is asked with `hasattr`, never read from its number.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Dict, List, Tuple
+
+
+class TensorIOMode(enum.Enum):
+    """What a tensor is; 8.5 and later bring their own."""
+
+    INPUT = 1
+    OUTPUT = 2
+
+
+def modes(lib: Any) -> Any:
+    """The library's TensorIOMode, or the one here."""
+    return getattr(lib, "TensorIOMode", TensorIOMode)
+
+
+def adapted(engine: Any) -> Any:
+    """An engine with the names of 8.5: itself where it has them."""
+    return engine if hasattr(engine, "num_io_tensors") else Engine(engine)
+
+
+def limit_workspace(lib: Any, config: Any, size: int) -> None:
+    """Bytes that the builder's tactics may use; memory pools came with 8.4."""
+    if hasattr(config, "set_memory_pool_limit"):
+        config.set_memory_pool_limit(lib.MemoryPoolType.WORKSPACE, size)
+    else:
+        config.max_workspace_size = size
+
+
+def detailed(lib: Any) -> Any:
+    """The verbosity that lists every layer; before 8.2 it was called VERBOSE."""
+    kinds = lib.ProfilingVerbosity
+    return kinds.DETAILED if hasattr(kinds, "DETAILED") else kinds.VERBOSE
+
+
+class Engine:
+    """An engine of 8.0 to 8.4 with the names of 8.5. Each optimisation profile repeats the bindings: the first is used.
+
+    Attributes:
+        num_io_tensors: inputs and outputs.
+    """
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.num_io_tensors = engine.num_bindings // max(1, engine.num_optimization_profiles)
+        self._places: Dict[str, int] = {self.get_tensor_name(place): place for place in range(self.num_io_tensors)}
+
+    def get_tensor_name(self, place: int) -> str:
+        return str(self._engine.get_binding_name(place))
+
+    def get_tensor_mode(self, name: str) -> TensorIOMode:
+        given = self._engine.binding_is_input(self._places[name])
+        return TensorIOMode.INPUT if given else TensorIOMode.OUTPUT
+
+    def get_tensor_shape(self, name: str) -> Any:
+        return self._engine.get_binding_shape(self._places[name])
+
+    def get_tensor_dtype(self, name: str) -> Any:
+        return self._engine.get_binding_dtype(self._places[name])
+
+    def create_execution_context(self) -> Any:
+        context = self._engine.create_execution_context()
+        return None if context is None else Context(context, self._places, self._engine.num_bindings)
+
+
+class Context:
+    """An execution context of 8.0 to 8.4 with the names of 8.5."""
+
+    def __init__(self, context: Any, places: Dict[str, int], bindings: int) -> None:
+        self._context, self._places = context, places
+        self._addresses: List[int] = [0] * bindings
+
+    def set_input_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
+        return bool(self._context.set_binding_shape(self._places[name], shape))
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        self._addresses[self._places[name]] = address
+        return True
+
+    def execute_async_v3(self, stream: int) -> bool:
+        return bool(self._context.execute_async_v2(self._addresses, stream))
