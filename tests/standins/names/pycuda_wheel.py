@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import List
 
-from tests.standins.bindings import Unavailable, cache
+from tests.standins.names.bindings import Unavailable, cache
 
 WANTED = "EDGE_BUILD_PYCUDA"
 CURAND = "nvidia-curand"  # cuRAND's header and library, where the toolkit lacks them
@@ -58,7 +58,9 @@ def _build(work: Path, toolkit: Path) -> Path:
     header, library = (next(work.rglob(name)) for name in ("curand.h", "libcurand.so.*"))
     shutil.copy(library, work / "libcurand.so")
     (work / "empty.c").touch()
-    _done(["gcc", "-shared", "-fPIC", str(work / "empty.c"), "-o", str(work / "libcuda.so"), "-Wl,-soname,libcuda.so.1"])
+    _done(
+        ["gcc", "-shared", "-fPIC", str(work / "empty.c"), "-o", str(work / "libcuda.so"), "-Wl,-soname,libcuda.so.1"]
+    )
     _done(
         [*pip, "install", "-q", "--target", str(work / "made"), "--no-deps", "pycuda"],
         PATH=f"{toolkit / 'bin'}{os.pathsep}{os.environ['PATH']}",

@@ -1,128 +1,54 @@
-"""What our code uses of a binding module, derived from the source: every attribute, call and override, with the guards.
+"""Follows the objects of a binding module through our source: what class an expression has, and under which guards.
 
-A small inference follows objects from where they come from (`trt.library()`) through assignments, parameters and what
-the bindings themselves say they return. A guard is `hasattr(x, "name")`, in an if, an expression, a comprehension, a
-variable, an early return, or a function that returns one; where a function or class is only reached behind a guard,
-the guard holds for all of it.
+They come from calls that give the module (`trt.library()`), and go on through assignments, parameters, results of our
+own functions, and what the bindings say that they return. A guard is `hasattr(x, "name")`.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from pathlib import Path
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from tests.standins.bindings import Members
+from tests.standins.names.bindings import Members
+from tests.standins.names.uses import NONE, Condition, Needs
 
-ROOT = Path(__file__).parents[2]
-PASSES = 8  # until what is known about parameters and guards has gone round
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 OURS = "ours:"  # before the file of one of our own classes, in the place of a class of the bindings
-ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 Scope = Tuple[str, ...]  # file, class, function, …
-
-
-class Condition(NamedTuple):
-    """`hasattr(owner, name) is there`."""
-
-    owner: str
-    name: str
-    there: bool
-
-
-Needs = FrozenSet[Condition]
 Kind = Tuple[str, Needs]  # a class, and the guards that hold where the object is of it
-NONE: Needs = frozenset()
 
 
-class Use(NamedTuple):
-    """One use of a name.
-
-    Attributes:
-        owner: class, "" the module.
-        how: "read", "set", "call" or "override".
-        given: number of arguments and names of those given by name; None where that is not known.
-        needs: guards that hold there.
-        where: file:line.
-    """
-
-    owner: str
-    name: str
-    how: str
-    given: Optional[Tuple[int, Tuple[str, ...]]]
-    needs: Needs
-    where: str
-
-    def reached(self, members: Members) -> bool:
-        """Whether the code is run with a version that has these members."""
-        return all((need.name in members.get(need.owner, {})) == need.there for need in self.needs)
-
-    def fault(self, members: Members) -> str:
-        """What is wrong with it there; "" where nothing is."""
-        said = f"{self.where}: {self.owner or 'the module'}.{self.name}"
-        found = members.get(self.owner, {}).get(self.name)
-        if found is None:
-            return f"{said} is not there"
-        if self.how == "set" and found["kind"] == "property":
-            return f"{said} cannot be set"
-        if self.given is not None and found["calls"] and not any(map(self._fits, found["calls"])):
-            return f"{said} takes {found['calls']}, it is given {self.given}"
-        return ""
-
-    def _fits(self, signature: List[List[Any]]) -> bool:
-        assert self.given is not None
-        count, named = self.given
-        open_ended = {str(name)[:1] for name, _ in signature if str(name).startswith("*")}
-        plain = [(name, must) for name, must in signature if not str(name).startswith("*")]
-        names = [name for name, _ in plain]
-        if self.how == "override":  # TensorRT passes all of them
-            return count == len(plain)
-        enough = all(name in named for name, must in plain[count:] if must)
-        return enough and (count <= len(plain) or bool(open_ended)) and set(named) <= set(names[count:])
-
-
-class Source:
-    """The uses in some files.
+class Inference:
+    """What is known about names in some source texts.
 
     Args:
-        files: below the repository's root.
+        sources: texts of Python files, by path below the repository's root.
         members: of all versions together, for what methods return.
-        roots: calls that give the module, "trt.library".
-        holders: class of an expression that the inference cannot follow, by file (below the root) and text.
+        roots: calls that give the module: "trt.library", or "pycuda.driver" for `import_module("pycuda.driver")`.
+        holders: class of an expression that cannot be followed, by file (below the root) and text.
 
     Attributes:
-        uses: all of them.
         unknown: where a name is made at run time in a way that is not followed.
         strangers: names of the bindings on objects whose class is not known.
+        held: holders that were of use.
     """
 
     def __init__(
-        self, files: Iterable[Path], members: Members, roots: Iterable[str], holders: Dict[Tuple[str, str], str]
+        self, sources: Dict[str, str], members: Members, roots: Iterable[str], holders: Dict[Tuple[str, str], str]
     ) -> None:
         self.members, self._roots, self._holders = members, set(roots), holders
-        self.uses: Set[Use] = set()
         self.unknown: Set[str] = set()
         self.strangers: Set[str] = set()
-        self.held: Set[Tuple[str, str]] = set()  # holders that were of use
+        self.held: Set[Tuple[str, str]] = set()
         self._kinds: Dict[Tuple[Scope, str], Kind] = {}
-        self._asked: Set[Scope] = set()  # functions whose result is being found
         self._tests: Dict[Tuple[Scope, str], Tuple[Needs, Needs]] = {}
         self._texts: Dict[Tuple[Scope, str], List[str]] = {}
-        self._entries: Dict[Scope, Needs] = {}
-        self._trees = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
+        self._asked: Set[Scope] = set()  # functions whose result is being found
+        self._trees = {path: ast.parse(text) for path, text in sources.items()}
         self._imports = {name: imports(tree) for name, tree in self._trees.items()}
         self._definitions = self._defined()
         self._ours = self._own_names()
-        for _ in range(PASSES):
-            before = set(self.uses), dict(self._kinds), dict(self._entries)
-            self.uses, self.unknown, self.strangers = set(), set(), set()
-            self._references: Dict[Scope, List[Needs]] = defaultdict(list)
-            for name, tree in self._trees.items():
-                self._body(tree.body, (name,), NONE)
-            self._entries = {name: frozenset.intersection(*found) for name, found in self._references.items()}
-            if before == (self.uses, self._kinds, self._entries):
-                break
 
     def _defined(self) -> Dict[Tuple[str, str], Tuple[Any, Scope]]:
         """Functions and classes by file and name; none where a file gives one name to several."""
@@ -165,119 +91,6 @@ class Source:
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 found.add(node.target.id)
         return found
-
-    # statements
-
-    def _body(self, statements: List[ast.stmt], scope: Scope, needs: Needs) -> None:
-        for statement in statements:
-            self._visit(statement, scope, needs)
-            if isinstance(statement, ast.If) and not statement.orelse and isinstance(statement.body[-1], ENDS):
-                needs |= self._test(statement.test, scope)[1]
-
-    def _visit(self, node: ast.AST, scope: Scope, needs: Needs) -> None:
-        special = getattr(self, f"_{type(node).__name__}", None)
-        if special is not None:
-            special(node, scope, needs)
-        else:
-            for child in ast.iter_child_nodes(node):
-                self._visit(child, scope, needs)
-
-    def _FunctionDef(self, node: ast.FunctionDef, scope: Scope, needs: Needs) -> None:
-        inner = (*scope, node.name)
-        for argument in node.args.args:
-            definition, place = self._definition(argument.annotation, scope) if argument.annotation else (None, ())
-            if isinstance(definition, ast.ClassDef):
-                self._kinds[inner, argument.arg] = f"{OURS}{place[0]}", NONE
-        self._body(node.body, inner, needs | self._entries.get(inner, NONE))
-
-    def _ClassDef(self, node: ast.ClassDef, scope: Scope, needs: Needs) -> None:
-        needs |= self._entries.get((*scope, node.name), NONE)  # guards that hold wherever it is referred to
-        for base in node.bases:
-            self._visit(base, scope, needs)
-            owner = self._kind(base, scope)
-            theirs = owner is not None and not owner[0].startswith(OURS)
-            methods = [child for child in node.body if isinstance(child, ast.FunctionDef) and child.name[0] != "_"]
-            for method in methods if owner and theirs else ():
-                given = len(method.args.args) - 1, ()
-                self.uses.add(Use(owner[0], method.name, "override", given, needs, self._where(method, scope)))
-        self._body(node.body, (*scope, node.name), needs)
-
-    def _If(self, node: ast.If, scope: Scope, needs: Needs) -> None:
-        self._visit(node.test, scope, needs)
-        true, false = self._test(node.test, scope)
-        self._body(node.body, scope, needs | true)
-        self._body(node.orelse, scope, needs | false)
-
-    def _IfExp(self, node: ast.IfExp, scope: Scope, needs: Needs) -> None:
-        self._visit(node.test, scope, needs)
-        true, false = self._test(node.test, scope)
-        self._visit(node.body, scope, needs | true)
-        self._visit(node.orelse, scope, needs | false)
-
-    def _BoolOp(self, node: ast.BoolOp, scope: Scope, needs: Needs) -> None:
-        for value in node.values:
-            self._visit(value, scope, needs)
-            needs |= self._test(value, scope)[0 if isinstance(node.op, ast.And) else 1]
-
-    def _For(self, node: ast.For, scope: Scope, needs: Needs) -> None:
-        self._visit(node.iter, scope, needs)
-        self._each(node.target, node.iter, scope)
-        self._body([*node.body, *node.orelse], scope, needs)
-
-    def _comprehension(self, node: Any, scope: Scope, needs: Needs) -> None:
-        for part in node.generators:
-            self._visit(part.iter, scope, needs)
-            self._each(part.target, part.iter, scope)
-            for test in part.ifs:
-                self._visit(test, scope, needs)
-                needs |= self._test(test, scope)[0]
-        for child in ("key", "value", "elt"):
-            if hasattr(node, child):
-                self._visit(getattr(node, child), scope, needs)
-
-    _ListComp = _SetComp = _GeneratorExp = _DictComp = _comprehension
-
-    def _Assign(self, node: ast.Assign, scope: Scope, needs: Needs) -> None:
-        self._visit(node.value, scope, needs)
-        for target in node.targets:
-            self._bind(target, node.value, scope)
-            self._visit(target, scope, needs)
-
-    def _Attribute(self, node: ast.Attribute, scope: Scope, needs: Needs) -> None:
-        self._refer(node, scope, needs)
-        self._use(node, "set" if isinstance(node.ctx, ast.Store) else "read", None, scope, needs)
-        self._visit(node.value, scope, needs)
-
-    def _Name(self, node: ast.Name, scope: Scope, needs: Needs) -> None:
-        self._refer(node, scope, needs)
-
-    def _refer(self, node: ast.AST, scope: Scope, needs: Needs) -> None:
-        definition, place = self._definition(node, scope)
-        if definition is not None:
-            self._references[place].append(needs)
-
-    def _Call(self, node: ast.Call, scope: Scope, needs: Needs) -> None:
-        function, arguments = unwrapped(node)
-        named = tuple(word.arg for word in node.keywords if word.arg)
-        starred = any(isinstance(argument, ast.Starred) for argument in arguments) or len(named) < len(node.keywords)
-        count = len(arguments) - (isinstance(function, ast.Attribute) and function.attr == "__init__")
-        self._use(function, "call", None if starred else (count, named), scope, needs)
-        if text(node.func) == "getattr":
-            self._use(node, "read", None, scope, needs)
-        self._pass(function, arguments, scope)
-        inner = function.value if isinstance(function, ast.Attribute) else function
-        if isinstance(function, ast.Attribute):
-            self._refer(function, scope, needs)
-        for child in [inner, *node.args, *(word.value for word in node.keywords)]:
-            if child is not function or child is inner:
-                self._visit(child, scope, needs)
-
-    # what is known
-
-    def _use(self, node: ast.AST, how: str, given: Any, scope: Scope, needs: Needs) -> None:
-        for owner, name, guards in self._names(node, scope, needs):
-            plain = frozenset(need for need in guards if not need.name.startswith("$"))
-            self.uses.add(Use(owner, name, how, given, plain, self._where(node, scope)))
 
     def _names(self, node: ast.AST, scope: Scope, needs: Needs = NONE) -> Iterator[Tuple[str, str, Needs]]:
         """Owner and name of an attribute, written out or by `getattr`."""
@@ -329,7 +142,8 @@ class Source:
 
     def _called(self, node: ast.Call, scope: Scope) -> Optional[Kind]:
         function, _ = unwrapped(node)
-        if text(function) in self._roots:
+        imported = constant(node.args[0]) if text(function) == "import_module" and node.args else text(function)
+        if imported in self._roots:
             return "", NONE
         definition, inner = self._definition(function, scope)
         if isinstance(definition, ast.ClassDef):
@@ -404,7 +218,9 @@ class Source:
         if isinstance(node, ast.Dict):
             return [[constant(key)] for key in node.keys]
         if isinstance(node, (ast.Tuple, ast.List)):
-            return [[constant(part) for part in (one.elts if isinstance(one, ast.Tuple) else [one])] for one in node.elts]
+            return [
+                [constant(part) for part in (one.elts if isinstance(one, ast.Tuple) else [one])] for one in node.elts
+            ]
         return []
 
     def _strings(self, node: ast.AST, scope: Scope) -> List[str]:
@@ -427,8 +243,6 @@ class Source:
             kind = self._kind(argument, scope)
             if kind is not None:
                 self._kinds[inner, name] = kind
-
-    # guards
 
     def _test(self, node: ast.AST, scope: Scope) -> Tuple[Needs, Needs]:
         """Guards that hold where an expression is true, and where it is false."""

@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 LISTING = Path(__file__).with_name("members.py")
 WHEELS = {
@@ -62,6 +63,16 @@ def members(version: str) -> Members:
         library = next(Path(folder).rglob("tensorrt.so"))
         stub(library, r"libnv\w+\.so\.\d+", FUNCTIONS)
         return _listed(python, library.parent.name, PYTHONPATH=folder, LD_LIBRARY_PATH=str(library.parent))
+
+
+def together(versions: Iterable[str]) -> Members:
+    """Members of all of these versions that can be had, each as the first of them has it."""
+    found: Members = {}
+    for version in versions:
+        with suppress(Unavailable):
+            for owner, names in members(version).items():
+                found[owner] = {**names, **found.get(owner, {})}
+    return found
 
 
 def stub(library: Path, wanted: str, functions: str, into: Optional[Path] = None) -> None:
@@ -121,8 +132,8 @@ def _downloaded(requirement: str, tag: str) -> Path:
     if kept:
         return kept
     with tempfile.TemporaryDirectory(dir=cache()) as folder:
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--retries", "1",
-                   "--python-version", tag, "-d", folder, requirement]  # fmt: skip
+        chosen = ["--no-deps", "--only-binary", ":all:", "--python-version", tag, "-d", folder, requirement]
+        command = [sys.executable, "-m", "pip", "download", "-q", "--retries", "1", *chosen]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         new = next(Path(folder).glob(pattern), None)
         if new is None:
@@ -134,7 +145,7 @@ def _downloaded(requirement: str, tag: str) -> Path:
 
 def _pycuda() -> Members:
     """Over a driver that does nothing; cuRAND too, of which nothing is used."""
-    from tests.standins import pycuda_wheel
+    from tests.standins.names import pycuda_wheel  # which needs this file
 
     place = pycuda_wheel.folder()
     with tempfile.TemporaryDirectory() as stubs:
