@@ -8,6 +8,7 @@ had, `Unavailable` says why.
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import re
@@ -43,7 +44,7 @@ class Unavailable(Exception):
 
 @lru_cache(maxsize=None)
 def members(version: str) -> Members:
-    """Classes and their members, as `members.py` lists them.
+    """Classes and their members, as `members.py` lists them; kept beside the wheels.
 
     Args:
         version: one of VERSIONS, or PYCUDA.
@@ -51,18 +52,19 @@ def members(version: str) -> Members:
     Raises:
         Unavailable: see its text.
     """
-    if version == PYCUDA:
-        return _pycuda()
     if version == RTX:
         if not find_spec("tensorrt_rtx_bindings"):
             raise Unavailable("tensorrt_rtx_bindings is not installed")
         return _listed(sys.executable, "tensorrt_rtx_bindings")
-    python, wheel = _wheel(version)
-    with tempfile.TemporaryDirectory() as folder:
-        zipfile.ZipFile(wheel).extractall(folder)
-        library = next(Path(folder).rglob("tensorrt.so"))
-        stub(library, r"libnv\w+\.so\.\d+", FUNCTIONS)
-        return _listed(python, library.parent.name, PYTHONPATH=folder, LD_LIBRARY_PATH=str(library.parent))
+    digest = hashlib.sha256(LISTING.read_bytes()).hexdigest()
+    kept = cache() / f"{version}_{digest[:16]}.json"
+    if not kept.is_file():
+        found = _pycuda() if version == PYCUDA else _tensorrt(version)
+        new = kept.with_name(f"{kept.name}.{os.getpid()}")
+        new.write_text(json.dumps(found), encoding="utf-8")
+        new.replace(kept)
+    listed: Members = json.loads(kept.read_text(encoding="utf-8"))
+    return listed
 
 
 def together(versions: Iterable[str]) -> Members:
@@ -103,12 +105,21 @@ def cache() -> Path:
     return folder
 
 
-def _wheel(version: str) -> Tuple[str, Path]:
+def _tensorrt(version: str) -> Members:
+    python, wheel = _wheel(WHEELS[version])
+    with tempfile.TemporaryDirectory() as folder:
+        zipfile.ZipFile(wheel).extractall(folder)
+        library = next(Path(folder).rglob("tensorrt.so"))
+        stub(library, r"libnv\w+\.so\.\d+", FUNCTIONS)
+        return _listed(python, library.parent.name, PYTHONPATH=folder, LD_LIBRARY_PATH=str(library.parent))
+
+
+def _wheel(requirement: str) -> Tuple[str, Path]:
     """An interpreter and a wheel for it: this one where there is a wheel, else another one of this machine."""
     reason = ""
     for python, tag in _interpreters():
         try:
-            return python, _downloaded(WHEELS[version], tag)
+            return python, _downloaded(requirement, tag)
         except Unavailable as error:
             reason = reason or str(error)
     raise Unavailable(reason)

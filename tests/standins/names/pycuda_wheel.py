@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import List
@@ -36,7 +37,9 @@ def folder() -> Path:
         if os.environ.get(WANTED) != "1":
             raise Unavailable(f"pycuda is not installed; {WANTED}=1 compiles it")
         with tempfile.TemporaryDirectory(dir=cache()) as work:
-            _build(Path(work), _toolkit()).rename(kept)
+            made = _build(Path(work), _toolkit())
+            with suppress(OSError):  # another process was faster
+                made.rename(kept)
     return kept
 
 
