@@ -89,11 +89,16 @@ def stub(library: Path, wanted: str, functions: str, into: Optional[Path] = None
     if not shutil.which("gcc") or not shutil.which("readelf"):
         raise Unavailable("gcc and readelf make the stub libraries: they are not installed")
     folder = into or library.parent
-    undefined = _output("nm", "-D", "--undefined-only", str(library)).split()
-    names = sorted({name for name in undefined if re.match(functions, name)})
-    code = "".join(f"void *{name}(void) {{ return 0; }}\n" for name in names)
+    undefined = [name.partition("@") for name in _output("nm", "-D", "--undefined-only", str(library)).split()]
+    found = sorted({(name, label) for name, _, label in undefined if re.match(functions, name)})
+    code = "".join(f"void *{name}(void) {{ return 0; }}\n" for name, _ in found)
+    labels = folder / "labels"  # of versioned symbols
+    labels.write_text(
+        "".join(f"{label} {{ global: *; }};\n" for label in sorted({label for _, label in found if label}))
+    )
     for name in re.findall(rf"\[({wanted})\]", _output("readelf", "-d", str(library))):
         command = ["gcc", "-shared", "-fPIC", "-xc", "-", "-o", str(folder / name), f"-Wl,-soname,{name}"]
+        command += [f"-Wl,--version-script={labels}"] if labels.stat().st_size else []
         subprocess.run(command, input=code, text=True, check=True, capture_output=True)
 
 

@@ -66,7 +66,8 @@ def _public(thing: Any) -> List[str]:
     if inspect.isclass(thing) and issubclass(thing, enum.Enum):
         return list(thing.__members__)
     special = ("__init__",) if inspect.isclass(thing) else ("__version__",)
-    return [name for name in dir(thing) if name[0] != "_" or name in special]
+    inherited = dir(Exception)  # of Python: each version has others
+    return [name for name in dir(thing) if (name[0] != "_" and name not in inherited) or name in special]
 
 
 def _member(thing: Any, name: str) -> Dict[str, Any]:
