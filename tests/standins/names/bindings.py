@@ -33,7 +33,7 @@ WHEELS = {
 }
 RTX, PYCUDA = "RTX", "pycuda"
 VERSIONS = (*WHEELS, RTX)
-OTHERS = (8, 9, 10, 11, 12, 13)  # minor versions of Python that a wheel may be for, when not for this one
+OTHERS = (11, 10)  # minor versions of Python for which each of them has a wheel, where this one has none
 FUNCTIONS = r"(create|get|init)\w+$|_ZN\d+nv"  # of TensorRT's libraries, among all that the bindings want
 Members = Dict[str, Dict[str, Any]]
 
@@ -42,9 +42,8 @@ class Unavailable(Exception):
     """The bindings of a version cannot be had here; the text says why."""
 
 
-@lru_cache(maxsize=None)
 def members(version: str) -> Members:
-    """Classes and their members, as `members.py` lists them; kept beside the wheels.
+    """Classes and their members, as `members.py` lists them.
 
     Args:
         version: one of VERSIONS, or PYCUDA.
@@ -52,10 +51,27 @@ def members(version: str) -> Members:
     Raises:
         Unavailable: see its text.
     """
-    if version == RTX:
-        if not find_spec("tensorrt_rtx_bindings"):
-            raise Unavailable("tensorrt_rtx_bindings is not installed")
-        return _listed(sys.executable, "tensorrt_rtx_bindings")
+    found, reason = _sought(version)
+    if reason:
+        raise Unavailable(reason)
+    return found
+
+
+@lru_cache(maxsize=None)
+def _sought(version: str) -> Tuple[Members, str]:
+    """The members, or why there are none: neither is sought twice."""
+    try:
+        if version != RTX:
+            return _kept(version), ""
+        if find_spec("tensorrt_rtx_bindings"):
+            return _listed(sys.executable, "tensorrt_rtx_bindings"), ""
+        return {}, "tensorrt_rtx_bindings is not installed"
+    except Unavailable as error:
+        return {}, str(error)
+
+
+def _kept(version: str) -> Members:
+    """The listing that lies beside the wheels; made where there is none."""
     digest = hashlib.sha256(LISTING.read_bytes()).hexdigest()
     kept = cache() / f"{version}_{digest[:16]}.json"
     if not kept.is_file():
