@@ -7,15 +7,13 @@ own functions, and what the bindings say that they return. A guard is `hasattr(x
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from tests.standins.names.bindings import Members
+from tests.standins.names.syntax import Scope, constant, definitions, imports, own_names, paired, text, unwrapped
 from tests.standins.names.uses import NONE, Condition, Needs
 
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 OURS = "ours:"  # before the file of one of our own classes, in the place of a class of the bindings
-Scope = Tuple[str, ...]  # file, class, function, …
 Kind = Tuple[str, Needs]  # a class, and the guards that hold where the object is of it
 
 
@@ -47,24 +45,8 @@ class Inference:
         self._asked: Set[Scope] = set()  # functions whose result is being found
         self._trees = {path: ast.parse(text) for path, text in sources.items()}
         self._imports = {name: imports(tree) for name, tree in self._trees.items()}
-        self._definitions = self._defined()
-        self._ours = self._own_names()
-
-    def _defined(self) -> Dict[Tuple[str, str], Tuple[Any, Scope]]:
-        """Functions and classes by file and name; none where a file gives one name to several."""
-        found: Dict[Tuple[str, str], List[Tuple[Any, Scope]]] = defaultdict(list)
-
-        def look(node: Any, scope: Scope) -> None:
-            for child in ast.iter_child_nodes(node):
-                inner = scope
-                if isinstance(child, DEFINITIONS):
-                    inner = (*scope, child.name)
-                    found[scope[0], child.name].append((child, inner))
-                look(child, inner)
-
-        for name, tree in self._trees.items():
-            look(tree, (name,))
-        return {key: places[0] for key, places in found.items() if len(places) == 1}
+        self._definitions = definitions(self._trees)
+        self._ours = own_names(self._trees.values())
 
     def _definition(self, node: ast.AST, scope: Scope) -> Tuple[Any, Scope]:
         """Where one of our functions or classes is defined that an expression names; (None, ()) for others."""
@@ -79,18 +61,6 @@ class Inference:
             file = "/".join(filter(None, imported.get(base, ("", ""))))
         places = (f"{file}{ending}" for ending in ("", ".py", "/__init__.py"))
         return next((self._definitions[at, name] for at in places if (at, name) in self._definitions), (None, ()))
-
-    def _own_names(self) -> Set[str]:
-        """Attributes that our own classes have."""
-        found: Set[str] = set()
-        for node in (node for tree in self._trees.values() for node in ast.walk(tree)):
-            if isinstance(node, DEFINITIONS):
-                found.add(node.name)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and text(node.value) == "self":
-                found.add(node.attr)
-            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                found.add(node.target.id)
-        return found
 
     def _names(self, node: ast.AST, scope: Scope, needs: Needs = NONE) -> Iterator[Tuple[str, str, Needs]]:
         """Owner and name of an attribute, written out or by `getattr`."""
@@ -272,41 +242,3 @@ class Inference:
 
     def _where(self, node: Any, scope: Scope) -> str:
         return f"{scope[0]}:{node.lineno}"
-
-
-def imports(tree: ast.Module) -> Dict[str, Tuple[str, str]]:
-    """What a file imports, by the name that it gets: the module as a path, and the name in it."""
-    found = {}
-    for node in ast.walk(tree):
-        for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
-            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            found[alias.asname or alias.name.split(".")[0]] = module.replace(".", "/"), alias.name
-    return found
-
-
-def text(node: ast.AST) -> str:
-    """Of a name with its dots; "" for other expressions."""
-    if isinstance(node, ast.Attribute):
-        inner = text(node.value)
-        return f"{inner}.{node.attr}" if inner else ""
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def paired(targets: List[ast.expr], value: ast.AST) -> List[Tuple[ast.expr, ast.expr]]:
-    """Targets and values of an assignment to several; what is starred at the end gives all that are left."""
-    values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
-    if values and isinstance(values[-1], ast.Starred):
-        values = [*values[:-1], *[values[-1]] * (len(targets) - len(values) + 1)]
-    return list(zip(targets, values)) if len(values) == len(targets) else []
-
-
-def constant(node: Optional[ast.AST]) -> str:
-    """A text that is written out, else ""."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def unwrapped(node: ast.Call) -> Tuple[ast.AST, List[Any]]:
-    """Function and arguments, also of `self._do("what for", function, *arguments)`."""
-    if text(node.func) == "self._do" and len(node.args) > 1:
-        return node.args[1], node.args[2:]
-    return node.func, node.args

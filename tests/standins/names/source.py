@@ -15,7 +15,8 @@ from typing import Any, Dict, Iterable, List, Set
 
 from tests.standins.names import bindings
 from tests.standins.names.bindings import PYCUDA
-from tests.standins.names.inference import OURS, Inference, Scope, text, unwrapped
+from tests.standins.names.inference import OURS, Inference
+from tests.standins.names.syntax import Scope, text, unwrapped
 from tests.standins.names.uses import NONE, Needs, Use
 
 ROOT = Path(__file__).parents[3]
