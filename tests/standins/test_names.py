@@ -13,6 +13,7 @@ import pytest
 from tests.standins.names import bindings, samples, source
 from tests.standins.names.bindings import PYCUDA, RTX, Members, Unavailable
 from tests.standins.names.source import Source
+from tests.standins.names.uses import Use
 from tests.standins.tensorrt_api import VERSIONS
 
 # what each stand-in is held against: the same version, or the nearest that can be had
@@ -43,6 +44,18 @@ def lacking(standin: Members, members: Members) -> List[str]:
     )
 
 
+def taken(standin: Members, members: Members) -> List[str]:
+    """Where a stand-in can be called with a number of arguments that the real one does not take."""
+    found = set()
+    for owner, names in standin.items():
+        for name, given in ((name, given) for name, member in names.items() for given in member["calls"]):
+            if not any(argument.startswith("*") for argument, _ in given):
+                counts = {sum(must for _, must in given), len(given)}
+                calls = [Use(owner, name, "call", (count, ()), frozenset(), "the stand-in") for count in counts]
+                found.update(call.fault(members) for call in calls)
+    return sorted(found - {""})
+
+
 def missed(used: Source, standin: Members, members: Members) -> List[str]:
     """What our code calls in the real one, and the stand-in has not."""
     called = [use for use in used.uses if use.reached(members)]
@@ -66,7 +79,9 @@ def test_no_use_of_tensorrt_is_overlooked() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_stand_in_has_no_name_that_the_real_one_lacks(version: str) -> None:
-    assert not lacking(samples.tensorrt(version), real(REAL[version]))
+    members, standin = real(REAL[version]), samples.tensorrt(version)
+    assert not lacking(standin, members)
+    assert not taken(standin, members)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -88,5 +103,6 @@ def test_pycuda_has_what_our_code_uses() -> None:
 def test_pycudas_stand_in_has_the_real_names() -> None:
     members, standin = real(PYCUDA), samples.pycuda()
     assert not lacking(standin, members)
+    assert not taken(standin, members)
     assert not faults(source.of_pycuda(), standin)
     assert not missed(source.of_pycuda(), standin, members)

@@ -71,9 +71,11 @@ def _public(thing: Any) -> List[str]:
 
 
 def _member(thing: Any, name: str) -> Dict[str, Any]:
-    calls = []
+    value, calls = getattr(thing, name), []
+    if isinstance(value, enum.EnumMeta):
+        return {"kind": "class", "calls": [], "returns": []}  # never called: numbers of members are not ours to know
     with suppress(TypeError, ValueError):  # not to be called, or written in C
-        given = list(inspect.signature(getattr(thing, name)).parameters.values())[int(bound(thing, name)) :]
+        given = list(inspect.signature(value).parameters.values())[int(bound(thing, name)) :]
         calls = [[(str(p) if p.kind in STARRED else p.name, p.default is p.empty) for p in given]]
     return {"kind": "setting", "calls": calls, "returns": []}
 
