@@ -49,7 +49,8 @@ class Passport:
         spec: how images are prepared, and the classes.
         io: names and shapes of its tensors; `metadata` is that of the ONNX file.
         precision: that was asked for.
-        layers: how many of the engine's layers read which type, as TensorRT lists them; empty where it does not.
+        layers: how many of the engine's layers read which type, {"int8": 10}: numpy's names, or "unknown";
+            empty where TensorRT does not list them.
         convolutions: the same of its convolutions alone.
         onnx, ranges: SHA-256 of the ONNX file and of its range table; "" where there is none.
         place: where it was built, or what for.

@@ -15,6 +15,7 @@ from edge_runtime.geometry import RESIZE_MODES
 METADATA_KEY = "edge_runtime"
 RANGES_KEY = "ranges"  # of the range table in the metadata of INT8 files
 DROP_KEY = "drop"  # of the points of AP that INT8 was measured to cost
+AGREEMENT_KEY = "disagreement"  # of the points of agreement that it cost, where there were no labels
 COLORS = ("rgb", "bgr")
 Shape = Tuple[int, ...]
 Triple = Tuple[float, float, float]

@@ -43,6 +43,7 @@ def test_cubins_hold_every_kernel(compiler: Any) -> None:
     for architecture in known(compiler):
         code = compiler.compile(architecture)
         assert code.startswith(b"\x7fELF") and all(name.encode() in code for name in ENTRIES)
+        assert compiler.warnings == ""
 
 
 def test_ptx_has_every_kernel_and_adds_apart(compiler: Any) -> None:
@@ -56,6 +57,38 @@ def test_an_unknown_architecture_is_an_error_in_words(compiler: Any) -> None:
     with pytest.raises(BackendUnavailable, match="does not compile the kernels for sm_33") as caught:
         compiler.compile("sm_33")
     assert "JetPack" in str(caught.value.hint)
+
+
+class Older:
+    """A library of CUDA 10.2 or 11.0: all but what came with 11.1."""
+
+    def __init__(self, lib: Any) -> None:
+        self._lib = lib
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("nvrtcGetCUBIN"):
+            raise AttributeError(name)
+        return getattr(self._lib, name)
+
+
+def test_an_nvrtc_that_assembles_nothing_gives_ptx_for_the_driver() -> None:
+    compiler = next((each for each in compilers() if each.name.startswith("NVRTC 11")), None)
+    if compiler is None:
+        pytest.skip("needs the NVRTC of CUDA 11, which knows the Nano: pip install nvidia-cuda-nvrtc-cu11")
+    text = kernels.Nvrtc(Older(compiler._lib)).compile("sm_53")
+    assert text.endswith(b"\0") and b".target sm_53" in text, "the driver wants a text that ends"
+    assert all(f".entry {name}(".encode() in text for name in ENTRIES)
+
+
+@pytest.mark.parametrize("warned", ["kernels.cu(1): warning: something new", ""])
+def test_a_warning_stops_nobody(tmp_path, monkeypatch, warned: str) -> None:
+    """A newer toolkit warns of old architectures."""
+    tool = tmp_path / "nvcc"
+    steps = ("#!/bin/sh", "[ $1 = --version ] && exit 0", f"echo '{warned}' >&2", "while [ $1 != -o ]; do shift; done")
+    tool.write_text("\n".join([*steps, "echo code > $2"]))
+    tool.chmod(0o755)
+    nvcc = kernels.Nvcc(str(tool))
+    assert nvcc.compile("sm_72") == b"code\n" and nvcc.warnings.strip() == warned
 
 
 class Recording:

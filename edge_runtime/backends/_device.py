@@ -75,7 +75,7 @@ class Slot:
         self._pixels: List[NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * self._batch
         self._addresses = [0] * self._batch
         self._tensors = {name: device.memory(_bytes(io, name)) for name in (io.input_name, *io.outputs)}
-        self._context = engine.context(device.memory)
+        self._context = engine.context()
         if -1 in tuple(engine.engine.get_tensor_shape(io.input_name)):
             self._context.set_input_shape(io.input_name, io.input_shape)
         for name, address in self._tensors.items():

@@ -65,12 +65,16 @@ def load(path: str) -> Plan:
 class Engine:
     """A deserialised engine. TensorRT lends its parts out: the runtime is kept as long as they are.
 
+    Args:
+        plan: the file.
+        memory: gives the address of so many bytes on the device, for the contexts of TensorRT-RTX.
+
     Raises:
         DeviceError: TensorRT refuses the plan.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._lib, (self._log, messages) = trt.library(), trt.log()
+    def __init__(self, plan: Plan, memory: Optional[Callable[[int], int]] = None) -> None:
+        self._lib, (self._log, messages), self._memory = trt.library(), trt.log(), memory
         if hasattr(self._lib, "init_libnvinfer_plugins"):
             self._lib.init_libnvinfer_plugins(self._log, "")
         self._runtime = self._lib.Runtime(self._log)
@@ -85,21 +89,18 @@ class Engine:
         self.inputs = [name for name in names if self.engine.get_tensor_mode(name) == given]
         self.outputs = [name for name in names if name not in self.inputs]
 
-    def context(self, memory: Callable[[int], int]) -> Any:
+    def context(self) -> Any:
         """An execution context, with memory of its own.
-
-        Args:
-            memory: gives the address of so many bytes on the device, where TensorRT leaves that to us.
 
         Raises:
             DeviceError: there is no memory for it.
         """
-        own = trt.wants_user_memory(self._lib)
-        strategy = [self._lib.ExecutionContextAllocationStrategy.USER_MANAGED] if own else []
+        memory = self._memory if trt.wants_user_memory(self._lib) else None
+        strategy = [self._lib.ExecutionContextAllocationStrategy.USER_MANAGED] if memory else []
         made = self.engine.create_execution_context(*strategy)
         if made is None:
             raise DeviceError("TensorRT makes no execution context", hint="memory may be short: use fewer slots")
-        if own:
+        if memory:
             size = self.engine.device_memory_size_v2
             made.set_device_memory(memory(size), size)
         return made

@@ -126,7 +126,7 @@ class TensorRTBackend:
     ) -> Tuple[int, str]:
         self._device = device = Device()
         plan.refuse(passport.here(compute_capability=device.capability))
-        self._engine = engine = _plan.Engine(plan)
+        self._engine = engine = _plan.Engine(plan, device.memory)
         io = engine.io(options.batch, plan.metadata)
         shared = Constants(device, device.stream(), io, spec, decode, options.thresholds)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
 from edge_runtime import cuda_driver, passport, trt
-from edge_runtime.build import forms, memory
+from edge_runtime.build import forms, memory, opset
 from edge_runtime.build.forms import PRECISIONS, Source, load
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
@@ -77,7 +77,9 @@ def build(
     """
     check(options)
     target = _dotted(options.compute_capability)
-    network = forms.form(source, options.precision, trt.strongly_typed(trt.library()), options.batch)
+    lib = trt.library()
+    network = forms.form(source, options.precision, trt.strongly_typed(lib), options.batch)
+    opset.lower(network, opset.newest(lib))
     workspace = options.workspace or memory.look(options.root).workspace
     cache = str(options.timing_cache or "")
     with _beside(plan) as folder:

@@ -16,7 +16,7 @@ from edge_runtime.graph.half import half
 from edge_runtime.graph.lighten import to_float
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
-from edge_runtime.spec import DROP_KEY, RANGES_KEY, ModelSpec
+from edge_runtime.spec import AGREEMENT_KEY, DROP_KEY, RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -58,6 +58,12 @@ class Source:
     def drop(self) -> Optional[float]:
         """Points of AP that INT8 costs, by the verdict in the file; None where there is none."""
         text = self._metadata.get(DROP_KEY)
+        return float(text) if text else None
+
+    @property
+    def disagreement(self) -> Optional[float]:
+        """Points of agreement that INT8 costs, by a verdict without labels; None where there is none."""
+        text = self._metadata.get(AGREEMENT_KEY)
         return float(text) if text else None
 
     @property

@@ -20,7 +20,7 @@ from edge_runtime.evaluate import Found
 from edge_runtime.graph.half import half
 from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
-from edge_runtime.spec import DROP_KEY, ModelSpec
+from edge_runtime.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
 from edge_runtime.verdict import AGREEMENT, Comparison
 
 CONF, IOU = 0.001, 0.6  # curves need their tail
@@ -74,8 +74,8 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
         report.write(args.report, f"{Path(args.engine).name} in INT8", content)
         print(f"report: {args.report}", file=sys.stderr)
     made.model.metadata_props.add(key="verdict", value=sentence)
-    if comparison.metric != AGREEMENT:
-        made.model.metadata_props.add(key=DROP_KEY, value=f"{comparison.drop:.2f}")
+    key = AGREEMENT_KEY if comparison.metric == AGREEMENT else DROP_KEY
+    made.model.metadata_props.add(key=key, value=f"{comparison.drop:.2f}")
     return made
 
 

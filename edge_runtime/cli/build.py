@@ -4,6 +4,7 @@
     edge-build nano.onnx --precision fp16 -o nano.plan
     edge-build nano_int8.onnx --precision best              # builds several, times them, keeps the fastest
     edge-build nano.onnx --precision int8 --calib photos/ -o nano.plan
+    edge-build nano.onnx --precision fp16 --dla 0           # Xavier and Orin: DLA takes no INT8 network
     edge-build nano_int8.onnx --compute-capability SM86     # TensorRT-RTX, for another computer
 
 INT8 takes its ranges from the file that edge-calibrate wrote, or from sample images; never from nothing. Beside the
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -48,15 +50,23 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD/MODEL.plan"
     )
     parser.add_argument(
-        "--precision", choices=(*build.PRECISIONS, "best"), help="default int8+fp16 for a file with ranges, else fp16"
+        "--precision",
+        choices=(*build.PRECISIONS, "best"),
+        help="default int8+fp16 for a file with ranges, else fp16; fp16 where the GPU has no INT8",
     )
     parser.add_argument(
-        "--max-drop", type=float, default=0.5, metavar="POINTS", help="of AP that best may lose to INT8, default 0.5"
+        "--max-drop",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="of AP that best may lose to INT8, default 0.5; without labels 20 times as much of agreement",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument("--batch", type=_common.positive, default=1, metavar="N", help="images per run, default 1")
     parser.add_argument("--workspace", type=_common.positive, metavar="MIB", help="default: a quarter of free memory")
-    parser.add_argument("--dla", type=int, metavar="N", help="a DLA core; what it cannot run goes to the GPU")
+    parser.add_argument(
+        "--dla", type=int, metavar="N", help="a DLA core, in float16; what it cannot run goes to the GPU"
+    )
     parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="the passport on stdout")
@@ -75,13 +85,17 @@ def _run(args: argparse.Namespace) -> int:
         plan.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"no folder {plan.parent}: {error.strerror}", hint="name another with -o") from error
-    source = _source(args, model.spec, plan)
-    precision = args.precision or ("int8+fp16" if source.quantised else "fp16")
     cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")
     workspace = (args.workspace or 0) * memory.MIB
+    int8 = args.calib and args.precision in (None, "best")
     options = BuildOptions(
-        precision, args.batch, workspace, args.dla, cache, args.compute_capability, root=Path(args.sysroot)
-    )
+        "int8+fp16" if int8 else args.precision or "fp16", args.batch, workspace, args.dla, cache,
+        args.compute_capability, root=Path(args.sysroot),
+    )  # fmt: skip
+    build.check(options)
+    source = _source(args, model.spec, plan)
+    precision = args.precision or _precision(source, options)
+    options = replace(options, precision=precision)
     _warn(source, precision, options.root)
     if precision == "best":
         made = best(source, plan, options, args.command, args.max_drop)
@@ -90,6 +104,14 @@ def _run(args: argparse.Namespace) -> int:
             made = build.build(source, plan, options, args.command, told)
     print(made.to_json() if args.json else _sentence(plan, made))
     return 0
+
+
+def _precision(source: Source, options: BuildOptions) -> str:
+    """What suits the file and the GPU, where nobody says it."""
+    gpu = build.gpu_without_int8(options)
+    if source.quantised and gpu:
+        print(f"note: a GPU of compute capability {gpu} has no INT8: float16 is built", file=sys.stderr)
+    return "int8+fp16" if source.quantised and not gpu else "fp16"
 
 
 def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> Source:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
 
-from edge_runtime import calibrate, sources
+from edge_runtime import calibrate, sources, trt
 from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
@@ -24,7 +24,7 @@ from edge_runtime.cli import _calibrate_verdict, _common
 from edge_runtime.datasets import Dataset
 from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.ranges.table import RangeTable
+from edge_runtime.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
 from edge_runtime.spec import ModelSpec
 
 FRAMES = 3000  # of a live source, to pick from
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--tensorrt-form", type=Path, metavar="FILE", help="also write what TensorRT wants")
     group.add_argument("--half", action="store_true", help="what stays in float is float16 in TensorRT's form")
     group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
+    group.add_argument("--legacy-version", metavar="10.3.0", help="TensorRT that is to read it, default the one here")
     _calibrate_verdict.add_flags(parser)
     _common.add_detection_flags(parser)
     return parser
@@ -83,6 +84,18 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("the output is the model itself", hint="give another name with -o")
     if not args.output.parent.is_dir():
         raise UsageError(f"no folder {args.output.parent}", hint="make it first")
+    if args.legacy_cache:
+        args.legacy_version = args.legacy_version or _legacy_version()
+        legacy_number(args.legacy_version)
+
+
+def _legacy_version() -> str:
+    """Of the TensorRT that is here, where it reads such caches."""
+    if trt.missing() is None and hasattr(trt.library(), "IInt8EntropyCalibrator2"):
+        return str(trt.library().__version__)
+    print(f"note: no TensorRT that reads calibration caches is here: this one is for {LEGACY_VERSION}; "
+          "for another say --legacy-version", file=sys.stderr)  # fmt: skip
+    return LEGACY_VERSION
 
 
 def _images(args: argparse.Namespace) -> ImageSet:
@@ -141,7 +154,7 @@ def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images:
         (args.output, made.model.SerializeToString),
         (table_path, lambda: made.table.to_json(1).encode()),
         (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model, args.half).SerializeToString()),
-        (args.legacy_cache, lambda: made.table.legacy_cache().encode()),
+        (args.legacy_cache, lambda: made.table.legacy_cache(args.legacy_version).encode()),
     )
     for path, content in files:
         if path is not None:

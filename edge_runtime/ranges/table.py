@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ModelError, UsageError
 
 FORMAT = 2
-LEGACY_HEADER = "TRT-8502-EntropyCalibration2"
+LEGACY_VERSION = "8.5.2"  # of JetPack 5
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,35 @@ class RangeTable:
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"{path} cannot be read: {error}", hint="check the path") from error
 
-    def legacy_cache(self) -> str:
+    def legacy_cache(self, version: str = LEGACY_VERSION) -> str:
         """The same as a calibration cache of TensorRT 8 and 10: a scale per tensor, as big-endian hexadecimal float32.
 
         TensorRT takes it where it reads the float ONNX file and chooses its own places to round.
+
+        Args:
+            version: of the TensorRT that is to read it, "8.5.2": each refuses the caches of others.
+
+        Raises:
+            UsageError: not a version, or one that reads no such cache.
         """
         scales = {name: max(-low, high) / 127 for name, (low, high) in self.ranges.items() if name not in self.free}
         lines = [f"{name}: {struct.pack('>f', scale).hex()}" for name, scale in scales.items()]
-        return "\n".join([LEGACY_HEADER, *lines, ""])
+        return "\n".join([f"TRT-{legacy_number(version)}-EntropyCalibration2", *lines, ""])
+
+
+def legacy_number(version: str) -> int:
+    """How a TensorRT writes its own version: 8502 for "8.5.2", 100300 for "10.3.0".
+
+    Raises:
+        UsageError: not a version, or one that reads no calibration cache.
+    """
+    parts = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\.\w+)*$", version)
+    if parts is None:
+        raise UsageError(f"TensorRT's version is {version!r}", hint="write it like 8.5.2 or 10.3.0")
+    major, minor, patch = (int(part or 0) for part in parts.groups())
+    if major > 10:
+        raise UsageError(f"TensorRT {version} reads no calibration cache", hint="it takes the model that is written")
+    return int(major) * (1000 if major < 10 else 10000) + 100 * minor + patch
 
 
 def _short(value: float) -> float:

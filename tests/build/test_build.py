@@ -102,6 +102,15 @@ def test_int8_without_ranges_is_refused():
     assert "--calib" in str(caught.value.hint)
 
 
+def test_scales_are_float32_in_every_int8_form(nano):
+    """JetPack 7.2 on Orin rejects float16 ones, 8.x cannot read them."""
+    for precision, strong in (("int8", True), ("int8+fp16", True), ("int8+fp16", False)):
+        form = forms.form(nano, precision, strong)
+        kinds = {tensor.name: tensor.data_type for tensor in form.graph.initializer}
+        scales = {kinds[node.input[1]] for node in form.graph.node if "Quantize" in node.op_type}
+        assert scales == {TensorProto.FLOAT}
+
+
 def test_forms_are_typed_as_the_builder_wants(nano):
     def kinds(model):
         return {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
@@ -132,8 +141,10 @@ def test_a_killed_builder_is_one_sentence(nano, tmp_path, monkeypatch):
 )
 def test_a_crashed_builder_is_one_sentence(nano, tmp_path, monkeypatch, code, said):
     monkeypatch.setattr(build, "WORKER", ("-c", f"print('[]'); print('hello'); {code}"))
-    with pytest.raises(ModelError, match=said):
-        build.build(nano, tmp_path / "n.plan", options("fp16"))
+    for precision, way_out in (("int8+fp16", "--precision fp16"), ("fp16", "--precision fp32")):
+        with pytest.raises(ModelError, match=said) as caught:
+            build.build(nano, tmp_path / "n.plan", options(precision))
+        assert way_out in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 
 from edge_runtime import passport, trt
+from edge_runtime.build import BuildOptions
 from edge_runtime.cli import _build_best, build
+from edge_runtime.errors import ModelError
 from edge_runtime.ranges.table import RangeTable
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
@@ -68,7 +71,7 @@ def test_where_a_plan_goes_when_nobody_says(tmp_path, monkeypatch, capsys):
         ([FLOAT, "--compute-capability", "SM99"], "does not build for SM99", "SM86"),
         ([FLOAT, "--compute-capability", "86"], "compute capability is '86'", "SM86"),
         ([FLOAT], "there is no GPU here", "--compute-capability"),
-        ([FLOAT, "--dla", "1", *TARGET], "no DLA core 1", "--dla"),
+        ([FLOAT, "--dla", "1", *TARGET], "no DLA core 1: tensorrt_rtx", "--dla"),
         ([FLOAT, "-o", "/proc/nowhere/n.plan", *TARGET], "no folder /proc/nowhere", "-o"),
         ([FLOAT, "-o", "/proc/n.plan", *TARGET], "/proc cannot be written", "rights"),
     ],
@@ -106,10 +109,85 @@ def test_best_is_the_fastest(tmp_path, capsys, monkeypatch):
     [(0.2, 0.5, 3), (0.2, 0.1, 1), (-0.3, 0.0, 3), (None, 0.5, 1), (None, float("inf"), 3)],
 )
 def test_best_leaves_out_what_costs_too_much(capsys, drop, most, tried):
-    source = SimpleNamespace(quantised=True, drop=drop)
-    assert len(_build_best.allowed(source, most)) == tried
+    source = SimpleNamespace(quantised=True, drop=drop, disagreement=None)
+    assert len(_build_best.allowed(source, most, BuildOptions())) == tried
     assert ("left out" in capsys.readouterr().err) is (tried == 1)
-    assert _build_best.allowed(SimpleNamespace(quantised=False), most) == ["fp16"]
+    assert _build_best.allowed(SimpleNamespace(quantised=False), most, BuildOptions()) == ["fp16"]
+
+
+@pytest.mark.parametrize(("cost", "most", "tried"), [(4.8, 0.5, 3), (12.0, 0.5, 1), (12.0, 1.0, 3), (0.1, 0.0, 1)])
+def test_best_goes_by_agreement_where_there_were_no_labels(capsys, cost, most, tried):
+    source = SimpleNamespace(quantised=True, drop=None, disagreement=cost)
+    assert len(_build_best.allowed(source, most, BuildOptions())) == tried
+    err = capsys.readouterr().err
+    assert "without labels" in err and (f"{cost:.2f} points of agreement" in err) is (tried == 1)
+
+
+def board(root: Path, soc: str) -> Path:
+    """A tree with the chip of a board."""
+    (root / "proc/device-tree").mkdir(parents=True)
+    (root / "proc/device-tree/compatible").write_text(f"nvidia,p3450-0000\0nvidia,{soc}\0")
+    return root
+
+
+@pytest.mark.parametrize(("soc", "capability"), [("tegra210", "5.3"), ("tegra186", "6.2"), ("tegra194", "")])
+def test_best_leaves_out_what_the_gpu_or_dla_cannot_do(tmp_path, capsys, soc, capability):
+    source = SimpleNamespace(quantised=True, drop=0.0, disagreement=None)
+    tried = _build_best.allowed(source, 0.5, BuildOptions(root=board(tmp_path, soc)))
+    said = f"left out: a GPU of compute capability {capability} has no INT8"
+    assert (tried == ["fp16"] and said in capsys.readouterr().err) is bool(capability)
+    assert _build_best.allowed(source, 0.5, BuildOptions(dla=0)) == ["fp16"] and "DLA" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fails", [{"int8", "int8+fp16"}, {"fp16"}, {"fp16", "int8", "int8+fp16"}])
+def test_best_keeps_what_can_be_built(tmp_path, monkeypatch, capsys, fails):
+    def built(source, plan, options, command, told):
+        if options.precision in fails:
+            raise ModelError("checkLinks", hint="try --precision fp16")
+        plan.write_text(options.precision)
+        passport.beside(plan).write_text("{}")
+        return options.precision
+
+    monkeypatch.setattr(_build_best.build, "build", built)
+    monkeypatch.setattr(_build_best, "speeds", lambda plans, options: {})
+    source, plan = SimpleNamespace(quantised=True, drop=0.0, disagreement=None), tmp_path / "n.plan"
+    if len(fails) == 3:
+        with pytest.raises(ModelError, match="checkLinks"):
+            _build_best.best(source, plan, BuildOptions(), "", 0.5)
+    else:
+        made = _build_best.best(source, plan, BuildOptions(), "", 0.5)
+        assert made == plan.read_text() == ("fp16" if "int8" in fails else "int8+fp16")
+        assert capsys.readouterr().err.count("is left out: checkLinks") == len(fails)
+
+
+@rtx
+@pytest.mark.parametrize(
+    ("said", "fact"),
+    [
+        (["--precision", "int8"], "a GPU of compute capability 5.3 has no INT8"),
+        (["--precision", "int8+fp16"], "a GPU of compute capability 5.3 has no INT8"),
+        (["--calib", "photos"], "a GPU of compute capability 5.3 has no INT8"),
+        (["--precision", "best", "--calib", "photos"], "a GPU of compute capability 5.3 has no INT8"),
+        (["--dla", "0", "--precision", "int8", *TARGET], "DLA takes no network with Q/DQ"),
+        (["--dla", "0", *TARGET], "DLA takes no network with Q/DQ"),
+        (["--dla", "0", "--calib", "photos", *TARGET], "DLA takes no network with Q/DQ"),
+        (["--dla", "0", "--precision", "fp32", *TARGET], "DLA has no float32"),
+    ],
+)
+def test_what_the_hardware_does_not_compute_is_refused_before_anything_is_done(tmp_path, capsys, said, fact):
+    assert build.main([INT8, "--sysroot", str(board(tmp_path, "tegra210")), "-o", str(tmp_path / "n.plan"), *said]) == 1
+    err = capsys.readouterr().err
+    assert f"error: {fact}" in err and "--precision fp16" in err.split("hint:")[1]
+    assert not list(tmp_path.glob("n.*"))
+
+
+def test_where_the_gpu_has_no_int8_float16_is_chosen_and_said(tmp_path, capsys):
+    source, nano = SimpleNamespace(quantised=True), BuildOptions(root=board(tmp_path, "tegra210"))
+    assert build._precision(source, nano) == "fp16"
+    assert "note: a GPU of compute capability 5.3 has no INT8: float16 is built" in capsys.readouterr().err
+    assert build._precision(SimpleNamespace(quantised=False), nano) == "fp16" and not capsys.readouterr().err
+    for other in (replace(nano, compute_capability="SM86"), BuildOptions(root=board(tmp_path / "orin", "tegra234"))):
+        assert build._precision(source, other) == "int8+fp16" and not capsys.readouterr().err
 
 
 def test_without_tensorrt_the_way_to_it_is_said(monkeypatch, capsys):

@@ -15,13 +15,14 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_runtime import zoo
+from edge_runtime import trt, zoo
 from edge_runtime.cli import calibrate
 from edge_runtime.graph.network import Network
 from edge_runtime.labels import VOC
-from edge_runtime.ranges.table import LEGACY_HEADER, RangeTable
+from edge_runtime.ranges.table import RangeTable
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
+from tests.standins import tensorrt_api
 
 SIDE = 64
 
@@ -55,14 +56,34 @@ def test_everything_at_once(place, tmp_path, capsys):
     onnx.checker.check_model(str(tmp_path / "trt.onnx"), full_check=True)
     table = RangeTable.load(tmp_path / "int8.ranges.json")
     assert table.about["images"] == 8
+    metadata = {entry.key: entry.value for entry in onnx.load(tmp_path / "int8.onnx").metadata_props}
+    assert float(metadata["disagreement"]) >= 0 and "drop" not in metadata, "edge-build --precision best goes by it"
     lines = files["--legacy-cache"].read_text().splitlines()
-    assert lines[0] + "\n" == LEGACY_HEADER or lines[0] == LEGACY_HEADER.strip()
+    assert lines[0] == "TRT-8502-EntropyCalibration2" and "this one is for 8.5.2" in err
     assert len(lines) == 1 + len(table.ranges) - len(table.free)
     page, data = files["--report"].read_text(), json.loads((tmp_path / "r.json").read_text())
     assert "hardest to round" in page and "http" not in page.replace("http-equiv", "")
     assert data["recommendation"] in out and len(data["worst"]) == 12 and data["images"]["images"] == 10
     assert not list(tmp_path.glob("*.npz")), "notes on the way are removed"
     assert run(place, tmp_path, "--no-verdict") == 0
+
+
+def test_the_legacy_cache_is_for_the_tensorrt_that_is_here_or_asked_for(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(trt, "missing", lambda: None)
+    cache = tmp_path / "c.cache"
+    other = ["--legacy-version", "10.7.0"]
+    cases = (("10.3", [], "TRT-100300"), ("8.2", [], "TRT-8201"), ("8.2", other, "TRT-100700"), ("11", [], "TRT-8502"))
+    for here, asked, header in cases:
+        monkeypatch.setattr(trt, "library", lambda here=here: tensorrt_api.module(here))
+        quick = ["--no-verdict", "--method", "minmax", "--legacy-cache", str(cache)]
+        assert run(place, tmp_path, *quick, *asked) == 0
+        assert cache.read_text().startswith(f"{header}-EntropyCalibration2\n")
+        assert ("no TensorRT that reads" in capsys.readouterr().err) is (here == "11")
+
+
+def test_a_legacy_cache_that_nobody_reads_is_refused_at_the_start(place, tmp_path, capsys):
+    assert run(place, tmp_path, "--legacy-cache", str(tmp_path / "c"), "--legacy-version", "11.4") == 1
+    assert "11.4 reads no calibration cache" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_again_uses_the_table_and_says_so(place, tmp_path, capsys):

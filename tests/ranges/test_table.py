@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from edge_runtime.errors import ModelError
-from edge_runtime.ranges.table import Origin, RangeTable
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.ranges.table import Origin, RangeTable, legacy_number
 
 ORIGIN = Origin("m", "i", "p", "entropy")
 
@@ -54,3 +54,20 @@ def test_what_stays_in_float_and_was_kept_comes_back():
 def test_the_legacy_cache_holds_big_endian_scales():
     made = RangeTable(Origin("m", "i", "p", "mse"), {"data": (0.0, 1.0), "b": (-4.0, 1.0)}, {}, ("b",))
     assert made.legacy_cache() == "TRT-8502-EntropyCalibration2\ndata: 3c010204\n"
+    assert made.legacy_cache("10.3.0") == "TRT-100300-EntropyCalibration2\ndata: 3c010204\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [("8.5.2", 8502), ("8.5.10", 8510), ("8.0.1.6", 8001), ("7.2.2", 7202), ("8.6.2.3", 8602), ("10.3.0.26", 100300),
+     ("10.13.3.9", 101303), ("10.7", 100700), ("10.16.1.11.post1", 101601)],
+)  # fmt: skip
+def test_versions_as_each_tensorrt_writes_its_own(version, number):
+    assert legacy_number(version) == number
+
+
+@pytest.mark.parametrize("version", ["", "10", "ten", "8.5.2-1", "11.0.0", "11.4.0.106"])
+def test_versions_that_read_no_cache_are_refused(version):
+    with pytest.raises(UsageError) as caught:
+        legacy_number(version)
+    assert caught.value.hint

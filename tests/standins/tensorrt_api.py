@@ -196,6 +196,8 @@ def module(
         return Strict(**names)
 
     lib.OnnxParser = parser
+    if not eleven:
+        lib.IInt8EntropyCalibrator2 = type("IInt8EntropyCalibrator2", (), {})
     if not bindings:
         lib.TensorIOMode = _enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
     if version == "rtx":
