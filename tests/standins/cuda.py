@@ -222,7 +222,7 @@ def driver(gpu: Gpu) -> Any:
         Error=Error, LogicError=LogicError, MemoryError=MemoryError, Device=Device, Stream=Stream, Event=Event,
         init=lambda: gpu.note("init"),
         Context=Context,
-        mem_alloc=Allocation,
+        mem_alloc=lambda size: Allocation(size),
         pagelocked_empty=pagelocked_empty,
         memcpy_htod_async=lambda to, array, stream: copy("htod", to, array.ctypes.data, stream, array.nbytes),
         memcpy_dtoh_async=lambda array, at, stream: copy("dtoh", array.ctypes.data, at, stream, array.nbytes),

@@ -62,6 +62,20 @@ class _Network:
         return self._outputs[index]
 
 
+class _Monitor:
+    def __init__(self) -> None:
+        pass
+
+    def phase_start(self, phase_name: str, parent_phase: str, num_steps: int) -> None:
+        raise NotImplementedError
+
+    def step_complete(self, phase_name: str, step: int) -> bool:
+        raise NotImplementedError
+
+    def phase_finish(self, phase_name: str) -> None:
+        raise NotImplementedError
+
+
 class _Error:
     def __init__(self, named: bool) -> None:
         if named:
@@ -113,9 +127,9 @@ def module(
         lib.ExecutionContextAllocationStrategy = _enum(
             "ExecutionContextAllocationStrategy", ["STATIC", "ON_PROFILE_CHANGE", "USER_MANAGED"]
         )
-    lib.ILogger = type("ILogger", (), {"__init__": lambda self: None})
+    lib.ILogger = type("ILogger", (), {"__init__": lambda self: None, "log": lambda self, severity, msg: None})
     if progress:
-        lib.IProgressMonitor = type("IProgressMonitor", (), {"__init__": lambda self: None})
+        lib.IProgressMonitor = _Monitor
 
     def record(name: str, *arguments: Any) -> None:
         calls.append((name, arguments))
@@ -176,7 +190,7 @@ def module(
 
         if not eleven:
             names["supports_model"] = lambda content: (supports_model_v2(content), [(rest, not unsupported)])
-        if version in ("10.13", "11", "rtx"):
+        if not old:
             names.update(supports_model_v2=supports_model_v2, num_subgraphs=1)
             names.update(is_subgraph_supported=lambda k: not unsupported, get_subgraph_nodes=lambda k: rest)
         return Strict(**names)
@@ -188,8 +202,7 @@ def module(
         lib.TensorIOMode = _enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
     if version == "rtx":
         lib.ComputeCapability = _enum("ComputeCapability", ["CURRENT", "SM86"])
-    else:
-        lib.init_libnvinfer_plugins = lambda log, namespace: record("init_libnvinfer_plugins")
+    lib.init_libnvinfer_plugins = lambda log, namespace: record("init_libnvinfer_plugins")
     lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: deserialize(lib, content, record))
     fast = {} if eleven else {"platform_has_fast_int8": int8}
     lib.Builder = lambda log: Strict(
