@@ -122,7 +122,9 @@ def find(compatible: str, model: str, chip: str = "") -> Module:
     if by_model.family and not by_model.family.startswith("Jetson"):
         return by_model
     known = [MODULES[part] for part in parts if part in MODULES] or _by_prefix(parts)
-    return Module(*known[0], chip or by_model.soc) if known else by_model
+    if not known:
+        return by_model
+    return Module(*known[0], chip or next(of for family, of, _ in FAMILIES if family == known[0][0]))
 
 
 def _by_prefix(parts: List[str]) -> List[Tuple[str, str]]:

@@ -24,9 +24,11 @@ def available(root: Path = Path("/")) -> Optional[str]:
     """None where a rail is named and may be read, else the reason."""
     if not _rails(root):
         return "no ina3221 sensor"
-    files = [file for name, these in READINGS.items() for chip in chips(root, name) for file in chip.glob(these)]
-    closed = next((file for file in files if not os.access(file, os.R_OK)), None)
-    return f"ina3221 may be read by root alone: sudo chmod a+r {closed}, or sudo before the command" if closed else None
+    for name, these in READINGS.items():
+        for chip in chips(root, name):
+            if not all(os.access(file, os.R_OK) for file in chip.glob(these)):
+                return f"ina3221 may be read by root alone: sudo chmod a+r {chip}/{these}"
+    return None
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
