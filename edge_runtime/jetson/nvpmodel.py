@@ -194,7 +194,8 @@ def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
             live = next((_integer(row.value) for row in before.settings if row.name == setting.name), None)
         if live is not None and live != _integer(setting.value):
             return f"{setting.arg} is {live}, {target.name} wants {setting.value}"
-    if board.soc(root) == "tegra264" and target.name in THOR_MASKS:
+    module = board.module(root)
+    if module.soc == "tegra264" and not module.variant.startswith("T4000") and target.name in THOR_MASKS:
         live = _integer(board.read(root / THOR_MASK_FILE)) or THOR_MASKS.get(before.name if before else "")
         if live not in (None, THOR_MASKS[target.name]):
             return f"the GPU's mask is {live}, {target.name} wants {THOR_MASKS[target.name]}"

@@ -167,3 +167,6 @@ def test_thor_keeps_its_mask_elsewhere(board_tree):
     (root / nvpmodel.THOR_MASK_FILE).write_text("gpu_pg_mask_param=17353\n")
     conf = nvpmodel.load(root)
     assert [mode.name for mode in conf.modes if nvpmodel.reboot_reason(root, conf, mode)] == ["MAXN", "120W"]
+    compatible = root / "proc/device-tree/compatible"
+    compatible.write_text(compatible.read_text().replace("p3834-0008", "p3834-0000"))
+    assert not any(nvpmodel.reboot_reason(root, conf, mode) for mode in conf.modes), "a T4000 has masks of its own"
