@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, Tuple
 
 PART = re.compile(r"[pe]\d{4}(?:-\d{4})?")
 # Family, and what the number says besides. Some are numbers of a developer kit, where the tree names no module.
@@ -49,14 +49,14 @@ MODULES: Dict[str, Tuple[str, str]] = {
     "p3834-0000": ("Jetson AGX Thor", "T4000 64GB"),
     "p3834-0008": ("Jetson AGX Thor", "T5000 128GB"),
 }
-# Carrier boards that make another product of a module.
-CARRIERS = {"p3740": ("IGX Orin", "tegra234"), "e3900": ("Clara AGX", "tegra194")}
+# Carrier boards that make another product of a Jetson's module, which is not called Jetson.
+CARRIERS = {"p3740": "IGX Orin", "e3900": "Clara AGX"}
 # Chip and model of each family; the first that fits.
 FAMILIES: Tuple[Tuple[str, str, str], ...] = (
     ("IGX Thor", "tegra264", r"\bigx.?thor"),
-    ("IGX Orin", "tegra234", r"\bigx|clara.?holoscan"),
-    ("Clara AGX", "tegra194", r"\bclara"),
-    ("Jetson AGX Thor", "tegra264", r"(agx|jetson).?thor|\bt[45]000\b"),
+    ("IGX Orin", "tegra234", r"\bigx.?orin|clara.?holoscan"),
+    ("Clara AGX", "tegra194", r"clara.?agx"),
+    ("Jetson AGX Thor", "tegra264", r"(agx|jetson).?thor|jetson.?t[45]000"),
     ("Jetson AGX Orin", "tegra234", r"agx.?orin"),
     ("Jetson Orin NX", "tegra234", r"orin.?nx"),
     ("Jetson Orin Nano", "tegra234", r"orin.?nano"),
@@ -67,6 +67,7 @@ FAMILIES: Tuple[Tuple[str, str, str], ...] = (
     ("Jetson TX1", "tegra210", r"jetson.?tx1"),
     ("Jetson Nano", "tegra210", r"jetson.?nano"),
 )
+CHIPS = {family: chip for family, chip, _ in FAMILIES}
 WITH_GRAPHICS_CARD = ("IGX Orin", "Clara AGX")  # boards that are sold with a discrete GPU, which then is the one in use
 DRIVE = re.compile(r"\bdrive\b|\b(e3550|p3479|p3663|p3710|p3898|p3960)\b")
 
@@ -98,8 +99,9 @@ def soc(compatible: str) -> str:
 
 
 def is_drive(compatible: str, model: str) -> bool:
-    """Whether it is a DRIVE computer, which has a Jetson's chip and runs another system."""
-    return bool(DRIVE.search(f"{compatible} {model}".lower()))
+    """Whether it is a DRIVE computer: a Jetson's chip without a Jetson's module, running another system."""
+    modules = [part for part in PART.findall(compatible.lower()) if part in MODULES]
+    return not modules and bool(DRIVE.search(f"{compatible} {model}".lower()))
 
 
 def find(compatible: str, model: str, chip: str = "") -> Module:
@@ -109,28 +111,33 @@ def find(compatible: str, model: str, chip: str = "") -> Module:
         compatible: entries of the device tree, with blanks between.
         chip: what is known of it from elsewhere; a model that belongs to another chip is not believed.
     """
-    chip, parts = soc(compatible) or chip, PART.findall(compatible.lower())
+    chip = soc(compatible) or chip
     if is_drive(compatible, model):
         return Module(soc=chip)
-    for part in parts:
-        if part[:5] in CARRIERS:
-            return Module(CARRIERS[part[:5]][0], soc=chip or CARRIERS[part[:5]][1])
-    by_model = next(
-        (Module(family, soc=of) for family, of, words in FAMILIES
-         if chip in ("", of) and re.search(words, model.lower())), Module(soc=chip)
-    )  # fmt: skip
-    if by_model.family and not by_model.family.startswith("Jetson"):
-        return by_model
-    known = [MODULES[part] for part in parts if part in MODULES] or _by_prefix(parts)
-    if not known:
-        return by_model
-    return Module(*known[0], chip or next(of for family, of, _ in FAMILIES if family == known[0][0]))
+    by_model = _family(model, chip)
+    carriers = [CARRIERS[part[:5]] for part in PART.findall(compatible.lower()) if part[:5] in CARRIERS]
+    product = carriers[0] if carriers else "" if by_model.startswith("Jetson") else by_model
+    family, variant = (product, "") if product else _number(compatible)
+    family = family or by_model
+    return Module(family, variant, chip or CHIPS.get(family, ""))
 
 
-def _by_prefix(parts: List[str]) -> List[Tuple[str, str]]:
-    """The family of a number that is newer than this list, where all numbers that begin alike are of one."""
+def _family(model: str, chip: str) -> str:
+    """The first family that the model names, of this chip where that is known."""
+    fitting = (family for family, of, words in FAMILIES if chip in ("", of) and re.search(words, model.lower()))
+    return next(fitting, "")
+
+
+def _number(compatible: str) -> Tuple[str, str]:
+    """Family and variant by the part numbers; the family alone where a number is newer than this list."""
+    parts = PART.findall(compatible.lower())
+    known = [MODULES[part] for part in parts if part in MODULES]
+    if known:
+        family = known[0][0]
+        variants = {variant for of, variant in known if of == family and variant}  # one tree may serve several
+        return family, variants.pop() if len(variants) == 1 else ""
     for part in parts:
         families = {family for number, (family, _) in MODULES.items() if number[:5] == part[:5]}
         if len(families) == 1:
-            return [(families.pop(), "")]
-    return []
+            return families.pop(), ""
+    return "", ""
