@@ -57,7 +57,6 @@ class Probe:
         self._gpu = gpu[0] if gpu else None
         self._load = next((path for pattern in GPU_LOAD for path in root.glob(f"sys/devices/{pattern}")), None)
         self._emc = [root / path for path in EMC_RATES if (root / path).exists()]
-        self._limits = sorted(root.glob(GPU_LIMITS))
         self._cpus = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
         self._online = root / "sys/devices/system/cpu/online"
         zones = sorted(root.glob("sys/class/thermal/thermal_zone*"))
@@ -69,6 +68,7 @@ class Probe:
             if (folder / counter).exists()
         }
         cooling = root.glob("sys/class/thermal/cooling_device*")
+        self._limits = sorted(root.glob(GPU_LIMITS))
         self._cooling = [device / "cur_state" for device in cooling if "throttl" in read(device / "type")]
 
     def read(self) -> State:
