@@ -1,7 +1,8 @@
 """edge-power: the board's power modes, and the watts it draws.
 
-    edge-power [--json]                  # modes, clocks, rails, temperatures, load
-    edge-power set 15W [--dry-run]       # never reboots; reads back whether it took
+    edge-power [--json]                  # board, modes, clocks, rails, temperatures, load
+    edge-power set 15W                   # never reboots; reads back whether it took
+    edge-power set 15W --dry-run         # what would be done: a reboot or not, caps; needs no root
     edge-power restore                   # what a killed run has left behind
 
 A mode is meant by its name or a part of it (15W, MODE_15W, MAXN) or its ID; a name is a cap of clocks, not of watts.

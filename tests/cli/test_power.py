@@ -11,6 +11,7 @@ from jetson.test_board import BOARDS
 from power.test_meters import BOARDS as METERS
 from standins import nvpmodel as standin
 
+from edge_runtime.cli import _power
 from edge_runtime.cli import power as cli
 from edge_runtime.jetson import nvpmodel
 
@@ -95,6 +96,16 @@ def test_now_and_since_boot_are_told_apart(board_tree, capsys):
     cli.main(["--sysroot", str(board_tree("agx-thor_l4t38.4_field"))])
     said = capsys.readouterr().out
     assert "held back now 1 cooling device at work\n" in said and "since boot" not in said
+
+
+def test_a_summary_says_what_throttled_in_the_run():
+    figures = dict.fromkeys(
+        "mean_w fps_per_watt fps_per_watt_nominal fps_per_watt_above_idle joules_per_frame paper mode".split()
+    )
+    power = {**figures, "rail": "VDD_IN", "scope": "module_input", "coverage": 1.0, "gaps": 0}
+    said = _power.lines({**power, "throttle": {"over_current": 2, "under_voltage": 0, "cooling": 1}})
+    assert said[-1] == "  throttled in this run: over-current 2, cooling devices 1"
+    assert len(_power.lines({**power, "throttle": {"over_current": 0, "cooling": 0}})) == 2
 
 
 def test_a_mode_that_is_not_what_its_name_says(board_tree, capsys):
