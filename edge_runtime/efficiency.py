@@ -200,7 +200,10 @@ def extremes(states: Sequence[State]) -> Dict[str, Any]:
     """Highest temperatures and what was throttled over a time."""
     names = {name for state in states for name in state.temperatures_c}
     hottest = {name: max(state.temperatures_c.get(name, -1e9) for state in states) for name in sorted(names)}
-    return {"temperatures_c": hottest, "throttle": events(states[0], states[-1]) if states else {}}
+    throttle = events(states[0], states[-1]) if states else {}
+    if "cooling" in throttle:  # of the moment: what was held back in between counts, too
+        throttle["cooling"] = max(state.throttle.get("cooling", 0) for state in states)
+    return {"temperatures_c": hottest, "throttle": throttle}
 
 
 def events(before: State, after: State) -> Dict[str, int]:

@@ -26,7 +26,7 @@ class Place:
     Attributes:
         tensorrt: "tensorrt 10.3.0".
         compute_capability: "8.7".
-        board: a Jetson's name, as its device tree says.
+        board: a Jetson's name, "Jetson Orin Nano 8GB".
         cuda: of the driver, "12.6".
         jetpack, l4t: "6", "36.4.3".
         power_mode: name of the nvpmodel mode.
@@ -112,7 +112,7 @@ def here(root: Optional[Path] = None, cuda: str = "", compute_capability: str = 
     return Place(
         tensorrt="" if trt.missing() else trt.version(),
         compute_capability=compute_capability or board.compute_capability(root),
-        board=board.model(root),
+        board=board.name(root),
         cuda=cuda,
         jetpack=board.jetpack(release),
         l4t=release,

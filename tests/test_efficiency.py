@@ -124,4 +124,6 @@ def test_events_are_those_between():
     assert efficiency.events(before, after) == {"over_current": 2, "cooling": 1, "under_voltage": 0}
     found = efficiency.extremes([State(temperatures_c={"gpu": 70.0}), after])
     assert found["temperatures_c"] == {"gpu": 70.0}
+    between = State(throttle={"over_current": 4, "cooling": 3})
+    assert efficiency.extremes([before, between, after])["throttle"]["cooling"] == 3, "it was held back for a while"
     assert efficiency.extremes([]) == {"temperatures_c": {}, "throttle": {}}

@@ -9,7 +9,6 @@ not what a chip behind it costs there (about a millisecond each, on a board).
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Callable, Dict, List, Optional, Sequence
 
 from bench import report
 from bench.report import Table
+from bench.trees import lay
 
 from edge_runtime import power
 from edge_runtime.backends import BackendOptions
@@ -51,18 +51,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(table.markdown())
     report.save(TARGET, "What measuring costs", report.machine(), tables)
     return 0
-
-
-def lay(path: Path, root: Path) -> Path:
-    """A recorded board as files."""
-    tree = json.loads(path.read_text())
-    for name, text in tree["files"].items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    for name, target in tree["links"].items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).symlink_to(target)
-    return root
 
 
 def sampling(trees: Dict[str, Path], seconds: float) -> Table:

@@ -52,11 +52,10 @@ def cuda_toolkit(root: Path) -> Check:
 
 
 def jetson_board(root: Path) -> Check:
-    """Model and chip from the device tree."""
-    model, soc = board.model(root), board.soc(root)
-    if not model:
-        return Check("board", False, f"not a Jetson ({platform.machine()})")
-    return Check("board", True, f"{model} ({soc})" if soc else model)
+    """Module, model and chip from the device tree."""
+    if board.is_jetson(root):
+        return Check("board", True, board.describe(root))
+    return Check("board", False, f"{board.describe(root)} ({platform.machine()})")
 
 
 def jetpack(root: Path) -> Check:
@@ -68,7 +67,9 @@ def jetpack(root: Path) -> Check:
     if major == "4":
         reason = f"4 (Jetson Linux {release}) is not supported: its Python 3.6 and TensorRT 8.2 are too old"
         return Check("JetPack", False, reason, "install JetPack 5 where the board has it")
-    return Check("JetPack", bool(major), f"{major or 'of unknown version'} (Jetson Linux {release})")
+    return Check(
+        "JetPack", bool(major), f"{board.jetpack_version(release) or 'of unknown version'} (Jetson Linux {release})"
+    )
 
 
 def cameras(root: Path) -> Check:

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from edge_runtime import model, onnx_file, plugins, recipe
+from edge_runtime import model, onnx_file, plugins, recipe, trt
 from edge_runtime.backends import BackendOptions, cores
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.geometry import RESIZE_MODES
@@ -20,7 +20,8 @@ from edge_runtime.model import Model
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import COLORS, Thresholds, Triple
 
-PLANS = Path("engines", "plans")  # with a folder for each board
+PLANS = Path("engines", "plans")  # with a folder for each board and version of TensorRT
+KINDS = {"tensorrt": "trt", "tensorrt_rtx": "rtx"}
 ZERO_COPY = {"auto": None, "on": True, "off": False}
 METER_HELP = "what measures, default: the best there is; replay:FILE plays a recorded trace"
 ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
@@ -126,13 +127,35 @@ def backend_options(args: argparse.Namespace) -> BackendOptions:
     )  # fmt: skip
 
 
+def plan_folder(root: Path) -> Path:
+    """Where plans for this board and its TensorRT go, `engines/plans/orin-nano-trt10.3.0`: no other opens them.
+
+    Raises:
+        BackendUnavailable: TensorRT is installed and does not load.
+    """
+    if trt.missing():
+        return PLANS / board.slug(root)
+    kind, version = trt.version().split(" ")
+    return PLANS / f"{board.slug(root)}-{KINDS[kind]}{version}"
+
+
+def _folders(name: str) -> List[str]:
+    """Where an engine is looked up; TensorRT, which may be broken, is asked for its version for the sake of plans."""
+    plans = [PLANS / slug for slug in board.former_slugs(board.root())]
+    if PLANS.is_dir() and not name.endswith(".onnx"):
+        plans.insert(0, plan_folder(board.root()))
+    return [".", *dict.fromkeys(map(str, plans)), "engines"]
+
+
 def find_engine(name: str) -> str:
     """The file meant by `--engine`: a path, or a bare name in the current folder, this board's plans or `engines/`.
 
     Raises:
         ModelError: there is none.
     """
-    folders = (".", str(PLANS / board.slug(board.root())), "engines")
+    if os.path.isfile(name):
+        return name
+    folders = _folders(name)
     places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in folders]
     for place in places:
         if place.is_file():

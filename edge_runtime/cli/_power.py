@@ -101,9 +101,9 @@ def lines(power: Dict[str, Any]) -> List[str]:
     ]
     if power["coverage"] < COVERED or power["gaps"]:
         found.append(f"  {power['coverage']:.1%} of the time was measured, {power['gaps']} gaps")
-    throttled = ", ".join(f"{name} {count}" for name, count in power["throttle"].items() if count)
+    throttled = [f"{name.replace('_', '-')} {count}" for name, count in power["throttle"].items() if count]
     if throttled:
-        found.append(f"  throttled: {throttled}")
+        found.append(f"  throttled in this run: {', '.join(throttled).replace('cooling', 'cooling devices')}")
     if power["paper"]:
         row = "{model} on {board}, {mode}: {fps} FPS, {fps_per_watt} FPS/W"
         found.append(f"  published: {row.format(**power['paper'])}")

@@ -1,6 +1,6 @@
 """edge-build: a TensorRT plan from an ONNX file, for the machine it is built on.
 
-    edge-build nano_int8.onnx                               # to engines/plans/BOARD/nano_int8.plan
+    edge-build nano_int8.onnx                               # to engines/plans/BOARD-trtVERSION/
     edge-build nano.onnx --precision fp16 -o nano.plan
     edge-build nano_int8.onnx --precision best              # builds several, times them, keeps the fastest
     edge-build nano.onnx --precision int8 --calib photos/ -o nano.plan
@@ -26,7 +26,7 @@ from edge_runtime.calibrate import images as image_sets
 from edge_runtime.cli import _common
 from edge_runtime.cli._build_best import best
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.jetson import board, command
+from edge_runtime.jetson import command
 from edge_runtime.passport import Passport
 from edge_runtime.ranges.table import RangeTable
 from edge_runtime.spec import ModelSpec
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _common.add_model_flags(parser, positional=True)
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD/MODEL.plan"
+        "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD-trtVERSION/MODEL.plan"
     )
     parser.add_argument(
         "--precision",
@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     model = _common.describe(args.engine, _common.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
-    plan = args.output or _common.PLANS / board.slug(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
+    plan = args.output or _common.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
         plan.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

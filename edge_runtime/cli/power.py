@@ -1,7 +1,8 @@
 """edge-power: the board's power modes, and the watts it draws.
 
-    edge-power [--json]                  # modes, clocks, rails, temperatures, load
-    edge-power set 15W [--dry-run]       # never reboots; reads back whether it took
+    edge-power [--json]                  # board, modes, clocks, rails, temperatures, load
+    edge-power set 15W                   # never reboots; reads back whether it took
+    edge-power set 15W --dry-run         # what would be done: a reboot or not, caps; needs no root
     edge-power restore                   # what a killed run has left behind
 
 A mode is meant by its name or a part of it (15W, MODE_15W, MAXN) or its ID; a name is a cap of clocks, not of watts.
@@ -22,6 +23,7 @@ from edge_runtime.errors import BoardError, SourceError
 from edge_runtime.jetson import board, caps, command, hold, nvpmodel
 from edge_runtime.jetson.probe import Probe
 
+NO_WATTS = "{} says no watts: a file cannot be read, or a counter stands still"
 COUNTING_S = 0.5  # counters of joules need two readings
 
 
@@ -52,8 +54,17 @@ def _show(args: argparse.Namespace) -> int:
 
 def _board(root: Path) -> Dict[str, Any]:
     probe = Probe(root)
-    found: Dict[str, Any] = {"board": board.model(root) or None, "l4t": board.l4t(root) or None, **_modes(root)}
-    return {**found, **probe.read().to_dict(), "jetson_clocks": probe.locked}
+    release = board.l4t(root)
+    about = {
+        "board": board.model(root),
+        "name": board.name(root),
+        "soc": board.soc(root),
+        "l4t": release,
+        "jetpack": board.jetpack_version(release),
+    }
+    found: Dict[str, Any] = {key: text or None for key, text in about.items()}
+    clocks = {"jetson_clocks": probe.locked, "gpu_limit_mhz": probe.gpu_limit_mhz}
+    return {**found, "described": board.describe(root), **_modes(root), **probe.read().to_dict(), **clocks}
 
 
 def _modes(root: Path) -> Dict[str, Any]:
@@ -66,6 +77,7 @@ def _modes(root: Path) -> Dict[str, Any]:
     found = caps.compare(root, conf, mode) if mode else None
     return {
         "mode": mode.name if mode else None,
+        "nominal_w": mode.nominal_w if mode else None,
         "modes": [{"id": each.id, "name": each.name} for each in conf.modes],
         "reboot": [each.id for each in conf.modes if nvpmodel.reboot_reason(root, conf, each)],
         "caps_verified": bool(found and found.verified),
@@ -99,28 +111,42 @@ def _watts(root: Path, named: str) -> Dict[str, Any]:
 
 
 def _lines(status: Dict[str, Any]) -> List[str]:
-    release = f"Jetson Linux {status['l4t']}" if status["l4t"] else ""
+    release = f", JetPack {status['jetpack'] or 'unknown'} (Jetson Linux {status['l4t']})" if status["l4t"] else ""
     clocks = [f"{name} {value:g}" for name, value in status["clocks"].items()]
     temperatures = [f"{name} {celsius:.1f}" for name, celsius in status["temperatures_c"].items()]
-    events = [f"{name} {count}" for name, count in status["throttle"].items() if count]
     lines = [
-        f"board         {', '.join(filter(None, (status['board'], release))) or 'not a Jetson'}",
+        f"board         {status['described']}{release}",
         *_mode_lines(status),
         f"clocks        {', '.join(clocks) or 'n/a'}{', held by jetson_clocks' if status['jetson_clocks'] else ''}",
         f"GPU load      {'n/a' if status['gpu_load'] is None else '{:g} %'.format(status['gpu_load'])}",
         f"temperatures  {', '.join(temperatures) + ' °C' if temperatures else 'n/a'}",
-        *([f"throttling    {', '.join(events)} (since boot)"] if events else []),
+        *_throttle_lines(status),
     ]
     if status["total_w"] is None:
-        return [*lines, f"power         n/a: {status.get('power_reason', 'a rail cannot be read')}"]
+        return [*lines, f"power         n/a: {status.get('power_reason') or NO_WATTS.format(status['total_rail'])}"]
     rails = ", ".join(f"{name} {watts:.3f}" for name, watts in status["rails_w"].items())
     return [*lines, f"power         {status['total_w']:.3f} W ({status['total_rail']}, {status['scope']}): {rails}"]
+
+
+def _throttle_lines(status: Dict[str, Any]) -> List[str]:
+    """What is held back now, apart from what was counted since boot."""
+    counted = dict(status["throttle"])
+    cooling, limit = counted.pop("cooling", 0), status["gpu_limit_mhz"]
+    events = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in counted.items() if count)
+    now = [f"{cooling} cooling device{'s' if cooling > 1 else ''} at work"] if cooling else []
+    if limit:
+        now.append(f"the firmware holds the GPU at {limit:g} MHz, its cap is {status['clocks']['gpu_max_mhz']:g} MHz")
+    return [
+        *([f"held back now {'; '.join(now)}"] if now else []),
+        *([f"since boot    {events}"] if events else []),
+    ]
 
 
 def _mode_lines(status: Dict[str, Any]) -> List[str]:
     if not status["modes"]:
         return [f"mode          n/a: {status['modes_reason']}"]
-    names = (f"{each['id']} {each['name']}{'*' if each['id'] in status['reboot'] else ''}" for each in status["modes"])
+    names = [f"{each['id']} {_named(each['name'])}{'*' if each['id'] in status['reboot'] else ''}"
+             for each in status["modes"]]  # fmt: skip
     caps_said = "its caps are set" if status["caps_verified"] else "its caps cannot be read"
     lines = [f"mode          {status['mode'] or 'unknown'}, {caps_said if not status['caps_differ'] else 'but:'}"]
     lines += [f"              {line}" for line in status["caps_differ"]]
@@ -128,6 +154,12 @@ def _mode_lines(status: Dict[str, Any]) -> List[str]:
     if status["left_behind"]:
         lines.append(f"left behind   {status['left_behind']}, by a run that was killed: edge-power restore")
     return lines
+
+
+def _named(mode: str) -> str:
+    """A mode's name, with its watts where that does not say them plainly: MODE_28_1_W (28.1 W)."""
+    watts = nvpmodel.watts_of(mode)
+    return mode if watts is None or f"{watts:g}W" in mode.upper() else f"{mode} ({watts:g} W)"
 
 
 if __name__ == "__main__":

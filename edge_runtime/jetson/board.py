@@ -5,13 +5,30 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Optional
+from typing import Dict, List, Optional, Sequence
 
-# A container sees an empty device tree; jetson-containers' run script leaves the model here.
+from edge_runtime.jetson import modules
+from edge_runtime.jetson.modules import Module
+
+# A container sees an empty device tree: the script that started it leaves copies of the two files.
 MODEL_FILES = ("proc/device-tree/model", "tmp/nv_jetson_model")
-JETPACK_OF_L4T = {"32": "4", "35": "5", "36": "6", "38": "7", "39": "7"}
-COMMON = ("nvidia", "jetson", "engineering", "reference", "developer", "kit")  # words of every board's name
+COMPATIBLE_FILES = ("proc/device-tree/compatible", "tmp/nv_jetson_compatible")
+JETPACK_OF_L4T = {"32": "4", "34": "5", "35": "5", "36": "6", "38": "7", "39": "7"}
+MINOR_OF_L4T: Dict[str, str] = {
+    "32.6.1": "4.6", **{f"32.7.{n}": f"4.6.{n}" for n in range(1, 7)},
+    "35.1.0": "5.0.2", "35.2.1": "5.1", "35.3.1": "5.1.1", "35.4.1": "5.1.2", "35.5.0": "5.1.3", "35.6.0": "5.1.4",
+    "35.6.1": "5.1.5", "35.6.2": "5.1.5", "35.6.3": "5.1.5", "35.6.4": "5.1.6",
+    "36.3.0": "6.0", "36.4.0": "6.1", "36.4.3": "6.2", "36.4.4": "6.2.1", "36.4.7": "6.2.1", "36.5.0": "6.2.2",
+    "38.2.0": "7.0", "38.2.1": "7.0", "38.2.2": "7.0", "38.4.0": "7.1", "39.2.0": "7.2",
+}  # fmt: skip
 CAPABILITY_OF_SOC = {"tegra210": "5.3", "tegra186": "6.2", "tegra194": "7.2", "tegra234": "8.7", "tegra264": "11.0"}
+# The GPU's clock is named after its chip; a container sees it where nobody left it the device tree's texts.
+SOC_OF_GPU = {
+    "57000000.gpu": "tegra210", "17000000.gp10b": "tegra186", "17000000.gv11b": "tegra194",
+    "17000000.ga10b": "tegra234", "17000000.gpu": "tegra234",
+}  # fmt: skip
+NVIDIA_PCI, DISPLAY_PCI = "0x10de", "0x03"
+COMMON = ("nvidia", "jetson", "engineering", "reference", "developer", "kit")  # words of every board's model
 
 
 def root() -> Path:
@@ -35,25 +52,66 @@ def number(path: Path) -> Optional[float]:
         return None
 
 
-def model(root: Path = Path("/")) -> str:
-    """The board's name, "NVIDIA Jetson Orin Nano Developer Kit"; empty on other machines."""
-    name = next(filter(None, (read(root / path) for path in MODEL_FILES)), "")
-    return name if "jetson" in name.lower() else ""
+def module(root: Path = Path("/")) -> Module:
+    """The module, by its part number where that is known, else by what the board calls itself."""
+    if _is_x86(root):
+        return Module()
+    gpu = next((SOC_OF_GPU[path.name] for path in root.glob("sys/class/devfreq/*") if path.name in SOC_OF_GPU), "")
+    return modules.find(_first(root, COMPATIBLE_FILES), _first(root, MODEL_FILES), gpu)
 
 
 def is_jetson(root: Path = Path("/")) -> bool:
-    """Whether the tree below `root` is that of a Jetson, or of a container on one."""
-    return bool(model(root) or l4t(root))
+    """Whether the tree below `root` is that of a Jetson, or of a container on one: by its chip, or its release.
+
+    DRIVE computers have the same chips, and an IGX board may have a graphics card in the place of the chip's GPU.
+    """
+    if modules.is_drive(_first(root, COMPATIBLE_FILES), _first(root, MODEL_FILES)) or has_graphics_card(root):
+        return False
+    return module(root).soc in CAPABILITY_OF_SOC or bool(l4t(root))
+
+
+def has_graphics_card(root: Path = Path("/")) -> bool:
+    """Whether this is an IGX or Clara board whose GPU is a card."""
+    if module(root).family not in modules.WITH_GRAPHICS_CARD:
+        return False
+    return any(
+        read(device / "vendor") == NVIDIA_PCI and read(device / "class").startswith(DISPLAY_PCI)
+        for device in root.glob("sys/bus/pci/devices/*")
+    )
+
+
+def name(root: Path = Path("/")) -> str:
+    """Module and memory, "Jetson Orin Nano 8GB", as far as they are known; empty where it is no Jetson."""
+    if not is_jetson(root):
+        return ""
+    found = module(root)
+    return found.name or f"Jetson {found.soc}".strip()
+
+
+def model(root: Path = Path("/")) -> str:
+    """What the board calls itself, "NVIDIA Orin Nano Developer Kit", else its name; empty where it is no Jetson."""
+    return (_first(root, MODEL_FILES) or name(root)) if is_jetson(root) else ""
+
+
+def describe(root: Path = Path("/")) -> str:
+    """For people: name, model and chip, "Jetson Orin Nano 8GB (NVIDIA Orin Nano Developer Kit, tegra234)"."""
+    found, itself = module(root), _first(root, MODEL_FILES)
+    if not is_jetson(root):
+        card = f"{found.family} with a graphics card" if found.family else itself
+        return f"not a Jetson{f' ({card})' if card else ''}"
+    more = [text for text in (itself, found.soc) if text and text not in name(root)]
+    return f"{name(root)} ({', '.join(more)})" if more else name(root)
 
 
 def soc(root: Path = Path("/")) -> str:
     """The chip, "tegra234"; empty on other machines."""
-    last = read(root / "proc/device-tree/compatible").split(" ")[-1]
-    return last[len("nvidia,") :] if last.startswith("nvidia,tegra") else ""
+    return module(root).soc
 
 
 def l4t(root: Path = Path("/")) -> str:
     """Release of Jetson Linux, "36.4.3", from /etc/nv_tegra_release or the installed nvidia-l4t-core; else empty."""
+    if _is_x86(root):
+        return ""
     release = re.search(r"R(\d+) .*?REVISION: ([\d.]+)", read(root / "etc/nv_tegra_release"))
     if release:
         return ".".join(release.groups())
@@ -68,12 +126,39 @@ def jetpack(release: str) -> str:
     return JETPACK_OF_L4T.get(release.split(".")[0], "")
 
 
+def jetpack_version(release: str) -> str:
+    """Version of JetPack as far as it is known: "36.4.3" -> "6.2", "36.9.0" -> "6"; empty where unknown."""
+    return MINOR_OF_L4T.get(release, jetpack(release))
+
+
 def compute_capability(root: Path = Path("/")) -> str:
     """That of a Jetson's GPU, "8.7", told by its chip, without CUDA; empty on other machines."""
-    return CAPABILITY_OF_SOC.get(soc(root), "")
+    return CAPABILITY_OF_SOC.get(soc(root), "") if is_jetson(root) else ""
 
 
 def slug(root: Path = Path("/")) -> str:
-    """A folder name for what is built on this machine: "agx-orin"; "pc" on one that is no Jetson."""
-    words = re.findall(r"[a-z0-9]+", model(root).lower())
-    return "-".join(word for word in words if word not in COMMON) or soc(root) or "pc"
+    """A folder name for what is built on this machine, the same in a container: "orin-nano"; "pc" on a computer.
+
+    It is the family's, as a container may know the model alone.
+    """
+    found = module(root)
+    words = found.family.replace("Jetson ", "").lower().split()
+    return "-".join(words) or ((found.soc or "jetson") if is_jetson(root) else "pc")
+
+
+def former_slugs(root: Path = Path("/")) -> List[str]:
+    """What earlier versions called the folder: plans may still be there."""
+    words = re.findall(r"[a-z0-9]+", _first(root, MODEL_FILES).lower())
+    last = _first(root, COMPATIBLE_FILES).rpartition("nvidia,")[2]
+    by_model = "-".join(word for word in words if word not in COMMON)
+    return list(dict.fromkeys(filter(None, (slug(root), by_model, last if last.startswith("tegra") else ""))))
+
+
+def _first(root: Path, paths: Sequence[str]) -> str:
+    """The text of the first file that has one."""
+    return next(filter(None, (read(root / path) for path in paths)), "")
+
+
+def _is_x86(root: Path) -> bool:
+    """Whether its processor is a computer's, on which copies of a board's files may lie."""
+    return "vendor_id" in read(root / "proc/cpuinfo")

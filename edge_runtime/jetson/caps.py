@@ -44,11 +44,11 @@ def compare(root: Path, conf: Conf, mode: Mode) -> Caps:
         path = conf.live(root, setting)
         live = board.read(path) if path else ""
         table = _table(root, conf, setting)
-        if not live or (_uncapped(setting) and not table):
+        if not live or (uncapped(setting) and not table):
             continue
         read += 1
-        if not (_lifted(conf, setting, live, table) if _uncapped(setting) else _agrees(setting.value, live, table)):
-            wanted = "does not cap it" if _uncapped(setting) else f"wants {setting.value}"
+        if not (_lifted(conf, setting, live, table) if uncapped(setting) else _agrees(setting.value, live, table)):
+            wanted = "does not cap it" if uncapped(setting) else f"wants {setting.value}"
             differing.append(f"{setting.name} is {live}, {mode.name} {wanted}")
     return Caps(tuple(differing), read)
 
@@ -56,6 +56,11 @@ def compare(root: Path, conf: Conf, mode: Mode) -> Caps:
 def stands(root: Path, conf: Conf, mode: Mode) -> bool:
     """Whether a mode is set already, by its status and by its caps."""
     return nvpmodel.current(root, conf) == mode and compare(root, conf, mode).verified
+
+
+def uncapped(setting: Setting) -> bool:
+    """Whether a setting lifts a cap instead of setting one."""
+    return setting.value in UNCAPPED or (setting.name == f"EMC {CAP}" and setting.value == "0")
 
 
 def _agrees(value: str, live: str, table: List[int]) -> bool:
@@ -71,10 +76,6 @@ def _lifted(conf: Conf, setting: Setting, live: str, table: List[int]) -> bool:
     highest = max((int(row.value) for row in rows), default=0)
     rounded = table[min(bisect_left(table, highest), len(table) - 1)]
     return live == str(table[-1]) or (live.isdigit() and int(live) > rounded)
-
-
-def _uncapped(setting: Setting) -> bool:
-    return setting.value in UNCAPPED or (setting.name == f"EMC {CAP}" and setting.value == "0")
 
 
 def _table(root: Path, conf: Conf, setting: Setting) -> List[int]:

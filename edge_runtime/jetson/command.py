@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Optional, Sequence
 
 from edge_runtime.errors import EdgeError
-from edge_runtime.jetson import hold, nvpmodel, switch
+from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
 
 
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     """The two commands, with their flags; their parser has `add_root` already."""
     parser = commands.add_parser("set", help="set a power mode")
     parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done; needs no root")
     parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
     parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
     parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "restore":
         _restore(root, args.owner)
     elif args.dry_run:
-        print(_plan(root, args.mode))
+        _dry(root, args.mode, args.owner or os.getpid())
     elif args.owner:
         print(Hold(root, owner=args.owner, jetson_clocks=args.jetson_clocks, settle_s=args.settle).set(args.mode))
     else:
@@ -97,10 +97,14 @@ def _restore(root: Path, owner: Optional[int]) -> None:
         print(f"{before.name} is back" if before else "no run has left a mode behind")
 
 
-def _plan(root: Path, wanted: str) -> str:
+def _dry(root: Path, wanted: str, owner: int) -> None:
+    """Says what would be done, and fails where that would.
+
+    Raises:
+        EdgeError: there is no such mode, it needs a reboot, or another process holds one.
+    """
     conf = nvpmodel.load(root)
     mode, remark = nvpmodel.resolve(conf, wanted)
+    print("\n".join(plan.lines(root, conf, mode, remark)), flush=True)
     switch.refuse_reboot(root, conf, mode)
-    before = nvpmodel.current(root, conf)
-    now = f"the mode is {before.name} now" if before else "the mode now is not known"
-    return f"{remark or mode.name}: nvpmodel -m {mode.id}, without a reboot; {now}"
+    hold.own(root, owner)

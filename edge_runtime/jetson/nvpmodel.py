@@ -20,6 +20,8 @@ UNCAPPED = ("-1", "2147483647", "9223372036854775807")
 NEXT_KERNEL = "_KNEXT"  # paths that a newer kernel has
 GPU_FOLDERS = ("/sys/devices/gpu.0/", "/sys/devices/platform/gpu.0/")  # the same device, by kernel
 MASK = "PG_MASK"  # settings of what is power-gated: a change of one needs a reboot
+# 15W, and 28_1_W or 28_W as NVIDIA's Power Estimator writes it.
+WATTS = re.compile(r"(?:^|[_-])(?:(\d+(?:\.\d+)?)W|(\d+(?:_\d+)?)_W)(?:[_-]|$)", re.IGNORECASE)
 # Thor keeps its mask outside the configuration; these are those of a T5000.
 THOR_MASKS = {"MAXN": 512, "120W": 512, "90W": 17353, "70W": 17353}
 THOR_MASK_FILE = "opt/nvidia/l4t-gpusetup/gpu_pg_mask"
@@ -49,9 +51,8 @@ class Mode:
 
     @property
     def nominal_w(self) -> Optional[float]:
-        """Watts that the name promises: 15 of MODE_15W_2CORE; None of MAXN."""
-        watts = re.search(r"(?:^|_)(\d+)W(?:_|$)", self.name)
-        return float(watts.group(1)) if watts else None
+        """Watts that the name promises: 15 of MODE_15W_2CORE, 28.1 of MODE_28_1_W; None of MAXN."""
+        return watts_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,15 @@ def current_name(root: Path = Path("/")) -> str:
     return mode.name if mode else ""
 
 
+def watts_of(name: str) -> Optional[float]:
+    """Watts in a mode's name; None where it has none."""
+    found = WATTS.search(name)
+    watts = float((found.group(1) or found.group(2)).replace("_", ".")) if found else 0.0
+    return watts or None
+
+
 def resolve(conf: Conf, wanted: str) -> Tuple[Mode, str]:
-    """The mode meant by "15W", "MODE_15W", "MAXN" or an ID, and a remark where that was a choice.
+    """The mode meant by "15W", "MODE_15W", "28.1W", "MAXN" or an ID, and a remark where that was a choice.
 
     Several modes of one budget: the one with all cores (MODE_30W_ALL), else the board's default among them.
 
@@ -151,7 +159,7 @@ def resolve(conf: Conf, wanted: str) -> Tuple[Mode, str]:
     exact = [mode for mode in conf.modes if mode.name.upper() in (text, f"MODE_{text}") or str(mode.id) == text]
     if exact:
         return exact[0], ""
-    alike = [mode for mode in conf.modes if text in mode.name.upper().split("_")]
+    alike = [mode for mode in conf.modes if _means(text, mode)]
     if len(alike) == 1:
         return alike[0], f"{wanted} is {alike[0].name} on this board"
     chosen = [mode for mode in alike if mode.name.upper().endswith("_ALL")] or [
@@ -163,6 +171,13 @@ def resolve(conf: Conf, wanted: str) -> Tuple[Mode, str]:
         names = ", ".join(mode.name for mode in alike)
         raise UsageError(f"{wanted} may be any of {names}", hint="say which one")
     raise UsageError(f"no power mode {wanted!r} on this board", hint=f"there is: {listed}")
+
+
+def _means(text: str, mode: Mode) -> bool:
+    """Whether it is a word of the mode's name, or its watts as people write them; a number alone is an ID."""
+    if re.fullmatch(r"[\d.]+W", text):
+        return watts_of(text) == mode.nominal_w is not None
+    return text in mode.name.upper().split("_") and not text.isdigit()
 
 
 def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
@@ -179,7 +194,8 @@ def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
             live = next((_integer(row.value) for row in before.settings if row.name == setting.name), None)
         if live is not None and live != _integer(setting.value):
             return f"{setting.arg} is {live}, {target.name} wants {setting.value}"
-    if board.soc(root) == "tegra264" and target.name in THOR_MASKS:
+    module = board.module(root)
+    if module.soc == "tegra264" and not module.variant.startswith("T4000") and target.name in THOR_MASKS:
         live = _integer(board.read(root / THOR_MASK_FILE)) or THOR_MASKS.get(before.name if before else "")
         if live not in (None, THOR_MASKS[target.name]):
             return f"the GPU's mask is {live}, {target.name} wants {THOR_MASKS[target.name]}"

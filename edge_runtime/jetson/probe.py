@@ -15,9 +15,10 @@ from edge_runtime.jetson.board import number, read
 GPU_CLOCK = re.compile(r".*\.(gpu|gp10b|gv11b|ga10b)|gpu-gpc-0")
 GPU_LOAD = ("gpu.0/load", "platform/gpu.0/load", "*.g*/load", "platform/bus@0/*.gpu/load", "platform/*.gpu/load")
 EMC_RATES = ("sys/kernel/debug/bpmp/debug/clk/emc/rate", "sys/kernel/debug/clk/override.emc/clk_rate")
+GPU_LIMITS = "sys/kernel/debug/bpmp/debug/clk/nafll_gpc*/max_rate"  # the firmware's own, which devfreq does not know
 OFF_C = -250.0  # what a block says of itself while it has no power
 CONSTANT_ZONES = ("PMIC-Die",)  # always 50 or 100
-# Events since boot, by what caused them (t234 and Thor). Peaks last a millisecond and are common where a board is
+# Counted since boot, by what caused them (t234 and Thor). Peaks last a millisecond and are common where a board is
 # asked for all it has.
 EVENTS = {"oc1_event_cnt": "under_voltage", "oc2_event_cnt": "over_current", "oc3_event_cnt": "over_current_peak"}
 
@@ -31,7 +32,7 @@ class State:
             The kernel's request: what over-current throttling takes away does not show.
         temperatures_c: by zone: cpu, gpu, tj.
         gpu_load: percent.
-        throttle: events counted since boot, and `cooling`, the devices that hold something back now.
+        throttle: events counted since boot, and `cooling`, how many devices hold something back now.
     """
 
     clocks: Dict[str, float] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Probe:
             if (folder / counter).exists()
         }
         cooling = root.glob("sys/class/thermal/cooling_device*")
+        self._limits = sorted(root.glob(GPU_LIMITS))
         self._cooling = [device / "cur_state" for device in cooling if "throttl" in read(device / "type")]
 
     def read(self) -> State:
@@ -82,6 +84,13 @@ class Probe:
             None if load is None else load / 10,
             throttle,
         )
+
+    @property
+    def gpu_limit_mhz(self) -> Optional[float]:
+        """What the firmware holds the GPU to, where that is below the cap of its clock; root may read it."""
+        cap = self._clocks().get("gpu_max_mhz", 0.0)
+        limits = [hertz / 1e6 for path in self._limits for hertz in _known(path)]
+        return min((mhz for mhz in limits if 0 < mhz < cap), default=None)
 
     @property
     def locked(self) -> bool:

@@ -95,11 +95,14 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
         return meter
     missing = reasons(root)
     usable = [module for module in _asked() if missing[_name(module)] is None]
+    closed = [reason for reason in missing.values() if reason and "sudo" in reason]
     if not usable:
-        closed = [reason for reason in missing.values() if reason and "sudo" in reason]
         raise SourceError("; ".join(["no power sensor here", *closed]), hint="edge-power says what was looked for")
     best = max(module.PRIORITY for module in usable)
-    opened: List[Meter] = [module.open(root, "") for module in usable if best == module.PRIORITY]
+    try:
+        opened: List[Meter] = [module.open(root, "") for module in usable if best == module.PRIORITY]
+    except SourceError as error:  # what was second choice fails too
+        raise SourceError("; ".join([str(error), *closed]), hint=error.hint) from error
     return opened[0] if len(opened) == 1 else Meters(opened)
 
 

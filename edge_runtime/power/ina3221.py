@@ -6,6 +6,7 @@ hwmon), which gives millivolts and milliamperes.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import List, Optional
@@ -15,12 +16,19 @@ from edge_runtime.power import Meter
 from edge_runtime.power._sysfs import Rail, Rails, chips
 
 PRIORITY = 10
+READINGS = {"ina3221x": "in_power[0-2]_input", "ina3221": "curr[1-3]_input"}  # root's alone on some L4T 35
 UNCONNECTED, SUM = "NC", "sum of shunt voltages"
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where a rail is named, else the reason."""
-    return None if _rails(root) else "no ina3221 sensor"
+    """None where a rail is named and may be read, else the reason."""
+    if not _rails(root):
+        return "no ina3221 sensor"
+    for name, these in READINGS.items():
+        for chip in chips(root, name):
+            if not all(os.access(file, os.R_OK) for file in chip.glob(these)):
+                return f"ina3221 may be read by root alone: sudo chmod a+r {chip}/{these}"
+    return None
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
@@ -48,4 +56,4 @@ def _product(chip: Path, channel: int) -> Optional[float]:
     millivolts, milliamperes = number(chip / f"in{channel}_input"), number(chip / f"curr{channel}_input")
     if millivolts is None or milliamperes is None:
         return None
-    return millivolts * milliamperes // 1e3 / 1e3  # whole milliwatts per rail, as tegrastats and jtop count them
+    return int(millivolts * milliamperes / 1e3) / 1e3  # whole milliwatts per rail, as tegrastats and jtop count them

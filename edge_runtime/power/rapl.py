@@ -53,6 +53,9 @@ class RaplMeter:
             watts = self._counters.watts(name, microjoules / 1e6, range_uj / 1e6)
             if watts is not None:
                 read[name] = watts
+        if read and not any(read.values()):  # no processor draws nothing: the counters stand still
+            self.gaps += len(read)
+            return {}
         return read
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """tegrastats: what NVIDIA's program prints of the rails, where their files cannot be read.
 
-RAM 1488/7620MB VDD_IN 4654mW/4654mW VDD_SOC 1484mW/1484mW: now and average; without the unit on L4T 32.
+RAM 1488/7620MB VDD_IN 4654mW/4654mW VDD_SOC 1484mW/1484mW: now and average; without the unit on L4T 32, with a third
+column on L4T 39. An idle rail may be below zero, which is the sensor's noise.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from edge_runtime.power._child import Child
 PRIORITY = 5
 PROGRAM = "usr/bin/tegrastats"
 INTERVAL_MS = 200
-RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (\d+)(?:mW)?/\d+(?:mW)?(?=\s|$)")  # RAM 407/31920MB is none
+RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (-?\d+)(?:mW)?(?:/-?\d+(?:mW)?){1,2}(?=\s|$)")  # RAM 407/31920MB is none
 
 
 def available(root: Path = Path("/")) -> Optional[str]:

@@ -26,13 +26,15 @@ def report(capsys: pytest.CaptureFixture[str], root: Path) -> Dict[str, Dict[str
 @pytest.mark.parametrize(
     ("name", "model", "jetpack", "sensors"),
     [
-        ("orin-nano_l4t36", "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super (tegra234)",
-         "6 (Jetson Linux 36.4.3)", "ina3221"),
-        ("xavier-nx_l4t35", "NVIDIA Jetson Xavier NX Developer Kit (tegra194)", "5 (Jetson Linux 35.3.1)", "ina3221"),
-        ("agx-thor_l4t38", "NVIDIA Jetson AGX Thor Developer Kit (tegra264)", "7 (Jetson Linux 38.4.0)",
-         "ina238, ina3221"),
-        ("agx-xavier_l4t35", "NVIDIA Jetson AGX Xavier Developer Kit (tegra194)", "5 (Jetson Linux 35.3.1)",
-         "ina3221"),
+        ("orin-nano_l4t36",
+         "Jetson Orin Nano 8GB (NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super, tegra234)",
+         "6.2 (Jetson Linux 36.4.3)", "ina3221"),
+        ("xavier-nx_l4t35", "Jetson Xavier NX 8GB (NVIDIA Jetson Xavier NX Developer Kit, tegra194)",
+         "5.1.1 (Jetson Linux 35.3.1)", "ina3221"),
+        ("agx-thor_l4t38", "Jetson AGX Thor T5000 128GB (NVIDIA Jetson AGX Thor Developer Kit, tegra264)",
+         "7.1 (Jetson Linux 38.4.0)", "ina238, ina3221"),
+        ("agx-xavier_l4t35", "Jetson AGX Xavier (NVIDIA Jetson AGX Xavier Developer Kit, tegra194)",
+         "5.1.1 (Jetson Linux 35.3.1)", "ina3221"),
     ],
 )  # fmt: skip
 def test_boards(
@@ -65,7 +67,7 @@ def test_l4t_falls_back_to_the_installed_package(tmp_path: Path) -> None:
         "Version: 36.4.7-20250918154033\n\nPackage: zlib\nVersion: 9.9\n"
     )
     assert board.l4t(tmp_path) == "36.4.7" and board.is_jetson(tmp_path)
-    assert _checks_machine.jetpack(tmp_path).detail == "6 (Jetson Linux 36.4.7)"
+    assert _checks_machine.jetpack(tmp_path).detail == "6.2.1 (Jetson Linux 36.4.7)"
 
 
 def test_an_empty_machine_is_no_jetson(tmp_path: Path) -> None:

@@ -7,25 +7,32 @@ import subprocess
 import sys
 
 import pytest
+from jetson.test_board import BOARDS
 from power.test_meters import BOARDS as METERS
 from standins import nvpmodel as standin
 
+from edge_runtime.cli import _power
 from edge_runtime.cli import power as cli
 from edge_runtime.jetson import nvpmodel
 
 KEYS = "board l4t mode modes rails_w total_w total_rail scope temperatures_c gpu_load clocks".split()
-ABOUT = {  # board, L4T, mode
-    "nano_l4t32": ("NVIDIA Jetson Nano Developer Kit", "32.7.1", "MAXN"),
-    "agx-xavier_l4t32": ("Jetson-AGX", "32.6.1", "MODE_15W"),
-    "agx-xavier_l4t35": (None, "35.3.1", "MODE_30W_ALL"),
-    "xavier-nx_l4t35": ("NVIDIA Jetson Xavier NX Developer Kit", "35.3.1", "MODE_15W_6CORE"),
-    "orin-nano_l4t35": (None, "35.4.1", "15W"),
-    "orin-nano_l4t36": (None, "36.4.3", "MAXN_SUPER"),
-    "orin-nx_l4t35": (None, "35.4.1", "15W"),
-    "agx-orin_l4t35": ("Jetson AGX Orin Developer Kit", "35.4.1", "MODE_30W"),
-    "agx-orin_l4t36": ("NVIDIA Jetson AGX Orin Developer Kit", "36.4.3", "MODE_30W"),
-    "agx-thor_l4t38": ("NVIDIA Jetson AGX Thor Developer Kit", "38.4.0", "MAXN"),
-}
+ABOUT = {  # model, L4T, mode and its watts
+    "nano_l4t32": ("NVIDIA Jetson Nano Developer Kit", "32.7.1", "MAXN", None),
+    "nano_three-modes_l4t32_field": ("NVIDIA Jetson Nano Developer Kit", "32.7.1", "MAXN", None),
+    "agx-xavier_l4t32": ("Jetson-AGX", "32.6.1", "MODE_15W", 15.0),
+    "agx-xavier_l4t35": ("NVIDIA Jetson AGX Xavier Developer Kit", "35.3.1", "MODE_30W_ALL", 30.0),
+    "xavier-nx_l4t35": ("NVIDIA Jetson Xavier NX Developer Kit", "35.3.1", "MODE_15W_6CORE", 15.0),
+    "orin-nano_l4t35": ("NVIDIA Orin Nano Developer Kit", "35.4.1", "15W", 15.0),
+    "orin-nano_l4t35.3_field": ("NVIDIA Orin Nano Developer Kit", "35.3.1", "15W", 15.0),
+    "orin-nano_l4t36": (
+        "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super", "36.4.3", "MAXN_SUPER", None),
+    "orin-nx_l4t35": ("NVIDIA Orin NX Developer Kit", "35.4.1", "15W", 15.0),
+    "agx-orin_l4t35": ("Jetson AGX Orin Developer Kit", "35.4.1", "MODE_30W", 30.0),
+    "agx-orin_l4t36": ("NVIDIA Jetson AGX Orin Developer Kit", "36.4.3", "MODE_30W", 30.0),
+    "agx-orin_l4t39.2_field": ("NVIDIA Jetson AGX Orin Developer Kit", "39.2.0", "MAXN", None),
+    "agx-thor_l4t38": ("NVIDIA Jetson AGX Thor Developer Kit", "38.4.0", "MAXN", None),
+    "agx-thor_l4t38.4_field": ("NVIDIA Jetson AGX Thor Developer Kit", "38.4.0", "120W", 120.0),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ABOUT)
@@ -35,12 +42,14 @@ def test_every_board_as_json(board_tree, under_load, capsys, name):
         assert cli.main(["--json", "--sysroot", str(root)]) == 0
         said = json.loads(capsys.readouterr().out)
         assert all(key in said for key in KEYS)
-        board, l4t, mode = ABOUT[name]
-        assert (said["l4t"], said["mode"]) == (l4t, mode) and (board is None or said["board"] == board)
+        assert (said["board"], said["l4t"], said["mode"], said["nominal_w"]) == ABOUT[name]
+        assert (said["name"], said["soc"], said["jetpack"]) == (
+            BOARDS[name][0], BOARDS[name][1], BOARDS[name][3],
+        )  # fmt: skip
         assert (said["total_rail"], said["scope"]) == (rail, scope)
         assert said["total_w"] == pytest.approx(milliwatts / 1e3, abs=1.5e-3)
         assert {tuple(each) for each in said["modes"]} == {("id", "name")} and said["caps_differ"] == []
-        assert said["temperatures_c"] and said["clocks"]["gpu_mhz"]
+        assert said["temperatures_c"] and said["clocks"]["gpu_mhz"] is not None
         under_load(root)
 
 
@@ -52,6 +61,51 @@ def test_what_a_person_reads(board_tree, capsys, monkeypatch):
     assert "mode          MODE_30W_ALL, its caps are set" in said
     assert "modes         0 MAXN, 1 MODE_10W*, 2 MODE_15W," in said and "(* needs a reboot)" in said
     assert "power         5.963 W (GPU+CPU+SOC+CV+VDDRQ+SYS5V, rail_sum): GPU" in said and "gpu_max_mhz 905.25" in said
+
+
+def test_the_boards_name_comes_first(board_tree, capsys):
+    root = board_tree("orin-nano_l4t35.3_field")
+    cli.main(["--sysroot", str(root)])
+    assert capsys.readouterr().out.startswith(
+        "board         Jetson Orin Nano 8GB (NVIDIA Orin Nano Developer Kit, tegra234), "
+        "JetPack 5.1.1 (Jetson Linux 35.3.1)\n"
+    )
+    (root / "etc/nv_tegra_release").write_text("# R41 (release), REVISION: 2.0, GCID: 1\n")
+    cli.main(["--sysroot", str(root)])
+    assert ", JetPack unknown (Jetson Linux 41.2.0)\n" in capsys.readouterr().out
+
+
+def test_a_mode_of_the_power_estimator(board_tree, capsys):
+    cli.main(["--sysroot", str(board_tree("orin-nx_power-estimator_l4t36_field"))])
+    said = capsys.readouterr().out
+    assert "mode          MODE_28_1_W, but:\n" in said and "modes         0 MODE_28_1_W (28.1 W)\n" in said
+
+
+def test_now_and_since_boot_are_told_apart(board_tree, capsys):
+    root = board_tree("orin-nano_l4t36")
+    (root / "sys/devices/platform/soctherm-oc-event/hwmon/hwmon3/oc3_event_cnt").write_text("17\n")
+    cli.main(["--sysroot", str(root)])
+    said = capsys.readouterr().out
+    assert "since boot    over-current-peak 17\n" in said and "held back now" not in said
+    limit = root / "sys/kernel/debug/bpmp/debug/clk/nafll_gpc0/max_rate"
+    limit.parent.mkdir(parents=True)
+    limit.write_text("624750000\n")
+    cli.main(["--sysroot", str(root)])
+    said = capsys.readouterr().out
+    assert "held back now the firmware holds the GPU at 624.75 MHz, its cap is 1020 MHz\n" in said
+    cli.main(["--sysroot", str(board_tree("agx-thor_l4t38.4_field"))])
+    said = capsys.readouterr().out
+    assert "held back now 1 cooling device at work\n" in said and "since boot" not in said
+
+
+def test_a_summary_says_what_throttled_in_the_run():
+    figures = dict.fromkeys(
+        "mean_w fps_per_watt fps_per_watt_nominal fps_per_watt_above_idle joules_per_frame paper mode".split()
+    )
+    power = {**figures, "rail": "VDD_IN", "scope": "module_input", "coverage": 1.0, "gaps": 0}
+    said = _power.lines({**power, "throttle": {"over_current": 2, "under_voltage": 0, "cooling": 1}})
+    assert said[-1] == "  throttled in this run: over-current 2, cooling devices 1"
+    assert len(_power.lines({**power, "throttle": {"over_current": 0, "cooling": 0}})) == 2
 
 
 def test_a_mode_that_is_not_what_its_name_says(board_tree, capsys):
@@ -72,6 +126,7 @@ def test_a_computer_has_counters_or_nothing(board_tree, tmp_path, capsys):
     cli.main(["--json", "--sysroot", str(board_tree("x86-rapl"))])
     said = json.loads(capsys.readouterr().out)
     assert (said["scope"], said["total_rail"], said["mode"], said["modes"]) == ("package", "package-0", None, [])
+    assert said["total_w"] is None, "counters that stand still are no watts"
 
 
 def test_a_meter_that_was_asked_for_must_work(tmp_path, capsys):

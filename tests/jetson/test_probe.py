@@ -77,6 +77,26 @@ def test_events_and_cooling_are_counted(board_tree):
     assert throttle == {"under_voltage": 0, "over_current": 0, "over_current_peak": 17, "cooling": 1}
 
 
+def test_a_gpu_that_its_firmware_holds_back(board_tree):
+    """JetPack 7.2 on an Orin Nano: MAXN_SUPER allows 1020 MHz, the firmware 624.75."""
+    root = board_tree("orin-nano_l4t36")
+    assert Probe(root).gpu_limit_mhz is None
+    limit = root / "sys/kernel/debug/bpmp/debug/clk/nafll_gpc0/max_rate"
+    limit.parent.mkdir(parents=True)
+    for text, mhz in (
+        ("624750000\n", 624.75),
+        ("1020000000\n", None),
+        ("2000000000\n", None),
+        ("0\n", None),
+        ("", None),
+    ):
+        limit.write_text(text)
+        assert Probe(root).gpu_limit_mhz == mhz
+    (limit.parent.with_name("nafll_gpc1")).mkdir()
+    (limit.parent.with_name("nafll_gpc1") / "max_rate").write_text("306000000\n")
+    assert Probe(root).gpu_limit_mhz == 306.0
+
+
 def test_nothing_to_read_is_an_empty_state(tmp_path):
     assert Probe(tmp_path).read() == State() and not Probe(tmp_path).locked
     assert State().to_dict() == {"clocks": {}, "temperatures_c": {}, "gpu_load": None, "throttle": {}}

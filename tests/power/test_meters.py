@@ -24,6 +24,12 @@ BOARDS = {  # rail, scope, mW idle and under load
     "agx-orin_l4t35": ("VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0", "rail_sum", 6708, 22566),
     "agx-orin_l4t36": ("VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0", "rail_sum", 6708, 22566),
     "agx-thor_l4t38": ("VIN", "board_input", 19780, 61900),
+    "agx-thor_l4t38.4_field": ("VIN", "board_input", 19780, 61900),
+    "agx-orin_l4t39.2_field": ("VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0", "rail_sum", 6708, 22566),
+    "nano_three-modes_l4t32_field": ("POM_5V_IN", "board_input", 933, 7553),
+    "orin-nano_l4t35.3_field": ("VDD_IN", "module_input", 4654, 12300),
+    "orin-nano_own-mode_l4t36_field": ("VDD_IN", "module_input", 4654, 17086),
+    "orin-nx_power-estimator_l4t36_field": ("VDD_IN", "module_input", 4654, 17086),
 }
 
 
@@ -59,6 +65,47 @@ def test_both_chips_of_thor_are_read(board_tree):
     meter = power.open(board_tree("agx-thor_l4t38"))
     assert meter.name == "ina238+ina3221"
     assert list(meter.read_w()) == ["VIN", "VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0"]
+
+
+def test_an_idle_rail_below_zero_is_kept(board_tree):
+    """The sensor's noise belongs to the mean; whole milliwatts are counted towards zero."""
+    rails = power.open(board_tree("agx-thor_l4t38.4_field")).read_w()
+    assert rails["VDD_GPU"] == -0.392 and rails["VIN"] == 19.78
+    assert Whole(("VDD_GPU", "VDD_CPU_SOC_MSS"), "rail_sum").watts(rails) == pytest.approx(
+        rails["VDD_CPU_SOC_MSS"] - 0.392
+    )
+
+
+@pytest.mark.parametrize(
+    ("board", "closed", "left"),
+    [
+        ("orin-nano_l4t35", "curr1_input", None),
+        ("agx-xavier_l4t32", "in_power2_input", None),
+        ("agx-thor_l4t38", "curr2_input", "ina238"),
+        ("orin-nano_l4t35", "curr1_crit", "ina3221"),  # not needed
+    ],
+)
+def test_rails_that_are_roots_alone_are_said(board_tree, monkeypatch, board, closed, left):
+    """L4T 35. Tests may run as root, to whom everything is open: so the question itself is answered with no."""
+    root = board_tree(board)
+    monkeypatch.setattr(ina3221.os, "access", lambda path, mode: Path(path).name != closed)
+    if left:
+        assert power.open(root).name == left
+    else:
+        with pytest.raises(SourceError, match=r"ina3221 may be read by root alone: sudo chmod a\+r .*input"):
+            power.open(root)
+        program(root, "tegrastats", "RAM 1488/7620MB VDD_IN 4654mW/4654mW")
+        meter = power.open(root)
+        meter.close()
+        assert meter.name == "tegrastats"
+
+
+def test_where_a_second_choice_fails_the_first_is_still_explained(board_tree, monkeypatch):
+    root = board_tree("orin-nano_l4t35")
+    monkeypatch.setattr(ina3221.os, "access", lambda path, mode: not str(path).endswith("_input"))
+    program(root, "tegrastats", "").write_text("#!/bin/sh\necho RAM 1/2MB\n")
+    with pytest.raises(SourceError, match=r"^tegrastats says no watts; ina3221 may be read by root alone"):
+        power.open(root)
 
 
 @pytest.mark.parametrize("broken", ["", "garbage\n", "\0\0", None])
@@ -124,6 +171,14 @@ def test_rapl_counts_from_reading_to_reading_and_around_the_end(board_tree, unde
     assert meter.read_w() == rails, "asked too soon"
 
 
+def test_counters_that_stand_still_say_nothing(board_tree):
+    """A recorded tree, or a machine that hides them: 0 W would be taken for a measurement."""
+    now = [0.0]
+    meter = rapl.RaplMeter(rapl._zones(board_tree("x86-rapl")), clock=lambda: now[0])
+    now[0] = 2.0
+    assert meter.read_w() == {} and meter.gaps == len(meter.rails)
+
+
 def test_rapl_opens_where_there_is_no_board(board_tree):
     meter = power.open(board_tree("x86-rapl"))
     assert meter.name == "rapl" and set(meter.read_w()) <= {"package-0", "core", "uncore", "dram"}
@@ -158,6 +213,26 @@ def test_tegrastats_says_the_same(shared, board):
     rails = tegrastats.parse(said)
     assert power.whole(list(rails)).watts(rails) == pytest.approx(BOARDS[board][2] / 1e3, abs=2.5e-3)
     assert "NC" not in rails and "RAM" not in rails and "SWAP" not in rails
+
+
+@pytest.mark.parametrize(
+    ("line", "rails"),
+    [
+        ("VDD_IN 5139mW/5139mW/5139mW VDD_SOC 0mW/1mW/2mW", {"VDD_IN": 5.139, "VDD_SOC": 0.0}),  # L4T 39
+        ("VDD_GPU -392mW/-392mW VIN 15004mW/15096mW", {"VDD_GPU": -0.392, "VIN": 15.004}),
+        ("VDD_GPU -392mW/-10mW/25mW", {"VDD_GPU": -0.392}),
+        ("VDD_IN 3052/3052 VDD_CPU 152/152 NC 0/0", {"VDD_IN": 3.052, "VDD_CPU": 0.152}),  # L4T 32
+        ("RAM 407/31920MB (lfb 1x4MB) IRAM 0/252kB(lfb 252kB) SWAP 0/1MB CPU [1%@1190,off] EMC_FREQ 0%", {}),
+        ("GR3D_FREQ @[314,314,314] NVDEC0_FREQ @314 CPU@41.4C cpu@47.875C", {}),
+    ],
+)
+def test_the_columns_of_tegrastats(line, rails):
+    assert tegrastats.parse(line) == rails and tegrastats.parse(f"05-14-2026 21:36:35 {line}\n") == rails
+
+
+def test_the_line_with_the_negative_rail(shared):
+    said = json.loads((shared / "fixtures/jetson/agx-thor_l4t38.4_field.json").read_text())["commands"]
+    assert tegrastats.parse(said["tegrastats_field.txt"])["VDD_GPU"] == -0.392
 
 
 def program(root: Path, name: str, lines: str, pause_s: float = 0.05) -> Path:

@@ -1,0 +1,73 @@
+"""Where engines are looked up: plans in a folder for each board and version of TensorRT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import trt
+from edge_runtime.cli import _common
+from edge_runtime.errors import BackendUnavailable, ModelError
+
+
+@pytest.fixture
+def board(board_tree, tmp_path, monkeypatch):
+    """An Orin Nano with TensorRT 10.3, in a folder without engines."""
+    monkeypatch.setenv("EDGE_SYSROOT", str(board_tree("orin-nano_l4t36")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trt, "missing", lambda: None)
+    monkeypatch.setattr(trt, "version", lambda: "tensorrt 10.3.0")
+    return Path(tmp_path / "orin-nano_l4t36")
+
+
+def put(folder: str, name: str = "n.plan") -> str:
+    path = Path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("version", "folder"),
+    [
+        ("tensorrt 10.3.0", "engines/plans/orin-nano-trt10.3.0"),
+        ("tensorrt 8.6.2", "engines/plans/orin-nano-trt8.6.2"),
+        ("tensorrt_rtx 1.7.1.116", "engines/plans/orin-nano-rtx1.7.1.116"),
+    ],
+)
+def test_a_folder_for_each_version(board, monkeypatch, version, folder):
+    monkeypatch.setattr(trt, "version", lambda: version)
+    assert str(_common.plan_folder(board)) == folder
+    for name in ("engines/plans/orin-nano-trt1.0", "engines/plans/agx-orin-trt10.3.0"):
+        put(name)
+    with pytest.raises(ModelError, match=folder):
+        _common.find_engine("n.plan")
+    assert _common.find_engine(Path(put(folder)).name) == f"{folder}/n.plan"
+
+
+def test_without_tensorrt_the_folder_is_the_boards(board, monkeypatch):
+    monkeypatch.setattr(trt, "missing", lambda: "TensorRT is not installed")
+    assert str(_common.plan_folder(board)) == "engines/plans/orin-nano"
+
+
+def test_the_nearest_place_wins_and_earlier_places_are_kept(board):
+    """Earlier versions named the folder by the model alone."""
+    places = [
+        "engines", "engines/plans/tegra234", "engines/plans/orin-nano-super", "engines/plans/orin-nano",
+        "engines/plans/orin-nano-trt10.3.0", ".",
+    ]  # fmt: skip
+    for place in places:
+        expected = put(place)
+        assert _common.find_engine("n.plan") == expected
+
+
+def test_a_broken_tensorrt_keeps_no_onnx_file_from_being_found(board, monkeypatch):
+    def version() -> str:
+        raise BackendUnavailable("tensorrt does not load", hint="edge-doctor")
+
+    monkeypatch.setattr(trt, "version", version)
+    put("engines/plans/orin-nano")
+    assert _common.find_engine(Path(put("engines", "n.onnx")).name) == "engines/n.onnx"
+    with pytest.raises(BackendUnavailable):
+        _common.find_engine("n.plan")
