@@ -23,6 +23,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "passport",
         "jetson",
         "onnx_file",
+        "image_file",
         "opencv",
         "drawing",
         "ring",

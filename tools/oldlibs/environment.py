@@ -89,9 +89,9 @@ class Environment:
         base = interpreter(self.machine.python)
         self._run([base, "-m", "venv", str(self.folder / ".venv")])
         if self.machine.system:
-            self._pip("install", "-q", "-U", "pip")  # for --target with wheels of any time; the machine's own follows
+            self._pip("install", "-q", "-U", "pip")  # the machine's own version follows
             target = self.folder / "system"
-            self._pip("install", "-q", "--target", str(target), *self.machine.system)
+            self._pip("install", "-q", "--no-deps", "--target", str(target), *self.machine.system)
             site = next((self.folder / ".venv" / "lib").glob("python3*/site-packages"))
             (site / "system.pth").write_text(f"{target}\n")  # as --system-site-packages shows the distribution's
         if self.machine.tools:
@@ -172,7 +172,7 @@ def _key(machine: Machine) -> str:
 
 def _told(output: str) -> List[str]:
     """What pip did, without what it looked at; `Successfully installed` is cut to a readable length."""
-    lines = [line.strip() for line in output.splitlines() if re.match(r"\s*(Successfully|Found existing|Not unin)", line)]
+    lines = [line.strip() for line in output.splitlines() if re.match(r"\s*Successfully (built|installed)", line)]
     return [line if len(line) <= 400 else f"{line[:400]} ..." for line in lines]
 
 
