@@ -12,14 +12,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterator, List
 
+from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.libraries import NUMPY_HINT, OTHER_NUMPY
 
 # Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
 # one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
 DEFAULTS = {"OPENCV_FFMPEG_THREADS": "2", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 OLDEST = (4, 5, 4)  # the oldest that the tests are run with; 4.2 cannot open a video with parameters
 # How lines begin that OpenCV and its libraries print past every log level.
-NOISE = re.compile(rb"libpng |imdecode_|imread_|Corrupt JPEG|Premature end|Invalid |Unsupported |JPEG |TIFF|\[.*(WARN|ERROR)|OpenCV")
+NOISE = re.compile(
+    rb"libpng |imdecode_|imread_|Corrupt JPEG|Premature end|Invalid |Unsupported |JPEG |TIFF|\[.*(WARN|ERROR)|OpenCV"
+)
 
 
 @lru_cache(maxsize=None)
@@ -33,9 +37,10 @@ def load_cv2() -> Any:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
-        import cv2
+        cv2: Any = libraries.load("cv2")
     except ImportError as error:
         hint = "pip install 'edge-runtime[cpu]', or on a Jetson the system's own: sudo apt install libopencv-python"
+        hint = NUMPY_HINT if OTHER_NUMPY in str(error) else hint
         raise BackendUnavailable(f"OpenCV cannot be loaded: {error}", hint=hint) from error
     _check_version(str(cv2.__version__))
     if "OPENCV_LOG_LEVEL" not in os.environ:
@@ -109,8 +114,8 @@ def _check_version(version: str) -> None:
 def _hush_ffmpeg() -> None:
     """Gives FFmpeg a log function that does nothing: OpenCV 4.5 does not know OPENCV_FFMPEG_LOGLEVEL.
 
-    It resets the level whenever it opens a file, but not the function. `getpid` stands in for one, as it takes no notice
-    of its arguments; one in Python would need the interpreter's lock in FFmpeg's threads.
+    It resets the level whenever it opens a file, but not the function. `getpid` stands in for one, as it takes no
+    notice of its arguments; one in Python would need the interpreter's lock in FFmpeg's threads.
     """
     with contextlib.suppress(OSError):
         maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")

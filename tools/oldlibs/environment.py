@@ -38,7 +38,7 @@ class RowError(Exception):
 
 
 class Environment:
-    """A machine's folder under `.rows/`: `system/` has what the distribution brings, `.venv/` the user's environment."""
+    """A machine's folder under `.rows/`: `system/` as the distribution, `.venv/` as the user has made it."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -83,7 +83,13 @@ class Environment:
     def environ(self) -> Dict[str, str]:
         """For programs in it: the checkout's code, and this environment's commands first on PATH."""
         path = f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, **CLEAN, "PATH": path, "PYTHONPATH": str(ROOT), "VIRTUAL_ENV": str(self.python.parents[1])}
+        return {
+            **os.environ,
+            **CLEAN,
+            "PATH": path,
+            "PYTHONPATH": str(ROOT),
+            "VIRTUAL_ENV": str(self.python.parents[1]),
+        }
 
     def _starting_versions(self) -> None:
         base = interpreter(self.machine.python)
