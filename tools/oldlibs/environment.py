@@ -37,6 +37,10 @@ class RowError(Exception):
     """What a row could not do, as a sentence."""
 
 
+class NoInterpreter(RowError):
+    """The row's Python is not on this machine."""
+
+
 class Environment:
     """A machine's folder under `.rows/`: `system/` as the distribution, `.venv/` as the user has made it."""
 
@@ -145,7 +149,7 @@ def interpreter(version: str) -> str:
     """A Python of that version, from pyenv or PATH.
 
     Raises:
-        RowError: there is none.
+        NoInterpreter: there is none.
     """
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = [str(path) for path in sorted(pyenv.glob(f"versions/{version}.*/bin/python"))]
@@ -153,7 +157,7 @@ def interpreter(version: str) -> str:
     for python in found:
         if subprocess.run([python, "-c", "import ensurepip"], capture_output=True).returncode == 0:
             return python
-    raise RowError(f"there is no Python {version} with venv here")
+    raise NoInterpreter(f"there is no Python {version} with venv here")
 
 
 def _clone(folder: Path) -> None:
