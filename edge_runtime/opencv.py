@@ -10,7 +10,10 @@ import tempfile
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable
@@ -49,6 +52,15 @@ def load_cv2() -> Any:
     if not chosen:
         _hush_ffmpeg()
     return cv2
+
+
+def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8, scaled by area. OpenCV 4.5 cannot do that with a single pixel."""
+    cv2, (width, height) = load_cv2(), size_wh
+    if image.shape[:2] == (1, 1):
+        return np.broadcast_to(image, (height, width, image.shape[2])).copy()
+    scaled: NDArray[np.uint8] = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
+    return scaled
 
 
 @contextlib.contextmanager
