@@ -65,6 +65,8 @@ class Detector:
         options = replace(options, thresholds=replace(options.thresholds, **stated))  # type: ignore[arg-type]
         member = backends.choose(path, options)
         model = describe(path, member.read_io, flags, options.batch)
+        if options.backend is None:
+            model = replace(model, notes=(*model.notes, *backends.passed_over(path, member)))
         return cls(model, member.open(path, model.spec, model.decode, options), options)
 
     def __call__(self, image: NDArray[np.uint8]) -> Detections:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import List
 
 from edge_runtime.errors import UsageError
+from edge_runtime.libraries import BROKEN
 
 
 def names(family: str) -> List[str]:
@@ -40,7 +41,7 @@ def pick(family: str, target: str) -> ModuleType:
     """The implementation whose HANDLES names this target's suffix (`.onnx`), scheme (`rtsp://`) or whole name.
 
     Where several match, the available one of the highest PRIORITY wins; where none is available, the first says why
-    when it is opened.
+    when it is opened: one that is broken before those that are not installed.
 
     Raises:
         UsageError: no member handles it.
@@ -50,7 +51,13 @@ def pick(family: str, target: str) -> ModuleType:
     if not matching:
         handled = sorted({handle for m in members(family) for handle in m.HANDLES if handle})
         raise UsageError(f"nothing in {family}/ handles {target!r}", hint=f"expected one of: {', '.join(handled)}")
-    return next((m for m in matching if not hasattr(m, "available") or m.available() is None), matching[0])
+    ready = next((member for member in matching if not _reason(member)), None)
+    return ready or next((member for member in matching if BROKEN in _reason(member)), matching[0])
+
+
+def _reason(member: ModuleType) -> str:
+    """Why a member is not available, "" where it is."""
+    return str(member.available() or "") if hasattr(member, "available") else ""
 
 
 def _matches(target: str, handle: str) -> bool:

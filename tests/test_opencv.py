@@ -11,7 +11,8 @@ SHOW = """
 import os, sys
 from edge_runtime.opencv import load_cv2
 cv2 = load_cv2()
-print(os.environ["OPENCV_FFMPEG_THREADS"], os.environ["OPENCV_FFMPEG_LOGLEVEL"], cv2.utils.logging.getLogLevel())
+level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else cv2.utils.logging.getLogLevel()
+print(os.environ["OPENCV_FFMPEG_THREADS"], os.environ["OPENCV_FFMPEG_LOGLEVEL"], level)
 cv2.imdecode(__import__("numpy").frombuffer(b"\\xff\\xd8\\xff\\xe0" + bytes(50), "uint8"), 1)
 cv2.VideoCapture(sys.executable).read()
 """

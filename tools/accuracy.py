@@ -4,7 +4,8 @@
     python tools/accuracy.py --backend onnxruntime --only yolov8
 
 Protocol (as in the table's header): conf 0.001 (0.01 for NanoDet, PicoDet and FastestDet), several classes per box,
-class-aware NMS at IoU 0.60, best 100 boxes per image, pycocotools. Exit code 1 where one is more than 0.003 below.
+class-aware NMS at IoU 0.60, best 100 boxes per image, pycocotools. Exit code 1 where one is more than 0.003 below,
+or was not measured.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     target = args.json or (DEFAULT if whole else None)
     if target:
         report.save(target, "Accuracy", report.machine(), [table])
-    return int(any(row["low"] for row in table.data))
+    return int(any(row.get("low", True) for row in table.data))
 
 
 def _measure(args: argparse.Namespace, backends: Sequence[str]) -> Table:
@@ -95,17 +96,23 @@ def open_detector(path: Path, flags: str, backend: str, threads: int) -> Detecto
 
 
 def _one(table: Table, args: argparse.Namespace, row: Dict[str, str], backend: str, data: Dataset, tick: Any) -> None:
-    started, about = perf_counter(), backend
+    started = perf_counter()
     try:
         with open_detector(args.shared / "models" / row["file"], row["flags"], backend, args.threads) as detector:
             about = detector.backend.description
             found = evaluate.detect(detector, data, tick)
             figures, _ = coco.average_precision(found.rows, found.truths, len(found.labels))
-            ap, ap50 = figures["AP"], figures["AP50"]
     except EdgeError as error:
-        ap = ap50 = 0.0
-        table.notes.append(f"{row['file']} with {backend}: {error}.")
-    _add(table, row, about, ap, ap50, perf_counter() - started)
+        _add_failed(table, row, backend, error)
+        return
+    _add(table, row, about, figures["AP"], figures["AP50"], perf_counter() - started)
+
+
+def _add_failed(table: Table, row: Dict[str, str], backend: str, error: EdgeError) -> None:
+    """A file that was not measured has no figure, which is not a figure of 0."""
+    table.notes.append(f"{row['file']} with {backend}: {error} ({error.hint}).")
+    table.rows.append((row["file"], row["data"], backend, "", row["AP"], "", "", row["AP50"], "", "NOT MEASURED"))
+    table.data.append({"file": row["file"], "data": row["data"], "backend": backend, "error": str(error)})
 
 
 def _add(table: Table, row: Dict[str, str], backend: str, ap: float, ap50: float, seconds: float) -> None:

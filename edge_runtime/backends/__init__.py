@@ -17,12 +17,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Dict, Optional, Protocol, Sequence, Tuple
+from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import plugins
+from edge_runtime import libraries, plugins
 from edge_runtime.errors import BackendUnavailable, UsageError
 from edge_runtime.spec import Thresholds
 
@@ -111,6 +111,17 @@ def choose(path: str, options: BackendOptions) -> ModuleType:
     if missing:
         raise BackendUnavailable(missing, hint="edge-doctor shows which backends this machine has")
     return member
+
+
+def passed_over(path: str, chosen: ModuleType) -> List[str]:
+    """Why preferred backends do not run a file although their library is installed: each a sentence."""
+    preferred = [m for m in plugins.members("backends") if path.lower().endswith(tuple(m.HANDLES))]
+    reasons = [str(m.available() or "") for m in preferred[: preferred.index(chosen)]]
+    return [f"{reason}; {_name(chosen)} runs the model" for reason in reasons if libraries.BROKEN in reason]
+
+
+def _name(member: ModuleType) -> str:
+    return member.__name__.rsplit(".", 1)[-1]
 
 
 def _serving(path: str, device: str) -> ModuleType:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
+import re
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import onnx_file
+from edge_runtime import libraries, onnx_file
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
 from edge_runtime.errors import BackendUnavailable, ModelError
 from edge_runtime.graph.lighten import unpack
 from edge_runtime.spec import RANGES_KEY, DecodeSpec, ModelIO, ModelSpec
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 HANDLES = (".onnx",)
 DEVICES = ("cpu", "cuda", "tensorrt")
@@ -26,11 +23,26 @@ PROVIDERS = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
     "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
 }
+TOO_NEW = {  # what it says of a file that is younger than itself: the file's number and its own
+    "opset": r"Opset (\d+) is under development.* is till opset (\d+)",
+    "IR version": r"Unsupported model IR version: (\d+), max supported IR version: (\d+)",
+}
 
 
 def available() -> Optional[str]:
-    """None where onnxruntime is installed, else the reason."""
-    return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install 'edge-runtime[cpu]'"
+    """None where onnxruntime can be imported, else the reason."""
+    return libraries.missing("onnxruntime", "pip install 'edge-runtime[cpu]'")
+
+
+def library() -> Any:
+    """The module onnxruntime, which says only what goes wrong: from 1.23 on it warns of the GPUs of every Jetson.
+
+    Raises:
+        ImportError: it cannot be loaded.
+    """
+    module: Any = libraries.load("onnxruntime")
+    module.set_default_logger_severity(3)
+    return module
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
@@ -68,9 +80,8 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     return HostBackend("onnxruntime", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
 
 
-def _session(path: str, options: BackendOptions, threads: int) -> Tuple[onnxruntime.InferenceSession, str]:
-    import onnxruntime as ort
-
+def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str]:
+    ort = library()
     providers, device = _providers(options.device)
     spinning = threads > 1 and auto_spinning(options, threads)
     settings = ort.SessionOptions()
@@ -94,9 +105,7 @@ def _source(path: str) -> Union[str, bytes]:
 
 
 def _providers(device: str) -> Tuple[List[str], str]:
-    import onnxruntime as ort
-
-    there = set(ort.get_available_providers())
+    there = set(library().get_available_providers())
     if device == "auto":
         device = "cuda" if "CUDAExecutionProvider" in there else "cpu"
     if PROVIDERS[device][0] not in there:
@@ -107,5 +116,12 @@ def _providers(device: str) -> Tuple[List[str], str]:
 
 
 def _unreadable(path: str, error: Any) -> ModelError:
-    reason = str(error).replace("\n", " ")[:160]
+    reason = " ".join(str(error).split())
+    for what, pattern in TOO_NEW.items():
+        found = re.search(pattern, reason)
+        if found:
+            version = library().__version__
+            fact = f"{path} has {what} {found[1]}, the newest that onnxruntime {version} knows is {found[2]}"
+            hint = f"pip install -U onnxruntime, or export the model with {what} {found[2]} or older"
+            return ModelError(fact, hint=hint)
     return ModelError(f"onnxruntime cannot run {path}: {reason}", hint="export it again, or try another --backend")

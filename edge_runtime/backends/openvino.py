@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import onnx_file
+from edge_runtime import libraries, onnx_file
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_threads
 from edge_runtime.errors import ModelError
@@ -21,8 +20,8 @@ PRIORITY = 10
 
 
 def available() -> Optional[str]:
-    """None where openvino is installed, else the reason."""
-    return None if find_spec("openvino") else "openvino is not installed: pip install 'edge-runtime[openvino]'"
+    """None where openvino can be imported, else the reason."""
+    return libraries.missing("openvino", "pip install 'edge-runtime[openvino]'")
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
@@ -101,5 +100,5 @@ def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
 
 
 def _unreadable(path: str, error: Exception) -> ModelError:
-    reason = str(error).replace("\n", " ")[:160]
+    reason = " ".join(str(error).split())
     return ModelError(f"openvino cannot run {path}: {reason}", hint="try --backend onnxruntime")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
-from edge_runtime.opencv import load_cv2
+from edge_runtime.opencv import load_cv2, resize
 from edge_runtime.sources import Source
 
 SIDE = 12  # of the small picture that stands for a frame
@@ -86,6 +86,5 @@ def pick(
 
 
 def _feature(image: NDArray[np.uint8]) -> Floats:
-    cv2 = load_cv2()
-    small: Floats = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1)
+    small: Floats = resize(image, (SIDE, SIDE)).astype(np.float32).reshape(-1)
     return small

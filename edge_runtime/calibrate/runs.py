@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import ops
 from edge_runtime.backends import cores
+from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.sources.image import ImageSource
 from edge_runtime.spec import ModelSpec
@@ -27,12 +28,12 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> A
         threads: 0 for all cores.
 
     Raises:
-        BackendUnavailable: ONNX Runtime is not installed.
+        BackendUnavailable: ONNX Runtime is not installed, or broken.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendUnavailable("onnxruntime is not installed", hint="pip install 'edge-runtime[cpu]'") from error
+    reason = ours.available()
+    if reason:
+        raise BackendUnavailable(reason, hint="calibrating needs it whatever runs the model; edge-doctor says more")
+    onnxruntime = ours.library()
     from onnx import ValueInfoProto
 
     known = {value.name for value in model.graph.output}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.drawing import annotated
 from edge_runtime.errors import SinkError
-from edge_runtime.opencv import load_cv2
+from edge_runtime.opencv import load_cv2, quiet, resize
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
 
@@ -81,7 +81,8 @@ def _writer(target: str, fps: float, size_wh: Tuple[int, int]) -> Any:
     cv2 = load_cv2()
     suffix = os.path.splitext(target)[1].lower()
     api, path = (cv2.CAP_FFMPEG, f"{target}.ismv") if suffix == ".mp4" else (cv2.CAP_ANY, target)
-    writer = cv2.VideoWriter(path, api, cv2.VideoWriter_fourcc(*FOURCC[suffix]), fps, size_wh)
+    with quiet():
+        writer = cv2.VideoWriter(path, api, cv2.VideoWriter_fourcc(*FOURCC[suffix]), fps, size_wh)
     if not writer.isOpened():
         size = f"{size_wh[0]}x{size_wh[1]} at {fps:g} fps"
         hint = "this OpenCV may lack FFmpeg: try .avi" if suffix != ".avi" else "try another size"
@@ -97,7 +98,6 @@ def _letterbox(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.
     scale = min(height / image.shape[0], width / image.shape[1])
     w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     x, y = (width - w) // 2, (height - h) // 2
-    cv2 = load_cv2()
     page.fill(0)
-    page[y : y + h, x : x + w] = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
+    page[y : y + h, x : x + w] = resize(image, (w, h))
     return page

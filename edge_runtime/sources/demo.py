@@ -10,6 +10,7 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import image_file
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
@@ -91,9 +92,8 @@ def _view(photo_wh: Tuple[int, ...], size_wh: Tuple[int, int], path: Any, t: flo
 def _photo(name: str) -> NDArray[np.uint8]:
     """Read from the package's folder: importing scikit-image would take a second and its fetcher may want a network."""
     found = find_spec("skimage")
-    photo = load_cv2().imread(str(Path(found.origin).parent / "data" / name)) if found and found.origin else None
-    if photo is None:
+    try:
+        return image_file.read(str(Path(found.origin).parent / "data" / name) if found and found.origin else "")
+    except ValueError as error:
         hint = "pip install 'edge-runtime[demo]'"
-        raise BackendUnavailable(f"the demo needs scikit-image's photograph {name}", hint=hint)
-    image: NDArray[np.uint8] = photo
-    return image
+        raise BackendUnavailable(f"the demo needs scikit-image's photograph {name}", hint=hint) from error

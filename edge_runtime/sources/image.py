@@ -9,6 +9,7 @@ from typing import Iterator, List, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import image_file
 from edge_runtime.errors import SourceError
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
@@ -61,7 +62,7 @@ class ImageSource:
         """See `Source.read`. Decoding allocates; the image is then copied into `buffer` where its shape fits."""
         for path in self._pending:
             try:
-                image = fit(_decode(path), buffer)
+                image = fit(image_file.read(path), buffer)
             except ValueError as error:
                 self._pass_over(path, str(error))
                 continue
@@ -107,25 +108,3 @@ def _files(target: str) -> List[str]:
     if not found and not os.path.isdir(target):
         raise SourceError(f"no such file: {target!r}", hint="check the path")
     return sorted(f for f in found if os.path.isfile(f))
-
-
-def _decode(path: str) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 BGR. Read by Python, because cv2.imread fails on some paths that are not ASCII.
-
-    Raises:
-        ValueError: why it cannot be read.
-    """
-    cv2 = load_cv2()
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise ValueError(f"cannot be opened: {error.strerror}") from error
-    if not data.size:
-        raise ValueError("is empty")
-    try:
-        image: Optional[NDArray[np.uint8]] = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError("is damaged, or not an image")
-    return image

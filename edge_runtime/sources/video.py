@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 from typing import List, Optional
 
@@ -17,6 +18,7 @@ from edge_runtime.types import Frame
 HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
 SHORT_BY = 0.05  # as much may be missing at the end: many headers are a frame or two off
 TRY_IT = "is the file complete? try it in a player"
+PROBED, HEADER_BYTES = 4, 1 << 20  # frames, and where the first fragment of an mp4 begins at the latest
 MAX_GAP = 1000  # undecodable frames in a row that are still a break in the middle, not the end
 
 
@@ -47,11 +49,12 @@ class VideoSource:
         self._capture = Capture(target, cv2.CAP_ANY)
         if not self._capture.opened:
             raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        times = _times_too_many(self._capture, target)
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
         self._expected = max(count, 0)  # streams without an index say 0 or less
         self._loop = options.loop
         self.frame_count = self._expected if self._expected and not self._loop else None
-        self.fps = self._capture.fps
+        self.fps = self._capture.fps and self._capture.fps / times
         self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
         self._position_msec = cv2.CAP_PROP_POS_MSEC
         self._index = self._pass_start = self._good = 0
@@ -113,3 +116,29 @@ class VideoSource:
         least = (1 - SHORT_BY) * self._expected
         in_pass_s = self._end_s - self._pass_start_s
         return self._good < least and in_pass_s < least / (self.fps or 30.0)
+
+
+def _times_too_many(capture: Capture, target: str) -> int:
+    """How many times too high the rate and the count are that OpenCV tells; the capture is at its start again.
+
+    The FFmpeg in OpenCV 4.8 takes mp4 files in fragments, as we write them ourselves, for two or three times as fast
+    as they are. The time from frame to frame is right.
+    """
+    if not capture.fps or not _in_fragments(target):
+        return 1
+    position_msec = load_cv2().CAP_PROP_POS_MSEC
+    at_ms: List[float] = []
+    while len(at_ms) < PROBED and capture.read() is not None:
+        at_ms.append(capture.get(position_msec))
+    capture.reopen()
+    steps = {round((later - at) * capture.fps / 1000, 2) for at, later in zip(at_ms, at_ms[1:])}
+    times = steps.pop() if len(steps) == 1 else 1
+    return int(times) if times > 1 and times == int(times) else 1
+
+
+def _in_fragments(target: str) -> bool:
+    try:
+        with builtins.open(target, "rb") as file:
+            return b"moof" in file.read(HEADER_BYTES)
+    except OSError:  # a URL
+        return False

@@ -33,7 +33,18 @@ def test_data_sets_by_their_names_in_the_table(accuracy: ModuleType, shared: Pat
 
 
 def test_on_a_few_images(accuracy: ModuleType, shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--shared", str(shared), "--only", "yolov8n_640_fp32deq", "--images", "8", "--backend", "onnxruntime"]
+    arguments = ["--shared", str(shared), "--only", "yolov5n_640", "--images", "8", "--backend", "onnxruntime"]
     accuracy.main([*arguments, "--threads", "2"])
-    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| yolov8/"))
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| yolov5/"))
     assert float(row.split("|")[4]) > 0.25
+
+
+def test_a_file_that_does_not_open_has_no_figure(
+    accuracy: ModuleType, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "data").symlink_to(shared / "data")
+    (tmp_path / "models" / "AP.tsv").write_text(TABLE)
+    assert accuracy.main(["--shared", str(tmp_path), "--only", "a/b", "--backend", "onnxruntime"]) == 1
+    said = capsys.readouterr().out
+    assert "NOT MEASURED" in said and "no such model" in said and "0.0000" not in said
