@@ -22,7 +22,7 @@ attempt() { # attempt FACT COMMAND ...: with its output only where it fails; whe
     fi
     output=$("$@" 2>&1) || code=$?
     [ "$code" != 0 ] || return 0
-    tail -n 15 <<<"$output" >&2
+    tail -n 30 <<<"$output" >&2
     fail "$fact" "$(way_out "$code $output")"
 }
 
@@ -73,7 +73,7 @@ install_packages() { # install_packages NAME ...: as root, or by sudo where $apt
     command -v apt-get >/dev/null || fail "not installed: $*" "install what Debian names so with this system's own tool"
     if [ "$(id -u)" != 0 ]; then
         sudo=(sudo)
-        command -v sudo >/dev/null || fail "not installed: $*" "su -c '${line/sudo /}'"
+        [ -n "$dry" ] || command -v sudo >/dev/null || fail "not installed: $*" "su -c '${line/sudo /}'"
         [ -n "$apt$dry" ] || fail "not installed: $*" "sudo $line"
     fi
     echo "installing $* ..."
@@ -82,14 +82,19 @@ install_packages() { # install_packages NAME ...: as root, or by sudo where $apt
         apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "$@"
 }
 
+installed() { # installed NAME ...: whether dpkg has all of them
+    local states
+    states=$(dpkg-query -W -f '${db:Status-Status} ' "$@" 2>/dev/null) && [ -z "${states//installed /}" ]
+}
+
 require_packages() { # require_packages COMMAND: installs what it names, and asks it again
     local lacking
-    lacking=$("$1" | tr '\n' ' ')
-    [ -n "$lacking" ] || return 0
-    # shellcheck disable=SC2086 # names
-    install_packages $lacking
-    lacking=$("$1" | tr '\n' ' ')
-    [ -z "$lacking" ] || [ -n "$dry" ] || fail "$(command -v "$python") does not see these packages: $lacking" "PYTHON=/usr/bin/python3 $0"
+    mapfile -t lacking < <("$1")
+    [ ${#lacking[@]} != 0 ] || return 0
+    installed "${lacking[@]}" || install_packages "${lacking[@]}"
+    [ -z "$dry" ] || return 0
+    mapfile -t lacking < <("$1")
+    [ ${#lacking[@]} = 0 ] || fail "$(command -v "$python") sees nothing of these packages: ${lacking[*]}" "PYTHON=/usr/bin/python3 $0"
 }
 
 as_the_caller() { # what sudo was for is done; the rest belongs to the one who typed it
@@ -102,6 +107,11 @@ make_venv() { # sets $venv
     venv=${EDGE_VENV:-.venv${PYTHON:+-${debian#python}}}
     [ -w . ] || [ -n "${EDGE_VENV:-}" ] ||
         fail "this checkout cannot be written to: $PWD" "EDGE_VENV=~/edge $0 puts the environment there, and a copy of the checkout"
+    if [ -z "$dry" ]; then # one run at a time, and not beside what a killed one has left running
+        mkdir -p "$venv"
+        exec 9<"$venv"
+        flock -n 9 || { echo "waiting for another run to end ..." && flock 9; }
+    fi
     if "$venv/bin/pip" --version >/dev/null 2>&1; then # neither half made nor moved
         [ -z "$jetson" ] || ! grep -q '^include-system-site-packages = false' "$venv/pyvenv.cfg" ||
             fail "$venv does not see the system's OpenCV and TensorRT" "rm -r $venv, then run this again"
@@ -109,7 +119,7 @@ make_venv() { # sets $venv
     fi
     [ -e "$venv/pyvenv.cfg" ] || [ -z "${EDGE_VENV:-}" ] || [ -z "$(ls -A "$venv" 2>/dev/null)" ] ||
         fail "$venv holds other files" "EDGE_VENV=$venv/edge $0"
-    [ -n "$dry" ] || rm -rf "${venv:?}"/{bin,include,lib,lib64,share,pyvenv.cfg,installed}
+    [ -n "$dry" ] || rm -rf "${venv:?}"/{bin,include,lib,lib64,share,pyvenv.cfg,installed,pycuda}
     attempt "no virtual environment can be made in $venv" "$python" -m venv ${jetson:+--system-site-packages} "$venv"
 }
 
@@ -160,7 +170,10 @@ finish() { # finish EXTRAS: this checkout in the environment
     local extras=$1 key
     [ -z "$opencv" ] || extras=${extras/cpu,/}
     key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/csrc/*; } | sha256sum | cut -c1-16)
-    ! grep -qsxF "$key $extras" "$venv/installed" || return 0
+    if grep -qsxF "$key $extras" "$venv/installed"; then
+        exec 9<&-
+        return
+    fi
     echo "installing edge-runtime with [$extras] into $venv ..."
     freshen
     if [ -n "$opencv" ] && ! "$venv/bin/python" -c 'import onnxruntime' 2>/dev/null; then # NVIDIA's own may be there
@@ -170,6 +183,7 @@ finish() { # finish EXTRAS: this checkout in the environment
     [ -z "$dry" ] || return 0
     grep -qs "^$key " "$venv/installed" || : >"$venv/installed"
     echo "$key $extras" >>"$venv/installed"
+    exec 9<&-
 }
 
 setup() {
