@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 
 # Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
 # one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
@@ -25,7 +26,7 @@ def load_cv2() -> Any:
     try:
         import cv2
     except ImportError as error:
-        hint = "pip install 'edge-runtime[cpu]', or on a Jetson the system's own: sudo apt install libopencv-python"
+        hint = f"{install_hint('cpu')}, or on a Jetson the system's own: sudo apt install libopencv-python"
         raise BackendUnavailable(f"OpenCV cannot be loaded: {error}", hint=hint) from error
     if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2, "utils"):
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime import ops
 from edge_runtime.backends import cores
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.sources.image import ImageSource
 from edge_runtime.spec import ModelSpec
 
@@ -32,7 +33,7 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> A
     try:
         import onnxruntime
     except ImportError as error:
-        raise BackendUnavailable("onnxruntime is not installed", hint="pip install 'edge-runtime[cpu]'") from error
+        raise BackendUnavailable("onnxruntime is not installed", hint=install_hint("cpu")) from error
     from onnx import ValueInfoProto
 
     known = {value.name for value in model.graph.output}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
 from edge_runtime.types import Frame
@@ -93,7 +94,6 @@ def _photo(name: str) -> NDArray[np.uint8]:
     found = find_spec("skimage")
     photo = load_cv2().imread(str(Path(found.origin).parent / "data" / name)) if found and found.origin else None
     if photo is None:
-        hint = "pip install 'edge-runtime[demo]'"
-        raise BackendUnavailable(f"the demo needs scikit-image's photograph {name}", hint=hint)
+        raise BackendUnavailable(f"the demo needs scikit-image's photograph {name}", hint=install_hint("demo"))
     image: NDArray[np.uint8] = photo
     return image

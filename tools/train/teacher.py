@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 
 
 class Teacher:
@@ -33,7 +34,7 @@ class Teacher:
             import openvino
         except ImportError as error:
             raise BackendUnavailable(
-                "openvino, which runs the teacher, is not installed", hint="pip install 'edge-runtime[train]'"
+                "openvino, which runs the teacher, is not installed", hint=install_hint("train")
             ) from error
         trunk = headless(onnx.load(path))
         core = openvino.Core()
