@@ -108,8 +108,9 @@ cuda=${cuda:-$root/usr/local/cuda} # where a dry run has not installed it
 export PATH="$cuda/bin:$PATH" CPATH="$cuda/include${CPATH:+:$CPATH}"
 driver=/usr/lib/aarch64-linux-gnu
 export LIBRARY_PATH="$cuda/lib64:$cuda/lib64/stubs:$driver/nvidia:$driver/tegra${LIBRARY_PATH:+:$LIBRARY_PATH}"
+[ -z "$dry" ] || printf '    export %s=%q\n' PATH "$PATH" CPATH "$CPATH" LIBRARY_PATH "$LIBRARY_PATH"
 compile_pycuda
 finish tensorrt
-[ -n "$dry" ] && exit
+[ -z "$dry" ] || exit 0
 "$venv/bin/edge-doctor" || fail "edge-doctor found something missing" "its report above says how to get it; then run this again"
 echo "ready: . $venv/bin/activate"

@@ -162,7 +162,7 @@ prepare() { # prepare COMMAND: an environment, and the packages of the system th
     copy_checkout
     opencv=""
     if [ -n "$jetson" ]; then # its OpenCV and TensorRT are the system's
-        opencv=$("$python" -c 'import importlib.util, os; at = importlib.util.find_spec("cv2").origin; print(at, os.stat(at).st_mtime)' 2>/dev/null) || true
+        opencv=$("$python" -c 'import importlib.util, os; at = importlib.util.find_spec("cv2").origin; print(at, os.stat(at).st_mtime)' 2>/dev/null) || opencv=$dry
     fi
 }
 
