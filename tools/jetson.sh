@@ -93,7 +93,7 @@ compile_pycuda() {
         rm -rf "$source"
         attempt "pip cannot download pycuda" "$venv/bin/python" -m pip download -q --no-deps --no-binary pycuda -d "$source" pycuda
         attempt "pycuda cannot be unpacked" tar -xf "$source"/pycuda-*.tar.gz -C "$source"
-        echo 'CUDA_ENABLE_CURAND = False' | tee "$source"/pycuda-*/siteconf.py >/dev/null
+        (cd "$source"/pycuda-*/ && echo 'CUDA_ENABLE_CURAND = False' >siteconf.py)
         pip "${anew[@]}" "$source"/pycuda-*/
     fi
     [ -n "$dry" ] || echo "$key" >"$venv/pycuda"

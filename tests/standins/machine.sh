@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Stands for apt-get, sudo, python3, g++, nvcc and the others of a machine, by the name that it is called by. $STATE is a
-# folder: `packages` lists what is installed, `blind` what Python does not see of it, `log` gets each call, `breaks` may hold "PATTERN|CODE|WORDS": the first call
-# that matches says WORDS and ends with CODE. Installing a package puts its commands into $STATE/bin.
+# folder: `packages` lists what is installed, `blind` what Python does not see of it, and `log` gets each call. `breaks`
+# may hold "PATTERN|CODE|WORDS": the first call that matches says WORDS and ends with CODE. A package that is installed
+# puts its commands into $STATE/bin.
 name=${0##*/}
 call="$name $*"
 echo "$call" >>"$STATE/log"
@@ -59,7 +60,7 @@ code() { # what `python -c` answers, by what the scripts ask
         *"find_spec('cv2')"*) has libopencv-python || has python3-opencv ;;
         *"find_spec('gi')"*) has python3-gi ;;
         *require_version*) has gir1.2-gstreamer-1.0 ;;
-        *"import cv2, numpy"*) [ ! -e "$STATE/opencv_of_numpy1" ] || grep -qx 'numpy<2' "$STATE/numpy" ;;
+        *"import cv2, numpy"*) ! grep -qsx loading "$STATE/blind" && { [ ! -e "$STATE/opencv_of_numpy1" ] || grep -qx 'numpy<2' "$STATE/numpy"; } ;;
         "import onnxruntime") has onnxruntime ;;
         *) echo "the stand-in does not know: $1" >&2 && return 99 ;;
     esac
@@ -70,6 +71,7 @@ pip() {
     case "$1 $last" in
         "install numpy"*) echo "$last" >"$STATE/numpy" ;;
         "install onnxruntime") echo onnxruntime >>"$STATE/packages" ;;
+        "install pycuda") echo "with $(command -v nvcc)" >>"$STATE/log" ;;
         "install ."*) place "$(dirname "$0")/edge-doctor" && place "$(dirname "$0")/edge-detect" ;;
         "download pycuda")
             mkdir -p "$STATE/pycuda-1" "${*: -2:1}"

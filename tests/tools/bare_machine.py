@@ -74,13 +74,13 @@ class Machine:
         major, _, minor = release.partition(".")
         self.file("etc/nv_tegra_release", f"# R{major} (release), REVISION: {minor}, GCID: 1, BOARD: generic\n")
 
-    def toolkit(self, version: str) -> Path:
-        """Puts a CUDA toolkit there, "12.6"."""
+    def toolkit(self, version: str) -> None:
+        """Puts a CUDA toolkit there, "12.6", as `cuda`."""
         folder = self.tree / "usr/local" / f"cuda-{version}"
         self._link(folder / "bin" / "nvcc", self.stand_in)
         for name in ("include/cuda.h", "include/curand.h", "lib64/libcurand.so", "lib64/stubs/libcuda.so"):
             self.file(f"usr/local/cuda-{version}/{name}")
-        return folder
+        self.cuda = folder
 
     def run(self, script: str, *arguments: str, as_nobody: bool = False, **environment: str) -> Any:
         """Runs one of the tools from the root of the file system; `code`, `out` and `err` are its answer."""
