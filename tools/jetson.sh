@@ -52,7 +52,7 @@ check_jetpack4() { # its TensorRT is compiled for a Python that is too old, on N
         "Qengineering's Ubuntu 20.04 image for the Jetson Nano has TensorRT for Python 3.8. For the CPU alone: sudo apt-get update && sudo apt-get install -y python3.8 python3.8-venv python3.8-dev g++, then tools/demo.sh"
 }
 
-find_cuda() { # sets $cuda: the toolkit that JetPack points at, else the newest
+find_cuda() { # sets $cuda: the toolkit that JetPack points at, else the newest that is whole
     local folder
     cuda=""
     while IFS= read -r folder; do
@@ -63,12 +63,32 @@ find_cuda() { # sets $cuda: the toolkit that JetPack points at, else the newest
     done < <(echo "$root/usr/local/cuda" && compgen -G "$root/usr/local/cuda-*" | sort -rV)
 }
 
+use_cuda() { # for pycuda's compiler and linker
+    local driver=$root/usr/lib/aarch64-linux-gnu
+    export PATH="$cuda/bin:$PATH" CPATH="$cuda/include${CPATH:+:$CPATH}"
+    export LIBRARY_PATH="$cuda/lib64:$cuda/lib64/stubs:$driver/nvidia:$driver/tegra${LIBRARY_PATH:+:$LIBRARY_PATH}"
+}
+
+finds() { # finds FILE FOLDER:FOLDER ...
+    local folder IFS=:
+    for folder in $2; do
+        [ ! -e "$folder/$1" ] || return 0
+    done
+    return 1
+}
+
 missing_on_jetson() {
     missing
     find_cuda
-    [ -n "$cuda" ] || echo "cuda-toolkit-$toolkit" # pycuda wants nvcc and cuda.h
+    if [ -z "$cuda" ]; then
+        echo "cuda-toolkit-$toolkit" # pycuda wants nvcc and cuda.h
+    else
+        use_cuda && finds libcuda.so "$LIBRARY_PATH" || echo "cuda-driver-dev-$toolkit" # to link with
+    fi
     sees tensorrt || echo python3-libnvinfer
-    ! "$python" -c 'import tensorrt' 2>&1 | grep -q libnvdla_compiler || echo nvidia-l4t-dla-compiler # not in thin images
+    if [ "$jetpack" = 6 ] && "$python" -c 'import tensorrt' 2>&1 | grep -q libnvdla_compiler; then
+        echo nvidia-l4t-dla-compiler # thin images lack it
+    fi
     sees cv2 || { [ "$jetpack" = 7 ] && echo python3-opencv || echo libopencv-python; }
     sees gi || echo python3-gi # for csi://
     has 'import gi; gi.require_version("Gst", "1.0")' || echo gir1.2-gstreamer-1.0
@@ -83,7 +103,8 @@ compile_pycuda() {
     key="$("$python" -V 2>&1 || true), CUDA ${toolkit/-/.} in $cuda"
     echo "$key"
     ! grep -qsxF "$key" "$venv/pycuda" || return 0
-    reason=$(links cuda.h cuda) || fail "pycuda cannot be compiled: $(grep -m1 -E 'cannot find|error' <<<"$reason")" "sudo apt-get install -y cuda-driver-dev-$toolkit"
+    reason=$(links cuda.h cuda) || fail "pycuda cannot be compiled: $(grep -m1 -E 'cannot find|error' <<<"$reason")" \
+        "sudo apt-get install -y --reinstall cuda-driver-dev-$toolkit"
     echo "compiling pycuda: some minutes ..."
     freshen
     if links curand.h curand >/dev/null; then
@@ -105,9 +126,7 @@ check_jetpack4
 prepare missing_on_jetson
 find_cuda
 cuda=${cuda:-$root/usr/local/cuda} # where a dry run has not installed it
-export PATH="$cuda/bin:$PATH" CPATH="$cuda/include${CPATH:+:$CPATH}"
-driver=/usr/lib/aarch64-linux-gnu
-export LIBRARY_PATH="$cuda/lib64:$cuda/lib64/stubs:$driver/nvidia:$driver/tegra${LIBRARY_PATH:+:$LIBRARY_PATH}"
+use_cuda
 [ -z "$dry" ] || printf '    export %s=%q\n' PATH "$PATH" CPATH "$CPATH" LIBRARY_PATH "$LIBRARY_PATH"
 compile_pycuda
 finish tensorrt

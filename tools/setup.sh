@@ -107,20 +107,22 @@ make_venv() { # sets $venv
     venv=${EDGE_VENV:-.venv${PYTHON:+-${debian#python}}}
     [ -w . ] || [ -n "${EDGE_VENV:-}" ] ||
         fail "this checkout cannot be written to: $PWD" "EDGE_VENV=~/edge $0 puts the environment there, and a copy of the checkout"
-    if [ -z "$dry" ]; then # one run at a time, and not beside what a killed one has left running
-        mkdir -p "$venv"
-        exec 9<"$venv"
-        flock -n 9 || { echo "waiting for another run to end ..." && flock 9; }
-    fi
+    [ -z "${EDGE_VENV:-}" ] || [ -e "$venv/pyvenv.cfg" ] || [ -e "$venv/.lock" ] || [ -z "$(ls -A "$venv" 2>/dev/null)" ] ||
+        fail "$venv holds other files" "EDGE_VENV=$venv/edge $0"
+    [ -n "$dry" ] || take_turns
     if "$venv/bin/pip" --version >/dev/null 2>&1; then # neither half made nor moved
         [ -z "$jetson" ] || ! grep -q '^include-system-site-packages = false' "$venv/pyvenv.cfg" ||
             fail "$venv does not see the system's OpenCV and TensorRT" "rm -r $venv, then run this again"
         return 0
     fi
-    [ -e "$venv/pyvenv.cfg" ] || [ -z "${EDGE_VENV:-}" ] || [ -z "$(ls -A "$venv" 2>/dev/null)" ] ||
-        fail "$venv holds other files" "EDGE_VENV=$venv/edge $0"
     [ -n "$dry" ] || rm -rf "${venv:?}"/{bin,include,lib,lib64,share,pyvenv.cfg,installed,pycuda}
     attempt "no virtual environment can be made in $venv" "$python" -m venv ${jetson:+--system-site-packages} "$venv"
+}
+
+take_turns() { # one run at a time, and none beside what a killed one has left running
+    mkdir -p "$venv" 2>/dev/null && [ -w "$venv" ] || fail "$venv cannot be written to" "EDGE_VENV=~/edge $0"
+    exec 9>>"$venv/.lock"
+    flock -n 9 || { echo "waiting for another run to end ..." && flock 9; }
 }
 
 copy_checkout() { # where this one is read-only

@@ -82,7 +82,9 @@ class Machine:
             self.file(f"usr/local/cuda-{version}/{name}")
         self.cuda = folder
 
-    def run(self, script: str, *arguments: str, as_nobody: bool = False, **environment: str) -> Any:
+    def run(
+        self, script: str, *arguments: str, as_nobody: bool = False, timeout_s: float = 120, **environment: str
+    ) -> Any:
         """Runs one of the tools from the root of the file system; `code`, `out` and `err` are its answer."""
         self.write("log")
         done = subprocess.run(
@@ -97,7 +99,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
             preexec_fn=_become_nobody if as_nobody and os.getuid() == 0 else None,
         )
         return Answer(done.returncode, done.stdout, done.stderr)

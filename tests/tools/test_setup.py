@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
@@ -165,6 +166,17 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (home / "lib" / "mine").touch()
     told = machine.run("demo.sh", EDGE_VENV=str(home))
     assert told.error == f"{home} holds other files" and (home / "lib" / "mine").exists()
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    """What a killed run has left behind may still be writing into the environment."""
+    machine = Machine(tmp_path, READY)
+    machine.run("demo.sh")
+    holder = subprocess.Popen(["flock", str(machine.checkout / ".venv/.lock"), "cat"], stdin=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        machine.run("demo.sh", timeout_s=3)
+    holder.communicate()
+    assert machine.run("demo.sh").code == 0
 
 
 def test_sudo_installs_and_the_caller_owns_the_rest(tmp_path: Path) -> None:
