@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import List, Optional
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAND_IN = REPOSITORY / "tests" / "standins" / "machine.sh"
@@ -17,6 +17,7 @@ REAL = (
 ).split()
 CHECKOUT = "tools/setup.sh tools/demo.sh tools/test.sh tools/jetson.sh pyproject.toml setup.py edge_runtime/__init__.py"
 BARE = ["python3", "sudo", "apt-get", "id", "dpkg-query"]
+TIMEOUT_S = 120
 READY = [*BARE, "g++", "python3-venv", "python3-dev"]
 
 
@@ -82,27 +83,26 @@ class Machine:
             self.file(f"usr/local/cuda-{version}/{name}")
         self.cuda = folder
 
-    def run(
-        self, script: str, *arguments: str, as_nobody: bool = False, timeout_s: float = 120, **environment: str
-    ) -> Any:
-        """Runs one of the tools from the root of the file system; `code`, `out` and `err` are its answer."""
+    def start(self, script: str, *arguments: str, as_nobody: bool = False, **environment: str) -> subprocess.Popen[str]:
+        """Starts one of the tools, as if it was typed in the root of the file system."""
+        paths = {"PATH": f"{self.bin}:{self.real}", "STATE": str(self.state), "EDGE_SYSROOT": str(self.tree)}
         self.write("log")
-        done = subprocess.run(
-            [self.checkout / "tools" / script, *arguments],
+        return subprocess.Popen(
+            [str(self.checkout / "tools" / script), *arguments],
             cwd="/",
-            env={
-                "PATH": f"{self.bin}:{self.real}",
-                "STATE": str(self.state),
-                "EDGE_SYSROOT": str(self.tree),
-                **environment,
-            },
+            env={**paths, **environment},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout_s,
             preexec_fn=_become_nobody if as_nobody and os.getuid() == 0 else None,
         )
-        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def run(self, script: str, *arguments: str, as_nobody: bool = False, **environment: str) -> Answer:
+        """Runs one of the tools to its end."""
+        started = self.start(script, *arguments, as_nobody=as_nobody, **environment)
+        out, err = started.communicate(timeout=TIMEOUT_S)
+        return Answer(started.returncode, out, err)
 
     def calls(self, start: str = "") -> List[str]:
         """What the last run called, in order."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from tools.bare_machine import BARE, READY, Machine
+from tools.bare_machine import BARE, READY, TIMEOUT_S, Machine
 
 pytestmark = pytest.mark.skipif(not shutil.which("flock"), reason="needs bash and util-linux")
 LINE = "sudo apt-get update && sudo apt-get install -y"
@@ -172,11 +172,13 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
     """What a killed run has left behind may still be writing into the environment."""
     machine = Machine(tmp_path, READY)
     machine.run("demo.sh")
-    holder = subprocess.Popen(["flock", str(machine.checkout / ".venv/.lock"), "cat"], stdin=subprocess.PIPE)
-    with pytest.raises(subprocess.TimeoutExpired):
-        machine.run("demo.sh", timeout_s=3)
-    holder.communicate()
-    assert machine.run("demo.sh").code == 0
+    lock = str(machine.checkout / ".venv/.lock")
+    with subprocess.Popen(["flock", lock, "sh", "-c", "echo && cat"], stdin=-1, stdout=-1) as holder:
+        assert holder.stdout and holder.stdout.readline()
+        second = machine.start("demo.sh")
+        assert second.stdout and second.stdout.readline() == "waiting for another run to end ...\n"
+        holder.communicate()
+    assert second.communicate(timeout=TIMEOUT_S) and second.returncode == 0
 
 
 def test_sudo_installs_and_the_caller_owns_the_rest(tmp_path: Path) -> None:
