@@ -102,7 +102,7 @@ compile_pycuda() {
     local key reason source=$venv/src anew=(--no-cache-dir --force-reinstall --no-deps) # not what an earlier CUDA left
     key="$("$python" -V 2>&1 || true), CUDA ${toolkit/-/.} in $cuda"
     echo "$key"
-    ! grep -qsxF "$key" "$venv/pycuda" || return 0
+    ! { grep -qsxF "$key" "$venv/pycuda" && imports pycuda; } || return 0
     reason=$(links cuda.h cuda) || fail "pycuda cannot be compiled: $(grep -m1 -E 'cannot find|error' <<<"$reason")" \
         "sudo apt-get install -y --reinstall cuda-driver-dev-$toolkit"
     echo "compiling pycuda: some minutes ..."

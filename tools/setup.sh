@@ -50,7 +50,7 @@ find_python() { # sets $python, and how the names of its Debian packages begin
     python=${PYTHON:-python3} debian=python3
     if [ -n "${PYTHON:-}" ]; then
         debian=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null || echo "$PYTHON")
-        [[ $debian == python3* ]] || fail "no $PYTHON here" "PYTHON=python3.10 $0, for example"
+        command -v "$PYTHON" >/dev/null || [[ $debian == python3.* ]] || fail "no $PYTHON here" "PYTHON=python3.10 $0, for example"
     elif command -v python3 >/dev/null && ! recent python3; then # JetPack 4's is 3.6, and may have another beside it
         python=python3.8
         for version in 13 12 11 10 9; do
@@ -58,7 +58,7 @@ find_python() { # sets $python, and how the names of its Debian packages begin
         done
         debian=$python
     fi
-    ! command -v "$python" >/dev/null || recent "$python" || fail "$python is older than 3.8" "PYTHON=python3.10 $0, for example"
+    ! command -v "$python" >/dev/null || recent "$python" || fail "$python does not run, or is older than 3.8" "PYTHON=python3.10 $0, for example"
 }
 
 missing() { # names the packages that are not here, by trying what each is for
@@ -140,11 +140,13 @@ copy_checkout() { # where this one is read-only
 
 pip() { attempt "pip cannot install ${*: -1}" "$venv/bin/python" -m pip install -q "$@"; }
 
+imports() { "$venv/bin/python" -c "import $1" >/dev/null 2>&1; }
+loads_numpy() { imports 'cv2, numpy; cv2.resize(numpy.zeros((2, 2, 3), "uint8"), (4, 4))'; }
+
 pin_numpy() { # the newest numpy that the system's OpenCV loads: OpenCV itself is asked
     for numpy in numpy 'numpy<2'; do
         pip -U "$numpy"
-        [ -z "$dry" ] || return 0
-        "$venv/bin/python" -c 'import cv2, numpy; cv2.resize(numpy.zeros((2, 2, 3), "uint8"), (4, 4))' >/dev/null 2>&1 && return
+        [ -z "$dry" ] && ! loads_numpy || return 0
     done
     fail "the system's OpenCV loads neither with numpy 2 nor with numpy 1" "$venv/bin/python -c 'import cv2' says why"
 }
@@ -172,13 +174,13 @@ finish() { # finish EXTRAS: this checkout in the environment
     local extras=$1 key
     [ -z "$opencv" ] || extras=${extras/cpu,/}
     key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/csrc/*; } | sha256sum | cut -c1-16)
-    if grep -qsxF "$key $extras" "$venv/installed"; then
+    if grep -qsxF "$key $extras" "$venv/installed" && { [ -z "$opencv" ] || loads_numpy; }; then
         exec 9<&-
         return
     fi
     echo "installing edge-runtime with [$extras] into $venv ..."
     freshen
-    if [ -n "$opencv" ] && ! "$venv/bin/python" -c 'import onnxruntime' 2>/dev/null; then # NVIDIA's own may be there
+    if [ -n "$opencv" ] && ! imports onnxruntime; then # NVIDIA's own may be there
         pip "$numpy" onnxruntime
     fi
     PYTHONWARNINGS=ignore pip --no-build-isolation "$numpy" -e ".[$extras]"

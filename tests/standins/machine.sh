@@ -61,7 +61,7 @@ code() { # what `python -c` answers, by what the scripts ask
         *"find_spec('gi')"*) has python3-gi ;;
         *require_version*) has gir1.2-gstreamer-1.0 ;;
         *"import cv2, numpy"*) ! grep -qsx loading "$STATE/blind" && { [ ! -e "$STATE/opencv_of_numpy1" ] || grep -qx 'numpy<2' "$STATE/numpy"; } ;;
-        "import onnxruntime") has onnxruntime ;;
+        "import onnxruntime" | "import pycuda") has "${1#import }" ;;
         *) echo "the stand-in does not know: $1" >&2 && return 99 ;;
     esac
 }
@@ -71,7 +71,7 @@ pip() {
     case "$1 $last" in
         "install numpy"*) echo "$last" >"$STATE/numpy" ;;
         "install onnxruntime") echo onnxruntime >>"$STATE/packages" ;;
-        "install pycuda") echo "with $(command -v nvcc)" >>"$STATE/log" ;;
+        "install pycuda" | "install "*/pycuda-*) echo pycuda >>"$STATE/packages" && echo "with $(command -v nvcc)" >>"$STATE/log" ;;
         "install ."*) place "$(dirname "$0")/edge-doctor" && place "$(dirname "$0")/edge-detect" ;;
         "download pycuda")
             mkdir -p "$STATE/pycuda-1" "${*: -2:1}"

@@ -157,6 +157,16 @@ def test_an_opencv_that_no_numpy_suits(board: Machine) -> None:
     assert "import cv2" in str(told.hint) and not any("pycuda" in call for call in pips(board))
 
 
+def test_what_was_undone_is_done_again(board: Machine) -> None:
+    board.write("opencv_of_numpy1")
+    board.run("jetson.sh")
+    board.write("numpy", "numpy")  # as `pip install -U something` brings it
+    assert board.run("jetson.sh").code == 0
+    assert (board.state / "numpy").read_text() == "numpy<2\n" and not any("pycuda" in call for call in pips(board))
+    board.write("packages", *READY, *BOARD, "onnxruntime")
+    assert board.run("jetson.sh").code == 0 and "pycuda" in pips(board)[-1]
+
+
 def test_nvidias_own_onnxruntime_is_kept(board: Machine) -> None:
     board.write("packages", *READY, *BOARD, "onnxruntime")
     assert board.run("jetson.sh").code == 0 and not any("onnxruntime" in call for call in pips(board))

@@ -142,6 +142,8 @@ def test_a_chosen_python(tmp_path: Path) -> None:
 def test_a_chosen_python_that_is_not_there(tmp_path: Path) -> None:
     machine = Machine(tmp_path, READY)
     assert machine.run("demo.sh", PYTHON="/no/such/python").error == "no /no/such/python here"
+    (machine.bin / "snake").symlink_to("/bin/false")
+    assert "does not run, or is older than 3.8" in str(machine.run("demo.sh", PYTHON="snake").error)
     assert machine.run("demo.sh", PYTHON="python3.9").hint == f"{LINE} python3.9 python3.9-venv python3.9-dev"
 
 
