@@ -27,18 +27,21 @@ read_arguments() {
 
 find_jetpack() { # sets $jetpack, and the version of its CUDA as packages write it
     local release package
-    release=$(sed -n '1s/^# R\([0-9]*\) .*REVISION: \([0-9.]*\).*/\1.\2/p' "$root/etc/nv_tegra_release" 2>/dev/null) || true
+    release=$(sed -n '1s/^# R\([0-9]*\) .*REVISION: \([0-9.]*\).*/\1.\2/p' \
+        "$root/etc/nv_tegra_release" 2>/dev/null) || true
     [ -n "$release" ] || release=$(dpkg-query -W -f '${Version}' nvidia-l4t-core 2>/dev/null) || true
     jetson=yes
     case $release in
-        "") fail "this is no Jetson: there is neither /etc/nv_tegra_release nor the package nvidia-l4t-core" "on other machines: tools/demo.sh" ;;
+        "") fail "this is no Jetson: there is neither /etc/nv_tegra_release nor the package nvidia-l4t-core" \
+            "on other machines: tools/demo.sh" ;;
         32.*) jetpack=4 toolkit=10-2 ;;
         34.* | 35.*) jetpack=5 toolkit=11-4 ;;
         36.[0-3]*) jetpack=6 toolkit=12-2 ;;
         36.*) jetpack=6 toolkit=12-6 ;;
         38.*) jetpack=7 toolkit=13-0 ;;
         39.*) jetpack=7 toolkit=13-2 ;;
-        *) fail "Jetson Linux $release is not known here" "JetPack 4 to 7 are: Jetson Linux 32, 34, 35, 36, 38 and 39" ;;
+        *) fail "Jetson Linux $release is not known here" \
+            "JetPack 4 to 7 are: Jetson Linux 32, 34, 35, 36, 38 and 39" ;;
     esac
     package=$(dpkg-query -W -f '${Version}' nvidia-jetpack 2>/dev/null) || package=""
     echo "JetPack $jetpack${package:+ ($package)}, Jetson Linux ${release%%-*}"
@@ -48,8 +51,10 @@ sees() { has "import importlib.util; assert importlib.util.find_spec('$1')"; }
 
 check_jetpack4() { # its TensorRT is compiled for a Python that is too old, on NVIDIA's own image
     find_python
-    [ "$jetpack" != 4 ] || sees tensorrt || fail "JetPack 4 has Python 3.6, and its TensorRT opens in no other; edge-runtime needs 3.8" \
-        "Qengineering's Ubuntu 20.04 image for the Jetson Nano has TensorRT for Python 3.8. For the CPU alone: sudo apt-get update && sudo apt-get install -y python3.8 python3.8-venv python3.8-dev g++, then tools/demo.sh"
+    local line="sudo apt-get update && sudo apt-get install -y python3.8 python3.8-venv python3.8-dev g++"
+    [ "$jetpack" != 4 ] || sees tensorrt ||
+        fail "JetPack 4 has Python 3.6, and its TensorRT opens in no other; edge-runtime needs Python 3.8" \
+            "Qengineering's Ubuntu 20.04 image for the Jetson Nano has both; for the CPU alone: $line, then tools/demo.sh"
 }
 
 find_cuda() { # sets $cuda: the toolkit that JetPack points at, else the newest that is whole
@@ -95,11 +100,13 @@ missing_on_jetson() {
 }
 
 links() { # links HEADER LIBRARY: whether the compiler finds both; seconds, before the minutes of compiling
-    [ -n "$dry" ] || printf '#include <%s>\nint main() { return 0; }\n' "$1" | "${CXX:-g++}" -shared -x c++ - "-l$2" -o /dev/null 2>&1
+    [ -n "$dry" ] ||
+        "${CXX:-g++}" -shared -x c++ - "-l$2" -o /dev/null 2>&1 <<<"#include <$1>"
 }
 
 compile_pycuda() {
-    local key reason source=$venv/src anew=(--no-cache-dir --force-reinstall --no-deps) # not what an earlier CUDA left
+    local key reason source=$venv/src
+    local anew=(--no-cache-dir --force-reinstall --no-deps) # not what was compiled with an earlier CUDA
     key="$("$python" -V 2>&1 || true), CUDA ${toolkit/-/.} in $cuda"
     echo "$key"
     ! { grep -qsxF "$key" "$venv/pycuda" && imports pycuda; } || return 0
@@ -112,7 +119,8 @@ compile_pycuda() {
     else
         echo "without cuRAND, as there is no curand.h with its library here; nothing in edge-runtime needs it"
         rm -rf "$source"
-        attempt "pip cannot download pycuda" "$venv/bin/python" -m pip download -q --no-deps --no-binary pycuda -d "$source" pycuda
+        attempt "pip cannot download pycuda" \
+            "$venv/bin/python" -m pip download -q --no-deps --no-binary pycuda -d "$source" pycuda
         attempt "pycuda cannot be unpacked" tar -xf "$source"/pycuda-*.tar.gz -C "$source"
         (cd "$source"/pycuda-*/ && echo 'CUDA_ENABLE_CURAND = False' >siteconf.py)
         pip "${anew[@]}" "$source"/pycuda-*/
@@ -131,5 +139,6 @@ use_cuda
 compile_pycuda
 finish tensorrt
 [ -z "$dry" ] || exit 0
-"$venv/bin/edge-doctor" || fail "edge-doctor found something missing" "its report above says how to get it; then run this again"
+"$venv/bin/edge-doctor" ||
+    fail "edge-doctor found something missing" "its report above says how to get it; then run this again"
 echo "ready: . $venv/bin/activate"

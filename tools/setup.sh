@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by demo.sh, test.sh and jetson.sh. `setup EXTRAS` leaves a virtual environment in $venv with the package in it,
-# editable, and does nothing when nothing that matters has changed. Root also gets the system's packages that are missing;
-# anyone else is told the one line for all of them.
+# Sourced by demo.sh, test.sh and jetson.sh. `setup EXTRAS` leaves a virtual environment in $venv with the package in
+# it, editable, and does nothing when nothing that matters has changed. Root also gets the system's packages that are
+# missing; anyone else is told the one line for all of them.
 #
 #     PYTHON=python3.12   another interpreter, with an environment of its own
 #     EDGE_VENV=~/edge    another place for the environment; a checkout that is read-only is copied there, too
@@ -29,8 +29,8 @@ attempt() { # attempt FACT COMMAND ...: with its output only where it fails; whe
 way_out() { # way_out "CODE OUTPUT": what to do about a command that ended like that
     case $1 in
         "137 "* | *Killed*cc1plus* | *cc1plus*Killed* | *"annot allocate memory"*)
-            echo "memory ran out; with a swap file it is enough: sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile" \
-                "&& sudo mkswap /swapfile && sudo swapon /swapfile; then run this again" ;;
+            echo "memory ran out; a swap file helps: sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile &&" \
+                "sudo mkswap /swapfile && sudo swapon /swapfile; then run this again" ;;
         *"o space left on device"*) echo "make room on the disk (df -h .), then run this again" ;;
         *"not yet valid"*) echo "the clock is wrong (see date): sudo timedatectl set-ntp true, then run this again" ;;
         *"ould not get lock"*) echo "another program is installing packages: wait for it, then run this again" ;;
@@ -46,11 +46,11 @@ has() { "$python" -c "$1" >/dev/null 2>&1; }
 recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; }
 
 find_python() { # sets $python, and how the names of its Debian packages begin
-    local version
+    local version other="PYTHON=python3.10 $0, for example"
     python=${PYTHON:-python3} debian=python3
     if [ -n "${PYTHON:-}" ]; then
         debian=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null || echo "$PYTHON")
-        command -v "$PYTHON" >/dev/null || [[ $debian == python3.* ]] || fail "no $PYTHON here" "PYTHON=python3.10 $0, for example"
+        command -v "$PYTHON" >/dev/null || [[ $debian == python3.* ]] || fail "no $PYTHON here" "$other"
     elif command -v python3 >/dev/null && ! recent python3; then # JetPack 4's is 3.6, and may have another beside it
         python=python3.8
         for version in 13 12 11 10 9; do
@@ -58,7 +58,7 @@ find_python() { # sets $python, and how the names of its Debian packages begin
         done
         debian=$python
     fi
-    ! command -v "$python" >/dev/null || recent "$python" || fail "$python does not run, or is older than 3.8" "PYTHON=python3.10 $0, for example"
+    ! command -v "$python" >/dev/null || recent "$python" || fail "$python does not run, or is older than 3.8" "$other"
 }
 
 missing() { # names the packages that are not here, by trying what each is for
@@ -94,7 +94,8 @@ require_packages() { # require_packages COMMAND: installs what it names, and ask
     installed "${lacking[@]}" || install_packages "${lacking[@]}"
     [ -z "$dry" ] || return 0
     mapfile -t lacking < <("$1")
-    [ ${#lacking[@]} = 0 ] || fail "$(command -v "$python") sees nothing of these packages: ${lacking[*]}" "PYTHON=/usr/bin/python3 $0"
+    [ ${#lacking[@]} = 0 ] ||
+        fail "$(command -v "$python") sees nothing of these packages: ${lacking[*]}" "PYTHON=/usr/bin/python3 $0"
 }
 
 as_the_caller() { # what sudo was for is done; the rest belongs to the one who typed it
@@ -105,10 +106,10 @@ as_the_caller() { # what sudo was for is done; the rest belongs to the one who t
 
 make_venv() { # sets $venv
     venv=${EDGE_VENV:-.venv${PYTHON:+-${debian#python}}}
-    [ -w . ] || [ -n "${EDGE_VENV:-}" ] ||
-        fail "this checkout cannot be written to: $PWD" "EDGE_VENV=~/edge $0 puts the environment there, and a copy of the checkout"
-    [ -z "${EDGE_VENV:-}" ] || [ -e "$venv/pyvenv.cfg" ] || [ -e "$venv/.lock" ] || [ -z "$(ls -A "$venv" 2>/dev/null)" ] ||
-        fail "$venv holds other files" "EDGE_VENV=$venv/edge $0"
+    [ -w . ] || [ -n "${EDGE_VENV:-}" ] || fail "this checkout cannot be written to: $PWD" \
+        "EDGE_VENV=~/edge $0 puts the environment there, and a copy of the checkout"
+    [ -z "${EDGE_VENV:-}" ] || [ -e "$venv/.lock" ] || [ -e "$venv/pyvenv.cfg" ] ||
+        [ -z "$(ls -A "$venv" 2>/dev/null)" ] || fail "$venv holds other files" "EDGE_VENV=$venv/edge $0"
     [ -n "$dry" ] || take_turns
     if "$venv/bin/pip" --version >/dev/null 2>&1; then # neither half made nor moved
         [ -z "$jetson" ] || ! grep -q '^include-system-site-packages = false' "$venv/pyvenv.cfg" ||
@@ -130,7 +131,8 @@ copy_checkout() { # where this one is read-only
     [ ! -w . ] && [ -z "$dry" ] || return 0
     echo "this checkout cannot be written to: working in $copy"
     rm -rf "$copy.new" && mkdir "$copy.new"
-    tar -c --exclude='./.git' --exclude='./.venv*' --exclude='./out' --exclude='*.so' . | tar -x --no-same-owner -C "$copy.new"
+    tar -c --exclude='./.git' --exclude='./.venv*' --exclude='./out' --exclude='*.so' . |
+        tar -x --no-same-owner -C "$copy.new"
     chmod -R u+w "$copy.new"
     mv "$copy"/edge_runtime/_core*.so "$copy.new/edge_runtime/" 2>/dev/null || true # compiled before
     rm -rf "$copy" && mv "$copy.new" "$copy"
@@ -158,22 +160,27 @@ freshen() { # what everything else is installed with; once
     [ -z "$opencv" ] || pin_numpy
 }
 
+find_opencv() { # sets $opencv: where the system has one, and since when
+    opencv=$("$python" -c '
+import importlib.util, os
+at = importlib.util.find_spec("cv2").origin
+print(at, os.stat(at).st_mtime)' 2>/dev/null) || opencv=$dry # which would have installed it
+}
+
 prepare() { # prepare COMMAND: an environment, and the packages of the system that COMMAND names
     find_python
     require_packages "$1"
     as_the_caller
     make_venv
     copy_checkout
-    opencv=""
-    if [ -n "$jetson" ]; then # its OpenCV and TensorRT are the system's
-        opencv=$("$python" -c 'import importlib.util, os; at = importlib.util.find_spec("cv2").origin; print(at, os.stat(at).st_mtime)' 2>/dev/null) || opencv=$dry
-    fi
+    [ -z "$jetson" ] || find_opencv # elsewhere it is pip's
 }
 
 finish() { # finish EXTRAS: this checkout in the environment
     local extras=$1 key
     [ -z "$opencv" ] || extras=${extras/cpu,/}
-    key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/csrc/*; } | sha256sum | cut -c1-16)
+    key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/csrc/*; } | sha256sum)
+    key=${key:0:16}
     if grep -qsxF "$key $extras" "$venv/installed" && { [ -z "$opencv" ] || loads_numpy; }; then
         exec 9<&-
         return
@@ -196,7 +203,7 @@ setup() {
 }
 
 export PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
-arguments=("$@") dry="" apt="" numpy="" jetson=""
+arguments=("$@") dry="" apt="" numpy="" jetson="" opencv=""
 [ ! -e "${EDGE_SYSROOT:-}/etc/nv_tegra_release" ] || jetson=yes
 [[ ${PYTHON:-} != */* ]] || PYTHON=$(realpath -ms "$PYTHON") # both as seen from where the caller stands
 [ -z "${EDGE_VENV:-}" ] || EDGE_VENV=$(realpath -ms "$EDGE_VENV")

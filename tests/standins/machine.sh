@@ -54,7 +54,7 @@ code() { # what `python -c` answers, by what the scripts ask
         *'"python%d.%d"'*) [ "$debian" = python3 ] && echo "python$(cat "$STATE/version")" || echo "$debian" ;;
         *ensurepip*) has "$debian-venv" ;;
         *Python.h*) has "$debian-dev" ;;
-        *'find_spec("cv2").origin'*) has libopencv-python && echo /usr/lib/cv2.so 1.0 ;;
+        *'find_spec("cv2").origin'*) { has libopencv-python || has python3-opencv; } && echo /usr/lib/cv2.so 1.0 ;;
         *"find_spec('tensorrt')"*) has python3-libnvinfer ;;
         "import tensorrt") has nvidia-l4t-dla-compiler || echo "ImportError: libnvdla_compiler.so: cannot open" >&2 ;;
         *"find_spec('cv2')"*) has libopencv-python || has python3-opencv ;;
