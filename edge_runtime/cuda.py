@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.cuda_driver import Graph, driver
 from edge_runtime.errors import BackendUnavailable, DeviceError
+from edge_runtime.extras import install_hint
 
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: nothing waits for the default stream
 OUT_OF_MEMORY = "close other programs, or use a smaller batch or fewer slots"
@@ -28,7 +29,7 @@ Launch = Callable[..., None]
 def missing() -> Optional[str]:
     """None where a device can be opened, else the reason; touches no GPU."""
     if not find_spec("pycuda"):
-        return "pycuda is not installed: pip install 'edge-runtime[tensorrt]'"
+        return f"pycuda is not installed: {install_hint('tensorrt')}"
     return None if driver() else "there is no CUDA driver: libcuda.so.1 does not load"
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.libraries import NUMPY_HINT, OTHER_NUMPY
 
 # Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
@@ -42,7 +43,7 @@ def load_cv2() -> Any:
     try:
         cv2: Any = libraries.load("cv2")
     except ImportError as error:
-        hint = "pip install 'edge-runtime[cpu]', or on a Jetson the system's own: sudo apt install libopencv-python"
+        hint = f"{install_hint('cpu')}, or on a Jetson the system's own: sudo apt install libopencv-python"
         hint = NUMPY_HINT if OTHER_NUMPY in str(error) else hint
         raise BackendUnavailable(f"OpenCV cannot be loaded: {error}", hint=hint) from error
     _check_version(str(cv2.__version__))

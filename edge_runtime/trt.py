@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any, Deque, List, Optional, Tuple
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of building where there is no driver
@@ -26,7 +27,7 @@ def missing() -> Optional[str]:
     """None where TensorRT can be imported, else the reason."""
     if any(find_spec(name) for name in MODULES):
         return None
-    return "TensorRT is not installed: it comes with JetPack; on a desktop pip install 'edge-runtime[rtx]'"
+    return f"TensorRT is not installed: it comes with JetPack; on a desktop {install_hint('rtx')}"
 
 
 @lru_cache(maxsize=None)

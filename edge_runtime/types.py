@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 
 if TYPE_CHECKING:
     import supervision
@@ -84,9 +85,7 @@ class Detections:
         try:
             import supervision
         except ImportError as error:
-            raise BackendUnavailable(
-                "supervision is not installed", hint="pip install 'edge-runtime[track]'"
-            ) from error
+            raise BackendUnavailable("supervision is not installed", hint=install_hint("track")) from error
         names = np.array([self.label(i) for i in range(len(self))], dtype=str)
         return supervision.Detections(
             xyxy=self.xyxy,

@@ -11,7 +11,7 @@ import pytest
 import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
-    {"errors", "types", "geometry", "spec", "plugins", "libraries", "labels", "recipe"},
+    {"errors", "types", "geometry", "spec", "plugins", "libraries", "labels", "recipe", "extras"},
     {
         "_core",
         "ops",

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Dict
 
+from edge_runtime.extras import install_hint
+
 SHOW = """
 import os, sys
 from edge_runtime.opencv import load_cv2
@@ -42,4 +44,4 @@ def test_without_opencv() -> None:
         "try:\n    sources.open('synthetic').read()\n    sources.open(sys.executable + '.png')\n"
         "except BackendUnavailable as error:\n    print(error.hint)"
     )
-    assert "edge-runtime[cpu]" in shown.stdout
+    assert install_hint("cpu") in shown.stdout

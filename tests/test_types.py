@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.types import Detections
 
 ROWS = np.array([[1.234, 2, 30.999, 40, 0.98765, 0], [5, 6, 7, 8, 0.5, 7]], np.float32)
@@ -41,7 +42,7 @@ def test_nothing_found() -> None:
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_to_supervision(count: int) -> None:
-    pytest.importorskip("supervision", reason="needs edge-runtime[track]")
+    pytest.importorskip("supervision", reason="needs supervision: pip install '.[track]'")
     theirs = Detections.from_rows(ROWS[:count], ("cat",)).to_supervision()
     np.testing.assert_array_equal(theirs.xyxy, ROWS[:count, :4])
     np.testing.assert_array_equal(theirs.confidence, ROWS[:count, 4])
@@ -53,4 +54,4 @@ def test_without_supervision_the_error_says_how_to_get_it(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(BackendUnavailable, match="supervision is not installed") as caught:
         Detections.from_rows(ROWS).to_supervision()
-    assert "edge-runtime[track]" in str(caught.value.hint)
+    assert caught.value.hint == install_hint("track")

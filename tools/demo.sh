@@ -7,4 +7,4 @@ setup cpu,demo
 mkdir -p out
 "$venv/bin/edge-detect" --source demo --engine engines/yolo_nano_voc_int8.onnx \
     --output out/demo.mp4 --output out/demo.jsonl "$@"
-echo "boxes are drawn in out/demo.mp4 and listed in out/demo.jsonl"
+echo "boxes are drawn in $PWD/out/demo.mp4 and listed in $PWD/out/demo.jsonl"

@@ -12,6 +12,7 @@ from edge_runtime import libraries, onnx_file
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
 from edge_runtime.errors import BackendUnavailable, ModelError
+from edge_runtime.extras import install_hint
 from edge_runtime.graph.lighten import unpack
 from edge_runtime.spec import RANGES_KEY, DecodeSpec, ModelIO, ModelSpec
 
@@ -31,7 +32,7 @@ TOO_NEW = {  # what it says of a file that is younger than itself: the file's nu
 
 def available() -> Optional[str]:
     """None where onnxruntime can be imported, else the reason."""
-    return libraries.missing("onnxruntime", "pip install 'edge-runtime[cpu]'")
+    return libraries.missing("onnxruntime", install_hint("cpu"))
 
 
 def library() -> Any:
@@ -110,7 +111,7 @@ def _providers(device: str) -> Tuple[List[str], str]:
         device = "cuda" if "CUDAExecutionProvider" in there else "cpu"
     if PROVIDERS[device][0] not in there:
         raise BackendUnavailable(
-            f"this onnxruntime has no {PROVIDERS[device][0]}", hint="pip install 'edge-runtime[gpu]', or --device cpu"
+            f"this onnxruntime has no {PROVIDERS[device][0]}", hint=f"{install_hint('gpu')}, or --device cpu"
         )
     return [name for name in PROVIDERS[device] if name in there], device
 

@@ -11,6 +11,7 @@ from edge_runtime import libraries, onnx_file
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_threads
 from edge_runtime.errors import ModelError
+from edge_runtime.extras import install_hint
 from edge_runtime.graph.lighten import lighten
 from edge_runtime.spec import RANGES_KEY, DecodeSpec, ModelIO, ModelSpec
 
@@ -21,7 +22,7 @@ PRIORITY = 10
 
 def available() -> Optional[str]:
     """None where openvino can be imported, else the reason."""
-    return libraries.missing("openvino", "pip install 'edge-runtime[openvino]'")
+    return libraries.missing("openvino", install_hint("openvino"))
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:

@@ -16,9 +16,8 @@ from typing import Any, Optional, Tuple
 
 from edge_runtime import kernels
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.jetson import board
-
-INSTALL = "pip install 'edge-runtime[{}]'"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def opencv(root: Path) -> Check:
     jetson = board.is_jetson(root)
     if module is None:
         system = "sudo apt install libopencv-python, and a venv made with --system-site-packages"
-        return Check("OpenCV", False, reason, system if jetson else INSTALL.format("cpu"))
+        return Check("OpenCV", False, reason, system if jetson else install_hint("cpu"))
     info = module.getBuildInformation()
     gui = re.search(r"^\s*GUI:\s+(\S+)", info, re.M)
     headless = gui is None or gui.group(1) == "NONE"
@@ -89,7 +88,7 @@ def opencv(root: Path) -> Check:
 
 def openvino(root: Path) -> Check:
     """The faster backend on Intel processors."""
-    return _library("openvino", INSTALL.format("openvino"))
+    return _library("openvino", install_hint("openvino"))
 
 
 def tensorrt(root: Path) -> Check:
@@ -109,7 +108,7 @@ def tensorrt(root: Path) -> Check:
             f"installed for {system_python}, not visible to this interpreter",
             f"{system_python} -m venv --system-site-packages VENV, then install edge-runtime there",
         )
-    fix = "sudo apt install python3-libnvinfer" if board.is_jetson(root) else INSTALL.format("rtx")
+    fix = "sudo apt install python3-libnvinfer" if board.is_jetson(root) else install_hint("rtx")
     return Check("TensorRT", False, "not installed", fix)
 
 
@@ -117,7 +116,7 @@ def pycuda(root: Path) -> Check:
     """CUDA from Python, for the TensorRT backend; its driver module needs libcuda."""
     module, reason = _probe("pycuda.driver")
     if module is None:
-        return Check("pycuda", False, reason, INSTALL.format("tensorrt") if reason == "not installed" else None)
+        return Check("pycuda", False, reason, install_hint("tensorrt") if reason == "not installed" else None)
     return Check("pycuda", True, ".".join(map(str, module.get_version())))
 
 
@@ -133,7 +132,7 @@ def gstreamer(root: Path) -> Check:
     """For CSI cameras and a Jetson's video hardware."""
     gi, reason = _probe("gi")
     if gi is None:
-        return Check("GStreamer", False, f"PyGObject {reason}", INSTALL.format("stream"))
+        return Check("GStreamer", False, f"PyGObject {reason}", install_hint("stream"))
     try:
         gi.require_version("Gst", "1.0")
     except ValueError as error:

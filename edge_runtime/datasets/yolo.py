@@ -13,6 +13,7 @@ import numpy as np
 from edge_runtime import datasets, labels
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import BackendUnavailable, DatasetError
+from edge_runtime.extras import install_hint
 from edge_runtime.types import Truth
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -44,7 +45,7 @@ def _yaml(path: Path) -> Dict[str, Any]:
     try:
         import yaml
     except ImportError as error:
-        raise BackendUnavailable("PyYAML is not installed", hint="pip install 'edge-runtime[eval]'") from error
+        raise BackendUnavailable("PyYAML is not installed", hint=install_hint("eval")) from error
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return dict(content)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.types import Truth
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
@@ -78,7 +79,7 @@ def _matched(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth],
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
     except ImportError as error:
-        raise BackendUnavailable("pycocotools is not installed", hint="pip install 'edge-runtime[eval]'") from error
+        raise BackendUnavailable("pycocotools is not installed", hint=install_hint("eval")) from error
     truth, found = COCO(), COCO()
     truth.dataset = _listing(_objects(truths), len(truths), num_classes)
     found.dataset = _listing(_found(detections), len(truths), num_classes)

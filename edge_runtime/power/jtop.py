@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from edge_runtime.errors import SourceError
+from edge_runtime.extras import install_hint
 from edge_runtime.power import Meter
 from edge_runtime.power._child import Child
 
@@ -42,7 +43,7 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     """
     missing = available(root)
     if missing:
-        raise SourceError(missing, hint="pip install 'edge-runtime[jetson]', then sudo jtop --install-service")
+        raise SourceError(missing, hint=f"{install_hint('jetson')}, then sudo jtop --install-service")
     return Child("jtop", [sys.executable, "-c", ASK], parse, stale_s=3 * INTERVAL_S + 1.0)
 
 

@@ -8,6 +8,7 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.metrics.confusion import Counts
 from edge_runtime.metrics.voc import Curve
 
@@ -81,7 +82,7 @@ def figure(size: Tuple[float, float]) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BackendUnavailable("matplotlib is not installed", hint="pip install 'edge-runtime[eval]'") from error
+        raise BackendUnavailable("matplotlib is not installed", hint=install_hint("eval")) from error
     return Figure(figsize=size, layout="constrained")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.drawing import annotated
 from edge_runtime.errors import SinkError
+from edge_runtime.extras import install_hint
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
@@ -73,7 +74,7 @@ def _try_in_a_child() -> None:
     if child.returncode == 0:
         return
     if b"not implemented" in child.stderr:
-        hint = "pip uninstall opencv-python-headless, then pip install 'edge-runtime[gui]'"
+        hint = f"pip uninstall opencv-python-headless, then {install_hint('gui')}"
         raise SinkError("this OpenCV has no windows", hint=hint)
     lines = child.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
     reason = next((line for line in lines if "display" in line), lines[-1])

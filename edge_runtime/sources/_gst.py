@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.extras import install_hint
 from edge_runtime.sources._opencv import without_password
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
-INSTALL = f"{PACKAGES}; pip install 'edge-runtime[stream]'"
 SINK = "appsink"
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
@@ -45,7 +45,7 @@ def load() -> Any:
         import_module("gi").require_version("Gst", "1.0")
         gst = import_module("gi.repository.Gst")
     except (ImportError, ValueError) as error:
-        raise BackendUnavailable(f"no GStreamer: {error}", hint=INSTALL) from error
+        raise BackendUnavailable(f"no GStreamer: {error}", hint=f"{PACKAGES}; {install_hint('stream')}") from error
     gst.init(None)
     return gst
 

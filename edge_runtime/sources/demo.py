@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import image_file
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
 from edge_runtime.types import Frame
@@ -95,5 +96,5 @@ def _photo(name: str) -> NDArray[np.uint8]:
     try:
         return image_file.read(str(Path(found.origin).parent / "data" / name) if found and found.origin else "")
     except ValueError as error:
-        hint = "pip install 'edge-runtime[demo]'"
-        raise BackendUnavailable(f"the demo needs scikit-image's photograph {name}", hint=hint) from error
+        needed = f"the demo needs scikit-image's photograph {name}"
+        raise BackendUnavailable(needed, hint=install_hint("demo")) from error

@@ -7,6 +7,7 @@ import pytest
 
 from edge_runtime import sinks
 from edge_runtime.errors import SinkError
+from edge_runtime.extras import install_hint
 
 
 @pytest.fixture
@@ -31,10 +32,10 @@ def test_a_headless_opencv(no_display: None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DISPLAY", ":99")
     with pytest.raises(SinkError, match="this OpenCV has no windows") as caught:
         sinks.open("window")
-    assert "edge-runtime[gui]" in str(caught.value.hint)
+    assert install_hint("gui") in str(caught.value.hint)
 
 
-@pytest.mark.skipif(not has_windows(), reason="needs an OpenCV with windows: pip install 'edge-runtime[gui]'")
+@pytest.mark.skipif(not has_windows(), reason="needs an OpenCV with windows: pip install '.[gui]'")
 def test_a_display_that_does_not_answer(no_display: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":12345")
     with pytest.raises(SinkError, match="no window could be opened"):

@@ -9,12 +9,13 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.sources import SourceOptions, demo
 
 
 @pytest.fixture
 def opened() -> sources.Source:
-    pytest.importorskip("skimage", reason="needs scikit-image: pip install 'edge-runtime[demo]'")
+    pytest.importorskip("skimage", reason="needs scikit-image: pip install '.[demo]'")
     return sources.open("demo://")
 
 
@@ -56,4 +57,4 @@ def test_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
     with pytest.raises(BackendUnavailable) as caught:
         sources.open("demo")
-    assert caught.value.hint == "pip install 'edge-runtime[demo]'"
+    assert caught.value.hint == install_hint("demo")

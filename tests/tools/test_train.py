@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'edge-runtime[train]'")
+torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[train]'")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "train"))
 
 import anchors  # noqa: E402

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 
 Network = Callable[[Tensor], List[Tensor]]
 
@@ -71,9 +72,8 @@ def _needed(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise BackendUnavailable(
-            f"{name}, which runs the teacher, does not load: {error}", hint=f"pip install {name}"
-        ) from error
+        hint = f"{install_hint('train')}, and on a GPU onnx2torch"
+        raise BackendUnavailable(f"{name}, which runs the teacher, does not load: {error}", hint=hint) from error
 
 
 def headless(model: onnx.ModelProto) -> onnx.ModelProto:
