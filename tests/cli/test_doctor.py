@@ -10,8 +10,10 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from edge_runtime.cli import _checks, _checks_machine, doctor
-from edge_runtime.cli._checks import Check
+from edge_runtime import doctor as room
+from edge_runtime.cli import doctor
+from edge_runtime.doctor import libraries, machine, missing_parts
+from edge_runtime.doctor.check import Check
 from edge_runtime.jetson import board
 
 Tree = Callable[[str], Path]
@@ -65,13 +67,13 @@ def test_l4t_falls_back_to_the_installed_package(tmp_path: Path) -> None:
         "Version: 36.4.7-20250918154033\n\nPackage: zlib\nVersion: 9.9\n"
     )
     assert board.l4t(tmp_path) == "36.4.7" and board.is_jetson(tmp_path)
-    assert _checks_machine.jetpack(tmp_path).detail == "6 (Jetson Linux 36.4.7)"
+    assert machine.jetpack(tmp_path).detail == "6 (Jetson Linux 36.4.7)"
 
 
 def test_an_empty_machine_is_no_jetson(tmp_path: Path) -> None:
     assert (board.model(tmp_path), board.soc(tmp_path), board.l4t(tmp_path)) == ("", "", "")
     assert not board.is_jetson(tmp_path)
-    for check in (_checks_machine.jetson_board, _checks_machine.jetpack, _checks_machine.power_sensors):
+    for check in (machine.jetson_board, machine.jetpack, machine.power_sensors):
         assert not check(tmp_path).ok
 
 
@@ -82,7 +84,7 @@ def test_cameras_by_number_with_names(tmp_path: Path) -> None:
     name = tmp_path / "sys/class/video4linux/video2/name"
     name.parent.mkdir(parents=True)
     name.write_text("HD Pro Webcam C920\n")
-    assert _checks_machine.cameras(tmp_path) == Check(
+    assert machine.cameras(tmp_path) == Check(
         "cameras", True, "/dev/video0, /dev/video2 (HD Pro Webcam C920), /dev/video10"
     )
 
@@ -93,22 +95,22 @@ def test_closed_devices_name_the_group(tmp_path: Path, monkeypatch: pytest.Monke
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert "usermod -aG video" in str(_checks_machine.cameras(tmp_path).fix)
-    assert "chmod a+r" in str(_checks_machine.power_sensors(tmp_path).fix)
+    assert "usermod -aG video" in str(machine.cameras(tmp_path).fix)
+    assert "chmod a+r" in str(machine.power_sensors(tmp_path).fix)
 
 
-@pytest.mark.skipif(_checks.tensorrt(Path("/nowhere")).ok, reason="TensorRT is visible here")
+@pytest.mark.skipif(libraries.tensorrt(Path("/nowhere")).ok, reason="TensorRT is visible here")
 def test_a_hidden_tensorrt_is_found(tmp_path: Path) -> None:
     (tmp_path / "usr/lib/python3.10/dist-packages/tensorrt").mkdir(parents=True)
-    found = _checks.tensorrt(tmp_path)
+    found = libraries.tensorrt(tmp_path)
     assert not found.ok and "/usr/bin/python3.10" in found.detail
     assert str(found.fix).startswith("/usr/bin/python3.10 -m venv --system-site-packages")
 
 
 def test_build_information_is_read_by_line() -> None:
     text = "  Video I/O:\n    FFMPEG:          YES\n    GStreamer:       NO\n"
-    assert _checks._has(text, "FFMPEG") and not _checks._has(text, "GStreamer")
-    assert _checks._has("    GStreamer:                   YES (1.20.3)\n", "GStreamer")
+    assert libraries._has(text, "FFMPEG") and not libraries._has(text, "GStreamer")
+    assert libraries._has("    GStreamer:                   YES (1.20.3)\n", "GStreamer")
 
 
 @pytest.mark.parametrize(
@@ -125,23 +127,23 @@ def test_build_information_is_read_by_line() -> None:
 def test_what_detection_needs(absent: List[str], expected: List[str]) -> None:
     names = ("numpy", "native core", "OpenCV", "onnxruntime", "openvino", "board")
     checks = [Check(name, name not in absent, "") for name in names]
-    assert doctor.missing_parts(checks) == expected
+    assert missing_parts(checks) == expected
 
 
 def test_tensorrt_alone_builds_plans_but_does_not_detect() -> None:
     names = ["numpy", "native core", "OpenCV", "TensorRT", "pycuda", "CUDA driver"]
-    assert doctor.missing_parts([Check(name, True, "") for name in names]) == []
-    assert doctor.missing_parts([Check(name, True, "") for name in names[:-1]]) == ["a backend"]
+    assert missing_parts([Check(name, True, "") for name in names]) == []
+    assert missing_parts([Check(name, True, "") for name in names[:-1]]) == ["a backend"]
 
 
 def test_no_kernel_compiler_and_no_gstreamer_have_ways_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks.kernels.shutil, "which", lambda name: None)
-    monkeypatch.setattr(_checks.kernels, "NVCC_PLACES", ())
-    monkeypatch.setattr(_checks.kernels, "load_nvrtc", lambda: None)
-    check = _checks.kernel_compiler(Path("/"))
+    monkeypatch.setattr(libraries.kernels.shutil, "which", lambda name: None)
+    monkeypatch.setattr(libraries.kernels, "NVCC_PLACES", ())
+    monkeypatch.setattr(libraries.kernels, "load_nvrtc", lambda: None)
+    check = libraries.kernel_compiler(Path("/"))
     assert not check.ok and "nvrtc" in str(check.fix)
-    monkeypatch.setattr(_checks, "_probe", lambda name: (None, "not installed"))
-    assert "stream" in str(_checks.gstreamer(Path("/")).fix)
+    monkeypatch.setattr(libraries, "_probe", lambda name: (None, "not installed"))
+    assert "stream" in str(libraries.gstreamer(Path("/")).fix)
 
 
 def test_this_machine_can_detect(capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +169,7 @@ def test_a_check_that_breaks_is_a_finding(
     def jetson_board(root: Path) -> Check:
         raise RuntimeError("bad sector")
 
-    monkeypatch.setattr(doctor, "ALL", (jetson_board,))
+    monkeypatch.setattr(room, "ALL", (jetson_board,))
     assert doctor.main(["--sysroot", str(tmp_path)]) == 1
     assert "--  jetson board  the check broke: RuntimeError('bad sector')" in capsys.readouterr().out
     doctor.main(["-v", "--sysroot", str(tmp_path)])

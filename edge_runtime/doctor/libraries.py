@@ -8,34 +8,17 @@ from __future__ import annotations
 import platform
 import re
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, Tuple
 
 from edge_runtime import kernels
+from edge_runtime.doctor.check import Check
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.jetson import board
 
 INSTALL = "pip install 'edge-runtime[{}]'"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding.
-
-    Attributes:
-        name: what was looked at.
-        ok: it is here and works.
-        detail: version and particulars, or the reason why not.
-        fix: what to do about it, None where nothing is to be done.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    fix: Optional[str] = None
 
 
 def python(root: Path) -> Check:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime import power
-from edge_runtime.cli._checks import Check
+from edge_runtime.doctor.check import Check
 from edge_runtime.jetson import board
 
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
