@@ -10,6 +10,7 @@ GROUPS = "sudo usermod -aG video,render $USER, then log in again; in a container
 ARGUS = "sudo systemctl restart nvargus-daemon; in a container also -v /tmp/argus_socket:/tmp/argus_socket"
 REGISTRY = "rm -f ~/.cache/gstreamer-1.0/registry.*.bin"  # GStreamer remembers there what it could not load once
 DRIVER = "install the NVIDIA driver; in a container --runtime nvidia on a Jetson, --gpus all elsewhere"
+SWAP = "sudo fallocate -l 8G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile"
 TOOLKIT = "on a Jetson sudo apt install nvidia-jetpack; elsewhere install that version of CUDA"
 
 # (words, why, what to do); {0} is what the first pair of brackets found. The first that matches counts: the special

@@ -29,6 +29,7 @@ FLOORS: Tuple[Set[str], ...] = (
         "ring",
         "energy",
         "machine",
+        "video_nodes",
         "pace",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import causes, cuda_driver, power
-from edge_runtime.build import memory as builder_memory
 from edge_runtime.doctor.check import Check
 from edge_runtime.doctor.trial import attempt
 from edge_runtime.jetson import board
+from edge_runtime.machine import meminfo
 
 NVIDIA = "0x10de"  # of the PCI bus
 ADD_TO_PATH = "export PATH=/usr/local/cuda/bin:$PATH"
 GPU_NODES = ("dev/nvmap", "dev/nvhost-gpu", "dev/nvgpu/igpu0/*", "dev/dri/renderD*", "dev/nvidiactl")
 GIB = 1 << 30
+SMALL, BUILDING = 4.5 * GIB, 1.5 * GIB  # memory of boards sold as 4 GB; what a build may take
 NANO = "take an image with Ubuntu 20.04, Python 3.8 and TensorRT 8, and calibrate on another machine"
 
 
@@ -87,15 +88,15 @@ def jetpack(root: Path) -> Check:
 
 
 def memory(root: Path) -> Check:
-    """Building a plan takes a gigabyte or two; on small boards it is killed where there is no swap."""
-    found = builder_memory.look(root)
-    if not found.total:
+    """Building a plan takes a gigabyte or two; where that is not there it is killed, on small boards above all."""
+    found = meminfo(root)
+    if not found:
         return Check("memory", False, "/proc/meminfo cannot be read", absent=True)
-    swap = f"{found.swap / GIB:.1f} GiB of swap" if found.swap else "no swap"
-    detail = f"{found.total / GIB:.1f} GiB, {found.available / GIB:.1f} GiB free, {swap}"
-    small = found.total <= builder_memory.SMALL_BOARD and not found.swap
-    if small or found.tight:
-        return Check("memory", False, f"{detail}: building a plan may be killed", builder_memory.SWAP)
+    total, free, swap = (found.get(name, 0) for name in ("MemTotal", "MemAvailable", "SwapTotal"))
+    said = f"{swap / GIB:.1f} GiB of swap" if swap else "no swap"
+    detail = f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB free, {said}"
+    if (total <= SMALL and not swap) or free + found.get("SwapFree", 0) < BUILDING:
+        return Check("memory", False, f"{detail}: building a plan may be killed", causes.SWAP)
     return Check("memory", True, detail)
 
 
