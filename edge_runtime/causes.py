@@ -93,6 +93,6 @@ def explain(fact: str, hint: Optional[str], said: str = "") -> Tuple[str, Option
         said: what else the library printed.
     """
     cause = find(f"{fact}\n{said}")
-    if cause is None:
+    if cause is None or any(why in fact for _, why, _ in TABLE):  # not known, or said already
         return fact, hint
-    return (fact if cause.why in fact else f"{fact}; {cause.why}"), cause.fix
+    return f"{fact}; {cause.why}", cause.fix

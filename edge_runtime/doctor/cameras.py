@@ -34,4 +34,4 @@ def argus(root: Path) -> Check:
     if not (root / "tmp/argus_socket").exists():
         reason = "nvargus-daemon does not run, or cannot be reached: there is no /tmp/argus_socket"
         return Check("CSI cameras", False, reason, causes.ARGUS, absent=not sensors)
-    return Check("CSI cameras", True, f"nvargus-daemon runs, {len(sensors)} sensors")
+    return Check("CSI cameras", True, f"nvargus-daemon runs, sensors: {len(sensors)}")

@@ -63,7 +63,7 @@ def onnxruntime(root: Path, quick: bool = False) -> Check:
     if not _installed("onnxruntime"):
         return Check("onnxruntime", False, "not installed", "pip install onnxruntime")
     found = attempt("onnxruntime", root, quick)
-    fix = found.fix or (ON_GPU if board.is_jetson(root) and "CUDA" not in found.detail else None)
+    fix = found.fix or (ON_GPU if not quick and board.is_jetson(root) and "CUDA" not in found.detail else None)
     check = Check("onnxruntime", len(found.said) >= (1 if quick else 2), found.detail, fix)
     return replace(check, fix=TWO_ORT) if len(packages) == 2 and found.reason else check
 
