@@ -38,7 +38,7 @@ TABLE: Tuple[Tuple[str, str, str], ...] = (
     (r"libopencv_\w+\.so", "OpenCV's Python module is here, but not its libraries of that version",
      "sudo apt install --reinstall libopencv libopencv-python"),
     (r"libcuda\.so\.1\b", "the NVIDIA driver is not visible", DRIVER),
-    (r"(libnvinfer|libnvonnxparser|libnvparsers)\w*\.so", "TensorRT's Python module is here, but not its libraries of "
+    (r"lib(?:nvinfer|nvonnxparser|nvparsers)\w*\.so", "TensorRT's Python module is here, but not its libraries of "
      "that version", "on a Jetson sudo apt install tensorrt; else install both of one version"),
     (r"lib(?:cudart|cublas|cudnn|cufft|curand|nvrtc|nvJitLink|cusparse|cusolver)\w*\.so",
      "CUDA's library of that version is not here", TOOLKIT),
@@ -57,8 +57,10 @@ TABLE: Tuple[Tuple[str, str, str], ...] = (
     (r"driver version is insufficient|cudaErrorInsufficientDriver|failure with error: 35\b|cudaError 35\b",
      "the NVIDIA driver is missing, or older than this CUDA", "update the driver, or install what was made for it"),
     (r"no kernel image is available", "it was not built for this GPU", "install the version made for this GPU"),
-    (r"bad_alloc|[Cc]annot allocate memory|[Oo]ut of memory", "memory ran out",
+    (r"bad_alloc|[Cc]annot allocate memory|Out of memory|OutOfMemory", "memory ran out",
      "close other programs, or add swap: edge-doctor says how much there is"),
+    (r"No module named '(numpy|onnx|rich|tomli)'", "a package that edge-runtime needs is not installed",
+     "pip install {0}"),
     (r"undefined symbol", "it was built for another version of a library than the one that is here",
      "reinstall it for the versions that are here"),
 )  # fmt: skip

@@ -24,6 +24,7 @@ from edge_runtime.errors import BackendUnavailable
 CSRC = Path(__file__).parent / "csrc"
 SOURCE = "kernels.cu"
 FLAGS = ("-std=c++17", "--fmad=false")  # multiply and add are rounded apart, as on the host
+NONE = "no CUDA compiler is here"
 NVCC_PLACES = ("/usr/local/cuda/bin/nvcc",)
 NVRTC_NAMES = ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so")
 
@@ -128,9 +129,7 @@ def find() -> Any:
             return Nvcc(path)
     lib = load_nvrtc()
     if lib is None:
-        raise BackendUnavailable(
-            "no CUDA compiler is here", hint="install CUDA's nvcc (nvidia-jetpack), or pip install nvidia-cuda-nvrtc"
-        )
+        raise BackendUnavailable(NONE, hint="install CUDA's nvcc (nvidia-jetpack), or pip install nvidia-cuda-nvrtc")
     return Nvrtc(lib)
 
 

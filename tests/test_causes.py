@@ -38,6 +38,7 @@ SAID = [
     ("CUDA initialization failure with error: 35", "driver"),
     ("no kernel image is available for execution on the device", "this GPU"),
     ("std::bad_alloc", "swap"),
+    ("No module named 'onnx'", "pip install onnx"),
     ("/usr/lib/libx.so: undefined symbol: _ZN2cv3MatC1Ev", "reinstall"),
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Optional, Tuple
 
-from edge_runtime import trt
+from edge_runtime import kernels, trt
 from edge_runtime.doctor import machine
 from edge_runtime.doctor.check import Check
 from edge_runtime.doctor.trial import Outcome, attempt
@@ -104,8 +104,8 @@ def pycuda(root: Path, quick: bool = False) -> Check:
 def kernel_compiler(root: Path, quick: bool = False) -> Check:
     """What compiles our CUDA kernels when a plan is opened."""
     found = attempt("kernel_compiler", root, quick)
-    check = _tried("kernels", found)
-    return replace(check, absent=not (found.said or machine.has_gpu(root)))
+    none = found.reason == kernels.NONE
+    return replace(_tried("kernels", found), absent=none and not machine.has_gpu(root))
 
 
 def gstreamer(root: Path, quick: bool = False) -> Check:

@@ -95,7 +95,8 @@ def memory(root: Path) -> Check:
     total, free, swap = (found.get(name, 0) for name in ("MemTotal", "MemAvailable", "SwapTotal"))
     said = f"{swap / GIB:.1f} GiB of swap" if swap else "no swap"
     detail = f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB free, {said}"
-    if (total <= SMALL and not swap) or free + found.get("SwapFree", 0) < BUILDING:
+    short = (total <= SMALL and not swap) or free + found.get("SwapFree", 0) < BUILDING
+    if short and has_gpu(root):
         return Check("memory", False, f"{detail}: building a plan may be killed", causes.SWAP)
     return Check("memory", True, detail)
 
