@@ -27,7 +27,7 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.filterwarnings("ignore:Specified provider")
 def test_cuda_that_does_not_start_is_an_error_where_it_is_asked_for(listed: str) -> None:
-    with pytest.raises(BackendUnavailable, match="CUDAExecutionProvider is listed .* does not start") as caught:
+    with pytest.raises(BackendUnavailable, match=r"CUDAExecutionProvider is listed .* does not start") as caught:
         onnxruntime._session(listed, BackendOptions(device="cuda"), 1)
     assert "--device cpu" in str(caught.value.hint)
 
