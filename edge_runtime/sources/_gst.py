@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import causes
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
-from edge_runtime.preload import preload
+from edge_runtime.preload import inherited
 from edge_runtime.sources._opencv import without_password
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
@@ -45,14 +45,14 @@ def load() -> Any:
     """
     with suppress(OSError):  # before GStreamer's libunwind, under which exceptions of C++ libraries loaded later abort
         ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
-    preload()
     try:
         import_module("gi").require_version("Gst", "1.0")
         gst = import_module("gi.repository.Gst")
     except (ImportError, ValueError) as error:
         fact, hint = causes.explain(f"no GStreamer: {error}", INSTALL)
         raise BackendUnavailable(fact, hint=hint) from error
-    gst.init(None)
+    with inherited():
+        gst.init(None)
     return gst
 
 

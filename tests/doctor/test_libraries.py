@@ -11,6 +11,7 @@ import pytest
 from edge_runtime import cuda_driver
 from edge_runtime.doctor import libraries
 from edge_runtime.doctor.trials import built_with
+from edge_runtime.sources import gstreamer
 from tests.standins import tensorrt_api
 
 HERE = Path("/")
@@ -93,7 +94,8 @@ def test_tensorrt_builds_a_layer(library, version: str) -> None:
 
 STANDIN = """
     import sys
-    from tests.standins import tensorrt_api
+    from edge_runtime.sources import gstreamer
+from tests.standins import tensorrt_api
     lib = tensorrt_api.module({version!r})
     globals().update(vars(lib))
 """
@@ -244,6 +246,23 @@ def test_elements_that_gstreamer_leaves_out_for_ever(library, jetson: Path, plug
     found = libraries.gstreamer(jetson)
     assert not found.ok and f"GStreamer leaves out libgst{plugin}.so: /nowhere/" in found.detail
     assert "rm -f ~/.cache/gstreamer-1.0/registry" in str(found.fix)
+
+
+@pytest.mark.skipif(gstreamer.available() is not None, reason=str(gstreamer.available()))
+def test_a_plugin_that_gstreamer_could_not_load(jetson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For real: a file that is no library, and GStreamer's own list of what it leaves out."""
+    plugin = tmp_path / "libgstnvarguscamerasrc.so"
+    plugin.write_text("not a library")
+    monkeypatch.setenv("GST_PLUGIN_PATH", str(tmp_path))
+    monkeypatch.setenv("GST_REGISTRY", str(tmp_path / "registry.bin"))
+    found = libraries.gstreamer(jetson)
+    assert not found.ok and f"GStreamer leaves out {plugin.name}: {plugin}" in found.detail
+
+
+@pytest.mark.skipif(gstreamer.available() is not None, reason=str(gstreamer.available()))
+def test_a_picture_goes_through_gstreamer() -> None:
+    found = libraries.gstreamer(HERE)
+    assert found.ok or "it lacks" in found.detail
 
 
 def test_a_computer_does_not_need_nvidias_elements(library) -> None:
