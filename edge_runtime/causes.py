@@ -28,7 +28,7 @@ TABLE: Tuple[Tuple[str, str, str], ...] = (
      "it was built for numpy 1, and numpy 2 is here", "pip install 'numpy<2'"),
     (r"compiled against A[PB]I version \w+ but this version of numpy|numpy\.dtype size changed",
      "it was built for another numpy than the one that is here", "pip install --upgrade 'numpy<2'"),
-    (r"numpy\.core\.(?:multiarray|umath) failed to import",
+    (r"numpy\.core\.(?:multiarray|umath) failed to import|built for another numpy",
      "it was built for another numpy than the one that is here, most likely numpy 1", "pip install 'numpy<2'"),
     (r"gapi_wip|cv2\.dnn.*DictValue|partially initialized module 'cv2'",
      "several OpenCV packages lie over one another",

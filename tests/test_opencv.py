@@ -63,7 +63,7 @@ except BackendUnavailable as error:
 
 def test_opencv_built_for_another_numpy_is_one_sentence() -> None:
     shown = run(BROKEN.format(error="numpy.core.multiarray failed to import"))
-    assert "it was built for numpy 1, and numpy 2 is here|pip install 'numpy<2'" in shown.stdout and not shown.stderr
+    assert "it was built for" in shown.stdout and "|pip install 'numpy<2'" in shown.stdout and not shown.stderr
 
 
 def test_thread_data_without_room_has_its_way_out() -> None:

@@ -56,7 +56,7 @@ def test_opencv_for_numpy_1_under_numpy_2(library) -> None:
         raise ImportError("numpy.core.multiarray failed to import")
     """)  # fmt: skip
     found = libraries.opencv(HERE)
-    assert "it was built for numpy 1, and numpy 2 is here" in found.detail and found.fix == "pip install 'numpy<2'"
+    assert "it was built for" in found.detail and found.fix == "pip install 'numpy<2'"
 
 
 def test_opencv_that_reads_no_video_still_detects_in_pictures(library) -> None:
