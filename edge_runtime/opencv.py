@@ -15,10 +15,11 @@ from typing import Any, Iterator, List, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import libraries
+from edge_runtime import causes, libraries
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.extras import install_hint
 from edge_runtime.libraries import NUMPY_HINT, OTHER_NUMPY
+from edge_runtime.preload import preload
 
 # Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
 # one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
@@ -40,12 +41,14 @@ def load_cv2() -> Any:
     chosen = "OPENCV_FFMPEG_LOGLEVEL" in os.environ
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    preload()
     try:
         cv2: Any = libraries.load("cv2")
     except ImportError as error:
-        hint = f"{install_hint('cpu')}, or on a Jetson the system's own: sudo apt install libopencv-python"
-        hint = NUMPY_HINT if OTHER_NUMPY in str(error) else hint
-        raise BackendUnavailable(f"OpenCV cannot be loaded: {error}", hint=hint) from error
+        fact = f"OpenCV cannot be loaded: {error}"
+        install = f"{install_hint('cpu')}, or on a Jetson the system's own: sudo apt install libopencv-python"
+        fact, hint = (fact, NUMPY_HINT) if OTHER_NUMPY in fact else causes.explain(fact, install)
+        raise BackendUnavailable(fact, hint=hint) from error
     _check_version(str(cv2.__version__))
     if "OPENCV_LOG_LEVEL" not in os.environ:
         # OpenCV 5 has one of the two, OpenCV 4 the other

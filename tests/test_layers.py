@@ -11,7 +11,7 @@ import pytest
 import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
-    {"errors", "types", "geometry", "spec", "plugins", "libraries", "labels", "recipe", "extras"},
+    {"errors", "causes", "types", "geometry", "spec", "plugins", "libraries", "labels", "recipe", "extras"},
     {
         "_core",
         "ops",
@@ -26,15 +26,17 @@ FLOORS: Tuple[Set[str], ...] = (
         "onnx_file",
         "image_file",
         "opencv",
+        "preload",
         "drawing",
         "ring",
         "energy",
         "machine",
+        "video_nodes",
         "pace",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "sampler", "runlog", "outbox", "calibrate", "build"},
-    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "efficiency", "reports"},
+    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "efficiency", "reports", "doctor"},
     {"cli", "__main__", "__init__"},
 )
 FAMILIES = {"backends", "heads", "sources", "sinks", "power", "datasets"}
