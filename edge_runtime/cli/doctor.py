@@ -2,6 +2,9 @@
 
     edge-doctor
     edge-doctor --json
+    edge-doctor --prove -o proof.json     # tries everything, five minutes; one file to send back
+    edge-doctor --read proof.json
+    edge-doctor --record board.json       # for --sysroot board.json
 
 Exits with 0 where detection can run, 1 where something it needs is missing, 2 for wrong usage.
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import textwrap
 from dataclasses import asdict
@@ -17,13 +21,23 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
+from edge_runtime.cli import _prove
 from edge_runtime.doctor.check import Check
+from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.jetson import command
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
+    try:
+        if _prove.asked(args):
+            return _prove.run(args)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except EdgeError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     checks = [doctor.run(check, Path(args.sysroot), args.verbose) for check in doctor.ALL]
     missing = doctor.missing_parts(checks)
     if args.json:
@@ -42,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="print the traceback of a check that breaks")
+    _prove.add_flags(parser)
     command.add_root(parser)
     parser.add_argument("--version", action="version", version=__version__)
     return parser

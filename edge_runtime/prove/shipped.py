@@ -1,0 +1,73 @@
+"""The model that is proved: the shipped one, or where that is not here, a tiny network with random weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_runtime
+from edge_runtime import calibrate, onnx_file, zoo
+from edge_runtime.labels import VOC
+from edge_runtime.model import understand
+from edge_runtime.opencv import load_cv2
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.export import to_onnx
+
+ENGINES = Path(edge_runtime.__file__).parents[1] / "engines"
+NAME, TINY = "yolo_nano_voc", "tiny_yolo_v3"
+TINY_SIDE = 96
+PICTURES, RECTANGLES, SIZE_WH = 3, 40, (640, 480)
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A model in two files.
+
+    Attributes:
+        name: for people.
+        path, int8: float, and with ranges.
+    """
+
+    name: str
+    path: str
+    int8: str
+
+
+def find(folder: Path, engines: Optional[Path] = None) -> Shipped:
+    """The shipped model, or a network of the zoo, written into the folder."""
+    engines = engines or ENGINES
+    files = [engines / f"{NAME}.onnx", engines / f"{NAME}_int8.onnx"]
+    if all(path.is_file() for path in files):
+        return Shipped(NAME, *map(str, files))
+    return _tiny(folder)
+
+
+def pictures() -> List[NDArray[np.uint8]]:
+    """Drawings of coloured rectangles, the same everywhere; the shipped model takes some of them for objects."""
+    drawn = []
+    for seed in range(PICTURES):
+        random, (width, height) = np.random.default_rng(seed), SIZE_WH
+        image = np.zeros((height, width, 3), np.uint8)
+        for _ in range(RECTANGLES):
+            x, y, w, h = (int(value) for value in random.integers((0, 0, 20, 20), (600, 440, 200, 200)))
+            image[y : y + h, x : x + w] = random.integers(0, 256, 3)
+        drawn.append(image)
+    return drawn
+
+
+def _tiny(folder: Path) -> Shipped:
+    path, int8 = folder / f"{TINY}.onnx", folder / f"{TINY}_int8.onnx"
+    if not int8.is_file():
+        architecture = zoo.build(TINY, VOC, TINY_SIDE)
+        path.write_bytes(to_onnx(architecture, weights.random(architecture, 0)).SerializeToString())
+        files = []
+        for number, image in enumerate(pictures()):
+            files.append(str(folder / f"{number}.png"))
+            load_cv2().imwrite(files[-1], image)
+        spec = understand(str(path), onnx_file.read_io(str(path))).spec
+        int8.write_bytes(calibrate.calibrate(str(path), spec, files, "minmax").model.SerializeToString())
+    return Shipped(f"{TINY} with random weights, as {NAME} is not here", str(path), str(int8))
