@@ -26,7 +26,7 @@ READ = (
     nvpmodel.CONF, nvpmodel.STATUS, nvpmodel.THOR_MASK_FILE, hold.STATE,
     "sys/class/devfreq/*/*_freq", "sys/class/devfreq/*/available_frequencies", "sys/class/devfreq/*/governor",
     *(f"sys/devices/{pattern}" for pattern in probe.GPU_LOAD),
-    *probe.EMC_RATES, "sys/kernel/debug/bpmp/debug/clk/*/max_rate",
+    *probe.EMC_RATES, "sys/kernel/debug/bpmp/debug/clk/nafll_*/max_rate",
     "sys/devices/system/cpu/online", "sys/devices/system/cpu/possible", "sys/devices/system/cpu/present",
     "sys/devices/system/cpu/cpu[0-9]*/online", "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_*",
     "sys/class/thermal/thermal_zone*/type", "sys/class/thermal/thermal_zone*/temp",
@@ -42,13 +42,9 @@ THERE = (  # whether they are there, and where they lead, is all that counts
 )  # fmt: skip
 WHOLE = {"ina3221", "ina3221x", "ina238", "soctherm_oc"}  # chips whose files are all read
 PACKAGES = re.compile(r"Package: (nvidia-|libnvinfer|python3-libnvinfer|tensorrt|cuda-nvcc)")
-ASKED = {  # what the board's own programs say
-    "nvpmodel_-q.txt": ("usr/sbin/nvpmodel", "-q"),
-    "nvpmodel_-p_--verbose.txt": ("usr/sbin/nvpmodel", "-p", "--verbose"),
-    "jetson_clocks_--show.txt": ("usr/bin/jetson_clocks", "--show"),
-}
+NVPMODEL = "usr/sbin/nvpmodel"
 TEGRASTATS, SAID = "usr/bin/tegrastats", "tegrastats.txt"
-PROGRAMS = (TEGRASTATS, "usr/sbin/nvpmodel", "usr/bin/jetson_clocks")
+PROGRAMS = (TEGRASTATS, NVPMODEL, "usr/bin/jetson_clocks")
 CHIPS = ("sys/class/hwmon/hwmon*", "sys/bus/i2c/devices/*/hwmon/hwmon*", "sys/bus/i2c/devices/*/iio*device*")
 CAMERAS = "sys/class/video4linux/"  # whose names are free text
 MOST = 1 << 20  # bytes of a file
@@ -136,11 +132,7 @@ def _matching(root: Path, pattern: str) -> Iterator[str]:
 
 
 def _chip_files(root: Path) -> Iterator[str]:
-    for pattern in (
-        "sys/class/hwmon/hwmon*",
-        "sys/bus/i2c/devices/*/hwmon/hwmon*",
-        "sys/bus/i2c/devices/*/iio*device*",
-    ):
+    for pattern in CHIPS:
         for folder in sorted(root.glob(pattern)):
             if board.read(folder / "name") in WHOLE:
                 yield from (str(path.relative_to(root)) for path in sorted(folder.iterdir()) if not path.is_dir())
@@ -188,32 +180,22 @@ def _left_behind(root: Path, text: str) -> str:
 
 
 def _said(root: Path) -> Dict[str, str]:
-    found = {name: _run([str(root / program), *arguments]) for name, (program, *arguments) in ASKED.items()}
-    found[SAID] = _first_line([str(root / TEGRASTATS), "--interval", "200"])
+    """What the board's programs say; they are asked, and change nothing."""
+    asked = {"nvpmodel_-q.txt": [NVPMODEL, "-q"], SAID: [TEGRASTATS, "--interval", "200"]}
+    found = {name: _first_lines(root, *command) for name, command in asked.items()}
     return {name: private.without_names(text, root) for name, text in found.items() if text}
 
 
-def _run(command: List[str]) -> str:
-    if not shutil.which(command[0]):
+def _first_lines(root: Path, program: str, *arguments: str) -> str:
+    """Of a program that may go on for ever: one line of tegrastats, all of the other's."""
+    path = shutil.which(str(root / program))
+    if path is None:
         return ""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout
-
-
-def _first_line(command: List[str]) -> str:
-    if not shutil.which(command[0]):
-        return ""
-    with subprocess.Popen(
-        ["timeout", "5", *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    env = {**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)}
+    command = ["timeout", "5", path, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, **quiet) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        text = process.stdout.readline() if program == TEGRASTATS else process.stdout.read(MOST)
         process.terminate()
-    return line
+    return text

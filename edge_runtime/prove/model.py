@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
-from edge_runtime import build, cuda_driver
+from edge_runtime import build
 from edge_runtime.backends import BackendOptions
 from edge_runtime.build import BuildOptions
 from edge_runtime.detector import Detector
-from edge_runtime.errors import DeviceError, EdgeError
+from edge_runtime.errors import DeviceError
 from edge_runtime.passport import Passport
 from edge_runtime.prove import agree, shipped, timing
 from edge_runtime.prove.agree import DETECTED, Limits
@@ -44,7 +44,6 @@ def prove(task: Task) -> str:
             found = [device(picture) for picture in pictures]
             faults += _boxes(task, name, expected, found, LIMITS[precision])
             if not mapped:
-                faults += _graph(task, device.backend)
                 task.figures["us"] = timing.stages(device.backend, pictures[0])
             task.figures[f"{name}_us"] = timing.frame(device.backend, pictures[0])
             said.append(f"{task.figures[f'{name}_us']:.0f} us with images {name}")
@@ -53,7 +52,7 @@ def prove(task: Task) -> str:
     stages = ", ".join(f"{name} {value:.0f}" for name, value in task.figures["us"].items())
     boxes = task.figures["copied"]["boxes"]
     return (
-        f"{model.name} built in {made.seconds:.0f} s, {_listed(made)}, one CUDA graph; "
+        f"{model.name} built in {made.seconds:.0f} s, {_listed(made)}; "
         f"{boxes} boxes as ONNX Runtime's; "
         f"{' and '.join(said)}; on the GPU, us: {stages}"
     )
@@ -90,25 +89,3 @@ def _boxes(task: Task, name: str, expected: List[Detections], found: List[Detect
             f"and a confidence within {limits.score:g} ({agreement.boxes} boxes, images {name})"
         ]
     return []
-
-
-def _graph(task: Task, backend: Any) -> List[str]:
-    """Why no graph was captured; nothing where one was."""
-    captured, why = _captured(backend)
-    task.figures["graph"] = captured or why
-    return [] if captured else [f"no CUDA graph could be captured, so the calls are made one by one: {why}"]
-
-
-def _captured(backend: Any) -> Tuple[bool, str]:
-    slot = backend._slots[0]
-    if slot._graph is not None:
-        return True, ""
-
-    def again() -> str:
-        try:
-            cuda_driver.Graph(slot.stream.handle, slot._run).close()
-        except EdgeError as error:
-            return str(error)
-        return "it was refused when the plan was opened, and not now"
-
-    return False, str(backend._owned(again))

@@ -12,11 +12,10 @@ from edge_runtime.errors import SourceError
 from edge_runtime.jetson import record
 from edge_runtime.prove import shipped
 from edge_runtime.prove.compiler import own_cache
-from edge_runtime.prove.steps import Skip, Task
+from edge_runtime.prove.steps import PLANS, Skip, Task
 from edge_runtime.sampler import Sampler, Span
 
 IDLE_S, LOAD_S = 5.0, 15.0
-PLANS = ("fp16.plan", "int8+fp16.plan")
 SENSORS = ("hwmon", "iio", "powercap")
 
 

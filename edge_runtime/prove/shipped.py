@@ -9,7 +9,6 @@ from typing import List, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-import edge_runtime
 from edge_runtime import calibrate, onnx_file, zoo
 from edge_runtime.labels import VOC
 from edge_runtime.model import understand
@@ -17,7 +16,7 @@ from edge_runtime.opencv import load_cv2
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 
-ENGINES = Path(edge_runtime.__file__).parents[1] / "engines"
+ENGINES = Path(__file__).resolve().parents[2] / "engines"
 NAME, TINY = "yolo_nano_voc", "tiny_yolo_v3"
 TINY_SIDE = 96
 PICTURES, RECTANGLES, SIZE_WH = 3, 40, (640, 480)

@@ -10,6 +10,7 @@ from edge_runtime.prove import cameras
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 GPU = "GPU"
+PLANS = ("fp16.plan", "int8+fp16.plan")  # in a proof's folder, once their steps have built them
 NUMPY = ("import numpy",)
 
 
@@ -101,6 +102,7 @@ def steps(root: Path, power_mode: str = "") -> List[Step]:
         Step("one layer", "layer", limit_s=180.0, needs=("import TensorRT", "import pycuda", GPU)),
         Step("fp16", "model", "fp16", 900.0, model),
         Step("int8+fp16", "model", "int8+fp16", 900.0, model),
+        Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
         *(
             Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False)
             for target in cameras.found(root)
