@@ -21,10 +21,12 @@ class Limits:
     Attributes:
         iou: least overlap of a box with the other's.
         score: largest difference of their confidences.
+        share: of all boxes, may have no partner.
     """
 
     iou: float
     score: float
+    share: float = 0.0
 
 
 @dataclass
@@ -59,6 +61,10 @@ class Agreement:
         best = fits[np.argmax(near[fits])]
         self.least_iou = min(self.least_iou, float(near[best]))
         self.largest_score = max(self.largest_score, float(gaps[best]))
+
+    def within(self, limits: Limits) -> bool:
+        """Whether both find the same."""
+        return self.alone <= limits.share * 2 * self.boxes
 
     def figures(self, limits: Limits) -> Dict[str, Any]:
         """For the proof."""

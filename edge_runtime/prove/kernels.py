@@ -31,6 +31,7 @@ SCENES: Tuple[Tuple[str, str, str, Optional[str], Dict[str, Any]], ...] = (
     ("prior", "rows", "softmax", None, {"first_class": 1}),
     ("prior_yx", "separate", "sigmoid", None, {}),
 )
+GRIDS = ((40, 40), (20, 20))
 PIXELS, SCORE = 1e-3, 1e-5  # exp of the GPU's library and of the host's may differ in the last bit
 WRONG = "do not detect with this GPU: send the proof back"
 
@@ -79,7 +80,7 @@ def letterbox(lab: Lab) -> Iterator[Row]:
 def decoding(lab: Lab) -> Iterator[Row]:
     """Boxes of every kind, beside the host's decoder."""
     for seed, (kind, layout, activation, objectness, more) in enumerate(SCENES):
-        decode, tensors = scene(kind, layout, activation, objectness, seed=seed, grids=((40, 40), (20, 20)), **more)
+        decode, tensors = scene(kind, layout, activation, objectness, seed=seed, grids=GRIDS, **more)
         expected, counts, slot = _both(lab, decode, tensors)
         extra = int(np.abs(counts - slot.counts).sum())
         least = np.minimum(counts, slot.counts)

@@ -5,17 +5,13 @@ The processes of the steps are real ones; `tests/standins/site` puts the stand-i
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Callable, Dict, List
 
 import pytest
-from standins import nvpmodel
 
 from edge_runtime.prove import Proof, prove, reading
-from edge_runtime.prove.steps import FAILED, PASSED, SKIPPED
+from edge_runtime.prove.steps import FAILED
 from tests.native import kernels
 
 REPOSITORY = Path(__file__).resolve().parents[2]

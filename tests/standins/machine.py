@@ -18,6 +18,7 @@ import onnx
 from edge_runtime import cuda as product_cuda
 from edge_runtime import cuda_driver, kernels, sources, trt
 from edge_runtime.errors import SourceError
+from edge_runtime.prove import kernels as comparisons
 from edge_runtime.prove import rails, shipped, timing
 from tests.native import kernels as native
 from tests.standins import cuda, tensorrt_api
@@ -62,6 +63,7 @@ def install(faults: Collection[str]) -> None:
     native.library = lambda: ctypes.CDLL(built)  # type: ignore[assignment]
     _tensorrt(gpu, faults)
     _cameras(faults)
+    comparisons.SIZES, comparisons.GRIDS = ((64, 48), (1, 1)), ((5, 4),)
     timing.WARM, timing.LEAST, timing.SECONDS = 0, 2, 0.0
     rails.IDLE_S, rails.LOAD_S = 1.2, 1.2
     if "tiny" in faults:
