@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, TextIO
 
 from edge_runtime import prove
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.jetson import record
 from edge_runtime.prove import Proof, reading
 
@@ -35,35 +35,36 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def asked(args: argparse.Namespace) -> bool:
-    """Whether one of them is wanted.
-
-    Raises:
-        UsageError: flags that make no sense alone or together.
-    """
-    wanted = [name for name in ("prove", "read", "record") if getattr(args, name)]
-    if len(wanted) > 1:
-        raise UsageError(f"--{' and --'.join(wanted)}", hint="one at a time")
-    if (args.output or args.power_mode) and not args.prove:
-        raise UsageError("--output and --power-mode go with --prove", hint="edge-doctor --prove -o proof.json")
-    return bool(wanted)
+    """Whether one of them is wanted."""
+    return bool(args.prove or args.read or args.record or args.output or args.power_mode)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Does what is wanted, and returns the exit code: 0 only where everything is proved.
+def main(args: argparse.Namespace) -> int:
+    """Does what is wanted, and returns the exit code: 0 only where everything is proved, 2 for wrong usage."""
+    wanted = [f"--{name}" for name in ("prove", "read", "record") if getattr(args, name)]
+    try:
+        if len(wanted) != 1 or ((args.output or args.power_mode) and not args.prove):
+            together = "--prove, --read and --record go alone; --output and --power-mode go with --prove"
+            print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
+            return 2
+        return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except EdgeError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return 1
 
-    Raises:
-        UsageError: a file cannot be read or written.
-    """
-    root = Path(args.sysroot)
-    if args.record:
-        _write(Path(args.record), record.record(root))
-        print(f"{args.record}: what this board's files hold; no serial numbers, names or addresses are in it")
-        return 0
-    if args.read:
-        content = _read(Path(args.read))
-        print(json.dumps(content, indent=1) if args.json else "\n".join(reading.text(content)))
-        return 0 if content["ok"] else 1
-    return _prove(args, root)
+
+def _record(args: argparse.Namespace, root: Path) -> int:
+    _write(Path(args.record), record.record(root))
+    print(f"{args.record}: what this board's files hold; no serial numbers, names or addresses are in it")
+    return 0
+
+
+def _show(args: argparse.Namespace, root: Path) -> int:
+    content = _read(Path(args.read))
+    print(json.dumps(content, indent=1) if args.json else "\n".join(reading.text(content)))
+    return 0 if content["ok"] else 1
 
 
 def _prove(args: argparse.Namespace, root: Path) -> int:
@@ -86,8 +87,10 @@ def _prove(args: argparse.Namespace, root: Path) -> int:
 
     try:
         content = prove.prove(root, args.power_mode, progress.begin, ended).to_dict()
-    finally:
+    except KeyboardInterrupt:
         progress.end()
+        print(f"stopped{f'; {target} holds the steps before' if target else ''}", file=sys.stderr)
+        raise
     print(f"\n{reading.verdict(content)}", file=said)
     if target:
         print(f"Send back {target}: no serial numbers, names or addresses are in it.", file=said)
@@ -100,7 +103,7 @@ class Progress:
     """On a terminal, the name of a step that takes long, and its seconds."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out, self._shown = out, False
+        self._out = out
         self._done: Optional[threading.Event] = None
         self._thread: Optional[threading.Thread] = None
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import textwrap
 from dataclasses import asdict
@@ -23,21 +22,14 @@ from typing import List, Optional, Sequence
 from edge_runtime import __version__, doctor
 from edge_runtime.cli import _prove
 from edge_runtime.doctor.check import Check
-from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.jetson import command
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
-    try:
-        if _prove.asked(args):
-            return _prove.run(args)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except EdgeError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+    if _prove.asked(args):
+        return _prove.main(args)
     checks = [doctor.run(check, Path(args.sysroot), args.verbose) for check in doctor.ALL]
     missing = doctor.missing_parts(checks)
     if args.json:

@@ -19,10 +19,11 @@ from typing import Any, Deque, Dict, Iterator, List, Optional
 from edge_runtime.errors import BoardError
 from edge_runtime.jetson import board, hold, nvpmodel, private, probe
 
-DPKG = "var/lib/dpkg/status"
+DPKG, CPUINFO = "var/lib/dpkg/status", "proc/cpuinfo"
 READ = (
     *board.MODEL_FILES, "proc/device-tree/compatible", "tmp/nv_jetson_*", "etc/nv_tegra_release", DPKG,
-    "proc/meminfo", "proc/swaps", "proc/sys/kernel/osrelease",
+    "proc/meminfo", "proc/swaps", "proc/sys/kernel/osrelease", CPUINFO, "etc/os-release",
+    "sys/bus/pci/devices/*/vendor", "sys/bus/pci/devices/*/class",
     nvpmodel.CONF, nvpmodel.STATUS, nvpmodel.THOR_MASK_FILE, hold.STATE,
     "sys/class/devfreq/*/*_freq", "sys/class/devfreq/*/available_frequencies", "sys/class/devfreq/*/governor",
     *(f"sys/devices/{pattern}" for pattern in probe.GPU_LOAD),
@@ -38,6 +39,7 @@ READ = (
 )  # fmt: skip
 THERE = (  # whether they are there, and where they lead, is all that counts
     "dev/video[0-9]*", "dev/nvhost-*", "dev/nvmap", "dev/nvidia*", "dev/dri/*", "run/jtop.sock", "tmp/argus_socket",
+    "usr/lib/python3*/dist-packages/tensorrt/__init__.py",
     "sys/class/video4linux/video*/device/driver",
 )  # fmt: skip
 WHOLE = {"ina3221", "ina3221x", "ina238", "soctherm_oc"}  # chips whose files are all read
@@ -64,7 +66,7 @@ def record(root: Path = Path("/"), ask: bool = True) -> Dict[str, Any]:
     tree = _Tree(root)
     for pattern in (*READ, *THERE):
         for path in _matching(root, pattern):
-            tree.add(path)
+            tree.add(path, content=pattern in READ)
     for path in [*_chip_files(root), *_caps(root)]:
         tree.add(path)
     programs = [path for path in PROGRAMS if shutil.which(str(root / path))]
@@ -83,15 +85,15 @@ class _Tree:
         self.links: Dict[str, str] = {}
         self.errors: Dict[str, str] = {}
 
-    def add(self, path: str) -> None:
-        """A file's text; of what is no file, that it is there."""
+    def add(self, path: str, content: bool = True) -> None:
+        """A file's text; of a device or a socket, that it is there."""
         real = self._follow(path)
         if real is None or real in self.files:
             return
         try:
             mode = (self._root / real).stat().st_mode
             if not stat.S_ISDIR(mode):
-                self.files[real] = _text(self._root, path, real) if stat.S_ISREG(mode) else ""
+                self.files[real] = _text(self._root, path, real) if content and stat.S_ISREG(mode) else ""
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 self.errors[real] = errno.errorcode.get(error.errno or 0, "EIO")
@@ -156,6 +158,8 @@ def _text(root: Path, path: str, real: str) -> str:
         text = file.read(MOST).decode("utf-8", "replace") if path != DPKG else _packages(file.read())
     if path == DPKG:
         return text  # versions of packages look like addresses
+    if path == CPUINFO:  # of the first core, without the line that begins with "Serial"
+        return "".join(f"{line}\n" for line in text.split("\n\n")[0].splitlines() if not line.startswith("Serial"))
     if path == nvpmodel.CONF:  # users write names into comments
         return "".join(f"{line.split('#')[0].rstrip()}\n" for line in text.splitlines() if line.split("#")[0].strip())
     if path == hold.STATE:
@@ -191,11 +195,11 @@ def _first_lines(root: Path, program: str, *arguments: str) -> str:
     path = shutil.which(str(root / program))
     if path is None:
         return ""
-    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: Any = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     env = {**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)}
     command = ["timeout", "5", path, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, **quiet) as process:
         assert process.stdout is not None
         text = process.stdout.readline() if program == TEGRASTATS else process.stdout.read(MOST)
         process.terminate()
-    return text
+    return str(text)

@@ -6,7 +6,6 @@ needs the standard library alone, as anything else may be what is broken.
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 import time
@@ -115,8 +114,16 @@ def _try(step: Step, proof: Proof, root: Path, folder: str) -> Outcome:
 
 def _without_names(outcome: Outcome, root: Path) -> Outcome:
     """The outcome, without names, folders and addresses of this machine's users."""
-    plain = json.loads(private.without_names(json.dumps(asdict(outcome)), root))
-    return Outcome(**plain)
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [plain(part) for part in value]
+        return private.without_names(value, root) if isinstance(value, str) else value
+
+    texts = {name: plain(getattr(outcome, name)) for name in ("said", "hint", "figures")}
+    return replace(outcome, **texts)
 
 
 def _missing(proof: Proof, wanted: List[Step]) -> str:

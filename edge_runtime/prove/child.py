@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import IO, Any, Dict, List
 
-from edge_runtime.prove.steps import FAILED, Outcome, Step, Task
+from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, Task
 
 WORKER = ("-m", "edge_runtime.prove.worker")
 GRACE_S = 20.0  # for a power mode that is put back
@@ -41,8 +41,10 @@ def run(step: Step, task: Task) -> Outcome:
         said = _parsed(answer)
         words.seek(0)
         last = [line.rstrip() for line in words.read().splitlines() if line.strip()][-LAST_WORDS:]
-    if "state" not in said:
-        said = _death(process.returncode, last, step.limit_s if late.is_set() else 0.0)
+    if "state" not in said or (said["state"] == PASSED and process.returncode):
+        died = _death(process.returncode, last, step.limit_s if late.is_set() else 0.0)
+        before = f"it passed ({said['said']}), but at its end " if said else ""
+        said = {**said, **died, "said": before + died["said"]}
     figures = said.pop("figures", {})
     if said["state"] == FAILED and last:
         figures["stderr"] = last

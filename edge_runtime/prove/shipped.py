@@ -44,7 +44,7 @@ def find(folder: Path, engines: Optional[Path] = None) -> Shipped:
     engines = engines or ENGINES
     files = [engines / f"{NAME}.onnx", engines / f"{NAME}_int8.onnx"]
     if all(path.is_file() for path in files):
-        return Shipped(NAME, *map(str, files))
+        return Shipped(NAME, str(files[0]), str(files[1]))
     return _tiny(folder)
 
 
