@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List
 from edge_runtime import __version__
 from edge_runtime.jetson import board, private, record
 from edge_runtime.prove import child
-from edge_runtime.prove.steps import FAILED, GPU, PASSED, SKIPPED, Outcome, Step, Task, steps
+from edge_runtime.prove.steps import FAILED, GPU, PASSED, SKIPPED, Outcome, Step, Task, listed
 
 __all__ = ["Proof", "prove"]
 FORMAT = 1
@@ -70,7 +70,7 @@ def prove(
     """
     started = time.monotonic()
     proof = Proof(_machine(root))
-    wanted = steps(root, power_mode)
+    wanted = listed(root, power_mode)
     with tempfile.TemporaryDirectory(prefix="edge-prove-") as folder:
         for number, step in enumerate((Step("board", ""), *wanted)):
             begun(step.name)

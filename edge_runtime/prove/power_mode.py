@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from edge_runtime.errors import BoardError
-from edge_runtime.jetson import caps, nvpmodel
+from edge_runtime.jetson import caps, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.jetson.probe import Probe
 from edge_runtime.prove.steps import Task
+
+SETTLE_S = switch.SETTLE_S
 
 
 def prove(task: Task) -> str:
@@ -18,7 +20,7 @@ def prove(task: Task) -> str:
     """
     conf = nvpmodel.load(task.board)
     before = nvpmodel.current(task.board, conf)
-    with Hold(task.board) as hold:
+    with Hold(task.board, settle_s=SETTLE_S) as hold:
         said = hold.set(task.argument)
         mode = nvpmodel.current(task.board, conf)
         found = caps.compare(task.board, conf, mode) if mode else caps.Caps((), 0)

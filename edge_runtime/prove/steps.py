@@ -86,7 +86,7 @@ class Skip(Exception):
         self.hint = hint
 
 
-def steps(root: Path, power_mode: str = "") -> List[Step]:
+def listed(root: Path, power_mode: str = "") -> List[Step]:
     """All steps of a machine."""
     compares = ("import numpy", "import native core", "import OpenCV", "import ONNX Runtime")
     model = ("one layer", "compiler", *compares)

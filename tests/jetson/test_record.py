@@ -124,7 +124,7 @@ PRIVATE = {
     "etc/hostname": "marys-jetson\n",
     "etc/passwd": "root:x:0:0::/root:/bin/sh\nmary:x:1000:1000:Mary Smith:/home/mary:/bin/bash\n",
     "sys/class/net/eth0/address": "48:b0:2d:12:34:56\n",
-    "sys/class/video4linux/video0/name": "marys-jetson cam of mary 48:b0:2d:12:34:56 192.168.1.20 fe80::1:2 /home/mary\n",
+    "sys/class/video4linux/video0/name": "marys-jetson cam of mary 48:b0:2d:12:34:56 192.168.1.2 fe80::1 /home/mary\n",
     "dev/video0": "",
     "proc/cmdline": "root=/dev/mmcblk0p1 nv_boot_mac=48b02d123456\n",
     "proc/cpuinfo": "processor : 0\nCPU part : 0xd42\nSerial : 1421021099887\n\nprocessor : 1\n",
@@ -243,8 +243,9 @@ def test_a_file_that_is_no_record_or_leads_out_is_refused(tmp_path, tree, capsys
 
 
 def test_nothing_of_a_record_can_be_run(tmp_path):
-    evil = {"files": {"usr/bin/tegrastats": "#!/bin/sh\ntouch /tmp/x\n", "usr/sbin/nvpmodel": "#!/bin/sh\n"}, "links": {},
-            "commands": {"tegrastats.txt": "'; touch /tmp/x; '"}, "programs": ["usr/bin/tegrastats"]}  # fmt: skip
+    files = {"usr/bin/tegrastats": "#!/bin/sh\ntouch /tmp/x\n", "usr/sbin/nvpmodel": "#!/bin/sh\n"}
+    said = {"commands": {"tegrastats.txt": "'; touch /tmp/x; '"}, "programs": ["usr/bin/tegrastats"]}
+    evil = {"files": files, "links": {}, **said}
     root = layout.laid_out(str(written(tmp_path, evil)))
     assert (root / "usr/bin/tegrastats").read_text() == layout.SAYS
     assert not os.access(root / "usr/sbin/nvpmodel", os.X_OK)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-NEEDLESS = ('"basics"', '"caps"', '"power_mode"', '"OpenCV"', '"ONNX Runtime"', '"OpenVINO"', '"GStreamer"')
+NEEDLESS = ('"basics"', '"caps"', '"OpenCV"', '"ONNX Runtime"', '"OpenVINO"', '"GStreamer"')
 
 if os.environ.get("EDGE_STANDINS"):
     started = Path("/proc/self/cmdline").read_text()
