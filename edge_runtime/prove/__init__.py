@@ -20,6 +20,7 @@ from edge_runtime.prove.steps import FAILED, GPU, PASSED, SKIPPED, Outcome, Step
 
 __all__ = ["Proof", "prove"]
 FORMAT = 1
+MISSING = "edge-doctor says what is missing, and how to get it"
 HOW = {FAILED: "failed", SKIPPED: "was skipped"}
 Told = Callable[[str], None]
 
@@ -108,7 +109,7 @@ def _try(step: Step, proof: Proof, root: Path, folder: str) -> Outcome:
         return Outcome(step.name, SKIPPED, f'it needs the step "{lacking}", which {HOW[states[lacking]]}')
     outcome = child.run(step, Task(step.room, step.argument, str(root), folder))
     if outcome.state == SKIPPED and step.jetson and board.is_jetson(root):
-        return replace(outcome, state=FAILED)
+        return replace(outcome, state=FAILED, hint=outcome.hint or MISSING)
     return outcome
 
 

@@ -53,7 +53,7 @@ def prove(task: Task) -> str:
     stages = ", ".join(f"{name} {value:.0f}" for name, value in task.figures["us"].items())
     boxes = task.figures["copied"]["boxes"]
     return (
-        f"{model.name} built in {made.seconds:.0f} s, {_listed(made)}; "
+        f"{model.name}: built in {made.seconds:.0f} s, {_listed(made)}; "
         f"{boxes} boxes as ONNX Runtime's; "
         f"{' and '.join(said)}; on the GPU, us: {stages}"
     )

@@ -1,30 +1,24 @@
 """A whole machine that is not there, for processes that are started: GPU, TensorRT, cameras; faults by name.
 
 TensorRT's stand-in builds plans that hold the network, and runs them by ONNX Runtime: boxes come out as they should.
+What a process has no use for is not imported.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, Collection, List
 
-import numpy as np
-import onnx
-
 from edge_runtime import cuda as product_cuda
-from edge_runtime import cuda_driver, kernels, sources, trt
-from edge_runtime.errors import SourceError
-from edge_runtime.prove import kernels as comparisons
-from edge_runtime.prove import power_mode, rails, shipped, timing
+from edge_runtime import cuda_driver, kernels
 from tests.native import kernels as native
-from tests.standins import cuda, tensorrt_api
+from tests.standins import cuda
 
 MARK = b"network "
 NAME = b"Orin (stand-in)"
+GPU: List[cuda.Gpu] = []
 
 
 class Driver(cuda.Driver):
@@ -52,37 +46,72 @@ class Patch:
         setattr(target, name, value)
 
 
-def install(faults: Collection[str]) -> None:
-    """Puts everything in place; `faults` are words that are looked for below."""
+def install(room: str, argument: str, faults: Collection[str]) -> None:
+    """Puts in place what the process of a step needs.
+
+    Args:
+        room: of the step; "build" for the builder's own process.
+        argument: of the step.
+        faults: words that are looked for below.
+    """
+    if room == "camera":
+        _cameras("camera" in faults)
+        return
+    _gpu(faults)
+    if room in ("layer", "model", "graph", "rails", "build") or argument == "TensorRT":
+        _tensorrt(faults, wrong="boxes" in faults and argument == "fp16")
+    if room in ("model", "graph", "rails"):
+        _quick("tiny" in faults)
+    if room == "kernels":
+        _comparisons(faults)
+    if room == "rails" and "rail" in faults:
+        _close("curr1_input")
+
+
+def _gpu(faults: Collection[str]) -> None:
     gpu, compile_kernels = cuda.Gpu(integrated=True), kernels.cubin
     gpu.refuses_graphs = "graph" in faults
     cuda.install(Patch(), gpu)
+    GPU.append(gpu)
     driver = Driver(gpu)
-    cuda_driver.driver = lambda: driver  # type: ignore[assignment]
+    cuda_driver.driver = lambda: None if "gpu" in faults else driver  # type: ignore[assignment]
     built = os.environ["EDGE_HOST_KERNELS"]
     native.library = lambda: ctypes.CDLL(built)  # type: ignore[assignment]
-    _tensorrt(gpu, faults)
-    _cameras(faults)
-    comparisons.SIZES, comparisons.GRIDS = ((64, 48), (1, 1)), ((5, 4),)
-    timing.WARM, timing.LEAST, timing.SECONDS = 0, 2, 0.0
-    rails.IDLE_S, rails.LOAD_S, power_mode.SETTLE_S = 1.2, 1.2, 0.0
-    if "tiny" in faults:
-        shipped.ENGINES = Path("/nowhere")
-    if "bit" in faults:
-        _flip_a_bit()
-    if "crash" in faults:
-        _crash()
     if "compiler" in faults:
         kernels.cubin, kernels.load_nvrtc = compile_kernels, lambda *_: None
     if "pycuda" in faults:
         product_cuda.missing = lambda: "pycuda is not installed: pip install pycuda"
-    if "gpu" in faults:
-        cuda_driver.driver = lambda: None  # type: ignore[assignment]
-    if "rail" in faults:
-        _close("curr1_input")
 
 
-def _tensorrt(gpu: cuda.Gpu, faults: Collection[str]) -> None:
+def _quick(tiny: bool) -> None:
+    from edge_runtime.prove import rails, shipped, timing
+
+    timing.WARM, timing.LEAST, timing.SECONDS = 0, 2, 0.0
+    rails.IDLE_S, rails.LOAD_S = 1.2, 1.2
+    if tiny:
+        shipped.ENGINES = Path("/nowhere")
+
+
+def _comparisons(faults: Collection[str]) -> None:
+    from edge_runtime.prove import kernels as comparisons
+
+    comparisons.SIZES, comparisons.GRIDS = ((64, 48), (1, 1)), ((5, 4),)
+    launch = cuda.launch
+
+    def faulty(name: str, grid: Any, arguments: Any) -> None:
+        launch(name, grid, arguments)
+        if "crash" in faults:
+            ctypes.string_at(0)
+        if "bit" in faults and name == "edge_letterbox32":
+            ctypes.c_uint32.from_address(arguments[2]).value ^= 1
+
+    cuda.launch = faulty  # type: ignore[assignment]
+
+
+def _tensorrt(faults: Collection[str], wrong: bool) -> None:
+    from edge_runtime import trt
+    from tests.standins import tensorrt_api
+
     lib = tensorrt_api.module("10.3", unbuildable="builder" in faults)
     parser, builder, runtime = lib.OnnxParser, lib.Builder, lib.Runtime
 
@@ -101,7 +130,7 @@ def _tensorrt(gpu: cuda.Gpu, faults: Collection[str]) -> None:
     def make_runtime(log: Any) -> Any:
         made = runtime(log)
         deserialize = made.deserialize_cuda_engine
-        made.deserialize_cuda_engine = lambda content: deserialize(_plan(content, gpu, faults))
+        made.deserialize_cuda_engine = lambda content: deserialize(_plan(content, wrong))
         return made
 
     lib.OnnxParser, lib.Builder, lib.Runtime = make_parser, make_builder, make_runtime
@@ -110,64 +139,50 @@ def _tensorrt(gpu: cuda.Gpu, faults: Collection[str]) -> None:
     trt.log.cache_clear()
 
 
-def _plan(content: bytes, gpu: cuda.Gpu, faults: Collection[str]) -> bytes:
-    """A plan of the stand-in that runs the network in `content`."""
+def _plan(content: bytes, wrong: bool) -> bytes:
+    """A plan of the stand-in that runs the network in `content`; `wrong` moves what it gives."""
+    import numpy as np
+    import onnx
     import onnxruntime
+
+    from tests.standins import tensorrt_api
 
     if not content.startswith(MARK):
         return content
-    session = onnxruntime.InferenceSession(content[len(MARK) :], providers=["CPUExecutionProvider"])
-    io = {value.name: (tuple(value.shape), "float32") for value in [*session.get_inputs(), *session.get_outputs()]}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    network = content[len(MARK) :]
+    session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(network)).graph
+    io = {
+        value.name: (tuple(dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim), "float32")
+        for value in [inferred.input[0], *inferred.output]
+    }
 
     def run(images: Any, outputs: List[Any]) -> None:
         for target, found in zip(outputs, session.run(None, {next(iter(io)): np.array(images)})):
-            target[:] = np.roll(found, 3, axis=-1) if "boxes" in faults and _told("argument") == "fp16" else found
+            target[:] = np.roll(found, 3, axis=-1) if wrong else found
 
-    return tensorrt_api.plan(_fixed(content, io), run, gpu)
-
-
-def _fixed(content: bytes, io: Any) -> Any:
-    """Sizes that the file leaves open, as the real parser infers them."""
-    inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(content[len(MARK) :]))
-    shapes = {v.name: [d.dim_value or 1 for d in v.type.tensor_type.shape.dim] for v in inferred.graph.output}
-    return {name: (tuple(shapes.get(name, shape)), dtype) for name, (shape, dtype) in io.items()}
+    return tensorrt_api.plan(io, run, GPU[-1])
 
 
-def _told(key: str) -> str:
-    """What the process of this step was told."""
-    return str(json.loads(sys.argv[1])[key])
+def _cameras(broken: bool) -> None:
+    from edge_runtime import sources
+    from edge_runtime.errors import SourceError
 
-
-def _cameras(faults: Collection[str]) -> None:
     real = sources.open
 
     def give(target: str, *options: Any) -> Any:
         source = real("synthetic://64x48?frames=40")
-        if "camera" in faults:
 
-            def read(buffer: Any = None) -> None:
-                raise SourceError(f"camera {target} stopped giving frames", hint="check the cable")
+        def read(buffer: Any = None) -> None:
+            raise SourceError(f"camera {target} stopped giving frames", hint="check the cable")
 
+        if broken:
             source.read = read  # type: ignore[method-assign]
         return source
 
     sources.open = give  # type: ignore[assignment]
-
-
-def _flip_a_bit() -> None:
-    launch = cuda.launch
-
-    def flipped(name: str, grid: Any, arguments: Any) -> None:
-        launch(name, grid, arguments)
-        if name == "edge_letterbox32":
-            ctypes.c_uint32.from_address(arguments[2]).value ^= 1
-
-    cuda.launch = flipped  # type: ignore[assignment]
-
-
-def _crash() -> None:
-    launch = cuda.launch
-    cuda.launch = lambda *given: ctypes.string_at(0) if _told("room") == "kernels" else launch(*given)
 
 
 def _close(name: str) -> None:
