@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import causes
 from edge_runtime.cuda_driver import Graph, driver
 from edge_runtime.errors import BackendUnavailable, DeviceError
 
@@ -32,6 +33,22 @@ def missing() -> Optional[str]:
     return None if driver() else "there is no CUDA driver: libcuda.so.1 does not load"
 
 
+def binding() -> Any:
+    """The module pycuda.driver.
+
+    Raises:
+        BackendUnavailable: pycuda or the driver is missing, or pycuda does not load.
+    """
+    reason, say = missing(), "edge-doctor says what is missing"
+    if reason:
+        raise BackendUnavailable(reason, hint=say)
+    try:
+        return import_module("pycuda.driver")
+    except (ImportError, OSError) as error:
+        fact, hint = causes.explain(f"pycuda does not load: {error}", say)
+        raise BackendUnavailable(fact, hint=hint) from error
+
+
 class Device:
     """An open GPU. What it hands out is freed by `close`, the last first.
 
@@ -45,10 +62,7 @@ class Device:
     """
 
     def __init__(self, number: int = 0) -> None:
-        reason = missing()
-        if reason:
-            raise BackendUnavailable(reason, hint="edge-doctor says what is missing")
-        self._api = import_module("pycuda.driver")
+        self._api = binding()
         self._undo: Dict[int, Callable[[], None]] = {}  # by address, or by a number below zero
         self._numbers = count(-1, -1)
         try:

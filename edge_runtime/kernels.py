@@ -1,7 +1,7 @@
 """Compiles the CUDA kernels on the machine they run on: cubins of a newer CUDA do not load on an older driver.
 
-nvcc does it where there is one, else NVRTC, which also comes as a Python package. Results are kept in the user's cache,
-under the hash of the sources, the GPU's architecture and the compiler.
+nvcc does it where there is one that works, else NVRTC, which also comes as a Python package. Results are kept in the
+user's cache, under the hash of the sources, the GPU's architecture and the compiler.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -23,6 +24,7 @@ from edge_runtime.errors import BackendUnavailable
 CSRC = Path(__file__).parent / "csrc"
 SOURCE = "kernels.cu"
 FLAGS = ("-std=c++17", "--fmad=false")  # multiply and add are rounded apart, as on the host
+NONE = "no CUDA compiler is here"
 NVCC_PLACES = ("/usr/local/cuda/bin/nvcc",)
 NVRTC_NAMES = ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so")
 
@@ -39,14 +41,13 @@ def cubin(compute_capability: str, cache: Optional[Path] = None) -> bytes:
     """
     architecture = f"sm_{compute_capability.replace('.', '')}"
     compiler = find()
-    folder = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-runtime"
-    key = hashlib.sha256("\n".join([architecture, compiler.name, *FLAGS, *sources().values()]).encode())
-    path = folder / f"kernels_{key.hexdigest()[:32]}.cubin"
-    if path.is_file():
-        return path.read_bytes()
-    code: bytes = compiler.compile(architecture)
-    _keep(path, code)
-    return code
+    try:
+        return _compiled(compiler, architecture, cache)
+    except BackendUnavailable as error:  # a toolkit without a host compiler, or one older than the GPU
+        lib = load_nvrtc() if isinstance(compiler, Nvcc) else None
+        if lib is None:
+            raise
+        return _instead(Nvrtc(lib), architecture, cache, error)
 
 
 def sources() -> Dict[str, str]:
@@ -123,13 +124,12 @@ def find() -> Any:
         BackendUnavailable: there is none.
     """
     path = shutil.which("nvcc") or next((place for place in NVCC_PLACES if os.access(place, os.X_OK)), None)
-    if path:
-        return Nvcc(path)
+    with suppress(OSError, subprocess.SubprocessError):  # one that does not start, or does not answer, is none
+        if path:
+            return Nvcc(path)
     lib = load_nvrtc()
     if lib is None:
-        raise BackendUnavailable(
-            "no CUDA compiler is here", hint="install CUDA's nvcc (nvidia-jetpack), or pip install nvidia-cuda-nvrtc"
-        )
+        raise BackendUnavailable(NONE, hint="install CUDA's nvcc (nvidia-jetpack), or pip install nvidia-cuda-nvrtc")
     return Nvrtc(lib)
 
 
@@ -160,6 +160,28 @@ def load_nvrtc(folders: Optional[List[Path]] = None) -> Optional[Any]:
 def _major(library: Path) -> int:
     """Of the CUDA version that "libnvrtc.so.12" or "libnvrtc.so.11.2" belongs to."""
     return int(library.name.split(".so.")[1].split(".")[0])
+
+
+def _compiled(compiler: Any, architecture: str, cache: Optional[Path]) -> bytes:
+    """What the compiler makes, or made before."""
+    folder = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-runtime"
+    key = hashlib.sha256("\n".join([architecture, compiler.name, *FLAGS, *sources().values()]).encode())
+    path = folder / f"kernels_{key.hexdigest()[:32]}.cubin"
+    if path.is_file():
+        return path.read_bytes()
+    code: bytes = compiler.compile(architecture)
+    _keep(path, code)
+    return code
+
+
+def _instead(compiler: Any, architecture: str, cache: Optional[Path], why: BackendUnavailable) -> bytes:
+    """The second compiler's, and a word about the first."""
+    try:
+        code = _compiled(compiler, architecture, cache)
+    except BackendUnavailable as error:
+        raise BackendUnavailable(f"{why}; {error}", hint=why.hint) from error
+    print(f"note: {why}; {compiler.name} compiles them instead", file=sys.stderr)
+    return code
 
 
 def _keep(path: Path, code: bytes) -> None:

@@ -1,10 +1,20 @@
-"""What this machine's processor does besides us."""
+"""What this machine has of memory, and what its processor does besides us."""
 
 from __future__ import annotations
 
 import os
+import re
 import time
-from typing import Tuple
+from pathlib import Path
+from typing import Dict, Tuple
+
+from edge_runtime.jetson.board import read
+
+
+def meminfo(root: Path = Path("/")) -> Dict[str, int]:
+    """Bytes by name, "MemTotal", "SwapFree", from /proc/meminfo; empty where it cannot be read."""
+    text = read(root / "proc/meminfo")
+    return {name: int(value) * 1024 for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
 
 
 def cpu_ticks() -> Tuple[int, int]:

@@ -11,7 +11,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Deque, List, Optional, Tuple
 
+from edge_runtime import causes
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.preload import preload
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of building where there is no driver
@@ -42,10 +44,12 @@ def library() -> Any:
             reason, hint="on a Jetson use a virtual environment with --system-site-packages; edge-doctor says more"
         )
     name = next(name for name in MODULES if find_spec(name))
+    preload()
     try:
         return import_module(name)
     except (ImportError, OSError, RuntimeError) as error:
-        raise BackendUnavailable(f"{name} does not load: {error}", hint="edge-doctor says what is missing") from error
+        fact, hint = causes.explain(f"{name} does not load: {error}", "edge-doctor says what is missing")
+        raise BackendUnavailable(fact, hint=hint) from error
 
 
 def version() -> str:

@@ -99,6 +99,54 @@ def test_no_compiler_is_an_error_in_words(monkeypatch) -> None:
     assert "nvrtc" in str(caught.value.hint)
 
 
+FAILING = """#!/bin/sh
+case "$1" in --version) echo "Cuda compilation tools, release 12.6, V12.6.68"; exit 0 ;; esac
+echo "nvcc fatal error: cannot find compiler 'g++' in PATH" >&2
+exit 1
+"""
+
+
+def fake_nvcc(folder: Path, monkeypatch: Any, script: str) -> None:
+    """The only nvcc there is; nothing that was compiled before is at hand."""
+    (folder / "nvcc").write_text(script)
+    (folder / "nvcc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_nvrtc_where_nvcc_fails_and_a_word_about_it(tmp_path, monkeypatch, capsys) -> None:
+    if kernels.load_nvrtc() is None:
+        pytest.skip("needs pip install nvidia-cuda-nvrtc")
+    fake_nvcc(tmp_path, monkeypatch, FAILING)
+    assert kernels.cubin("8.7", tmp_path / "cache").startswith(b"\x7fELF")
+    said = capsys.readouterr().err
+    assert said.startswith("note: nvcc 12.6 does not compile the kernels for sm_87") and "'g++' in PATH" in said
+    assert said.endswith("compiles them instead\n") and "NVRTC" in said
+
+
+def test_both_compilers_fail_and_both_reasons_are_said(tmp_path, monkeypatch) -> None:
+    def refuse(architecture: str) -> bytes:
+        raise BackendUnavailable("NVRTC 11.8 does not know it")
+
+    fake_nvcc(tmp_path, monkeypatch, FAILING)
+    monkeypatch.setattr(kernels, "load_nvrtc", object)
+    other = Recording()
+    other.compile = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(kernels, "Nvrtc", lambda lib: other)
+    with pytest.raises(BackendUnavailable, match=r"nvcc 12\.6 .*'g\+\+' in PATH; NVRTC 11\.8 does not know it"):
+        kernels.cubin("8.7", tmp_path / "cache")
+    monkeypatch.setattr(kernels, "load_nvrtc", lambda: None)
+    with pytest.raises(BackendUnavailable, match=r"nvcc 12\.6 .*'g\+\+' in PATH$"):
+        kernels.cubin("8.7", tmp_path / "cache")
+
+
+def test_an_nvcc_that_does_not_start_is_none(tmp_path, monkeypatch) -> None:
+    """A file of another processor's, or half a toolkit."""
+    fake_nvcc(tmp_path, monkeypatch, "\0ELF of another machine")
+    monkeypatch.setattr(kernels, "load_nvrtc", object)
+    monkeypatch.setattr(kernels, "Nvrtc", lambda lib: Recording())
+    assert kernels.find().name == "recording 1"
+
+
 def test_the_newest_nvrtc_that_the_driver_knows(tmp_path, monkeypatch) -> None:
     loaded: List[str] = []
     for name in ("libnvrtc.so.11.2", "libnvrtc.so.12", "libnvrtc.so.13"):

@@ -11,7 +11,7 @@ import pytest
 import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
-    {"errors", "types", "geometry", "spec", "plugins", "labels", "recipe"},
+    {"errors", "causes", "types", "geometry", "spec", "plugins", "labels", "recipe"},
     {
         "_core",
         "ops",
@@ -24,10 +24,12 @@ FLOORS: Tuple[Set[str], ...] = (
         "jetson",
         "onnx_file",
         "opencv",
+        "preload",
         "drawing",
         "ring",
         "energy",
         "machine",
+        "video_nodes",
         "pace",
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},

@@ -42,3 +42,30 @@ def test_without_opencv() -> None:
         "except BackendUnavailable as error:\n    print(error.hint)"
     )
     assert "edge-runtime[cpu]" in shown.stdout
+
+
+BROKEN = """
+import sys, types
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "cv2":
+            sys.stderr.write("a page of numpy's: AttributeError: _ARRAY_API not found\\n")
+            raise ImportError({error!r})
+sys.meta_path.insert(0, Finder())
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.opencv import load_cv2
+try:
+    load_cv2()
+except BackendUnavailable as error:
+    print(error, error.hint, sep="|")
+"""
+
+
+def test_opencv_built_for_another_numpy_is_one_sentence() -> None:
+    shown = run(BROKEN.format(error="numpy.core.multiarray failed to import"))
+    assert "it was built for" in shown.stdout and "|pip install 'numpy<2'" in shown.stdout and not shown.stderr
+
+
+def test_thread_data_without_room_has_its_way_out() -> None:
+    shown = run(BROKEN.format(error="/lib/libgomp.so.1: cannot allocate memory in static TLS block"))
+    assert "export LD_PRELOAD=/lib/libgomp.so.1" in shown.stdout

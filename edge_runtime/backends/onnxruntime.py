@@ -82,6 +82,11 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[onnxrunt
         session = ort.InferenceSession(_source(path), settings, providers=providers)
     except Exception as error:  # onnxruntime's own exception types are not public
         raise _unreadable(path, error) from error
+    if PROVIDERS[device][0] not in session.get_providers():  # it is listed, but lacks its libraries
+        if options.device != "auto":
+            fact = f"{PROVIDERS[device][0]} is listed by onnxruntime, but does not start"
+            raise BackendUnavailable(fact, hint="edge-doctor says what it lacks; or --device cpu")
+        device = "cpu"
     detail = f"{threads} thread{'s'[: threads > 1]}{', spinning' if spinning else ''}"
     return session, f"onnxruntime {ort.__version__} {device}" + (f", {detail}" if device == "cpu" else "")
 

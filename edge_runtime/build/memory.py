@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.jetson.board import read
+from edge_runtime.causes import SWAP as SWAP
+from edge_runtime.machine import meminfo
 
 MIB = 1 << 20
 SMALL_BOARD = 4608 * MIB  # memory of boards that are sold as 4 GB, and a little more
 CAP_SMALL, CAP = 256 * MIB, 4096 * MIB
 TIGHT = 1536 * MIB  # below this, building has been seen to be killed
-SWAP = "sudo fallocate -l 8G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile"
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,5 @@ class Memory:
 
 def look(root: Path = Path("/")) -> Memory:
     """Of this machine, or the tree below `root`."""
-    text = read(root / "proc/meminfo")
-    found = {name: int(value) * 1024 for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
+    found = meminfo(root)
     return Memory(found.get("MemTotal", 0), found.get("MemAvailable", 0), found.get("SwapFree", 0))

@@ -28,15 +28,23 @@ class Builder:
     def __init__(self, job: Job) -> None:
         self._job, self._lib = job, trt.library()
         self._log, self._messages = trt.log()
-        self._builder = self._lib.Builder(self._log)
-        if self._builder is None:
-            raise ModelError("TensorRT's builder does not start", hint="; ".join(self._messages.errors()[:1]) or None)
+        self._builder = self._started()
         flags = self._lib.NetworkDefinitionCreationFlag
         wanted = [getattr(flags, name) for name in ("EXPLICIT_BATCH", "STRONGLY_TYPED") if hasattr(flags, name)]
         self._flags = sum(1 << int(flag) for flag in wanted)
         self._network = self._builder.create_network(self._flags)
         self._parser = self._lib.OnnxParser(self._network, self._log)
         self._config = self._builder.create_builder_config()
+
+    def _started(self) -> Any:
+        try:
+            builder = self._lib.Builder(self._log)
+        except TypeError:  # the binding's word for having been given none
+            builder = None
+        if builder is None:
+            said = self._messages.errors() or [text for _, text in self._messages.said] or ["it gives no reason"]
+            raise ModelError(f"TensorRT's builder does not start: {said[0]}", hint="edge-doctor says what is missing")
+        return builder
 
     def build(self) -> Dict[str, Any]:
         """Writes the plan; says what it holds."""

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from edge_runtime import model, onnx_file, plugins, recipe
+from edge_runtime import causes, model, onnx_file, plugins, recipe
 from edge_runtime.backends import BackendOptions, cores
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.geometry import RESIZE_MODES
@@ -59,6 +59,7 @@ def _sysroot(folder: Optional[str]) -> Iterator[None]:
 def _report(message: str, hint: Optional[str], verbose: bool) -> None:
     if verbose:
         traceback.print_exc()
+    message, hint = causes.explain(message, hint)
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)

@@ -6,6 +6,8 @@
     edge-doctor --read proof.json
     edge-doctor --record board.json       # for --sysroot board.json
 
+Each library is put to its work once, in a process of its own: building for a GPU may take a minute.
+
 Exits with 0 where detection can run, 1 where something it needs is missing, 2 for wrong usage.
 """
 
@@ -14,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import List, Optional, Sequence
@@ -24,18 +25,24 @@ from edge_runtime.cli import _prove
 from edge_runtime.doctor.check import Check
 from edge_runtime.jetson import command
 
+WIDTH = len("power sensors")  # the longest name
+
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
     if _prove.asked(args):
         return _prove.main(args)
-    checks = [doctor.run(check, Path(args.sysroot), args.verbose) for check in doctor.ALL]
+    checks = []
+    for check in doctor.examine(Path(args.sysroot), args.verbose, args.quick):
+        checks.append(check)
+        if not args.json and (args.verbose or not check.absent):
+            print("\n".join(_lines(check)), flush=True)
     missing = doctor.missing_parts(checks)
     if args.json:
         print(json.dumps({"version": __version__, "ok": not missing, "checks": [asdict(c) for c in checks]}, indent=2))
     else:
-        print("\n".join(_lines(checks)))
+        print("\n".join(_end(checks, args.verbose)))
     if missing:
         print(f"error: detection cannot run here without {', '.join(missing)}", file=sys.stderr)
         print("hint: the report above says how to get it", file=sys.stderr)
@@ -47,21 +54,26 @@ def _parser() -> argparse.ArgumentParser:
         "edge-doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print the traceback of a check that breaks")
+    parser.add_argument("--quick", action="store_true", help="only load the libraries, have them do nothing")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also what is not needed here, and tracebacks")
     _prove.add_flags(parser)
     command.add_root(parser)
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
 
-def _lines(checks: Sequence[Check]) -> List[str]:
-    width = max(len(check.name) for check in checks)
-    lines = []
-    for check in checks:
-        lines.append(f"{'ok' if check.ok else '--'}  {check.name:{width}}  {check.detail}")
-        if check.fix:
-            lines.append(textwrap.indent(f"-> {check.fix}", " " * (width + 6)))
-    return lines
+def _lines(check: Check) -> List[str]:
+    """A finding, and what to do about it."""
+    fix = [f"{'':{WIDTH + 6}}-> {check.fix}"] if check.fix else []
+    return [f"{'ok' if check.ok else '--'}  {check.name:{WIDTH}}  {check.detail}", *fix]
+
+
+def _end(checks: Sequence[Check], verbose: bool) -> List[str]:
+    """What is not here, in one line, and what all of it means."""
+    absent = [check.name for check in checks if check.absent]
+    lines = [] if verbose or not absent else [f"--  {'not here':{WIDTH}}  {', '.join(absent)} (-v says more)"]
+    runs = doctor.backends(checks) if not doctor.missing_parts(checks) else []
+    return [*lines, f"detection can run here, with {' or '.join(runs)}"] if runs else lines
 
 
 if __name__ == "__main__":

@@ -7,34 +7,56 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import Callable, List, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 from edge_runtime import plugins
-from edge_runtime.doctor import libraries, machine
+from edge_runtime.doctor import cameras, libraries, machine
 from edge_runtime.doctor.check import Check
 
 CORE = ("numpy", "native core", "OpenCV")
-ALL: Tuple[Callable[[Path], Check], ...] = (
-    libraries.python, libraries.numpy, libraries.native_core, libraries.onnxruntime, libraries.opencv,
+ALL: Tuple[Callable[..., Check], ...] = (
+    libraries.python, libraries.numpy, libraries.native_core, libraries.opencv, libraries.onnxruntime,
     libraries.openvino, libraries.tensorrt, libraries.pycuda, libraries.kernel_compiler, libraries.gstreamer,
-    machine.cuda_driver, machine.cuda_toolkit, machine.jetson_board, machine.jetpack, machine.cameras,
-    machine.power_sensors,
+    machine.cuda_devices, machine.cuda_toolkit, machine.jetson_board, machine.jetpack, machine.memory,
+    cameras.cameras, cameras.argus, machine.power_sensors,
 )  # fmt: skip
+TRIED = (
+    libraries.opencv, libraries.onnxruntime, libraries.openvino, libraries.tensorrt, libraries.pycuda,
+    libraries.kernel_compiler, libraries.gstreamer, machine.cuda_devices,
+)  # fmt: skip
+
+
+def examine(root: Path, verbose: bool = False, quick: bool = False) -> Iterator[Check]:
+    """One finding after the other.
+
+    Args:
+        root: stands for `/`.
+        verbose: print the traceback of a check that breaks.
+        quick: only load libraries, have them do nothing.
+    """
+    for check in ALL:
+        yield run(check, root, verbose, **({"quick": True} if quick and check in TRIED else {}))
 
 
 def missing_parts(checks: Sequence[Check]) -> List[str]:
     """Names of the parts without which nothing can be detected; any one backend is enough."""
-    found = {check.name.lower() for check in checks if check.ok}
-    missing = [name for name in CORE if name.lower() not in found]
-    if not {"pycuda", "cuda driver"} <= found:
-        found.discard("tensorrt")  # it builds plans, but does not run them
-    return missing if found.intersection(plugins.names("backends")) else [*missing, "a backend"]
+    missing = [name for name in CORE if name not in {check.name for check in checks if check.ok}]
+    return missing if backends(checks) else [*missing, "a backend"]
 
 
-def run(check: Callable[[Path], Check], root: Path, verbose: bool) -> Check:
+def backends(checks: Sequence[Check]) -> List[str]:
+    """Names of the backends that can detect."""
+    found = {check.name.lower(): check.ok for check in checks}
+    behind_tensorrt = found.get("pycuda") and found.get("cuda driver") and found.get("kernels", True)
+    if not behind_tensorrt:
+        found["tensorrt"] = False  # it builds plans, but does not run them
+    return [name for name in plugins.names("backends") if found.get(name)]
+
+
+def run(check: Callable[..., Check], root: Path, verbose: bool, **wishes: Any) -> Check:
     """The finding of one check; one that breaks is a finding too, as the doctor must outlive what it examines."""
     try:
-        return check(root)
+        return check(root, **wishes)
     except Exception as error:
         if verbose:
             traceback.print_exc()

@@ -15,9 +15,11 @@ class Check:
         ok: it is here and works.
         detail: version and particulars, or the reason why not.
         fix: what to do about it, None where nothing is to be done.
+        absent: it is not here, and on this machine nothing needs it.
     """
 
     name: str
     ok: bool
     detail: str
     fix: Optional[str] = None
+    absent: bool = False

@@ -1,24 +1,31 @@
 """The libraries the doctor looks at: one small function per line of its report.
 
-Nothing but the standard library is needed here, as anything else may be what is missing. `root` stands for `/`.
+Nothing but the standard library is needed here, as anything else may be what is missing: what is tried with a library
+is in `trials`, for a child process. `root` stands for `/`; `quick` only loads.
 """
 
 from __future__ import annotations
 
 import platform
-import re
 import sys
-from importlib import import_module
+from dataclasses import replace
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
-from edge_runtime import kernels
+from edge_runtime import kernels, trt
+from edge_runtime.doctor import machine
 from edge_runtime.doctor.check import Check
-from edge_runtime.errors import BackendUnavailable
+from edge_runtime.doctor.trial import Outcome, attempt
 from edge_runtime.jetson import board
 
 INSTALL = "pip install 'edge-runtime[{}]'"
+BUILD_LIMIT_S = 180.0  # the first build of a session loads gigabytes of kernels from a memory card
+SYSTEM_OPENCV = "sudo apt install libopencv-python, and a venv made with --system-site-packages"
+HIDDEN = "pip uninstall opencv-python opencv-python-headless: they hide the system's OpenCV, which has GStreamer"
+ON_GPU = "it runs on the processor: for the GPU, make a plan with edge-build"
+TWO_ORT = "pip uninstall onnxruntime onnxruntime-gpu, then install one of them: they lie over one another"
 
 
 def python(root: Path) -> Check:
@@ -28,61 +35,50 @@ def python(root: Path) -> Check:
 
 def numpy(root: Path) -> Check:
     """Needed by everything."""
-    return _library("numpy", "pip install numpy")
+    module, reason = _imported("numpy")
+    return Check("numpy", False, reason, "pip install numpy") if reason else Check("numpy", True, module.__version__)
 
 
 def native_core(root: Path) -> Check:
     """The compiled part and the instruction sets it can use."""
-    core, reason = _probe("edge_runtime._core")
-    if core is None:
+    core, reason = _imported("edge_runtime._core")
+    if reason:
         return Check("native core", False, reason, "pip install . in the checkout; it needs a C++ compiler")
     return Check("native core", True, ", ".join(core.simd_levels()))
 
 
-def onnxruntime(root: Path) -> Check:
-    """The backend for any machine, with its execution providers."""
-    module, reason = _probe("onnxruntime")
-    if module is None:
-        return Check("onnxruntime", False, reason, "pip install onnxruntime")
-    providers = [name.replace("ExecutionProvider", "") for name in module.get_available_providers()]
-    fix = None
-    if board.is_jetson(root) and "CUDA" not in providers:
-        fix = "onnxruntime-gpu has no aarch64 wheel on the index: use TensorRT, or NVIDIA's wheel for this JetPack"
-    return Check("onnxruntime", True, f"{module.__version__}, providers {', '.join(providers)}", fix)
-
-
-def opencv(root: Path) -> Check:
+def opencv(root: Path, quick: bool = False) -> Check:
     """Reads and writes images and video; on a Jetson the system's has GStreamer and pip's has not."""
-    module, reason = _probe("cv2")
     jetson = board.is_jetson(root)
-    if module is None:
-        system = "sudo apt install libopencv-python, and a venv made with --system-site-packages"
-        return Check("OpenCV", False, reason, system if jetson else INSTALL.format("cpu"))
-    info = module.getBuildInformation()
-    gui = re.search(r"^\s*GUI:\s+(\S+)", info, re.M)
-    headless = gui is None or gui.group(1) == "NONE"
-    gstreamer = _has(info, "GStreamer")
-    detail = (
-        f"{module.__version__}, {'headless' if headless else 'with windows'}, "
-        f"FFmpeg {'yes' if _has(info, 'FFMPEG') else 'no'}, GStreamer {'yes' if gstreamer else 'no'}"
-    )
-    shadowed = "pip uninstall opencv-python opencv-python-headless: they hide the system's OpenCV, which has GStreamer"
-    return Check("OpenCV", True, detail, shadowed if jetson and not gstreamer else None)
+    if not _installed("cv2"):
+        return Check("OpenCV", False, "not installed", SYSTEM_OPENCV if jetson else INSTALL.format("cpu"))
+    found = attempt("cv2", root, quick)
+    hidden = HIDDEN if jetson and "GStreamer no" in found.detail else None
+    return Check("OpenCV", len(found.said) >= (1 if quick else 2), found.detail, found.fix or hidden)
 
 
-def openvino(root: Path) -> Check:
+def onnxruntime(root: Path, quick: bool = False) -> Check:
+    """The backend for any machine, with the providers that really run."""
+    packages = [name for name in ("onnxruntime", "onnxruntime-gpu") if _distribution(name)]
+    if not _installed("onnxruntime"):
+        return Check("onnxruntime", False, "not installed", "pip install onnxruntime")
+    found = attempt("onnxruntime", root, quick)
+    fix = found.fix or (ON_GPU if not quick and board.is_jetson(root) and "CUDA" not in found.detail else None)
+    check = Check("onnxruntime", len(found.said) >= (1 if quick else 2), found.detail, fix)
+    return replace(check, fix=TWO_ORT) if len(packages) == 2 and found.reason else check
+
+
+def openvino(root: Path, quick: bool = False) -> Check:
     """The faster backend on Intel processors."""
-    return _library("openvino", INSTALL.format("openvino"))
+    if not _installed("openvino"):
+        return Check("openvino", False, "not installed", INSTALL.format("openvino"), absent=True)
+    return _tried("openvino", attempt("openvino", root, quick))
 
 
-def tensorrt(root: Path) -> Check:
+def tensorrt(root: Path, quick: bool = False) -> Check:
     """TensorRT or TensorRT-RTX as Python sees it, and where a copy is that it does not see."""
-    for name, title in (("tensorrt", "TensorRT"), ("tensorrt_rtx_bindings", "TensorRT-RTX")):
-        module, reason = _probe(name)
-        if module is not None:
-            return Check("TensorRT", True, f"{title} {module.__version__}")
-        if reason != "not installed":
-            return Check("TensorRT", False, f"{name} {reason}")
+    if any(map(_installed, trt.MODULES)):
+        return _tried("TensorRT", attempt("tensorrt", root, quick, BUILD_LIMIT_S))
     copies = sorted(root.glob("usr/lib/python3*/dist-packages/tensorrt"))
     if copies:
         system_python = f"/usr/bin/{copies[-1].parts[-3]}"
@@ -93,52 +89,57 @@ def tensorrt(root: Path) -> Check:
             f"{system_python} -m venv --system-site-packages VENV, then install edge-runtime there",
         )
     fix = "sudo apt install python3-libnvinfer" if board.is_jetson(root) else INSTALL.format("rtx")
-    return Check("TensorRT", False, "not installed", fix)
+    return Check("TensorRT", False, "not installed", fix, absent=not machine.has_gpu(root))
 
 
-def pycuda(root: Path) -> Check:
+def pycuda(root: Path, quick: bool = False) -> Check:
     """CUDA from Python, for the TensorRT backend; its driver module needs libcuda."""
-    module, reason = _probe("pycuda.driver")
-    if module is None:
-        return Check("pycuda", False, reason, INSTALL.format("tensorrt") if reason == "not installed" else None)
-    return Check("pycuda", True, ".".join(map(str, module.get_version())))
+    if _installed("pycuda"):
+        return _tried("pycuda", attempt("pycuda", root, quick))
+    path = f"{machine.ADD_TO_PATH}, then " if machine.off_path(root) else ""
+    fix = f"{path}{INSTALL.format('tensorrt')}"
+    return Check("pycuda", False, "not installed", fix, absent=not machine.has_gpu(root))
 
 
-def kernel_compiler(root: Path) -> Check:
+def kernel_compiler(root: Path, quick: bool = False) -> Check:
     """What compiles our CUDA kernels when a plan is opened."""
-    try:
-        return Check("kernels", True, str(kernels.find().name))
-    except BackendUnavailable as error:
-        return Check("kernels", False, str(error), error.hint)
+    found = attempt("kernel_compiler", root, quick)
+    none = found.reason == kernels.NONE
+    return replace(_tried("kernels", found), absent=none and not machine.has_gpu(root))
 
 
-def gstreamer(root: Path) -> Check:
+def gstreamer(root: Path, quick: bool = False) -> Check:
     """For CSI cameras and a Jetson's video hardware."""
-    gi, reason = _probe("gi")
-    if gi is None:
-        return Check("GStreamer", False, f"PyGObject {reason}", INSTALL.format("stream"))
-    try:
-        gi.require_version("Gst", "1.0")
-    except ValueError as error:
-        return Check("GStreamer", False, str(error), "sudo apt install gir1.2-gstreamer-1.0 gstreamer1.0-plugins-good")
-    return Check("GStreamer", True, import_module("gi.repository.Gst").version_string().split()[-1])
+    if not _installed("gi"):
+        reason, fix = "PyGObject not installed", INSTALL.format("stream")
+        return Check("GStreamer", False, reason, fix, absent=not board.is_jetson(root))
+    return _tried("GStreamer", attempt("gstreamer", root, quick))
 
 
-def _probe(name: str) -> Tuple[Any, str]:
-    """An imported module and "", or None and the reason; a broken library may raise anything."""
+def _tried(name: str, found: Outcome) -> Check:
+    return Check(name, not found.reason, found.detail, found.fix)
+
+
+def _installed(name: str) -> bool:
     try:
-        if find_spec(name.split(".")[0]) is None:
-            return None, "not installed"
+        return find_spec(name) is not None
+    except (ImportError, ValueError):  # ValueError: it is kept from being imported
+        return False
+
+
+def _distribution(name: str) -> Optional[str]:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _imported(name: str) -> Tuple[Any, str]:
+    """A module and "", or None and the reason; a broken library may raise anything."""
+    if not _installed(name.split(".")[0]):
+        return None, "not installed"
+    try:
         return import_module(name), ""
     except Exception as error:
         reason = str(error).strip().splitlines()
         return None, f"cannot be imported: {reason[0] if reason else type(error).__name__}"
-
-
-def _library(name: str, fix: str) -> Check:
-    module, reason = _probe(name)
-    return Check(name, False, reason, fix) if module is None else Check(name, True, module.__version__.split("-")[0])
-
-
-def _has(build_information: str, name: str) -> bool:
-    return re.search(rf"^\s*{name}:\s+YES", build_information, re.M) is not None

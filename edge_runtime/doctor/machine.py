@@ -1,61 +1,76 @@
-"""The machine the doctor looks at: CUDA, board, cameras, power sensors; standard library only."""
+"""The machine the doctor looks at: CUDA, board, memory, power sensors; standard library only."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import List, Optional, Sequence
 
-from edge_runtime import power
+from edge_runtime import causes, cuda_driver, power
 from edge_runtime.doctor.check import Check
+from edge_runtime.doctor.trial import attempt
 from edge_runtime.jetson import board
+from edge_runtime.machine import meminfo
 
-NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
+NVIDIA = "0x10de"  # of the PCI bus
+ADD_TO_PATH = "export PATH=/usr/local/cuda/bin:$PATH"
+GPU_NODES = ("dev/nvmap", "dev/nvhost-gpu", "dev/nvgpu/igpu0/*", "dev/dri/renderD*", "dev/nvidiactl")
+GIB = 1 << 30
+SMALL, BUILDING = 4.5 * GIB, 1.5 * GIB  # memory of boards sold as 4 GB; what a build may take
+NANO = "take an image with Ubuntu 20.04, Python 3.8 and TensorRT 8, and calibrate on another machine"
 
 
-def cuda_driver(root: Path) -> Check:
+def has_gpu(root: Path) -> bool:
+    """Whether there is a GPU of NVIDIA's, be it without a driver."""
+    vendors = (board.read(path) for path in root.glob("sys/bus/pci/devices/*/vendor"))
+    return board.is_jetson(root) or cuda_driver.driver() is not None or NVIDIA in vendors
+
+
+def cuda_devices(root: Path, quick: bool = False) -> Check:
     """The driver and its devices, asked directly: no toolkit is needed for that."""
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        driver = "sudo apt install nvidia-l4t-cuda" if board.is_jetson(root) else "install the NVIDIA driver"
-        return Check("CUDA driver", False, "libcuda.so.1 not found", f"{driver}, if a GPU is to be used")
-    code = cuda.cuInit(0)
-    if code:
-        reason = "no CUDA device" if code == NO_DEVICE else f"cuInit failed with error {code}"
-        return Check("CUDA driver", False, reason, "nvidia-smi says more")
-    version, count = ctypes.c_int(), ctypes.c_int()
-    cuda.cuDriverGetVersion(ctypes.byref(version))
-    cuda.cuDeviceGetCount(ctypes.byref(count))
-    devices = ", ".join(_device_name(cuda, i) for i in range(count.value)) or "no device"
-    release = f"{version.value // 1000}.{version.value % 1000 // 10}"
-    return Check("CUDA driver", count.value > 0, f"CUDA {release}, {devices}")
+    if cuda_driver.driver() is None:
+        fix = "sudo apt install nvidia-l4t-cuda; in a container --runtime nvidia" if board.is_jetson(root) else None
+        absent = not has_gpu(root)
+        return Check("CUDA driver", False, "libcuda.so.1 not found", fix or causes.DRIVER, absent)
+    found = attempt("cuda_devices", root, quick)
+    closed = _closed(root, GPU_NODES)
+    if found.reason and closed:
+        return Check("CUDA driver", False, f"{found.detail}; no permission for {', '.join(closed)}", causes.GROUPS)
+    return Check("CUDA driver", not found.reason, found.detail, found.fix)
 
 
 def cuda_toolkit(root: Path) -> Check:
     """The compiler that builds kernels on the machine they run on."""
-    default = root / "usr/local/cuda/bin/nvcc"
-    nvcc = shutil.which("nvcc") or (str(default) if os.access(default, os.X_OK) else None)
+    nvcc = shutil.which("nvcc") or _default_nvcc(root)
     if nvcc is None:
-        fix = "sudo apt install nvidia-jetpack" if board.is_jetson(root) else None
-        return Check("CUDA toolkit", False, "nvcc not found", fix)
-    answer = subprocess.run([nvcc, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
-    release = re.search(r"release ([\d.]+)", answer.stdout)
+        fix = "sudo apt install nvidia-jetpack" if board.is_jetson(root) else "install NVIDIA's CUDA toolkit"
+        return Check("CUDA toolkit", False, "nvcc not found", fix, absent=not board.is_jetson(root))
+    try:
+        said = subprocess.run([nvcc, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("CUDA toolkit", False, f"{nvcc} does not start: {error}", "reinstall the CUDA toolkit")
+    release = re.search(r"release ([\d.]+)", said.stdout)
     if release is None:
         return Check("CUDA toolkit", False, f"{nvcc} does not answer", "reinstall the CUDA toolkit")
+    if off_path(root):
+        return Check("CUDA toolkit", True, f"{release.group(1)} ({nvcc}), not on PATH", ADD_TO_PATH)
     return Check("CUDA toolkit", True, f"{release.group(1)} ({nvcc})")
+
+
+def off_path(root: Path) -> bool:
+    """Whether there is a toolkit that a compiling pip would not find."""
+    return shutil.which("nvcc") is None and _default_nvcc(root) is not None
 
 
 def jetson_board(root: Path) -> Check:
     """Model and chip from the device tree."""
     model, soc = board.model(root), board.soc(root)
     if not model:
-        return Check("board", False, f"not a Jetson ({platform.machine()})")
+        return Check("board", False, f"not a Jetson ({platform.machine()})", absent=True)
     return Check("board", True, f"{model} ({soc})" if soc else model)
 
 
@@ -63,25 +78,27 @@ def jetpack(root: Path) -> Check:
     """JetPack, from the release of Jetson Linux."""
     release = board.l4t(root)
     if not release:
-        return Check("JetPack", False, "no Jetson Linux here")
+        return Check("JetPack", False, "no Jetson Linux here", absent=not board.model(root))
     major = board.jetpack(release)
-    if major == "4":
-        reason = f"4 (Jetson Linux {release}) is not supported: its Python 3.6 and TensorRT 8.2 are too old"
-        return Check("JetPack", False, reason, "install JetPack 5 where the board has it")
+    ubuntu = re.search(r'^VERSION_ID="?([\d.]+)', board.read(root / "etc/os-release"), re.M)
+    if major == "4" and (ubuntu is None or ubuntu.group(1) < "20"):
+        reason = f"4 (Jetson Linux {release}) as it comes is not supported: its Python 3.6 is too old"
+        return Check("JetPack", False, reason, NANO)
     return Check("JetPack", bool(major), f"{major or 'of unknown version'} (Jetson Linux {release})")
 
 
-def cameras(root: Path) -> Check:
-    """Video devices and whether this user may open them."""
-    nodes = sorted(root.glob("dev/video[0-9]*"), key=lambda node: (len(node.name), node.name))
-    if not nodes:
-        return Check("cameras", False, "no /dev/video*", "connect one; in a container, add --device /dev/video0")
-    names = [_camera_name(root, node) for node in nodes]
-    closed = [node.name for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
-    if closed:
-        fix = "sudo usermod -aG video $USER, then log in again"
-        return Check("cameras", False, f"no permission to open {', '.join(closed)} of {', '.join(names)}", fix)
-    return Check("cameras", True, ", ".join(names))
+def memory(root: Path) -> Check:
+    """Building a plan takes a gigabyte or two; where that is not there it is killed, on small boards above all."""
+    found = meminfo(root)
+    if not found:
+        return Check("memory", False, "/proc/meminfo cannot be read", absent=True)
+    total, free, swap = (found.get(name, 0) for name in ("MemTotal", "MemAvailable", "SwapTotal"))
+    said = f"{swap / GIB:.1f} GiB of swap" if swap else "no swap"
+    detail = f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB free, {said}"
+    short = (total <= SMALL and not swap) or free + found.get("SwapFree", 0) < BUILDING
+    if short and has_gpu(root):
+        return Check("memory", False, f"{detail}: building a plan may be killed", causes.SWAP)
+    return Check("memory", True, detail)
 
 
 def power_sensors(root: Path) -> Check:
@@ -92,16 +109,15 @@ def power_sensors(root: Path) -> Check:
         return Check("power sensors", True, ", ".join(usable))
     closed = next((reason for reason in reasons.values() if reason and "sudo" in reason), "none found")
     fact, _, fix = closed.partition(": ")
-    return Check("power sensors", False, fact, fix or None)
+    return Check("power sensors", False, fact, fix or None, absent=not fix)
 
 
-def _device_name(cuda: Any, index: int) -> str:
-    device, name = ctypes.c_int(), ctypes.create_string_buffer(100)
-    cuda.cuDeviceGet(ctypes.byref(device), index)
-    cuda.cuDeviceGetName(name, len(name), device)
-    return name.value.decode()
+def _default_nvcc(root: Path) -> Optional[str]:
+    places = [root / "usr/local/cuda/bin/nvcc", *sorted(root.glob("usr/local/cuda-*/bin/nvcc"), reverse=True)]
+    return next((str(path) for path in places if os.access(path, os.X_OK)), None)
 
 
-def _camera_name(root: Path, node: Path) -> str:
-    name = board.read(root / "sys/class/video4linux" / node.name / "name")
-    return f"/dev/{node.name} ({name})" if name else f"/dev/{node.name}"
+def _closed(root: Path, patterns: Sequence[str]) -> List[str]:
+    """Devices that this user may not open."""
+    nodes = [node for pattern in patterns for node in sorted(root.glob(pattern))]
+    return [f"/{node.relative_to(root)}" for node in nodes if not os.access(node, os.R_OK | os.W_OK)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from contextlib import suppress
 from functools import lru_cache
@@ -12,7 +13,9 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import causes
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.preload import inherited
 from edge_runtime.sources._opencv import without_password
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
@@ -20,6 +23,7 @@ INSTALL = f"{PACKAGES}; pip install 'edge-runtime[stream]'"
 SINK = "appsink"
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
+FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
 RESTART = "sudo systemctl restart nvargus-daemon; the camera stays locked until then"
 
 
@@ -45,14 +49,38 @@ def load() -> Any:
         import_module("gi").require_version("Gst", "1.0")
         gst = import_module("gi.repository.Gst")
     except (ImportError, ValueError) as error:
-        raise BackendUnavailable(f"no GStreamer: {error}", hint=INSTALL) from error
-    gst.init(None)
+        fact, hint = causes.explain(f"no GStreamer: {error}", INSTALL)
+        raise BackendUnavailable(fact, hint=hint) from error
+    with inherited():
+        gst.init(None)
     return gst
 
 
 def has(element: str) -> bool:
     """Whether a kind of element is installed."""
     return load().ElementFactory.find(element) is not None
+
+
+def left_out(element: str) -> Optional[BackendUnavailable]:
+    """Why an element is not there although its file is: GStreamer never tries again what it could not load once."""
+    gst = load()
+    for plugin in gst.Registry.get().get_plugin_list():
+        path = plugin.get_filename() or ""
+        named = os.path.basename(path).startswith(f"libgst{FILES.get(element, element)}")
+        if named and plugin.flags & int(gst.PluginFlags.BLACKLISTED):
+            return _refused(path)
+    return None
+
+
+def _refused(path: str) -> BackendUnavailable:
+    try:
+        ctypes.CDLL(path)
+        reason = "it could not be loaded once"
+    except OSError as error:
+        reason = str(error)
+    fact, hint = causes.explain(f"GStreamer leaves out {os.path.basename(path)}: {reason}", causes.REGISTRY)
+    again = "" if hint is None or causes.REGISTRY in hint else f", then {causes.REGISTRY}"
+    return BackendUnavailable(fact, hint=f"{hint}{again}")
 
 
 class GstCapture:

@@ -14,7 +14,9 @@ from typing import Callable, List, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import video_nodes
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.jetson import board
 from edge_runtime.sources import SourceOptions, _gst
 from edge_runtime.sources._opencv import without_password
 from edge_runtime.sources.rtsp import StreamSource
@@ -46,6 +48,11 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
         SourceError: no frame comes; the device is released.
     """
     _gst.load()
+    reason = (
+        None if _gst.has("nvarguscamerasrc") or not target.startswith("csi:") else _gst.left_out("nvarguscamerasrc")
+    )
+    if reason:
+        raise reason
     text = pipeline(target, options, _gst.has)
     name = without_password(target)
     capture = _gst.GstCapture(text, BEGIN_S)
@@ -64,7 +71,7 @@ def pipeline(target: str, options: SourceOptions, has: Has) -> str:
 
     Raises:
         UsageError: the target says neither camera, address, file nor pipeline.
-        SourceError: a CSI camera is wanted where there is no Argus.
+        SourceError: a CSI camera is wanted where there is no Argus, or a device that is no camera.
     """
     kind, _, rest = target.partition(":")
     if kind == "gst":
@@ -153,6 +160,7 @@ def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
     device = re.fullmatch(r"(?:/dev/video)?(\d+)", rest)
     if device is None:
         raise UsageError(f"no camera number in {target!r}", hint="expected gst+v4l2:///dev/video0 or gst+v4l2://0")
+    video_nodes.refuse(f"/dev/video{device[1]}", board.root())
     width, height = options.size_wh or (1280, 720)
     jpeg = f"image/jpeg,width={width},height={height},framerate={round(options.fps or 30)}/1"
     decoder = "nvv4l2decoder mjpeg=1" if has("nvv4l2decoder") else "jpegdec"

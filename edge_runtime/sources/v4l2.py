@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import time
@@ -11,7 +10,9 @@ from typing import List, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import causes, video_nodes
 from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.jetson import board
 from edge_runtime.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
 from edge_runtime.sources._opencv import Capture
@@ -25,7 +26,7 @@ def open(target: str, options: SourceOptions) -> CameraSource:
     """Opens a camera: `0`, `camera:0`, `/dev/video0`, `v4l2:///dev/video0` or `v4l2://0`.
 
     Raises:
-        SourceError: there is no such camera, or it may not or cannot be opened.
+        SourceError: there is no such camera, or it may not or cannot be opened, or only Argus can.
         UsageError: the target has no camera number.
     """
     number = re.fullmatch(r"(?:camera:|v4l2://)?(?:/dev/video)?(\d+)", target)
@@ -85,8 +86,10 @@ class CameraSource:
 
 
 def _check(device: str) -> None:
+    video_nodes.refuse(device, board.root())
     if not os.path.exists(device):
-        present = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
+        nodes = video_nodes.look(board.root())
+        present = ", ".join(filter(None, (video_nodes.target(node, nodes) for node in nodes))) or "none"
         raise SourceError(f"no camera {device}", hint=f"cameras here: {present}; in a container pass --device {device}")
     if not os.access(device, os.R_OK | os.W_OK):
-        raise SourceError(f"no permission for {device}", hint='sudo usermod -aG video "$USER", then log in again')
+        raise SourceError(f"no permission for {device}", hint=causes.GROUPS)

@@ -1,0 +1,43 @@
+"""Libraries that must be loaded before others.
+
+On ARM, glibc before 2.34 keeps little room for the data of threads. Big libraries use it up, and what comes after them
+fails with "cannot allocate memory in static TLS block": libgomp under OpenCV, libGLdispatch under NVIDIA's GStreamer
+elements, which GStreamer then leaves out for ever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Iterator, List
+
+EARLY = ("libgomp.so.1", "libGLdispatch.so.0")
+
+
+@lru_cache(maxsize=None)
+def preload() -> List[str]:
+    """Loads them, and names those that are there; to be called before a big library is imported."""
+    loaded: List[str] = []
+    for name in EARLY if platform.machine() == "aarch64" else ():
+        with suppress(OSError):
+            ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+            loaded.append(name)
+    return loaded
+
+
+@contextmanager
+def inherited() -> Iterator[None]:
+    """Programs that are started meanwhile load them too: GStreamer tries its elements in one of its own."""
+    before = os.environ.get("LD_PRELOAD")
+    names = [*preload(), *filter(None, [before])]
+    if names:
+        os.environ["LD_PRELOAD"] = ":".join(names)
+    try:
+        yield
+    finally:
+        os.environ.pop("LD_PRELOAD", None)
+        if before is not None:
+            os.environ["LD_PRELOAD"] = before
