@@ -36,7 +36,7 @@ FLOORS: Tuple[Set[str], ...] = (
     },
     {"backends", "heads", "sources", "sinks", "power", "zoo", "graph", "metrics", "track", "datasets", "ranges"},
     {"model", "numpy_decode", "detector", "monitor", "sampler", "runlog", "outbox", "calibrate", "build"},
-    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "efficiency", "reports", "doctor"},
+    {"pipeline", "benchmark", "evaluate", "verdict", "mixed", "governor", "efficiency", "reports", "doctor", "prove"},
     {"cli", "__main__", "__init__"},
 )
 FAMILIES = {"backends", "heads", "sources", "sinks", "power", "datasets"}

@@ -20,61 +20,22 @@ from time import perf_counter
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-from bench.gpu_lab import LIMITS, Lab
 
-from edge_runtime import build, cuda, cuda_driver, ops, trt
+from edge_runtime import build, cuda, cuda_driver, trt
 from edge_runtime.backends import BackendOptions, tensorrt
 from edge_runtime.backends._device import Slot
 from edge_runtime.build import BuildOptions
 from edge_runtime.detector import Detector
+from edge_runtime.prove import kernels
+from edge_runtime.prove.kernels import Row, row
+from edge_runtime.prove.lab import Lab
+from edge_runtime.prove.scenes import scene
 from edge_runtime.spec import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-from tests.scenes import scene  # noqa: E402
 
 NANO = ROOT / "engines" / "yolo_nano_voc_int8.onnx"
-SIZES = ((1280, 720), (640, 480), (333, 517), (64, 64), (1, 1), (1920, 1080))
 WARM = 50
-Row = Dict[str, Any]
-
-
-def letterbox(lab: Lab, frames: int) -> Iterator[Row]:
-    """The input that the kernel writes, beside the host's."""
-    different = 0
-    spec = ModelSpec("yolo_v8", (640, 640), tuple("abc"), mean=(1.0, 2.0, 3.0), std=(58.4, 57.1, 57.4))
-    slot = lab.slot(spec, None, [np.zeros((1, 4), np.float32)])
-    got = lab.device.pinned((1, 3, 640, 640), np.float32)
-    for width, height in SIZES:
-        image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
-        lab.run(slot, [image])
-        lab.device.copy_out(got, slot.address("images"), lab.stream)
-        lab.device.finish(lab.stream)
-        expected = np.zeros((3, 640, 640), np.float32)
-        ops.place(image, spec, expected)
-        different += int((got[0].view(np.uint32) != expected.view(np.uint32)).sum())
-    yield row("letterbox: values that differ from the host's", different, "0", different == 0)
-
-
-def decoding(lab: Lab, frames: int) -> Iterator[Row]:
-    """Boxes of every family's kind, beside the host's decoder."""
-    worst, scores, counts = 0.0, 0.0, 0
-    for seed, kind in enumerate(("cxcywh", "anchor_exp", "anchor_square", "distance", "prior")):
-        decode, tensors = scene(kind, "planar", "sigmoid", seed=seed, grids=((40, 40), (20, 20)), batch=2)
-        spec = ModelSpec("yolo_v8", (64, 48), tuple(str(k) for k in range(decode.num_classes)), resize="stretch")
-        slot = lab.slot(spec, decode, tensors)
-        lab.run(slot, [np.zeros((96, 128, 3), np.uint8)] * 2)
-        boxes, found = np.zeros_like(slot.boxes), np.zeros(2, np.int32)
-        host = ops.Decoder(decode, [tensor.shape for tensor in tensors])
-        host(tensors, np.array(slot.frames), LIMITS, host.class_mask(range(decode.num_classes)), boxes, found)
-        counts += int(np.abs(found - slot.counts).sum())
-        for image in range(2):
-            least = min(found[image], slot.counts[image])
-            gap = np.abs(boxes[image, :least] - slot.boxes[image, :least])
-            worst, scores = max(worst, float(gap[:, :4].max(initial=0))), max(scores, float(gap[:, 4].max(initial=0)))
-    yield row("decoding: boxes more or fewer than the host's", counts, "0", counts == 0)
-    yield row("decoding: largest difference of a corner, px", worst, "0.001", worst <= 1e-3)
-    yield row("decoding: largest difference of a score", scores, "0.00001", scores <= 1e-5)
 
 
 def v8(lab: Lab) -> Tuple[Slot, Slot]:
@@ -226,18 +187,21 @@ def sanitizer(lab: Lab, frames: int) -> Iterator[Row]:
             yield row(f"compute-sanitizer {kind}", "n/a: not installed", "", None)
             continue
         command = [tool, "--tool", kind, "--error-exitcode", "9", sys.executable, __file__, "--frames", "3"]
-        done = subprocess.run([*command, "--only", "letterbox", "decoding", "loop"], capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "--only", "letterbox", "decoding", "suppression", "loop"], capture_output=True, text=True
+        )
         yield row(f"compute-sanitizer {kind}: exit code", done.returncode, "0", done.returncode == 0)
 
 
+def compared(check: Callable[[Lab], Iterator[Row]]) -> Callable[[Lab, int], Iterator[Row]]:
+    """One of the comparisons that users make too, by `edge-doctor --prove`."""
+    return lambda lab, frames: check(lab)
+
+
 CHECKS: Dict[str, Callable[[Lab, int], Iterator[Row]]] = {
-    check.__name__: check for check in (letterbox, decoding, loop, stages, network, providers, sanitizer)
+    **{check.__name__: compared(check) for check in (kernels.letterbox, kernels.decoding, kernels.suppression)},
+    **{check.__name__: check for check in (loop, stages, network, providers, sanitizer)},
 }
-
-
-def row(what: str, figure: Any, wanted: str, good: Optional[bool]) -> Row:
-    """One line of the table; `good` is None where nothing is wanted."""
-    return {"what": what, "figure": figure, "wanted": wanted, "good": good}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -2,6 +2,9 @@
 
     edge-doctor
     edge-doctor --json
+    edge-doctor --prove -o proof.json     # tries everything, five minutes; one file to send back
+    edge-doctor --read proof.json
+    edge-doctor --record board.json       # for --sysroot board.json
 
 Each library is put to its work once, in a process of its own: building for a GPU may take a minute.
 
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
+from edge_runtime.cli import _prove
 from edge_runtime.doctor.check import Check
 from edge_runtime.jetson import command
 
@@ -27,6 +31,8 @@ WIDTH = len("power sensors")  # the longest name
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
+    if _prove.asked(args):
+        return _prove.main(args)
     checks = []
     for check in doctor.examine(Path(args.sysroot), args.verbose, args.quick):
         checks.append(check)
@@ -50,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--quick", action="store_true", help="only load the libraries, have them do nothing")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is not needed here, and tracebacks")
+    _prove.add_flags(parser)
     command.add_root(parser)
     parser.add_argument("--version", action="version", version=__version__)
     return parser

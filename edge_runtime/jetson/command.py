@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Optional, Sequence
 
 from edge_runtime.errors import EdgeError
-from edge_runtime.jetson import hold, nvpmodel, plan, switch
+from edge_runtime.jetson import hold, layout, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
 
 
@@ -56,13 +56,18 @@ def add_root(parser: Any, again: bool = False) -> None:
     """
     default = argparse.SUPPRESS if again else os.environ.get("EDGE_SYSROOT", "/")
     parser.add_argument(
-        "--sysroot", type=directory, metavar="DIR", default=default,
-        help="folder that stands for / when the board is read (default: $EDGE_SYSROOT, else /)",
+        "--sysroot", type=directory, metavar="DIR|FILE.json", default=default,
+        help="folder that stands for / when the board is read, or a record of one (default: $EDGE_SYSROOT, else /)",
     )  # fmt: skip
 
 
 def directory(text: str) -> str:
-    """A folder that is there."""
+    """A folder that is there, or a record of a board, which is laid out as one."""
+    if os.path.isfile(text):
+        try:
+            return str(layout.laid_out(text))
+        except EdgeError as error:
+            raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
     if not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"no such directory: {text}")
     return text

@@ -5,6 +5,7 @@ What cannot be read is left out, never 0: some files are root's alone, some answ
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -56,7 +57,8 @@ class Probe:
         gpu = [entry for entry in sorted(root.glob("sys/class/devfreq/*")) if GPU_CLOCK.fullmatch(entry.name)]
         self._gpu = gpu[0] if gpu else None
         self._load = next((path for pattern in GPU_LOAD for path in root.glob(f"sys/devices/{pattern}")), None)
-        self._emc = [root / path for path in EMC_RATES if (root / path).exists()]
+        # os.path.exists: that of Path raises where only root may look
+        self._emc = [root / path for path in EMC_RATES if os.path.exists(root / path)]
         self._cpus = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
         self._online = root / "sys/devices/system/cpu/online"
         zones = sorted(root.glob("sys/class/thermal/thermal_zone*"))

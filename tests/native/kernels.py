@@ -27,13 +27,17 @@ Floats = NDArray[np.float32]
 
 @lru_cache(maxsize=None)
 def library() -> ctypes.CDLL:
-    """Compiled once a process; $EDGE_KERNEL_FLAGS adds a sanitizer's."""
-    flags = [*shlex.split(FLAGS), *shlex.split(os.environ.get("EDGE_KERNEL_FLAGS", ""))]
+    """Compiled once a process."""
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "kernels.so")
-        command = [os.environ.get("CXX", "g++"), *flags, "-I", str(CSRC), "-I", str(HERE), "-o", str(target)]
-        subprocess.run([*command, str(HERE / "launch.cpp")], check=True)
-        return ctypes.CDLL(str(target))
+        return ctypes.CDLL(str(compiled(Path(folder, "kernels.so"))))
+
+
+def compiled(target: Path) -> Path:
+    """The library as a file; $EDGE_KERNEL_FLAGS adds a sanitizer's."""
+    flags = [*shlex.split(FLAGS), *shlex.split(os.environ.get("EDGE_KERNEL_FLAGS", ""))]
+    command = [os.environ.get("CXX", "g++"), *flags, "-I", str(CSRC), "-I", str(HERE), "-o", str(target)]
+    subprocess.run([*command, str(HERE / "launch.cpp")], check=True)
+    return target
 
 
 def letterbox(images: Sequence[NDArray[np.uint8]], spec: ModelSpec, half: bool = False) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import cuda
+from edge_runtime.prove import kernels
 from tests.standins.cuda import Gpu, install
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
@@ -24,20 +25,20 @@ def gpu(monkeypatch) -> Gpu:
 
 def test_the_checks_themselves(gpu, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(gpu_check, "WARM", -498)
-    monkeypatch.setattr(gpu_check, "SIZES", ((64, 48), (1, 1)))
+    monkeypatch.setattr(kernels, "SIZES", ((64, 48), (1, 1)))
     said = ["--only", "letterbox", "decoding", "loop", "stages", "--frames", "2", "--output", str(tmp_path / "t.json")]
     assert gpu_check.main(said) == 1, capsys.readouterr().out
     rows = json.loads((tmp_path / "t.json").read_text())["rows"]
     wrong = {line["what"] for line in rows if line["good"] is False}
     wrong.discard("2 frames: host memory taken, KiB")  # the stand-in's threads have stacks
-    assert len(rows) == 12 and wrong == {"decode + NMS, 8400 boxes, 300 candidates: median us"}, "the stand-in's clock"
+    assert len(rows) == 40 and wrong == {"decode + NMS, 8400 boxes, 300 candidates: median us"}, "the stand-in's clock"
     assert not gpu.held and not gpu.contexts
 
 
 def test_a_wrong_kernel_is_found(gpu, monkeypatch, capsys):
     """A check that cannot fail checks nothing."""
-    monkeypatch.setattr(gpu_check, "SIZES", ((64, 48),))
-    monkeypatch.setattr(gpu_check.ops, "place", lambda image, spec, out: out.fill(1.0))
+    monkeypatch.setattr(kernels, "SIZES", ((64, 48),))
+    monkeypatch.setattr(kernels.ops, "place", lambda image, spec, out: out.fill(1.0))
     assert gpu_check.main(["--only", "letterbox"]) == 1 and "MISSED" in capsys.readouterr().out
 
 

@@ -1,11 +1,11 @@
-"""A GPU with the backend's slots on it, and copies in the place of a network."""
+"""A GPU with the backend's slots on it, and copies in the place of a network: what runs where TensorRT does not."""
 
 from __future__ import annotations
 
 from ctypes import c_size_t, c_uint64, c_void_p
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime import cuda, cuda_driver
 from edge_runtime.backends._device import Constants, Slot
@@ -15,18 +15,21 @@ LIMITS = Thresholds(conf=0.25, iou=0.45, max_det=300)
 
 
 class CopyEngine:
-    """In the place of a network: copies given outputs, so that the loop runs where TensorRT does not."""
+    """In the place of a network: copies given outputs."""
 
-    def __init__(self, device: cuda.Device, stream: Any, io: ModelIO, outputs: Sequence[np.ndarray]) -> None:
+    def __init__(self, device: cuda.Device, stream: Any, io: ModelIO, outputs: Sequence[NDArray[Any]]) -> None:
         self.engine, self._io = self, io
         self._sources = {n: (device.upload(a, stream), a.nbytes) for n, a in zip(io.outputs, outputs)}
 
     def get_tensor_shape(self, name: str) -> Tuple[int, ...]:
+        """As TensorRT's."""
         return tuple(self._io.input_shape if name == self._io.input_name else self._io.outputs[name])
 
     def context(self) -> Any:
+        """As TensorRT's: told where the tensors are, then run."""
         addresses: Dict[str, int] = {}
-        sources, lib = self._sources, cuda_driver.driver()
+        sources = self._sources
+        lib: Any = cuda_driver.driver()
 
         class Context:
             def set_tensor_address(self, name: str, address: int) -> None:
@@ -49,20 +52,34 @@ class Lab:
         self.device = cuda.Device()
         self.stream = self.device.stream()
 
-    def slot(self, spec: ModelSpec, decode: Optional[DecodeSpec], outputs: Sequence[np.ndarray], half: bool = False,
-             limits: Thresholds = LIMITS) -> Slot:  # fmt: skip
-        names = {f"o{number}": array.shape for number, array in enumerate(outputs)}
-        dtypes = dict.fromkeys(names, "float32")
-        width, height = spec.input_wh
-        io = ModelIO("images", (len(outputs[0]), 3, height, width), names, {}, {"images": "float16" if half else "float32", **dtypes})  # fmt: skip  # noqa: E501
-        constants = Constants(self.device, self.stream, io, spec, decode, limits)
-        return Slot(self.device, CopyEngine(self.device, self.stream, io, outputs), io, constants, False)
+    def slot(
+        self,
+        spec: ModelSpec,
+        decode: Optional[DecodeSpec],
+        outputs: Sequence[NDArray[Any]],
+        half: bool = False,
+        limits: Thresholds = LIMITS,
+    ) -> Slot:
+        """A slot whose network gives these outputs, whatever its input is.
 
-    def run(self, slot: Slot, images: List[np.ndarray]) -> None:
+        Args:
+            half: the input is float16.
+        """
+        names = {f"o{number}": array.shape for number, array in enumerate(outputs)}
+        dtypes = {"images": "float16" if half else "float32", **dict.fromkeys(names, "float32")}
+        width, height = spec.input_wh
+        io = ModelIO("images", (len(outputs[0]), 3, height, width), names, {}, dtypes)
+        constants = Constants(self.device, self.stream, io, spec, decode, limits)
+        engine: Any = CopyEngine(self.device, self.stream, io, outputs)
+        return Slot(self.device, engine, io, constants, False)
+
+    def run(self, slot: Slot, images: List[NDArray[Any]]) -> None:
+        """One batch, waited for."""
         slot.grow(images)
         slot.fill(images)
         slot.enqueue()
         slot.wait()
 
     def close(self) -> None:
+        """Gives everything back."""
         self.device.close()

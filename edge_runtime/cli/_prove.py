@@ -1,0 +1,156 @@
+"""edge-doctor's `--prove`, `--read` and `--record`: progress, files and what a person reads."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional, TextIO
+
+from edge_runtime import prove
+from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.jetson import record
+from edge_runtime.prove import Proof, reading
+
+NAME = "proof.json"
+SHOWN_S = 2.0  # a step that takes longer is shown while it runs
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of the three."""
+    group = parser.add_argument_group("a proof that this machine works, to send back")
+    group.add_argument("--prove", action="store_true", help="try everything; about five minutes, changes nothing")
+    group.add_argument("-o", "--output", metavar="FILE.json", help=f"where the proof goes (default {NAME})")
+    group.add_argument(
+        "--power-mode", default="", metavar="MODE", help="with --prove: set it, read it back, put it back"
+    )
+    group.add_argument("--read", metavar="FILE.json", help="print a proof again")
+    group.add_argument("--record", metavar="FILE.json", help="write what the board's files hold, for --sysroot")
+
+
+def asked(args: argparse.Namespace) -> bool:
+    """Whether one of them is wanted."""
+    return bool(args.prove or args.read or args.record or args.output or args.power_mode)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Does what is wanted, and returns the exit code: 0 only where everything is proved, 2 for wrong usage."""
+    wanted = [f"--{name}" for name in ("prove", "read", "record") if getattr(args, name)]
+    try:
+        if len(wanted) != 1 or ((args.output or args.power_mode) and not args.prove):
+            together = "--prove, --read and --record go alone; --output and --power-mode go with --prove"
+            print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
+            return 2
+        return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except EdgeError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+
+
+def _record(args: argparse.Namespace, root: Path) -> int:
+    _write(Path(args.record), record.record(root))
+    print(f"{args.record}: what this board's files hold; no serial numbers, names or addresses are in it")
+    return 0
+
+
+def _show(args: argparse.Namespace, root: Path) -> int:
+    content = _read(Path(args.read))
+    print(json.dumps(content, indent=1) if args.json else "\n".join(reading.text(content)))
+    return 0 if content["ok"] else 1
+
+
+def _prove(args: argparse.Namespace, root: Path) -> int:
+    target = Path(args.output or NAME) if args.output or not args.json else None
+    said = sys.stderr if args.json else sys.stdout
+    if target and target.exists():
+        _read(target)  # another file of this name is not overwritten
+    progress = Progress(sys.stderr)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+    def ended(proof: Proof) -> None:
+        progress.end()
+        content = proof.to_dict()
+        if target:
+            _write(target, content)
+        if len(proof.steps) == 1:
+            print(reading.heading(content), file=said)
+        print(reading.line(content["steps"][-1]), file=said, flush=True)
+
+    try:
+        content = prove.prove(root, args.power_mode, progress.begin, ended).to_dict()
+    except KeyboardInterrupt:
+        progress.end()
+        print(f"stopped{f'; {target} holds the steps before' if target else ''}", file=sys.stderr)
+        raise
+    print(f"\n{reading.verdict(content)}", file=said)
+    if target:
+        print(f"Send back {target}: no serial numbers, names or addresses are in it.", file=said)
+    if args.json:
+        print(json.dumps(content, indent=1))
+    return 0 if content["ok"] else 1
+
+
+class Progress:
+    """On a terminal, the name of a step that takes long, and its seconds."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._done: Optional[threading.Event] = None
+        self._thread: Optional[threading.Thread] = None
+
+    def begin(self, name: str) -> None:
+        """A step begins."""
+        if self._out.isatty():
+            self._done = threading.Event()
+            self._thread = threading.Thread(target=self._work, args=(name, self._done), daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """It has ended; harmless when repeated."""
+        if self._done and self._thread:
+            self._done.set()
+            self._thread.join()
+            self._done = None
+
+    def _work(self, name: str, done: threading.Event) -> None:
+        started, shown = time.monotonic(), done.wait(SHOWN_S)
+        while not done.wait(1.0):
+            print(f"\r... {name}, {time.monotonic() - started:.0f} s ", end="", file=self._out, flush=True)
+        if not shown:
+            print("\r\033[K", end="", file=self._out, flush=True)
+
+
+def _read(path: Path) -> Dict[str, Any]:
+    try:
+        content: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        reading.text(content)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", hint="edge-doctor --prove -o FILE makes one"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is no proof", hint="edge-doctor --prove -o FILE makes one, under another name"
+        ) from error
+    return content
+
+
+def _write(path: Path, content: Dict[str, Any]) -> None:
+    """All or nothing, so that what was written before a crash is whole."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(new, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another file or folder") from error

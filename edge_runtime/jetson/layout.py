@@ -1,0 +1,64 @@
+"""A board's record laid out as a folder that can stand for `/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, List
+
+from edge_runtime.errors import UsageError
+from edge_runtime.jetson.record import SAID, TEGRASTATS
+
+SAYS = '#!/bin/sh\nwhile cat "$0.txt"; do sleep 0.2; done\n'  # in tegrastats' place; ours, never the file's
+_KEPT: List[Any] = []  # folders, until the program ends
+
+
+@lru_cache(maxsize=None)
+def laid_out(path: str) -> Path:
+    """A record (or a proof, which holds one) as a folder, which is there until the program ends.
+
+    Raises:
+        UsageError: the file is no record.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="board-")
+    _KEPT.append(folder)
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        lay(content.get("tree") or content, Path(folder.name))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is no record of a board: {error!r}", hint="edge-doctor --record makes one") from error
+    return Path(folder.name)
+
+
+def lay(tree: Dict[str, Any], root: Path) -> None:
+    """Writes a record into an empty folder; nothing of it can be run, and no link leads out of it.
+
+    Raises:
+        ValueError: it would leave the folder.
+    """
+    for path, text in {**tree["files"], **dict.fromkeys(tree.get("read_errors", {}), "")}.items():
+        if ".." in path.split("/") or path.startswith("/"):
+            raise ValueError(f"{path} lies outside")
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    for path in tree.get("read_errors", {}):
+        (root / path).chmod(0)
+    for path, target in tree["links"].items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).symlink_to(target)
+    top = os.path.realpath(root)
+    for path in tree["links"]:
+        if not os.path.realpath(root / path).startswith(f"{top}/"):
+            raise ValueError(f"{path} leads outside")
+    if tree.get("commands", {}).get(SAID) and TEGRASTATS in tree.get("programs", ()):
+        _say(root / TEGRASTATS, tree["commands"][SAID])
+
+
+def _say(program: Path, text: str) -> None:
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(SAYS)
+    program.with_name(f"{program.name}.txt").write_text(text)
+    program.chmod(0o755)

@@ -1,0 +1,44 @@
+"""Loads what everything else needs: numpy and the native core, with nothing imported before."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.prove.steps import Skip, Task
+
+
+def prove(task: Task) -> str:
+    """Version, or instruction sets.
+
+    Raises:
+        Skip: it is not installed.
+        BackendUnavailable: it does not load.
+    """
+    if task.argument == "numpy":
+        numpy = module("numpy", task)
+        assert int(numpy.arange(4).sum()) == 6
+        return str(numpy.__version__)
+    levels = module("edge_runtime._core", task).simd_levels()
+    task.figures["simd"] = levels
+    return f"instruction sets: {', '.join(levels)}"
+
+
+def module(name: str, task: Task) -> Any:
+    """The module.
+
+    Raises:
+        Skip: it is not installed.
+        BackendUnavailable: it does not load.
+    """
+    if find_spec(name) is None:
+        raise Skip(f"{name} is not installed", "edge-doctor says how to get it")
+    try:
+        module = import_module(name)
+    except (ImportError, OSError, RuntimeError) as error:
+        said = (str(error).strip().splitlines() or ["it gives no reason"])[0]
+        raise BackendUnavailable(f"{name} does not load: {said}", hint="edge-doctor says more") from error
+    task.figures["version"] = getattr(module, "__version__", "")
+    return module

@@ -1,0 +1,97 @@
+"""Runs one step in a process of its own, and says how it went whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import IO, Any, Dict, List
+
+from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, Task
+
+WORKER = ("-m", "edge_runtime.prove.worker")
+GRACE_S = 20.0  # for a power mode that is put back
+LAST_WORDS = 12  # lines
+TIME = "it may hang in a driver: see dmesg, and run this proof again after a restart"
+
+
+def run(step: Step, task: Task) -> Outcome:
+    """How the step went; a crash or a hang is a failure with its signal or limit."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+", errors="replace") as words:
+        process = _start(task, words)
+        late = threading.Event()
+        timer = threading.Timer(step.limit_s, lambda: _late(late, process))
+        timer.daemon = True
+        timer.start()
+        try:
+            answer = process.communicate()[0]
+        except BaseException:
+            end(process)
+            raise
+        finally:
+            timer.cancel()
+        said = _parsed(answer)
+        words.seek(0)
+        last = [line.rstrip() for line in words.read().splitlines() if line.strip()][-LAST_WORDS:]
+    if "state" not in said or (said["state"] == PASSED and process.returncode):
+        died = _death(process.returncode, last, step.limit_s if late.is_set() else 0.0)
+        before = f"it passed ({said['said']}), but at its end " if said else ""
+        said = {**said, **died, "said": before + died["said"]}
+    figures = said.pop("figures", {})
+    if said["state"] == FAILED and last:
+        figures["stderr"] = last
+    return Outcome(step.name, seconds=round(time.monotonic() - started, 2), figures=figures, **said)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ends a process and its children: politely first, as it may have something to put back."""
+    for number, wait_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(wait_s)
+
+
+def _late(late: threading.Event, process: subprocess.Popen[str]) -> None:
+    late.set()
+    end(process)
+
+
+def _start(task: Task, words: IO[str]) -> subprocess.Popen[str]:
+    same = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # it imports what we import
+    if task.root != "/":
+        same["EDGE_SYSROOT"] = task.root
+    return subprocess.Popen(
+        [sys.executable, *WORKER, json.dumps(asdict(task))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=words, text=True, env=same, start_new_session=True,
+    )  # fmt: skip
+
+
+def _parsed(answer: str) -> Dict[str, Any]:
+    with suppress(ValueError, IndexError):
+        said: Dict[str, Any] = json.loads(answer.splitlines()[-1])
+        return said
+    return {}
+
+
+def _death(code: int, last: List[str], limit_s: float) -> Dict[str, Any]:
+    if limit_s:
+        return {"state": FAILED, "said": f"it did not end within {limit_s:g} s", "hint": TIME}
+    how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
+    fatal = [line for line in last if not line.startswith(("  File", "Current thread", "Thread", "Extension"))]
+    said = f": {fatal[-1]}" if fatal else ""
+    return {"state": FAILED, "said": f"its process {how}{said}", "hint": "its last lines are in the proof"}
+
+
+def _signal(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"

@@ -1,0 +1,52 @@
+"""Is each plan one CUDA graph, or why not? Call by call the boxes are the same, and frames take longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_runtime import cuda_driver
+from edge_runtime.backends import BackendOptions
+from edge_runtime.detector import Detector
+from edge_runtime.errors import DeviceError, EdgeError
+from edge_runtime.prove.compiler import own_cache
+from edge_runtime.prove.steps import PLANS, Skip, Task
+
+HINT = "boxes are right all the same; the proof says what TensorRT and driver are: send it back"
+
+
+def prove(task: Task) -> str:
+    """The plans that are captured.
+
+    Raises:
+        Skip: no plan was built.
+        DeviceError: the driver or TensorRT refuses.
+    """
+    own_cache(task)
+    for name in PLANS:
+        path = Path(task.folder, name)
+        if path.is_file():
+            with Detector.open(str(path), options=BackendOptions(slots=1, zero_copy=False)) as detector:
+                task.figures[name] = _refused(detector.backend) or "captured"
+    if not task.figures:
+        raise Skip("no plan was built")
+    refused = [f"{name}: {said}" for name, said in task.figures.items() if said != "captured"]
+    if refused:
+        raise DeviceError(f"no CUDA graph, so calls are made one by one: {'; '.join(refused)}", hint=HINT)
+    return f"captured of {' and '.join(task.figures)}"
+
+
+def _refused(backend: Any) -> str:
+    """Why there is no graph, from trying it again; "" where there is one."""
+    slot = backend._slots[0]
+    if slot._graph is not None:
+        return ""
+
+    def again() -> str:
+        try:
+            cuda_driver.Graph(slot.stream.handle, slot._run).close()
+        except EdgeError as error:
+            return str(error)
+        return "refused when the plan was opened, and not now"
+
+    return str(backend._owned(again))

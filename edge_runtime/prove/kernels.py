@@ -1,0 +1,134 @@
+"""The kernels on this GPU beside the host's code: letterbox and suppression to the bit, decoding within rounding."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import ops
+from edge_runtime.backends._device import Slot
+from edge_runtime.errors import DeviceError
+from edge_runtime.prove.compiler import own_cache
+from edge_runtime.prove.lab import LIMITS, Lab
+from edge_runtime.prove.scenes import Floats, scene
+from edge_runtime.prove.steps import Task
+from edge_runtime.spec import DecodeSpec, ModelSpec
+
+Row = Dict[str, Any]
+SIZES = ((1280, 720), (640, 480), (333, 517), (64, 64), (1, 1), (1920, 1080))
+SCENES: Tuple[Tuple[str, str, str, Optional[str], Dict[str, Any]], ...] = (
+    # box kind, layout of the tensors, activation of classes and of objectness, and the rest
+    ("cxcywh", "planar", "sigmoid", None, {}),
+    ("xyxy", "rows", "none", None, {}),
+    ("yxyx", "separate", "none", None, {}),
+    ("anchor_exp", "planar", "softmax", "sigmoid", {"box_activation": "sigmoid"}),
+    ("anchor_square", "anchors_inner", "sigmoid", "sigmoid", {"box_activation": "sigmoid"}),
+    ("anchor_tanh", "planar", "softmax", "sigmoid", {}),
+    ("distance", "planar", "sigmoid", None, {}),
+    ("distance", "rows", "sigmoid", None, {"bins": 16}),
+    ("prior", "rows", "softmax", None, {"first_class": 1}),
+    ("prior_yx", "separate", "sigmoid", None, {}),
+)
+GRIDS = ((40, 40), (20, 20))
+PIXELS, SCORE = 1e-3, 1e-5  # exp of the GPU's library and of the host's may differ in the last bit
+WRONG = "do not detect with this GPU: send the proof back"
+
+
+def prove(task: Task) -> str:
+    """What was compared.
+
+    Raises:
+        DeviceError: a kernel gives something else than the host.
+    """
+    own_cache(task)
+    lab = Lab()
+    try:
+        found = [line for check in (letterbox, decoding, suppression, graph) for line in check(lab)]
+    finally:
+        lab.close()
+    task.figures.update({line["what"]: line["figure"] for line in found})
+    bad = [f"{line['what']}: {line['figure']}, expected {line['wanted']}" for line in found if line["good"] is False]
+    if bad:
+        raise DeviceError("; ".join(bad[:3]), hint=WRONG)
+    return f"{len(found)} comparisons with the host: letterbox and suppression equal to the bit, decoding to rounding"
+
+
+def row(what: str, figure: Any, wanted: str, good: Optional[bool]) -> Row:
+    """One line of a table; `good` is None where nothing is wanted."""
+    return {"what": what, "figure": figure, "wanted": wanted, "good": good}
+
+
+def letterbox(lab: Lab) -> Iterator[Row]:
+    """The input that the kernel writes, beside the host's."""
+    spec = ModelSpec("yolo_v8", (640, 640), tuple("abc"), mean=(1.0, 2.0, 3.0), std=(58.4, 57.1, 57.4))
+    for kind, bits in ((np.float32, np.uint32), (np.float16, np.uint16)):
+        slot = lab.slot(spec, None, [np.zeros((1, 4), np.float32)], half=kind is np.float16)
+        got, different = lab.device.pinned((1, 3, 640, 640), kind), 0
+        for width, height in SIZES:
+            image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+            lab.run(slot, [image])
+            lab.device.copy_out(got, slot.address("images"), lab.stream)
+            lab.device.finish(lab.stream)
+            expected = np.zeros((3, 640, 640), np.float32)
+            ops.place(image, spec, expected)
+            different += int((got[0].view(bits) != expected.astype(kind).view(bits)).sum())
+        yield row(f"letterbox {kind.__name__}: values that differ", different, "0", different == 0)
+
+
+def decoding(lab: Lab) -> Iterator[Row]:
+    """Boxes of every kind, beside the host's decoder."""
+    for seed, (kind, layout, activation, objectness, more) in enumerate(SCENES):
+        decode, tensors = scene(kind, layout, activation, objectness, seed=seed, grids=GRIDS, **more)
+        expected, counts, slot = _both(lab, decode, tensors)
+        extra = int(np.abs(counts - slot.counts).sum())
+        least = np.minimum(counts, slot.counts)
+        gaps = [np.abs(expected[k, :n] - slot.boxes[k, :n]) for k, n in enumerate(least)]
+        pixels = max(float(gap[:, :4].max(initial=0)) for gap in gaps)
+        score = max(float(gap[:, 4].max(initial=0)) for gap in gaps)
+        name = f"{kind}, {more['bins']} bins" if "bins" in more else kind
+        yield row(f"decoding {name}: boxes more or fewer", extra, "0", extra == 0)
+        yield row(f"decoding {name}: largest difference of a corner, px", pixels, f"{PIXELS:g}", pixels <= PIXELS)
+        yield row(f"decoding {name}: largest difference of a score", score, f"{SCORE:g}", score <= SCORE)
+
+
+def suppression(lab: Lab) -> Iterator[Row]:
+    """Boxes that need no arithmetic but that of the suppression: bits must be equal."""
+    decode, tensors = scene("xyxy", "rows", "none", seed=77, classes=3, grids=((60, 40),), ties=True)
+    tensors = [(np.round(tensor * 4) / 4).astype(np.float32) for tensor in tensors]
+    expected, counts, slot = _both(lab, decode, tensors)
+    same = np.array_equal(counts, slot.counts) and all(
+        np.array_equal(expected[k, :n].view(np.uint32), slot.boxes[k, :n].view(np.uint32)) for k, n in enumerate(counts)
+    )
+    yield row("suppression: rows are equal to the bit", bool(same), "True", bool(same))
+
+
+def graph(lab: Lab) -> Iterator[Row]:
+    """The same calls as a graph and one by one."""
+    decode, tensors = scene("cxcywh", "planar", "sigmoid", seed=5, grids=((40, 40),), batch=1)
+    spec = _spec(decode)
+    slots = lab.slot(spec, decode, tensors), lab.slot(spec, decode, tensors)
+    image = [np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8)]
+    lab.run(slots[1], image)
+    captured = slots[1].capture()
+    for slot in slots:
+        lab.run(slot, image)
+    same = np.array_equal(slots[0].boxes, slots[1].boxes) and np.array_equal(slots[0].counts, slots[1].counts)
+    yield row("graph of the kernels alone: captured", captured, "", None)
+    yield row("graph: same boxes as call by call", bool(same), "True", bool(same))
+
+
+def _both(lab: Lab, decode: DecodeSpec, tensors: List[Floats]) -> Tuple[NDArray[Any], NDArray[Any], Slot]:
+    """Boxes and counts of the host, and a slot that holds the GPU's."""
+    batch = len(tensors[0])
+    slot = lab.slot(_spec(decode), decode, tensors)
+    lab.run(slot, [np.zeros((96, 128, 3), np.uint8)] * batch)
+    boxes, counts = np.zeros_like(slot.boxes), np.zeros(batch, np.int32)
+    host = ops.Decoder(decode, [tensor.shape for tensor in tensors])
+    host(tensors, np.array(slot.frames), LIMITS, host.class_mask(range(decode.num_classes)), boxes, counts)
+    return boxes, counts, slot
+
+
+def _spec(decode: DecodeSpec) -> ModelSpec:
+    return ModelSpec("yolo_v8", (64, 48), tuple(str(k) for k in range(decode.num_classes)), resize="stretch")

@@ -1,0 +1,92 @@
+"""The shipped model in one precision: built, opened, compared with ONNX Runtime, and timed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+from edge_runtime import build
+from edge_runtime.backends import BackendOptions
+from edge_runtime.build import BuildOptions
+from edge_runtime.detector import Detector
+from edge_runtime.errors import DeviceError
+from edge_runtime.passport import Passport
+from edge_runtime.prove import agree, shipped, timing
+from edge_runtime.prove.agree import DETECTED, Limits
+from edge_runtime.prove.compiler import own_cache
+from edge_runtime.prove.steps import Task
+from edge_runtime.types import Detections
+
+LIMITS = {"fp16": Limits(0.9, 0.03), "int8+fp16": Limits(0.75, 0.15)}
+RANDOM = {"fp16": Limits(0.9, 0.03, 0.05), "int8+fp16": Limits(0.7, 0.2, 0.25)}  # hundreds of boxes that mean nothing
+WANTED = {"fp16": {"half", "float16", "fp16"}, "int8+fp16": {"int8"}}  # what some convolution must read
+MODES = (("copied", False), ("mapped", True))
+
+
+def prove(task: Task) -> str:
+    """Layers, boxes and microseconds.
+
+    Raises:
+        ModelError: TensorRT does not build it.
+        DeviceError: it does not run as it should; everything that was measured is kept.
+    """
+    own_cache(task)
+    model, precision = shipped.find(Path(task.folder)), task.argument
+    path, plan = model.int8 if precision.startswith("int8") else model.path, Path(task.folder, f"{precision}.plan")
+    pictures, limits = shipped.pictures(), (RANDOM if model.random else LIMITS)[precision]
+    with Detector.open(path, options=BackendOptions("onnxruntime"), conf=DETECTED) as host:
+        expected, spec = [host(picture) for picture in pictures], host.model.spec
+    made = build.build(build.load(path, spec), plan, BuildOptions(precision, root=task.board))
+    task.figures.update(_built(model.name, plan, made))
+    faults = _types(precision, made)
+    said = []
+    for name, mapped in MODES:
+        with Detector.open(str(plan), options=BackendOptions(slots=1, zero_copy=mapped), conf=DETECTED) as device:
+            found = [device(picture) for picture in pictures]
+            faults += _boxes(task, name, expected, found, limits)
+            if not mapped:
+                task.figures["us"] = timing.stages(device.backend, pictures[0])
+            task.figures[f"{name}_us"] = timing.frame(device.backend, pictures[0])
+            said.append(f"{task.figures[f'{name}_us']:.0f} us with images {name}")
+    if faults:
+        raise DeviceError("; ".join(dict.fromkeys(faults)), hint="the proof holds all figures: send it back")
+    stages = ", ".join(f"{name} {value:.0f}" for name, value in task.figures["us"].items())
+    boxes = task.figures["copied"]["boxes"]
+    return (
+        f"{model.name}: built in {made.seconds:.0f} s, {_listed(made)}; "
+        f"{boxes} boxes as ONNX Runtime's; "
+        f"{' and '.join(said)}; on the GPU, us: {stages}"
+    )
+
+
+def _built(name: str, plan: Path, made: Passport) -> Dict[str, Any]:
+    return {
+        "model": name, "build_s": made.seconds, "bytes": plan.stat().st_size, "layers": dict(made.layers),
+        "convolutions": dict(made.convolutions), "tensorrt": made.place.tensorrt,
+    }  # fmt: skip
+
+
+def _listed(made: Passport) -> str:
+    if not made.convolutions:
+        return "its layers are not listed"
+    return "convolutions: " + ", ".join(f"{count} {kind}" for kind, count in made.convolutions.items())
+
+
+def _types(precision: str, made: Passport) -> List[str]:
+    """A precision that was asked for and is nowhere in the engine."""
+    if not made.convolutions or {kind.lower() for kind in made.convolutions} & WANTED[precision]:
+        return []
+    return [f"no convolution runs in {precision}: {_listed(made)}"]
+
+
+def _boxes(task: Task, name: str, expected: List[Detections], found: List[Detections], limits: Limits) -> List[str]:
+    agreement = agree.compare(expected, found, limits)
+    task.figures[name] = agreement.figures(limits)
+    if not agreement.boxes:
+        return ["ONNX Runtime finds nothing in the pictures, so there is nothing to compare with"]
+    if not agreement.within(limits):
+        return [
+            f"boxes differ from ONNX Runtime's: {agreement.alone} have no partner with an overlap of {limits.iou:g} "
+            f"and a confidence within {limits.score:g} ({agreement.boxes} boxes, images {name})"
+        ]
+    return []

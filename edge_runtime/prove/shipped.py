@@ -1,0 +1,78 @@
+"""The model that is proved: the shipped one, or where that is not here, a tiny network with random weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import calibrate, onnx_file, zoo
+from edge_runtime.labels import VOC
+from edge_runtime.model import understand
+from edge_runtime.opencv import load_cv2
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.export import to_onnx
+
+ENGINES = Path(__file__).resolve().parents[2] / "engines"
+NAME, TINY = "yolo_nano_voc", "tiny_yolo_v3"
+TINY_SIDE = 96
+DRAWINGS = ((0, 8), (1, 8), (1, 5), (6, 40))  # seed, and how many rectangles
+SIZE_WH, SMALLEST, LARGEST = (640, 480), 20, 200
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A model in two files.
+
+    Attributes:
+        name: for people.
+        path, int8: float, and with ranges.
+        random: whether its weights are.
+    """
+
+    name: str
+    path: str
+    int8: str
+    random: bool = False
+
+
+def find(folder: Path, engines: Optional[Path] = None) -> Shipped:
+    """The shipped model, or a network of the zoo, written into the folder."""
+    engines = engines or ENGINES
+    files = [engines / f"{NAME}.onnx", engines / f"{NAME}_int8.onnx"]
+    if all(path.is_file() for path in files):
+        return Shipped(NAME, str(files[0]), str(files[1]))
+    return _tiny(folder)
+
+
+def pictures() -> List[NDArray[np.uint8]]:
+    """Drawings of coloured rectangles, the same everywhere; the shipped model is sure of some objects in each."""
+    return [_drawn(*drawing) for drawing in DRAWINGS]
+
+
+def _drawn(seed: int, rectangles: int) -> NDArray[np.uint8]:
+    random, (width, height) = np.random.default_rng(seed), SIZE_WH
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = random.integers(0, 256, 3)
+    for _ in range(rectangles):
+        w, h = (int(side) for side in random.integers(SMALLEST, LARGEST, 2))
+        x, y = int(random.integers(0, width - SMALLEST)), int(random.integers(0, height - SMALLEST))
+        image[y : y + h, x : x + w] = random.integers(0, 256, 3)
+    return image
+
+
+def _tiny(folder: Path) -> Shipped:
+    path, int8 = folder / f"{TINY}.onnx", folder / f"{TINY}_int8.onnx"
+    if not int8.is_file():
+        architecture = zoo.build(TINY, VOC, TINY_SIDE)
+        path.write_bytes(to_onnx(architecture, weights.random(architecture, 0)).SerializeToString())
+        files = []
+        for number, image in enumerate(pictures()):
+            files.append(str(folder / f"{number}.png"))
+            load_cv2().imwrite(files[-1], image)
+        spec = understand(str(path), onnx_file.read_io(str(path))).spec
+        int8.write_bytes(calibrate.calibrate(str(path), spec, files, "minmax").model.SerializeToString())
+    return Shipped(f"{TINY} with random weights, as {NAME} is not here", str(path), str(int8), True)

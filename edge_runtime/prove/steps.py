@@ -1,0 +1,115 @@
+"""The steps of a proof, in order: what each does, how long it may take, and what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from edge_runtime.prove import cameras
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+GPU = "GPU"
+PLANS = ("fp16.plan", "int8+fp16.plan")  # in a proof's folder, once their steps have built them
+NUMPY = ("import numpy",)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Attributes:
+        name: as it is shown.
+        room: module of this package whose `prove(task)` does it.
+        argument: for that module.
+        limit_s: seconds after which it is ended.
+        needs: steps that must have passed before.
+        must: without it nothing is proved.
+        jetson: a Jetson has what it takes, so that there to skip it is to fail.
+    """
+
+    name: str
+    room: str
+    argument: str = ""
+    limit_s: float = 60.0
+    needs: Tuple[str, ...] = ()
+    must: bool = True
+    jetson: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step went.
+
+    Attributes:
+        state: PASSED, FAILED or SKIPPED.
+        said: one sentence: what was found, the cause of a failure, or why it was skipped.
+        hint: the way out of a failure.
+        figures: everything that was measured.
+    """
+
+    name: str
+    state: str
+    said: str
+    hint: Optional[str] = None
+    seconds: float = 0.0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Task:
+    """What the process of a step is told, and where it keeps what it measures.
+
+    Attributes:
+        root: stands for `/`.
+        folder: shared by all steps of a proof, and removed after it.
+        figures: kept in the proof, after a failure too.
+    """
+
+    room: str
+    argument: str
+    root: str
+    folder: str
+    figures: Dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def board(self) -> Path:
+        """The root, as a path."""
+        return Path(self.root)
+
+
+class Skip(Exception):
+    """There is nothing to do here: the reason, and how that can be changed."""
+
+    def __init__(self, reason: str, hint: Optional[str] = None) -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+def listed(root: Path, power_mode: str = "") -> List[Step]:
+    """All steps of a machine."""
+    compares = ("import numpy", "import native core", "import OpenCV", "import ONNX Runtime")
+    model = ("one layer", "compiler", *compares)
+    found = [
+        *(Step(f"import {name}", "basics", name) for name in ("numpy", "native core")),
+        *(Step(f"import {name}", "libraries", name, 60.0, NUMPY) for name in ("OpenCV", "ONNX Runtime")),
+        *(Step(f"import {name}", "libraries", name, 60.0, NUMPY, False, False) for name in ("OpenVINO", "GStreamer")),
+        Step(GPU, "gpu"),
+        Step("import TensorRT", "libraries", "TensorRT", 120.0, NUMPY),
+        Step("import pycuda", "libraries", "pycuda", 60.0, (GPU, *NUMPY)),
+        Step("compiler", "compiler", limit_s=180.0, needs=(GPU,)),
+        Step("kernels", "kernels", limit_s=120.0, needs=("compiler", "import pycuda", "import native core")),
+        Step("one layer", "layer", limit_s=180.0, needs=("import TensorRT", "import pycuda", GPU)),
+        Step("fp16", "model", "fp16", 900.0, model),
+        Step("int8+fp16", "model", "int8+fp16", 900.0, model),
+        Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
+        *(
+            Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False)
+            for target in cameras.found(root)
+        ),
+        Step("rails", "rails", limit_s=120.0, needs=compares, must=False),
+        Step("caps", "caps", must=False, jetson=False),
+    ]
+    if not cameras.found(root):
+        found.insert(-2, Step("cameras", "camera", must=False, jetson=False))
+    return [*found, Step("power mode", "power_mode", power_mode, 120.0)] if power_mode else found

@@ -1,0 +1,78 @@
+"""Microseconds of an open TensorRT backend: each stage alone, and a frame as a user sees it. Medians."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import DeviceError
+
+WARM, LEAST, SECONDS = 10, 5, 1.5  # runs before, runs that count at least, and how long each is measured
+
+
+def frame(backend: Any, image: NDArray[np.uint8]) -> float:
+    """From an image in the host's memory to boxes there."""
+
+    def run() -> float:
+        started = perf_counter()
+        backend.enqueue(0, [image])
+        backend.wait(0)
+        return (perf_counter() - started) * 1e6
+
+    return _median(run)
+
+
+def stages(backend: Any, image: NDArray[np.uint8]) -> Dict[str, float]:
+    """Of one slot: `fill` on the host, then on the GPU `copy`, `letterbox` (what is left), `network`, `decode_nms`."""
+    backend.enqueue(0, [image])
+    backend.wait(0)
+    return dict(backend._owned(_measure, backend._slots[0], backend._device, image))
+
+
+def _measure(slot: Any, device: Any, image: NDArray[np.uint8]) -> Dict[str, float]:
+    """In the device's own thread."""
+    begin, end = device.event(), device.event()
+
+    def timed(call: Callable[[], Any]) -> float:
+        device.record(begin, slot.stream)
+        call()
+        device.record(end, slot.stream)
+        device.wait(end)
+        return float(device.milliseconds(begin, end)) * 1e3
+
+    def fill() -> float:
+        started = perf_counter()
+        slot.fill([image])
+        return (perf_counter() - started) * 1e6
+
+    def network() -> None:
+        if not slot._context.execute_async_v3(slot.stream.handle):
+            raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
+
+    copies: List[float] = []
+
+    def whole() -> float:
+        slot.enqueue()
+        copied, ran = slot.wait()
+        copies.append(copied * 1e3)
+        return float(ran) * 1e3
+
+    all_of_it = _median(whole)
+    alone = {"network": _median(lambda: timed(network)), "decode_nms": _median(lambda: timed(slot.behind))}
+    letterbox = max(0.0, all_of_it - sum(alone.values()))
+    found = {"fill": _median(fill), "copy": median(copies), "letterbox": letterbox, **alone, "all": all_of_it}
+    return {name: round(value, 1) for name, value in found.items()}
+
+
+def _median(run: Callable[[], float]) -> float:
+    for _ in range(WARM):
+        run()
+    found: List[float] = []
+    until = perf_counter() + SECONDS
+    while len(found) < LEAST or perf_counter() < until:
+        found.append(run())
+    return median(found)
