@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_runtime import cuda, opencv, trt
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.extras import install_hint
 from edge_runtime.prove.basics import module
 from edge_runtime.prove.steps import Skip, Task
 from edge_runtime.sources import _gst
@@ -54,7 +55,7 @@ def _openvino(task: Task) -> str:
 
 def _gstreamer(task: Task) -> str:
     if find_spec("gi") is None:
-        raise Skip("PyGObject is not installed; CSI cameras need it", _gst.INSTALL)
+        raise Skip("PyGObject is not installed; CSI cameras need it", install_hint("stream"))
     version = _gst.load().version_string()
     found = [name for name in ELEMENTS if _gst.has(name)]
     task.figures.update(version=version, elements=found)
