@@ -21,6 +21,8 @@ TABLE: Tuple[Tuple[str, str, str], ...] = (
      "use a container that was made for it"),
     (r"Target GPU SM \d+ is not supported", "this TensorRT was not built for this GPU; that of servers (SBSA) was not "
      "built for an Orin", "on a Jetson use JetPack's own: sudo apt install python3-libnvinfer, or an l4t image"),
+    (r"does not support this compute capability", "TensorRT-RTX is for GPUs of desktops, not of data centres",
+     "use TensorRT itself on this GPU, or the ONNX file with onnxruntime-gpu"),
     (r"(\S+\.so[\w.]*): cannot allocate memory in static TLS block",
      "the room that it needs was used up by libraries that were loaded before it",
      f"export LD_PRELOAD={{0}}; where GStreamer is concerned, also {REGISTRY}"),

@@ -5,6 +5,7 @@ What a version can do is asked with `hasattr`, never read from its number: names
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from functools import lru_cache
 from importlib import import_module
@@ -18,6 +19,7 @@ from edge_runtime.preload import preload
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of building where there is no driver
+NO_RTX = "use TensorRT itself on this GPU, or the ONNX file with onnxruntime-gpu"
 MOST = 100_000  # messages; a build makes tens of thousands
 DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "INT8": "int8", "UINT8": "uint8", "INT32": "int32", "INT64": "int64",
@@ -62,6 +64,23 @@ def version() -> str:
 def is_rtx(lib: Any) -> bool:
     """Whether it is TensorRT-RTX, which builds for named GPUs, without one at hand."""
     return hasattr(lib, "ComputeCapability")
+
+
+def check_rtx_runs(lib: Any, compute_capability: str) -> None:
+    """TensorRT-RTX builds for a GPU of data centres, such as an H100 (9.0), but then does not open what it built.
+
+    Args:
+        compute_capability: "8.6".
+
+    Raises:
+        BackendUnavailable: this TensorRT-RTX does not run there. It runs on what it names, and on newer ones.
+    """
+    known = sorted(int(name[2:]) for name in dir(lib.ComputeCapability) if re.fullmatch(r"SM\d+", name))
+    number = int(compute_capability.replace(".", ""))
+    if number not in known and number < known[-1]:
+        names = ", ".join(f"{kind // 10}.{kind % 10}" for kind in known)
+        fact = f"{version()} runs on GPUs of compute capability {names} and newer, this one has {compute_capability}"
+        raise BackendUnavailable(fact, hint=NO_RTX)
 
 
 def strongly_typed(lib: Any) -> bool:

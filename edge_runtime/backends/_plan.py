@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
-from edge_runtime import passport, trt, trt_bindings
+from edge_runtime import causes, passport, trt, trt_bindings
 from edge_runtime.errors import DeviceError, ModelError
 from edge_runtime.passport import Passport, Place
 from edge_runtime.spec import METADATA_KEY, ModelIO
@@ -82,7 +82,8 @@ class Engine:
         engine = self._runtime.deserialize_cuda_engine(plan.engine)
         if engine is None:
             reason = next(iter(messages.errors()), "it gives no reason").split("\n")[0]
-            raise DeviceError(f"TensorRT refuses {plan.path}: {reason}", hint=f"build it here: {plan.rebuild}")
+            fact, hint = causes.explain(f"TensorRT refuses {plan.path}: {reason}", f"build it here: {plan.rebuild}")
+            raise DeviceError(fact, hint=hint)
         self.engine = trt_bindings.adapted(engine)
         names = [self.engine.get_tensor_name(k) for k in range(self.engine.num_io_tensors)]
         given = trt_bindings.modes(self._lib).INPUT

@@ -136,8 +136,10 @@ class Builder:
 
     def _aim(self, name: str) -> None:
         kinds = self._lib.ComputeCapability
-        if not name and cuda_driver.compute_capability():
-            return  # the GPU here
+        here = cuda_driver.compute_capability()
+        if not name and here:
+            trt.check_rtx_runs(self._lib, here)
+            return
         if not name or not hasattr(kinds, name):
             known = ", ".join(kind for kind in dir(kinds) if kind.startswith("SM"))
             fact = f"{trt.version()} does not build for {name}" if name else "there is no GPU here to build for"

@@ -44,15 +44,17 @@ EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const
   const Softmax sums = soft ? softmax(row, channel, rule.first_class + rule.num_classes) : plain;
   const float* classes = row + rule.first_class * channel;
   int best = -1;
+  float top = -INFINITY;
+  EDGE_UNROLL
   for (int c = 0; c < rule.num_classes; ++c) {
+    const float raw = classes[c * channel];  // before the mask is asked, so that several are on their way at once
     if (!mask[c]) continue;
-    const float raw = classes[c * channel];
     if (multi_label)
       offer(raw, sums, c);
-    else if (best < 0 ? raw > -INFINITY : raw > classes[best * channel])
-      best = c;
+    else if (raw > top)
+      top = raw, best = c;
   }
-  if (best >= 0) offer(classes[best * channel], sums, best);
+  if (best >= 0) offer(top, sums, best);
 }
 
 }  // namespace edge

@@ -19,6 +19,8 @@ typedef unsigned long uint64_t;
 
 #ifdef __CUDACC__
 #define EDGE_HD __host__ __device__
+#define EDGE_UNROLL _Pragma("unroll 8")
 #else
 #define EDGE_HD
+#define EDGE_UNROLL
 #endif

@@ -23,7 +23,7 @@ import onnx
 from onnx import helper
 
 from edge_runtime import cuda, cuda_driver, kernels, opencv, sinks, sources, trt
-from edge_runtime.backends import BackendOptions
+from edge_runtime.backends import BackendOptions, _plan
 from edge_runtime.backends import onnxruntime as ort_backend
 from edge_runtime.backends import openvino as openvino_backend
 from edge_runtime.build.job import Job
@@ -101,7 +101,10 @@ def tensorrt() -> Iterator[str]:
             raise _with_log(error) from error
         except Exception as error:  # what the binding raises where the library gives it nothing
             raise _with_log(BackendUnavailable(f"TensorRT builds nothing: {error}")) from error
-    yield "builds a layer"
+        yield "builds a layer"
+        if not aim and cuda_driver.compute_capability():
+            _plan.Engine(_plan.load(f"{path}.plan")).close()
+            yield "opens it on the GPU"
 
 
 def pycuda() -> Iterator[str]:

@@ -60,7 +60,7 @@ def _build(task: Task, weights: NDArray[np.float32], plan: Path) -> Dict[str, An
 def _run(plan: Path, image: NDArray[np.float32]) -> NDArray[np.float32]:
     device = cuda.Device()
     try:
-        engine = _plan.Engine(_plan.load(str(plan)))
+        engine = _plan.Engine(_plan.load(str(plan)), device.memory)
         context, stream = engine.context(), device.stream()
         out = device.pinned((1, CHANNELS, SIDE, SIDE), np.float32)
         at = {"images": device.upload(image, stream), "out": device.memory(out.nbytes)}
