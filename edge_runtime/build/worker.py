@@ -64,7 +64,7 @@ class Builder:
         return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers(bytes(plan))}
 
     def _refuse_int8(self) -> None:
-        """8.x knows whether the GPU has it; later ones no longer answer for newer GPUs."""
+        """Asked of 8.x alone: the question is deprecated in later ones."""
         asked = "int8" in self._job.precision and not trt.strongly_typed(self._lib)
         if asked and not self._builder.platform_has_fast_int8:
             raise UsageError("this GPU does not compute in INT8", hint="build with --precision fp16")

@@ -8,9 +8,8 @@ import onnx
 import pytest
 
 from edge_runtime import cuda_driver, trt, zoo
-from edge_runtime.build import inspector, worker
+from edge_runtime.build import worker
 from edge_runtime.build.job import Job
-from edge_runtime.build.listing import Layer
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.labels import VOC
 from edge_runtime.zoo import weights
@@ -150,17 +149,6 @@ def test_where_the_engine_does_not_open_the_builder_says_it(stand_in, job, monke
     if not content:
         monkeypatch.setattr(tensorrt_engine, "LISTING", '{"Layers": ["c"]}')  # names alone
     assert builder.build()["convolutions"] == {"int8": 1}
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"Layers": ["conv1"]}', '{"Layers": 3', '{"Layers": null}'])
-def test_an_inspector_that_says_nothing_useful(text):
-    assert inspector.read(text) == []
-
-
-@pytest.mark.parametrize("key", ["Format/Datatype", "Datatype", "DataType"])
-def test_types_by_the_inspectors_keys(key):
-    told = {"Name": "int8", "LayerType": "CaskConvolution", "Inputs": [{"Name": "fp16", key: "Row major FP32"}, {}]}
-    assert inspector.read(json.dumps({"Layers": [told]})) == [Layer("int8", "CaskConvolution", ["float32", "unknown"])]
 
 
 def test_dla(stand_in, job):
