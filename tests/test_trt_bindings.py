@@ -7,7 +7,7 @@ from typing import Any, List
 import pytest
 
 from edge_runtime import trt_bindings
-from tests.standins import tensorrt_api, tensorrt_engine
+from tests.standins import tensorrt_api
 from tests.standins.tensorrt_engine import Strict
 
 NAMES = ("images", "output0")
@@ -15,7 +15,7 @@ NAMES = ("images", "output0")
 
 def engine(version: str) -> Any:
     io = {"images": ((-1, 3, 64, 64), "float16"), "output0": ((-1, 7, 84), "float32")}
-    content = tensorrt_engine.plan(io, lambda images, outputs: None, None)
+    content = tensorrt_api.plan(io, lambda images, outputs: None, None)
     return tensorrt_api.module(version).Runtime(None).deserialize_cuda_engine(content)
 
 

@@ -18,7 +18,7 @@ from edge_runtime.errors import BackendUnavailable, DeviceError, EdgeError, Mode
 from edge_runtime.passport import Passport, Place
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, View
-from tests.standins import tensorrt_api, tensorrt_engine
+from tests.standins import tensorrt_api
 from tests.standins.cuda import Gpu, install
 from tests.tiny import boxes_v8
 
@@ -49,7 +49,7 @@ class Machine:
             outputs[0][:] = OUTPUT
 
         path = self._folder / named
-        path.write_bytes(prefix + tensorrt_engine.plan(io, run, self.gpu))
+        path.write_bytes(prefix + tensorrt_api.plan(io, run, self.gpu))
         return str(path)
 
     def open(self, path: str, **options) -> Detector:

@@ -126,7 +126,7 @@ def test_int8_on_a_gpu_without_it_is_refused_before_anything_is_parsed(stand_in,
 def opens(monkeypatch, content: bytes = b"") -> bytes:
     """A GPU is here, and a plan that opens on it."""
     monkeypatch.setattr(cuda_driver, "compute_capability", lambda: "8.7")
-    return content or tensorrt_engine.plan({"x": ((1, 3, 8, 8), "float32")}, lambda x, y: None, None)
+    return content or tensorrt_api.plan({"x": ((1, 3, 8, 8), "float32")}, lambda x, y: None, None)
 
 
 @pytest.mark.parametrize("version", tensorrt_api.VERSIONS)
