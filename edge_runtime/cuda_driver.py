@@ -11,6 +11,7 @@ from edge_runtime.errors import DeviceError
 
 MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
 THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may go on allocating
+INSTANTIATE = ("cuGraphInstantiateWithFlags", "cuGraphInstantiate")  # since CUDA 11.4, and before
 GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
     "cuStreamBeginCapture_v2": (ctypes.c_void_p, ctypes.c_int),
     "cuStreamEndCapture": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)),
@@ -64,9 +65,9 @@ class Graph:
     def __init__(self, stream: int, calls: Callable[[], None]) -> None:
         self._lib = driver()
         self._graph, self._ready = ctypes.c_void_p(), ctypes.c_void_p()
-        for name in GRAPH_CALLS:
-            if not name.startswith("cuGraphInstantiate"):
-                self._function(name)  # a stream that cannot leave its capture would be lost
+        for name, kinds in GRAPH_CALLS.items():
+            if hasattr(self._lib, name) or name not in INSTANTIATE:
+                self._function(name).argtypes = kinds  # all before: a stream that cannot end its capture is lost
         self._call("cuStreamBeginCapture_v2", stream, THREAD_LOCAL)
         try:
             calls()
@@ -101,17 +102,16 @@ class Graph:
         self._call("cuStreamEndCapture", stream, ctypes.byref(self._graph))
 
     def _instantiate(self) -> None:
-        ready = ctypes.byref(self._ready)
-        if hasattr(self._lib, "cuGraphInstantiateWithFlags"):
-            self._call("cuGraphInstantiateWithFlags", ready, self._graph, 0)
-        else:  # before CUDA 11.4
-            self._call("cuGraphInstantiate", ready, self._graph, None, None, 0)
+        new, old = INSTANTIATE
+        if hasattr(self._lib, new):
+            self._call(new, ctypes.byref(self._ready), self._graph, 0)
+        else:
+            self._call(old, ctypes.byref(self._ready), self._graph, None, None, 0)
 
     def _function(self, name: str) -> Any:
         function = getattr(self._lib, name, None)
         if function is None:
             raise DeviceError(f"this CUDA driver has no {name}", hint="a newer JetPack or driver has it")
-        function.argtypes = GRAPH_CALLS[name]
         return function
 
     def _call(self, name: str, *arguments: Any) -> None:

@@ -85,13 +85,7 @@ def _run(args: argparse.Namespace) -> int:
         plan.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"no folder {plan.parent}: {error.strerror}", hint="name another with -o") from error
-    cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")
-    workspace = (args.workspace or 0) * memory.MIB
-    int8 = args.calib and args.precision in (None, "best")
-    options = BuildOptions(
-        "int8+fp16" if int8 else args.precision or "fp16", args.batch, workspace, args.dla, cache,
-        args.compute_capability, root=Path(args.sysroot),
-    )  # fmt: skip
+    options = _options(args, plan)
     build.check(options)
     source = _source(args, model.spec, plan)
     precision = args.precision or _precision(source, options)
@@ -104,6 +98,15 @@ def _run(args: argparse.Namespace) -> int:
             made = build.build(source, plan, options, args.command, told)
     print(made.to_json() if args.json else _sentence(plan, made))
     return 0
+
+
+def _options(args: argparse.Namespace, plan: Path) -> BuildOptions:
+    """With the precision that is known before the file is."""
+    cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")
+    wants_int8 = args.calib and args.precision in (None, "best")
+    precision = "int8+fp16" if wants_int8 else args.precision or "fp16"
+    workspace, root = (args.workspace or 0) * memory.MIB, Path(args.sysroot)
+    return BuildOptions(precision, args.batch, workspace, args.dla, cache, args.compute_capability, root)
 
 
 def _precision(source: Source, options: BuildOptions) -> str:
