@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHANGED = ("DFT", "GridSample", "GroupNormalization", "RoiAlign")  # the same words with another meaning
 NESTED = ("If", "Loop", "Scan", "SequenceMap")  # networks within the network
 DOMAINS = ("", "ai.onnx")
+IR = 8  # of the file format; it was the newest at opset 17
 
 
 def newest(lib: Any) -> Optional[int]:
@@ -44,7 +45,7 @@ def lower(model: onnx.ModelProto, limit: Optional[int]) -> onnx.ModelProto:
     for node in descent.network.nodes:
         if node.domain in DOMAINS:
             descent.rewrite(node)
-    entry.version = limit
+    entry.version, model.ir_version = limit, min(model.ir_version, IR)
     return model
 
 

@@ -40,8 +40,7 @@ class Builder:
 
     def build(self) -> Dict[str, Any]:
         """Writes the plan; says what it holds."""
-        if "int8" in self._job.precision and not getattr(self._builder, "platform_has_fast_int8", True):
-            raise UsageError("this GPU does not compute in INT8", hint="build with --precision fp16")
+        self._refuse_int8()
         content = Path(self._job.onnx).read_bytes()
         self._refuse_unsupported(content)
         if not self._parser.parse(content):
@@ -63,6 +62,12 @@ class Builder:
             new.replace(self._job.timing_cache)
         about = {"cuda": cuda_driver.driver_version(), "compute_capability": cuda_driver.compute_capability()}
         return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers(bytes(plan))}
+
+    def _refuse_int8(self) -> None:
+        """Asked of 8.x alone: the question is deprecated in later ones."""
+        asked = "int8" in self._job.precision and not trt.strongly_typed(self._lib)
+        if asked and not self._builder.platform_has_fast_int8:
+            raise UsageError("this GPU does not compute in INT8", hint="build with --precision fp16")
 
     def _refuse_unsupported(self, content: bytes) -> None:
         """Names every operator that has no implementation, before minutes are spent on the others."""

@@ -11,14 +11,14 @@ import threading
 import numpy as np
 import pytest
 
-from edge_runtime import cuda, passport, trt, trt_bindings
+from edge_runtime import cuda, passport, trt
 from edge_runtime.backends import BackendOptions, _plan, tensorrt
 from edge_runtime.detector import Detector
 from edge_runtime.errors import BackendUnavailable, DeviceError, EdgeError, ModelError, SpecError
 from edge_runtime.passport import Passport, Place
 from edge_runtime.recipe import ModelFlags
 from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, View
-from tests.standins import tensorrt_api, tensorrt_engine
+from tests.standins import tensorrt_api
 from tests.standins.cuda import Gpu, install
 from tests.tiny import boxes_v8
 
@@ -49,7 +49,7 @@ class Machine:
             outputs[0][:] = OUTPUT
 
         path = self._folder / named
-        path.write_bytes(prefix + tensorrt_engine.plan(io, run, self.gpu))
+        path.write_bytes(prefix + tensorrt_api.plan(io, run, self.gpu))
         return str(path)
 
     def open(self, path: str, **options) -> Detector:
@@ -333,32 +333,6 @@ def test_a_driver_that_lacks_a_call_of_graphs_is_never_a_traceback(machine, name
         assert_expected(detector(IMAGE))
         assert "call by call" in detector.backend.description
     assert not here.gpu.held and not here.gpu.graphs and here.gpu.recording is None
-
-
-@pytest.mark.parametrize("version", tensorrt_api.BINDINGS)
-def test_numbered_bindings_of_several_profiles(machine, version):
-    """The second profile repeats the bindings of the first; addresses are given for all."""
-    here = machine(version)
-    engine = here.lib.Runtime(None).deserialize_cuda_engine(_plan.load(here.plan(batch=-1)).engine)
-    names = [*map(engine.get_binding_name, range(2)), "images [profile 1]", "output0 [profile 1]"]
-    given, many = [], tensorrt_engine.Strict(**{
-        **engine.__dict__, "num_bindings": 4, "num_optimization_profiles": 2, "get_binding_name": names.__getitem__,
-        "create_execution_context": lambda: tensorrt_engine.Strict(
-            set_binding_shape=lambda place, shape: given.append((place, shape)) or True,
-            execute_async_v2=lambda bindings, stream_handle: given.append((bindings, stream_handle)) or True),
-    })  # fmt: skip
-    adapted = trt_bindings.adapted(many)
-    assert [adapted.get_tensor_name(k) for k in range(adapted.num_io_tensors)] == ["images", "output0"]
-    context = adapted.create_execution_context()
-    assert context.set_input_shape("images", (2, 3, 64, 64)) and context.set_tensor_address("output0", 7)
-    assert context.set_tensor_address("images", 5) and context.execute_async_v3(9)
-    assert given == [(0, (2, 3, 64, 64)), ([5, 7, 0, 0], 9)]
-
-
-def test_an_engine_with_named_tensors_is_left_alone(machine):
-    here = machine("8.5")
-    engine = here.lib.Runtime(None).deserialize_cuda_engine(_plan.load(here.plan()).engine)
-    assert trt_bindings.adapted(engine) is engine
 
 
 def test_rtx_works_in_memory_of_ours_so_that_it_can_be_captured(machine):

@@ -59,10 +59,10 @@ def assert_lowered(model: onnx.ModelProto, limit: int) -> onnx.ModelProto:
     try:
         before = run(model)
     except Exception as error:
-        if "opset" not in str(error):
+        if "opset" not in str(error) and "IR version" not in str(error):
             raise
         pytest.skip(f"this onnxruntime is too old for the file as it is: {str(error)[:200]}")
-    assert opset.lower(model, limit) is model and model.opset_import[0].version == limit
+    assert opset.lower(model, limit) is model and model.opset_import[0].version == limit and model.ir_version <= 8
     checker.check_model(model, full_check=True)
     for one, other in zip(before, run(model)):
         np.testing.assert_array_equal(one, other)

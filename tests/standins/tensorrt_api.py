@@ -2,6 +2,7 @@
 
 `module("8.5")` gives a module whose builder records what it is asked and writes a few bytes as a plan. A name that the
 version does not have raises AttributeError, as the real module does. The names are those of the bindings' sources.
+`plan(...)` gives a plan that such a module opens and runs.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any, Dict, List, Set, Tuple
 
 import onnx
 
-from tests.standins.tensorrt_engine import Strict, deserialize
+from tests.standins.tensorrt_engine import Strict, deserialize, plan
 
+__all__ = ["BINDINGS", "FULL", "VERSIONS", "WEAK", "module", "names", "plan"]
 BINDINGS = ("8.0", "8.2", "8.4")  # engines of numbered bindings
 WEAK = (*BINDINGS, "8.5")  # precision is in the builder's flags
 VERSIONS = (*WEAK, "10.3", "10.13", "11", "rtx")
