@@ -17,7 +17,7 @@ from bench.report import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from tests.standins.names import bindings, source  # noqa: E402
+from tests.standins.names import bindings, pycuda_wheel, source  # noqa: E402
 from tests.standins.names.bindings import PYCUDA, VERSIONS, Members  # noqa: E402
 from tests.standins.names.uses import Condition, Use  # noqa: E402
 
@@ -87,7 +87,7 @@ def tensorrt(real: Dict[str, Members], wrong: List[str]) -> Table:
 
 def pycuda(wrong: List[str]) -> Table:
     """The table of pycuda."""
-    table = Table("pycuda.driver", ("name", "used as", "2026.1"))
+    table = Table("pycuda.driver", ("name", "used as", "there", "only where"))
     try:
         members = bindings.members(PYCUDA)
     except bindings.Unavailable as reason:
@@ -96,9 +96,9 @@ def pycuda(wrong: List[str]) -> Table:
     used = source.of_pycuda().uses
     for (owner, name), uses in by_name(used):
         there = name in members.get(owner, {})
-        table.rows.append((f"`{owner or 'driver'}.{name}`", how(uses), YES if there else NO))
-    wrong += sorted(filter(None, (use.fault(members) for use in used)))
-    table.notes = ["Compiled against CUDA 13.0, imported over a driver that does nothing. Nothing is guarded."]
+        table.rows.append((f"`{owner or 'driver'}.{name}`", how(uses), YES if there else NO, guards(uses)))
+    wrong += sorted(filter(None, (use.fault(members) for use in used if use.reached(members))))
+    table.notes = [f"pycuda {pycuda_wheel.version()}, imported over a driver that does nothing."]
     return table
 
 

@@ -221,6 +221,7 @@ def driver(gpu: Gpu) -> Any:
     return SimpleNamespace(
         Error=Error, LogicError=LogicError, MemoryError=MemoryError, Device=Device, Stream=Stream, Event=Event,
         init=lambda: gpu.note("init"),
+        get_version=lambda: (13, 0, 0),
         Context=Context,
         mem_alloc=lambda size: Allocation(size),
         pagelocked_empty=pagelocked_empty,

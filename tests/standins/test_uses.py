@@ -48,6 +48,8 @@ GUARDED = {
     "or": "value = not hasattr(engine, 'new') or engine.new('x')",
     "variable": "fresh = hasattr(engine, 'new')\nif fresh:\n    engine.new('x')",
     "return": "def f(engine):\n    if not hasattr(engine, 'new'):\n        return\n    engine.new('x')\nf(engine)",
+    "none": "e = engine if hasattr(engine, 'new') else None\nif e:\n    e.new('x')",
+    "list": "m = 1 if hasattr(engine, 'new') else 0\ngiven = [engine.new('x')] if m else []",
     "getattr": "value = getattr(engine, 'new', None)",
     "comprehension": "values = [getattr(engine, name) for name in ('new', 'old') if hasattr(engine, name)]",
     "names": "NAMES = {'new': 1}\nv = [getattr(engine, n) for n, _ in NAMES.items() if hasattr(engine, n)]",

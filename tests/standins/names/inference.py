@@ -10,7 +10,7 @@ import ast
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from tests.standins.names.bindings import Members
-from tests.standins.names.syntax import Scope, constant, definitions, imports, own_names, paired, text, unwrapped
+from tests.standins.names.syntax import Scope, constant, definitions, empty, imports, own_names, paired, text, unwrapped
 from tests.standins.names.uses import NONE, Condition, Needs
 
 OURS = "ours:"  # before the file of one of our own classes, in the place of a class of the bindings
@@ -23,7 +23,7 @@ class Inference:
     Args:
         sources: texts of Python files, by path below the repository's root.
         members: of all versions together, for what methods return.
-        roots: calls that give the module: "trt.library", or "pycuda.driver" for `import_module("pycuda.driver")`.
+        roots: calls that give the module: "trt.library", or the argument of such a call: "pycuda.driver".
         holders: class of an expression that cannot be followed, by file (below the root) and text.
 
     Attributes:
@@ -112,10 +112,12 @@ class Inference:
 
     def _called(self, node: ast.Call, scope: Scope) -> Optional[Kind]:
         function, _ = unwrapped(node)
-        imported = constant(node.args[0]) if text(function) == "import_module" and node.args else text(function)
-        if imported in self._roots:
-            return "", NONE
         definition, inner = self._definition(function, scope)
+        here = f"{scope[0].split('/')[-1][:-3]}.{text(function)}"  # as others write it who import this file
+        loads = isinstance(definition, ast.FunctionDef) or text(function) == "import_module"
+        argument = constant(node.args[0]) if node.args and loads else ""
+        if self._roots & {text(function), here, argument}:
+            return "", NONE
         if isinstance(definition, ast.ClassDef):
             return f"{OURS}{inner[0]}", NONE
         if definition is None or inner in self._asked:
@@ -152,7 +154,7 @@ class Inference:
 
     def _bind(self, target: ast.AST, value: ast.AST, scope: Scope) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
-            for one, other in paired(target.elts, value):
+            for one, other in paired(target.elts, value) or [(target.elts[0], value)]:  # a tuple is as its first
                 self._bind(one, other, scope)
             return
         dotted = text(target)
@@ -224,6 +226,8 @@ class Inference:
             if isinstance(node.op, ast.And):
                 return frozenset().union(*(true for true, _ in parts)), NONE
             return NONE, frozenset().union(*(false for _, false in parts))
+        if isinstance(node, ast.IfExp) and empty(node.orelse):  # x if GUARD else None
+            return self._test(node.test, scope)[0] | self._test(node.body, scope)[0], NONE
         if isinstance(node, ast.Call) and text(node.func) == "hasattr":
             return self._hasattr(node, scope)
         if isinstance(node, ast.Call):

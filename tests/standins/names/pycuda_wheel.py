@@ -43,6 +43,11 @@ def folder() -> Path:
     return kept
 
 
+def version() -> str:
+    """Of the pycuda in that folder."""
+    return next(folder().glob("pycuda-*.dist-info")).name.split("-")[1].replace(".dist", "")
+
+
 def _toolkit() -> Path:
     """The folder of CUDA that has cuda.h: nvcc on the path may be no more than a wrapper."""
     nvcc = shutil.which("nvcc")

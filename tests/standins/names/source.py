@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Set
+from typing import Any, Dict, List, Set
 
 from tests.standins.names import bindings
 from tests.standins.names.bindings import PYCUDA
@@ -23,26 +23,26 @@ ROOT = Path(__file__).parents[3]
 PASSES = 8  # until what is known about parameters and guards has gone round
 ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 PINNED = "PagelockedHostAllocation"  # what numpy says nothing about
-PYCUDA_FILES = ("edge_runtime/cuda.py", "edge_runtime/backends/_device.py", "edge_runtime/backends/tensorrt.py")
 
 
 @lru_cache(maxsize=None)
 def of_tensorrt() -> Source:
-    """What all of our code uses of TensorRT; files that do not as much as name it are left out, for speed."""
-    texts = _texts(sorted([*ROOT.glob("edge_runtime/**/*.py"), *ROOT.glob("tools/**/*.py")]))
-    speaking = {path: text for path, text in texts.items() if re.search("trt|tensorrt", text, re.IGNORECASE)}
-    return Source(speaking, bindings.together(bindings.VERSIONS), ["trt.library", "library"], {})
+    """What all of our code uses of TensorRT."""
+    return Source(_texts(r"trt|tensorrt"), bindings.together(bindings.VERSIONS), ["trt.library"], {})
 
 
 @lru_cache(maxsize=None)
 def of_pycuda() -> Source:
-    """What `edge_runtime/cuda.py` and those who get streams from it use of pycuda."""
-    holders = {(PYCUDA_FILES[0], f"{array}.base"): PINNED for array in ("array", "mapped")}
-    return Source(_texts(ROOT / name for name in PYCUDA_FILES), bindings.together([PYCUDA]), ["pycuda.driver"], holders)
+    """What all of our code uses of pycuda; the streams that it hands out are pycuda's own."""
+    holders = {("edge_runtime/cuda.py", f"{array}.base"): PINNED for array in ("array", "mapped")}
+    return Source(_texts(r"pycuda|\bcuda\b"), bindings.together([PYCUDA]), ["pycuda.driver"], holders)
 
 
-def _texts(files: Iterable[Path]) -> Dict[str, str]:
-    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in files}
+def _texts(speaking: str) -> Dict[str, str]:
+    """Our code by path; files that do not as much as name the library are left out, for speed."""
+    files = sorted([*ROOT.glob("edge_runtime/**/*.py"), *ROOT.glob("tools/**/*.py")])
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in files}
+    return {path: text for path, text in texts.items() if re.search(speaking, text, re.IGNORECASE)}
 
 
 class Source(Inference):

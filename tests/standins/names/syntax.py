@@ -71,6 +71,13 @@ def constant(node: Optional[ast.AST]) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
+def empty(node: ast.AST) -> bool:
+    """Whether an expression is None, False, 0, or a list or tuple without entries."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return not node.elts
+    return isinstance(node, ast.Constant) and not node.value
+
+
 def unwrapped(node: ast.Call) -> Tuple[ast.AST, List[Any]]:
     """Function and arguments, also of `self._do("what for", function, *arguments)`."""
     if text(node.func) == "self._do" and len(node.args) > 1:
