@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from edge_runtime.prove import cameras
+from edge_runtime import video_nodes
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 GPU = "GPU"
@@ -88,6 +88,8 @@ class Skip(Exception):
 
 def listed(root: Path, power_mode: str = "") -> List[Step]:
     """All steps of a machine."""
+    nodes = video_nodes.look(root)
+    cameras = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
     compares = ("import numpy", "import native core", "import OpenCV", "import ONNX Runtime")
     model = ("one layer", "compiler", *compares)
     found = [
@@ -103,13 +105,10 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
         Step("fp16", "model", "fp16", 900.0, model),
         Step("int8+fp16", "model", "int8+fp16", 900.0, model),
         Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
-        *(
-            Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False)
-            for target in cameras.found(root)
-        ),
+        *(Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False) for target in cameras),
         Step("rails", "rails", limit_s=120.0, needs=compares, must=False),
         Step("caps", "caps", must=False, jetson=False),
     ]
-    if not cameras.found(root):
+    if not cameras:
         found.insert(-2, Step("cameras", "camera", must=False, jetson=False))
     return [*found, Step("power mode", "power_mode", power_mode, 120.0)] if power_mode else found
