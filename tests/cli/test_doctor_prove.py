@@ -15,7 +15,7 @@ import pytest
 
 from edge_runtime.cli import doctor
 from edge_runtime.prove import child
-from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step
+from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, listed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -75,14 +75,9 @@ def test_files_that_cannot_be_read_or_written(outcomes, tmp_path, capsys):
     assert doctor.main(["--read", str(tmp_path / "notes.json")]) == 1 and "is no proof" in capsys.readouterr().err
     assert doctor.main(["--prove", "-o", str(tmp_path / "notes.json"), "--sysroot", str(tmp_path)]) == 1
     assert (tmp_path / "notes.json").read_text() == '{"my": "notes"}', "what is no proof is not overwritten"
-    for flag in ("--record", "--prove"):
-        names = (
-            ["--record", str(tmp_path / "no/x.json")]
-            if flag == "--record"
-            else ["--prove", "-o", str(tmp_path / "no/x")]
-        )
+    for names in (["--record", str(tmp_path / "no/x.json")], ["--prove", "-o", str(tmp_path / "no/x.json")]):
         assert doctor.main([*names, "--sysroot", str(tmp_path)]) == 1
-        out, err = capsys.readouterr()
+        err = capsys.readouterr().err
         assert "cannot be written: No such file" in err and "hint: name another file" in err
 
 
@@ -116,10 +111,8 @@ def test_ctrl_c_leaves_the_steps_before(tmp_path):
 
 def test_on_this_machine_up_to_the_gpu(tmp_path, capsys, monkeypatch):
     """Real processes, real libraries; what a board has is not here."""
-    wanted = ("import numpy", "import native core", "GPU", "compiler", "rails", "caps")
-    every = __import__("edge_runtime.prove.steps", fromlist=["listed"]).listed
-    chosen = lambda *given: [step for step in every(*given) if step.name in wanted]  # noqa: E731
-    monkeypatch.setattr("edge_runtime.prove.listed", chosen)
+    every, wanted = listed(Path("/")), ("import numpy", "import native core", "GPU", "compiler", "caps")
+    monkeypatch.setattr("edge_runtime.prove.listed", lambda *_: [step for step in every if step.name in wanted])
     (tmp_path / "empty").mkdir()
     code = doctor.main(["--prove", "-o", str(tmp_path / "p.json"), "--sysroot", str(tmp_path / "empty")])
     content: Any = json.loads((tmp_path / "p.json").read_text())
