@@ -91,7 +91,7 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
     nodes = video_nodes.look(root)
     cameras = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
     compares = ("import numpy", "import native core", "import OpenCV", "import ONNX Runtime")
-    model = ("one layer", "compiler", *compares)
+    model = ("one layer", *compares)
     found = [
         *(Step(f"import {name}", "basics", name) for name in ("numpy", "native core")),
         *(Step(f"import {name}", "libraries", name, 60.0, NUMPY) for name in ("OpenCV", "ONNX Runtime")),
@@ -101,9 +101,14 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
         Step("import pycuda", "libraries", "pycuda", 60.0, (GPU, *NUMPY)),
         Step("compiler", "compiler", limit_s=180.0, needs=(GPU,)),
         Step("kernels", "kernels", limit_s=120.0, needs=("compiler", "import pycuda", "import native core")),
-        Step("one layer", "layer", limit_s=180.0, needs=("import TensorRT", "import pycuda", GPU)),
+        Step(
+            "one layer",
+            "layer",
+            limit_s=180.0,
+            needs=("import TensorRT", "import pycuda", "compiler", "import native core"),
+        ),
         Step("fp16", "model", "fp16", 900.0, model),
-        Step("int8+fp16", "model", "int8+fp16", 900.0, model),
+        Step("int8+fp16", "model", "int8+fp16", 900.0, model, must=False, jetson=False),
         Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
         *(Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False) for target in cameras),
         Step("rails", "rails", limit_s=120.0, needs=compares, must=False),
