@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Optional
 
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.prove.steps import Skip, Task
@@ -33,12 +33,18 @@ def module(name: str, task: Task) -> Any:
         Skip: it is not installed.
         BackendUnavailable: it does not load.
     """
-    if find_spec(name) is None:
-        raise Skip(f"{name} is not installed", "edge-doctor says how to get it")
+    reason = absent(name)
+    if reason:
+        raise Skip(reason, "edge-doctor says how to get it")
     try:
-        module = import_module(name)
+        loaded = import_module(name)
     except (ImportError, OSError, RuntimeError) as error:
         said = (str(error).strip().splitlines() or ["it gives no reason"])[0]
         raise BackendUnavailable(f"{name} does not load: {said}", hint="edge-doctor says more") from error
-    task.figures["version"] = getattr(module, "__version__", "")
-    return module
+    task.figures["version"] = getattr(loaded, "__version__", "")
+    return loaded
+
+
+def absent(name: str) -> Optional[str]:
+    """That a module is not installed; None where it is."""
+    return None if find_spec(name) else f"{name} is not installed"

@@ -14,11 +14,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import IO, Any, Dict, List
 
+from edge_runtime import causes
 from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, Task
 
 WORKER = ("-m", "edge_runtime.prove.worker")
 GRACE_S = 20.0  # for a power mode that is put back
 LAST_WORDS = 12  # lines
+NOTE = "note: "  # how our own code begins a remark on stderr
 TIME = "it may hang in a driver: see dmesg, and run this proof again after a restart"
 
 
@@ -46,8 +48,12 @@ def run(step: Step, task: Task) -> Outcome:
         before = f"it passed ({said['said']}), but at its end " if said else ""
         said = {**said, **died, "said": before + died["said"]}
     figures = said.pop("figures", {})
-    if said["state"] == FAILED and last:
+    notes = [line for line in last if line.startswith(NOTE)]
+    if said["state"] == FAILED:
         figures["stderr"] = last
+        said["said"], said["hint"] = causes.explain(said["said"], said.get("hint"), "\n".join(last))
+    elif notes:
+        said["said"] = "; ".join([said["said"], *notes])
     return Outcome(step.name, seconds=round(time.monotonic() - started, 2), figures=figures, **said)
 
 

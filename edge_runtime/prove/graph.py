@@ -42,7 +42,11 @@ def _refused(backend: Any) -> str:
     if slot._graph is not None:
         return ""
 
+    capturable = getattr(slot._context, "is_stream_capturable", None)
+
     def again() -> str:
+        if capturable is not None and not capturable(slot.stream.handle):
+            return "TensorRT says that its engine cannot be captured"
         try:
             cuda_driver.Graph(slot.stream.handle, slot._run).close()
         except EdgeError as error:

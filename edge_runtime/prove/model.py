@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List
 
-from edge_runtime import build
+from edge_runtime import build, cuda_driver
 from edge_runtime.backends import BackendOptions
 from edge_runtime.build import BuildOptions
 from edge_runtime.detector import Detector
@@ -14,12 +14,13 @@ from edge_runtime.passport import Passport
 from edge_runtime.prove import agree, shipped, timing
 from edge_runtime.prove.agree import DETECTED, Limits
 from edge_runtime.prove.compiler import own_cache
-from edge_runtime.prove.steps import Task
+from edge_runtime.prove.steps import Skip, Task
 from edge_runtime.types import Detections
 
 LIMITS = {"fp16": Limits(0.9, 0.03), "int8+fp16": Limits(0.75, 0.15)}
 RANDOM = {"fp16": Limits(0.9, 0.03, 0.05), "int8+fp16": Limits(0.7, 0.2, 0.25)}  # hundreds of boxes that mean nothing
 WANTED = {"fp16": {"half", "float16", "fp16"}, "int8+fp16": {"int8"}}  # what some convolution must read
+WITHOUT_INT8 = ("5.3", "6.0", "6.2")  # Nano, P100, TX2
 MODES = (("copied", False), ("mapped", True))
 
 
@@ -27,10 +28,14 @@ def prove(task: Task) -> str:
     """Layers, boxes and microseconds.
 
     Raises:
+        Skip: INT8 is asked of a GPU that has none.
         ModelError: TensorRT does not build it.
         DeviceError: it does not run as it should; everything that was measured is kept.
     """
     own_cache(task)
+    capability = cuda_driver.compute_capability()
+    if task.argument.startswith("int8") and capability in WITHOUT_INT8:
+        raise Skip(f"a GPU of compute capability {capability} does not compute in INT8")
     model, precision = shipped.find(Path(task.folder)), task.argument
     path, plan = model.int8 if precision.startswith("int8") else model.path, Path(task.folder, f"{precision}.plan")
     pictures, limits = shipped.pictures(), (RANDOM if model.random else LIMITS)[precision]

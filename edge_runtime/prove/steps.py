@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from edge_runtime.prove import cameras
+from edge_runtime import video_nodes
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 GPU = "GPU"
@@ -88,8 +88,10 @@ class Skip(Exception):
 
 def listed(root: Path, power_mode: str = "") -> List[Step]:
     """All steps of a machine."""
+    nodes = video_nodes.look(root)
+    cameras = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
     compares = ("import numpy", "import native core", "import OpenCV", "import ONNX Runtime")
-    model = ("one layer", "compiler", *compares)
+    model = ("one layer", *compares)
     found = [
         *(Step(f"import {name}", "basics", name) for name in ("numpy", "native core")),
         *(Step(f"import {name}", "libraries", name, 60.0, NUMPY) for name in ("OpenCV", "ONNX Runtime")),
@@ -99,17 +101,19 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
         Step("import pycuda", "libraries", "pycuda", 60.0, (GPU, *NUMPY)),
         Step("compiler", "compiler", limit_s=180.0, needs=(GPU,)),
         Step("kernels", "kernels", limit_s=120.0, needs=("compiler", "import pycuda", "import native core")),
-        Step("one layer", "layer", limit_s=180.0, needs=("import TensorRT", "import pycuda", GPU)),
-        Step("fp16", "model", "fp16", 900.0, model),
-        Step("int8+fp16", "model", "int8+fp16", 900.0, model),
-        Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
-        *(
-            Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False)
-            for target in cameras.found(root)
+        Step(
+            "one layer",
+            "layer",
+            limit_s=180.0,
+            needs=("import TensorRT", "import pycuda", "compiler", "import native core"),
         ),
+        Step("fp16", "model", "fp16", 900.0, model),
+        Step("int8+fp16", "model", "int8+fp16", 900.0, model, must=False, jetson=False),
+        Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
+        *(Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False) for target in cameras),
         Step("rails", "rails", limit_s=120.0, needs=compares, must=False),
         Step("caps", "caps", must=False, jetson=False),
     ]
-    if not cameras.found(root):
+    if not cameras:
         found.insert(-2, Step("cameras", "camera", must=False, jetson=False))
     return [*found, Step("power mode", "power_mode", power_mode, 120.0)] if power_mode else found

@@ -30,9 +30,10 @@ def hook(event, arguments):
         if path.startswith(root + "/") and os.path.exists(path):
             seen.add(os.path.relpath(path, root))
 sys.addaudithook(hook)
-from edge_runtime import passport, power as meters
+from edge_runtime import passport
 from edge_runtime.build import memory
 from edge_runtime.cli import doctor, power
+doctor.doctor.ALL = [look for look in doctor.doctor.ALL if look.__module__.endswith((".machine", ".cameras"))]
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
     power.main(["--sysroot", root])
     doctor.main(["--json", "--sysroot", root])

@@ -66,7 +66,11 @@ TRIED = (  # the second precision aside, which takes as long again
 )  # fmt: skip
 FAULTS = {  # what is broken -> the step that fails, the cause that it gives, and the steps that need it
     "bit": ("kernels", "letterbox float32: values that differ: 2, expected 0", []),
-    "compiler": ("compiler", "nvcc 12.6 does not compile the kernels for sm_87: nvcc fatal", ["kernels", *MODELS]),
+    "compiler": (
+        "compiler",
+        "nvcc 12.6 does not compile the kernels for sm_87: nvcc fatal",
+        ["kernels", "one layer", *MODELS],
+    ),
     "builder": ("one layer", "TensorRT cannot build the network", MODELS),
     "abort": ("import TensorRT", "its process was ended by SIGABRT", ["one layer", *MODELS]),
     "pycuda": ("import pycuda", "pycuda is not installed", ["kernels", "one layer", *MODELS]),

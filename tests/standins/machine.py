@@ -72,6 +72,9 @@ def _gpu(faults: Collection[str]) -> None:
     gpu, compile_kernels = cuda.Gpu(integrated=True), kernels.cubin
     gpu.refuses_graphs = "graph" in faults
     cuda.install(Patch(), gpu)
+    binding = cuda.driver(gpu)
+    binding.get_version = lambda: (2026, 1, 0)
+    product_cuda.import_module = lambda name: binding  # type: ignore[assignment]
     GPU.append(gpu)
     driver = Driver(gpu)
     cuda_driver.driver = lambda: None if "gpu" in faults else driver  # type: ignore[assignment]
