@@ -55,6 +55,8 @@ def _run(args: argparse.Namespace) -> int:
     with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
+        for note in detector.model.notes:
+            print(f"note: {note}", file=sys.stderr)
         with _common.progress() as bar:
             evaluation = evaluate.evaluate(detector, data, bar("images", len(data.paths)))
     about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,

@@ -9,7 +9,7 @@ from typing import Any, Optional, Sequence, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.opencv import load_cv2, quiet
+from edge_runtime.opencv import load_cv2
 
 
 def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -38,8 +38,7 @@ class Capture:
         self._arguments = (target, api, list(params))
         self._lock = threading.Lock()
         self._closed = False
-        with quiet():
-            self._capture: Any = load_cv2().VideoCapture(*self._arguments)
+        self._capture: Any = load_cv2().VideoCapture(*self._arguments)
 
     @property
     def opened(self) -> bool:

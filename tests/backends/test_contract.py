@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 
 from edge_runtime import backends, onnx_file
 from edge_runtime.backends import BackendOptions, _host, replay
+from edge_runtime.backends import onnxruntime as onnxruntime_member
+from edge_runtime.backends import openvino as openvino_member
 from edge_runtime.detector import Detector
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError, SpecError, UsageError
 from edge_runtime.recipe import ModelFlags
@@ -192,3 +197,51 @@ def test_spinning_follows_the_load_of_the_machine(monkeypatch):
 
 def test_busy_cores_are_measured():
     assert 0.0 <= _host.busy_cores() <= (os.cpu_count() or 1)
+
+
+OLD_ORT = "ONNX Runtime only *guarantees* support for models stamped with official released onnx opset versions. "
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (
+            f"[ONNXRuntimeError] : 1 : FAIL : Load model from m.onnx failed:{OLD_ORT * 3}Opset 22 is under development "
+            "and support for this is limited. Current official support for domain ai.onnx is till opset 19.\n",
+            ("opset 22", "knows is 19"),
+        ),
+        ("Unsupported model IR version: 11, max supported IR version: 9", ("IR version 11", "knows is 9")),
+    ],
+)
+def test_a_file_that_is_younger_than_onnxruntime(said, what):
+    error = onnxruntime_member._unreadable("m.onnx", RuntimeError(said))
+    assert all(part in str(error) for part in what) and "pip install -U onnxruntime" in error.hint
+    assert f"{what[0].rsplit(' ', 1)[0]} {what[1].rsplit(' ', 1)[1]} or older" in error.hint
+
+
+def test_a_file_that_is_younger_than_the_installed_onnxruntime(tmp_path):
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "m.onnx"
+    model = onnx.load(write_onnx(path, {"output0": boxes_v8(*ROWS)}))
+    model.ir_version = 99
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"has IR version 99, the newest that onnxruntime .* knows is") as caught:
+        open_detector(str(path), "onnxruntime")
+    assert "pip install -U onnxruntime" in caught.value.hint
+
+
+@pytest.mark.parametrize("member", [onnxruntime_member, openvino_member])
+def test_a_reason_is_never_cut_off(member):
+    reason = "no kernel\n" * 60 + "and this is why"
+    assert str(member._unreadable("m.onnx", RuntimeError(reason))).endswith("and this is why")
+
+
+def test_onnxruntimes_own_log_is_quiet():
+    """From 1.23 on it warns of GPUs on every Jetson; the default logger is for all sessions of a process."""
+    pytest.importorskip("onnxruntime")
+    code = (
+        "from edge_runtime.backends import onnxruntime as ours\nimport onnxruntime\n"
+        "onnxruntime.set_default_logger_severity = lambda level: print(level)\nours.library()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["3"]

@@ -31,9 +31,10 @@ def test_what_is_quantised_stays_so():
     assert kinds.count("QuantizeLinear") == [n.op_type for n in quantized("onnxruntime").graph.node].count(
         "QuantizeLinear"
     )
-    expected = run(network().model)
+    expected, eight_bits = run(network().model), run(quantized("onnxruntime"))
     for name, value in run(mixed).items():
-        assert np.square(value - expected[name]).mean() < 0.1 * expected[name].var(), "as close as 8 bits alone"
+        lost, lost_by_8_bits = (np.square(got - expected[name]).mean() for got in (value, eight_bits[name]))
+        assert lost < 2 * lost_by_8_bits < 0.2 * expected[name].var(), "about as close as 8 bits alone"
 
 
 def test_large_weights_do_not_become_infinite():

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import Source
+from edge_runtime.sources import Source, video
 from edge_runtime.types import Frame
 from tests.sources.clips import number, write_clip, write_cut_avi
 
@@ -142,3 +142,48 @@ def test_two_decoder_threads_unless_the_user_says_otherwise(tmp_path: Path) -> N
     assert os.environ["OPENCV_FFMPEG_THREADS"] == "2"
     if hasattr(cv2, "CAP_PROP_N_THREADS"):  # since OpenCV 4.6
         assert source._capture.get(cv2.CAP_PROP_N_THREADS) == 2
+
+
+@pytest.mark.parametrize("fps", [7.3, 0.5, 14.985, 25.0])
+def test_the_rate_of_an_mp4_in_fragments(tmp_path: Path, fps: float) -> None:
+    """As our own output is; the FFmpeg of OpenCV 4.8 reads two or three times the rate."""
+    write_clip(tmp_path / "clip.ismv", 12, fps=fps).rename(tmp_path / "clip.mp4")
+    source = sources.open(str(tmp_path / "clip.mp4"))
+    assert source.fps == pytest.approx(fps, rel=1e-3) and source.frame_count == 12
+    frames = drain(source)
+    assert [number(frame.image) for frame in frames] == list(range(12))
+    assert frames[11].timestamp_s == pytest.approx(11 / fps, rel=1e-2)
+
+
+class Told:
+    """A capture that tells a rate, and frames at other times."""
+
+    def __init__(self, fps: float, *at_ms: float) -> None:
+        self.fps, self._at_ms, self._now, self.reopened = fps, at_ms, -1, False
+
+    def read(self) -> object:
+        self._now += 1
+        return None if self._now >= len(self._at_ms) else object()
+
+    def get(self, prop: int) -> float:
+        return self._at_ms[self._now]
+
+    def reopen(self) -> None:
+        self.reopened = True
+
+
+@pytest.mark.parametrize(
+    ("told", "times"),
+    [
+        (Told(21.9, 0, 136.99, 273.97, 410.96), 3),
+        (Told(25, 0, 40, 80, 120), 1),
+        (Told(25, 0, 40, 120, 200), 1),  # the rate varies
+        (Told(25, 0), 1),
+        (Told(25), 1),
+    ],
+)
+def test_times_too_many(tmp_path: Path, told: Told, times: int) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"....ftyp....moof")
+    assert video._times_too_many(told, str(tmp_path / "a.mp4")) == times and told.reopened
+    (tmp_path / "plain.mp4").write_bytes(b"....ftyp....moov")
+    assert video._times_too_many(told, str(tmp_path / "plain.mp4")) == 1

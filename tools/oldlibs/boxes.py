@@ -33,8 +33,8 @@ class Difference:
     alone: float = 0.0
 
     def __str__(self) -> str:
-        alone = f", a box of {self.alone:.3f} in one alone" if self.alone else ""
-        return f"{self.pixels:.3f} px, {self.confidence:.4f} of confidence{alone}"
+        alone = f", one has a box of {self.alone:.2f} more" if self.alone else ""
+        return f"{self.pixels:.2f} px, {self.confidence:.4f}{alone}"
 
 
 def collect(env: Environment) -> Dict[str, Any]:

@@ -115,7 +115,7 @@ class Environment:
             for words in self.machine.words[1:]:
                 log.append(f"$ {words}")
                 # pycuda is compiled against CUDA, which no machine that runs this has
-                command = words.replace("'.[tensorrt]'", ".").replace(".venv/bin/pip", f"{self.python} -m pip")
+                command = words.replace("'.[tensorrt]'", ".").replace(".venv/bin/pip", f"'{self.python}' -m pip")
                 log += _told(self._run(["sh", "-ec", command], cwd=folder))
         return log[:LOG_LINES]
 

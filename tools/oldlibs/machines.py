@@ -62,7 +62,7 @@ MACHINES: Tuple[Machine, ...] = (
     Machine("newest", "a PC with the newest of all", "3.13", (), (), PC_WORDS),
     Machine(
         "lowest", "the lower bounds of pyproject.toml", "3.8", (),
-        ("numpy==1.21.6", "opencv-python-headless==4.5.4.60", "onnxruntime==1.12.1", "onnx==1.13.1", "rich==10.0.0",
+        ("numpy==1.21.6", "opencv-python-headless==4.5.4.60", "onnxruntime==1.12.1", "onnx==1.13.1", "rich==12.3.0",
          "openvino==2023.3.0"),
         PC_WORDS,
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 from xml.etree import ElementTree
 
-from oldlibs.boxes import compare
+from oldlibs.boxes import EVAL_IMAGES, compare
 from oldlibs.environment import ROOT, ROWS, Environment
 from oldlibs.machines import MACHINES
 
@@ -69,7 +69,12 @@ def page() -> str:
     """Every row that was run, as Markdown."""
     known = {machine.name: load(machine.name) for machine in MACHINES}
     rows = [(machine, known[machine.name]) for machine in MACHINES if known[machine.name]]
-    lines = ["# Rows of old libraries", "", "Written by `python tools/rows.py --table`.", ""]
+    lines = [
+        "# Rows of old libraries",
+        "",
+        "Written by `python tools/rows.py --table`. The list of tests is `all`, or `short`:",
+    ]
+    lines += ["those that meet the libraries. An install log is of README's own words.", ""]
     lines += ["| row | machine | versions | tests | passed | failed | skipped |", "|---|---|---|---|---|---|---|"]
     for machine, row in rows:
         versions = ", ".join(f"{name} {version}" for name, version in row.get("versions", {}).items())
@@ -82,22 +87,30 @@ def page() -> str:
 
 
 def _boxes(rows: Sequence[Any]) -> List[str]:
+    """How far each row's boxes are from the newest's, one line a command."""
     reference = load(NEWEST).get("boxes", {})
+    old = [(machine.name, row["boxes"]) for machine, row in rows if machine.name != NEWEST and row.get("boxes")]
+    if not reference or not old:
+        return []
     lines = [
         "## Boxes",
         "",
-        f"The largest difference from the boxes of `{NEWEST}`, over all pictures at confidence 0.25.",
-        "",
+        f"The largest difference from `{NEWEST}` over all boxes of {_count(reference)}, as the JSON",
     ]
-    lines += ["| row | command | largest difference |", "|---|---|---|"]
-    for machine, row in rows:
-        for command, boxes in row.get("boxes", {}).items():
-            if machine.name != NEWEST and command in reference:
-                lines.append(f"| {machine.name} | {command} | {compare(boxes, reference[command])} |")
+    lines += ["lines give them: to 0.01 px and 0.0001 of confidence.", ""]
+    lines += [f"| command | {' | '.join(name for name, _ in old)} |", f"|---|{'---|' * len(old)}"]
+    for command in reference:
+        found = [str(compare(boxes[command], reference[command])) if command in boxes else "" for _, boxes in old]
+        lines.append(f"| {command} | {' | '.join(found)} |")
     figures = [f"{machine.name} {row['figures']['voc07_11pt']:.4f}" for machine, row in rows if row.get("figures")]
     if figures:
-        lines += ["", f"edge-eval, voc07_11pt of the INT8 file on the same photographs: {', '.join(figures)}."]
+        lines += ["", f"edge-eval, voc07_11pt of the INT8 file on {EVAL_IMAGES} photographs: {', '.join(figures)}."]
     return [*lines, ""]
+
+
+def _count(commands: Dict[str, Any]) -> str:
+    pictures = next(iter(commands.values()))
+    return f"{len(pictures)} pictures ({sum(map(len, pictures.values()))} boxes)"
 
 
 def _details(rows: Sequence[Any]) -> List[str]:
