@@ -43,16 +43,17 @@ EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const
   const bool soft = rule.class_activation == Activation::softmax;
   const Softmax sums = soft ? softmax(row, channel, rule.first_class + rule.num_classes) : plain;
   const float* classes = row + rule.first_class * channel;
+  if (multi_label) {
+    for (int c = 0; c < rule.num_classes; ++c)
+      if (mask[c]) offer(classes[c * channel], sums, c);
+    return;
+  }
   int best = -1;
   float top = -INFINITY;
   EDGE_UNROLL
   for (int c = 0; c < rule.num_classes; ++c) {
-    const float raw = classes[c * channel];  // before the mask is asked, so that several are on their way at once
-    if (!mask[c]) continue;
-    if (multi_label)
-      offer(raw, sums, c);
-    else if (raw > top)
-      top = raw, best = c;
+    const float raw = classes[c * channel];  // whatever the mask says, so that several are on their way at once
+    if (mask[c] && raw > top) top = raw, best = c;
   }
   if (best >= 0) offer(top, sums, best);
 }

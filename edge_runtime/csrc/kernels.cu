@@ -76,8 +76,9 @@ extern "C" __global__ void __launch_bounds__(edge::kThreads)
 edge_suppress(edge::Packed packed, edge::Candidate* all, int room, const int* counts, const edge::Frame* frames,
               float* rows, int* found) {
   const int image = blockIdx.x, count = counts[image];
-  const edge::Suppression s = {packed, all + (int64_t)image * room, count, packed.rule().num_classes, frames[image],
-                               rows + (int64_t)image * packed.max_det() * 6};
+  const edge::Suppression s = {all + (int64_t)image * room, count, rows + (int64_t)image * packed.max_det() * 6,
+                               frames[image], packed.rule().num_classes, packed.max_det(), packed.suppress(),
+                               packed.iou()};
   const int written = count <= edge::kFew ? edge::suppress_few(s) : edge::suppress_many(s);
   if (threadIdx.x == 0) found[image] = written;
 }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "nms.h"
-#include "packed.h"
 #include "undo.h"
 
 namespace edge {
@@ -18,13 +17,15 @@ struct Candidate {
   Box box;
 };
 
-// One image: where its candidates are, and where its rows go.
+// One image: where its candidates are, where its rows go, and by which rules. Copies: memory is read once.
 struct Suppression {
-  const Packed& packed;
   Candidate* candidates;
-  int count, classes;
-  const Frame& frame;
+  int count;
   float* rows;
+  Frame frame;
+  int classes, max_det;
+  bool suppress;
+  float iou;
 
   __device__ int class_of(uint64_t key) const { return (int)(key_index(key) % classes); }
 };
@@ -47,87 +48,107 @@ __device__ inline void sort(uint64_t* keys, uint16_t* places, int size) {
     }
 }
 
-// 32 candidates in their order.
-struct Chunk {
-  Box box[kChunk];
-  int class_id[kChunk];
+// Few candidates, sorted, and what the threads tell one another about 32 of them.
+struct Sorted {
+  uint64_t key[kFew];
+  Box box[kFew];
+  uint16_t place[kFew];      // before sorting; then the numbers of those that are kept
+  int class_id[kChunk];      // of the 32
   uint32_t strikes[kChunk];  // which of those behind it each would suppress
-  uint32_t alive, shown;     // which are candidates; which of the kept are in the image
-  float row[kChunk][6];
+  uint32_t alive, kept;      // which are candidates; which stay
+  uint32_t shown[kFew / 32]; // which of all that are kept are in the image
 };
 
-__device__ inline bool strikes(const Chunk& chunk, int k, const Box& box, int class_id, float iou) {
-  return chunk.class_id[k] == class_id && overlaps(chunk.box[k], area(chunk.box[k]), box, area(box), iou);
+__device__ inline bool strikes(const Suppression& s, const Sorted& all, int first, int k, const Box& box, int class_id) {
+  const Box& mine = all.box[first + k];
+  return all.class_id[k] == class_id && overlaps(mine, area(mine), box, area(box), s.iou);
 }
 
-// Which of a chunk are kept, at most `room`: every thread comes to the same answer.
-__device__ inline uint32_t decide(const Suppression& s, const uint64_t* keys, const uint16_t* places, Chunk& chunk,
-                                  int room) {
-  if (threadIdx.x == 0) chunk.alive = chunk.shown = 0;
+// Which of the 32 from `first` on stay, at most `room`.
+__device__ inline uint32_t decide(const Suppression& s, Sorted& all, int first, int room) {
+  if (threadIdx.x == 0) all.alive = 0;
   for (int k = threadIdx.x; k < kChunk; k += blockDim.x) {
-    chunk.box[k] = s.candidates[places[k]].box;
-    chunk.class_id[k] = s.class_of(keys[k]);
-    chunk.strikes[k] = 0;
+    all.class_id[k] = s.class_of(all.key[first + k]);
+    all.strikes[k] = 0;
   }
   __syncthreads();
   for (int k = threadIdx.x; k < kChunk; k += blockDim.x)
-    if (keys[k] && finite(chunk.box[k])) atomicOr(&chunk.alive, 1u << k);
-  for (int pair = threadIdx.x; s.packed.suppress() && pair < kChunk * kChunk; pair += blockDim.x) {
+    if (all.key[first + k] && finite(all.box[first + k])) atomicOr(&all.alive, 1u << k);
+  for (int pair = threadIdx.x; s.suppress && pair < kChunk * kChunk; pair += blockDim.x) {
     const int k = pair / kChunk, other = pair % kChunk;
-    if (other > k && strikes(chunk, k, chunk.box[other], chunk.class_id[other], s.packed.iou()))
-      atomicOr(&chunk.strikes[k], 1u << other);
+    if (other > k && strikes(s, all, first, k, all.box[first + other], all.class_id[other]))
+      atomicOr(&all.strikes[k], 1u << other);
   }
   __syncthreads();
-  uint32_t left = chunk.alive, kept = 0;
-  for (int k = 0; k < kChunk && room > 0; ++k) {
-    if (!(left >> k & 1)) continue;
-    kept |= 1u << k;
-    left &= ~chunk.strikes[k];
-    --room;
+  if (threadIdx.x == 0) {
+    uint32_t left = all.alive, kept = 0;
+    EDGE_UNROLL
+    for (int k = 0; k < kChunk; ++k) {
+      const uint32_t struck = all.strikes[k], bit = room > 0 ? left & 1u << k : 0;
+      kept |= bit;
+      room -= bit != 0;
+      if (bit) left &= ~struck;
+    }
+    all.kept = kept;
   }
-  return kept;
-}
-
-// Writes the rows of those that are kept and in the image; how many they are.
-__device__ inline int write(const Suppression& s, const uint64_t* keys, Chunk& chunk, uint32_t kept, float* rows) {
-  for (int k = threadIdx.x; k < kChunk; k += blockDim.x)
-    if (kept >> k & 1 && write_row(chunk.box[k], s.frame, key_score(keys[k]), chunk.class_id[k], chunk.row[k]))
-      atomicOr(&chunk.shown, 1u << k);
   __syncthreads();
-  const uint32_t shown = chunk.shown;
-  for (int k = threadIdx.x; k < kChunk; k += blockDim.x)
-    for (int c = 0; shown >> k & 1 && c < 6; ++c) rows[6 * __popc(shown & ((1u << k) - 1)) + c] = chunk.row[k][c];
-  return __popc(shown);
+  return all.kept;
 }
 
-__device__ inline bool struck(const Chunk& chunk, uint32_t kept, const Box& box, int class_id, float iou) {
+__device__ inline bool struck(const Suppression& s, const Sorted& all, int first, uint32_t kept, int other) {
+  const Box box = all.box[other];
+  const int class_id = s.class_of(all.key[other]);
   for (int k = 0; k < kChunk; ++k)
-    if (kept >> k & 1 && strikes(chunk, k, box, class_id, iou)) return true;
+    if (kept >> k & 1 && strikes(s, all, first, k, box, class_id)) return true;
   return false;
+}
+
+// Writes the rows of those that are kept and in the image, in their order; how many they are.
+__device__ inline int write(const Suppression& s, Sorted& all, int kept) {
+  for (int word = threadIdx.x; word < kFew / 32; word += blockDim.x) all.shown[word] = 0;
+  __syncthreads();
+  const auto row = [&](int k, float* to) {
+    const uint64_t key = all.key[all.place[k]];
+    return write_row(all.box[all.place[k]], s.frame, key_score(key), s.class_of(key), to);
+  };
+  float unused[6];
+  for (int k = threadIdx.x; k < kept; k += blockDim.x)
+    if (row(k, unused)) atomicOr(&all.shown[k / 32], 1u << k % 32);
+  __syncthreads();
+  int before = 0, word = 0;  // rows of the words before
+  for (int k = threadIdx.x; k < kept; k += blockDim.x) {
+    for (; word < k / 32; ++word) before += __popc(all.shown[word]);
+    const uint32_t shown = all.shown[word], bit = 1u << k % 32;
+    if (shown & bit) row(k, s.rows + 6 * (before + __popc(shown & (bit - 1))));
+  }
+  int written = 0;
+  for (word = 0; word < kFew / 32; ++word) written += __popc(all.shown[word]);
+  return written;
 }
 
 // At most kFew candidates; how many rows were written.
 __device__ inline int suppress_few(const Suppression& s) {
-  __shared__ uint64_t keys[kFew];
-  __shared__ uint16_t places[kFew];
-  __shared__ Chunk chunk;
-  int size = kChunk, room = s.packed.max_det(), written = 0;
+  __shared__ Sorted all;
+  int size = kChunk, kept = 0;
   while (size < s.count) size *= 2;
   for (int k = threadIdx.x; k < size; k += blockDim.x) {
-    keys[k] = k < s.count ? s.candidates[k].key : 0;
-    places[k] = (uint16_t)(k < s.count ? k : 0);
+    all.key[k] = k < s.count ? s.candidates[k].key : 0;
+    all.place[k] = (uint16_t)(k < s.count ? k : 0);
   }
   __syncthreads();
-  sort(keys, places, size);
-  for (int first = 0; first < s.count && room > 0; first += kChunk) {
-    const uint32_t kept = decide(s, keys + first, places + first, chunk, room);
-    room -= __popc(kept);
-    for (int k = threadIdx.x + first + kChunk; s.packed.suppress() && k < s.count; k += blockDim.x)
-      if (keys[k] && struck(chunk, kept, s.candidates[places[k]].box, s.class_of(keys[k]), s.packed.iou())) keys[k] = 0;
-    written += write(s, keys + first, chunk, kept, s.rows + 6 * written);
+  sort(all.key, all.place, size);
+  for (int k = threadIdx.x; k < size && s.count; k += blockDim.x) all.box[k] = s.candidates[all.place[k]].box;
+  __syncthreads();
+  for (int first = 0; first < s.count && kept < s.max_det; first += kChunk) {
+    const uint32_t stay = decide(s, all, first, s.max_det - kept);
+    for (int k = threadIdx.x; k < kChunk; k += blockDim.x)
+      if (stay >> k & 1) all.place[kept + __popc(stay & ((1u << k) - 1))] = (uint16_t)(first + k);
+    for (int k = threadIdx.x + first + kChunk; s.suppress && k < s.count; k += blockDim.x)
+      if (all.key[k] && struck(s, all, first, stay, k)) all.key[k] = 0;
+    kept += __popc(stay);
     __syncthreads();
   }
-  return written;
+  return write(s, all, kept);
 }
 
 // The largest of all threads' values, for all threads.
@@ -179,7 +200,7 @@ __device__ inline int suppress_many(const Suppression& s) {
   int kept = 0, written = 0;
   bool striking = false;  // whether there is a last one kept that suppresses others
   uint64_t key = 0;
-  while (kept < s.packed.max_det()) {
+  while (kept < s.max_det) {
     const Box last = best;
     const float last_area = area(last);
     const int last_class = s.class_of(key);
@@ -188,7 +209,7 @@ __device__ inline int suppress_many(const Suppression& s) {
       const Candidate& c = candidates[k];
       if (c.key == 0) continue;
       const bool gone = c.key == key || (striking && s.class_of(c.key) == last_class &&
-                                         overlaps(last, last_area, c.box, area(c.box), s.packed.iou()));
+                                         overlaps(last, last_area, c.box, area(c.box), s.iou));
       if (gone)
         candidates[k].key = 0;
       else
@@ -199,7 +220,7 @@ __device__ inline int suppress_many(const Suppression& s) {
     for (int k = threadIdx.x; k < s.count; k += blockDim.x)
       if (candidates[k].key == key) best = candidates[k].box;
     __syncthreads();
-    striking = s.packed.suppress() && finite(best);
+    striking = s.suppress && finite(best);
     if (!finite(best)) continue;
     ++kept;
     if (threadIdx.x == 0)
