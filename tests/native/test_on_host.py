@@ -190,7 +190,7 @@ def raced(tmp_path: Path, count: int, suppress_h: str) -> subprocess.CompletedPr
 
 BARRIERS = {  # how many candidates, and lines behind which the threads must meet
     31000: ["if (candidates[k].key == key) best = candidates[k].box;\n"],
-    300: ["all.strikes[k] = 0;\n  }\n", "all.kept = kept;\n  }\n"],
+    300: ["all.strikes[k] = 0;\n  }\n", "atomicOr(&all.shown[k / 32], 1u << k % 32);\n"],
 }
 
 
