@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +29,16 @@ WIDTH = len("power sensors")  # the longest name
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
+    try:
+        return _examine(args)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our stdout has left: `edge-doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _examine(args: argparse.Namespace) -> int:
     checks = []
     for check in doctor.examine(Path(args.sysroot), args.verbose, args.quick):
         checks.append(check)
