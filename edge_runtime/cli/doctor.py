@@ -48,7 +48,8 @@ def _examine(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"version": __version__, "ok": not missing, "checks": [asdict(c) for c in checks]}, indent=2))
     else:
-        print("\n".join(_end(checks, args.verbose)))
+        for line in _end(checks, args.verbose):
+            print(line)
     if missing:
         print(f"error: detection cannot run here without {', '.join(missing)}", file=sys.stderr)
         print("hint: the report above says how to get it", file=sys.stderr)
