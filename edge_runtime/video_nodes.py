@@ -91,11 +91,12 @@ def _kind(driver: str, capabilities: int, formats: List[str]) -> str:
 
 
 def _guess(about: Path, name: str) -> str:
-    """By name and place: a UVC camera's second node is for metadata, and has the first one's name."""
+    """By name and place: behind each node that gives pictures a UVC camera has one for metadata."""
     driver = os.path.basename(os.path.realpath(about / "device/driver"))
     if name.startswith("vi-output") or "tegra" in driver:
         return CSI
-    return METADATA if board.number(about / "index") == 1 and driver in ("uvcvideo", "driver") else CAMERA
+    second = (board.number(about / "index") or 0) % 2 == 1
+    return METADATA if second and driver in ("uvcvideo", "driver") else CAMERA  # "driver": there is no such link
 
 
 def _ask(path: Path) -> Optional[Tuple[str, str, int, List[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Dict
 
 SHOW = """
@@ -44,14 +45,7 @@ def test_without_opencv() -> None:
     assert "edge-runtime[cpu]" in shown.stdout
 
 
-BROKEN = """
-import sys, types
-class Finder:
-    def find_spec(self, name, path, target=None):
-        if name == "cv2":
-            sys.stderr.write("a page of numpy's: AttributeError: _ARRAY_API not found\\n")
-            raise ImportError({error!r})
-sys.meta_path.insert(0, Finder())
+SAY = """
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.opencv import load_cv2
 try:
@@ -61,11 +55,18 @@ except BackendUnavailable as error:
 """
 
 
-def test_opencv_built_for_another_numpy_is_one_sentence() -> None:
-    shown = run(BROKEN.format(error="numpy.core.multiarray failed to import"))
+def broken(folder: Path, said: str, error: str) -> subprocess.CompletedProcess[str]:
+    """What is said of a module cv2 that prints a line and fails."""
+    (folder / "cv2.py").write_text(f"import sys\nprint({said!r}, file=sys.stderr)\nraise ImportError({error!r})\n")
+    return run(SAY, PYTHONPATH=os.pathsep.join([str(folder), *filter(None, sys.path)]))
+
+
+def test_opencv_built_for_another_numpy_is_one_sentence(tmp_path: Path) -> None:
+    said = "A module that was compiled using NumPy 1.x cannot be run in\nNumPy 2.2.6 …\n_ARRAY_API not found"
+    shown = broken(tmp_path, said, "numpy.core.multiarray failed to import")
     assert "it was built for" in shown.stdout and "|pip install 'numpy<2'" in shown.stdout and not shown.stderr
 
 
-def test_thread_data_without_room_has_its_way_out() -> None:
-    shown = run(BROKEN.format(error="/lib/libgomp.so.1: cannot allocate memory in static TLS block"))
+def test_thread_data_without_room_has_its_way_out(tmp_path: Path) -> None:
+    shown = broken(tmp_path, "", "/lib/libgomp.so.1: cannot allocate memory in static TLS block")
     assert "export LD_PRELOAD=/lib/libgomp.so.1" in shown.stdout

@@ -99,6 +99,17 @@ def test_what_to_open_instead(target: str, fact: str, hint: str, tmp_path: Path,
     assert hint in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("driver", "index", "kind"),
+    [("uvcvideo", 0, "camera"), ("uvcvideo", 1, "metadata"), ("uvcvideo", 2, "camera"), ("uvcvideo", 3, "metadata"),
+     ("", 1, "metadata"), ("magewell", 1, "camera")],
+)  # fmt: skip
+def test_nodes_of_one_camera(tmp_path: Path, driver: str, index: int, kind: str) -> None:
+    """A depth camera gives several pictures; a grabber that is no UVC device has no metadata nodes."""
+    node(tmp_path, 0, "a name", driver, index)
+    assert video_nodes.look(tmp_path)[0].kind == kind
+
+
 def test_gstreamer_takes_no_sensor_for_a_usb_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from edge_runtime.sources import SourceOptions, gstreamer
 

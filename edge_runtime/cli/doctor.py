@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -31,8 +33,16 @@ WIDTH = len("power sensors")  # the longest name
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
-    if _prove.asked(args):
-        return _prove.main(args)
+    try:
+        return _prove.main(args) if _prove.asked(args) else _examine(args)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our stdout has left: `edge-doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _examine(args: argparse.Namespace) -> int:
     checks = []
     for check in doctor.examine(Path(args.sysroot), args.verbose, args.quick):
         checks.append(check)
@@ -42,7 +52,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if args.json:
         print(json.dumps({"version": __version__, "ok": not missing, "checks": [asdict(c) for c in checks]}, indent=2))
     else:
-        print("\n".join(_end(checks, args.verbose)))
+        for line in _end(checks, args.verbose):
+            print(line)
     if missing:
         print(f"error: detection cannot run here without {', '.join(missing)}", file=sys.stderr)
         print("hint: the report above says how to get it", file=sys.stderr)

@@ -24,7 +24,7 @@ SINK = "appsink"
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
 FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
-RESTART = "sudo systemctl restart nvargus-daemon; the camera stays locked until then"
+RESTART = f"{causes.ARGUS}; until then the camera stays locked"
 
 
 class _MapInfo(ctypes.Structure):

@@ -166,6 +166,17 @@ def test_a_check_that_breaks_is_a_finding(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_an_interrupt_and_a_reader_that_leaves_are_no_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(root: Path) -> Check:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "ALL", (interrupted,))
+    assert doctor.main([]) == 130
+    command = f"{sys.executable} -m edge_runtime.cli.doctor --quick | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("ok  Python") and done.stderr == ""
+
+
 def test_a_missing_sysroot_is_wrong_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as caught:
         doctor.main(["--sysroot", str(tmp_path / "none")])
