@@ -57,12 +57,13 @@ except BackendUnavailable as error:
 
 def broken(folder: Path, said: str, error: str) -> subprocess.CompletedProcess[str]:
     """What is said of a module cv2 that prints a line and fails."""
-    (folder / "cv2.py").write_text(f"import sys\nprint({said!r}, file=sys.stderr)\nraise ImportError({error!r})\n")
+    code = f"import sys\nprint({said!r}, file=sys.stderr)\nraise ImportError({error!r})\n"
+    (folder / "cv2.py").write_text(code, encoding="utf-8")
     return run(SAY, PYTHONPATH=os.pathsep.join([str(folder), *filter(None, sys.path)]))
 
 
 def test_opencv_built_for_another_numpy_is_one_sentence(tmp_path: Path) -> None:
-    said = "A module that was compiled using NumPy 1.x cannot be run in\nNumPy 2.2.6 …\n_ARRAY_API not found"
+    said = "A module that was compiled using NumPy 1.x cannot be run in\nNumPy 2.2.6 ...\n_ARRAY_API not found"
     shown = broken(tmp_path, said, "numpy.core.multiarray failed to import")
     assert "it was built for" in shown.stdout and "|pip install 'numpy<2'" in shown.stdout and not shown.stderr
 

@@ -21,6 +21,6 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     def write(name: str, code: str) -> None:
         path = folder.joinpath(*name.split("."))
         path.mkdir(parents=True, exist_ok=True)
-        (path / "__init__.py").write_text(textwrap.dedent(code))
+        (path / "__init__.py").write_text(textwrap.dedent(code), encoding="utf-8")
 
     return write

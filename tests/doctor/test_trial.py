@@ -47,7 +47,7 @@ def test_one_that_hangs_is_ended_with_all_its_children(library) -> None:
     assert found.reason == "it did not end within 3 s" and found.said == ()
 
 
-@pytest.mark.parametrize("noise", ["loading…", "{}", '{"level": 3}', "[1, 2]", "null"])
+@pytest.mark.parametrize("noise", ["loading...", "{}", '{"level": 3}', "[1, 2]", "null"])
 def test_what_a_library_prints_is_not_taken_for_an_answer(library, noise: str) -> None:
     library("openvino", f"print({noise!r})\nraise ImportError('no such plugin')")
     found = attempt("openvino")
