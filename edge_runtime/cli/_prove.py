@@ -48,8 +48,6 @@ def main(args: argparse.Namespace) -> int:
             print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
             return 2
         return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     except EdgeError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return 1
@@ -122,11 +120,11 @@ class Progress:
             self._done = None
 
     def _work(self, name: str, done: threading.Event) -> None:
-        started, shown = time.monotonic(), done.wait(SHOWN_S)
-        while not done.wait(1.0):
+        started, wait_s = time.monotonic(), SHOWN_S
+        while not done.wait(wait_s):
+            wait_s = 1.0
             print(f"\r... {name}, {time.monotonic() - started:.0f} s ", end="", file=self._out, flush=True)
-        if not shown:
-            print("\r\033[K", end="", file=self._out, flush=True)
+        print("\r\033[K", end="", file=self._out, flush=True)
 
 
 def _read(path: Path) -> Dict[str, Any]:

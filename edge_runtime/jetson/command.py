@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Optional, Sequence
 
 from edge_runtime.errors import EdgeError
-from edge_runtime.jetson import hold, layout, nvpmodel, plan, switch
+from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
+from edge_runtime.jetson.layout import laid_out
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -65,7 +66,7 @@ def directory(text: str) -> str:
     """A folder that is there, or a record of a board, which is laid out as one."""
     if os.path.isfile(text):
         try:
-            return str(layout.laid_out(text))
+            return str(laid_out(text))
         except EdgeError as error:
             raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
     if not os.path.isdir(text):

@@ -33,34 +33,38 @@ def prove(task: Task) -> str:
         DeviceError: it does not run as it should; everything that was measured is kept.
     """
     own_cache(task)
-    capability = cuda_driver.compute_capability()
-    if task.argument.startswith("int8") and capability in WITHOUT_INT8:
-        raise Skip(f"a GPU of compute capability {capability} does not compute in INT8")
-    model, precision = shipped.find(Path(task.folder)), task.argument
+    model, precision, pictures = shipped.find(Path(task.folder)), task.argument, shipped.pictures()
+    _refuse(precision)
     path, plan = model.int8 if precision.startswith("int8") else model.path, Path(task.folder, f"{precision}.plan")
-    pictures, limits = shipped.pictures(), (RANDOM if model.random else LIMITS)[precision]
     with Detector.open(path, options=BackendOptions("onnxruntime"), conf=DETECTED) as host:
         expected, spec = [host(picture) for picture in pictures], host.model.spec
     made = build.build(build.load(path, spec), plan, BuildOptions(precision, root=task.board))
     task.figures.update(_built(model.name, plan, made))
-    faults = _types(precision, made)
-    said = []
+    faults, limits = _types(precision, made), (RANDOM if model.random else LIMITS)[precision]
     for name, mapped in MODES:
         with Detector.open(str(plan), options=BackendOptions(slots=1, zero_copy=mapped), conf=DETECTED) as device:
-            found = [device(picture) for picture in pictures]
-            faults += _boxes(task, name, expected, found, limits)
+            faults += _boxes(task, name, expected, [device(picture) for picture in pictures], limits)
+            task.figures[f"{name}_us"] = timing.frame(device.backend, pictures[0])
             if not mapped:
                 task.figures["us"] = timing.stages(device.backend, pictures[0])
-            task.figures[f"{name}_us"] = timing.frame(device.backend, pictures[0])
-            said.append(f"{task.figures[f'{name}_us']:.0f} us with images {name}")
     if faults:
-        raise DeviceError("; ".join(dict.fromkeys(faults)), hint="the proof holds all figures: send it back")
-    stages = ", ".join(f"{name} {value:.0f}" for name, value in task.figures["us"].items())
-    boxes = task.figures["copied"]["boxes"]
+        raise DeviceError("; ".join(faults), hint="the proof holds all figures: send it back")
+    return _said(task.figures, made)
+
+
+def _refuse(precision: str) -> None:
+    """Raises Skip where the GPU does not compute in INT8."""
+    capability = cuda_driver.compute_capability()
+    if precision.startswith("int8") and capability in WITHOUT_INT8:
+        raise Skip(f"a GPU of compute capability {capability} does not compute in INT8")
+
+
+def _said(figures: Dict[str, Any], made: Passport) -> str:
+    stages = ", ".join(f"{name} {value:.0f}" for name, value in figures["us"].items())
+    frames = " and ".join(f"{figures[f'{name}_us']:.0f} us with images {name}" for name, _ in MODES)
     return (
-        f"{model.name}: built in {made.seconds:.0f} s, {_listed(made)}; "
-        f"{boxes} boxes as ONNX Runtime's; "
-        f"{' and '.join(said)}; on the GPU, us: {stages}"
+        f"{figures['model']}: built in {made.seconds:.0f} s, {_listed(made)}; {figures['copied']['boxes']} boxes as "
+        f"ONNX Runtime's; a frame takes {frames}; on the GPU, us: {stages}"
     )
 
 

@@ -35,17 +35,22 @@ def prove(task: Task) -> str:
         stack.callback(detector.close)
         idle = _measured(sampler, lambda until: time.sleep(IDLE_S), IDLE_S)
         loaded = _measured(sampler, lambda until: _run(task, detector, until), LOAD_S)
-    whole = sampler.whole.name
-    task.figures.update(meter=sampler.meter.name, total=whole, scope=sampler.whole.scope, load=load)
-    task.figures.update(idle=_figures(idle), under_load=_figures(loaded), gaps=sampler.meter.gaps)
-    unread = [rail for rail in sampler.meter.rails if rail not in loaded.rails_w()]
-    if unread:
-        raise SourceError(f"{', '.join(unread)} cannot be read{_closed(task.board)}", hint="run it with sudo")
-    task.figures["throttle"] = throttle = _events(idle, loaded)
-    said = ", ".join(f"{name} {count}" for name, count in throttle.items() if count) or "none"
+    task.figures.update(meter=sampler.meter.name, scope=sampler.whole.scope, load=load, gaps=sampler.meter.gaps)
+    task.figures.update(total=sampler.whole.name, idle=_figures(idle), under_load=_figures(loaded))
+    unread = [rail for rail in sampler.meter.rails if rail not in idle.rails_w() or rail not in loaded.rails_w()]
+    idle_w, load_w = idle.energy.mean_w, loaded.energy.mean_w
+    if unread or idle_w is None or load_w is None:
+        names = ", ".join(unread) or "a rail"
+        raise SourceError(f"{names} cannot be read{_closed(task.board)}", hint="run it with sudo")
+    task.figures["throttle"] = _events(idle, loaded)
+    return _said(task.figures, idle_w, load_w)
+
+
+def _said(figures: Dict[str, Any], idle_w: float, load_w: float) -> str:
+    events = ", ".join(f"{name} {count}" for name, count in figures["throttle"].items() if count) or "none"
     return (
-        f"{whole} {idle.energy.mean_w:.2f} W idle, {loaded.energy.mean_w:.2f} W with {load} "
-        f"({task.figures['fps']:.0f} frames per second); throttling meanwhile: {said}"
+        f"{figures['total']} {idle_w:.2f} W idle, {load_w:.2f} W with {figures['load']} "
+        f"({figures['fps']:.0f} frames per second); throttling meanwhile: {events}"
     )
 
 

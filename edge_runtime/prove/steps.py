@@ -88,10 +88,8 @@ class Skip(Exception):
 
 def listed(root: Path, power_mode: str = "") -> List[Step]:
     """All steps of a machine."""
-    nodes = video_nodes.look(root)
-    cameras = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
     compares = ("import numpy", "import native core", "import OpenCV", "import ONNX Runtime")
-    model = ("one layer", *compares)
+    model, runs = ("one layer", *compares), ("import TensorRT", "import pycuda", "compiler", "import native core")
     found = [
         *(Step(f"import {name}", "basics", name) for name in ("numpy", "native core")),
         *(Step(f"import {name}", "libraries", name, 60.0, NUMPY) for name in ("OpenCV", "ONNX Runtime")),
@@ -99,21 +97,26 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
         Step(GPU, "gpu"),
         Step("import TensorRT", "libraries", "TensorRT", 120.0, NUMPY),
         Step("import pycuda", "libraries", "pycuda", 60.0, (GPU, *NUMPY)),
-        Step("compiler", "compiler", limit_s=180.0, needs=(GPU,)),
+        Step("compiler", "compiler", limit_s=180.0, needs=(GPU, *NUMPY)),
         Step("kernels", "kernels", limit_s=120.0, needs=("compiler", "import pycuda", "import native core")),
-        Step(
-            "one layer",
-            "layer",
-            limit_s=180.0,
-            needs=("import TensorRT", "import pycuda", "compiler", "import native core"),
-        ),
+        Step("one layer", "layer", limit_s=180.0, needs=runs),
         Step("fp16", "model", "fp16", 900.0, model),
         Step("int8+fp16", "model", "int8+fp16", 900.0, model, must=False, jetson=False),
         Step("graph", "graph", limit_s=120.0, needs=model, jetson=False),
-        *(Step(f"camera {target}", "camera", target, 60.0, ("import OpenCV",), False) for target in cameras),
+        *_cameras(root),
         Step("rails", "rails", limit_s=120.0, needs=compares, must=False),
         Step("caps", "caps", must=False, jetson=False),
     ]
-    if not cameras:
-        found.insert(-2, Step("cameras", "camera", must=False, jetson=False))
     return [*found, Step("power mode", "power_mode", power_mode, 120.0)] if power_mode else found
+
+
+def _cameras(root: Path) -> List[Step]:
+    """One for each camera, or one that says that there is none."""
+    nodes = video_nodes.look(root)
+    targets = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
+    steps = [Step(f"camera {target}", "camera", target, 60.0, _opened_by(target), False) for target in targets]
+    return steps or [Step("cameras", "camera", "", 60.0, NUMPY, False, False)]
+
+
+def _opened_by(target: str) -> Tuple[str, ...]:
+    return ("import GStreamer",) if target.startswith("csi:") else ("import OpenCV",)
