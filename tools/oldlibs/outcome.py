@@ -17,8 +17,8 @@ NEWEST = "newest"
 PAGE = ROOT / "tools" / "reference" / "rows.md"
 INTRODUCTION = (
     "# Rows of old libraries", "",
-    "Written by `python tools/rows.py --table`. The tests are `all`, or `short`: those that meet the libraries. Each log",
-    "is of README's own words; `[tensorrt]` is left out when they are run, as pycuda is compiled against CUDA.", "",
+    "Written by `python tools/rows.py --table`. The tests are `all`, or `short`: those that meet the libraries.",
+    "Each log is of README's own words; `[tensorrt]` is left out when they are run, as pycuda is compiled against CUDA.", "",
 )  # fmt: skip
 SHORT = (  # what meets the libraries
     "tests/sources", "tests/sinks", "tests/backends", "tests/calibrate", "tests/datasets", "tests/test_opencv.py",
