@@ -115,8 +115,9 @@ def choose(path: str, options: BackendOptions) -> ModuleType:
 
 def passed_over(path: str, chosen: ModuleType) -> List[str]:
     """Why preferred backends do not run a file although their library is installed: each a sentence."""
-    preferred = [m for m in plugins.members("backends") if path.lower().endswith(tuple(m.HANDLES))]
-    reasons = [str(m.available() or "") for m in preferred[: preferred.index(chosen)]]
+    handling = [m for m in plugins.members("backends") if path.lower().endswith(tuple(m.HANDLES))]
+    preferred = handling[: handling.index(chosen)] if chosen in handling else []
+    reasons = [str(member.available() or "") for member in preferred]
     return [f"{reason}; {_name(chosen)} runs the model" for reason in reasons if libraries.BROKEN in reason]
 
 

@@ -165,3 +165,13 @@ def test_a_bare_name_is_looked_up_in_engines(engine, tmp_path):
         cwd=str(tmp_path),
     )
     assert json.loads(done.stdout)["detections"] == {"y": 3}
+
+
+@pytest.mark.parametrize("module", ["numpy", "numpy.typing"])
+@pytest.mark.parametrize("command", ["detect", "eval", "calibrate", "bench", "build"])
+def test_without_a_numpy_of_its_time(command: str, module: str) -> None:
+    """numpy.typing came with 1.20."""
+    code = f"import sys; sys.modules[{module!r}] = None; from edge_runtime.cli.{command} import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: numpy is missing, or older than 1.21") and "hint: pip install" in done.stderr

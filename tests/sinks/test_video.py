@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import sinks
+from edge_runtime import sinks, sources
 from edge_runtime.errors import SinkError
 from edge_runtime.sinks import SinkOptions
 from tests.sinks.results import result, small_disk
@@ -31,8 +31,8 @@ def test_frames_size_and_rate(tmp_path: Path, suffix: str, fps: float) -> None:
     for i in range(12):
         sink.write(result(i))
     sink.close()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(fps, rel=1e-3)
+    source = sources.open(str(path))  # not OpenCV itself, which 4.8 reads a rate too high with
+    assert source.fps == pytest.approx(fps, rel=1e-3) and source.frame_count == 12
     assert [image.shape for image in play(path)] == [(48, 64, 3)] * 12
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name], "no temporary file is left"
 
@@ -83,7 +83,7 @@ WRITER = """
 import sys
 from itertools import count
 from tests.sinks.results import result
-from edge_runtime import sinks
+from edge_runtime import sinks, sources
 sink = sinks.open(sys.argv[1])
 for i in count():
     sink.write(result(i, 240, 320, noise=True))

@@ -15,6 +15,11 @@ from oldlibs.machines import MACHINES
 
 NEWEST = "newest"
 PAGE = ROOT / "tools" / "reference" / "rows.md"
+INTRODUCTION = (
+    "# Rows of old libraries", "",
+    "Written by `python tools/rows.py --table`. The tests are `all`, or `short`: those that meet the libraries.",
+    "Each log is of README's own words; `[tensorrt]` is left out when they are run, as pycuda is compiled against CUDA.", "",
+)  # fmt: skip
 SHORT = (  # what meets the libraries
     "tests/sources", "tests/sinks", "tests/backends", "tests/calibrate", "tests/datasets", "tests/test_opencv.py",
     "tests/test_image_file.py", "tests/test_libraries.py", "tests/test_drawing.py", "tests/test_evaluate.py",
@@ -69,12 +74,7 @@ def page() -> str:
     """Every row that was run, as Markdown."""
     known = {machine.name: load(machine.name) for machine in MACHINES}
     rows = [(machine, known[machine.name]) for machine in MACHINES if known[machine.name]]
-    lines = [
-        "# Rows of old libraries",
-        "",
-        "Written by `python tools/rows.py --table`. The list of tests is `all`, or `short`:",
-    ]
-    lines += ["those that meet the libraries. An install log is of README's own words.", ""]
+    lines = [*INTRODUCTION]
     lines += ["| row | machine | versions | tests | passed | failed | skipped |", "|---|---|---|---|---|---|---|"]
     for machine, row in rows:
         versions = ", ".join(f"{name} {version}" for name, version in row.get("versions", {}).items())
