@@ -48,7 +48,7 @@ def test_it_runs_as_a_user_and_says_how_it_is(name):
     last = (FOLDER / f"Dockerfile.{name}").read_text().rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (.*)$", last, re.M)[-1] not in ("root", "0")
     (health,) = re.findall(r"^HEALTHCHECK .*CMD (.*)$", last, re.M)
-    assert health == '["edge-doctor", "--json"]' and re.search(r'^CMD \["edge-doctor"\]$', last, re.M)
+    assert health == '["edge-doctor", "--quick", "--json"]' and re.search(r'^CMD \["edge-doctor"\]$', last, re.M)
 
 
 @pytest.mark.parametrize("name", BOARDS)
