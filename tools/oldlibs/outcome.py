@@ -18,7 +18,7 @@ PAGE = ROOT / "tools" / "reference" / "rows.md"
 INTRODUCTION = (
     "# Rows of old libraries", "",
     "Written by `python tools/rows.py --table`. The tests are `all`, or `short`: those that meet the libraries.",
-    "Each log is of README's own words; `[tensorrt]` is left out when they are run, as pycuda is compiled against CUDA.", "",
+    "Each log is of README's own words; `[tensorrt]` is left out when they are run: pycuda wants CUDA.", "",
 )  # fmt: skip
 SHORT = (  # what meets the libraries
     "tests/sources", "tests/sinks", "tests/backends", "tests/calibrate", "tests/datasets", "tests/test_opencv.py",
