@@ -43,6 +43,7 @@ THERE = (  # whether they are there, and where they lead, is all that counts
     "sys/class/video4linux/video*/device/driver",
 )  # fmt: skip
 WHOLE = {"ina3221", "ina3221x", "ina238", "soctherm_oc"}  # chips whose files are all read
+PROCESSOR = re.compile(r"processor|vendor_id|model name|CPU (implementer|architecture|part)")
 PACKAGES = re.compile(r"Package: (nvidia-|libnvinfer|python3-libnvinfer|tensorrt|cuda-nvcc)")
 NVPMODEL = "usr/sbin/nvpmodel"
 TEGRASTATS, SAID = "usr/bin/tegrastats", "tegrastats.txt"
@@ -158,8 +159,8 @@ def _text(root: Path, path: str, real: str) -> str:
         text = file.read(MOST).decode("utf-8", "replace") if path != DPKG else _packages(file.read())
     if path == DPKG:
         return text  # versions of packages look like addresses
-    if path == CPUINFO:  # of the first core, without the line that begins with "Serial"
-        return "".join(f"{line}\n" for line in text.split("\n\n")[0].splitlines() if not line.startswith("Serial"))
+    if path == CPUINFO:  # of the first core; boards have a serial number in it
+        return "".join(f"{line}\n" for line in text.split("\n\n")[0].splitlines() if PROCESSOR.match(line))
     if path == nvpmodel.CONF:  # users write names into comments
         return "".join(f"{line.split('#')[0].rstrip()}\n" for line in text.splitlines() if line.split("#")[0].strip())
     if path == hold.STATE:

@@ -170,3 +170,11 @@ def test_without_a_gpu_it_is_said_on_a_computer_and_a_failure_on_a_board(machine
     proof = prove(board_tree("x86-rapl"))
     assert of(proof, FAILED) == [] and not proof.ok and proof.missing.startswith("no GPU: ")
     assert "Not proved: no GPU: libcuda.so.1 does not load." in reading.verdict(proof.to_dict())
+
+
+@pytest.mark.parametrize("version", ["8.5", "11", "rtx"])
+def test_one_layer_is_built_and_run_by_every_kind_of_tensorrt(machine, monkeypatch, version):
+    needed = ("numpy", "native core", "TensorRT", "pycuda")
+    only(monkeypatch, "GPU", "compiler", "one layer", *(f"import {name}" for name in needed))
+    proof = prove(machine(version))
+    assert {step.state for step in proof.steps} == {PASSED} and "rt" in proof.steps[-1].said

@@ -117,7 +117,8 @@ def _tensorrt(faults: Collection[str], wrong: bool) -> None:
     from edge_runtime import trt
     from tests.standins import tensorrt_api
 
-    lib = tensorrt_api.module("10.3", unbuildable="builder" in faults)
+    version = next((word for word in faults if word in tensorrt_api.VERSIONS), "10.3")
+    lib = tensorrt_api.module(version, unbuildable="builder" in faults)
     parser, builder, runtime = lib.OnnxParser, lib.Builder, lib.Runtime
 
     def make_parser(network: Any, log: Any) -> Any:
