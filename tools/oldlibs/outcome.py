@@ -83,7 +83,7 @@ def page() -> str:
         trouble = f"**{row['error']}**" if row.get("error") else versions
         lines.append(f"| {machine.name} | {machine.about} | {trouble} | {tests['list']} | {counts} |")
     lines += ["", *_boxes(rows), *_details(rows)]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines).rstrip().replace(f"{ROOT}/", "") + "\n"
 
 
 def _boxes(rows: Sequence[Any]) -> List[str]:
