@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable, List
 
+import cv2
 import numpy as np
 import pytest
 
