@@ -107,8 +107,6 @@ def test_peers_without_the_peer_shows_our_side(tmp_path: Path, model: str) -> No
 
 
 def video(folder: Path) -> List[str]:
-    import cv2
-
     path = str(folder / "clip.mp4")
     writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"mp4v"), 30, (64, 48))
     for level in range(0, 250, 10):
