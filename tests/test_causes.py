@@ -10,6 +10,9 @@ SAID = [
     ("libnvdla_compiler.so: cannot open shared object file: No such file or directory", "nvidia-l4t-dla-compiler"),
     ("/usr/lib/aarch64-linux-gnu/nvidia/libnvdla_compiler.so: file too short", "JetPack 7.2 has none"),
     ("[TRT] Target GPU SM 87 is not supported by this TensorRT release.", "python3-libnvinfer"),
+    ("Error Code 6: API Usage Error (The engine cannot run on this GPU, which has compute capability 9.0. Supported "
+     "compute capabilities: 8.0 8.6 8.9 12.0 12.1 >12.0. TensorRT-RTX does not support this compute capability, so the "
+     "engine cannot be rebuilt for it.", "onnxruntime-gpu"),
     ("/usr/lib/aarch64-linux-gnu/libgomp.so.1: cannot allocate memory in static TLS block",
      "export LD_PRELOAD=/usr/lib/aarch64-linux-gnu/libgomp.so.1;"),
     ("/lib/aarch64-linux-gnu/libGLdispatch.so.0: cannot allocate memory in static TLS block", "registry"),

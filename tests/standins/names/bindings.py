@@ -115,7 +115,7 @@ def stub(library: Path, wanted: str, functions: str, into: Optional[Path] = None
     for name in re.findall(rf"\[({wanted})\]", _output("readelf", "-d", str(library))):
         command = ["gcc", "-shared", "-fPIC", "-xc", "-", "-o", str(folder / name), f"-Wl,-soname,{name}"]
         command += [f"-Wl,--version-script={labels}"] if labels.stat().st_size else []
-        subprocess.run(command, input=code, text=True, check=True, capture_output=True)
+        subprocess.run(command, input=code, encoding="utf-8", errors="replace", check=True, capture_output=True)
 
 
 def cache() -> Path:
