@@ -66,7 +66,14 @@ class Nvcc:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+        said = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
         release = re.search(r"release ([\d.]+)", said.stdout)
         self.name = f"nvcc {release.group(1) if release else path}"
 
@@ -77,8 +84,8 @@ class Nvcc:
             target = Path(folder, "kernels")
             command = [self._path, *FLAGS, kind, f"-arch={architecture}"]
             done = subprocess.run(
-                [*command, "-o", str(target), str(CSRC / SOURCE)], capture_output=True, text=True, check=False,
-                stdin=subprocess.DEVNULL,
+                [*command, "-o", str(target), str(CSRC / SOURCE)], capture_output=True, encoding="utf-8", check=False,
+                errors="replace", stdin=subprocess.DEVNULL,
             )  # fmt: skip
             if done.returncode:
                 raise _refused(self.name, architecture, done.stderr)

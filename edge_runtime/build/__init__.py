@@ -160,7 +160,9 @@ def _child(job: Job, path: Path, told: Told) -> Dict[str, Any]:
     path.write_text(job.to_json(), encoding="utf-8")
     command = [sys.executable, *WORKER, str(path)]
     same = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child imports what we import
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=same) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", errors="replace", env=same
+    ) as process:
         try:
             assert process.stdout is not None
             for line in process.stdout:

@@ -50,7 +50,14 @@ def cuda_toolkit(root: Path) -> Check:
         fix = "sudo apt install nvidia-jetpack" if board.is_jetson(root) else "install NVIDIA's CUDA toolkit"
         return Check("CUDA toolkit", False, "nvcc not found", fix, absent=not board.is_jetson(root))
     try:
-        said = subprocess.run([nvcc, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+        said = subprocess.run(
+            [nvcc, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=20,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return Check("CUDA toolkit", False, f"{nvcc} does not start: {error}", "reinstall the CUDA toolkit")
     release = re.search(r"release ([\d.]+)", said.stdout)

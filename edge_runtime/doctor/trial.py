@@ -51,7 +51,7 @@ def attempt(name: str, root: Path = Path("/"), quick: bool = False, limit_s: flo
     paths = os.pathsep.join(filter(None, sys.path))  # the child imports what we import
     same = {**os.environ, "PYTHONPATH": paths, "EDGE_SYSROOT": str(root)}
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=same, text=True,
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=same, encoding="utf-8",
         errors="replace", start_new_session=True,
     ) as child:  # fmt: skip
         try:

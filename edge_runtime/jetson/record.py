@@ -199,7 +199,9 @@ def _first_lines(root: Path, program: str, *arguments: str) -> str:
     quiet: Any = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     env = {**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)}
     command = ["timeout", "5", path, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, **quiet) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace", env=env, **quiet
+    ) as process:
         assert process.stdout is not None
         text = process.stdout.readline() if program == TEGRASTATS else process.stdout.read(MOST)
         process.terminate()

@@ -93,8 +93,8 @@ def run(root: Path, program: str, arguments: Sequence[str], timeout_s: float) ->
     if root == Path("/") and os.geteuid() != 0:
         raise BoardError(f"{name} needs root", hint='sudo env PATH="$PATH" before the command')
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True, env={**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)},
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+        errors="replace", start_new_session=True, env={**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)},
     )  # fmt: skip
     try:
         said = process.communicate(timeout=timeout_s)[0]

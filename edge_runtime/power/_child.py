@@ -35,7 +35,12 @@ class Child:
         self._spoken = threading.Event()
         try:
             self._process = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             raise SourceError(f"{command[0]} does not start: {error.strerror}", hint="is it installed?") from error

@@ -77,7 +77,7 @@ def _start(task: Task, words: IO[str]) -> subprocess.Popen[str]:
         same["EDGE_SYSROOT"] = task.root
     return subprocess.Popen(
         [sys.executable, *WORKER, json.dumps(asdict(task))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=words, text=True, env=same, start_new_session=True,
+        stderr=words, encoding="utf-8", errors="replace", env=same, start_new_session=True,
     )  # fmt: skip
 
 

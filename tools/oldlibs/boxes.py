@@ -112,7 +112,7 @@ def _rows(lines: Sequence[str]) -> Iterator[Tuple[str, List[Box]]]:
 def _run(env: Environment, command: str, *arguments: str, cwd: Optional[Path] = None) -> str:
     module = f"edge_runtime.cli.{command.split('-')[1]}"
     call = [str(env.python), "-m", module, *arguments]
-    done = subprocess.run(call, cwd=ROOT, env=env.environ(), capture_output=True, text=True)
+    done = subprocess.run(call, cwd=ROOT, env=env.environ(), capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         raise RowError(f"{command} failed: {' '.join(done.stderr.split())[-500:]}")
     return done.stdout

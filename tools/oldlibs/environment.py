@@ -79,7 +79,9 @@ class Environment:
             RowError: they do not.
         """
         show = SHOW if self.machine.words[-1].count("openvino") else SHOW.replace(', "openvino"', "")
-        done = subprocess.run([str(self.python), "-c", show], env=self.environ(), capture_output=True, text=True)
+        done = subprocess.run(
+            [str(self.python), "-c", show], env=self.environ(), capture_output=True, encoding="utf-8", errors="replace"
+        )
         if done.returncode:
             raise RowError(f"a library cannot be loaded: {_reason(done.stderr)}")
         return dict(line.split(" ", 1) for line in done.stdout.splitlines())  # type: ignore[misc]
@@ -139,7 +141,9 @@ class Environment:
 
     def _run(self, command: Sequence[str], cwd: Optional[str] = None) -> str:
         environ = {**self.environ(), "PYTHONPATH": ""}
-        done = subprocess.run(list(command), cwd=cwd, env=environ, capture_output=True, text=True)
+        done = subprocess.run(
+            list(command), cwd=cwd, env=environ, capture_output=True, encoding="utf-8", errors="replace"
+        )
         if done.returncode:
             raise RowError(f"{' '.join(command)!r} failed: {_reason(done.stderr)}")
         return done.stdout
@@ -162,7 +166,12 @@ def interpreter(version: str) -> str:
 
 def _clone(folder: Path) -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     ).stdout.splitlines()
     for name in listed:
         if (ROOT / name).is_file():
