@@ -190,7 +190,7 @@ finish() { # finish EXTRAS: this checkout in the environment
     if [ -n "$opencv" ] && ! imports onnxruntime; then # NVIDIA's own may be there
         pip "$numpy" onnxruntime
     fi
-    PYTHONWARNINGS=ignore pip --no-build-isolation "$numpy" -e ".[$extras]"
+    PYTHONWARNINGS=ignore pip "$numpy" -e ".[$extras]"
     [ -z "$dry" ] || return 0
     grep -qs "^$key " "$venv/installed" || : >"$venv/installed"
     echo "$key $extras" >>"$venv/installed"

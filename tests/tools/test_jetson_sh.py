@@ -41,7 +41,7 @@ def test_from_a_flashed_card(board: Machine) -> None:
         "install -U numpy",
         "install --no-cache-dir --force-reinstall --no-deps pycuda",
         "install numpy onnxruntime",
-        "install --no-build-isolation numpy -e .[tensorrt]",
+        "install numpy -e .[tensorrt]",
     ]
     assert board.calls("with ") == [f"with {board.cuda}/bin/nvcc"], "pycuda finds its CUDA by nvcc on PATH"
     assert board.calls()[-1] == "edge-doctor " and "ready: . .venv/bin/activate" in done.out
@@ -146,7 +146,7 @@ def test_numpy_is_what_the_systems_opencv_loads(board: Machine) -> None:
     assert board.run("jetson.sh").code == 0
     assert [call for call in pips(board) if "numpy" in call] == [
         "install -U numpy", "install -U numpy<2", "install numpy<2 onnxruntime",
-        "install --no-build-isolation numpy<2 -e .[tensorrt]",
+        "install numpy<2 -e .[tensorrt]",
     ]  # fmt: skip
 
 
