@@ -47,7 +47,7 @@ for source, inside in (word.split(":")[:2] for word in sys.argv if word.endswith
     (root / inside[1:]).parent.mkdir(parents=True, exist_ok=True)
     if Path(source).is_file():
         shutil.copy(source, root / inside[1:])
-print(json.dumps([board.model(root), board.l4t(root), board.slug(root)]))
+print(json.dumps([ask(root) for ask in (board.model, board.name, board.soc, board.l4t, board.slug)]))
 """
 
 
@@ -58,7 +58,7 @@ def test_the_container_knows_the_board(orin, tmp_path):
     executable(tmp_path / "docker", INSIDE + DOCKER)
     inside = tmp_path / "inside"
     done = orin.run("edge-doctor", INSIDE=str(inside), PYTHONPATH=str(REPOSITORY))
-    here = [board.model(orin.root), board.l4t(orin.root), board.slug(orin.root)]
+    here = [ask(orin.root) for ask in (board.model, board.name, board.soc, board.l4t, board.slug)]
     assert done.returncode == 0 and json.loads(done.stdout) == here, done.stderr
     assert (inside / "tmp/nv_jetson_compatible").read_bytes() == compatible.encode()
     assert (inside / "tmp/nv_jetson_model").read_bytes() == (orin.root / "proc/device-tree/model").read_bytes()
