@@ -87,7 +87,7 @@ def prove(
 def _machine(root: Path) -> Dict[str, str]:
     release = board.l4t(root)
     return {
-        "board": board.model(root), "soc": board.soc(root), "jetpack": board.jetpack(release), "l4t": release,
+        "board": board.name(root), "soc": board.soc(root), "jetpack": board.jetpack_version(release), "l4t": release,
         "machine": platform.machine(), "system": platform.release(), "python": platform.python_version(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }  # fmt: skip
