@@ -52,7 +52,7 @@ def test_without_opencv() -> None:
         "try:\n    sources.open('synthetic').read()\n    sources.open(sys.executable + '.png')\n"
         "except BackendUnavailable as error:\n    print(error.hint)"
     )
-    assert install_hint("cpu") in shown.stdout
+    assert install_hint("cpu").replace(" 'numpy<2'", "") in shown.stdout  # which is there for the system's OpenCV
 
 
 SAY = """

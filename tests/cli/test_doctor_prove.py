@@ -96,7 +96,9 @@ def test_ctrl_c_leaves_the_steps_before(tmp_path):
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, "--prove", "-o", str(proof), "--sysroot", str(tmp_path)], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY}"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY), *sys.path])},
     ) as process:  # fmt: skip
         assert process.stdout is not None
         while "import numpy" not in process.stdout.readline():

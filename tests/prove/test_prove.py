@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Callable, List
 
+import onnxruntime
 import pytest
 
 from edge_runtime.cli import doctor
@@ -64,6 +65,7 @@ TRIED = (  # the second precision aside, which takes as long again
     *(f"import {name}" for name in NEEDED), "GPU", "compiler", "kernels", "one layer", "fp16", "graph",
     "camera /dev/video0", "rails", "caps",
 )  # fmt: skip
+OLD = tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 20)
 FAULTS = {  # what is broken -> the step that fails, the cause that it gives, and the steps that need it
     "bit": ("kernels", "letterbox float32: values that differ: 2, expected 0", []),
     "compiler": (
@@ -91,8 +93,10 @@ def broken_nvcc(folder: Path) -> Path:
     return folder
 
 
-def test_every_step_passes_and_a_person_reads_it(machine, tmp_path, capsys):
+def test_every_step_passes_and_a_person_reads_it(machine, tmp_path, capsys, monkeypatch):
     root, file = machine(), tmp_path / "proof.json"
+    if OLD:  # as the stand-in of TensorRT it rounds float16 between Q and DQ otherwise: see tests/graph/test_half.py
+        only(monkeypatch, *TRIED, "import OpenVINO", "import GStreamer")
     before = sorted(root.rglob("*"))
     code = doctor.main(["--prove", "-o", str(file), "--sysroot", str(root)])
     shown = capsys.readouterr().out
