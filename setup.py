@@ -1,4 +1,4 @@
-"""Builds the native core edge_runtime._core; everything else is in pyproject.toml."""
+"""Builds the native core edge_runtime.native._core; everything else is in pyproject.toml."""
 
 import platform
 from glob import glob
@@ -17,9 +17,9 @@ setup(
     license="Apache-2.0",
     ext_modules=[
         Pybind11Extension(
-            "edge_runtime._core",
-            [f"edge_runtime/csrc/{name}.cpp" for name in SOURCES],
-            depends=sorted(glob("edge_runtime/csrc/*.h")),
+            "edge_runtime.native._core",
+            [f"edge_runtime/native/csrc/{name}.cpp" for name in SOURCES],
+            depends=sorted(glob("edge_runtime/native/csrc/*.h")),
             cxx_std=17,
             extra_compile_args=FLAGS,
         )

@@ -35,7 +35,7 @@ def opencv(cv2, numpy):
     if tuple(int(part) for part in re.findall(r"\d+", cv2.__version__)[:3]) < OLDEST:
         fail(f"OpenCV is {cv2.__version__}, {'.'.join(map(str, OLDEST))} or newer is needed", source)
     try:
-        load("edge_runtime.opencv", PACKAGE).load_cv2()
+        load("edge_runtime.imaging.opencv", PACKAGE).load_cv2()
     except Exception as error:
         fail(f"edge_runtime does not take OpenCV {cv2.__version__}: {error}", source)
     picture = numpy.full((48, 64, 3), (30, 120, 210), numpy.uint8)
@@ -63,7 +63,7 @@ def main(modules):
     opencv(cv2, numpy)
     runtime = load("onnxruntime", "pip install onnxruntime; edge-calibrate needs it")
     load("edge_runtime.cli.detect", PACKAGE)
-    load("edge_runtime._core", PACKAGE)
+    load("edge_runtime.native._core", PACKAGE)
     if modules:
         gstreamer(load("gi", "python3-gi is not installed, or --system-site-packages is missing"))
     for name in modules:

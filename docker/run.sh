@@ -14,7 +14,7 @@
 #
 # The current folder is /work in the container. Environment: DOCKER, another docker; PYTHON, the host's Python 3.8 or
 # newer, which only a power mode needs; EDGE_SYSROOT, a folder that stands for /; EDGE_HOST, a command instead of
-# `$PYTHON -m edge_runtime.jetson`. Exits with the command's code, or 1.
+# `$PYTHON -m edge_runtime.cli.jetson`. Exits with the command's code, or 1.
 set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -114,7 +114,7 @@ find_python() { # of the host: JetPack 4's python3 is 3.6, but it has a package 
 }
 if [ -n "$modes" ] && [ -z "${EDGE_HOST:-}" ]; then
     python=$(find_python)
-    host=("$python" -B -m edge_runtime.jetson)
+    host=("$python" -B -m edge_runtime.cli.jetson)
 else
     read -ra host <<<"${EDGE_HOST:-}"
 fi

@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from edge_runtime.detector import Detector
-    from edge_runtime.drawing import draw
+    from edge_runtime.detect.detector import Detector
     from edge_runtime.errors import EdgeError
-    from edge_runtime.pipeline import Pipeline
+    from edge_runtime.imaging.drawing import draw
+    from edge_runtime.loop.pipeline import Pipeline
     from edge_runtime.types import Detections
 
 __version__ = "0.1.0"
@@ -26,10 +26,10 @@ __all__ = ["Detections", "Detector", "EdgeError", "Pipeline", "draw"]
 
 _HOME = {
     "Detections": "types",
-    "Detector": "detector",
+    "Detector": "detect.detector",
     "EdgeError": "errors",
-    "Pipeline": "pipeline",
-    "draw": "drawing",
+    "Pipeline": "loop.pipeline",
+    "draw": "imaging.drawing",
 }
 
 

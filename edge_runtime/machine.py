@@ -1,4 +1,4 @@
-"""What this machine has of memory, and what its processor does besides us."""
+"""What this machine has of cores and memory, and what its processor does besides us."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Dict, Tuple
 
 from edge_runtime.jetson.board import read
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def meminfo(root: Path = Path("/")) -> Dict[str, int]:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
 
 if TYPE_CHECKING:
     import supervision
+
+Images = Sequence[NDArray[np.uint8]]  # each (H, W, 3) BGR, of any size
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from standins import nvpmodel
 
-from edge_runtime.opencv import load_cv2
+from edge_runtime.imaging.opencv import load_cv2
 
 settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)

@@ -7,10 +7,11 @@ from typing import List, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import ops
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import ops
 from edge_runtime.prove.scenes import Floats
 from edge_runtime.prove.scenes import scene as scene
-from edge_runtime.spec import DecodeSpec, Thresholds
 from tests.twins.decode import decode
 
 LAYOUTS = ("planar", "rows", "anchors_inner", "separate")

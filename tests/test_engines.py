@@ -9,9 +9,11 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_runtime import datasets, evaluate, recipe
+from edge_runtime import datasets
+from edge_runtime.accuracy import evaluate
 from edge_runtime.backends import BackendOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
+from edge_runtime.model import recipe
 from edge_runtime.sources import open as open_source
 
 ENGINES = sorted((Path(__file__).resolve().parents[1] / "engines").glob("*.onnx"))

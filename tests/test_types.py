@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
 from edge_runtime.types import Detections
 
 ROWS = np.array([[1.234, 2, 30.999, 40, 0.98765, 0], [5, 6, 7, 8, 0.5, 7]], np.float32)

@@ -25,12 +25,12 @@ from bench.report import Table
 from bench.timing import progress_bar
 from bench_host import installed_backends
 
-from edge_runtime import datasets, evaluate
-from edge_runtime.cli import _common
+from edge_runtime import datasets
+from edge_runtime.accuracy import coco, evaluate
+from edge_runtime.cli import _flags
 from edge_runtime.datasets import Dataset
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError
-from edge_runtime.metrics import coco
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "tools" / "reference" / "accuracy.json"
@@ -87,12 +87,12 @@ def load_data(name: str, shared: Path, most: Optional[int] = None) -> Dataset:
 def open_detector(path: Path, flags: str, backend: str, threads: int) -> Detector:
     """Opens a model with the flags that a user would give to any command."""
     parser = argparse.ArgumentParser()
-    _common.add_model_flags(parser)
-    _common.add_detection_flags(parser, iou=0.60)
+    _flags.add_model_flags(parser)
+    _flags.add_detection_flags(parser, iou=0.60)
     said = ["--engine", str(path), "--backend", backend, "--threads", str(threads), *shlex.split(flags)]
     args = parser.parse_args(said)
     args.conf, args.max_det, args.multi_label = CONF_BY_FAMILY.get(args.family, CONF), 100, True
-    return Detector.open(str(path), flags=_common.model_flags(args), options=_common.backend_options(args))
+    return Detector.open(str(path), flags=_flags.model_flags(args), options=_flags.backend_options(args))
 
 
 def _one(table: Table, args: argparse.Namespace, row: Dict[str, str], backend: str, data: Dataset, tick: Any) -> None:

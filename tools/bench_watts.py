@@ -21,13 +21,13 @@ from bench.trees import lay
 
 from edge_runtime import power
 from edge_runtime.backends import BackendOptions
-from edge_runtime.detector import Detector
-from edge_runtime.efficiency import Efficiency
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.efficiency import Efficiency
+from edge_runtime.energy.runlog import Log
+from edge_runtime.energy.sampler import HZ, Sampler
 from edge_runtime.jetson.probe import Probe
-from edge_runtime.monitor import Monitor
-from edge_runtime.pipeline import Pipeline
-from edge_runtime.runlog import Log
-from edge_runtime.sampler import HZ, Sampler
+from edge_runtime.loop.monitor import Monitor
+from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.types import Result
 
 ROOT = Path(__file__).resolve().parents[1]

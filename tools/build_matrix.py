@@ -20,7 +20,8 @@ from bench.report import Table
 
 from edge_runtime import build, calibrate, datasets
 from edge_runtime.build import BuildOptions, Source
-from edge_runtime.cli._common import add_model_flags, describe, model_flags
+from edge_runtime.cli._engines import describe
+from edge_runtime.cli._flags import add_model_flags, model_flags
 from edge_runtime.errors import EdgeError
 from edge_runtime.graph.network import Network
 

@@ -21,16 +21,17 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import numpy as np
 
-from edge_runtime import build, cuda, cuda_driver, trt
+from edge_runtime import build
 from edge_runtime.backends import BackendOptions, tensorrt
-from edge_runtime.backends._device import Slot
 from edge_runtime.build import BuildOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
+from edge_runtime.gpu import cuda, cuda_driver, trt
+from edge_runtime.gpu.slot import Slot
+from edge_runtime.model.spec import ModelSpec
 from edge_runtime.prove import kernels
 from edge_runtime.prove.kernels import Row, row
 from edge_runtime.prove.lab import Lab
 from edge_runtime.prove.scenes import scene
-from edge_runtime.spec import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 

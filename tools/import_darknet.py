@@ -15,9 +15,9 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime import labels
 from edge_runtime.errors import EdgeError, ModelError
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model import labels
+from edge_runtime.model.spec import ModelSpec
 from edge_runtime.zoo.export import to_onnx
 from edge_runtime.zoo.layers import IMAGE, Architecture, Layer, Table
 from edge_runtime.zoo.weights import Weights

@@ -17,7 +17,7 @@ from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "heads" / "golden"
 WH = (64, 32)

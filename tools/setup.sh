@@ -134,7 +134,7 @@ copy_checkout() { # where this one is read-only
     tar -c --exclude='./.git' --exclude='./.venv*' --exclude='./out' --exclude='*.so' . |
         tar -x --no-same-owner -C "$copy.new"
     chmod -R u+w "$copy.new"
-    mv "$copy"/edge_runtime/_core*.so "$copy.new/edge_runtime/" 2>/dev/null || true # compiled before
+    mv "$copy"/edge_runtime/native/_core*.so "$copy.new/edge_runtime/native/" 2>/dev/null || true # compiled before
     rm -rf "$copy" && mv "$copy.new" "$copy"
     export EDGE_SHARED=${EDGE_SHARED:-$PWD/../shared}
     cd "$copy" || exit 1
@@ -179,7 +179,7 @@ prepare() { # prepare COMMAND: an environment, and the packages of the system th
 finish() { # finish EXTRAS: this checkout in the environment
     local extras=$1 key
     [ -z "$opencv" ] || extras=${extras/cpu,/}
-    key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/csrc/*; } | sha256sum)
+    key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/native/csrc/*; } | sha256sum)
     key=${key:0:16}
     if grep -qsxF "$key $extras" "$venv/installed" && { [ -z "$opencv" ] || loads_numpy; }; then
         exec 9<&-

@@ -17,10 +17,11 @@ from typing import Any, Dict, Optional, Sequence
 
 import onnx
 
-from edge_runtime import datasets, evaluate
+from edge_runtime import datasets
+from edge_runtime.accuracy import evaluate
 from edge_runtime.backends import BackendOptions
 from edge_runtime.cli import calibrate
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 
 ROOT = Path(__file__).resolve().parents[1]
 PROTOCOL = {"conf": 0.005, "iou": 0.45, "multi_label": True, "max_det": 300}

@@ -14,7 +14,6 @@ A backend has `slots` preallocated slots of `batch` images each. `enqueue` and `
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Dict, List, Optional, Protocol, Sequence, Tuple
@@ -24,9 +23,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import libraries, plugins
 from edge_runtime.errors import BackendUnavailable, UsageError
-from edge_runtime.spec import Thresholds
-
-Images = Sequence[NDArray[np.uint8]]
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.types import Images
 
 
 @dataclass(frozen=True)
@@ -82,11 +80,6 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Frees everything; harmless when repeated."""
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose(path: str, options: BackendOptions) -> ModuleType:

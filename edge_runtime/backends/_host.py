@@ -12,11 +12,13 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import ops
-from edge_runtime.backends import BackendOptions, Images, cores
+from edge_runtime.backends import BackendOptions
 from edge_runtime.errors import SpecError
-from edge_runtime.machine import cpu_ticks
-from edge_runtime.spec import DecodeSpec, ModelSpec, Shape
+from edge_runtime.machine import cores, cpu_ticks
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelSpec, Shape
+from edge_runtime.native import ops
+from edge_runtime.types import Images
 
 Arrays = List[NDArray[np.float32]]
 Bind = Callable[[NDArray[np.generic], List[NDArray[np.generic]]], Callable[[], None]]

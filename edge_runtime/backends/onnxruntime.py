@@ -8,13 +8,15 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import libraries, onnx_file
+from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
 from edge_runtime.errors import BackendUnavailable, ModelError
-from edge_runtime.extras import install_hint
 from edge_runtime.graph.lighten import unpack
-from edge_runtime.spec import RANGES_KEY, DecodeSpec, ModelIO, ModelSpec
+from edge_runtime.libraries.extras import install_hint
+from edge_runtime.model import onnx_file
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import RANGES_KEY, ModelIO, ModelSpec
 
 HANDLES = (".onnx",)
 DEVICES = ("cpu", "cuda", "tensorrt")

@@ -7,13 +7,15 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import libraries, onnx_file
+from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_threads
 from edge_runtime.errors import ModelError
-from edge_runtime.extras import install_hint
 from edge_runtime.graph.lighten import lighten
-from edge_runtime.spec import RANGES_KEY, DecodeSpec, ModelIO, ModelSpec
+from edge_runtime.libraries.extras import install_hint
+from edge_runtime.model import onnx_file
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import RANGES_KEY, ModelIO, ModelSpec
 
 HANDLES = (".onnx",)
 DEVICES = ("cpu",)

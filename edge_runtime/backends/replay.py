@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend
 from edge_runtime.errors import ModelError
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
 
 HANDLES = (".replay.npz",)
 DEVICES = ("cpu",)

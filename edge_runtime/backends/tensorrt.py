@@ -15,13 +15,15 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import cuda, passport, trt
-from edge_runtime.backends import Backend, BackendOptions, Images, _plan
-from edge_runtime.backends._device import Constants, Slot
-from edge_runtime.cuda import Device
+from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.errors import SpecError
-from edge_runtime.ops import check_image
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+from edge_runtime.gpu import cuda, passport, plan_file, trt
+from edge_runtime.gpu.cuda import Device
+from edge_runtime.gpu.slot import Constants, Slot
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.native.ops import check_image
+from edge_runtime.types import Images
 
 HANDLES = (".plan", ".engine", ".trt")
 DEVICES = ("cuda",)
@@ -42,9 +44,9 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     """
     about = passport.read(Path(path))
     if about is not None:
-        return _plan.described(about)
+        return plan_file.described(about)
     with ThreadPoolExecutor(1) as owner:
-        return owner.submit(_look, _plan.load(path), batch).result()
+        return owner.submit(_look, plan_file.load(path), batch).result()
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
@@ -54,7 +56,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
         ModelError: it does not run here; the hint is the command that builds it again.
         DeviceError: the GPU or TensorRT refuses.
     """
-    plan = _plan.load(path)
+    plan = plan_file.load(path)
     plan.refuse(passport.here())
     return TensorRTBackend(plan, spec, decode, options)
 
@@ -63,14 +65,14 @@ class TensorRTBackend:
     """See `Backend`."""
 
     def __init__(
-        self, plan: _plan.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
+        self, plan: plan_file.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> None:
         self.name, self.slots = "tensorrt", options.slots
         self._slots: List[Slot] = []
         self._stage_ms = [dict.fromkeys(("preprocess", "inference", "postprocess"), 0.0) for _ in range(self.slots)]
         self._pending: List[Optional[Future[None]]] = [None] * self.slots
         self._device: Optional[Device] = None
-        self._engine: Optional[_plan.Engine] = None
+        self._engine: Optional[plan_file.Engine] = None
         self._owner: Optional[ThreadPoolExecutor] = ThreadPoolExecutor(1, thread_name_prefix="tensorrt")
         try:
             self.batch, self.description = self._owned(self._open, plan, spec, decode, options)
@@ -122,11 +124,11 @@ class TensorRTBackend:
         return self._owner.submit(call, *arguments).result()
 
     def _open(
-        self, plan: _plan.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
+        self, plan: plan_file.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> Tuple[int, str]:
         self._device = device = Device()
         plan.refuse(passport.here(compute_capability=device.capability))
-        self._engine = engine = _plan.Engine(plan, device.memory)
+        self._engine = engine = plan_file.Engine(plan, device.memory)
         io = engine.io(options.batch, plan.metadata)
         shared = Constants(device, device.stream(), io, spec, decode, options.thresholds)
 
@@ -159,10 +161,10 @@ class TensorRTBackend:
             self._device.close()
 
 
-def _look(plan: _plan.Plan, batch: int) -> ModelIO:
+def _look(plan: plan_file.Plan, batch: int) -> ModelIO:
     device = Device()
     try:
-        engine = _plan.Engine(plan)
+        engine = plan_file.Engine(plan)
         try:
             return engine.io(batch, plan.metadata)
         finally:

@@ -14,13 +14,12 @@ from typing import Callable, List, Optional, Tuple
 import numpy as np
 
 from edge_runtime import sources
-from edge_runtime.backends import cores
 from edge_runtime.benchmark.validity import Window
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import ModelError
-from edge_runtime.machine import Others
-from edge_runtime.pipeline import Pipeline
-from edge_runtime.sampler import Sampler
+from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.machine import Others, cores
 from edge_runtime.sources import SourceOptions
 
 ALONE_S = 3.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from edge_runtime.energy.runlog import flat
 from edge_runtime.errors import UsageError
-from edge_runtime.runlog import flat
 
 FORMAT = 1
 KEYS = ("engine", "board", "mode", "batch", "streams")  # tell rows apart

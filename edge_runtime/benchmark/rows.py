@@ -8,13 +8,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Dict, List, Optional, Sequence
 
-from edge_runtime import passport
 from edge_runtime.benchmark.validity import Window, faults, remarks
-from edge_runtime.detector import Detector
-from edge_runtime.efficiency import Conditions, extremes, per_watt
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.efficiency import Conditions, extremes, per_watt
+from edge_runtime.gpu import passport
 from edge_runtime.jetson import board
+from edge_runtime.model.spec import RANGES_KEY
 from edge_runtime.power import Whole
-from edge_runtime.spec import RANGES_KEY
 
 ENOUGH = 2  # windows that must be sound, where there are so many
 TRACE = ("gpu_mhz", "cpu_mhz", "emc_mhz")

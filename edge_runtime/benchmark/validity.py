@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from edge_runtime.efficiency import events
-from edge_runtime.energy import Energy
+from edge_runtime.energy.efficiency import events
+from edge_runtime.energy.joules import Energy
 from edge_runtime.jetson.probe import State
 
 SHORTEST_S = 30.0  # of a window: the chips average over seconds, and the clocks need some to settle

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
-from edge_runtime import cuda_driver, passport, trt
 from edge_runtime.build import forms, memory, opset
 from edge_runtime.build.forms import PRECISIONS, Source, load
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.gpu import cuda_driver, passport, trt
+from edge_runtime.gpu.passport import Passport
 from edge_runtime.jetson import board
-from edge_runtime.passport import Passport
-from edge_runtime.spec import ModelIO
+from edge_runtime.model.spec import ModelIO
 
 __all__ = ["PRECISIONS", "BuildOptions", "Source", "build", "load"]
 Told = Callable[[float, str], None]

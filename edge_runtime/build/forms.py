@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Optional
 
-from edge_runtime import calibrate, onnx_file
+from edge_runtime import calibrate
 from edge_runtime.errors import UsageError
 from edge_runtime.graph.half import half
 from edge_runtime.graph.lighten import to_float
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
-from edge_runtime.spec import AGREEMENT_KEY, DROP_KEY, RANGES_KEY, ModelSpec
+from edge_runtime.model import onnx_file
+from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.causes import SWAP as SWAP
+from edge_runtime.libraries.causes import SWAP as SWAP
 from edge_runtime.machine import meminfo
 
 MIB = 1 << 20

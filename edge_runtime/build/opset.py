@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import numpy as np
 
-from edge_runtime import trt
 from edge_runtime.errors import ModelError
+from edge_runtime.gpu import trt
 from edge_runtime.graph.network import Network
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Dict, List
 
-from edge_runtime import cuda_driver, trt, trt_bindings
 from edge_runtime.build import inspector, listing
 from edge_runtime.build.job import Job
 from edge_runtime.build.monitor import monitor
 from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.gpu import cuda_driver, trt, trt_bindings
 
 
 class Builder:

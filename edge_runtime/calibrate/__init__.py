@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
-from edge_runtime import __version__, onnx_file
+from edge_runtime import __version__
 from edge_runtime.calibrate import notes, runs
 from edge_runtime.calibrate.auto import Choice, choose
 from edge_runtime.calibrate.probe import Probe
+from edge_runtime.calibrate.ranges.methods import Range
+from edge_runtime.calibrate.ranges.table import Origin, RangeTable
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import marks
 from edge_runtime.graph.half import half
@@ -21,9 +23,8 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.own import own_ranges
 from edge_runtime.graph.prepare import prepare, state
 from edge_runtime.graph.quantize import ONNXRUNTIME, TENSORRT, check_layers, quantize
-from edge_runtime.ranges.methods import Range
-from edge_runtime.ranges.table import Origin, RangeTable
-from edge_runtime.spec import METADATA_KEY, RANGES_KEY, ModelSpec
+from edge_runtime.model import onnx_file
+from edge_runtime.model.spec import METADATA_KEY, RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx

@@ -13,12 +13,12 @@ from typing import Collection, Dict, List, Mapping, Tuple
 
 from edge_runtime.calibrate.notes import Notes
 from edge_runtime.calibrate.probe import Probe
+from edge_runtime.calibrate.ranges.methods import Range, behind
 from edge_runtime.graph import marks
 from edge_runtime.graph.followers import followers
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.onnx_stats import layers
 from edge_runtime.graph.quantize import ONNXRUNTIME
-from edge_runtime.ranges.methods import Range, behind
 
 LOUD = 0.0003  # noise of one activation that is worth leaving it in float
 FLOAT_MACS = 0.08  # part of the multiplications that may stay in float for it

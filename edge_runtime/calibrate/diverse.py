@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
-from edge_runtime.opencv import load_cv2, resize
+from edge_runtime.imaging.opencv import load_cv2, resize
 from edge_runtime.sources import Source
 
 SIDE = 12  # of the small picture that stands for a frame

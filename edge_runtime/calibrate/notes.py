@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.backends import cores
 from edge_runtime.calibrate import runs
+from edge_runtime.calibrate.ranges.histogram import Histogram
+from edge_runtime.calibrate.ranges.methods import METHODS, Range
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import fake
-from edge_runtime.ranges.histogram import Histogram
-from edge_runtime.ranges.methods import METHODS, Range
-from edge_runtime.spec import ModelSpec
+from edge_runtime.machine import cores
+from edge_runtime.model.spec import ModelSpec
 
 if TYPE_CHECKING:
     import onnx

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Dict, List, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.backends import cores
 from edge_runtime.calibrate import runs
+from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.graph import fake, marks
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.tail import handed_over, tail
-from edge_runtime.ranges.methods import Range
+from edge_runtime.machine import cores
 
 if TYPE_CHECKING:
     import onnx

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Sequence,
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import ops
-from edge_runtime.backends import cores
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.machine import cores
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.native import ops
 from edge_runtime.sources.image import ImageSource
-from edge_runtime.spec import ModelSpec
 
 if TYPE_CHECKING:
     import onnx

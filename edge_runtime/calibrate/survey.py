@@ -11,7 +11,7 @@ import numpy as np
 from edge_runtime.calibrate.images import FEW
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import EdgeError
-from edge_runtime.opencv import load_cv2
+from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources.image import ImageSource
 
 DARK, BLURRED = 40.0, 25.0  # mean grey level; variance of the Laplacian at 320 px

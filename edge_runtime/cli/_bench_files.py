@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 from edge_runtime.benchmark import results
 from edge_runtime.benchmark.results import Row
-from edge_runtime.cli import _common
 from edge_runtime.errors import UsageError
+from edge_runtime.files import atomic
 from edge_runtime.reports import benchmark as report
 from edge_runtime.reports import pictures
 
@@ -49,7 +49,7 @@ def write(rows: Sequence[Row], args: Namespace) -> None:
         UsageError: one cannot be written.
     """
     for path in args.output:
-        _common.replace_file(path, WRITERS[path.suffix](rows, args.command).encode())
+        atomic.replace_file(path, WRITERS[path.suffix](rows, args.command).encode())
 
 
 def merge(args: Namespace) -> int:

@@ -13,13 +13,15 @@ from typing import Dict, List
 
 import numpy as np
 
-from edge_runtime import build, passport, verdict
+from edge_runtime import build
 from edge_runtime.backends import BackendOptions
 from edge_runtime.build import BuildOptions, Source
-from edge_runtime.cli import _common
-from edge_runtime.detector import Detector
+from edge_runtime.calibrate import verdict
+from edge_runtime.cli import _progress
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError, ModelError
-from edge_runtime.passport import Passport
+from edge_runtime.gpu import passport
+from edge_runtime.gpu.passport import Passport
 from edge_runtime.plugins import load
 
 FLOAT, QUANTISED = ("fp16",), ("int8", "int8+fp16")
@@ -48,7 +50,7 @@ def _build(source: Source, plans: Dict[str, Path], options: BuildOptions, comman
     """Those that can be built; raises ModelError where none can."""
     made: Dict[str, Passport] = {}
     for precision, plan in plans.items():
-        with _common.fraction(f"building {precision}") as told:
+        with _progress.fraction(f"building {precision}") as told:
             try:
                 made[precision] = build.build(source, plan, replace(options, precision=precision), command, told)
             except ModelError as error:
@@ -94,7 +96,7 @@ def speeds(plans: Dict[str, str], options: BuildOptions) -> Dict[str, float]:
     if load("backends", "tensorrt").available() is not None or options.compute_capability:
         return {}
     image = np.zeros((IMAGE_WH[1], IMAGE_WH[0], 3), np.uint8)
-    with ExitStack() as stack, _common.progress() as bar:
+    with ExitStack() as stack, _progress.progress() as bar:
         opened: Dict[str, Detector] = {}
         for name, path in plans.items():
             try:

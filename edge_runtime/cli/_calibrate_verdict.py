@@ -10,18 +10,20 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Dict, List
 
-from edge_runtime import calibrate, evaluate, mixed, onnx_file, verdict
-from edge_runtime.calibrate import Calibrated
+from edge_runtime import calibrate
+from edge_runtime.accuracy import evaluate
+from edge_runtime.accuracy.evaluate import Found
+from edge_runtime.calibrate import Calibrated, mixed, verdict
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.survey import survey
-from edge_runtime.cli import _common
-from edge_runtime.detector import Detector
-from edge_runtime.evaluate import Found
+from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
+from edge_runtime.cli import _flags, _progress
+from edge_runtime.detect.detector import Detector
 from edge_runtime.graph.half import half
+from edge_runtime.model import onnx_file
+from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
 from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
-from edge_runtime.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
-from edge_runtime.verdict import AGREEMENT, Comparison
 
 CONF, IOU = 0.001, 0.6  # curves need their tail
 
@@ -48,7 +50,7 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
     if not images.held_out.paths:
         print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
         return made
-    with tempfile.TemporaryDirectory() as folder, _common.progress() as bar:
+    with tempfile.TemporaryDirectory() as folder, _progress.progress() as bar:
         bench = _Bench(args, images, Path(folder), bar)
         before = bench.found(args.engine, "fp32")
         began = monotonic()
@@ -83,10 +85,10 @@ class _Bench:
     """Opens and runs candidate files as the user would run the final one."""
 
     def __init__(self, args: argparse.Namespace, images: ImageSet, folder: Path, bar: Any) -> None:
-        options = _common.backend_options(args)
+        options = _flags.backend_options(args)
         thresholds = replace(options.thresholds, conf=CONF, iou=IOU, max_det=100, multi_label=True)
         self._curve = replace(options, thresholds=thresholds)
-        self._options, self._flags, self._images = options, _common.model_flags(args), images
+        self._options, self._flags, self._images = options, _flags.model_flags(args), images
         self._folder, self._bar = folder, bar
         self.backend = ""
 

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from edge_runtime.cli import _common
+from edge_runtime.cli import _flags
 from edge_runtime.cli._power import say
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.governor import LOOK_S, Decision, Goal, Governor, Seen, Setting
+from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError, UsageError
-from edge_runtime.governor import LOOK_S, Decision, Goal, Governor, Seen, Setting
 from edge_runtime.jetson.hold import Hold
-from edge_runtime.pipeline import Pipeline
-from edge_runtime.sampler import Sampler
+from edge_runtime.loop.pipeline import Pipeline
 
 
 def add_flags(group: argparse._ArgumentGroup) -> None:
@@ -24,7 +24,7 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--budget", type=_watts, metavar="10W", help="hold this many watts; comes before the rate")
     group.add_argument(
         "--power-modes",
-        type=_common.words,
+        type=_flags.words,
         default=[],
         metavar="15W,30W",
         help="modes it may choose, from the smallest up",

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.cli import _common
-from edge_runtime.efficiency import Conditions
+from edge_runtime.cli import _flags, jetson
+from edge_runtime.energy.efficiency import Conditions
+from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import BoardError, UsageError
-from edge_runtime.jetson import caps, command, hold, nvpmodel, switch
+from edge_runtime.jetson import caps, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
-from edge_runtime.sampler import Sampler
 
 COVERED = 0.95  # of a run; less is said
 
@@ -30,8 +30,8 @@ def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group.add_argument(
         "--idle", type=float, default=3.0, metavar="SECONDS", help="measured before, to tell what idle costs"
     )
-    group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_common.METER_HELP)
-    command.add_root(group)
+    group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
+    jetson.add_root(group)
     return group
 
 

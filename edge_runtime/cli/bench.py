@@ -19,18 +19,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from edge_runtime import benchmark, datasets, evaluate
+from edge_runtime import benchmark, datasets
+from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _common, _power
+from edge_runtime.cli import _engines, _flags, _guard, _power, _progress
 from edge_runtime.cli._bench_files import check, compare, merge, show, write
 from edge_runtime.cli._power import say
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.power.nvml import processes
-from edge_runtime.sampler import Sampler
 
 SOURCE = "synthetic://1280x720"
 CONF = 0.005  # for accuracy, as the protocols want it
@@ -40,10 +41,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["compare"], ["merge"]):
-        return _common.guarded(*_files_command(words))
+        return _guard.guarded(*_files_command(words))
     args = _parser().parse_args(words)
     args.command = shlex.join(["edge-bench", *words])
-    return _common.guarded(_run, args)
+    return _guard.guarded(_run, args)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     group = parser.add_argument_group("what is measured: every combination")
     group.add_argument(
-        "--power-modes", type=_common.words, default=[None], metavar="15W,30W", help="default: as it is now"
+        "--power-modes", type=_flags.words, default=[None], metavar="15W,30W", help="default: as it is now"
     )
     group.add_argument("--streams", type=_numbers, default=[1], metavar="1,2,4", help="copies of the source")
     group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
@@ -63,12 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--seconds", type=float, default=validity.SHORTEST_S, help="of a window; less than 30 is not valid"
     )
-    group.add_argument("--repeats", type=_common.positive, default=3, metavar="N", help="windows per row")
+    group.add_argument("--repeats", type=_flags.positive, default=3, metavar="N", help="windows per row")
     group.add_argument("--warmup", type=float, default=5.0, metavar="SECONDS")
     _add_output(parser)
     _power.add_flags(parser)
-    _common.add_model_flags(parser)
-    _common.add_detection_flags(parser)
+    _flags.add_model_flags(parser)
+    _flags.add_detection_flags(parser)
     parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help="may be repeated")
     parser.add_argument("--batch", type=_numbers, default=[1], metavar="1,4", help="images per run")
     return parser
@@ -95,7 +96,7 @@ def _run(args: Namespace) -> int:
     found: List[Row] = []
     _power.put_back(args, root, args.power_modes != [None])
     _power.end_by_signals()
-    cases = [Case(_common.find_engine(engine), mode, batch, streams) for mode in args.power_modes
+    cases = [Case(_engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:
         hold = _power.held(stack, args, root) if args.power_modes != [None] else None
@@ -103,7 +104,7 @@ def _run(args: Namespace) -> int:
         if sampler.meter is None:
             say(f"note: watts are n/a: {sampler.reason}")
         bench = _Bench(args, root, sampler, hold)
-        bar = stack.enter_context(_common.progress())
+        bar = stack.enter_context(_progress.progress())
         tick = bar("windows", len(cases) * (args.repeats + 1))
         try:
             for case in cases:
@@ -138,8 +139,8 @@ class _Bench:
 
     def _measure(self, case: Case, about: Dict[str, Any], tick: Callable[[], None]) -> Row:
         args, times = self._args, Times(self._args.warmup, self._args.seconds, self._args.repeats)
-        options = _common.backend_options(Namespace(**{**vars(args), "batch": case.batch}))
-        with Detector.open(case.engine, flags=_common.model_flags(args), options=options) as detector:
+        options = _flags.backend_options(Namespace(**{**vars(args), "batch": case.batch}))
+        with Detector.open(case.engine, flags=_flags.model_flags(args), options=options) as detector:
             benchmark.check_batch(detector, case.batch)
             span = self._sampler.begin()
             conditions = _power.conditions(self._root, self._sampler, args.idle)
@@ -157,7 +158,7 @@ class _Bench:
     def _accuracy_of(self, engine: str) -> Dict[str, Any]:
         if self._args.data and engine not in self._accuracy:
             args = Namespace(**{**vars(self._args), "conf": CONF, "multi_label": True, "batch": 1})
-            flags, options = _common.model_flags(args), _common.backend_options(args)
+            flags, options = _flags.model_flags(args), _flags.backend_options(args)
             with Detector.open(engine, flags=flags, options=options) as detector:
                 found = evaluate.evaluate(detector, datasets.open(args.data, args.split))
             self._accuracy[engine] = {"accuracy": {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}}
@@ -165,7 +166,7 @@ class _Bench:
 
 
 def _numbers(text: str) -> List[int]:
-    return [_common.positive(word) for word in _common.words(text)]
+    return [_flags.positive(word) for word in _flags.words(text)]
 
 
 if __name__ == "__main__":

@@ -20,16 +20,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Optional, Sequence
 
-from edge_runtime import build, calibrate, passport, trt
+from edge_runtime import build, calibrate
 from edge_runtime.build import BuildOptions, Source, memory
 from edge_runtime.calibrate import images as image_sets
-from edge_runtime.cli import _common
+from edge_runtime.calibrate.ranges.table import RangeTable
+from edge_runtime.cli import _engines, _flags, _guard, _progress, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.jetson import command
-from edge_runtime.passport import Passport
-from edge_runtime.ranges.table import RangeTable
-from edge_runtime.spec import ModelSpec
+from edge_runtime.files import atomic
+from edge_runtime.gpu import passport, trt
+from edge_runtime.gpu.passport import Passport
+from edge_runtime.model.spec import ModelSpec
 
 MOST_IMAGES = 512
 
@@ -38,14 +39,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)
     args.command = shlex.join(["edge-build", *(sys.argv[1:] if argv is None else argv)])
-    return _common.guarded(_run, args)
+    return _guard.guarded(_run, args)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "edge-build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    _common.add_model_flags(parser, positional=True)
+    _flags.add_model_flags(parser, positional=True)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD-trtVERSION/MODEL.plan"
     )
@@ -62,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         help="of AP that best may lose to INT8, default 0.5; without labels 20 times as much of agreement",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
-    parser.add_argument("--batch", type=_common.positive, default=1, metavar="N", help="images per run, default 1")
-    parser.add_argument("--workspace", type=_common.positive, metavar="MIB", help="default: a quarter of free memory")
+    parser.add_argument("--batch", type=_flags.positive, default=1, metavar="N", help="images per run, default 1")
+    parser.add_argument("--workspace", type=_flags.positive, metavar="MIB", help="default: a quarter of free memory")
     parser.add_argument(
         "--dla", type=int, metavar="N", help="a DLA core, in float16; what it cannot run goes to the GPU"
     )
@@ -71,16 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="the passport on stdout")
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
-    command.add_root(parser)
+    jetson.add_root(parser)
     return parser
 
 
 def _run(args: argparse.Namespace) -> int:
     trt.library()
-    model = _common.describe(args.engine, _common.model_flags(args), args.batch)
+    model = _engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
-    plan = args.output or _common.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
+    plan = args.output or _engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
         plan.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
     if precision == "best":
         made = best(source, plan, options, args.command, args.max_drop)
     else:
-        with _common.fraction(f"building {precision}") as told:
+        with _progress.fraction(f"building {precision}") as told:
             made = build.build(source, plan, options, args.command, told)
     print(made.to_json() if args.json else _sentence(plan, made))
     return 0
@@ -124,9 +125,9 @@ def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> Source:
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
     images = image_sets.divide(image_sets.read(args.calib), MOST_IMAGES, False).paths
     table = plan.with_suffix(".ranges.json")
-    with _common.progress() as bar:
+    with _progress.progress() as bar:
         made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)
-    _common.replace_file(table, made.table.to_json(1).encode())
+    atomic.replace_file(table, made.table.to_json(1).encode())
     return build.load(args.engine, spec, made.model)
 
 

@@ -16,37 +16,39 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
 
-from edge_runtime import calibrate, sources, trt
+from edge_runtime import calibrate, sources
 from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
-from edge_runtime.cli import _calibrate_verdict, _common
+from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
+from edge_runtime.cli import _calibrate_verdict, _flags, _guard, _progress
 from edge_runtime.datasets import Dataset
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
-from edge_runtime.spec import ModelSpec
+from edge_runtime.files import atomic
+from edge_runtime.gpu import trt
+from edge_runtime.model.spec import ModelSpec
 
 FRAMES = 3000  # of a live source, to pick from
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _common.guarded(_run, _parser().parse_args(argv))
+    return _guard.guarded(_run, _parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "edge-calibrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    _common.add_model_flags(parser, positional=True)
+    _flags.add_model_flags(parser, positional=True)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="INT8 model to write")
     either = parser.add_mutually_exclusive_group(required=True)
     either.add_argument("--images", metavar="DIR|FILE.toml", help="pictures, a data set with labels, or a manifest")
     either.add_argument("--from-source", metavar="URI", help="pick frames from a video or camera, and keep them")
     parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
     parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
-    parser.add_argument("--num", type=_common.positive, default=512, metavar="N", help="most images, default 512")
+    parser.add_argument("--num", type=_flags.positive, default=512, metavar="N", help="most images, default 512")
     group = parser.add_argument_group("calibration")
     group.add_argument("--method", choices=calibrate.METHODS, default="auto", help="default auto: measured")
     group.add_argument("--keep-fp", nargs="+", default=[], metavar="LAYER", help="layers that stay in float")
@@ -59,13 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
     group.add_argument("--legacy-version", metavar="10.3.0", help="TensorRT that is to read it, default the one here")
     _calibrate_verdict.add_flags(parser)
-    _common.add_detection_flags(parser)
+    _flags.add_detection_flags(parser)
     return parser
 
 
 def _run(args: argparse.Namespace) -> int:
     _check(args)
-    with Detector.open(args.engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
+    with Detector.open(args.engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         spec, notes = detector.model.spec, detector.model.notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -105,7 +107,7 @@ def _images(args: argparse.Namespace) -> ImageSet:
     folder = args.output.with_name(f"{args.output.stem}_images")
     most = FRAMES if source.live else None
     try:
-        with _common.progress() as bar:
+        with _progress.progress() as bar:
             paths = diverse.pick(source, args.num, folder, most, bar("frames", source.frame_count or most or 0))
     finally:
         source.close()
@@ -134,7 +136,7 @@ def _calibrate(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> T
             known = RangeTable.load(table_path)
         except ModelError as error:
             print(f"note: {error}; it is made anew", file=sys.stderr)
-    with _common.progress() as bar:
+    with _progress.progress() as bar:
         made = calibrate.calibrate(
             args.engine, spec, images.paths, args.method, tuple(args.keep_fp), known, _partial(args), bar
         )
@@ -158,7 +160,7 @@ def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images:
     )
     for path, content in files:
         if path is not None:
-            _common.replace_file(path, content())
+            atomic.replace_file(path, content())
     if args.manifest:
         image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
     before, after = (Path(path).stat().st_size for path in (args.engine, args.output))

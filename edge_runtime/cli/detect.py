@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _common, _govern, _power
+from edge_runtime.cli import _engines, _flags, _govern, _guard, _power
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import say
-from edge_runtime.detector import Detector
-from edge_runtime.efficiency import Efficiency
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.efficiency import Efficiency
+from edge_runtime.energy.runlog import Log
+from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
-from edge_runtime.pipeline import Pipeline
-from edge_runtime.runlog import Log
-from edge_runtime.sampler import Sampler
+from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions
 
 MODEL = "model"
@@ -39,7 +39,7 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread de
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _common.guarded(_run, _parser().parse_args(argv))
+    return _guard.guarded(_run, _parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         group.add_argument(
             flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
         )
-    group.add_argument("--size", type=_common.size, metavar="WxH", help="wanted from cameras")
+    group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
     group.add_argument("--fps", type=float, help="wanted from cameras")
     group.add_argument(
         "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--show", action="store_true", help="a window; q or Esc ends")
     group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
-    group.add_argument("--max-frames", type=_common.positive, metavar="N")
+    group.add_argument("--max-frames", type=_flags.positive, metavar="N")
     group.add_argument("--duration", type=float, metavar="SECONDS")
     group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
     group = _power.add_flags(parser)
@@ -73,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         "--log", metavar="FILE.csv|.jsonl", help="a row a second: FPS, stages, watts, clocks, temperatures"
     )
     _govern.add_flags(group)
-    _common.add_model_flags(parser)
-    _common.add_detection_flags(parser)
+    _flags.add_model_flags(parser)
+    _flags.add_detection_flags(parser)
     several = "model file (.onnx, .plan); several, the lightest last, for --target-fps and --budget"
     parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help=several)
     return parser
@@ -110,8 +110,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
-    path = _common.find_engine(engine)
-    detector = Detector.open(path, flags=_common.model_flags(args), options=_common.backend_options(args))
+    path = _engines.find_engine(engine)
+    detector = Detector.open(path, flags=_flags.model_flags(args), options=_flags.backend_options(args))
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
                  *(f"note: {note}" for note in detector.model.notes)]:  # fmt: skip
         say(line)
@@ -130,7 +130,7 @@ def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
 
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
-    return MODEL if text == MODEL else _common.size(text)
+    return MODEL if text == MODEL else _flags.size(text)
 
 
 def _refuse_to_overwrite(args: argparse.Namespace) -> None:

@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
-from edge_runtime.cli import _prove
+from edge_runtime.cli import _prove, jetson
 from edge_runtime.doctor.check import Check
-from edge_runtime.jetson import command
 
 WIDTH = len("power sensors")  # the longest name
 
@@ -68,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="only load the libraries, have them do nothing")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is not needed here, and tracebacks")
     _prove.add_flags(parser)
-    command.add_root(parser)
+    jetson.add_root(parser)
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 

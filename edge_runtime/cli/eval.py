@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
-from edge_runtime import datasets, evaluate, plugins
-from edge_runtime.cli import _common
+from edge_runtime import datasets, plugins
+from edge_runtime.accuracy import evaluate
+from edge_runtime.accuracy.evaluate import Evaluation
+from edge_runtime.cli import _engines, _flags, _guard, _progress
 from edge_runtime.datasets import Dataset
-from edge_runtime.detector import Detector
-from edge_runtime.evaluate import Evaluation
+from edge_runtime.detect.detector import Detector
 from edge_runtime.reports import evaluation as report
 
 CONF = 0.005  # as the protocols want it: a curve needs its tail
@@ -29,7 +30,7 @@ PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _common.guarded(_run, _parser().parse_args(argv))
+    return _guard.guarded(_run, _parser().parse_args(argv))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,11 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", required=True, metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
     parser.add_argument("--split", metavar="NAME", help="image set, where there are several")
     parser.add_argument("--layout", choices=plugins.names("datasets"), help="default: what the folder looks like")
-    parser.add_argument("--max-images", type=_common.positive, metavar="N", help="only the first N: a quick look")
+    parser.add_argument("--max-images", type=_flags.positive, metavar="N", help="only the first N: a quick look")
     parser.add_argument("--json", action="store_true", help="every figure as JSON on stdout")
     parser.add_argument("--report", type=Path, metavar="DIR", help="a page with curves and confusion, and its PNGs")
-    _common.add_model_flags(parser)
-    _common.add_detection_flags(parser, conf=CONF)
+    _flags.add_model_flags(parser)
+    _flags.add_detection_flags(parser, conf=CONF)
     parser.add_argument("--single-label", action="store_false", dest="multi_label", help="only the best class of a box")
     parser.set_defaults(multi_label=True)
     return parser
@@ -51,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
-    engine = _common.find_engine(args.engine)
-    with Detector.open(engine, flags=_common.model_flags(args), options=_common.backend_options(args)) as detector:
+    engine = _engines.find_engine(args.engine)
+    with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
         for note in detector.model.notes:
             print(f"note: {note}", file=sys.stderr)
-        with _common.progress() as bar:
+        with _progress.progress() as bar:
             evaluation = evaluate.evaluate(detector, data, bar("images", len(data.paths)))
     about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,
              "multi_label": args.multi_label, "backend": backend}  # fmt: skip

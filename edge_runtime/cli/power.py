@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from edge_runtime import power
-from edge_runtime.cli import _common
+from edge_runtime.cli import _flags, _guard, jetson
 from edge_runtime.errors import BoardError, SourceError
-from edge_runtime.jetson import board, caps, command, hold, nvpmodel
+from edge_runtime.jetson import board, caps, hold, nvpmodel
 from edge_runtime.jetson.probe import Probe
 
 NO_WATTS = "{} says no watts: a file cannot be read, or a counter stands still"
@@ -30,7 +30,7 @@ COUNTING_S = 0.5  # counters of joules need two readings
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)
-    return _common.guarded(command.run if args.command else _show, args)
+    return _guard.guarded(jetson.run if args.command else _show, args)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,11 +38,11 @@ def _parser() -> argparse.ArgumentParser:
         "edge-power", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_common.METER_HELP)
+    parser.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
-    command.add_root(parser)
+    jetson.add_root(parser)
     commands = parser.add_subparsers(dest="command", metavar="set|restore")
-    command.add(commands)
+    jetson.add(commands)
     return parser
 
 

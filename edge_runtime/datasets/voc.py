@@ -11,7 +11,7 @@ import numpy as np
 from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import DatasetError
-from edge_runtime.labels import VOC
+from edge_runtime.model.labels import VOC
 from edge_runtime.types import Truth
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")

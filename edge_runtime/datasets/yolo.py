@@ -10,10 +10,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from edge_runtime import datasets, labels
+from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import BackendUnavailable, DatasetError
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
+from edge_runtime.model import labels
 from edge_runtime.types import Truth
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")

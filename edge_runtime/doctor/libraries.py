@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Optional, Tuple
 
-from edge_runtime import kernels, trt
 from edge_runtime.doctor import machine
 from edge_runtime.doctor.check import Check
 from edge_runtime.doctor.trial import Outcome, attempt
-from edge_runtime.extras import install_hint
+from edge_runtime.gpu import kernels, trt
 from edge_runtime.jetson import board
+from edge_runtime.libraries.extras import install_hint
 
 BUILD_LIMIT_S = 180.0  # the first build of a session loads gigabytes of kernels from a memory card
 SYSTEM_OPENCV = "sudo apt install libopencv-python, and a venv made with --system-site-packages"
@@ -41,7 +41,7 @@ def numpy(root: Path) -> Check:
 
 def native_core(root: Path) -> Check:
     """The compiled part and the instruction sets it can use."""
-    core, reason = _imported("edge_runtime._core")
+    core, reason = _imported("edge_runtime.native._core")
     if reason:
         return Check("native core", False, reason, "pip install . in the checkout; it needs a C++ compiler")
     return Check("native core", True, ", ".join(core.simd_levels()))

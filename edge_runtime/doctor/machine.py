@@ -10,10 +10,12 @@ import subprocess
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from edge_runtime import causes, cuda_driver, power
+from edge_runtime import power
 from edge_runtime.doctor.check import Check
 from edge_runtime.doctor.trial import attempt
+from edge_runtime.gpu import cuda_driver
 from edge_runtime.jetson import board
+from edge_runtime.libraries import causes
 from edge_runtime.machine import meminfo
 
 NVIDIA = "0x10de"  # of the PCI bus

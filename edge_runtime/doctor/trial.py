@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from edge_runtime import causes
+from edge_runtime.libraries import causes
 
 LIMIT_S = 60.0
 

@@ -22,13 +22,15 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edge_runtime import cuda, cuda_driver, kernels, opencv, sinks, sources, trt
-from edge_runtime.backends import BackendOptions, _plan
+from edge_runtime import sinks, sources
+from edge_runtime.backends import BackendOptions
 from edge_runtime.backends import onnxruntime as ort_backend
 from edge_runtime.backends import openvino as openvino_backend
 from edge_runtime.build.job import Job
 from edge_runtime.build.worker import Builder
 from edge_runtime.errors import BackendUnavailable, EdgeError, SourceError
+from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
+from edge_runtime.imaging import opencv
 from edge_runtime.jetson import board
 from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
@@ -103,7 +105,7 @@ def tensorrt() -> Iterator[str]:
             raise _with_log(BackendUnavailable(f"TensorRT builds nothing: {error}")) from error
         yield "builds a layer"
         if not aim and cuda_driver.compute_capability():
-            _plan.Engine(_plan.load(f"{path}.plan")).close()
+            plan_file.Engine(plan_file.load(f"{path}.plan")).close()
             yield "opens it on the GPU"
 
 

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import plugins
 from edge_runtime.errors import ModelError
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
 
 Floats = NDArray[np.float32]
 

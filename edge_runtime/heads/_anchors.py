@@ -10,7 +10,8 @@ import numpy as np
 from edge_runtime.errors import SpecError
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import Level, ModelSpec
+from edge_runtime.model.decode import Level
+from edge_runtime.model.spec import ModelSpec
 
 Anchors = Tuple[Tuple[float, float], ...]
 

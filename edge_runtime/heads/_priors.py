@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import Shape
+from edge_runtime.model.spec import Shape
 
 Sizes = Sequence[Tuple[float, float]]
 

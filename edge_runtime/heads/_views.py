@@ -9,7 +9,8 @@ import numpy as np
 
 from edge_runtime.errors import SpecError
 from edge_runtime.heads import Floats
-from edge_runtime.spec import ModelIO, ModelSpec, Shape, View
+from edge_runtime.model.decode import View
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 STRIDES = (4, 8, 16, 32, 64, 128)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats, _priors
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = (
     "per level [B, 9 * C, h, w] logits and [B, 36, h, w] boxes (or channels last), or [B, N, C] and [B, N, 4];"

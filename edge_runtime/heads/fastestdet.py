@@ -8,7 +8,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape
+from edge_runtime.model.decode import DecodeSpec, Level
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "one map [B, 5 + C, h, w]: objectness, raw x, y, w, h (tanh, tanh, sigmoid, sigmoid), classes (FastestDet)"
 DEFAULTS = {"resize": "stretch", "color": "bgr"}

@@ -8,7 +8,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape
+from edge_runtime.model.decode import DecodeSpec, Level
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "[B, n, C] activated scores and [B, n, 4 * bins] distance logits per level, n cells (NanoDet, PicoDet)"
 DEFAULTS = {

@@ -10,7 +10,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats, _priors
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = (
     "[B, N, 4] boxes and [B, N, 1 + C] scores, told apart by N: torchvision's SSDLite (dx dy dw dh, softmax logits),"

@@ -8,7 +8,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape
+from edge_runtime.model.decode import DecodeSpec, Level
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "one map [B, h, w, 12 + 3 + C] per level: 3 boxes, 3 objectness, shared classes, activated (Yolo-FastestV2)"
 PRIORITY = -1  # after yolo_v3, whose channels-last maps can have this shape

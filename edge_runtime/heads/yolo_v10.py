@@ -9,7 +9,8 @@ import numpy as np
 from edge_runtime.errors import SpecError
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "[B, N, 6] rows x1, y1, x2, y2, score, class in model pixels, N at most 1000 (YOLOv10, end-to-end exports)"
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}

@@ -9,7 +9,8 @@ import numpy as np
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _anchors as anchors
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec, Shape
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "one map [B, A * (5 + C), h, w] or [B, h, w, A * (5 + C)], raw (YOLOv2 and Tiny YOLOv2, Darknet region)"
 DEFAULTS = {"resize": "letterbox", "color": "rgb", "pad_value": 128}

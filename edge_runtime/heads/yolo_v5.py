@@ -9,7 +9,8 @@ import numpy as np
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _anchors as anchors
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "decoded [B, N, 5 + C], or one raw map [B, A, h, w, 5 + C] or [B, A * (5 + C), h, w] per level (YOLOv5, v7)"
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}

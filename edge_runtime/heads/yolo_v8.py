@@ -9,7 +9,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = (
     "decoded [B, 4 + C, N] or [B, N, 4 + C], or per level raw [B, 4 * bins + C, h, w],"

@@ -8,7 +8,8 @@ import numpy as np
 
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import DecodeSpec, Level, ModelIO, ModelSpec, Shape
+from edge_runtime.model.decode import DecodeSpec, Level
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "[B, N, 5 + C], one row per cell of strides 8, 16, 32: cell offsets, log sizes, scores activated (YOLOX)"
 PRIORITY = 2  # before yolo_v8, whose transposed rows can have this shape

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from edge_runtime.errors import SourceError
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
 from edge_runtime.power import Meter
 from edge_runtime.power._child import Child
 

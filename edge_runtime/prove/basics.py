@@ -21,7 +21,7 @@ def prove(task: Task) -> str:
         numpy = module("numpy", task)
         assert int(numpy.arange(4).sum()) == 6
         return str(numpy.__version__)
-    levels = module("edge_runtime._core", task).simd_levels()
+    levels = module("edge_runtime.native._core", task).simd_levels()
     task.figures["simd"] = levels
     return f"instruction sets: {', '.join(levels)}"
 

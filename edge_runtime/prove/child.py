@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import IO, Any, Dict, List
 
-from edge_runtime import causes
+from edge_runtime.libraries import causes
 from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, Task
 
 WORKER = ("-m", "edge_runtime.prove.worker")

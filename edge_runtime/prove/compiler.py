@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from edge_runtime import cuda_driver, kernels
+from edge_runtime.gpu import cuda_driver, kernels
 from edge_runtime.prove.steps import Task
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-from edge_runtime import cuda_driver
 from edge_runtime.errors import DeviceError
+from edge_runtime.gpu import cuda_driver
 from edge_runtime.prove.steps import Skip, Task
 
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_runtime import cuda_driver
 from edge_runtime.backends import BackendOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import DeviceError, EdgeError
+from edge_runtime.gpu import cuda_driver
 from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.steps import PLANS, Skip, Task
 

@@ -7,14 +7,15 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import ops
-from edge_runtime.backends._device import Slot
 from edge_runtime.errors import DeviceError
+from edge_runtime.gpu.slot import Slot
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.native import ops
 from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.lab import LIMITS, Lab
 from edge_runtime.prove.scenes import Floats, scene
 from edge_runtime.prove.steps import Task
-from edge_runtime.spec import DecodeSpec, ModelSpec
 
 Row = Dict[str, Any]
 SIZES = ((1280, 720), (640, 480), (333, 517), (64, 64), (1, 1), (1920, 1080))

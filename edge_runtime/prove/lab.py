@@ -7,9 +7,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from numpy.typing import NDArray
 
-from edge_runtime import cuda, cuda_driver
-from edge_runtime.backends._device import Constants, Slot
-from edge_runtime.spec import DecodeSpec, ModelIO, ModelSpec, Thresholds
+from edge_runtime.gpu import cuda, cuda_driver
+from edge_runtime.gpu.slot import Constants, Slot
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.model.thresholds import Thresholds
 
 LIMITS = Thresholds(conf=0.25, iou=0.45, max_det=300)
 

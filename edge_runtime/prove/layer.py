@@ -9,15 +9,16 @@ from typing import Any, Dict
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import ops
-from edge_runtime.backends import BackendOptions, _plan
+from edge_runtime.backends import BackendOptions
 from edge_runtime.backends.tensorrt import TensorRTBackend
 from edge_runtime.build.job import Job
 from edge_runtime.build.worker import Builder
 from edge_runtime.errors import DeviceError
+from edge_runtime.gpu import plan_file
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.native import ops
 from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.steps import Task
-from edge_runtime.spec import ModelSpec
 
 SIDE, CHANNELS = 8, 4
 SPEC = ModelSpec("yolo_v8", (SIDE, SIDE), ("any",))
@@ -64,7 +65,7 @@ def _build(task: Task, weights: NDArray[np.float32], plan: Path) -> Dict[str, An
 
 
 def _run(plan: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    backend = TensorRTBackend(_plan.load(str(plan)), SPEC, None, BackendOptions(slots=1, zero_copy=False))
+    backend = TensorRTBackend(plan_file.load(str(plan)), SPEC, None, BackendOptions(slots=1, zero_copy=False))
     try:
         backend.enqueue(0, [image])
         backend.wait(0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import Callable, Dict, Iterator, Optional, Tuple
 
-from edge_runtime import cuda, trt
 from edge_runtime.doctor import trials
+from edge_runtime.gpu import cuda, trt
 from edge_runtime.prove.basics import absent
 from edge_runtime.prove.steps import Skip, Task
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List
 
-from edge_runtime import build, cuda_driver
+from edge_runtime import build
 from edge_runtime.backends import BackendOptions
 from edge_runtime.build import BuildOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import DeviceError
-from edge_runtime.passport import Passport
+from edge_runtime.gpu import cuda_driver
+from edge_runtime.gpu.passport import Passport
 from edge_runtime.prove import agree, shipped, timing
 from edge_runtime.prove.agree import DETECTED, Limits
 from edge_runtime.prove.compiler import own_cache

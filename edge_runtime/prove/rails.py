@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
+from edge_runtime.energy.sampler import Sampler, Span
 from edge_runtime.errors import SourceError
 from edge_runtime.jetson import record
 from edge_runtime.prove import shipped
 from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.steps import PLANS, Skip, Task
-from edge_runtime.sampler import Sampler, Span
 
 IDLE_S, LOAD_S = 5.0, 15.0
 SENSORS = ("hwmon", "iio", "powercap")

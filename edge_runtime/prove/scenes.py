@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.spec import DecodeSpec, Level, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
 
 Floats = NDArray[np.float32]
 

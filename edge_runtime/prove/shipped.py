@@ -9,10 +9,11 @@ from typing import List, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import calibrate, onnx_file, zoo
-from edge_runtime.labels import VOC
-from edge_runtime.model import understand
-from edge_runtime.opencv import load_cv2
+from edge_runtime import calibrate, zoo
+from edge_runtime.detect.understand import understand
+from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.model import onnx_file
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 

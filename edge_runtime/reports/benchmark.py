@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Sequence, Tuple
 
 from edge_runtime.benchmark.results import Row, title
-from edge_runtime.efficiency import PAPER
+from edge_runtime.energy.efficiency import PAPER
 from edge_runtime.reports import page
 from edge_runtime.reports.pictures import figure, png
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict
 
+from edge_runtime.accuracy.evaluate import CONFUSION_CONF, Evaluation
 from edge_runtime.errors import SinkError
-from edge_runtime.evaluate import CONFUSION_CONF, Evaluation
 from edge_runtime.reports import page, pictures
 
 

@@ -7,10 +7,10 @@ from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 
+from edge_runtime.accuracy.confusion import Counts
+from edge_runtime.accuracy.voc import Curve
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.extras import install_hint
-from edge_runtime.metrics.confusion import Counts
-from edge_runtime.metrics.voc import Curve
+from edge_runtime.libraries.extras import install_hint
 
 LEGEND = 8  # classes named beside the curves: the most frequent ones
 

@@ -8,9 +8,9 @@ from typing import Any, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.drawing import annotated
 from edge_runtime.errors import SinkError
-from edge_runtime.opencv import load_cv2, quiet, resize
+from edge_runtime.imaging.drawing import annotated
+from edge_runtime.imaging.opencv import load_cv2, quiet, resize
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
 

@@ -13,10 +13,10 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import causes
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
-from edge_runtime.extras import install_hint
-from edge_runtime.preload import inherited
+from edge_runtime.libraries import causes
+from edge_runtime.libraries.extras import install_hint
+from edge_runtime.libraries.preload import inherited
 from edge_runtime.sources._opencv import without_password
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"

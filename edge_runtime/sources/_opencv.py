@@ -9,7 +9,7 @@ from typing import Any, Optional, Sequence, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.opencv import load_cv2
+from edge_runtime.imaging.opencv import load_cv2
 
 
 def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -10,10 +10,10 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import image_file
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.extras import install_hint
-from edge_runtime.opencv import load_cv2
+from edge_runtime.imaging import image_file
+from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sources import SourceOptions
 from edge_runtime.types import Frame
 

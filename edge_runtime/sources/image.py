@@ -9,9 +9,9 @@ from typing import Iterator, List, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import image_file
 from edge_runtime.errors import SourceError
-from edge_runtime.opencv import load_cv2
+from edge_runtime.imaging import image_file
+from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
 from edge_runtime.sources._opencv import fit
 from edge_runtime.types import Frame

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
-from edge_runtime.opencv import load_cv2
+from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions, video
 from edge_runtime.sources._opencv import Capture, without_password
 from edge_runtime.types import Frame

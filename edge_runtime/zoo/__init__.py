@@ -14,7 +14,7 @@ from typing import List, Optional, Sequence, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
-from edge_runtime.labels import VOC
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo.layers import Architecture
 
 _LANGUAGE = ("layers", "export", "weights")

@@ -12,8 +12,9 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime import labels, plugins, zoo
+from edge_runtime import plugins, zoo
 from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.model import labels
 from edge_runtime.zoo import weights as zoo_weights
 from edge_runtime.zoo.export import to_onnx
 

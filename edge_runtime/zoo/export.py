@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.spec import METADATA_KEY
+from edge_runtime.model.spec import METADATA_KEY
 from edge_runtime.zoo.layers import IMAGE, Architecture, Layer
 from edge_runtime.zoo.weights import BN_EPSILON, fold
 

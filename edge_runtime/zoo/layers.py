@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Sequence, Tuple
 
 from edge_runtime.errors import SpecError
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 
 IMAGE = "images"
 OPS = ("conv", "add", "mul", "concat", "upsample", "maxpool", "global_pool", "slice")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 from edge_runtime.zoo.layers import IMAGE, Architecture, Table
 
 PRESETS = ("voc",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, Tuple
 
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 from edge_runtime.zoo.layers import IMAGE, Architecture, Table
 
 PRESETS = ("coco_anchors", "voc_anchors")

@@ -11,14 +11,15 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from edge_runtime import backends, onnx_file
+from edge_runtime import backends
 from edge_runtime.backends import BackendOptions, _host, replay
 from edge_runtime.backends import onnxruntime as onnxruntime_member
 from edge_runtime.backends import openvino as openvino_member
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError, SpecError, UsageError
-from edge_runtime.recipe import ModelFlags
-from edge_runtime.spec import Thresholds
+from edge_runtime.model import onnx_file
+from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.model.thresholds import Thresholds
 from tests.tiny import boxes_v8, write_onnx
 
 ROWS = [(32, 32, 16, 8, 0.9, 1), (10, 50, 8, 8, 0.6, 0)]

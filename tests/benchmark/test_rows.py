@@ -12,7 +12,7 @@ from benchmark.test_validity import GOOD, energy
 
 from edge_runtime.benchmark import results, rows
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.efficiency import Conditions
+from edge_runtime.energy.efficiency import Conditions
 from edge_runtime.errors import UsageError
 from edge_runtime.jetson.nvpmodel import Mode
 from edge_runtime.power import Whole

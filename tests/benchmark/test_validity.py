@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime.benchmark import validity
 from edge_runtime.benchmark.validity import Window, busy_before, faults, remarks
-from edge_runtime.energy import Energy
+from edge_runtime.energy.joules import Energy
 from edge_runtime.jetson.probe import State
 
 

@@ -10,12 +10,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_runtime import build, passport, trt
+from edge_runtime import build
 from edge_runtime.build import BuildOptions, forms
+from edge_runtime.detect.understand import understand
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.model import understand
-from edge_runtime.onnx_file import read_io
-from edge_runtime.recipe import ModelFlags
+from edge_runtime.gpu import passport, trt
+from edge_runtime.model.onnx_file import read_io
+from edge_runtime.model.recipe import ModelFlags
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 rtx = pytest.mark.skipif(

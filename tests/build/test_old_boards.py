@@ -8,9 +8,10 @@ from typing import Any, Callable, Dict
 import onnx
 import pytest
 
-from edge_runtime import build, passport, trt
+from edge_runtime import build
 from edge_runtime.build import BuildOptions
 from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.gpu import passport, trt
 from tests.build.test_build import ENGINES, chain, source
 from tests.standins import tensorrt_api
 

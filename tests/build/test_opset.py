@@ -12,9 +12,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from edge_runtime import trt
 from edge_runtime.build import forms, opset
 from edge_runtime.errors import ModelError
+from edge_runtime.gpu import trt
 from tests.build.test_build import source
 from tests.standins import tensorrt_api
 

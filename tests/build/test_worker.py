@@ -7,11 +7,12 @@ import json
 import onnx
 import pytest
 
-from edge_runtime import cuda_driver, trt, zoo
+from edge_runtime import zoo
 from edge_runtime.build import worker
 from edge_runtime.build.job import Job
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.labels import VOC
+from edge_runtime.gpu import cuda_driver, trt
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 from tests.standins import tensorrt_api, tensorrt_engine

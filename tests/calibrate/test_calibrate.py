@@ -13,12 +13,12 @@ import pytest
 from edge_runtime import calibrate, zoo
 from edge_runtime.backends import BackendOptions
 from edge_runtime.calibrate import notes
-from edge_runtime.detector import Detector
+from edge_runtime.calibrate.ranges.table import RangeTable
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import Network
-from edge_runtime.labels import VOC
-from edge_runtime.ranges.table import RangeTable
-from edge_runtime.spec import METADATA_KEY, RANGES_KEY, ModelSpec
+from edge_runtime.model.labels import VOC
+from edge_runtime.model.spec import METADATA_KEY, RANGES_KEY, ModelSpec
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 

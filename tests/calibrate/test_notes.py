@@ -12,12 +12,12 @@ import pytest
 from edge_runtime import zoo
 from edge_runtime.backends import BackendOptions
 from edge_runtime.calibrate import notes, runs
-from edge_runtime.detector import Detector
+from edge_runtime.calibrate.ranges.histogram import Histogram
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
-from edge_runtime.labels import VOC
-from edge_runtime.ranges.histogram import Histogram
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import passport, trt
 from edge_runtime.build import BuildOptions
+from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _build_best, build
 from edge_runtime.errors import ModelError
-from edge_runtime.ranges.table import RangeTable
+from edge_runtime.gpu import passport, trt
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 FLOAT, INT8 = str(ENGINES / "yolo_nano_voc.onnx"), str(ENGINES / "yolo_nano_voc_int8.onnx")

@@ -15,11 +15,12 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_runtime import trt, zoo
+from edge_runtime import zoo
+from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import calibrate
+from edge_runtime.gpu import trt
 from edge_runtime.graph.network import Network
-from edge_runtime.labels import VOC
-from edge_runtime.ranges.table import RangeTable
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 from tests.standins import tensorrt_api

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tiny import boxes_v8, write_onnx
 
-from edge_runtime import governor
 from edge_runtime.cli import _govern, detect
-from edge_runtime.governor import Decision, Setting
+from edge_runtime.energy import governor
+from edge_runtime.energy.governor import Decision, Setting
 from edge_runtime.jetson import nvpmodel
 
 

@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from edge_runtime import cuda_driver
 from edge_runtime import doctor as room
 from edge_runtime.cli import doctor
 from edge_runtime.doctor import machine, missing_parts
 from edge_runtime.doctor.check import Check
+from edge_runtime.gpu import cuda_driver
 from edge_runtime.jetson import board
 
 Tree = Callable[[str], Path]

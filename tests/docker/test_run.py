@@ -105,7 +105,7 @@ def test_with_the_board_s_own_python(board_tree: Any, tmp_path: Path):
     standin.install(machine.root, "")
     before = nvpmodel.current_name(machine.root)
     quick = "#!/bin/sh\n[ $1 = restore ] || settle='--settle 0'\n"
-    write(tmp_path / "host", f'{quick}exec {sys.executable} -m edge_runtime.jetson "$@" $settle\n')
+    write(tmp_path / "host", f'{quick}exec {sys.executable} -m edge_runtime.cli.jetson "$@" $settle\n')
     seen = f'open({str(tmp_path / "seen")!r}, "w").write(open({str(machine.root / nvpmodel.STATUS)!r}).read())\n'
     executable(tmp_path / "docker", f"{seen}{DOCKER}")
     done = machine.run("--power-mode", "15W", "edge-detect", CODE="4")

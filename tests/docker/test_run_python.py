@@ -72,7 +72,7 @@ def test_a_newer_python_is_found_beside_the_old_one(nano):
     new.symlink_to(sys.executable)
     done = nano.run("--dry-run", "--image", "mine:1", "--power-mode", "MAXN", "edge-doctor")
     first, _, last = done.stdout.splitlines()
-    assert done.returncode == 0 and f"{new} -B -m edge_runtime.jetson set MAXN" in first and f"{new} -B" in last
+    assert done.returncode == 0 and f"{new} -B -m edge_runtime.cli.jetson set MAXN" in first and f"{new} -B" in last
 
 
 def test_the_python_that_is_named(nano):

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge_runtime import cuda_driver
 from edge_runtime.doctor import libraries
 from edge_runtime.doctor.trials import built_with
+from edge_runtime.gpu import cuda_driver
 from edge_runtime.sources import gstreamer
 from tests.standins import tensorrt_api
 

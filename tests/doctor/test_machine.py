@@ -10,8 +10,10 @@ from typing import Any, Dict
 
 import pytest
 
-from edge_runtime import causes, cuda_driver, power
+from edge_runtime import power
 from edge_runtime.doctor import machine
+from edge_runtime.gpu import cuda_driver
+from edge_runtime.libraries import causes
 
 DRIVER = """
 #include <stdlib.h>

@@ -13,7 +13,7 @@ from edge_runtime import zoo
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import marks, quantize
 from edge_runtime.graph.network import Network
-from edge_runtime.labels import VOC
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 

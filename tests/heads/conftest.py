@@ -7,8 +7,9 @@ from typing import Callable, Sequence, Tuple
 import numpy as np
 import pytest
 
-from edge_runtime.geometry import Letterbox
-from edge_runtime.spec import DecodeSpec, Thresholds
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.geometry import Letterbox
+from edge_runtime.model.thresholds import Thresholds
 
 Native = Callable[[DecodeSpec, Sequence[np.ndarray], Tuple[int, int], float, float], np.ndarray]
 
@@ -16,8 +17,8 @@ Native = Callable[[DecodeSpec, Sequence[np.ndarray], Tuple[int, int], float, flo
 @pytest.fixture(scope="session")
 def native() -> Native:
     """(decode spec, tensors with batch axis, input size, conf, iou) -> (n, 6) rows of the first image, model pixels."""
-    pytest.importorskip("edge_runtime._core", reason="needs the extension: pip install -e .")
-    from edge_runtime import ops
+    pytest.importorskip("edge_runtime.native._core", reason="needs the extension: pip install -e .")
+    from edge_runtime.native import ops
 
     def run(decode, tensors, input_wh, conf, iou):
         thresholds = Thresholds(conf, iou, max_det=2000, multi_label=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import heads
-from edge_runtime.spec import ModelIO, ModelSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.npz"))
 

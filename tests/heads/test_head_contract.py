@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_runtime import heads, plugins
 from edge_runtime.errors import EdgeError, SpecError
-from edge_runtime.spec import ModelIO, ModelSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
 
 WH = (96, 64)
 

@@ -6,7 +6,7 @@ import pytest
 
 from edge_runtime import heads
 from edge_runtime.errors import ModelError, SpecError
-from edge_runtime.spec import ModelIO
+from edge_runtime.model.spec import ModelIO
 
 
 def io(input_wh, *shapes) -> ModelIO:
@@ -114,7 +114,7 @@ def test_what_is_no_detector_is_an_error_that_lists_what_was_seen(model):
 
 
 def test_every_shared_model_is_recognised(shared):
-    from edge_runtime.onnx_file import read_io
+    from edge_runtime.model.onnx_file import read_io
 
     lines = [line.split("\t") for line in (shared / "models" / "AP.tsv").read_text().splitlines()]
     told = {line[0]: line[4].split() for line in lines if len(line) > 4 and line[0].endswith(".onnx")}

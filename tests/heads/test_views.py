@@ -11,7 +11,7 @@ import pytest
 from edge_runtime import heads
 from edge_runtime.errors import SpecError
 from edge_runtime.heads import _views as views
-from edge_runtime.spec import ModelIO, ModelSpec
+from edge_runtime.model.spec import ModelIO, ModelSpec
 
 SPEC = ModelSpec("", (96, 64))
 A, K = 3, 7

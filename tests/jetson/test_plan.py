@@ -7,8 +7,9 @@ from typing import Dict
 
 import pytest
 
+from edge_runtime.cli import jetson
 from edge_runtime.errors import BoardError
-from edge_runtime.jetson import command, nvpmodel, plan
+from edge_runtime.jetson import nvpmodel, plan
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.jetson.nvpmodel import Mode, Setting
 
@@ -44,14 +45,14 @@ def files(root: Path) -> Dict[str, bytes]:
 def test_what_would_be_done(board_tree, capsys, board, wanted, said):
     root = board_tree(board)
     before = files(root)
-    assert command.main(["--sysroot", str(root), "set", wanted, "--dry-run"]) == 0
+    assert jetson.main(["--sysroot", str(root), "set", wanted, "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines() == said and files(root) == before
 
 
 def test_a_reboot_is_said_and_fails_as_the_switch_would(board_tree, capsys):
     root = board_tree("agx-orin_l4t36")
     before = files(root)
-    assert command.main(["--sysroot", str(root), "set", "50W", "--dry-run"]) == 1
+    assert jetson.main(["--sysroot", str(root), "set", "50W", "--dry-run"]) == 1
     out, err = capsys.readouterr()
     assert "which needs a reboot (TPC_PG_MASK is 240, MODE_50W wants 0) and is refused" in out
     assert "  cores 12, 8 now\n" in out and err.startswith("error: MODE_50W needs a reboot") and files(root) == before
@@ -60,8 +61,8 @@ def test_a_reboot_is_said_and_fails_as_the_switch_would(board_tree, capsys):
 def test_a_mode_that_another_process_holds(live_xavier, capsys):
     with Hold(live_xavier, owner=1, settle_s=0) as held:
         held.set("15W")
-        assert command.main(["--sysroot", str(live_xavier), "set", "10W", "--dry-run"]) == 1
-        assert command.main(["--sysroot", str(live_xavier), "set", "MAXN", "--dry-run"]) == 1
+        assert jetson.main(["--sysroot", str(live_xavier), "set", "10W", "--dry-run"]) == 1
+        assert jetson.main(["--sysroot", str(live_xavier), "set", "MAXN", "--dry-run"]) == 1
     assert "error: process 1 holds MODE_15W" in capsys.readouterr().err
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from standins import nvpmodel as standin
 
+from edge_runtime.cli import jetson
 from edge_runtime.errors import BoardError, UsageError
-from edge_runtime.jetson import caps, command, hold, nvpmodel, switch
+from edge_runtime.jetson import caps, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.jetson.probe import Probe
 
@@ -153,7 +154,7 @@ def test_a_mode_that_another_process_holds_is_left_alone(live_board):
             with pytest.raises(BoardError, match=f"process {sleeper.pid} holds MODE_15W"):
                 attempt()
         with pytest.raises(BoardError, match="holds MODE_15W"):
-            command.run(argparse.Namespace(sysroot=str(root), command="restore", owner=None))
+            jetson.run(argparse.Namespace(sysroot=str(root), command="restore", owner=None))
         assert hold.recover(root) == "" and mode_of(root) == "MODE_15W"
     finally:
         sleeper.kill()
@@ -240,7 +241,7 @@ def test_nothing_is_set_that_could_not_be_put_back(live_board):
 
 
 def test_the_boards_own_python_needs_nothing_but_itself(live_board):
-    """`python3 -m edge_runtime.jetson`, isolated from site-packages."""
+    """`python3 -m edge_runtime.cli.jetson`, isolated from site-packages."""
     root = live_board(XAVIER)
     package = str(Path(__file__).resolve().parents[2])
     code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('edge_runtime.jetson')"
@@ -264,5 +265,5 @@ def test_the_boards_own_python_needs_nothing_but_itself(live_board):
 
 def test_a_missing_sysroot_is_wrong_usage(capsys):
     with pytest.raises(SystemExit) as caught:
-        command.main(["restore", "--sysroot", "/none"])
+        jetson.main(["restore", "--sysroot", "/none"])
     assert caught.value.code == 2 and "no such directory" in capsys.readouterr().err

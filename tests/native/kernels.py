@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge_runtime
-from edge_runtime import geometry, packing
-from edge_runtime.spec import DecodeSpec, ModelSpec, Thresholds
+from edge_runtime.gpu import packing
+from edge_runtime.model import geometry
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.thresholds import Thresholds
 
 HERE = Path(__file__).parent
-CSRC = Path(edge_runtime.__file__).parent / "csrc"
+CSRC = Path(edge_runtime.__file__).parent / "native" / "csrc"
 FLAGS = "-std=c++17 -O1 -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror -pthread -shared -fPIC"
 THREADS = 64  # of the block that suppresses; the device has 1024
 Floats = NDArray[np.float32]

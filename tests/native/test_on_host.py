@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from edge_runtime import geometry, ops
-from edge_runtime.spec import ACTIVATIONS, BOX_KINDS, ModelSpec, Thresholds
-from tests.native import kernels
-from tests.scenes import LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, run, scene, twin
 from tests.test_letterbox import CASES
 from tests.test_nms import corners, random_corners
+
+from edge_runtime.model import geometry
+from edge_runtime.model.decode import ACTIVATIONS, BOX_KINDS
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import ops
+from tests.native import kernels
+from tests.scenes import LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, run, scene, twin
 from tests.twins.letterbox import letterbox
 
 SANITIZED = "EDGE_KERNEL_FLAGS" in os.environ

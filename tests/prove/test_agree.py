@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.backends import BackendOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.prove import agree, shipped
 from edge_runtime.prove.agree import Limits
 from edge_runtime.types import Detections

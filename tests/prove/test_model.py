@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import cuda_driver
-from edge_runtime.passport import Passport, Place
+from edge_runtime.gpu import cuda_driver
+from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.prove import model
 from edge_runtime.prove.steps import Skip, Task
-from edge_runtime.spec import ModelIO, ModelSpec
 
 
 def passport(**convolutions: int) -> Passport:

@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime import sinks
 from edge_runtime.errors import SinkError
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sources import SourceOptions, demo
 
 

@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from edge_runtime import cuda, cuda_driver
-from edge_runtime import kernels as product
+from edge_runtime.gpu import cuda, cuda_driver
+from edge_runtime.gpu import kernels as product
 from tests.native import kernels
 
 THREADS = 32  # of the block that suppresses

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Collection, List
 
-from edge_runtime import cuda as product_cuda
-from edge_runtime import cuda_driver, kernels
+from edge_runtime.gpu import cuda as product_cuda
+from edge_runtime.gpu import cuda_driver, kernels
 from tests.native import kernels as native
 from tests.standins import cuda
 
@@ -114,7 +114,7 @@ def _comparisons(faults: Collection[str]) -> None:
 
 
 def _tensorrt(faults: Collection[str], wrong: bool) -> None:
-    from edge_runtime import trt
+    from edge_runtime.gpu import trt
     from tests.standins import tensorrt_api
 
     version = next((word for word in faults if word in tensorrt_api.VERSIONS), "10.3")

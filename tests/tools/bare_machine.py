@@ -48,7 +48,7 @@ class Machine:
         self.write("uid", str(uid))
         self.write("versions")
         self.write("log")
-        for name in [*CHECKOUT.split(), *map(str, sorted((REPOSITORY / "edge_runtime/csrc").glob("*.h")))]:
+        for name in [*CHECKOUT.split(), *map(str, sorted((REPOSITORY / "edge_runtime/native/csrc").glob("*.h")))]:
             target = self.checkout / Path(REPOSITORY / name).relative_to(REPOSITORY)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, target)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import build, passport, trt
+from edge_runtime import build
 from edge_runtime.build import BuildOptions
+from edge_runtime.gpu import passport, trt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import build_matrix

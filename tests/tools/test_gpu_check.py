@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import cuda
+from edge_runtime.gpu import cuda
 from edge_runtime.prove import kernels
 from tests.standins.cuda import Gpu, install
 

@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 
 from edge_runtime.backends import BackendOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
-from edge_runtime.recipe import ModelFlags
+from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.zoo.export import to_onnx
 
 PATH = Path(__file__).resolve().parents[2] / "tools" / "import_darknet.py"

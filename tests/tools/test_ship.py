@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import onnx
 
-from edge_runtime import recipe, zoo
-from edge_runtime.detector import Detector
-from edge_runtime.labels import VOC
-from edge_runtime.spec import METADATA_KEY, ModelSpec
+from edge_runtime import zoo
+from edge_runtime.detect.detector import Detector
+from edge_runtime.model import recipe
+from edge_runtime.model.labels import VOC
+from edge_runtime.model.spec import METADATA_KEY, ModelSpec
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 

@@ -23,7 +23,7 @@ from torch_net import TorchNet  # noqa: E402
 from validate import mean_ap  # noqa: E402
 
 from edge_runtime import zoo  # noqa: E402
-from edge_runtime.labels import VOC  # noqa: E402
+from edge_runtime.model.labels import VOC  # noqa: E402
 from edge_runtime.zoo import weights  # noqa: E402
 
 CPU = torch.device("cpu")

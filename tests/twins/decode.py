@@ -7,7 +7,8 @@ from typing import List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.spec import DecodeSpec, Level, Thresholds, View
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.thresholds import Thresholds
 
 Floats = NDArray[np.float32]
 MAX_CANDIDATES = 30_000

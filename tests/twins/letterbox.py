@@ -7,8 +7,8 @@ from typing import Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.geometry import Letterbox
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.geometry import Letterbox
+from edge_runtime.model.spec import ModelSpec
 
 ONE = 128 * 16384  # the sum of a source byte of 1
 

@@ -8,10 +8,10 @@ import pytest
 
 from edge_runtime import heads, zoo
 from edge_runtime.backends import BackendOptions
-from edge_runtime.detector import Detector
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, SpecError, UsageError
-from edge_runtime.labels import VOC
-from edge_runtime.spec import ModelIO
+from edge_runtime.model.labels import VOC
+from edge_runtime.model.spec import ModelIO
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.__main__ import main
 from edge_runtime.zoo.export import to_onnx

@@ -10,8 +10,10 @@ import numpy as np
 from bench.report import Table
 from bench.scenes import HEADS, Scene, raw_v3, v5_rows, v8_planar
 from bench.timing import Case, Samples, Settings, interleave, kernel, mid, ratio, settle_malloc, values
-from edge_runtime import heads, ops
-from edge_runtime.spec import ModelIO, ModelSpec, Thresholds
+from edge_runtime import heads
+from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import ops
 
 COLUMNS = ("heads", "candidates", "kept", "ours us", "lean us", "tutorial us", "times lean", "times tutorial", "wanted")
 COUNTS = (5, 50, 300, 2000)

@@ -14,14 +14,14 @@ import numpy as np
 import onnx
 from accuracy import load_data, open_detector, read_table
 
-from edge_runtime import datasets, evaluate
+from edge_runtime import datasets
+from edge_runtime.accuracy import coco, evaluate
 from edge_runtime.calibrate import runs
 from edge_runtime.cli import calibrate
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.onnx_stats import layers
 from edge_runtime.graph.prepare import prepare
-from edge_runtime.metrics import coco
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 

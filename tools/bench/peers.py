@@ -11,7 +11,7 @@ from typing import Dict, List, Tuple
 from bench.report import Table
 from bench.timing import Samples, Settings, interleave, mid, ratio
 from bench.workers import Worker, WorkerFailed
-from edge_runtime import onnx_file
+from edge_runtime.model import onnx_file
 
 MODELS = ("yolo11/yolo11n_320_int8qdq.onnx", "yolov8/yolov8n_640_fp32deq.onnx")
 GOALS = {"yolo11n_320_int8qdq": 2.5, "yolov8n_640_fp32deq": 1.5}

@@ -15,8 +15,8 @@ from edge_runtime import sources
 from edge_runtime.backends import BackendOptions
 from edge_runtime.backends._host import auto_spinning
 from edge_runtime.cli.detect import SWITCH_INTERVAL_S
-from edge_runtime.detector import Detector
-from edge_runtime.pipeline import Pipeline
+from edge_runtime.detect.detector import Detector
+from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions
 
 MODELS = ("yolo11/yolo11n_320_int8qdq.onnx", "yolov5/yolov5n_640.onnx", "yolov8/yolov8n_640_fp32deq.onnx")

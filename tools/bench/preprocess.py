@@ -9,8 +9,9 @@ import numpy as np
 
 from bench.report import Table
 from bench.timing import Case, Samples, Settings, interleave, kernel, mid, ratio, settle_malloc, values
-from edge_runtime import geometry, ops
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model import geometry
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.native import ops
 
 SIZES = [((1280, 720), 416), ((1280, 720), 640), ((1920, 1080), 416), ((1920, 1080), 640)]
 GOALS = {((1280, 720), 416): 3.0, ((1280, 720), 640): 2.3}

@@ -13,8 +13,8 @@ from typing import Callable, Dict, List, Tuple
 import cv2
 import numpy as np
 
-from edge_runtime import geometry
 from edge_runtime.heads import _anchors as anchors
+from edge_runtime.model import geometry
 
 COPIES = 8
 Read = Tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -92,8 +92,8 @@ def ours(setup: Dict[str, Any]) -> Iterator[Any]:
     from edge_runtime import sources
     from edge_runtime.backends import BackendOptions
     from edge_runtime.cli.detect import SWITCH_INTERVAL_S
-    from edge_runtime.detector import Detector
-    from edge_runtime.pipeline import Pipeline
+    from edge_runtime.detect.detector import Detector
+    from edge_runtime.loop.pipeline import Pipeline
     from edge_runtime.sources import SourceOptions
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -111,8 +111,8 @@ def ours(setup: Dict[str, Any]) -> Iterator[Any]:
 def flat(setup: Dict[str, Any]) -> Iterator[Any]:
     """A long run over the synthetic source; see bench/flat.py."""
     from edge_runtime.backends import BackendOptions
-    from edge_runtime.detector import Detector
-    from edge_runtime.pipeline import Pipeline
+    from edge_runtime.detect.detector import Detector
+    from edge_runtime.loop.pipeline import Pipeline
 
     options = BackendOptions(backend=setup["backend"], threads=setup["threads"])
     detector = Detector.open(setup["model"], options=options)

@@ -17,7 +17,7 @@ from oldlibs.machines import Machine
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = ROOT / ".rows"
 TESTS = ("pytest", "pytest-xdist", "hypothesis", "scikit-image", "pycocotools", "matplotlib", "pyyaml")
-CORE = ("setup.py", "pyproject.toml", "edge_runtime/csrc")
+CORE = ("setup.py", "pyproject.toml", "edge_runtime/native/csrc")
 LOG_LINES = 10
 # What pip and the tests must not take from the machine that runs this: an old pip cannot tell which wheels of a local
 # folder are for its Python.
@@ -131,10 +131,10 @@ class Environment:
 
     def _core(self) -> None:
         """The compiled core beside the checkout's code, which the tests run; every Python has a file of its own."""
-        built = next((self.folder / ".venv").glob("lib/python3*/site-packages/edge_runtime/_core.*.so"))
-        new = ROOT / "edge_runtime" / f".{built.name}.new"
+        built = next((self.folder / ".venv").glob("lib/python3*/site-packages/edge_runtime/native/_core.*.so"))
+        new = ROOT / "edge_runtime" / "native" / f".{built.name}.new"
         shutil.copy(built, new)
-        os.replace(new, ROOT / "edge_runtime" / built.name)
+        os.replace(new, ROOT / "edge_runtime" / "native" / built.name)
 
     def _pip(self, *arguments: str) -> str:
         return self._run([str(self.python), "-m", "pip", *arguments])

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_runtime import image_file
+from edge_runtime.imaging import image_file
 
 GREY = 114
 MOST_BOXES = 64  # per image; VOC's fullest has 42

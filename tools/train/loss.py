@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 
 RATIO = 4.0
 REACH = 0.5

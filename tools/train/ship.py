@@ -18,9 +18,11 @@ from typing import Any, Dict, Optional, Sequence
 
 import onnx
 
-from edge_runtime import datasets, evaluate, labels, zoo
-from edge_runtime.detector import Detector
-from edge_runtime.spec import METADATA_KEY, ModelSpec
+from edge_runtime import datasets, zoo
+from edge_runtime.accuracy import evaluate
+from edge_runtime.detect.detector import Detector
+from edge_runtime.model import labels
+from edge_runtime.model.spec import METADATA_KEY, ModelSpec
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 from edge_runtime.zoo.layers import Architecture

@@ -17,7 +17,7 @@ from torch import nn
 from torch_net import TorchNet
 
 from edge_runtime import zoo
-from edge_runtime.labels import VOC
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.layers import Architecture
 

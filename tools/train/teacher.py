@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.extras import install_hint
+from edge_runtime.libraries.extras import install_hint
 
 Network = Callable[[Tensor], List[Tensor]]
 

@@ -30,7 +30,7 @@ from torch import Tensor
 from validate import detect, mean_ap
 
 from edge_runtime.errors import EdgeError
-from edge_runtime.labels import VOC
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo.export import to_onnx
 
 Drawn = Tuple[Tensor, Tensor, Sequence[Tensor]]  # images, boxes, the teacher's features

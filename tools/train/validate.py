@@ -7,10 +7,12 @@ from typing import List, Sequence
 import numpy as np
 import torch
 
-from edge_runtime import heads, ops
-from edge_runtime.geometry import Letterbox
-from edge_runtime.metrics import voc
-from edge_runtime.spec import ModelIO, ModelSpec, Thresholds
+from edge_runtime import heads
+from edge_runtime.accuracy import voc
+from edge_runtime.model.geometry import Letterbox
+from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import ops
 from edge_runtime.types import Truth
 
 THRESHOLDS = Thresholds(conf=0.005, iou=0.45, max_det=300, multi_label=True)

@@ -1,0 +1,1 @@
+"""How right a detector is: it is run over a data set, and compared with labels."""

@@ -1,0 +1,126 @@
+"""Average precision as COCO defines it, computed by pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.libraries.extras import install_hint
+from edge_runtime.types import Truth
+
+NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+
+
+def average_precision(
+    detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int
+) -> Tuple[Dict[str, float], NDArray[np.float64]]:
+    """coco_101: mean over the classes that have ground truth, best 100 detections per image and class.
+
+    COCO knows crowds but no difficult objects: those count like any other.
+
+    Args:
+        detections: per image (n, 6) `[x1, y1, x2, y2, score, class_id]`, image pixels.
+        truths: the same images' objects.
+
+    Returns:
+        `{"AP", "AP50", "AP75", "APs", "APm", "APl"}`, -1 where there is no such object; and (num_classes, 2) AP and
+        AP50 per class.
+
+    Raises:
+        BackendUnavailable: pycocotools is not installed.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = _matched(detections, truths, num_classes)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    precision = evaluation.eval["precision"][..., 0, -1]  # (IoU, recall, class) over all areas, most detections
+    per_class = np.stack([_mean(precision), _mean(precision[:1])], axis=1)
+    return {name: float(value) for name, value in zip(NAMES, evaluation.stats)}, per_class
+
+
+def resampled(
+    detections: Sequence[NDArray[np.float32]],
+    truths: Sequence[Truth],
+    num_classes: int,
+    draws: Sequence[NDArray[np.int64]],
+) -> NDArray[np.float64]:
+    """AP of samples of the images, drawn with replacement: how much chance there is in it (bootstrap).
+
+    Args:
+        draws: per sample (images,) image numbers. The same for two detectors gives paired samples.
+
+    Returns:
+        (samples,) AP, 0..1, by the same definition as `average_precision`.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = _matched(detections, truths, num_classes)
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
+        evaluation.params.maxDets = [100]
+        evaluation.evaluate()
+        found, images = evaluation.evalImgs, len(truths)
+        aps = []
+        for draw in draws:  # matches are listed per class, each with all images
+            evaluation.evalImgs = [found[k * images + i] for k in range(len(found) // images) for i in draw]
+            evaluation.accumulate()
+            precision = evaluation.eval["precision"]
+            known = precision[precision > -1]
+            aps.append(float(known.mean()) if known.size else 0.0)
+    return np.array(aps)
+
+
+def _matched(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int) -> Any:
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise BackendUnavailable("pycocotools is not installed", hint=install_hint("eval")) from error
+    truth, found = COCO(), COCO()
+    truth.dataset = _listing(_objects(truths), len(truths), num_classes)
+    found.dataset = _listing(_found(detections), len(truths), num_classes)
+    truth.createIndex()
+    found.createIndex()
+    return COCOeval(truth, found, "bbox")
+
+
+def _mean(precision: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per class; a class without ground truth is -1 throughout."""
+    means: NDArray[np.float64] = precision.mean(axis=(0, 1))
+    return means
+
+
+def _listing(notes: List[Dict[str, Any]], images: int, num_classes: int) -> Dict[str, Any]:
+    categories = [{"id": number} for number in range(num_classes)]
+    return {"images": [{"id": number} for number in range(images)], "categories": categories, "annotations": notes}
+
+
+def _objects(truths: Sequence[Truth]) -> List[Dict[str, Any]]:
+    notes: List[Dict[str, Any]] = []
+    for image, truth in enumerate(truths):
+        crowd = truth.crowd if truth.crowd is not None else np.zeros(len(truth.xyxy), bool)
+        for number, (box, class_id) in enumerate(zip(_xywh(truth.xyxy), truth.class_id.tolist())):
+            area = float(truth.area[number]) if truth.area is not None else box[2] * box[3]
+            notes.append({"id": len(notes) + 1, "image_id": image, "category_id": class_id, "bbox": box, "area": area,
+                          "iscrowd": int(crowd[number])})  # fmt: skip
+    return notes
+
+
+def _found(detections: Sequence[NDArray[np.float32]]) -> List[Dict[str, Any]]:
+    notes: List[Dict[str, Any]] = []
+    for image, rows in enumerate(detections):
+        for box, score, class_id in zip(_xywh(rows[:, :4]), rows[:, 4].tolist(), rows[:, 5].tolist()):
+            notes.append({"id": len(notes) + 1, "image_id": image, "category_id": int(class_id), "bbox": box,
+                          "area": box[2] * box[3], "score": score, "iscrowd": 0})  # fmt: skip
+    return notes
+
+
+def _xywh(xyxy: NDArray[Any]) -> List[List[float]]:
+    boxes = xyxy.astype(np.float64)
+    boxes[:, 2:] -= boxes[:, :2]
+    listed: List[List[float]] = boxes.tolist()
+    return listed

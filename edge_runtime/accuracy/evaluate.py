@@ -1,0 +1,200 @@
+"""Evaluation: a detector over a data set, through the same pipeline as detection, then every metric by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.accuracy import coco, confusion, voc
+from edge_runtime.datasets import Dataset
+from edge_runtime.detect.detector import Detector
+from edge_runtime.errors import DatasetError
+from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.sources.image import ImageSource
+from edge_runtime.types import Truth
+
+# The same thing as VOC and as COCO call it.
+ALIASES = {
+    "aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle",
+    "pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv",
+}  # fmt: skip
+CONFUSION_CONF = 0.25
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a detector found in a data set, in the data set's classes.
+
+    Attributes:
+        rows: per image (n, 6) float32 `[x1, y1, x2, y2, score, class_id]`, image pixels.
+        truths: the same images' objects, image pixels.
+        labels: names of the classes that both know; `class_id` counts in them.
+        fps: images per second, reading them included.
+        notes: what a reader of the figures should know.
+    """
+
+    rows: Tuple[Rows, ...]
+    truths: Tuple[Truth, ...]
+    labels: Tuple[str, ...]
+    fps: float
+    notes: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of what was found.
+
+    Attributes:
+        curves: VOC precision and recall per class at IoU 0.5.
+        voc07_11pt, voc_allpoint: their means, 0..1.
+        coco_101: AP, AP50, AP75, APs, APm, APl, 0..1; -1 where there is no such object.
+        per_class: (classes, 2) COCO AP and AP50; -1 for a class without objects.
+        confusion: counts at `CONFUSION_CONF`, see `metrics.confusion`.
+    """
+
+    found: Found
+    curves: Tuple[voc.Curve, ...]
+    voc07_11pt: float
+    voc_allpoint: float
+    coco_101: Dict[str, float]
+    per_class: NDArray[np.float64]
+    confusion: confusion.Counts
+
+    def summary(self) -> Dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "voc07_11pt": self.voc07_11pt,
+            "voc_allpoint": self.voc_allpoint,
+            "coco_101": self.coco_101,
+            "images": len(self.found.truths),
+            "objects": sum(curve.truths for curve in self.curves),
+            "fps": self.found.fps,
+            "classes": self.classes(),
+            "notes": list(self.found.notes),
+        }
+
+    def classes(self) -> List[Dict[str, Any]]:
+        """One entry per class that has objects."""
+        return [
+            {"label": label, "objects": curve.truths, "voc07_11pt": curve.eleven_point(),
+             "voc_allpoint": curve.all_point(), "AP": float(ap), "AP50": float(ap50)}
+            for label, curve, (ap, ap50) in zip(self.found.labels, self.curves, self.per_class) if curve.truths
+        ]  # fmt: skip
+
+
+def evaluate(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda: None) -> Evaluation:
+    """Detects in every image and computes every metric.
+
+    Args:
+        detector: open, with the thresholds that the protocol wants: VOC figures here are usually quoted at
+            conf 0.005, NMS at 0.45, several classes per box.
+        tick: called after each image.
+
+    Raises:
+        DatasetError: the model and the data have no class in common.
+        BackendUnavailable: pycocotools is not installed.
+    """
+    return measure(detect(detector, data, tick))
+
+
+def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda: None) -> Found:
+    """Runs the detector over every image; one that cannot be read counts with nothing found in it."""
+    labels = detector.model.spec.labels
+    asked = detector.options.thresholds.class_ids(labels)
+    common, of_model, of_data = match_labels(labels, data.labels or labels, asked)
+    place = {path: number for number, path in enumerate(data.paths)}
+    rows: List[Rows] = [np.zeros((0, 6), np.float32)] * len(place)
+    truths = list(data.truths)
+    pipeline = Pipeline(detector, ImageSource(data.name, files=data.paths))
+    for result in pipeline:
+        number, found = place[str(result.frame.path)], result.detections
+        known = of_model[found.class_id] >= 0
+        columns = found.xyxy, found.confidence[:, None], of_model[found.class_id][:, None]
+        rows[number] = np.concatenate(columns, axis=1).astype(np.float32)[known]
+        if data.relative:
+            height, width = result.frame.image.shape[:2]
+            truths[number] = replace(truths[number], xyxy=truths[number].xyxy * ([width, height] * 2))
+        tick()
+    notes = [*data.notes, *_notes(asked, data, common), *(f"not read: {item}" for item in pipeline.sources[0].skipped)]
+    return Found(
+        tuple(rows),
+        tuple(_renumbered(truth, of_data) for truth in truths),
+        common,
+        pipeline.monitor.summary()["fps"],
+        tuple(notes),
+    )
+
+
+def measure(found: Found) -> Evaluation:
+    """Every metric of detections that are there already."""
+    count = len(found.labels)
+    curves = tuple(voc.curves(found.rows, found.truths, count))
+    summary, per_class = coco.average_precision(found.rows, found.truths, count)
+    return Evaluation(
+        found,
+        curves,
+        voc.mean([curve.eleven_point() for curve in curves], curves),
+        voc.mean([curve.all_point() for curve in curves], curves),
+        summary,
+        per_class,
+        confusion.matrix(found.rows, found.truths, count, CONFUSION_CONF),
+    )
+
+
+def match_labels(
+    model: Sequence[str], data: Sequence[str], asked: Sequence[int]
+) -> Tuple[Tuple[str, ...], NDArray[np.int64], NDArray[np.int64]]:
+    """The classes that both know, as the data names them; and each side's numbers in them, -1 for the others.
+
+    Args:
+        asked: numbers of the model's classes to look at.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    known = {canonical(model[number]): number for number in asked}
+    common = tuple(label for label in data if canonical(label) in known)
+    if not common:
+        fact = f"model and data share no class: {_some(model)} against {_some(data)}"
+        raise DatasetError(fact, hint="--labels names the model's classes")
+    of_model, of_data = np.full(len(model), -1), np.full(len(data), -1)
+    for number, label in enumerate(common):
+        of_model[known[canonical(label)]] = number
+        of_data[list(data).index(label)] = number
+    return common, of_model, of_data
+
+
+def canonical(label: str) -> str:
+    """A class name without case, separators and dialect."""
+    plain = " ".join(label.lower().replace("_", " ").replace("-", " ").split())
+    return ALIASES.get(plain.replace(" ", ""), plain)
+
+
+def _renumbered(truth: Truth, of_data: NDArray[np.int64]) -> Truth:
+    """The objects of the common classes, numbered in them."""
+    number = of_data[truth.class_id]
+    known = number >= 0
+    crowd = None if truth.crowd is None else truth.crowd[known]
+    area = None if truth.area is None else truth.area[known]
+    return Truth(truth.xyxy[known], number[known], truth.difficult[known], crowd, area)
+
+
+def _notes(asked: Sequence[int], data: Dataset, common: Sequence[str]) -> List[str]:
+    """What was left out because only one side knows it."""
+    notes = []
+    missing = [label for label in data.labels if label not in common]
+    if missing:
+        notes.append(f"{len(missing)} classes of the data are not the model's, and left out: {_some(missing)}")
+    if len(common) < len(asked):
+        notes.append(f"{len(asked) - len(common)} classes of the model are not in the data: finds of them are left out")
+    if not data.labels:
+        notes.append("the data has no class names: its numbers are taken for the model's")
+    return notes
+
+
+def _some(labels: Sequence[str], most: int = 5) -> str:
+    return ", ".join(labels[:most]) + (", …" if len(labels) > most else "")

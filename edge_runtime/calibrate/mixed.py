@@ -1,0 +1,140 @@
+"""Mixed precision: the fewest activations left in float that bring the loss under a bound, and what hurts most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import log10
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+from edge_runtime import calibrate
+from edge_runtime.calibrate import Calibrated
+from edge_runtime.calibrate.auto import multiplications
+from edge_runtime.calibrate.probe import Probe
+from edge_runtime.calibrate.ranges.methods import Range
+from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
+from edge_runtime.graph import marks
+from edge_runtime.graph.network import Network
+from edge_runtime.graph.quantize import ONNXRUNTIME
+from edge_runtime.model.spec import ModelSpec
+
+GROWTH = (4, 8, 16, 32)  # more of the loudest activations in float, step by step
+FLOAT_MACS = 0.10  # more of the multiplications in float would not be an INT8 model
+WORST = 12
+ALIKE = 5.0  # points of agreement that may be lost without labels: boxes near the threshold come and go
+
+
+@dataclass(frozen=True)
+class Step:
+    """A candidate: how many activations stayed in float, and what that gave."""
+
+    free: int
+    comparison: Comparison
+
+    def summary(self) -> Dict[str, Any]:
+        """Plain data for JSON."""
+        return {"free": self.free, "drop": self.comparison.drop, "interval": list(self.comparison.interval)}
+
+
+@dataclass(frozen=True)
+class Worst:
+    """An activation that costs much.
+
+    Attributes:
+        name: of the tensor.
+        sqnr_db: signal to quantisation noise at the head outputs with it rounded alone.
+        without_db: how much better that ratio becomes with all rounded but it.
+        free: whether it stays in float.
+    """
+
+    name: str
+    sqnr_db: float
+    without_db: float
+    free: bool
+
+
+class Mender:
+    """Tries candidates in the order of their noise."""
+
+    def __init__(
+        self,
+        network: Network,
+        spec: ModelSpec,
+        images: Sequence[str],
+        made: Calibrated,
+        trial: Callable[[Calibrated], Comparison],
+    ) -> None:
+        """Args: network: prepared, in float; images: that it was calibrated on; trial: compares with the original."""
+        self._network, self._spec, self._images, self._made, self._trial = network, spec, images, made, trial
+
+    def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Step]]:
+        """The first candidate whose drop is at most `max_drop` points, else the best; and all that were tried."""
+        best, tried = self._made, [Step(len(self._made.table.free), self._trial(self._made))]
+        if tried[0].comparison.metric == AGREEMENT:
+            max_drop = max(max_drop, ALIKE)
+        least, order = tried[0], self._order()
+        for more in GROWTH:
+            if least.comparison.drop <= max_drop or not time_left():
+                break
+            free = self._fitting(order, more)
+            if len(free) == tried[-1].free:
+                break
+            candidate = self._with(free)
+            tried.append(Step(len(free), self._trial(candidate)))
+            if tried[-1].comparison.drop < least.comparison.drop:
+                best, least = candidate, tried[-1]
+        if tried[-1] is not least:
+            tried.append(least)
+        return best, tried
+
+    def _order(self) -> List[str]:
+        noise = self._made.noise or _noise(self._network, self._spec, self._images, self._made)
+        return sorted(noise, key=lambda name: -noise[name])
+
+    def _fitting(self, order: Sequence[str], more: int) -> Tuple[str, ...]:
+        """What stays in float already and the next loudest, as far as their multiplications are few."""
+        shares, free = multiplications(self._network), list(self._made.table.free)
+        spent = sum(shares.get(name, 0.0) for name in free)
+        for name in order:
+            if len(free) >= len(self._made.table.free) + more:
+                break
+            share = shares.get(name, 0.0)
+            if name not in free and spent + share <= FLOAT_MACS:
+                free.append(name)
+                spent += share
+        return tuple(free)
+
+    def _with(self, free: Tuple[str, ...]) -> Calibrated:
+        table = replace(self._made.table, free=free)
+        model = calibrate.quantised(self._network, self._spec, table, self._images)
+        return replace(self._made, model=model, table=table)
+
+
+def worst(network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated) -> List[Worst]:
+    """The activations whose rounding costs most, alone and in company."""
+    probe, ranges = _probe(network, spec, images, made)
+    alone = probe.each(ranges)
+    loudest = sorted(alone, key=lambda name: -alone[name])[:WORST]
+    rounded = {name: limits for name, limits in ranges.items() if name not in made.table.free}
+    together = probe.noise(rounded)
+    rows = []
+    for name in loudest:
+        rest = probe.noise({k: v for k, v in rounded.items() if k != name}) if name in rounded else together
+        rows.append(Worst(name, _db(alone[name]), _db(rest) - _db(together), name not in rounded))
+    return rows
+
+
+def _noise(network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated) -> Dict[str, float]:
+    probe, ranges = _probe(network, spec, images, made)
+    return probe.each(ranges)
+
+
+def _probe(
+    network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated
+) -> Tuple[Probe, Dict[str, Range]]:
+    marked = ONNXRUNTIME.marked(network, made.table.origin.keep)
+    ranges = marks.shared(network, made.table.ranges, marked)
+    return calibrate.probe(network, ranges, spec, images), ranges
+
+
+def _db(noise: float) -> float:
+    return -10 * log10(max(noise, 1e-12))

@@ -1,0 +1,69 @@
+"""Where engines are looked up, and what a model file says before it is opened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import List
+
+from edge_runtime import plugins
+from edge_runtime.detect import understand
+from edge_runtime.detect.understand import Model
+from edge_runtime.errors import ModelError
+from edge_runtime.gpu import trt
+from edge_runtime.jetson import board
+from edge_runtime.model import onnx_file
+from edge_runtime.model.recipe import ModelFlags
+
+PLANS = Path("engines", "plans")  # with a folder for each board and version of TensorRT
+KINDS = {"tensorrt": "trt", "tensorrt_rtx": "rtx"}
+ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
+
+
+def plan_folder(root: Path) -> Path:
+    """Where plans for this board and its TensorRT go, `engines/plans/orin-nano-trt10.3.0`: no other opens them.
+
+    Raises:
+        BackendUnavailable: TensorRT is installed and does not load.
+    """
+    if trt.missing():
+        return PLANS / board.slug(root)
+    kind, version = trt.version().split(" ")
+    return PLANS / f"{board.slug(root)}-{KINDS[kind]}{version}"
+
+
+def _folders(name: str) -> List[str]:
+    """Where an engine is looked up; TensorRT, which may be broken, is asked for its version for the sake of plans."""
+    plans = [PLANS / slug for slug in board.former_slugs(board.root())]
+    if PLANS.is_dir() and not name.endswith(".onnx"):
+        plans.insert(0, plan_folder(board.root()))
+    return [".", *dict.fromkeys(map(str, plans)), "engines"]
+
+
+def find_engine(name: str) -> str:
+    """The file meant by `--engine`: a path, or a bare name in the current folder, this board's plans or `engines/`.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if os.path.isfile(name):
+        return name
+    folders = _folders(name)
+    places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in folders]
+    for place in places:
+        if place.is_file():
+            return str(place)
+    there = sorted(str(path) for folder in folders for end in ENGINES for path in Path(folder).glob(end))
+    hint = f"there is: {', '.join(there)}" if there else "give the path of a detector's .onnx or .plan file"
+    raise ModelError(f"no engine {name!r} in {', '.join(str(p.parent) for p in places)}", hint=hint)
+
+
+def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:
+    """What is known about an ONNX file, without opening it where it says enough itself.
+
+    Raises:
+        ModelError: not a detector that this program can read.
+    """
+    member = plugins.load("backends", "onnxruntime")
+    read = onnx_file.read_io if member.available() else member.read_io
+    return understand.describe(path, read, flags, batch)

@@ -1,0 +1,116 @@
+"""edge-power's `set` and `restore`, for a board's own Python: `python3 -m edge_runtime.cli.jetson set 15W`.
+
+The host of a container sets the mode there, as inside the container nvpmodel does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+from edge_runtime.errors import EdgeError
+from edge_runtime.jetson import hold, nvpmodel, plan, switch
+from edge_runtime.jetson.hold import Hold
+from edge_runtime.jetson.layout import laid_out
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command and returns its exit code."""
+    parser = argparse.ArgumentParser("python3 -m edge_runtime.cli.jetson", description=__doc__)
+    add_root(parser)
+    add(parser.add_subparsers(dest="command", required=True))
+    args = parser.parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except EdgeError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+
+
+def add(commands: Any) -> None:
+    """The two commands, with their flags; their parser has `add_root` already."""
+    parser = commands.add_parser("set", help="set a power mode")
+    parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done; needs no root")
+    parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
+    parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
+    parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
+    add_root(parser, again=True)
+    parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
+    parser.add_argument("--owner", type=int, metavar="PID", help="what this process holds; else nothing that lives")
+    add_root(parser, again=True)
+
+
+def add_root(parser: Any, again: bool = False) -> None:
+    """The flag for the folder that stands for `/`, to a parser or a group.
+
+    Args:
+        again: for a command of a parser that has it too: its default must not undo what was said before it.
+    """
+    default = argparse.SUPPRESS if again else os.environ.get("EDGE_SYSROOT", "/")
+    parser.add_argument(
+        "--sysroot", type=directory, metavar="DIR|FILE.json", default=default,
+        help="folder that stands for / when the board is read, or a record of one (default: $EDGE_SYSROOT, else /)",
+    )  # fmt: skip
+
+
+def directory(text: str) -> str:
+    """A folder that is there, or a record of a board, which is laid out as one."""
+    if os.path.isfile(text):
+        try:
+            return str(laid_out(text))
+        except EdgeError as error:
+            raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"no such directory: {text}")
+    return text
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does one of the two.
+
+    Raises:
+        EdgeError: it could not be done.
+    """
+    root = Path(args.sysroot)
+    if args.command == "restore":
+        _restore(root, args.owner)
+    elif args.dry_run:
+        _dry(root, args.mode, args.owner or os.getpid())
+    elif args.owner:
+        print(Hold(root, owner=args.owner, jetson_clocks=args.jetson_clocks, settle_s=args.settle).set(args.mode))
+    else:
+        print(hold.set_for_good(root, args.mode, args.settle, args.jetson_clocks))
+    return 0
+
+
+def _restore(root: Path, owner: Optional[int]) -> None:
+    held = hold.read(root)
+    if owner and held and held.alive and held.pid != owner:
+        print(f"process {held.pid} holds {held.mode}, which is left alone")
+        return
+    hold.own(root, owner or os.getpid())
+    before = hold.restore(root)
+    if before or not owner:
+        print(f"{before.name} is back" if before else "no run has left a mode behind")
+
+
+def _dry(root: Path, wanted: str, owner: int) -> None:
+    """Says what would be done, and fails where that would.
+
+    Raises:
+        EdgeError: there is no such mode, it needs a reboot, or another process holds one.
+    """
+    conf = nvpmodel.load(root)
+    mode, remark = nvpmodel.resolve(conf, wanted)
+    print("\n".join(plan.lines(root, conf, mode, remark)), flush=True)
+    switch.refuse_reboot(root, conf, mode)
+    hold.own(root, owner)

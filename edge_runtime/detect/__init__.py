@@ -1,0 +1,1 @@
+"""An open model: what its file means, and boxes from images."""

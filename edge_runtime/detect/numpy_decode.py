@@ -1,0 +1,75 @@
+"""Lets a head without a DecodeSpec run: its numpy decode, then the native NMS on the dense result."""
+
+from __future__ import annotations
+
+from typing import Dict, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import heads
+from edge_runtime.backends import Backend
+from edge_runtime.detect.understand import Model
+from edge_runtime.model import geometry
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import ops
+from edge_runtime.types import Images
+
+
+class NumpyDecoded:
+    """A backend whose boxes come from `heads/<family>.decode`; for the rest it is the backend it wraps."""
+
+    def __init__(self, backend: Backend, model: Model, thresholds: Thresholds) -> None:
+        self._backend, self._model, self._thresholds = backend, model, thresholds
+        self._head = heads.load(model.spec.family)
+        self.name, self.slots, self.batch = backend.name, backend.slots, backend.batch
+        self.description = f"{backend.description}, boxes decoded in numpy"
+        self._frames = np.zeros((self.slots, self.batch, 6))
+        self._boxes = np.zeros((self.slots, self.batch, thresholds.max_det, 6), np.float32)
+        self._counts = np.zeros((self.slots, self.batch), np.int32)
+        self._decoder: Optional[ops.Decoder] = None
+
+    def start(self) -> None:
+        self._backend.start()
+
+    def enqueue(self, slot: int, images: Images) -> None:
+        for number, image in enumerate(images):
+            image_wh = (image.shape[1], image.shape[0])
+            box = geometry.fit(image_wh, self._model.spec.input_wh, self._model.spec.resize)
+            self._frames[slot, number] = ops.frame_row(box, image_wh)
+        self._backend.enqueue(slot, images)
+
+    def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
+        self._backend.wait(slot)
+        for number in range(self.batch):
+            outputs = [output[number] for output in self._backend.outputs(slot)]
+            boxes, scores = self._head.decode(outputs, self._model.spec)
+            self._suppress(slot, number, boxes, scores)
+        return self._boxes[slot], self._counts[slot]
+
+    def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
+        return self._backend.outputs(slot)
+
+    def stage_ms(self, slot: int) -> Dict[str, float]:
+        return self._backend.stage_ms(slot)
+
+    def close(self) -> None:
+        self._backend.close()
+
+    def _suppress(self, slot: int, number: int, boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        tensors = [np.ascontiguousarray(boxes[None], np.float32), np.ascontiguousarray(scores[None], np.float32)]
+        if self._decoder is None:
+            self._decoder = ops.Decoder(dense(*scores.shape), [tensor.shape for tensor in tensors])
+        part = slice(number, number + 1)
+        mask = self._decoder.class_mask(self._thresholds.class_ids(self._model.spec.labels))
+        self._decoder(
+            tensors, self._frames[slot, part], self._thresholds, mask,
+            self._boxes[slot, part], self._counts[slot, part],
+        )  # fmt: skip
+
+
+def dense(count: int, num_classes: int) -> DecodeSpec:
+    """Describes what every head's numpy decode gives: corners (N, 4) in model pixels and scores (N, C)."""
+    level = Level((count, 1), View(0, 0, 0, 4, 1), View(1, 0, 0, num_classes, 1))
+    return DecodeSpec("xyxy", (level,), num_classes)

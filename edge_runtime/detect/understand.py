@@ -1,0 +1,164 @@
+"""Puts together what is known about a model: its file, its metadata, its output shapes, and what the user says."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from edge_runtime import heads
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.model import labels
+from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
+
+PREPROCESSING = ("resize", "color", "mean", "std")
+DEFAULT_WH = (640, 640)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file, understood.
+
+    Attributes:
+        path: the file.
+        spec: preprocessing and class names.
+        decode: how the native decoder reads the outputs; None where the family only has a numpy decode.
+        notes: what was assumed or overruled, one sentence each, for the log.
+    """
+
+    path: str
+    io: ModelIO
+    spec: ModelSpec
+    decode: Optional[DecodeSpec]
+    notes: Tuple[str, ...] = ()
+
+
+def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
+    """(width, height) to run a model at: the file's own, else the user's, else its metadata's, else 640.
+
+    Raises:
+        UsageError: the file's size is fixed and the user wants another.
+    """
+    if -1 not in io.input_wh:
+        if flags.imgsz is not None and flags.imgsz != io.input_wh:
+            raise UsageError(
+                f"--imgsz is {_wh(flags.imgsz)}, the model's input is fixed at {_wh(io.input_wh)}",
+                hint="leave --imgsz out, or export the model with that size or with dynamic axes",
+            )
+        return io.input_wh
+    stated = _literal(io.metadata.get("imgsz", ""))
+    if flags.imgsz is None and isinstance(stated, list) and len(stated) == 2:
+        return int(stated[1]), int(stated[0])
+    return flags.imgsz or DEFAULT_WH
+
+
+def describe(
+    path: str, read_io: Callable[[str, Optional[Tuple[int, int]], int], ModelIO], flags: ModelFlags, batch: int = 1
+) -> Model:
+    """Reads a file and understands it; where it leaves its input size open, that is settled first.
+
+    Args:
+        read_io: of the backend that shall run it.
+
+    Raises:
+        ModelError: not a detector that this program can read.
+    """
+    io = read_io(path, None, batch)
+    if input_size(io, flags) != io.input_wh:
+        io = read_io(path, input_size(io, flags), batch)
+    return understand(path, io, flags)
+
+
+def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:
+    """Finds family, preprocessing and class names: flags, then our metadata, then Ultralytics', then output shapes.
+
+    Args:
+        path: the model file, for messages.
+        io: with concrete shapes.
+        flags: what the user says; wins over the file, and every contradiction becomes a note.
+
+    Raises:
+        ModelError: no known detector.
+        SpecError: the outputs do not fit the family.
+    """
+    notes: List[str] = []
+    if METADATA_KEY in io.metadata:
+        spec = replace(ModelSpec.from_json(io.metadata[METADATA_KEY]), input_wh=io.input_wh)
+        spec = _overrule(spec, flags, notes)
+    else:
+        spec = _guess(path, io, flags, notes)
+    head = heads.load(spec.family)
+    if not spec.labels:
+        spec = replace(spec, labels=_assumed_labels(head.classes(io), notes))
+    return Model(path, io, spec, head.describe(io, spec), tuple(notes))
+
+
+def _guess(path: str, io: ModelIO, flags: ModelFlags, notes: List[str]) -> ModelSpec:
+    task = io.metadata.get("task", "detect")
+    if task != "detect":
+        raise ModelError(f"{path} is made for the task {task!r}, not for detection", hint="export a detection model")
+    names = labels.load(flags.labels) if flags.labels else _metadata_names(io)
+    family = flags.family or heads.recognise(io, len(names) or None)
+    from_ultralytics = io.metadata.get("author") == "Ultralytics"
+    spec = ModelSpec(family, io.input_wh, **{**dict(heads.load(family).DEFAULTS), "labels": names})
+    spec = replace(spec, **_statements(flags))
+    assumed = [name for name in PREPROCESSING if getattr(flags, name) is None]
+    if assumed and not from_ultralytics:
+        values = ", ".join(f"--{name} {_text(getattr(spec, name))}" for name in assumed)
+        notes.append(f"preprocessing is not stated in the file; assuming the usual of {family}: {values}")
+    return spec
+
+
+def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec:
+    said = _statements(flags)
+    if flags.family:
+        said["family"] = flags.family
+    if flags.labels:
+        said["labels"] = labels.load(flags.labels)
+    for name, value in said.items():
+        if getattr(spec, name) != value:
+            notes.append(f"{name} {_text(value)} overrules the file's {_text(getattr(spec, name))}")
+    return replace(spec, **said)
+
+
+def _statements(flags: ModelFlags) -> Dict[str, Any]:
+    """The flags that are fields of a ModelSpec as they stand."""
+    return {key: value for key, value in flags.said().items() if key not in ("family", "labels", "imgsz")}
+
+
+def _metadata_names(io: ModelIO) -> Tuple[str, ...]:
+    """Ultralytics writes names as the text of a Python dict or list."""
+    names = _literal(io.metadata.get("names", ""))
+    if isinstance(names, dict):
+        return tuple(str(names[key]) for key in sorted(names))
+    return tuple(str(name) for name in names) if isinstance(names, list) else ()
+
+
+def _assumed_labels(count: int, notes: List[str]) -> Tuple[str, ...]:
+    known = next((name for name, names in labels.SETS.items() if len(names) == count), None)
+    if known is None:
+        notes.append(f"the file has no class names; classes are numbered 0..{count - 1}: name them with --labels")
+        return tuple(str(number) for number in range(count))
+    notes.append(f"the file has no class names; {count} classes taken as {known}: say so with --labels {known}")
+    return labels.SETS[known]
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+
+
+def _wh(size: Tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _text(value: Any) -> str:
+    return (
+        ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
+        if isinstance(value, tuple)
+        else str(value)
+    )

@@ -1,0 +1,162 @@
+"""Watts over time: one thread reads the whole five times a second, the other rails and the board's state once.
+
+More often says no more: the chips average over 0.4 s, and each file that is read costs a board about a millisecond.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence
+
+from edge_runtime import power
+from edge_runtime.energy.joules import Energy
+from edge_runtime.errors import SourceError
+from edge_runtime.jetson.probe import Probe, State
+from edge_runtime.power import Meter, Whole
+
+HZ = 5.0
+STATE_EVERY_S = 1.0
+RAIL_GAP_S = 2.5  # between two readings of a rail that is not part of the whole
+
+
+@dataclass
+class Span:
+    """What was measured since it began; it grows until it is ended.
+
+    Attributes:
+        energy: of the whole.
+        rails: energy of each rail.
+        states: the board's state, about once a second, from `began_s` on.
+        began_s: monotonic.
+    """
+
+    began_s: float
+    energy: Energy = field(default_factory=Energy)
+    rails: Dict[str, Energy] = field(default_factory=dict)
+    states: List[State] = field(default_factory=list)
+
+    def rails_w(self) -> Dict[str, float]:
+        """Mean watts of each rail that was seen."""
+        means = {name: energy.mean_w for name, energy in self.rails.items()}
+        return {name: watts for name, watts in means.items() if watts is not None}
+
+
+class Sampler:
+    """Measures while it runs.
+
+        with Sampler.here() as sampler:
+            span = sampler.begin()
+            ...
+            sampler.end(span)
+            print(span.energy.joules, span.energy.coverage)
+
+    Args:
+        meter: None where nothing can be measured; `reason` then says why.
+        probe: the board's state; None to leave it out.
+        reason: why there is no meter.
+        hz: readings per second.
+        clock: monotonic, seconds.
+
+    Attributes:
+        whole: what the total is made of; None without a meter.
+    """
+
+    def __init__(
+        self,
+        meter: Optional[Meter],
+        probe: Optional[Probe] = None,
+        *,
+        reason: str = "",
+        hz: float = HZ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.meter, self.reason = meter, reason
+        self.whole: Optional[Whole] = power.whole(meter.rails) if meter else None
+        self.state = State()
+        self._probe, self._period_s, self._clock = probe, 1 / hz, clock
+        self._spans: List[Span] = []
+        self._latest: Dict[str, float] = {}
+        self._latest_s: Optional[float] = None
+        self._wanted: Sequence[str] = ()
+        self._state_s = float("-inf")
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="power sampler", daemon=True)
+
+    @classmethod
+    def here(cls, root: Path = Path("/"), named: str = "", hz: float = HZ) -> Sampler:
+        """Of this machine, or of the tree below `root`; `named` as for `power.open`.
+
+        Raises:
+            SourceError, UsageError: the named meter cannot be read; without a name that is a reason, no error.
+        """
+        try:
+            return cls(power.open(root, named), Probe(root), hz=hz)
+        except SourceError as error:
+            if named:
+                raise
+            return cls(None, Probe(root), reason=str(error), hz=hz)
+
+    @property
+    def watts(self) -> Optional[float]:
+        """Of the whole, as last read; None where that failed, or nothing measures."""
+        return self.whole.watts(self._latest) if self.whole else None
+
+    def begin(self) -> Span:
+        """A span that begins now, from the reading before on."""
+        with self._lock:
+            span = Span(self._clock())
+            if self._latest_s is not None:
+                self._add(span, self._latest_s)
+            self._spans.append(span)
+        return span
+
+    def end(self, span: Span) -> Span:
+        """Ends a span with a reading of now; returns it. Harmless when repeated."""
+        with self._lock:
+            if span in self._spans:
+                self._read(everything=True)
+                self._spans.remove(span)
+        return span
+
+    def __enter__(self) -> Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        if self.meter:
+            self.meter.close()
+
+    def _work(self) -> None:
+        """Reads at fixed times, so that a slow reading does not stretch the period."""
+        due = self._clock()
+        while not self._stopping.is_set():
+            with self._lock:
+                self._read()
+            due = max(due + self._period_s, self._clock())
+            self._stopping.wait(due - self._clock())
+
+    def _read(self, everything: bool = False) -> None:
+        self._latest_s = self._clock()
+        fresh = self._latest_s - self._state_s >= STATE_EVERY_S
+        if self.meter and self.whole:
+            self._wanted = self.meter.rails if fresh or everything else self.whole.rails
+            self._latest = self.meter.read_w(self._wanted)
+        if fresh:
+            self.state, self._state_s = self._probe.read() if self._probe else self.state, self._latest_s
+        for span in self._spans:
+            self._add(span, self._latest_s)
+            if fresh:
+                span.states.append(self.state)
+
+    def _add(self, span: Span, time_s: float) -> None:
+        if self.whole is None:
+            return
+        span.energy.add(time_s, self.whole.watts(self._latest))
+        for rail in self._wanted:
+            span.rails.setdefault(rail, Energy(RAIL_GAP_S)).add(time_s, self._latest.get(rail))

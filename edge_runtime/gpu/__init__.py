@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: CUDA, TensorRT, and the buffers of an engine that runs there."""

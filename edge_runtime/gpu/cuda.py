@@ -1,0 +1,193 @@
+"""A CUDA device behind plain functions; the only file that knows pycuda.
+
+A `Device` belongs to the thread that opened it: pycuda frees nothing from another. It retains the GPU's primary
+context, which TensorRT uses too, and never touches the default stream. pycuda has no graphs: those are made through the
+driver.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import count
+from typing import Any, Callable, Dict, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BackendUnavailable, DeviceError
+from edge_runtime.gpu.cuda_driver import Graph, driver
+from edge_runtime.libraries import causes
+from edge_runtime.libraries.extras import install_hint
+
+NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: nothing waits for the default stream
+OUT_OF_MEMORY = "close other programs, or use a smaller batch or fewer slots"
+Launch = Callable[..., None]
+
+
+def missing() -> Optional[str]:
+    """None where a device can be opened, else the reason; touches no GPU."""
+    if not find_spec("pycuda"):
+        return f"pycuda is not installed: {install_hint('tensorrt')}"
+    return None if driver() else "there is no CUDA driver: libcuda.so.1 does not load"
+
+
+def binding() -> Any:
+    """The module pycuda.driver.
+
+    Raises:
+        BackendUnavailable: pycuda or the driver is missing, or pycuda does not load.
+    """
+    reason, say = missing(), "edge-doctor says what is missing"
+    if reason:
+        raise BackendUnavailable(reason, hint=say)
+    try:
+        return import_module("pycuda.driver")
+    except (ImportError, OSError) as error:
+        fact, hint = causes.explain(f"pycuda does not load: {error}", say)
+        raise BackendUnavailable(fact, hint=hint) from error
+
+
+class Device:
+    """An open GPU. What it hands out is freed by `close`, the last first.
+
+    Attributes:
+        capability: "8.7".
+        integrated: whether it shares the host's memory, as on a Jetson.
+
+    Raises:
+        BackendUnavailable: pycuda or the driver is missing.
+        DeviceError: the GPU cannot be opened.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        self._api = binding()
+        self._undo: Dict[int, Callable[[], None]] = {}  # by address, or by a number below zero
+        self._numbers = count(-1, -1)
+        try:
+            self._do("starting CUDA", self._api.init)
+            device = self._do("finding the GPU", self._api.Device, number)
+            self.capability = ".".join(map(str, device.compute_capability()))
+            self.integrated = bool(device.get_attribute(self._api.device_attribute.INTEGRATED))
+            context = self._do("using the GPU", device.retain_primary_context)
+            self._later(context.detach)
+            self._do("using the GPU", context.push)
+            self._later(self._api.Context.pop)
+        except BaseException:
+            self.close()
+            raise
+
+    def stream(self) -> Any:
+        """A stream of its own; `handle` is its address."""
+        stream = self._do("making a stream", self._api.Stream, NON_BLOCKING)
+        self._later(stream.synchronize)
+        return stream
+
+    def event(self) -> Any:
+        """Something to wait for, and to tell time by; who waits sleeps."""
+        return self._do("making an event", self._api.Event, self._api.event_flags.BLOCKING_SYNC)
+
+    def pinned(self, shape: Tuple[int, ...], dtype: Any, mapped: bool = False) -> NDArray[Any]:
+        """Zeros in host memory that copies need not stage; with `mapped` the GPU can read them in place."""
+        flags = self._api.host_alloc_flags.DEVICEMAP if mapped else 0
+        array: Any = self._do("pinning memory", self._api.pagelocked_empty, shape, dtype, mem_flags=flags)
+        self._later(array.base.free, array.ctypes.data)
+        array.fill(0)
+        return array  # type: ignore[no-any-return]
+
+    def address(self, mapped: Any) -> int:
+        """Where the GPU sees a mapped array."""
+        return int(self._do("mapping memory", mapped.base.get_device_pointer))
+
+    def memory(self, size: int) -> int:
+        """Address of `size` bytes on the device."""
+        allocation = self._do("allocating memory", self._api.mem_alloc, max(size, 1))
+        self._later(allocation.free, int(allocation))
+        return int(allocation)
+
+    def free(self, address: int) -> None:
+        """Gives back what `memory` or `pinned` gave, before `close` does; nobody may be using it."""
+        self._do("freeing memory", self._undo.pop(address))
+
+    def upload(self, array: NDArray[Any], stream: Any) -> int:
+        """Address of a copy of an array, complete when this returns."""
+        address = self.memory(array.nbytes)
+        self.copy_in(address, np.ascontiguousarray(array), stream)
+        self.finish(stream)
+        return address
+
+    def copy_in(self, target: int, source: NDArray[Any], stream: Any) -> None:
+        """From pinned memory, in the stream's order."""
+        self._do("copying to the GPU", self._api.memcpy_htod_async, target, source, stream)
+
+    def copy_out(self, target: NDArray[Any], source: int, stream: Any) -> None:
+        """Into pinned memory, in the stream's order."""
+        self._do("copying from the GPU", self._api.memcpy_dtoh_async, target, source, stream)
+
+    def zero(self, target: int, words: int, stream: Any) -> None:
+        """Clears 32-bit words, in the stream's order."""
+        self._do("clearing memory", self._api.memset_d32_async, target, 0, words, stream)
+
+    def kernels(self, code: bytes, formats: Dict[str, str]) -> Dict[str, Launch]:
+        """Functions of a cubin by name, each called as f(grid, block, stream, *arguments).
+
+        Args:
+            formats: of their arguments, as `struct` writes them.
+        """
+        module = self._do("loading the kernels", self._api.module_from_buffer, code)
+        self._later(lambda module=module: None)  # type: ignore[misc]  # functions do not keep their module
+        functions: Dict[str, Launch] = {}
+        for name, form in formats.items():
+            function = self._do("loading the kernels", module.get_function, name)
+            function.prepare(form)
+            functions[name] = partial(self._do, f"starting {name}", function.prepared_async_call)
+        return functions
+
+    def graph(self, stream: Any, calls: Callable[[], None]) -> Optional[Graph]:
+        """Captures what `calls` puts into the stream; None where the driver or a library refuses to be captured."""
+        try:
+            graph = Graph(stream.handle, calls)
+        except DeviceError:
+            return None
+        self._later(graph.close)
+        return graph
+
+    def finish(self, stream: Any) -> None:
+        """Sleeps until all that is in the stream is done."""
+        self._do("running", stream.synchronize)
+
+    def milliseconds(self, begin: Any, end: Any) -> float:
+        """Between two events that have come."""
+        return float(self._do("telling the time", end.time_since, begin))
+
+    def record(self, event: Any, stream: Any) -> None:
+        """The event comes after all that is in the stream."""
+        self._do("recording an event", event.record, stream)
+
+    def wait(self, event: Any) -> None:
+        """Sleeps until the event has come."""
+        self._do("running", event.synchronize)
+
+    def free_memory(self) -> Tuple[int, int]:
+        """(free, all) bytes of the device."""
+        free, total = self._do("asking for memory", self._api.mem_get_info)
+        return int(free), int(total)
+
+    def close(self) -> None:
+        """Gives everything back, the last first; harmless when repeated. In the thread that opened it."""
+        while self._undo:
+            with suppress(Exception):  # after a failed kernel every call fails: the others still have to be made
+                self._undo.popitem()[1]()
+
+    def _later(self, undo: Callable[[], None], address: int = 0) -> None:
+        self._undo[address or next(self._numbers)] = undo
+
+    def _do(self, what: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        try:
+            return call(*arguments, **named)
+        except self._api.Error as error:
+            said = f"{what} failed: {error}"
+            hint = OUT_OF_MEMORY if isinstance(error, self._api.MemoryError) else "edge-doctor shows the GPU's state"
+            raise DeviceError(said, hint=hint) from error

@@ -1,0 +1,222 @@
+"""Compiles the CUDA kernels on the machine they run on: cubins of a newer CUDA do not load on an older driver.
+
+nvcc does it where there is one that works, else NVRTC, which also comes as a Python package. Results are kept in the
+user's cache, under the hash of the sources, the GPU's architecture and the compiler. C++14 is what CUDA 10.2 knows.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.gpu import cuda_driver
+
+CSRC = Path(__file__).resolve().parents[1] / "native" / "csrc"
+SOURCE = "kernels.cu"
+FLAGS = ("-std=c++14", "--fmad=false")  # multiply and add are rounded apart, as on the host
+NONE = "no CUDA compiler is here"
+NVCC_PLACES = ("/usr/local/cuda/bin/nvcc",)
+NVRTC_NAMES = ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so.10.2", "libnvrtc.so")
+
+
+def cubin(compute_capability: str, cache: Optional[Path] = None) -> bytes:
+    """Machine code of all kernels for one GPU architecture; PTX of an NVRTC before CUDA 11.1.
+
+    Args:
+        compute_capability: "8.7".
+        cache: folder of earlier results; the user's own where it is None.
+
+    Raises:
+        BackendUnavailable: no compiler is here, or it refuses the sources or the architecture.
+    """
+    architecture = f"sm_{compute_capability.replace('.', '')}"
+    compiler = find()
+    try:
+        return _compiled(compiler, architecture, cache)
+    except BackendUnavailable as error:  # a toolkit without a host compiler, or one older than the GPU
+        lib = load_nvrtc() if isinstance(compiler, Nvcc) else None
+        if lib is None:
+            raise
+        return _instead(Nvrtc(lib), architecture, cache, error)
+
+
+def sources() -> Dict[str, str]:
+    """The kernels and every header, by file name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted([CSRC / SOURCE, *CSRC.glob("*.h")])}
+
+
+class Nvcc:
+    """CUDA's compiler, of a toolkit.
+
+    Attributes:
+        warnings: what it said last. A newer toolkit warns of what an older one did not: that stops nobody.
+    """
+
+    warnings = ""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        said = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+        release = re.search(r"release ([\d.]+)", said.stdout)
+        self.name = f"nvcc {release.group(1) if release else path}"
+
+    def compile(self, architecture: str) -> bytes:
+        """A cubin, or for `compute_87` PTX."""
+        kind = "-ptx" if architecture.startswith("compute") else "-cubin"
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder, "kernels")
+            command = [self._path, *FLAGS, kind, f"-arch={architecture}"]
+            done = subprocess.run(
+                [*command, "-o", str(target), str(CSRC / SOURCE)], capture_output=True, encoding="utf-8", check=False,
+                errors="replace", stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            if done.returncode:
+                raise _refused(self.name, architecture, done.stderr)
+            self.warnings = done.stderr
+            return target.read_bytes()
+
+
+class Nvrtc:
+    """CUDA's compiler as a library; `warnings` as with nvcc."""
+
+    warnings = ""
+
+    def __init__(self, lib: Any) -> None:
+        self._lib = lib
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        lib.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+        self.name = f"NVRTC {major.value}.{minor.value}"
+
+    def compile(self, architecture: str) -> bytes:
+        """A cubin, or PTX: for `compute_87`, and where the library is older than CUDA 11.1."""
+        if not hasattr(self._lib, "nvrtcGetCUBIN"):
+            architecture = architecture.replace("sm_", "compute_")
+        files = sources()
+        kernels = files.pop(SOURCE)
+        names, texts = (
+            (ctypes.c_char_p * len(files))(*(text.encode() for text in column)) for column in (files, files.values())
+        )
+        program = ctypes.c_void_p()
+        self._lib.nvrtcCreateProgram(ctypes.byref(program), kernels.encode(), SOURCE.encode(), len(files), texts, names)
+        try:
+            options = [*FLAGS, f"--gpu-architecture={architecture}"]
+            code = self._lib.nvrtcCompileProgram(
+                program, len(options), (ctypes.c_char_p * len(options))(*(text.encode() for text in options))
+            )
+            log = self._read(program, "ProgramLog").decode(errors="replace").strip("\0\n ")
+            if code:
+                raise _refused(self.name, architecture, log)
+            self.warnings = log
+            return self._read(program, "PTX" if architecture.startswith("compute") else "CUBIN")
+        finally:
+            self._lib.nvrtcDestroyProgram(ctypes.byref(program))
+
+    def _read(self, program: ctypes.c_void_p, what: str) -> bytes:
+        size = ctypes.c_size_t()
+        getattr(self._lib, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
+        text = ctypes.create_string_buffer(size.value)
+        getattr(self._lib, f"nvrtcGet{what}")(program, text)
+        return text.raw
+
+
+def find() -> Any:
+    """The compiler of this machine.
+
+    Raises:
+        BackendUnavailable: there is none.
+    """
+    path = shutil.which("nvcc") or next((place for place in NVCC_PLACES if os.access(place, os.X_OK)), None)
+    with suppress(OSError, subprocess.SubprocessError):  # one that does not start, or does not answer, is none
+        if path:
+            return Nvcc(path)
+    lib = load_nvrtc()
+    if lib is None:
+        raise BackendUnavailable(NONE, hint="install CUDA's nvcc (nvidia-jetpack), or pip install nvidia-cuda-nvrtc")
+    return Nvrtc(lib)
+
+
+def load_nvrtc(folders: Optional[List[Path]] = None) -> Optional[Any]:
+    """NVRTC of the system or of a Python package; None where there is none.
+
+    Args:
+        folders: where packages lie.
+    """
+    packages = [Path(entry) for entry in sys.path if entry] if folders is None else folders
+    newest = int((cuda_driver.driver_version() or "99").split(".")[0])
+    wheels = [path for folder in packages for path in folder.glob("nvidia/*/lib/libnvrtc.so.*")]
+    for path in sorted((path for path in wheels if _major(path) <= newest), key=_major, reverse=True):
+        try:
+            for part in path.parent.glob("libnvrtc-builtins.so*"):  # NVRTC looks for it on the loader's path alone
+                ctypes.CDLL(str(part), mode=ctypes.RTLD_GLOBAL)
+            return ctypes.CDLL(str(path))
+        except OSError:
+            continue
+    for name in NVRTC_NAMES:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return None
+
+
+def _major(library: Path) -> int:
+    """Of the CUDA version that "libnvrtc.so.12" or "libnvrtc.so.11.2" belongs to."""
+    return int(library.name.split(".so.")[1].split(".")[0])
+
+
+def _compiled(compiler: Any, architecture: str, cache: Optional[Path]) -> bytes:
+    """What the compiler makes, or made before."""
+    folder = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-runtime"
+    key = hashlib.sha256("\n".join([architecture, compiler.name, *FLAGS, *sources().values()]).encode())
+    path = folder / f"kernels_{key.hexdigest()[:32]}.cubin"
+    if path.is_file():
+        return path.read_bytes()
+    code: bytes = compiler.compile(architecture)
+    _keep(path, code)
+    return code
+
+
+def _instead(compiler: Any, architecture: str, cache: Optional[Path], why: BackendUnavailable) -> bytes:
+    """The second compiler's, and a word about the first."""
+    try:
+        code = _compiled(compiler, architecture, cache)
+    except BackendUnavailable as error:
+        raise BackendUnavailable(f"{why}; {error}", hint=why.hint) from error
+    print(f"note: {why}; {compiler.name} compiles them instead", file=sys.stderr)
+    return code
+
+
+def _keep(path: Path, code: bytes) -> None:
+    """All or nothing; a cache that cannot be written costs time, nothing else."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        new.write_bytes(code)
+        os.replace(new, path)
+    except OSError:
+        pass
+
+
+def _refused(compiler: str, architecture: str, log: str) -> BackendUnavailable:
+    reason = next((line for line in log.splitlines() if "error" in line.lower()), log.strip() or "it gives no reason")
+    return BackendUnavailable(
+        f"{compiler} does not compile the kernels for {architecture}: {reason}",
+        hint="a CUDA toolkit that knows this GPU is needed: that of its JetPack, or a newer one",
+    )

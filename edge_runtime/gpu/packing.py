@@ -1,0 +1,76 @@
+"""What kernels are told, as plain arrays: the layouts that csrc/packed.h and csrc/pixel.h read."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.model.decode import ACTIVATIONS, BOX_KINDS, DecodeSpec, Level
+from edge_runtime.model.geometry import Letterbox
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native.ops import view_numbers
+
+ONE = 128 * 16384  # kOne of letterbox.h
+CANDIDATE_BYTES = 24  # Candidate of kernels.cu
+
+
+def decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(words, numbers) of a decode description and its thresholds, see csrc/packed.h."""
+    numbers: List[float] = [
+        thresholds.conf, thresholds.iou, spec.cell_offset, *spec.box_scale, spec.class_power, spec.objectness_power,
+        *spec.variance, spec.max_exponent,
+    ]  # fmt: skip
+    for level in spec.levels:
+        numbers += [*level.stride, level.scale_xy]
+    words: List[int] = []
+    first = 0
+    for level in spec.levels:
+        words += [*level.grid_wh, len(level.anchors), level.prior, len(numbers), first]
+        words += view_numbers(level)
+        numbers += [size for anchor in level.anchors for size in anchor]
+        first += boxes_of(level)
+    rule = [
+        BOX_KINDS.index(spec.kind),
+        *(ACTIVATIONS.index(a) for a in (spec.box_activation, spec.class_activation, spec.objectness_activation)),
+        spec.num_classes, spec.first_class, -1 if spec.class_channel is None else spec.class_channel, spec.bins,
+        int(spec.nms), int(thresholds.per_box_classes), thresholds.max_det, len(spec.levels), len(numbers),
+    ]  # fmt: skip
+    priors = np.zeros(0, np.float32) if spec.priors is None else spec.priors.astype(np.float32).reshape(-1)
+    return np.array(rule + words, np.int64), np.concatenate([np.array(numbers, np.float32), priors])
+
+
+def boxes_of(level: Level) -> int:
+    """Boxes of one grid."""
+    return level.grid_wh[0] * level.grid_wh[1] * len(level.anchors)
+
+
+def boxes(spec: DecodeSpec) -> int:
+    """Boxes of all grids: threads of the kernel that looks for candidates."""
+    return sum(boxes_of(level) for level in spec.levels)
+
+
+def room(spec: DecodeSpec, thresholds: Thresholds) -> int:
+    """Candidates that one image can have at most."""
+    return boxes(spec) * (spec.num_classes if thresholds.per_box_classes else 1)
+
+
+def normalisation(spec: ModelSpec) -> NDArray[np.float32]:
+    """(6,) scale and bias of blue, green and red, as letterbox.h computes them."""
+    mean, std = (np.array(values, np.float32).astype(np.float64) for values in (spec.mean, spec.std))
+    order = slice(None, None, -1 if spec.color == "rgb" else 1)
+    return np.concatenate([(1.0 / (std * ONE))[order], (-mean / std)[order]]).astype(np.float32)
+
+
+def image(address: int, shape: Tuple[int, ...], stride: int, box: Letterbox) -> Tuple[int, ...]:
+    """One row of the letterbox kernel's images: (8,) words.
+
+    Args:
+        address: of the first pixel, as the kernel sees it.
+        shape: (H, W, 3).
+        stride: bytes from row to row.
+        box: where the image goes.
+    """
+    return (address, shape[1], shape[0], stride, box.width, box.height, box.pad_x, box.pad_y)

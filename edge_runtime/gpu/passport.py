@@ -1,0 +1,140 @@
+"""A plan's passport: what it holds, from what it was built, and where it runs. A JSON file beside the plan.
+
+It is beside the plan and not in it, so that trtexec and others can read the plan. It is read before anything touches
+CUDA: a plan only runs where TensorRT's version and the GPU are those it was built with.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from edge_runtime.errors import ModelError
+from edge_runtime.gpu import trt
+from edge_runtime.jetson import board, nvpmodel
+from edge_runtime.model.spec import ModelIO, ModelSpec
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a plan was built, or is to run. What is not known is an empty text.
+
+    Attributes:
+        tensorrt: "tensorrt 10.3.0".
+        compute_capability: "8.7".
+        board: a Jetson's name, "Jetson Orin Nano 8GB".
+        cuda: of the driver, "12.6".
+        jetpack, l4t: "6", "36.4.3".
+        power_mode: name of the nvpmodel mode.
+    """
+
+    tensorrt: str = ""
+    compute_capability: str = ""
+    board: str = ""
+    cuda: str = ""
+    jetpack: str = ""
+    l4t: str = ""
+    power_mode: str = ""
+
+
+@dataclass(frozen=True)
+class Passport:
+    """What is known about a plan.
+
+    Attributes:
+        spec: how images are prepared, and the classes.
+        io: names and shapes of its tensors; `metadata` is that of the ONNX file.
+        precision: that was asked for.
+        layers: how many of the engine's layers read which type, {"int8": 10}: numpy's names, or "unknown";
+            empty where TensorRT does not list them.
+        convolutions: the same of its convolutions alone.
+        onnx, ranges: SHA-256 of the ONNX file and of its range table; "" where there is none.
+        place: where it was built, or what for.
+        seconds: that building took.
+        command: that builds it again.
+    """
+
+    spec: ModelSpec
+    io: ModelIO
+    precision: str
+    layers: Mapping[str, int]
+    convolutions: Mapping[str, int]
+    onnx: str
+    ranges: str
+    place: Place
+    seconds: float
+    command: str
+
+    def to_json(self) -> str:
+        """The file's content."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Passport:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ModelError: not a passport, or one of an unknown format.
+        """
+        try:
+            data: Dict[str, Any] = json.loads(text)
+            if data["format"] != FORMAT:
+                raise ModelError(f"passport of format {data['format']}", hint="build the plan again with this version")
+            known = {field.name: data[field.name] for field in fields(cls)}
+            io = {**known["io"], "input_shape": tuple(known["io"]["input_shape"])}
+            io["outputs"] = {name: tuple(shape) for name, shape in io["outputs"].items()}
+            known.update(spec=ModelSpec.from_json(json.dumps(known["spec"])), io=ModelIO(**io))
+            return cls(**{**known, "place": Place(**known["place"])})
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ModelError(f"not a passport: {error!r}", hint="edge-build writes one beside every plan") from error
+
+    def refusal(self, here: Place) -> Optional[str]:
+        """Why the plan does not run here, without a full stop; None where nothing speaks against it."""
+        reasons, there = [], self.place
+        if here.tensorrt and there.tensorrt != here.tensorrt:
+            reasons.append(f"it was built by {there.tensorrt}, here is {here.tensorrt}")
+        capabilities = there.compute_capability, here.compute_capability
+        if all(capabilities) and capabilities[0] != capabilities[1]:
+            reasons.append("it was built for a GPU of compute capability {}, here is {}".format(*capabilities))
+        elif not all(capabilities) and bool(there.board) != bool(here.board):
+            reasons.append(f"it was built on {there.board or 'a computer'}, here is {here.board or 'a computer'}")
+        return ", and ".join(reasons) or None
+
+
+def here(root: Optional[Path] = None, cuda: str = "", compute_capability: str = "") -> Place:
+    """This machine (or the tree below `root`), as far as it is known without CUDA: a Jetson's chip tells its GPU."""
+    root = root or board.root()
+    release = board.l4t(root)
+    return Place(
+        tensorrt="" if trt.missing() else trt.version(),
+        compute_capability=compute_capability or board.compute_capability(root),
+        board=board.name(root),
+        cuda=cuda,
+        jetpack=board.jetpack(release),
+        l4t=release,
+        power_mode=nvpmodel.current_name(root),
+    )
+
+
+def beside(plan: Path) -> Path:
+    """Where a plan's passport lies."""
+    return plan.with_name(f"{plan.name}.json")
+
+
+def read(plan: Path) -> Optional[Passport]:
+    """The passport of a plan; None where it has none.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    path = beside(plan)
+    if not path.is_file():
+        return None
+    try:
+        return Passport.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", hint="build the plan again") from error

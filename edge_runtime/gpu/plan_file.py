@@ -1,0 +1,159 @@
+"""Plan files: what they say about themselves, and the engine in them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+from edge_runtime.errors import DeviceError, ModelError
+from edge_runtime.gpu import passport, trt, trt_bindings
+from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.libraries import causes
+from edge_runtime.model.spec import METADATA_KEY, ModelIO
+
+LENGTH = 4  # bytes before Ultralytics' metadata
+FLOATS = ("float32", "float16")
+REBUILD = "edge-build MODEL.onnx"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan file.
+
+    Attributes:
+        path: the file.
+        engine: what TensorRT wants.
+        passport: ours, None where the plan was built by others.
+        metadata: Ultralytics' own, of a `.engine` file.
+    """
+
+    path: str
+    engine: bytes
+    passport: Optional[Passport]
+    metadata: Dict[str, str]
+
+    @property
+    def rebuild(self) -> str:
+        """The command that builds it again."""
+        return self.passport.command if self.passport else REBUILD
+
+    def refuse(self, here: Place) -> None:
+        """Raises ModelError where the passport says that it does not run here."""
+        reason = self.passport.refusal(here) if self.passport else None
+        if reason:
+            raise ModelError(f"{self.path} does not run here: {reason}", hint=f"build it here: {self.rebuild}")
+
+
+def load(path: str) -> Plan:
+    """Reads a file; touches no GPU.
+
+    Raises:
+        ModelError: it is missing or empty, or its passport is damaged.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(f"no such plan: {path}", hint="edge-build makes one of an ONNX file") from error
+    if not content:
+        raise ModelError(f"{path} is empty", hint=f"build it again: {REBUILD}")
+    metadata = _ultralytics(content)
+    start = LENGTH + int.from_bytes(content[:LENGTH], "little") if metadata else 0
+    return Plan(path, content[start:], passport.read(Path(path)), metadata)
+
+
+class Engine:
+    """A deserialised engine. TensorRT lends its parts out: the runtime is kept as long as they are.
+
+    Args:
+        plan: the file.
+        memory: gives the address of so many bytes on the device, for the contexts of TensorRT-RTX.
+
+    Raises:
+        DeviceError: TensorRT refuses the plan.
+    """
+
+    def __init__(self, plan: Plan, memory: Optional[Callable[[int], int]] = None) -> None:
+        self._lib, (self._log, messages), self._memory = trt.library(), trt.log(), memory
+        if hasattr(self._lib, "init_libnvinfer_plugins"):
+            self._lib.init_libnvinfer_plugins(self._log, "")
+        self._runtime = self._lib.Runtime(self._log)
+        messages.clear()
+        engine = self._runtime.deserialize_cuda_engine(plan.engine)
+        if engine is None:
+            reason = next(iter(messages.errors()), "it gives no reason").split("\n")[0]
+            fact, hint = causes.explain(f"TensorRT refuses {plan.path}: {reason}", f"build it here: {plan.rebuild}")
+            raise DeviceError(fact, hint=hint)
+        self.engine = trt_bindings.adapted(engine)
+        names = [self.engine.get_tensor_name(k) for k in range(self.engine.num_io_tensors)]
+        given = trt_bindings.modes(self._lib).INPUT
+        self.inputs = [name for name in names if self.engine.get_tensor_mode(name) == given]
+        self.outputs = [name for name in names if name not in self.inputs]
+
+    def context(self) -> Any:
+        """An execution context, with memory of its own.
+
+        Raises:
+            DeviceError: there is no memory for it.
+        """
+        memory = self._memory if trt.wants_user_memory(self._lib) else None
+        strategy = [self._lib.ExecutionContextAllocationStrategy.USER_MANAGED] if memory else []
+        made = self.engine.create_execution_context(*strategy)
+        if made is None:
+            raise DeviceError("TensorRT makes no execution context", hint="memory may be short: use fewer slots")
+        if memory:
+            size = self.engine.device_memory_size_v2
+            made.set_device_memory(memory(size), size)
+        return made
+
+    def io(self, batch: int, metadata: Dict[str, str]) -> ModelIO:
+        """Names and shapes, an open batch size filled in.
+
+        Raises:
+            ModelError: not an image detector.
+        """
+        shapes = {name: self._shape(name, batch) for name in (*self.inputs, *self.outputs)}
+        if len(self.inputs) != 1 or len(shapes[self.inputs[0]]) != 4 or shapes[self.inputs[0]][1] != 3:
+            seen = ", ".join(f"{name} {list(shapes[name])}" for name in self.inputs) or "none"
+            raise ModelError(
+                f"the plan is not an image detector: its inputs are {seen}",
+                hint="expected one input (batch, 3, height, width)",
+            )
+        dtypes = {name: trt.dtype_name(self._lib, self.engine.get_tensor_dtype(name)) for name in shapes}
+        other = [f"{name} is {dtype or 'of an unknown type'}" for name, dtype in dtypes.items() if dtype not in FLOATS]
+        if other:
+            raise ModelError(f"the plan's {other[0]}", hint="build it with float32 or float16 inputs and outputs")
+        outputs = {name: shapes[name] for name in self.outputs}
+        return ModelIO(self.inputs[0], shapes[self.inputs[0]], outputs, metadata, dtypes)
+
+    def close(self) -> None:
+        """Lets go of it, the engine before its runtime."""
+        self.engine = self._runtime = None
+
+    def _shape(self, name: str, batch: int) -> tuple[int, ...]:
+        shape: List[int] = list(self.engine.get_tensor_shape(name))
+        return tuple(batch if size < 0 and place == 0 else size for place, size in enumerate(shape))
+
+
+def described(about: Passport) -> ModelIO:
+    """What a passport says about the plan's tensors, with the description of the model in it."""
+    return replace(about.io, metadata={METADATA_KEY: about.spec.to_json()})
+
+
+def _ultralytics(content: bytes) -> Dict[str, str]:
+    length = int.from_bytes(content[:LENGTH], "little")
+    if not 2 <= length < len(content) - LENGTH or content[LENGTH : LENGTH + 1] != b"{":
+        return {}
+    try:
+        data: Dict[str, Any] = json.loads(content[LENGTH : LENGTH + length])
+    except ValueError:
+        return {}
+    return {key: value if isinstance(value, str) else repr(_keyed(value)) for key, value in data.items()}
+
+
+def _keyed(value: Any) -> Any:
+    """JSON has made texts of class numbers."""
+    if isinstance(value, dict) and all(str(key).isdigit() for key in value):
+        return {int(key): name for key, name in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""OpenCV, and what is read and drawn with it."""

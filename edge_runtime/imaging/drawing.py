@@ -1,0 +1,79 @@
+"""Boxes and labels drawn into an image."""
+
+from __future__ import annotations
+
+import colorsys
+from functools import lru_cache
+from typing import Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.types import Detections
+
+Color = Tuple[int, int, int]
+
+
+def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
+    """Draws boxes with class name and confidence, in place; labels lie over boxes, confident ones over others.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, writeable.
+        detections: boxes in pixels of this image.
+
+    Returns:
+        The same array.
+
+    Raises:
+        BackendUnavailable: OpenCV cannot be loaded.
+    """
+    worst_first = range(len(detections) - 1, -1, -1)
+    for i in worst_first:
+        _box(image, detections.xyxy[i], color(int(detections.class_id[i])))
+    for i in worst_first:
+        text = f"{detections.label(i)} {detections.confidence[i]:.2f}"
+        _label(image, detections.xyxy[i], text, color(int(detections.class_id[i])))
+    return image
+
+
+def annotated(
+    image: NDArray[np.uint8], detections: Detections, canvas: Optional[NDArray[np.uint8]] = None
+) -> NDArray[np.uint8]:
+    """A drawn copy, in `canvas` where its shape fits, else in a new array; the image itself stays as it is."""
+    if canvas is None or canvas.shape != image.shape:
+        canvas = np.empty(image.shape, np.uint8)
+    np.copyto(canvas, image)
+    return draw(canvas, detections)
+
+
+@lru_cache(maxsize=None)
+def color(class_id: int) -> Color:
+    """BGR colour of a class: always the same, and far from its neighbours' (golden-ratio steps round the hues)."""
+    hue, value = class_id * 0.618034 % 1.0, 1.0 - 0.25 * (class_id // 12 % 2)
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
+    return round(255 * blue), round(255 * green), round(255 * red)
+
+
+def _thickness(image: NDArray[np.uint8]) -> int:
+    return max(1, round(int(min(image.shape[:2])) / 300))
+
+
+def _box(image: NDArray[np.uint8], xyxy: NDArray[np.float32], bgr: Color) -> None:
+    x1, y1, x2, y2 = (round(float(v)) for v in xyxy)
+    load_cv2().rectangle(image, (x1, y1), (x2, y2), bgr, _thickness(image))
+
+
+def _label(image: NDArray[np.uint8], xyxy: NDArray[np.float32], text: str, bgr: Color) -> None:
+    """Text on a filled bar above the detection, pushed back in where it would leave the image."""
+    cv2 = load_cv2()
+    height, width = image.shape[:2]
+    scale, weight = max(0.4, min(height, width) / 1100), max(1, _thickness(image) // 2)
+    (text_w, text_h), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)
+    bar_w, bar_h = text_w + 4, text_h + below + 2
+    x = max(0, min(round(float(xyxy[0])), width - bar_w))
+    y = max(0, min(round(float(xyxy[1])) - bar_h, height - bar_h))
+    cv2.rectangle(image, (x, y), (x + bar_w - 1, y + bar_h - 1), bgr, cv2.FILLED)
+    blue, green, red = bgr
+    ink = (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 128 else (255, 255, 255)  # Rec. 601 luma
+    cv2.putText(image, text, (x + 2, y + text_h + 1), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, weight, cv2.LINE_AA)

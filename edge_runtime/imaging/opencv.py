@@ -1,0 +1,139 @@
+"""OpenCV, loaded late and kept quiet: what goes wrong with it is said in our own errors."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Iterator, List, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import libraries
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.libraries import NUMPY_HINT, OTHER_NUMPY, causes
+from edge_runtime.libraries.extras import install_hint
+from edge_runtime.libraries.preload import preload
+
+# Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
+# one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
+DEFAULTS = {"OPENCV_FFMPEG_THREADS": "2", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+OLDEST = (4, 5, 4)  # the oldest that the tests are run with; 4.2 cannot open a video with parameters
+# How lines begin that OpenCV and its libraries print past every log level.
+NOISE = re.compile(
+    rb"libpng |imdecode_|imread_|Corrupt JPEG|Premature end|Invalid |Unsupported |JPEG |TIFF|\[.*(WARN|ERROR)|OpenCV"
+)
+
+
+@lru_cache(maxsize=None)
+def load_cv2() -> Any:
+    """The module cv2, its log switched off unless the user has set OPENCV_LOG_LEVEL.
+
+    Raises:
+        BackendUnavailable: OpenCV cannot be loaded, or is too old.
+    """
+    chosen = "OPENCV_FFMPEG_LOGLEVEL" in os.environ
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    preload()
+    try:
+        cv2: Any = libraries.load("cv2")
+    except ImportError as error:
+        fact = f"OpenCV cannot be loaded: {error}"
+        install = f"{install_hint('cpu')}, or on a Jetson the system's own: sudo apt install libopencv-python"
+        fact, hint = (fact, NUMPY_HINT) if OTHER_NUMPY in fact else causes.explain(fact, install)
+        raise BackendUnavailable(fact, hint=hint) from error
+    _check_version(str(cv2.__version__))
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        # OpenCV 5 has one of the two, OpenCV 4 the other
+        cv2.setLogLevel(0) if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel(0)
+    if not chosen:
+        _hush_ffmpeg()
+    return cv2
+
+
+def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8, scaled by area. OpenCV 4.5 cannot do that with a single pixel."""
+    cv2, (width, height) = load_cv2(), size_wh
+    if image.shape[:2] == (1, 1):
+        return np.broadcast_to(image, (height, width, image.shape[2])).copy()
+    scaled: NDArray[np.uint8] = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
+    return scaled
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drops what OpenCV and its libraries print on stderr meanwhile; what others print comes a moment later.
+
+    For short calls. With OPENCV_LOG_LEVEL set nothing is dropped.
+    """
+    if "OPENCV_LOG_LEVEL" in os.environ:
+        yield
+        return
+    _silence.begin()
+    try:
+        yield
+    finally:
+        _silence.end()
+
+
+class _Silence:
+    """Standard error led into a file while anybody wants it; several threads may."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._stderr = -1
+        self._heard: Any = None
+
+    def begin(self) -> None:
+        with self._lock:
+            self._wanted += 1
+            if self._wanted == 1:
+                self._heard = self._heard or tempfile.TemporaryFile(buffering=0)
+                self._stderr = os.dup(2)
+                os.dup2(self._heard.fileno(), 2)
+
+    def end(self) -> None:
+        with self._lock:
+            self._wanted -= 1
+            if not self._wanted:
+                os.dup2(self._stderr, 2)
+                os.close(self._stderr)
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._heard.seek(0)
+        lines: List[bytes] = self._heard.read().splitlines(keepends=True)
+        if lines:
+            self._heard.seek(0)
+            self._heard.truncate()
+            os.write(2, b"".join(line for line in lines if line.strip() and not NOISE.match(line)))
+
+
+_silence = _Silence()
+
+
+def _check_version(version: str) -> None:
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        hint = f"pip install 'opencv-python-headless>={oldest}', or on a Jetson that of JetPack 5 or later"
+        raise BackendUnavailable(f"OpenCV is {version}, the oldest that works is {oldest}", hint=hint)
+
+
+def _hush_ffmpeg() -> None:
+    """Gives FFmpeg a log function that does nothing: OpenCV 4.5 does not know OPENCV_FFMPEG_LOGLEVEL.
+
+    It resets the level whenever it opens a file, but not the function. `getpid` stands in for one, as it takes no
+    notice of its arguments; one in Python would need the interpreter's lock in FFmpeg's threads.
+    """
+    with contextlib.suppress(OSError):
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+        for path in set(re.findall(r"/.*/libavutil\S*", maps)):
+            ctypes.CDLL(path).av_log_set_callback(ctypes.CDLL(None).getpid)

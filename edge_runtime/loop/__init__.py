@@ -1,0 +1,1 @@
+"""The detection loop: frames from sources through a detector to sinks, counted."""

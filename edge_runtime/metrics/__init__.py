@@ -1,1 +1,0 @@
-"""Accuracy protocols: pure computation on boxes."""

@@ -1,0 +1,94 @@
+"""Reads what an ONNX file says about itself, without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+
+from edge_runtime.errors import ModelError
+from edge_runtime.model.spec import ModelIO, Shape
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
+    """Names, shapes and metadata of an ONNX detector.
+
+    Args:
+        path: the file.
+        imgsz, batch: (width, height) and images per run to assume where the file leaves them open; output sizes then
+            follow by shape inference, as far as it goes.
+
+    Raises:
+        ModelError: missing, not ONNX, or without one image input (B, 3, H, W).
+    """
+    import onnx
+
+    model = load(path)
+    image = _image_input(model, path)
+    shape = _shape(image)
+    outputs = list(model.graph.output)
+    wanted = (batch, 3, *reversed(imgsz or (-1, -1)))
+    filled = tuple(want if have < 0 else have for have, want in zip(shape, wanted))
+    if filled != shape and -1 not in filled:
+        _fix(image, filled)
+        outputs = list(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output)
+        shape = _shape(image)
+    return ModelIO(
+        input_name=image.name,
+        input_shape=shape,
+        outputs={value.name: _shape(value) for value in outputs},
+        metadata={p.key: p.value for p in model.metadata_props},
+        dtypes={value.name: _dtype(value) for value in [image, *outputs]},
+    )
+
+
+def load(path: str) -> onnx.ModelProto:
+    """The file as it is, external data aside.
+
+    Raises:
+        ModelError: missing, not ONNX, or empty.
+    """
+    import onnx
+
+    if not Path(path).is_file():
+        raise ModelError(f"no such model: {path}", hint="check the path given with --engine")
+    try:
+        model: onnx.ModelProto = onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf raises its own, unrelated types
+        raise ModelError(f"{path} is not an ONNX file", hint="it may be truncated: copy or export it again") from error
+    if not model.graph.node:
+        raise ModelError(f"{path} holds no network", hint="it may be empty: copy or export it again")
+    return model
+
+
+def _image_input(model: onnx.ModelProto, path: str) -> Any:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    if len(inputs) == 1:
+        shape = _shape(inputs[0])
+        if len(shape) == 4 and shape[1] == 3:
+            return inputs[0]
+    seen = ", ".join(f"{value.name} {list(_shape(value))}" for value in inputs) or "none"
+    raise ModelError(
+        f"{path} is not an image detector: its inputs are {seen}",
+        hint="expected one input (batch, 3, height, width); export the network without its preprocessing",
+    )
+
+
+def _shape(value: Any) -> Shape:
+    dims: List[Any] = list(value.type.tensor_type.shape.dim)
+    return tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else -1 for d in dims)
+
+
+def _fix(value: Any, shape: Shape) -> None:
+    for dim, size in zip(value.type.tensor_type.shape.dim, shape):
+        dim.dim_value = size
+
+
+def _dtype(value: Any) -> str:
+    import onnx
+
+    number = value.type.tensor_type.elem_type
+    return str(onnx.helper.tensor_dtype_to_np_dtype(number)) if number else "float32"

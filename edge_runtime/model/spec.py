@@ -1,0 +1,115 @@
+"""What a model says about itself: ModelIO (its file), ModelSpec (how images are prepared, what classes are called)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, Mapping, Tuple
+
+from edge_runtime.errors import SpecError
+from edge_runtime.model.geometry import RESIZE_MODES
+
+METADATA_KEY = "edge_runtime"
+RANGES_KEY = "ranges"  # of the range table in the metadata of INT8 files
+DROP_KEY = "drop"  # of the points of AP that INT8 was measured to cost
+AGREEMENT_KEY = "disagreement"  # of the points of agreement that it cost, where there were no labels
+COLORS = ("rgb", "bgr")
+Shape = Tuple[int, ...]
+Triple = Tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ModelIO:
+    """Names, shapes and metadata of a model file, before anything is known about its family.
+
+    Attributes:
+        input_name: name of the image input.
+        input_shape: (B, 3, H, W); -1 where the file leaves a size open.
+        outputs: output name -> shape, in the file's order; -1 where open.
+        metadata: the file's `metadata_props`.
+        dtypes: tensor name -> numpy dtype name, for the input and every output.
+    """
+
+    input_name: str
+    input_shape: Shape
+    outputs: Mapping[str, Shape]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def input_wh(self) -> Tuple[int, int]:
+        """(width, height) of the input, pixels; -1 where open."""
+        return self.input_shape[3], self.input_shape[2]
+
+    @property
+    def shapes(self) -> Tuple[Shape, ...]:
+        """Output shapes in order."""
+        return tuple(self.outputs.values())
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How to prepare an image for a model and what its classes are called; travels inside the model file.
+
+    Attributes:
+        family: name of the file in `heads/` that reads its outputs.
+        input_wh: (width, height) of the model's input, pixels.
+        labels: class names by class id.
+        resize: "letterbox", "letterbox_topleft" or "stretch"; see `geometry.fit`.
+        pad_value: grey level of the padding, 0..255.
+        color: order of the input channels, "rgb" or "bgr".
+        mean, std: (x - mean) / std per channel, pixel units 0..255, in the order of `color`.
+        anchors: per level, finest stride first, the (width, height) of each anchor in model pixels; empty for
+            anchor-free families and where the family's own are meant.
+        strides: model pixels per grid cell, finest first; empty where the family's own are meant.
+        scale_xy: Darknet's `scale_x_y` per level (1.0 = plain YOLOv3); empty means 1.0 everywhere.
+    """
+
+    family: str
+    input_wh: Tuple[int, int]
+    labels: Tuple[str, ...] = ()
+    resize: str = "letterbox"
+    pad_value: int = 114
+    color: str = "rgb"
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (255.0, 255.0, 255.0)
+    anchors: Tuple[Tuple[Tuple[float, float], ...], ...] = ()
+    strides: Tuple[int, ...] = ()
+    scale_xy: Tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZE_MODES:
+            raise SpecError(f"resize is {self.resize!r}", hint=f"expected one of: {', '.join(RESIZE_MODES)}")
+        if self.color not in COLORS:
+            raise SpecError(f"color is {self.color!r}", hint="expected rgb or bgr")
+        if not 0 <= self.pad_value <= 255:
+            raise SpecError(f"pad value is {self.pad_value}", hint="expected 0..255")
+        if len(self.mean) != 3 or len(self.std) != 3 or any(not s > 0 for s in self.std):
+            raise SpecError(
+                f"mean {self.mean} and std {self.std} do not fit", hint="three values each, every std above 0"
+            )
+
+    def to_json(self) -> str:
+        """The text stored under the metadata key `edge_runtime`."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Reads what `to_json` wrote; unknown keys are ignored, so that older programs read newer files.
+
+        Raises:
+            SpecError: not JSON, or not a description.
+        """
+        try:
+            data: Dict[str, Any] = json.loads(text)
+            known = {f.name for f in fields(cls)}
+            return cls(**{key: _tupled(value) for key, value in data.items() if key in known})
+        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise SpecError(
+                f"the file's {METADATA_KEY!r} metadata is not readable: {error}",
+                hint="write it again, or pass --family, --resize, --color, --mean, --std and --labels",
+            ) from error
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value

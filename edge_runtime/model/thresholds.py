@@ -1,0 +1,60 @@
+"""Which candidates become detections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Sequence, Union
+
+from edge_runtime.errors import SpecError
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Which candidates become detections.
+
+    Attributes:
+        conf: lowest score reported, 0..1 (scores must be above it).
+        iou: candidates of one class overlapping a better one by more than this are dropped, 0..1.
+        max_det: most detections per image.
+        classes: class ids or names to report, None for all; names become ids once the model is known.
+        multi_label: report every class above `conf` of a box instead of its best; None: only where conf <= 0.01,
+            which is how mAP is measured.
+    """
+
+    conf: float = 0.25
+    iou: float = 0.45
+    max_det: int = 300
+    classes: Optional[Sequence[Union[int, str]]] = None
+    multi_label: Optional[bool] = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.conf <= 1.0 or not 0.0 <= self.iou <= 1.0:
+            raise SpecError(f"conf is {self.conf} and iou {self.iou}", hint="both must lie in 0..1")
+        if self.max_det < 1:
+            raise SpecError(f"max-det is {self.max_det}", hint="it must be at least 1")
+
+    def class_ids(self, labels: Sequence[str]) -> Sequence[int]:
+        """Ids of the wanted classes, all of them where none were named.
+
+        Raises:
+            SpecError: a name or id that the model does not have.
+        """
+        if self.classes is None:
+            return range(len(labels))
+        return [_class_id(wanted, labels) for wanted in self.classes]
+
+    @property
+    def per_box_classes(self) -> bool:
+        """Whether a box may be reported under several classes."""
+        return self.conf <= 0.01 if self.multi_label is None else self.multi_label
+
+
+def _class_id(wanted: Union[int, str], labels: Sequence[str]) -> int:
+    if isinstance(wanted, str) and not wanted.isdigit():
+        if wanted in labels:
+            return list(labels).index(wanted)
+    elif 0 <= int(wanted) < len(labels):
+        return int(wanted)
+    raise SpecError(
+        f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"
+    )

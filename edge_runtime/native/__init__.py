@@ -1,0 +1,1 @@
+"""The C++ core, and the one Python door to it."""

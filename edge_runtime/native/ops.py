@@ -1,0 +1,211 @@
+"""The native operations behind plain functions; the checks and their sentences live here."""
+
+from __future__ import annotations
+
+from typing import Iterable, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import SpecError
+from edge_runtime.model import geometry
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.geometry import Letterbox
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import _core
+
+FrameRow = Tuple[float, float, float, float, float, float]
+NO_VIEW = View(-1, 0, 0, 0, 0)
+
+
+def simd_levels() -> List[str]:
+    """Letterbox implementations this processor can run, best first."""
+    return _core.simd_levels()
+
+
+def preprocess(
+    image: NDArray[np.uint8], spec: ModelSpec, box: Letterbox, out: NDArray[np.float32], simd: str = ""
+) -> None:
+    """Resizes, pads, reorders and normalises one image in one pass; releases the GIL.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, rows contiguous or at any positive stride.
+        spec: colour order, mean, std and pad value.
+        box: placement from `geometry.fit`.
+        out: (3, model_height, model_width) float32, C-contiguous; every element is written.
+        simd: one of `simd_levels()`, empty for the best; all give the same bits.
+
+    Raises:
+        SpecError: an array has the wrong shape, dtype or layout, or the placement does not fit into `out`.
+    """
+    check_image(image)
+    _check_out(out, box)
+    if simd and simd not in simd_levels():
+        raise SpecError(f"no letterbox {simd!r} on this processor", hint=f"expected one of: {', '.join(simd_levels())}")
+    _core.letterbox(
+        image, out, box.width, box.height, box.pad_x, box.pad_y,
+        spec.pad_value, spec.color == "rgb", spec.mean, spec.std, simd,
+    )  # fmt: skip
+
+
+def place(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
+    """Prepares one image for a model of that spec: what every backend and calibration do, and nothing else.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        out: (3, model_height, model_width) float32, C-contiguous; every element is written.
+
+    Returns:
+        This image's row of the `frames` argument of `Decoder`.
+
+    Raises:
+        SpecError: see `preprocess`.
+    """
+    check_image(image)
+    image_wh = (image.shape[1], image.shape[0])
+    box = geometry.fit(image_wh, spec.input_wh, spec.resize)
+    preprocess(image, spec, box, out)
+    return frame_row(box, image_wh)
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Raises SpecError unless the array is (H, W, 3) uint8 with at least one pixel and contiguous pixels."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise SpecError(
+            f"image is {_describe(image)}, expected (H, W, 3) uint8 BGR",
+            hint="cv2.imread(path) gives that; convert grey, alpha and 16-bit images first",
+        )
+    if image.shape[0] < 1 or image.shape[1] < 1:
+        raise SpecError(f"image is {_describe(image)}: it has no pixels", hint="skip empty images")
+    if image.strides[2] != 1 or image.strides[1] != 3:
+        raise SpecError("image pixels are not contiguous within a row", hint="pass np.ascontiguousarray(image)")
+
+
+def _check_out(out: NDArray[np.float32], box: Letterbox) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.ndim != 3 or out.shape[0] != 3:
+        raise SpecError(f"out is {_describe(out)}, expected (3, H, W) float32", hint="np.empty((3, h, w), np.float32)")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        raise SpecError("out is read-only or not C-contiguous", hint="np.empty((3, h, w), np.float32) is neither")
+    room_x, room_y = out.shape[2] - box.width, out.shape[1] - box.height
+    if min(box.width, box.height) < 1 or not (0 <= box.pad_x <= room_x and 0 <= box.pad_y <= room_y):
+        raise SpecError(f"{box} does not fit into out, which is {_describe(out)}", hint="use geometry.fit")
+
+
+def _describe(value: object) -> str:
+    return f"{value.shape} {value.dtype.name}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+class Decoder:
+    """Turns head tensors into boxes in image pixels: decode, score filter, NMS, letterbox undo and clip in one pass.
+
+    Args:
+        decode: what the head described.
+        shapes: shape of every output tensor, batch first.
+
+    Raises:
+        SpecError: the description reaches outside the tensors.
+    """
+
+    def __init__(self, decode: DecodeSpec, shapes: Sequence[Tuple[int, ...]]) -> None:
+        self.num_classes = decode.num_classes
+        self._core = _core_decoder(decode, len(shapes))
+        for number, (needed, shape) in enumerate(zip(self._core.required(), shapes)):
+            held = int(np.prod(shape[1:]))
+            if needed > held:
+                raise SpecError(
+                    f"output {number} is {tuple(shape)} and holds {held} values per image, the head reads {needed}",
+                    hint="is this the right --family, and are --labels as many as the model's classes?",
+                )
+
+    def __call__(
+        self,
+        tensors: Sequence[NDArray[np.float32]],
+        frames: NDArray[np.float64],
+        thresholds: Thresholds,
+        class_mask: NDArray[np.uint8],
+        boxes: NDArray[np.float32],
+        counts: NDArray[np.int32],
+    ) -> None:
+        """Decodes a batch; releases the GIL and allocates nothing once warm.
+
+        Args:
+            tensors: the model's outputs, float32, C-contiguous, batch first.
+            frames: (B, 6) float64, rows from `frame_row`.
+            class_mask: (num_classes,) uint8 from `class_mask`.
+            boxes: (B, max_det, 6) float32, filled with `[x1, y1, x2, y2, score, class_id]`, image pixels, best first.
+            counts: (B,) int32, filled with the number of rows that are valid.
+
+        Raises:
+            SpecError: an array has another shape, dtype or layout.
+        """
+        try:
+            self._core.run(
+                tensors, len(frames), frames, thresholds.conf, thresholds.iou, thresholds.max_det,
+                thresholds.per_box_classes, class_mask, boxes, counts,
+            )  # fmt: skip
+        except ValueError as error:
+            raise SpecError(str(error), hint="np.ascontiguousarray(array, dtype) gives an array that fits") from error
+
+    def class_mask(self, class_ids: Iterable[int]) -> NDArray[np.uint8]:
+        """(num_classes,) uint8: 1 where a class is reported.
+
+        Raises:
+            SpecError: a class id that the model does not have.
+        """
+        mask = np.zeros(self.num_classes, np.uint8)
+        for class_id in class_ids:
+            if not 0 <= class_id < self.num_classes:
+                raise SpecError(f"class {class_id} does not exist", hint=f"the model has 0..{self.num_classes - 1}")
+            mask[class_id] = 1
+        return mask
+
+
+def _core_decoder(decode: DecodeSpec, num_tensors: int) -> _core.Decoder:
+    try:
+        return _core.Decoder(
+            decode.kind,
+            [_flat(level) for level in decode.levels],
+            decode.num_classes,
+            (decode.box_activation, decode.class_activation, decode.objectness_activation),
+            decode.first_class,
+            -1 if decode.class_channel is None else decode.class_channel,
+            decode.bins,
+            decode.cell_offset,
+            decode.box_scale,
+            (decode.class_power, decode.objectness_power),
+            decode.priors,
+            decode.variance,
+            decode.max_exponent,
+            decode.nms,
+            num_tensors,
+        )
+    except ValueError as error:
+        raise SpecError(str(error), hint="check the head's describe()") from error
+
+
+def extremes(values: NDArray[np.float32]) -> Tuple[float, float, int]:
+    """Smallest and largest finite value of (n,) float32, and how many are not finite."""
+    return _core.extremes(values)
+
+
+def histogram(values: NDArray[np.float32], width: float, counts: NDArray[np.int64]) -> None:
+    """Adds (n,) float32 to `counts` (2 * half,): bin i is [(i - half) * width, (i - half + 1) * width)."""
+    _core.histogram(values, width, counts)
+
+
+def frame_row(box: Letterbox, image_wh: Tuple[int, int]) -> FrameRow:
+    """One row of the `frames` argument of `Decoder`."""
+    return (box.scale_x, box.scale_y, box.pad_x, box.pad_y, image_wh[0], image_wh[1])
+
+
+def _flat(
+    level: Level,
+) -> Tuple[int, int, float, float, int, float, Sequence[Tuple[float, float]], Sequence[int]]:
+    return (*level.grid_wh, *level.stride, level.prior, level.scale_xy, level.anchors, view_numbers(level))
+
+
+def view_numbers(level: Level) -> List[int]:
+    """Box, score and objectness view, five numbers each, as the native code reads them."""
+    views = (level.box, level.score, level.objectness or NO_VIEW)
+    return [number for v in views for number in (v.tensor, v.offset, v.anchor, v.cell, v.channel)]

@@ -1,0 +1,79 @@
+"""Mending: more in float until the loss is small, never more than it may be, the best kept."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from edge_runtime import calibrate, zoo
+from edge_runtime.calibrate import auto, mixed
+from edge_runtime.calibrate.verdict import Comparison
+from edge_runtime.model.labels import VOC
+from edge_runtime.zoo import weights
+from edge_runtime.zoo.export import to_onnx
+
+
+def comparison(drop: float, metric: str = "coco_101 AP") -> Comparison:
+    return Comparison(metric, 0.5, 0.5 - drop / 100, drop, (drop - 1, drop + 1), 1.0, 0.0, 0.0, (), 9)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("m")
+    architecture = zoo.build("yolo_nano", VOC, 64)
+    onnx.save(to_onnx(architecture, weights.random(architecture, 1)), folder / "m.onnx")
+    for number in range(2):
+        picture = np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+    images = [str(folder / f"{number}.png") for number in range(2)]
+    network = calibrate.float_network(onnx.load(folder / "m.onnx"), architecture.spec)
+    return network, architecture.spec, images, calibrate.calibrate(str(folder / "m.onnx"), architecture.spec, images)
+
+
+def mend(made, drops, max_drop=0.5, time_left=lambda: True, metric="coco_101 AP"):
+    network, spec, images, first = made
+    seen, left = [], iter(drops)
+
+    def trial(candidate):
+        seen.append(candidate)
+        return comparison(next(left), metric)
+
+    best, tried = mixed.Mender(network, spec, images, first, trial).mend(max_drop, time_left)
+    return seen, best, tried
+
+
+def test_a_good_model_is_left_alone(made):
+    seen, best, tried = mend(made, [0.4])
+    assert len(seen) == len(tried) == 1 and best is made[-1]
+
+
+def test_more_stays_in_float_until_the_loss_is_small(made):
+    seen, best, tried = mend(made, [3.0, 1.0, 0.3])
+    free = [len(candidate.table.free) for candidate in seen]
+    assert free == [free[0], free[0] + 4, free[0] + 8] == [step.free for step in tried]
+    assert best is seen[2] and best.model is not made[-1].model
+    shares = auto.multiplications(made[0])
+    for candidate in seen[1:]:
+        assert set(seen[0].table.free) < set(candidate.table.free)
+        assert sum(shares.get(name, 0.0) for name in candidate.table.free) <= mixed.FLOAT_MACS
+
+
+def test_the_best_is_kept_where_nothing_suffices(made):
+    seen, best, tried = mend(made, [3.0, 2.0, 2.5, 2.6, 2.7])
+    assert best is seen[1] and tried[-1].comparison.drop == 2.0
+
+
+def test_time_that_is_up_ends_it(made):
+    assert len(mend(made, [3.0], time_left=lambda: False)[0]) == 1
+
+
+def test_without_labels_boxes_near_the_threshold_may_come_and_go(made):
+    assert len(mend(made, [4.0], metric="agreement")[0]) == 1
+
+
+def test_worst(made):
+    rows = mixed.worst(*made)
+    assert len(rows) == mixed.WORST and rows == sorted(rows, key=lambda row: row.sqnr_db)
+    assert {row.free for row in rows} <= {row.name in made[-1].table.free for row in rows}

@@ -1,0 +1,71 @@
+"""Passports: written, read, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from edge_runtime.errors import ModelError
+from edge_runtime.gpu import passport
+from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.model.spec import ModelIO, ModelSpec
+
+ORIN = Place("tensorrt 10.3.0", "8.7", "NVIDIA Jetson Orin Nano", "12.6", "6", "36.4.3", "15W")
+MADE = Passport(
+    spec=ModelSpec("yolo_v3", (320, 320), ("cat", "dog"), anchors=(((1.0, 2.0),),), strides=(8,)),
+    io=ModelIO("images", (1, 3, 320, 320), {"a": (1, 75, 40, 40)}, {}, {"images": "float32", "a": "float32"}),
+    precision="int8+fp16",
+    layers={"int8": 10, "float16": 2},
+    convolutions={"int8": 10},
+    onnx="1" * 64,
+    ranges="2" * 64,
+    place=ORIN,
+    seconds=12.5,
+    command="edge-build nano_int8.onnx",
+)
+
+
+def test_reads_what_it_writes(tmp_path):
+    assert Passport.from_json(MADE.to_json()) == MADE
+    plan = tmp_path / "n.plan"
+    assert passport.read(plan) is None
+    passport.beside(plan).write_text(MADE.to_json())
+    assert passport.beside(plan).name == "n.plan.json" and passport.read(plan) == MADE
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1}', '{"format": 99}', "\0", MADE.to_json()[:-40]])
+def test_damaged_ones_are_errors_in_words(tmp_path, text):
+    passport.beside(tmp_path / "n.plan").write_text(text)
+    with pytest.raises(ModelError) as caught:
+        passport.read(tmp_path / "n.plan")
+    assert caught.value.hint
+
+
+def test_missing_keys_are_errors_in_words():
+    for key in json.loads(MADE.to_json()):
+        with pytest.raises(ModelError):
+            Passport.from_json(json.dumps({k: v for k, v in json.loads(MADE.to_json()).items() if k != key}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, None),
+        ({"power_mode": "MAXN", "l4t": "36.5.0"}, None),
+        ({"tensorrt": ""}, None),
+        ({"tensorrt": "tensorrt 10.7.0"}, "it was built by tensorrt 10.3.0, here is tensorrt 10.7.0"),
+        ({"tensorrt": "tensorrt_rtx 10.3.0"}, "it was built by tensorrt 10.3.0, here is tensorrt_rtx 10.3.0"),
+        ({"compute_capability": "7.2"}, "it was built for a GPU of compute capability 8.7, here is 7.2"),
+        ({"compute_capability": "", "board": ""}, "it was built on NVIDIA Jetson Orin Nano, here is a computer"),
+        ({"board": "NVIDIA Jetson AGX Orin"}, None),
+    ],
+)
+def test_refusals(change, said):
+    assert MADE.refusal(replace(ORIN, **change)) == said
+
+
+def test_both_reasons_are_named():
+    other = replace(ORIN, tensorrt="tensorrt 8.5.2", compute_capability="7.2")
+    assert str(MADE.refusal(other)).count(", and it was built") == 1

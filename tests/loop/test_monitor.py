@@ -1,0 +1,48 @@
+"""Percentiles in constant memory, counts per class."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime.loop.monitor import Histogram, Monitor
+from edge_runtime.types import Detections, Frame, Result
+
+
+@given(st.lists(st.floats(0.001, 50_000), min_size=1, max_size=300), st.sampled_from([50, 95, 99]))
+def test_percentiles_are_within_a_bin(values, percent):
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    exact = float(np.percentile(values, percent, method="inverted_cdf"))
+    assert exact * 0.97 <= histogram.percentile(percent) <= max(exact, *values) * 1.03
+
+
+def test_no_data_has_no_percentiles():
+    assert math.isnan(Histogram().percentile(50)) and Histogram().summary() == {}
+
+
+@pytest.mark.parametrize("ms", [0.0, -1.0, 1e9])
+def test_durations_out_of_range_land_in_the_outer_bins(ms):
+    histogram = Histogram()
+    histogram.add(ms)
+    assert histogram.count == 1 and math.isfinite(histogram.percentile(50))
+
+
+def test_the_monitor_counts_frames_stages_and_classes():
+    monitor = Monitor()
+    found = Detections(np.zeros((3, 4), np.float32), np.ones(3, np.float32), np.array([1, 1, 5], np.int32), ("a", "b"))
+    for index in range(10):
+        frame = Frame(np.zeros((2, 2, 3), np.uint8), "test", index, 0.0)
+        monitor.write(Result(frame, found, {"inference": 4.0}, 5.0))
+    summary = monitor.summary()
+    assert summary["frames"] == 10 and summary["detections"] == {"b": 20, "5": 10}
+    assert summary["stage_ms"]["inference"]["mean"] == pytest.approx(4.0)
+    assert summary["latency_ms"]["p50"] == pytest.approx(5.0, rel=0.03)
+    assert monitor.fps > 0 and summary["fps"] > 0
+    assert "10 frames" in monitor.status([0]) and "3 dropped" in monitor.status([1, 2])
+    assert "10/25 frames" in monitor.status([0], total=25)
