@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Dict, Tuple
 
-from edge_runtime.jetson.board import read
+from edge_runtime.jetson.board import read_text
 
 
 def cores() -> int:
@@ -18,7 +18,7 @@ def cores() -> int:
 
 def meminfo(root: Path = Path("/")) -> Dict[str, int]:
     """Bytes by name, "MemTotal", "SwapFree", from /proc/meminfo; empty where it cannot be read."""
-    text = read(root / "proc/meminfo")
+    text = read_text(root / "proc/meminfo")
     return {name: int(value) * 1024 for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
 
 

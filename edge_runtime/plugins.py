@@ -17,7 +17,7 @@ def names(family: str) -> List[str]:
     return sorted(p.stem for p in (Path(__file__).parent / family).glob("*.py") if not p.stem.startswith("_"))
 
 
-def load(family: str, name: str) -> ModuleType:
+def load_member(family: str, name: str) -> ModuleType:
     """The implementation of that name.
 
     Raises:
@@ -33,7 +33,7 @@ def load(family: str, name: str) -> ModuleType:
 
 def members(family: str) -> List[ModuleType]:
     """Every implementation of a family, highest PRIORITY first, then by name."""
-    modules = [load(family, name) for name in names(family)]
+    modules = [load_member(family, name) for name in names(family)]
     return sorted(modules, key=lambda module: -int(getattr(module, "PRIORITY", 0)))
 
 

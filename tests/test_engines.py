@@ -36,7 +36,7 @@ def test_there_are_some():
 def test_it_says_everything_itself(path):
     about = metadata(path)
     assert {"training", "measured", "license"} <= set(about)
-    said = recipe.load(str(path.with_suffix(".toml")))
+    said = recipe.load_recipe(str(path.with_suffix(".toml")))
     with detector(path) as opened:
         spec = opened.model.spec
         assert not opened.model.notes, "nothing had to be assumed"

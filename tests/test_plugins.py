@@ -70,10 +70,10 @@ def test_what_nobody_handles(toys: str, target: str) -> None:
 
 def test_an_unknown_name_is_answered_with_the_nearest(toys: str) -> None:
     with pytest.raises(UsageError, match=f"no 'bal' in {toys}/") as caught:
-        plugins.load(toys, "bal")
+        plugins.load_member(toys, "bal")
     assert caught.value.hint == "did you mean 'ball'? there is: ball, broken_ball, camera, fast_ball"
     with pytest.raises(UsageError) as caught:
-        plugins.load(toys, "zzz")
+        plugins.load_member(toys, "zzz")
     assert caught.value.hint == "there is: ball, broken_ball, camera, fast_ball"
 
 

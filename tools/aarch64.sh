@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 suite=bookworm
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/test_letterbox.py tests/test_decoder.py tests/test_nms.py tests/heads)
+[ $# -gt 0 ] || tests=(tests/native/test_letterbox.py tests/native/test_decoder.py tests/native/test_nms.py tests/heads)
 
 fail() {
     echo "error: $1" >&2
@@ -55,7 +55,7 @@ CPPFLAGS="-I$root/usr/include/python$version -idirafter $root/usr/include" \
     arm setup.py -q build_ext --inplace
 arm -c '
 import platform
-from edge_runtime import ops
+from edge_runtime.native import ops
 print(platform.machine(), "Python", platform.python_version(), *ops.simd_levels())
 assert ops.simd_levels()[0] == "neon"
 '

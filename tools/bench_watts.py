@@ -23,7 +23,7 @@ from edge_runtime import power
 from edge_runtime.backends import BackendOptions
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
-from edge_runtime.energy.runlog import Log
+from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import HZ, Sampler
 from edge_runtime.jetson.probe import Probe
 from edge_runtime.loop.monitor import Monitor
@@ -120,7 +120,7 @@ def frame_ms(detector: Detector, root: Optional[Path], seconds: float, counts: b
         pipeline.run()
         return 1e3 * (time.process_time() - cpu_s) / pipeline.monitor.frames
     with tempfile.TemporaryDirectory() as folder, Sampler(power.open(root), Probe(root)) as sampler:
-        log = Log(f"{folder}/run.csv")
+        log = RunLog(f"{folder}/run.csv")
         watched = Efficiency(pipeline.monitor, sampler, log=log)
         cpu_s = time.process_time()
         pipeline.run(watched.tick)

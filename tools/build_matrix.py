@@ -19,7 +19,7 @@ from bench import report
 from bench.report import Table
 
 from edge_runtime import build, calibrate, datasets
-from edge_runtime.build import BuildOptions, Source
+from edge_runtime.build import BuildInput, BuildOptions
 from edge_runtime.cli._engines import describe
 from edge_runtime.cli._flags import add_model_flags, model_flags
 from edge_runtime.errors import EdgeError
@@ -55,17 +55,17 @@ def models(shared: Path) -> Iterator[Tuple[Path, str]]:
     yield ROOT / "engines" / "yolo_nano_voc.onnx", ""
 
 
-def source(path: Path, flags: str, shared: Path) -> Source:
+def source(path: Path, flags: str, shared: Path) -> BuildInput:
     """A model with ranges of two images."""
     parser = argparse.ArgumentParser()
     add_model_flags(parser)
     spec = describe(str(path), model_flags(parser.parse_args(["--engine", str(path), *flags.split()]))).spec
     images = datasets.open(str(shared / "data" / "coco128")).paths[:2]
     made = calibrate.calibrate(str(path), spec, images, method="minmax")
-    return build.load(str(path), spec, made.model)
+    return build.load_input(str(path), spec, made.model)
 
 
-def quantised(source: Source) -> int:
+def quantised(source: BuildInput) -> int:
     """Convolutions that TensorRT's form of a model rounds."""
     network = Network(calibrate.tensorrt_form(source.model))
     makers = [network.producer(node.input[0]) for node in network.nodes if node.op_type == "Conv"]
@@ -84,7 +84,7 @@ def _all_of(path: Path, flags: str, args: argparse.Namespace, table: Table) -> N
         print(*table.rows[-1], flush=True)
 
 
-def _one(made: Source, precision: str, wanted: int, target: str) -> Dict[str, Any]:
+def _one(made: BuildInput, precision: str, wanted: int, target: str) -> Dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder, "m.plan")
         try:

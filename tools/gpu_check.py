@@ -26,7 +26,7 @@ from edge_runtime.backends import BackendOptions, tensorrt
 from edge_runtime.build import BuildOptions
 from edge_runtime.detect.detector import Detector
 from edge_runtime.gpu import cuda, cuda_driver, trt
-from edge_runtime.gpu.slot import Slot
+from edge_runtime.gpu.slot import DeviceSlot
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.prove import kernels
 from edge_runtime.prove.kernels import Row, row
@@ -39,7 +39,7 @@ NANO = ROOT / "engines" / "yolo_nano_voc_int8.onnx"
 WARM = 50
 
 
-def v8(lab: Lab) -> Tuple[Slot, Slot]:
+def v8(lab: Lab) -> Tuple[DeviceSlot, DeviceSlot]:
     """Slots of a YOLOv8 at 640 px with about 300 candidates: calls one by one, and a graph."""
     random = np.random.default_rng(0)
     decode, _ = scene("cxcywh", "planar", "none", classes=80, num_anchors=1, grids=((8400, 1),), batch=1)
@@ -112,7 +112,7 @@ def stages(lab: Lab, frames: int) -> Iterator[Row]:
     yield row("torchvision's batched_nms, 300 boxes: median us", float(np.median(spent[WARM:])), "", None)
 
 
-def timed(slot: Slot) -> float:
+def timed(slot: DeviceSlot) -> float:
     """Microseconds from letterbox to boxes."""
     slot.enqueue()
     return slot.wait()[1] * 1e3
@@ -129,7 +129,7 @@ def network(lab: Lab, frames: int) -> Iterator[Row]:
     plan.parent.mkdir(parents=True, exist_ok=True)
     with Detector.open(str(NANO), options=BackendOptions("onnxruntime"), conf=0.05) as host, ExitStack() as stack:
         try:
-            build.build(build.load(str(NANO), host.model.spec), plan, BuildOptions("fp16"))
+            build.build(build.load_input(str(NANO), host.model.spec), plan, BuildOptions("fp16"))
             device = stack.enter_context(Detector.open(str(plan), conf=0.05))
         except Exception as error:  # which GPUs it accepts is what is to be found out
             yield row("TensorRT", f"n/a: {type(error).__name__}: {error}", "", None)

@@ -132,7 +132,7 @@ class _Reader:
     def _labels(self, count: int) -> Tuple[str, ...]:
         usual = {len(names): key for key, names in labels.SETS.items()}.get(count)
         stated = self._names or usual
-        found = labels.load(stated) if stated else tuple(str(number) for number in range(count))
+        found = labels.load_labels(stated) if stated else tuple(str(number) for number in range(count))
         if len(found) != count:
             raise ModelError(f"{len(found)} labels for {count} classes", hint="--labels with as many names")
         return found

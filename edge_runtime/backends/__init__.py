@@ -82,7 +82,7 @@ class Backend(Protocol):
         """Frees everything; harmless when repeated."""
 
 
-def choose(path: str, options: BackendOptions) -> ModuleType:
+def choose_backend(path: str, options: BackendOptions) -> ModuleType:
     """The backend for a file and the wanted device.
 
     Raises:
@@ -90,7 +90,7 @@ def choose(path: str, options: BackendOptions) -> ModuleType:
         BackendUnavailable: its library is missing.
     """
     if options.backend is not None:
-        member = plugins.load("backends", options.backend)
+        member = plugins.load_member("backends", options.backend)
     else:
         member = plugins.pick("backends", path)
         if options.device not in ("auto", *member.DEVICES):

@@ -24,7 +24,7 @@ Arrays = List[NDArray[np.float32]]
 Bind = Callable[[NDArray[np.generic], List[NDArray[np.generic]]], Callable[[], None]]
 
 
-class Slot:
+class HostSlot:
     """Buffers of one batch in flight. `run` executes the model from `feed` into `fetches`.
 
     `tensor` and `outputs` are what pre- and post-processing use: the same memory as `feed` and `fetches`, or float32
@@ -79,10 +79,12 @@ class HostBackend:
         self._decoder = ops.Decoder(decode, output_shapes) if decode else None
         class_ids = options.thresholds.class_ids(spec.labels)
         self._mask = self._decoder.class_mask(class_ids) if self._decoder else None
-        self._slots = [Slot(input_shape, output_shapes, dtypes, options.thresholds.max_det) for _ in range(self.slots)]
+        self._slots = [
+            HostSlot(input_shape, output_shapes, dtypes, options.thresholds.max_det) for _ in range(self.slots)
+        ]
         for slot in self._slots:
             slot.run = bind(slot.feed, slot.fetches)
-        self._queue: SimpleQueue[Optional[Slot]] = SimpleQueue()
+        self._queue: SimpleQueue[Optional[HostSlot]] = SimpleQueue()
         self._worker: Optional[threading.Thread] = None
 
     def start(self) -> None:
@@ -96,7 +98,7 @@ class HostBackend:
         if not 1 <= len(images) <= self.batch:
             raise SpecError(f"{len(images)} images for a batch of {self.batch}", hint="pass 1 to batch images")
         for number, image in enumerate(images):
-            state.frames[number] = ops.place(image, self._spec, state.tensor[number])
+            state.frames[number] = ops.prepare_image(image, self._spec, state.tensor[number])
         state.stage_ms["preprocess"] = (perf_counter() - started) * 1e3
         state.error, state.pending = None, True
         if self._worker is not None:
@@ -129,7 +131,7 @@ class HostBackend:
             self._worker.join()
             self._worker = None
 
-    def _decode(self, state: Slot) -> None:
+    def _decode(self, state: HostSlot) -> None:
         if self._decoder is None or self._mask is None:
             return
         started = perf_counter()

@@ -12,7 +12,7 @@ from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
 from edge_runtime.errors import BackendUnavailable, ModelError
-from edge_runtime.graph.lighten import unpack
+from edge_runtime.graph.unround import float_weights
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.model import onnx_file
 from edge_runtime.model.decode import DecodeSpec
@@ -43,7 +43,7 @@ def library() -> Any:
     Raises:
         ImportError: it cannot be loaded.
     """
-    module: Any = libraries.load("onnxruntime")
+    module: Any = libraries.load_library("onnxruntime")
     module.set_default_logger_severity(3)
     return module
 
@@ -107,9 +107,9 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str
 
 def _source(path: str) -> Union[str, bytes]:
     """What to read: the file, or where we quantised it, the same with everything that stays float unpacked."""
-    file = onnx_file.load(path)
+    file = onnx_file.load_onnx(path)
     ours = any(entry.key == RANGES_KEY for entry in file.metadata_props)
-    return unpack(file).SerializeToString() if ours else path
+    return float_weights(file).SerializeToString() if ours else path
 
 
 def _providers(device: str) -> Tuple[List[str], str]:

@@ -19,7 +19,7 @@ from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.errors import SpecError
 from edge_runtime.gpu import cuda, passport, plan_file, trt
 from edge_runtime.gpu.cuda import Device
-from edge_runtime.gpu.slot import Constants, Slot
+from edge_runtime.gpu.slot import Constants, DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.native.ops import check_image
@@ -42,11 +42,11 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
         ModelError: no such plan, or one that does not run here.
         DeviceError: TensorRT refuses it.
     """
-    about = passport.read(Path(path))
+    about = passport.read_passport(Path(path))
     if about is not None:
-        return plan_file.described(about)
+        return plan_file.io_of_passport(about)
     with ThreadPoolExecutor(1) as owner:
-        return owner.submit(_look, plan_file.load(path), batch).result()
+        return owner.submit(_look, plan_file.load_plan(path), batch).result()
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
@@ -56,8 +56,8 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
         ModelError: it does not run here; the hint is the command that builds it again.
         DeviceError: the GPU or TensorRT refuses.
     """
-    plan = plan_file.load(path)
-    plan.refuse(passport.here())
+    plan = plan_file.load_plan(path)
+    plan.refuse(passport.this_platform())
     return TensorRTBackend(plan, spec, decode, options)
 
 
@@ -68,7 +68,7 @@ class TensorRTBackend:
         self, plan: plan_file.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> None:
         self.name, self.slots = "tensorrt", options.slots
-        self._slots: List[Slot] = []
+        self._slots: List[DeviceSlot] = []
         self._stage_ms = [dict.fromkeys(("preprocess", "inference", "postprocess"), 0.0) for _ in range(self.slots)]
         self._pending: List[Optional[Future[None]]] = [None] * self.slots
         self._device: Optional[Device] = None
@@ -127,13 +127,13 @@ class TensorRTBackend:
         self, plan: plan_file.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> Tuple[int, str]:
         self._device = device = Device()
-        plan.refuse(passport.here(compute_capability=device.capability))
+        plan.refuse(passport.this_platform(compute_capability=device.capability))
         self._engine = engine = plan_file.Engine(plan, device.memory)
         io = engine.io(options.batch, plan.metadata)
         shared = Constants(device, device.stream(), io, spec, decode, options.thresholds)
 
-        def slots(mapped: bool, count: int) -> List[Slot]:
-            return [Slot(device, engine, io, shared, mapped) for _ in range(count)]
+        def slots(mapped: bool, count: int) -> List[DeviceSlot]:
+            return [DeviceSlot(device, engine, io, shared, mapped) for _ in range(count)]
 
         mapped = options.zero_copy
         if mapped is None:
@@ -173,7 +173,7 @@ def _look(plan: plan_file.Plan, batch: int) -> ModelIO:
         device.close()
 
 
-def _faster(one: Slot, other: Slot) -> bool:
+def _faster(one: DeviceSlot, other: DeviceSlot) -> bool:
     """Whether the first of two slots takes 720p images through in less time; both are given up afterwards."""
     image, seconds = [np.zeros((720, 1280, 3), np.uint8)], []
     for slot in (one, other):

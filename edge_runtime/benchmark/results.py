@@ -24,7 +24,7 @@ def to_json(rows: Sequence[Row], command: str) -> str:
     return json.dumps({"format": FORMAT, "command": command, "rows": list(rows)}, indent=1) + "\n"
 
 
-def read(path: Path) -> List[Row]:
+def read_rows(path: Path) -> List[Row]:
     """The rows of a result file.
 
     Raises:
@@ -50,7 +50,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def merge(parts: Sequence[Sequence[Row]]) -> List[Row]:
+def merge_rows(parts: Sequence[Sequence[Row]]) -> List[Row]:
     """All rows; of those that measure the same, the later one."""
     return list({_key(row): row for rows in parts for row in rows}.values())
 
@@ -71,7 +71,7 @@ class Change:
     beyond_spread: Optional[bool]
 
 
-def compare(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tuple[Row, List[Change]]], List[str]]:
+def compare_rows(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tuple[Row, List[Change]]], List[str]]:
     """What changed in rows that both have, and why others are left out."""
     then = {_key(row): row for row in before}
     found, left_out = [], []

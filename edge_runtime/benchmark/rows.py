@@ -14,7 +14,7 @@ from edge_runtime.energy.efficiency import Conditions, extremes, per_watt
 from edge_runtime.gpu import passport
 from edge_runtime.jetson import board
 from edge_runtime.model.spec import RANGES_KEY
-from edge_runtime.power import Whole
+from edge_runtime.power import Total
 
 ENOUGH = 2  # windows that must be sound, where there are so many
 TRACE = ("gpu_mhz", "cpu_mhz", "emc_mhz")
@@ -43,7 +43,7 @@ def machine(root: Path) -> Dict[str, Any]:
 def identity(detector: Detector) -> Dict[str, str]:
     """Which engine it is: SHA-256 of the file and of the range table in it, and what runs it."""
     path = Path(detector.model.path)
-    about = passport.read(path)
+    about = passport.read_passport(path)
     ranges = detector.model.io.metadata.get(RANGES_KEY, "")
     return {
         "backend": detector.backend.description,
@@ -56,7 +56,7 @@ def assemble(
     case: Case,
     about: Dict[str, Any],
     conditions: Conditions,
-    whole: Optional[Whole],
+    total: Optional[Total],
     windows: Sequence[Window],
     alone_fps: Optional[float],
     shortest_s: float,
@@ -86,8 +86,8 @@ def assemble(
         "notes": list(dict.fromkeys(note for window in sound for note in remarks(window))),
         "windows_sound": len(sound),
         "windows": [{**window.to_dict(), "faults": found} for window, found in judged],
-        "rail": whole.name if whole else None,
-        "scope": whole.scope if whole else None,
+        "rail": total.name if total else None,
+        "scope": total.scope if total else None,
         **_medians(sound or windows, conditions, alone_fps),
         **extremes([state for window in windows for state in window.states]),
         "trace": _trace(windows),

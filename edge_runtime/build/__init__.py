@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
 from edge_runtime.build import forms, memory, opset
-from edge_runtime.build.forms import PRECISIONS, Source, load
+from edge_runtime.build.forms import PRECISIONS, BuildInput, load_input
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.gpu import cuda_driver, passport, trt
@@ -26,8 +26,8 @@ from edge_runtime.gpu.passport import Passport
 from edge_runtime.jetson import board
 from edge_runtime.model.spec import ModelIO
 
-__all__ = ["PRECISIONS", "BuildOptions", "Source", "build", "load"]
-Told = Callable[[float, str], None]
+__all__ = ["PRECISIONS", "BuildInput", "BuildOptions", "build", "load_input"]
+Report = Callable[[float, str], None]
 WORKER = ("-m", "edge_runtime.build.worker")
 WITHOUT_INT8 = ("5.0", "5.2", "5.3", "6.0", "6.2")  # compute capabilities: Jetson Nano is 5.3, TX2 6.2
 
@@ -56,11 +56,11 @@ class BuildOptions:
 
 
 def build(
-    source: Source,
+    source: BuildInput,
     plan: Path,
     options: BuildOptions = BuildOptions(),
     command: str = "",
-    told: Told = lambda fraction, phase: None,
+    report: Report = lambda fraction, phase: None,
 ) -> Passport:
     """Writes a plan and its passport, both or none.
 
@@ -68,7 +68,7 @@ def build(
         source: see `load`.
         plan: file to write.
         command: that builds it again, for the passport.
-        told: hears how far the builder is: 0 to 1, and the name of the phase.
+        report: hears how far the builder is: 0 to 1, and the name of the phase.
 
     Raises:
         BackendUnavailable: TensorRT is not installed.
@@ -86,15 +86,15 @@ def build(
         onnx, new = Path(folder, "network.onnx"), Path(folder, plan.name)
         onnx.write_bytes(network.SerializeToString())
         job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability)
-        made = _child(job, Path(folder, "job.json"), told)
+        made = _child(job, Path(folder, "job.json"), report)
         about = _passport(source, options, made, target or made["compute_capability"], command)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
             raise ModelError(
                 f"the network gives {about.io.shapes} for a batch of {options.batch}",
                 hint="its batch size is written into it: export it with a dynamic batch",
             )
-        passport.beside(new).write_text(about.to_json(), encoding="utf-8")
-        os.replace(passport.beside(new), passport.beside(plan))
+        passport.passport_path(new).write_text(about.to_json(), encoding="utf-8")
+        os.replace(passport.passport_path(new), passport.passport_path(plan))
         os.replace(new, plan)
     return about
 
@@ -137,11 +137,11 @@ def _beside(plan: Path) -> Iterator[str]:
 
 
 def _passport(
-    source: Source, options: BuildOptions, made: Dict[str, Any], compute_capability: str, command: str
+    source: BuildInput, options: BuildOptions, made: Dict[str, Any], compute_capability: str, command: str
 ) -> Passport:
     name, shape = next(iter(made["inputs"].items()))
     outputs = {output: tuple(sizes) for output, sizes in made["outputs"].items()}
-    place = passport.here(options.root, made["cuda"], compute_capability)
+    place = passport.this_platform(options.root, made["cuda"], compute_capability)
     return Passport(
         spec=source.spec,
         io=ModelIO(name, tuple(shape), outputs, {}, made["dtypes"]),
@@ -156,7 +156,7 @@ def _passport(
     )
 
 
-def _child(job: Job, path: Path, told: Told) -> Dict[str, Any]:
+def _child(job: Job, path: Path, report: Report) -> Dict[str, Any]:
     path.write_text(job.to_json(), encoding="utf-8")
     command = [sys.executable, *WORKER, str(path)]
     same = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child imports what we import
@@ -175,7 +175,7 @@ def _child(job: Job, path: Path, told: Told) -> Dict[str, Any]:
                     process.wait()
                     return made
                 if "fraction" in said:
-                    told(said["fraction"], said["phase"])
+                    report(said["fraction"], said["phase"])
         except BaseException:
             process.kill()
             raise

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Dict, Optional
 from edge_runtime import calibrate
 from edge_runtime.errors import UsageError
 from edge_runtime.graph.half import half
-from edge_runtime.graph.lighten import to_float
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
+from edge_runtime.graph.unround import to_float
 from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, RANGES_KEY, ModelSpec
 
@@ -26,7 +26,7 @@ PRECISIONS = ("fp32", "fp16", "int8", "int8+fp16")
 
 
 @dataclass(frozen=True)
-class Source:
+class BuildInput:
     """A model to build from.
 
     Attributes:
@@ -72,19 +72,19 @@ class Source:
         return {entry.key: entry.value for entry in self.model.metadata_props}
 
 
-def load(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto] = None) -> Source:
+def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto] = None) -> BuildInput:
     """A file to build from; one that was quantised elsewhere keeps its own scales.
 
     Raises:
         ModelError: not an ONNX file, or quantised in a form that cannot be built.
     """
-    model = calibrated or onnx_file.load(path)
+    model = calibrated or onnx_file.load_onnx(path)
     if RANGES_KEY not in (entry.key for entry in model.metadata_props) and state(model) == "quantised":
         model = calibrate.calibrate(path, spec, []).model
-    return Source(path, model, spec)
+    return BuildInput(path, model, spec)
 
 
-def form(source: Source, precision: str, strong: bool, batch: int = 1) -> onnx.ModelProto:
+def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> onnx.ModelProto:
     """The network in one precision, its input of a fixed size.
 
     Args:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List
 
-from edge_runtime.build.listing import Layer, type_name
+from edge_runtime.build.listing import EngineLayer, type_name
 
 
-def layers(lib: Any, log: Any, plan: bytes) -> List[Layer]:
+def inspect_layers(lib: Any, log: Any, plan: bytes) -> List[EngineLayer]:
     """The layers of a plan; none where it does not open here, or nothing can be asked."""
     runtime = lib.Runtime(log)  # kept until the end: the engine is its own
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None or not hasattr(engine, "create_engine_inspector"):
         return []
-    return read(engine.create_engine_inspector().get_engine_information(lib.LayerInformationFormat.JSON))
+    return layers_of_json(engine.create_engine_inspector().get_engine_information(lib.LayerInformationFormat.JSON))
 
 
-def read(text: str) -> List[Layer]:
+def layers_of_json(text: str) -> List[EngineLayer]:
     """The layers in an inspector's JSON; none where it gives their names alone, or is damaged."""
     try:
         return [_layer(layer) for layer in json.loads(text)["Layers"] if isinstance(layer, dict)]
@@ -25,8 +25,8 @@ def read(text: str) -> List[Layer]:
         return []
 
 
-def _layer(layer: Dict[str, Any]) -> Layer:
-    return Layer(layer["Name"], layer["LayerType"], [_type(tensor) for tensor in layer.get("Inputs", [])])
+def _layer(layer: Dict[str, Any]) -> EngineLayer:
+    return EngineLayer(layer["Name"], layer["LayerType"], [_type(tensor) for tensor in layer.get("Inputs", [])])
 
 
 def _type(tensor: Dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Layer:
+class EngineLayer:
     """One layer of an engine.
 
     Attributes:
@@ -47,7 +47,7 @@ def type_name(text: str) -> str:
     return next((TYPES[word] for word in re.findall(r"\w+", text.lower()) if word in TYPES), UNKNOWN)
 
 
-def layers(texts: List[str]) -> List[Layer]:
+def layers_of_text(texts: List[str]) -> List[EngineLayer]:
     """The layers listed in a builder's messages (profiling verbosity DETAILED); none where there is no list."""
     for beginning, read in ((LISTED, _listed), (LOGGED, _logged)):
         places = [place for place, text in enumerate(texts) if beginning in text]
@@ -58,12 +58,12 @@ def layers(texts: List[str]) -> List[Layer]:
     return []
 
 
-def summary(found: List[Layer]) -> Dict[str, int]:
+def summary(found: List[EngineLayer]) -> Dict[str, int]:
     """How many layers read which type first, the most frequent first."""
     return dict(Counter(layer.types[0] for layer in found if layer.types).most_common())
 
 
-def _listed(line: str) -> Optional[Layer]:
+def _listed(line: str) -> Optional[EngineLayer]:
     """A line of 9 and later."""
     name = re.match(r"Name: (.*?), LayerType: (\w+)", line)
     if name is None:
@@ -71,13 +71,13 @@ def _listed(line: str) -> Optional[Layer]:
     inputs = re.search(r"Inputs: \[(.*?)\], (?:Constants|Outputs)", line)
     entries = re.findall(r"\{(.*?)\}", inputs.group(1)) if inputs else []
     types = [" ".join(re.findall(r"Data[Tt]ype: ([^,}]*)", entry)) for entry in entries]
-    return Layer(name.group(1), name.group(2), [type_name(text) for text in types])
+    return EngineLayer(name.group(1), name.group(2), [type_name(text) for text in types])
 
 
-def _logged(line: str) -> Optional[Layer]:
+def _logged(line: str) -> Optional[EngineLayer]:
     """A line of 8; its tensors are written `x[Int8(1,3,8,8)]` or `x (Int8[1,3,8,8])`."""
     parts = re.match(r"\s*Layer\((\w+)\): (.*), Tactic: [-\w]+, (.*?)\s*->", line)
     if parts is None:
         return None
     types = re.findall(r"[\[(](\w+)[\[(][-\d)\]]", parts.group(3))
-    return Layer(parts.group(2), parts.group(1), [type_name(text) for text in types])
+    return EngineLayer(parts.group(2), parts.group(1), [type_name(text) for text in types])

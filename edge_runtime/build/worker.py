@@ -17,7 +17,7 @@ from typing import Any, Dict, List
 
 from edge_runtime.build import inspector, listing
 from edge_runtime.build.job import Job
-from edge_runtime.build.monitor import monitor
+from edge_runtime.build.progress import progress_monitor
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.gpu import cuda_driver, trt, trt_bindings
 
@@ -118,7 +118,9 @@ class Builder:
         trt_bindings.limit_workspace(lib, config, job.workspace)
         config.profiling_verbosity = trt_bindings.detailed(lib)
         if hasattr(lib, "IProgressMonitor"):
-            config.progress_monitor = monitor(lib, lambda fraction, phase: say(fraction=fraction, phase=phase))
+            config.progress_monitor = progress_monitor(
+                lib, lambda fraction, phase: send(fraction=fraction, phase=phase)
+            )
         if not trt.strongly_typed(lib):
             for name, needed in (("FP16", "fp16" in job.precision), ("INT8", "int8" in job.precision)):
                 if needed:
@@ -174,8 +176,8 @@ class Builder:
     def _layers(self, plan: bytes) -> Dict[str, Any]:
         """By the engine itself where it opens here, else by what the builder said."""
         said = [text for _, text in self._messages.said]
-        asked = inspector.layers(self._lib, self._log, plan) if cuda_driver.compute_capability() else []
-        found = asked or listing.layers(said)
+        asked = inspector.inspect_layers(self._lib, self._log, plan) if cuda_driver.compute_capability() else []
+        found = asked or listing.layers_of_text(said)
         convolutions = [layer for layer in found if layer.convolves]
         return {"layers": listing.summary(found), "convolutions": listing.summary(convolutions)}
 
@@ -184,7 +186,7 @@ EXPORT = "export the network without its own post-processing, or with a lower op
 NO_DLA = "leave --dla out: Orin Nano and Thor have no DLA, and the last TensorRT 10 that drives one is 10.7"
 
 
-def say(**line: Any) -> None:
+def send(**line: Any) -> None:
     """One line to the parent."""
     print(json.dumps(line), flush=True)
 
@@ -194,9 +196,9 @@ def main(argv: List[str]) -> int:
     warnings.simplefilter("ignore")  # of attributes that are deprecated: each version deprecates others
     try:
         job = Job(**json.loads(Path(argv[0]).read_text(encoding="utf-8")))
-        say(done=Builder(job).build())
+        send(done=Builder(job).build())
     except EdgeError as error:
-        say(error=str(error), hint=error.hint)
+        send(error=str(error), hint=error.hint)
     except KeyboardInterrupt:
         return 130
     return 0

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
 from edge_runtime import __version__
-from edge_runtime.calibrate import notes, runs
-from edge_runtime.calibrate.auto import Choice, choose
-from edge_runtime.calibrate.probe import Probe
+from edge_runtime.calibrate import observations, runs
+from edge_runtime.calibrate.auto import Choice, choose_ranges
+from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.calibrate.ranges.table import Origin, RangeTable
 from edge_runtime.errors import ModelError
-from edge_runtime.graph import marks
+from edge_runtime.graph import rounding_points
 from edge_runtime.graph.half import half
-from edge_runtime.graph.lighten import to_float
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.own import own_ranges
 from edge_runtime.graph.prepare import prepare, state
 from edge_runtime.graph.quantize import ONNXRUNTIME, TENSORRT, check_layers, quantize
+from edge_runtime.graph.stored_ranges import stored_ranges
+from edge_runtime.graph.unround import to_float
 from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import METADATA_KEY, RANGES_KEY, ModelSpec
 
@@ -78,16 +78,19 @@ def calibrate(
         ModelError: the network cannot be quantised, or a range is not usable.
         SourceError: an image cannot be read.
     """
-    file = onnx_file.load(path)
+    file = onnx_file.load_onnx(path)
     if state(file) == "quantised":
-        table = RangeTable(origin(path, [], spec, "its own"), own_ranges(Network(file)), about(0))
-        return Calibrated(described(file, spec, table), table)
+        table = RangeTable(origin(path, [], spec, "its own"), stored_ranges(Network(file)), provenance(0))
+        return Calibrated(with_metadata(file, spec, table), table)
     network, wanted = float_network(file, spec), origin(path, images, spec, method, keep)
     if known is not None and known.origin == wanted:
         table, noise = known, {}
     else:
         choice = _choose(network, spec, images, wanted, state_file, progress)
-        table, noise = RangeTable(wanted, choice.ranges, about(len(images)), choice.free), choice.noise
+        table, noise = (
+            RangeTable(wanted, choice.ranges, provenance(len(images)), choice.float_activations),
+            choice.noise,
+        )
     model = quantised(network, spec, table, images, progress)
     return Calibrated(model, table, noise, fresh=known is not table)
 
@@ -101,15 +104,15 @@ def quantised(
 ) -> onnx.ModelProto:
     """Writes a table's ranges into a copy of a prepared network, and corrects its biases by the images."""
     keep = table.origin.keep
-    marked = [name for name in ONNXRUNTIME.marked(network, keep) if name not in table.free]
+    marked = [name for name in ONNXRUNTIME.marked(network, keep) if name not in table.float_activations]
     limits = {name: table.ranges[name] for name in marked if name in table.ranges}
-    rounded = marks.shared(network, limits, list(limits))
+    rounded = rounding_points.shared(network, limits, list(limits))
     read = dict.fromkeys(node.input[0] for node in network.nodes if node.op_type == "Conv")
     some = images[:: max(1, len(images) // AVERAGED)][:AVERAGED]
     tick = progress("biases", len(some))
-    means = notes.means(network.model, {name: rounded.get(name) for name in read}, spec, some, tick)
-    model = quantize(copied(network), table.ranges, ONNXRUNTIME, keep, means, table.free)
-    return described(model, spec, table)
+    means = observations.means(network.model, {name: rounded.get(name) for name in read}, spec, some, tick)
+    model = quantize(copied(network), table.ranges, ONNXRUNTIME, keep, means, table.float_activations)
+    return with_metadata(model, spec, table)
 
 
 def float_network(file: onnx.ModelProto, spec: ModelSpec) -> Network:
@@ -143,7 +146,7 @@ def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelPr
         raise ModelError("the model carries no range table", hint="edge-calibrate makes one that does")
     table, whole = RangeTable.from_json(text), type(model)()
     whole.CopyFrom(model)
-    form = quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.free)
+    form = quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.float_activations)
     return half(Network(form)) if float16 else form
 
 
@@ -158,12 +161,12 @@ def origin(path: str, images: Sequence[str], spec: ModelSpec, method: str, keep:
     return Origin(model, digest.hexdigest(), prepared, method, tuple(sorted(keep)))
 
 
-def about(images: int) -> Dict[str, object]:
+def provenance(images: int) -> Dict[str, object]:
     """For people who read a table."""
     return {"images": images, "edge_runtime": __version__}
 
 
-def described(model: onnx.ModelProto, spec: ModelSpec, table: RangeTable) -> onnx.ModelProto:
+def with_metadata(model: onnx.ModelProto, spec: ModelSpec, table: RangeTable) -> onnx.ModelProto:
     """Puts spec and range table into a model's metadata, in place; what was measured of the float model goes."""
     kept = [p for p in model.metadata_props if p.key not in (METADATA_KEY, RANGES_KEY, "measured")]
     entries = [(p.key, p.value) for p in kept] + [(METADATA_KEY, spec.to_json()), (RANGES_KEY, table.to_json())]
@@ -185,13 +188,13 @@ def _choose(
     names = list(dict.fromkeys([*ONNXRUNTIME.marked(network, wanted.keep), *TENSORRT.marked(network, wanted.keep)]))
     tick = progress("ranges", len(images))
     key = json.dumps([wanted.model, wanted.images, wanted.preprocessing, names])
-    seen = notes.collect(network.model, names, spec, images, state_file, key, tick)
+    seen = observations.collect(network.model, names, spec, images, state_file, key, tick)
     if wanted.method != "auto":
         return Choice(seen.ranges(wanted.method), (), {})
-    return choose(network, seen, probe(network, seen.ranges("minmax"), spec, images), wanted.keep)
+    return choose_ranges(network, seen, noise_probe(network, seen.ranges("minmax"), spec, images), wanted.keep)
 
 
-def probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, images: Sequence[str]) -> Probe:
+def noise_probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, images: Sequence[str]) -> NoiseProbe:
     """Of every activation that ONNX Runtime's form rounds, on a few of the images.
 
     Args:
@@ -200,4 +203,4 @@ def probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, images: 
     marked = {name: seen[name] for name in ONNXRUNTIME.marked(network) if name in seen}
     some: List[str] = list(images[:: max(1, len(images) // PROBED)][:PROBED])
     with ThreadPoolExecutor(PROBED) as pool:
-        return Probe(copied(network), marked, [tensor for _, tensor in runs.prepared(some, spec, pool)])
+        return NoiseProbe(copied(network), marked, [tensor for _, tensor in runs.prepared(some, spec, pool)])

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Collection, Dict, List, Mapping, Tuple
 
-from edge_runtime.calibrate.notes import Notes
-from edge_runtime.calibrate.probe import Probe
+from edge_runtime.calibrate.noise import NoiseProbe
+from edge_runtime.calibrate.observations import Observations
 from edge_runtime.calibrate.ranges.methods import Range, behind
-from edge_runtime.graph import marks
+from edge_runtime.graph import rounding_points
 from edge_runtime.graph.followers import followers
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.onnx_stats import layers
+from edge_runtime.graph.onnx_stats import onnx_layers
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
 LOUD = 0.0003  # noise of one activation that is worth leaving it in float
@@ -30,16 +30,16 @@ class Choice:
 
     Attributes:
         ranges: by activation.
-        free: activations that stay in float, the loudest first.
+        float_activations: activations that stay in float, the loudest first.
         noise: of each activation rounded alone; see `Probe`.
     """
 
     ranges: Dict[str, Range]
-    free: Tuple[str, ...]
+    float_activations: Tuple[str, ...]
     noise: Dict[str, float]
 
 
-def choose(network: Network, notes: Notes, probe: Probe, keep: Collection[str] = ()) -> Choice:
+def choose_ranges(network: Network, notes: Observations, probe: NoiseProbe, keep: Collection[str] = ()) -> Choice:
     """Measures and chooses.
 
     Args:
@@ -50,7 +50,7 @@ def choose(network: Network, notes: Notes, probe: Probe, keep: Collection[str] =
     plain, functions = notes.ranges("mse"), followers(network)
     heard = {n: behind(h, functions[n]) if n in functions else plain[n] for n, h in notes.histograms.items()}
     marked = ONNXRUNTIME.marked(network, keep)
-    before, after = (marks.shared(network, ranges, marked) for ranges in (plain, heard))
+    before, after = (rounding_points.shared(network, ranges, marked) for ranges in (plain, heard))
     noise = probe.each(before)
     again = probe.each({name: after[name] for name in marked if after[name] != before[name]})
     better = {name for name, value in again.items() if value < noise[name]}
@@ -62,7 +62,7 @@ def choose(network: Network, notes: Notes, probe: Probe, keep: Collection[str] =
 def multiplications(network: Network) -> Dict[str, float]:
     """By activation, the part of all multiplications with weights that read it."""
     shares: Dict[str, float] = {}
-    counted = {stats.name: stats.conv_macs for stats in layers(network.model)}
+    counted = {stats.name: stats.conv_macs for stats in onnx_layers(network.model)}
     total = sum(counted.values())
     for node in network.nodes:
         name = node.name or node.output[0]

@@ -41,7 +41,7 @@ class ImageSet:
     notes: Tuple[str, ...] = ()
 
 
-def read(target: str, folder: Optional[str] = None, split: Optional[str] = None) -> Dataset:
+def read_image_set(target: str, folder: Optional[str] = None, split: Optional[str] = None) -> Dataset:
     """A folder of pictures, a data set with labels, or a manifest.
 
     Args:
@@ -86,10 +86,10 @@ def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
     notes = []
     if len(kept) < FEW and len(kept) + len(held) < FEW:
         notes.append(f"only {len(kept)} images to calibrate on: {FEW} to 500 from the place of use are better")
-    return ImageSet(data.name, tuple(data.paths[k] for k in kept), part(data, held), tuple(notes))
+    return ImageSet(data.name, tuple(data.paths[k] for k in kept), subset(data, held), tuple(notes))
 
 
-def part(data: Dataset, numbers: Sequence[int]) -> Dataset:
+def subset(data: Dataset, numbers: Sequence[int]) -> Dataset:
     """Some of a data set's images."""
     truths = tuple(data.truths[k] for k in numbers) if data.truths else ()
     paths = tuple(data.paths[k] for k in numbers)

@@ -9,10 +9,10 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 from edge_runtime import calibrate
 from edge_runtime.calibrate import Calibrated
 from edge_runtime.calibrate.auto import multiplications
-from edge_runtime.calibrate.probe import Probe
+from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
-from edge_runtime.graph import marks
+from edge_runtime.graph import rounding_points
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.model.spec import ModelSpec
@@ -24,35 +24,35 @@ ALIKE = 5.0  # points of agreement that may be lost without labels: boxes near t
 
 
 @dataclass(frozen=True)
-class Step:
+class Trial:
     """A candidate: how many activations stayed in float, and what that gave."""
 
-    free: int
+    in_float: int
     comparison: Comparison
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON."""
-        return {"free": self.free, "drop": self.comparison.drop, "interval": list(self.comparison.interval)}
+        return {"in_float": self.in_float, "drop": self.comparison.drop, "interval": list(self.comparison.interval)}
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstActivation:
     """An activation that costs much.
 
     Attributes:
         name: of the tensor.
         sqnr_db: signal to quantisation noise at the head outputs with it rounded alone.
         without_db: how much better that ratio becomes with all rounded but it.
-        free: whether it stays in float.
+        in_float: whether it stays in float.
     """
 
     name: str
     sqnr_db: float
     without_db: float
-    free: bool
+    in_float: bool
 
 
-class Mender:
+class MixedPrecisionSearch:
     """Tries candidates in the order of their noise."""
 
     def __init__(
@@ -66,9 +66,9 @@ class Mender:
         """Args: network: prepared, in float; images: that it was calibrated on; trial: compares with the original."""
         self._network, self._spec, self._images, self._made, self._trial = network, spec, images, made, trial
 
-    def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Step]]:
+    def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Trial]]:
         """The first candidate whose drop is at most `max_drop` points, else the best; and all that were tried."""
-        best, tried = self._made, [Step(len(self._made.table.free), self._trial(self._made))]
+        best, tried = self._made, [Trial(len(self._made.table.float_activations), self._trial(self._made))]
         if tried[0].comparison.metric == AGREEMENT:
             max_drop = max(max_drop, ALIKE)
         least, order = tried[0], self._order()
@@ -76,10 +76,10 @@ class Mender:
             if least.comparison.drop <= max_drop or not time_left():
                 break
             free = self._fitting(order, more)
-            if len(free) == tried[-1].free:
+            if len(free) == tried[-1].in_float:
                 break
             candidate = self._with(free)
-            tried.append(Step(len(free), self._trial(candidate)))
+            tried.append(Trial(len(free), self._trial(candidate)))
             if tried[-1].comparison.drop < least.comparison.drop:
                 best, least = candidate, tried[-1]
         if tried[-1] is not least:
@@ -92,10 +92,10 @@ class Mender:
 
     def _fitting(self, order: Sequence[str], more: int) -> Tuple[str, ...]:
         """What stays in float already and the next loudest, as far as their multiplications are few."""
-        shares, free = multiplications(self._network), list(self._made.table.free)
+        shares, free = multiplications(self._network), list(self._made.table.float_activations)
         spent = sum(shares.get(name, 0.0) for name in free)
         for name in order:
-            if len(free) >= len(self._made.table.free) + more:
+            if len(free) >= len(self._made.table.float_activations) + more:
                 break
             share = shares.get(name, 0.0)
             if name not in free and spent + share <= FLOAT_MACS:
@@ -104,22 +104,24 @@ class Mender:
         return tuple(free)
 
     def _with(self, free: Tuple[str, ...]) -> Calibrated:
-        table = replace(self._made.table, free=free)
+        table = replace(self._made.table, float_activations=free)
         model = calibrate.quantised(self._network, self._spec, table, self._images)
         return replace(self._made, model=model, table=table)
 
 
-def worst(network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated) -> List[Worst]:
+def worst_activations(
+    network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated
+) -> List[WorstActivation]:
     """The activations whose rounding costs most, alone and in company."""
     probe, ranges = _probe(network, spec, images, made)
     alone = probe.each(ranges)
     loudest = sorted(alone, key=lambda name: -alone[name])[:WORST]
-    rounded = {name: limits for name, limits in ranges.items() if name not in made.table.free}
+    rounded = {name: limits for name, limits in ranges.items() if name not in made.table.float_activations}
     together = probe.noise(rounded)
     rows = []
     for name in loudest:
         rest = probe.noise({k: v for k, v in rounded.items() if k != name}) if name in rounded else together
-        rows.append(Worst(name, _db(alone[name]), _db(rest) - _db(together), name not in rounded))
+        rows.append(WorstActivation(name, _db(alone[name]), _db(rest) - _db(together), name not in rounded))
     return rows
 
 
@@ -130,10 +132,10 @@ def _noise(network: Network, spec: ModelSpec, images: Sequence[str], made: Calib
 
 def _probe(
     network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated
-) -> Tuple[Probe, Dict[str, Range]]:
+) -> Tuple[NoiseProbe, Dict[str, Range]]:
     marked = ONNXRUNTIME.marked(network, made.table.origin.keep)
-    ranges = marks.shared(network, made.table.ranges, marked)
-    return calibrate.probe(network, ranges, spec, images), ranges
+    ranges = rounding_points.shared(network, made.table.ranges, marked)
+    return calibrate.noise_probe(network, ranges, spec, images), ranges
 
 
 def _db(noise: float) -> float:

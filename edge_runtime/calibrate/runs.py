@@ -76,7 +76,7 @@ def prepared(images: Sequence[str], spec: ModelSpec, pool: ThreadPoolExecutor) -
         frame = ImageSource(path).read()
         assert frame is not None
         tensor = np.zeros((1, 3, height, width), np.float32)
-        ops.place(frame.image, spec, tensor[0])
+        ops.prepare_image(frame.image, spec, tensor[0])
         return tensor
 
     ahead = cores()

@@ -59,7 +59,7 @@ class Comparison:
         return {**self.__dict__, "interval": list(self.interval), "classes": classes}
 
 
-def compare(before: Found, after: Found) -> Comparison:
+def compare_models(before: Found, after: Found) -> Comparison:
     """Compares what two models found in the same images; with labels by AP, without by agreement.
 
     Raises:

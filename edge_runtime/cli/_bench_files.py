@@ -22,7 +22,7 @@ WIDTH = 160
 WRITERS = {
     ".json": results.to_json,
     ".csv": lambda rows, command: results.to_csv(rows),
-    ".html": report.write,
+    ".html": report.write_benchmark_page,
 }
 
 
@@ -42,7 +42,7 @@ def check(args: Namespace) -> None:
             pictures.figure((1, 1))
 
 
-def write(rows: Sequence[Row], args: Namespace) -> None:
+def write_files(rows: Sequence[Row], args: Namespace) -> None:
     """Writes each `--output`, whole.
 
     Raises:
@@ -55,17 +55,17 @@ def write(rows: Sequence[Row], args: Namespace) -> None:
 def merge(args: Namespace) -> int:
     """`edge-bench merge a.json b.json --output all.html`."""
     check(args)
-    rows = results.merge([results.read(path) for path in args.files])
-    write(rows, args)
+    rows = results.merge_rows([results.read_rows(path) for path in args.files])
+    write_files(rows, args)
     show(rows, args)
     return 0
 
 
-def compare(args: Namespace) -> int:
+def compare_files(args: Namespace) -> int:
     """`edge-bench compare before.json after.json`."""
     from rich.table import Table
 
-    found, left_out = results.compare(*(results.read(path) for path in args.files))
+    found, left_out = results.compare_rows(*(results.read_rows(path) for path in args.files))
     if args.json:
         rows = [
             {"row": results.title(row), "changes": [asdict(change) for change in changes]} for row, changes in found

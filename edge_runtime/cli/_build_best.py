@@ -15,14 +15,14 @@ import numpy as np
 
 from edge_runtime import build
 from edge_runtime.backends import BackendOptions
-from edge_runtime.build import BuildOptions, Source
+from edge_runtime.build import BuildInput, BuildOptions
 from edge_runtime.calibrate import verdict
 from edge_runtime.cli import _progress
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError, ModelError
 from edge_runtime.gpu import passport
 from edge_runtime.gpu.passport import Passport
-from edge_runtime.plugins import load
+from edge_runtime.plugins import load_member
 
 FLOAT, QUANTISED = ("fp16",), ("int8", "int8+fp16")
 IMAGE_WH = (1280, 720)
@@ -31,7 +31,7 @@ IMAGE_WH = (1280, 720)
 AGREEMENT = 20
 
 
-def best(source: Source, plan: Path, options: BuildOptions, command: str, max_drop: float) -> Passport:
+def best(source: BuildInput, plan: Path, options: BuildOptions, command: str, max_drop: float) -> Passport:
     """Writes the fastest plan that loses at most so many points of AP; without a GPU the one that should be it."""
     candidates = allowed(source, max_drop, options)
     with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
@@ -41,12 +41,12 @@ def best(source: Source, plan: Path, options: BuildOptions, command: str, max_dr
         chosen = min(timed, key=lambda name: timed[name]) if timed else list(made)[-1]
         figures = ", ".join(f"{name} {value:.2f} ms" for name, value in timed.items())
         print(f"{chosen} is kept: {figures or 'not timed, there is no GPU here to run them'}", file=sys.stderr)
-        os.replace(passport.beside(plans[chosen]), passport.beside(plan))
+        os.replace(passport.passport_path(plans[chosen]), passport.passport_path(plan))
         os.replace(plans[chosen], plan)
     return made[chosen]
 
 
-def _build(source: Source, plans: Dict[str, Path], options: BuildOptions, command: str) -> Dict[str, Passport]:
+def _build(source: BuildInput, plans: Dict[str, Path], options: BuildOptions, command: str) -> Dict[str, Passport]:
     """Those that can be built; raises ModelError where none can."""
     made: Dict[str, Passport] = {}
     for precision, plan in plans.items():
@@ -60,7 +60,7 @@ def _build(source: Source, plans: Dict[str, Path], options: BuildOptions, comman
     return made
 
 
-def allowed(source: Source, max_drop: float, options: BuildOptions) -> List[str]:
+def allowed(source: BuildInput, max_drop: float, options: BuildOptions) -> List[str]:
     """The precisions to try, by what the GPU can do and what the file says that INT8 costs."""
     if not source.quantised:
         return [*FLOAT]
@@ -70,7 +70,7 @@ def allowed(source: Source, max_drop: float, options: BuildOptions) -> List[str]
     return [*FLOAT] if reason else [*FLOAT, *QUANTISED]
 
 
-def _against(source: Source, max_drop: float, options: BuildOptions) -> str:
+def _against(source: BuildInput, max_drop: float, options: BuildOptions) -> str:
     """Why INT8 is not tried; "" where nothing speaks against it."""
     gpu = build.gpu_without_int8(options)
     if gpu:
@@ -93,7 +93,7 @@ def _too_much(drop: float, what: str, most: float) -> str:
 
 def speeds(plans: Dict[str, str], options: BuildOptions) -> Dict[str, float]:
     """Median milliseconds of each for a 720p image, taking turns; none where they cannot be run here."""
-    if load("backends", "tensorrt").available() is not None or options.compute_capability:
+    if load_member("backends", "tensorrt").available() is not None or options.compute_capability:
         return {}
     image = np.zeros((IMAGE_WH[1], IMAGE_WH[0], 3), np.uint8)
     with ExitStack() as stack, _progress.progress() as bar:

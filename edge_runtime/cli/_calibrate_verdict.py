@@ -56,15 +56,15 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
         began = monotonic()
 
         def trial(candidate: Calibrated) -> Comparison:
-            return verdict.compare(before, bench.found(bench.saved(candidate, "int8"), "int8"))
+            return verdict.compare_models(before, bench.found(bench.saved(candidate, "int8"), "int8"))
 
-        network = calibrate.float_network(onnx_file.load(args.engine), spec)
-        mender = mixed.Mender(network, spec, images.paths, made, trial)
+        network = calibrate.float_network(onnx_file.load_onnx(args.engine), spec)
+        mender = mixed.MixedPrecisionSearch(network, spec, images.paths, made, trial)
         made, tried = mender.mend(args.max_drop, lambda: monotonic() - began < args.verdict_budget)
         comparison = tried[-1].comparison
         files = {"fp32": args.engine, "int8": bench.saved(made, "int8"), "fp16": bench.halved(network)}
         speeds, sizes = bench.speeds(files), {name: Path(path).stat().st_size for name, path in files.items()}
-        worst = mixed.worst(network, spec, images.paths, made) if args.report else []
+        worst = mixed.worst_activations(network, spec, images.paths, made) if args.report else []
     sentence = verdict.recommendation(comparison, speeds, args.max_drop)
     content: Dict[str, Any] = {
         "recommendation": sentence, "comparison": comparison.summary(), "tried": [step.summary() for step in tried],
@@ -73,7 +73,7 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
     }  # fmt: skip
     _print(comparison, tried, speeds, bench.backend, sentence)
     if args.report:
-        report.write(args.report, f"{Path(args.engine).name} in INT8", content)
+        report.write_verdict_page(args.report, f"{Path(args.engine).name} in INT8", content)
         print(f"report: {args.report}", file=sys.stderr)
     made.model.metadata_props.add(key="verdict", value=sentence)
     key = AGREEMENT_KEY if comparison.metric == AGREEMENT else DROP_KEY
@@ -126,14 +126,14 @@ class _Bench:
 
 
 def _print(
-    comparison: Comparison, tried: List[mixed.Step], speeds: Dict[str, float], backend: str, sentence: str
+    comparison: Comparison, tried: List[mixed.Trial], speeds: Dict[str, float], backend: str, sentence: str
 ) -> None:
     low, high = comparison.interval
     print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} other "
           f"images; {comparison.drop:+.2f} points lost (95 %: {low:+.2f} to {high:+.2f})")  # fmt: skip
     print(f"boxes at {verdict.CONF}: {comparison.agreement:.1%} agree, score drift {comparison.score_drift:.3f}")
     if len(tried) > 1:
-        steps = ", ".join(f"{step.free} in float: {step.comparison.drop:+.2f}" for step in tried)
+        steps = ", ".join(f"{step.in_float} in float: {step.comparison.drop:+.2f}" for step in tried)
         print(f"mended by leaving more in float: {steps}")
     print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
     print(sentence)

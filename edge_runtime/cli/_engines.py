@@ -64,6 +64,6 @@ def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:
     Raises:
         ModelError: not a detector that this program can read.
     """
-    member = plugins.load("backends", "onnxruntime")
+    member = plugins.load_member("backends", "onnxruntime")
     read = onnx_file.read_io if member.available() else member.read_io
     return understand.describe(path, read, flags, batch)

@@ -67,7 +67,7 @@ def model_flags(args: argparse.Namespace) -> ModelFlags:
     """The statements of the command line, completed by the recipe's."""
     names = ("family", "labels", "resize", "color", "mean", "std", "pad_value", "imgsz")
     flags = ModelFlags(**{name: getattr(args, name) for name in names})
-    return flags.over(recipe.load(args.recipe)) if args.recipe else flags
+    return flags.over(recipe.load_recipe(args.recipe)) if args.recipe else flags
 
 
 def backend_options(args: argparse.Namespace) -> BackendOptions:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from edge_runtime.cli import _flags
-from edge_runtime.cli._power import say
+from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
-from edge_runtime.energy.governor import LOOK_S, Decision, Goal, Governor, Seen, Setting
+from edge_runtime.energy.governor import LOOK_S, Decision, Goal, Governor, OperatingPoint, Seen
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.jetson.hold import Hold
@@ -108,7 +108,7 @@ class Governing:
         engine = Path(self._detectors[setting.engine].model.path).name
         return {"engine": engine, "pace_fps": setting.pace_fps, "decision": "; ".join(reasons) or None}
 
-    def _carry_out(self, decision: Decision, before: Setting) -> None:
+    def _carry_out(self, decision: Decision, before: OperatingPoint) -> None:
         now, reason = decision.setting, decision.reason
         self._pipeline.pace.fps = now.pace_fps
         try:
@@ -129,7 +129,7 @@ class Governing:
         engine = self._detectors[setting["engine"]].model.path
         time_s = round(self._clock() - self._began_s, 1)
         self.decisions.append({"time_s": time_s, **setting, "engine": engine, "mode": mode, "reason": reason})
-        say(f"governor: {reason}")
+        print_status(f"governor: {reason}")
 
 
 def _watts(text: str) -> float:

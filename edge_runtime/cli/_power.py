@@ -54,10 +54,10 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
             raise
         said = f"a run that was killed has left another power mode behind, and it stays: {error}"
     if said:
-        say(f"note: {said}")
+        print_status(f"note: {said}")
 
 
-def held(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
+def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
     """Power modes from now until the stack ends, by whatever it ends."""
     end_by_signals()
     return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
@@ -72,11 +72,11 @@ def end_by_signals() -> None:
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
     """The mode as it is now, whether its caps are set, and what the machine draws before work begins."""
     try:
-        conf = nvpmodel.load(root)
+        conf = nvpmodel.load_conf(root)
     except BoardError:
         return Conditions(idle_w=_idle_w(sampler, idle_s))
     mode = nvpmodel.current(root, conf)
-    verified = bool(mode and caps.compare(root, conf, mode).verified)
+    verified = bool(mode and caps.compare_caps(root, conf, mode).verified)
     return Conditions(mode, verified, _idle_w(sampler, idle_s))
 
 
@@ -114,6 +114,6 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
     return f"{unit} n/a" if value is None else f"{value:.{digits}f} {unit}"
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """On stderr, where logs go."""
     print(line, file=sys.stderr)

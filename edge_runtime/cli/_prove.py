@@ -70,7 +70,7 @@ def _prove(args: argparse.Namespace, root: Path) -> int:
     said = sys.stderr if args.json else sys.stdout
     if target and target.exists():
         _read(target)  # another file of this name is not overwritten
-    progress = Progress(sys.stderr)
+    progress = ProofProgress(sys.stderr)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
@@ -97,7 +97,7 @@ def _prove(args: argparse.Namespace, root: Path) -> int:
     return 0 if content["ok"] else 1
 
 
-class Progress:
+class ProofProgress:
     """On a terminal, the name of a step that takes long, and its seconds."""
 
     def __init__(self, out: TextIO) -> None:

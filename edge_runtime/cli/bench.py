@@ -25,8 +25,8 @@ from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
 from edge_runtime.cli import _engines, _flags, _guard, _power, _progress
-from edge_runtime.cli._bench_files import check, compare, merge, show, write
-from edge_runtime.cli._power import say
+from edge_runtime.cli._bench_files import check, compare_files, merge, show, write_files
+from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError
@@ -87,7 +87,7 @@ def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Na
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
     args = parser.parse_args(words[1:])
     args.command = shlex.join(["edge-bench", *words])
-    return (compare if words[0] == "compare" else merge), args
+    return (compare_files if words[0] == "compare" else merge), args
 
 
 def _run(args: Namespace) -> int:
@@ -99,17 +99,17 @@ def _run(args: Namespace) -> int:
     cases = [Case(_engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:
-        hold = _power.held(stack, args, root) if args.power_modes != [None] else None
-        sampler = stack.enter_context(Sampler.here(root, args.meter))
+        hold = _power.hold_modes(stack, args, root) if args.power_modes != [None] else None
+        sampler = stack.enter_context(Sampler.open(root, args.meter))
         if sampler.meter is None:
-            say(f"note: watts are n/a: {sampler.reason}")
+            print_status(f"note: watts are n/a: {sampler.reason}")
         bench = _Bench(args, root, sampler, hold)
         bar = stack.enter_context(_progress.progress())
         tick = bar("windows", len(cases) * (args.repeats + 1))
         try:
             for case in cases:
                 found.append(bench.row(case, tick))
-                write(found, args)
+                write_files(found, args)
         finally:  # what was measured is kept, whatever ends it
             show(found, args)
     return 0 if any(row["valid"] for row in found) else 1
@@ -126,15 +126,15 @@ class _Bench:
     def row(self, case: Case, tick: Callable[[], None]) -> Row:
         """One row; what cannot be measured is a row that says why."""
         about = {**rows.machine(self._root), "source": self._args.source}
-        say(f"{results.title(case.to_dict())} …")
+        print_status(f"{results.title(case.to_dict())} …")
         try:
             if self._hold and case.mode and case.mode != self._mode:
                 self._mode = None
-                say(f"power mode: {self._hold.set(case.mode)}")
+                print_status(f"power mode: {self._hold.set(case.mode)}")
                 self._mode = case.mode
             return self._measure(case, about, tick)
         except EdgeError as error:
-            say(f"note: {results.title(case.to_dict())}: {error}")
+            print_status(f"note: {results.title(case.to_dict())}: {error}")
             return rows.refused(case, about, str(error))
 
     def _measure(self, case: Case, about: Dict[str, Any], tick: Callable[[], None]) -> Row:
@@ -152,7 +152,7 @@ class _Bench:
             about = {**about, **rows.identity(detector), **self._accuracy_of(case.engine)}
         against = [busy] if busy else []
         return rows.assemble(
-            case, about, conditions, self._sampler.whole, windows, alone_fps, validity.SHORTEST_S, against
+            case, about, conditions, self._sampler.total, windows, alone_fps, validity.SHORTEST_S, against
         )
 
     def _accuracy_of(self, engine: str) -> Dict[str, Any]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from edge_runtime import build, calibrate
-from edge_runtime.build import BuildOptions, Source, memory
+from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _engines, _flags, _guard, _progress, jetson
@@ -110,7 +110,7 @@ def _options(args: argparse.Namespace, plan: Path) -> BuildOptions:
     return BuildOptions(precision, args.batch, workspace, args.dla, cache, args.compute_capability, root)
 
 
-def _precision(source: Source, options: BuildOptions) -> str:
+def _precision(source: BuildInput, options: BuildOptions) -> str:
     """What suits the file and the GPU, where nobody says it."""
     gpu = build.gpu_without_int8(options)
     if source.quantised and gpu:
@@ -118,17 +118,17 @@ def _precision(source: Source, options: BuildOptions) -> str:
     return "int8+fp16" if source.quantised and not gpu else "fp16"
 
 
-def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> Source:
+def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> BuildInput:
     if not args.calib:
-        return build.load(args.engine, spec)
+        return build.load_input(args.engine, spec)
     if args.precision in ("fp32", "fp16"):
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
-    images = image_sets.divide(image_sets.read(args.calib), MOST_IMAGES, False).paths
+    images = image_sets.divide(image_sets.read_image_set(args.calib), MOST_IMAGES, False).paths
     table = plan.with_suffix(".ranges.json")
     with _progress.progress() as bar:
         made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)
     atomic.replace_file(table, made.table.to_json(1).encode())
-    return build.load(args.engine, spec, made.model)
+    return build.load_input(args.engine, spec, made.model)
 
 
 def _known(path: Path) -> Optional[RangeTable]:
@@ -139,7 +139,7 @@ def _known(path: Path) -> Optional[RangeTable]:
         return None
 
 
-def _warn(source: Source, precision: str, root: Path) -> None:
+def _warn(source: BuildInput, precision: str, root: Path) -> None:
     """What the user would want to have known before."""
     if source.quantised and precision in ("fp32", "fp16"):
         print("note: its weights are rounded to 8 bits already; the float file gives a better plan", file=sys.stderr)
@@ -154,7 +154,7 @@ def _sentence(plan: Path, made: Passport) -> str:
     place = made.place.board or f"compute capability {made.place.compute_capability or 'of the GPU here'}"
     size = plan.stat().st_size / 1e6
     return (f"{plan}: {made.precision}, {size:.1f} MB in {made.seconds:.1f} s by {made.place.tensorrt} for {place}; "
-            f"convolutions: {types}; passport {passport.beside(plan)}")  # fmt: skip
+            f"convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
 
 
 if __name__ == "__main__":

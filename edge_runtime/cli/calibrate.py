@@ -102,7 +102,7 @@ def _legacy_version() -> str:
 
 def _images(args: argparse.Namespace) -> ImageSet:
     if args.images:
-        return _divided(args, image_sets.read(args.images, args.image_folder, args.split))
+        return _divided(args, image_sets.read_image_set(args.images, args.image_folder, args.split))
     source = sources.open(args.from_source, sources.SourceOptions())
     folder = args.output.with_name(f"{args.output.stem}_images")
     most = FRAMES if source.live else None
@@ -112,7 +112,7 @@ def _images(args: argparse.Namespace) -> ImageSet:
     finally:
         source.close()
     print(f"{len(paths)} frames are kept in {folder}", file=sys.stderr)
-    return _divided(args, image_sets.read(str(folder)))
+    return _divided(args, image_sets.read_image_set(str(folder)))
 
 
 def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
@@ -120,7 +120,7 @@ def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
     images = image_sets.divide(data, args.num, args.verdict and not args.verdict_data)
     if not args.verdict or not args.verdict_data:
         return images
-    held_out = image_sets.read(args.verdict_data, None, args.verdict_split)
+    held_out = image_sets.read_image_set(args.verdict_data, None, args.verdict_split)
     both = {Path(path).resolve() for path in held_out.paths} & {Path(path).resolve() for path in images.paths}
     if both:
         fact = f"{len(both)} images to compare on are also calibrated on"
@@ -165,7 +165,7 @@ def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images:
         image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
     before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
     print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
-          f"{len(made.table.free)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip
+          f"{len(made.table.float_activations)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from edge_runtime import sources
 from edge_runtime.cli import _engines, _flags, _govern, _guard, _power
 from edge_runtime.cli._govern import Governing
-from edge_runtime.cli._power import say
+from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
-from edge_runtime.energy.runlog import Log
+from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.pipeline import Pipeline
@@ -89,12 +89,12 @@ def _run(args: argparse.Namespace) -> int:
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
-        log = stack.enter_context(closing(Log(args.log))) if args.log else None
-        hold = _power.held(stack, args, root) if modes else None
+        log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
+        hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
-            say(f"power mode: {hold.set(modes[0])}")
+            print_status(f"power mode: {hold.set(modes[0])}")
         detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
-        sampler = stack.enter_context(Sampler.here(root, args.meter))
+        sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         pipeline = _pipeline(args, detectors[0])
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
@@ -114,7 +114,7 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
     detector = Detector.open(path, flags=_flags.model_flags(args), options=_flags.backend_options(args))
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
                  *(f"note: {note}" for note in detector.model.notes)]:  # fmt: skip
-        say(line)
+        print_status(line)
     return detector
 
 
@@ -123,7 +123,7 @@ def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
     options = SourceOptions(args.size, args.fps, args.loop, shrink)
     opened = [sources.open(target, options) for target in args.sources]
     for source in opened:
-        say(source.description)
+        print_status(source.description)
     return Pipeline(
         detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
     )
@@ -196,19 +196,19 @@ class _Status:
 
 def _print(summary: Dict[str, Any]) -> None:
     latency = summary["latency_ms"]
-    say(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
+    print_status(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
          f"p95 {latency.get('p95', 0):.1f} ms")  # fmt: skip
     for stage, ms in summary["stage_ms"].items():
-        say(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
+        print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
-    say(f"detections: {found or 'none'}")
+    print_status(f"detections: {found or 'none'}")
     for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
         if count:
-            say(f"dropped: {count} of {name}")
+            print_status(f"dropped: {count} of {name}")
     for item in summary["skipped"]:
-        say(f"skipped: {item}")
+        print_status(f"skipped: {item}")
     for line in _power.lines(summary["power"]):
-        say(line)
+        print_status(line)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def _run(args: argparse.Namespace) -> int:
              "multi_label": args.multi_label, "backend": backend}  # fmt: skip
     if args.report:
         title = f"{Path(engine).stem} on {data.name}"
-        print(f"report: {report.write(args.report, title, evaluation, about)}", file=sys.stderr)
+        print(f"report: {report.write_evaluation_page(args.report, title, evaluation, about)}", file=sys.stderr)
     if args.json:
         print(json.dumps({**evaluation.summary(), **about}))
     else:

@@ -93,11 +93,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _restore(root: Path, owner: Optional[int]) -> None:
-    held = hold.read(root)
+    held = hold.mode_held(root)
     if owner and held and held.alive and held.pid != owner:
         print(f"process {held.pid} holds {held.mode}, which is left alone")
         return
-    hold.own(root, owner or os.getpid())
+    hold.mode_held_by(root, owner or os.getpid())
     before = hold.restore(root)
     if before or not owner:
         print(f"{before.name} is back" if before else "no run has left a mode behind")
@@ -109,8 +109,12 @@ def _dry(root: Path, wanted: str, owner: int) -> None:
     Raises:
         EdgeError: there is no such mode, it needs a reboot, or another process holds one.
     """
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     mode, remark = nvpmodel.resolve(conf, wanted)
     print("\n".join(plan.lines(root, conf, mode, remark)), flush=True)
     switch.refuse_reboot(root, conf, mode)
-    hold.own(root, owner)
+    hold.mode_held_by(root, owner)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

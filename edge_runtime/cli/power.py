@@ -70,11 +70,11 @@ def _board(root: Path) -> Dict[str, Any]:
 def _modes(root: Path) -> Dict[str, Any]:
     """Modes and how they stand; `reboot` are IDs that need one, `caps_differ` what the mode promises in vain."""
     try:
-        conf = nvpmodel.load(root)
+        conf = nvpmodel.load_conf(root)
     except BoardError as error:
         return {"mode": None, "modes": [], "modes_reason": str(error)}
-    mode, held = nvpmodel.current(root, conf), hold.read(root)
-    found = caps.compare(root, conf, mode) if mode else None
+    mode, held = nvpmodel.current(root, conf), hold.mode_held(root)
+    found = caps.compare_caps(root, conf, mode) if mode else None
     return {
         "mode": mode.name if mode else None,
         "nominal_w": mode.nominal_w if mode else None,
@@ -94,7 +94,7 @@ def _watts(root: Path, named: str) -> Dict[str, Any]:
             raise
         why = "; ".join(f"{name}: {reason}" for name, reason in power.reasons(root).items())
         return {"rails_w": {}, "total_w": None, "total_rail": None, "scope": None, "power_reason": f"{error} ({why})"}
-    whole = power.whole(meter.rails)
+    whole = power.total_of(meter.rails)
     rails = meter.read_w()
     if whole.watts(rails) is None:
         time.sleep(COUNTING_S)

@@ -58,7 +58,7 @@ def open(path: str, split: Optional[str] = None, layout: Optional[str] = None) -
     if not Path(path).exists():
         raise DatasetError(f"no such data set: {path}", hint="check the path given with --data")
     if layout:
-        return cast(Dataset, plugins.load("datasets", layout).read(Path(path), split))
+        return cast(Dataset, plugins.load_member("datasets", layout).read(Path(path), split))
     for member in plugins.members("datasets"):
         if member.recognises(Path(path)):
             return cast(Dataset, member.read(Path(path), split))
@@ -85,7 +85,7 @@ def require(paths: Sequence[Path]) -> Tuple[str, ...]:
     return tuple(str(path) for path in paths)
 
 
-def choose(split: Optional[str], there: Sequence[str]) -> str:
+def choose_layout(split: Optional[str], there: Sequence[str]) -> str:
     """The split asked for, or the one that evaluations usually mean.
 
     Raises:

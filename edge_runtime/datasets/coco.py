@@ -26,7 +26,7 @@ def read(path: Path, split: Optional[str]) -> Dataset:
     listing = path
     if path.is_dir():
         listings = _listings(path)
-        listing = listings[datasets.choose(split, list(listings))]
+        listing = listings[datasets.choose_layout(split, list(listings))]
     try:
         content = json.loads(listing.read_text(encoding="utf-8"))
         return _dataset(listing, content)

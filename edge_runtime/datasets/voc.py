@@ -42,7 +42,7 @@ def _names(path: Path, split: Optional[str]) -> Tuple[List[str], Optional[str]]:
     splits = [name for name in lists if name.rpartition("_")[0] not in VOC]
     if not splits and split is None:
         return sorted(file.stem for file in (path / "Annotations").glob("*.xml")), None
-    chosen = datasets.choose(split, splits)
+    chosen = datasets.choose_layout(split, splits)
     return [line.split()[0] for line in lists[chosen].read_text(encoding="utf-8").splitlines() if line.strip()], chosen
 
 

@@ -58,7 +58,7 @@ def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[
     """The folder of the split's images, and its name."""
     stated = {key: content[key] for key in ("train", "val", "test") if isinstance(content.get(key), str)}
     if stated:
-        chosen = datasets.choose(split or ("val" if "val" in stated else None), list(stated))
+        chosen = datasets.choose_layout(split or ("val" if "val" in stated else None), list(stated))
         folder = root / stated[chosen]
         if not folder.is_dir():
             raise DatasetError(f"no folder {folder}, which data.yaml names for {chosen}", hint="check path: and split")
@@ -68,7 +68,7 @@ def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[
         raise DatasetError(f"no folder {images}", hint="expected images/ beside labels/")
     inner = [folder.name for folder in images.iterdir() if folder.is_dir()]
     if inner or split:
-        chosen = datasets.choose(split, inner)
+        chosen = datasets.choose_layout(split, inner)
         return images / chosen, chosen
     return images, None
 
@@ -89,7 +89,7 @@ def _names(root: Path, content: Dict[str, Any]) -> Tuple[str, ...]:
     if stated:
         return tuple(str(name) for name in stated)
     found = next((file for pattern in NAME_FILES for file in sorted(root.glob(pattern))), None)
-    return labels.load(str(found)) if found else ()
+    return labels.load_labels(str(found)) if found else ()
 
 
 def _truth(path: Path, classes: int) -> Truth:

@@ -63,7 +63,7 @@ class Detector:
         asked = {"conf": conf, "iou": iou, "max_det": max_det, "classes": classes, "multi_label": multi_label}
         stated = {name: value for name, value in asked.items() if value is not None}
         options = replace(options, thresholds=replace(options.thresholds, **stated))  # type: ignore[arg-type]
-        member = backends.choose(path, options)
+        member = backends.choose_backend(path, options)
         model = describe(path, member.read_io, flags, options.batch)
         if options.backend is None:
             model = replace(model, notes=(*model.notes, *backends.passed_over(path, member)))

@@ -22,7 +22,7 @@ class NumpyDecoded:
 
     def __init__(self, backend: Backend, model: Model, thresholds: Thresholds) -> None:
         self._backend, self._model, self._thresholds = backend, model, thresholds
-        self._head = heads.load(model.spec.family)
+        self._head = heads.load_head(model.spec.family)
         self.name, self.slots, self.batch = backend.name, backend.slots, backend.batch
         self.description = f"{backend.description}, boxes decoded in numpy"
         self._frames = np.zeros((self.slots, self.batch, 6))

@@ -89,7 +89,7 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
         spec = _overrule(spec, flags, notes)
     else:
         spec = _guess(path, io, flags, notes)
-    head = heads.load(spec.family)
+    head = heads.load_head(spec.family)
     if not spec.labels:
         spec = replace(spec, labels=_assumed_labels(head.classes(io), notes))
     return Model(path, io, spec, head.describe(io, spec), tuple(notes))
@@ -99,10 +99,10 @@ def _guess(path: str, io: ModelIO, flags: ModelFlags, notes: List[str]) -> Model
     task = io.metadata.get("task", "detect")
     if task != "detect":
         raise ModelError(f"{path} is made for the task {task!r}, not for detection", hint="export a detection model")
-    names = labels.load(flags.labels) if flags.labels else _metadata_names(io)
+    names = labels.load_labels(flags.labels) if flags.labels else _metadata_names(io)
     family = flags.family or heads.recognise(io, len(names) or None)
     from_ultralytics = io.metadata.get("author") == "Ultralytics"
-    spec = ModelSpec(family, io.input_wh, **{**dict(heads.load(family).DEFAULTS), "labels": names})
+    spec = ModelSpec(family, io.input_wh, **{**dict(heads.load_head(family).DEFAULTS), "labels": names})
     spec = replace(spec, **_statements(flags))
     assumed = [name for name in PREPROCESSING if getattr(flags, name) is None]
     if assumed and not from_ultralytics:
@@ -116,7 +116,7 @@ def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec
     if flags.family:
         said["family"] = flags.family
     if flags.labels:
-        said["labels"] = labels.load(flags.labels)
+        said["labels"] = labels.load_labels(flags.labels)
     for name, value in said.items():
         if getattr(spec, name) != value:
             notes.append(f"{name} {_text(value)} overrules the file's {_text(getattr(spec, name))}")

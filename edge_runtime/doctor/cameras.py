@@ -6,20 +6,19 @@ import os
 from pathlib import Path
 
 from edge_runtime.doctor.check import Check
-from edge_runtime.jetson import board
+from edge_runtime.jetson import board, video_nodes
 from edge_runtime.libraries import causes
-from edge_runtime.sources import _video_nodes
 
 MOUNT = "connect one; in a container, add --device /dev/video0"
 
 
 def cameras(root: Path) -> Check:
     """Video devices, what they are opened by, and whether this user may open them."""
-    nodes = _video_nodes.look(root)
-    seen = [node for node in nodes if _video_nodes.target(node, nodes)]
+    nodes = video_nodes.look(root)
+    seen = [node for node in nodes if video_nodes.target(node, nodes)]
     if not seen:
         return Check("cameras", False, "no /dev/video*", MOUNT, absent=not board.is_jetson(root))
-    names = [f"{_video_nodes.target(node, nodes)} ({node.name})" if node.name else node.device for node in seen]
+    names = [f"{video_nodes.target(node, nodes)} ({node.name})" if node.name else node.device for node in seen]
     closed = [node.device for node in seen if not os.access(root / node.device[1:], os.R_OK | os.W_OK)]
     if closed:
         reason = f"no permission to open {', '.join(closed)} of {', '.join(names)}"
@@ -31,7 +30,7 @@ def argus(root: Path) -> Check:
     """The service behind csi://; its socket is made when it starts, and is what a container must be given."""
     if not board.is_jetson(root):
         return Check("CSI cameras", False, "not a Jetson", absent=True)
-    sensors = [node for node in _video_nodes.look(root) if node.kind == _video_nodes.CSI]
+    sensors = [node for node in video_nodes.look(root) if node.kind == video_nodes.CSI]
     if not (root / "tmp/argus_socket").exists():
         reason = "nvargus-daemon does not run, or cannot be reached: there is no /tmp/argus_socket"
         return Check("CSI cameras", False, reason, causes.ARGUS, absent=not sensors)

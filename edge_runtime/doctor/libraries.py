@@ -16,7 +16,7 @@ from typing import Any, Optional, Tuple
 
 from edge_runtime.doctor import machine
 from edge_runtime.doctor.check import Check
-from edge_runtime.doctor.trial import Outcome, attempt
+from edge_runtime.doctor.trial import TrialOutcome, attempt
 from edge_runtime.gpu import kernels, trt
 from edge_runtime.jetson import board
 from edge_runtime.libraries.extras import install_hint
@@ -116,7 +116,7 @@ def gstreamer(root: Path, quick: bool = False) -> Check:
     return _tried("GStreamer", attempt("gstreamer", root, quick))
 
 
-def _tried(name: str, found: Outcome) -> Check:
+def _tried(name: str, found: TrialOutcome) -> Check:
     return Check(name, not found.reason, found.detail, found.fix)
 
 

@@ -28,7 +28,7 @@ NANO = "take an image with Ubuntu 20.04, Python 3.8 and TensorRT 8, and calibrat
 
 def has_gpu(root: Path) -> bool:
     """Whether there is a GPU of NVIDIA's, be it without a driver."""
-    vendors = (board.read(path) for path in root.glob("sys/bus/pci/devices/*/vendor"))
+    vendors = (board.read_text(path) for path in root.glob("sys/bus/pci/devices/*/vendor"))
     return board.is_jetson(root) or cuda_driver.driver() is not None or NVIDIA in vendors
 
 
@@ -88,7 +88,7 @@ def jetpack(root: Path) -> Check:
     if not release:
         return Check("JetPack", False, "no Jetson Linux here", absent=not board.model(root))
     major = board.jetpack(release)
-    ubuntu = re.search(r'^VERSION_ID="?([\d.]+)', board.read(root / "etc/os-release"), re.M)
+    ubuntu = re.search(r'^VERSION_ID="?([\d.]+)', board.read_text(root / "etc/os-release"), re.M)
     if major == "4" and (ubuntu is None or ubuntu.group(1) < "20"):
         reason = f"4 (Jetson Linux {release}) as it comes is not supported: its Python 3.6 is too old"
         return Check("JetPack", False, reason, NANO)

@@ -17,7 +17,7 @@ LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """What came of a trial.
 
     Attributes:
@@ -38,7 +38,7 @@ class Outcome:
         return "; ".join(filter(None, [", ".join(self.said), self.reason, *self.notes]))
 
 
-def attempt(name: str, root: Path = Path("/"), quick: bool = False, limit_s: float = LIMIT_S) -> Outcome:
+def attempt(name: str, root: Path = Path("/"), quick: bool = False, limit_s: float = LIMIT_S) -> TrialOutcome:
     """Tries a library as the product uses it.
 
     Args:
@@ -66,15 +66,15 @@ def attempt(name: str, root: Path = Path("/"), quick: bool = False, limit_s: flo
     return _outcome(name, out, err, _death(child.returncode, err))
 
 
-def _outcome(name: str, out: str, err: str, death: str) -> Outcome:
+def _outcome(name: str, out: str, err: str, death: str) -> TrialOutcome:
     lines = [line for line in map(_parsed, out.splitlines()) if line]
     said = tuple(line["said"] for line in lines if "said" in line)
     notes = tuple(line[len("note: ") :] for line in err.splitlines() if line.startswith("note: "))
     if any("done" in line for line in lines):
-        return Outcome(said, notes=notes)
+        return TrialOutcome(said, notes=notes)
     failed: Dict[str, Any] = next((line for line in lines if "error" in line), {"error": death, "hint": None})
     generic = f"python -m edge_runtime.doctor.trials {name} shows all that it prints"
-    return Outcome(said, *causes.explain(failed["error"], failed["hint"] or generic, err), notes)
+    return TrialOutcome(said, *causes.explain(failed["error"], failed["hint"] or generic, err), notes)
 
 
 def _death(code: int, err: str) -> str:

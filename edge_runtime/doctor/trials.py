@@ -105,7 +105,7 @@ def tensorrt() -> Iterator[str]:
             raise _with_log(BackendUnavailable(f"TensorRT builds nothing: {error}")) from error
         yield "builds a layer"
         if not aim and cuda_driver.compute_capability():
-            plan_file.Engine(plan_file.load(f"{path}.plan")).close()
+            plan_file.Engine(plan_file.load_plan(f"{path}.plan")).close()
             yield "opens it on the GPU"
 
 
@@ -118,7 +118,7 @@ def pycuda() -> Iterator[str]:
 
 def kernel_compiler() -> Iterator[str]:
     """Our kernels are compiled for the GPU of this machine, or one like it."""
-    yield str(kernels.find().name)
+    yield str(kernels.find_compiler().name)
     capability = cuda_driver.compute_capability() or board.compute_capability(board.root()) or "7.5"
     kernels.cubin(capability)
     yield f"compiles for sm_{capability.replace('.', '')}"
@@ -126,7 +126,7 @@ def kernel_compiler() -> Iterator[str]:
 
 def gstreamer() -> Iterator[str]:
     """A test picture goes through, and each element that our pipelines use is there."""
-    gst = _gst.load()
+    gst = _gst.load_gst()
     yield str(gst.version_string().split()[-1])
     wanted = (*ELEMENTS, *(NVIDIA_ELEMENTS if board.is_jetson(board.root()) else ()))
     missing = [name for name in wanted if not _gst.has(name)]

@@ -111,7 +111,7 @@ class Efficiency:
         for span in (self._row, self._whole):
             if span:
                 self._sampler.end(span)
-        if self._sampler.whole is None or self._sampler.meter is None:
+        if self._sampler.total is None or self._sampler.meter is None:
             return {"reason": self._sampler.reason, **self._mode()}
         if self._whole is None:
             return {"reason": "no frame was seen", **self._mode()}
@@ -119,8 +119,8 @@ class Efficiency:
         conditions = self._conditions if len(self._modes) == 1 else replace(self._conditions, mode=None)
         return {
             "meter": self._sampler.meter.name,
-            "rail": self._sampler.whole.name,
-            "scope": self._sampler.whole.scope,
+            "rail": self._sampler.total.name,
+            "scope": self._sampler.total.scope,
             **self._mode(),
             **figures(counted["fps"], self._whole.energy, conditions),
             "rails_w": {rail: _round(watts) for rail, watts in self._whole.rails_w().items()},

@@ -57,7 +57,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Setting:
+class OperatingPoint:
     """What the governor decides on.
 
     Attributes:
@@ -75,7 +75,7 @@ class Setting:
 class Decision:
     """A new setting, and why."""
 
-    setting: Setting
+    setting: OperatingPoint
     reason: str
 
 
@@ -95,7 +95,7 @@ class Governor:
         goal: Goal,
         engines: int = 1,
         modes: int = 1,
-        setting: Setting = Setting(),
+        setting: OperatingPoint = OperatingPoint(),
         *,
         settle_s: float = 10.0,
         idle_w: Optional[float] = None,

@@ -13,7 +13,7 @@ from edge_runtime.errors import SinkError, UsageError
 LOGS = (".csv", ".jsonl")
 
 
-class Log:
+class RunLog:
     """A file of rows, `.csv` or `.jsonl`; each row is written whole, at once.
 
     A CSV has the columns of its first row; JSON lines have all that each row has.

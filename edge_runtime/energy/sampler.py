@@ -15,7 +15,7 @@ from edge_runtime import power
 from edge_runtime.energy.joules import Energy
 from edge_runtime.errors import SourceError
 from edge_runtime.jetson.probe import Probe, State
-from edge_runtime.power import Meter, Whole
+from edge_runtime.power import Meter, Total
 
 HZ = 5.0
 STATE_EVERY_S = 1.0
@@ -47,7 +47,7 @@ class Span:
 class Sampler:
     """Measures while it runs.
 
-        with Sampler.here() as sampler:
+        with Sampler.open() as sampler:
             span = sampler.begin()
             ...
             sampler.end(span)
@@ -61,7 +61,7 @@ class Sampler:
         clock: monotonic, seconds.
 
     Attributes:
-        whole: what the total is made of; None without a meter.
+        total: what the total is made of; None without a meter.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Sampler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.meter, self.reason = meter, reason
-        self.whole: Optional[Whole] = power.whole(meter.rails) if meter else None
+        self.total: Optional[Total] = power.total_of(meter.rails) if meter else None
         self.state = State()
         self._probe, self._period_s, self._clock = probe, 1 / hz, clock
         self._spans: List[Span] = []
@@ -87,7 +87,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._work, name="power sampler", daemon=True)
 
     @classmethod
-    def here(cls, root: Path = Path("/"), named: str = "", hz: float = HZ) -> Sampler:
+    def open(cls, root: Path = Path("/"), named: str = "", hz: float = HZ) -> Sampler:
         """Of this machine, or of the tree below `root`; `named` as for `power.open`.
 
         Raises:
@@ -103,7 +103,7 @@ class Sampler:
     @property
     def watts(self) -> Optional[float]:
         """Of the whole, as last read; None where that failed, or nothing measures."""
-        return self.whole.watts(self._latest) if self.whole else None
+        return self.total.watts(self._latest) if self.total else None
 
     def begin(self) -> Span:
         """A span that begins now, from the reading before on."""
@@ -144,8 +144,8 @@ class Sampler:
     def _read(self, everything: bool = False) -> None:
         self._latest_s = self._clock()
         fresh = self._latest_s - self._state_s >= STATE_EVERY_S
-        if self.meter and self.whole:
-            self._wanted = self.meter.rails if fresh or everything else self.whole.rails
+        if self.meter and self.total:
+            self._wanted = self.meter.rails if fresh or everything else self.total.rails
             self._latest = self.meter.read_w(self._wanted)
         if fresh:
             self.state, self._state_s = self._probe.read() if self._probe else self.state, self._latest_s
@@ -155,8 +155,8 @@ class Sampler:
                 span.states.append(self.state)
 
     def _add(self, span: Span, time_s: float) -> None:
-        if self.whole is None:
+        if self.total is None:
             return
-        span.energy.add(time_s, self.whole.watts(self._latest))
+        span.energy.add(time_s, self.total.watts(self._latest))
         for rail in self._wanted:
             span.rails.setdefault(rail, Energy(RAIL_GAP_S)).add(time_s, self._latest.get(rail))

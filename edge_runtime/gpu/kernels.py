@@ -40,7 +40,7 @@ def cubin(compute_capability: str, cache: Optional[Path] = None) -> bytes:
         BackendUnavailable: no compiler is here, or it refuses the sources or the architecture.
     """
     architecture = f"sm_{compute_capability.replace('.', '')}"
-    compiler = find()
+    compiler = find_compiler()
     try:
         return _compiled(compiler, architecture, cache)
     except BackendUnavailable as error:  # a toolkit without a host compiler, or one older than the GPU
@@ -136,7 +136,7 @@ class Nvrtc:
         return text.raw
 
 
-def find() -> Any:
+def find_compiler() -> Any:
     """The compiler of this machine.
 
     Raises:

@@ -17,7 +17,7 @@ ONE = 128 * 16384  # kOne of letterbox.h
 CANDIDATE_BYTES = 24  # Candidate of kernels.cu
 
 
-def decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64], NDArray[np.float32]]:
+def pack_decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64], NDArray[np.float32]]:
     """(words, numbers) of a decode description and its thresholds, see csrc/packed.h."""
     numbers: List[float] = [
         thresholds.conf, thresholds.iou, spec.cell_offset, *spec.box_scale, spec.class_power, spec.objectness_power,
@@ -52,7 +52,7 @@ def boxes(spec: DecodeSpec) -> int:
     return sum(boxes_of(level) for level in spec.levels)
 
 
-def room(spec: DecodeSpec, thresholds: Thresholds) -> int:
+def candidate_capacity(spec: DecodeSpec, thresholds: Thresholds) -> int:
     """Candidates that one image can have at most."""
     return boxes(spec) * (spec.num_classes if thresholds.per_box_classes else 1)
 
@@ -64,7 +64,7 @@ def normalisation(spec: ModelSpec) -> NDArray[np.float32]:
     return np.concatenate([(1.0 / (std * ONE))[order], (-mean / std)[order]]).astype(np.float32)
 
 
-def image(address: int, shape: Tuple[int, ...], stride: int, box: Letterbox) -> Tuple[int, ...]:
+def pack_image(address: int, shape: Tuple[int, ...], stride: int, box: Letterbox) -> Tuple[int, ...]:
     """One row of the letterbox kernel's images: (8,) words.
 
     Args:

@@ -20,7 +20,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Place:
+class Platform:
     """Where a plan was built, or is to run. What is not known is an empty text.
 
     Attributes:
@@ -65,7 +65,7 @@ class Passport:
     convolutions: Mapping[str, int]
     onnx: str
     ranges: str
-    place: Place
+    place: Platform
     seconds: float
     command: str
 
@@ -88,11 +88,11 @@ class Passport:
             io = {**known["io"], "input_shape": tuple(known["io"]["input_shape"])}
             io["outputs"] = {name: tuple(shape) for name, shape in io["outputs"].items()}
             known.update(spec=ModelSpec.from_json(json.dumps(known["spec"])), io=ModelIO(**io))
-            return cls(**{**known, "place": Place(**known["place"])})
+            return cls(**{**known, "place": Platform(**known["place"])})
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ModelError(f"not a passport: {error!r}", hint="edge-build writes one beside every plan") from error
 
-    def refusal(self, here: Place) -> Optional[str]:
+    def refusal(self, here: Platform) -> Optional[str]:
         """Why the plan does not run here, without a full stop; None where nothing speaks against it."""
         reasons, there = [], self.place
         if here.tensorrt and there.tensorrt != here.tensorrt:
@@ -105,11 +105,11 @@ class Passport:
         return ", and ".join(reasons) or None
 
 
-def here(root: Optional[Path] = None, cuda: str = "", compute_capability: str = "") -> Place:
+def this_platform(root: Optional[Path] = None, cuda: str = "", compute_capability: str = "") -> Platform:
     """This machine (or the tree below `root`), as far as it is known without CUDA: a Jetson's chip tells its GPU."""
     root = root or board.root()
     release = board.l4t(root)
-    return Place(
+    return Platform(
         tensorrt="" if trt.missing() else trt.version(),
         compute_capability=compute_capability or board.compute_capability(root),
         board=board.name(root),
@@ -120,18 +120,18 @@ def here(root: Optional[Path] = None, cuda: str = "", compute_capability: str = 
     )
 
 
-def beside(plan: Path) -> Path:
+def passport_path(plan: Path) -> Path:
     """Where a plan's passport lies."""
     return plan.with_name(f"{plan.name}.json")
 
 
-def read(plan: Path) -> Optional[Passport]:
+def read_passport(plan: Path) -> Optional[Passport]:
     """The passport of a plan; None where it has none.
 
     Raises:
         ModelError: it is damaged.
     """
-    path = beside(plan)
+    path = passport_path(plan)
     if not path.is_file():
         return None
     try:

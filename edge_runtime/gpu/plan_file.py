@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from edge_runtime.errors import DeviceError, ModelError
 from edge_runtime.gpu import passport, trt, trt_bindings
-from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.libraries import causes
 from edge_runtime.model.spec import METADATA_KEY, ModelIO
 
@@ -39,14 +39,14 @@ class Plan:
         """The command that builds it again."""
         return self.passport.command if self.passport else REBUILD
 
-    def refuse(self, here: Place) -> None:
+    def refuse(self, here: Platform) -> None:
         """Raises ModelError where the passport says that it does not run here."""
         reason = self.passport.refusal(here) if self.passport else None
         if reason:
             raise ModelError(f"{self.path} does not run here: {reason}", hint=f"build it here: {self.rebuild}")
 
 
-def load(path: str) -> Plan:
+def load_plan(path: str) -> Plan:
     """Reads a file; touches no GPU.
 
     Raises:
@@ -60,7 +60,7 @@ def load(path: str) -> Plan:
         raise ModelError(f"{path} is empty", hint=f"build it again: {REBUILD}")
     metadata = _ultralytics(content)
     start = LENGTH + int.from_bytes(content[:LENGTH], "little") if metadata else 0
-    return Plan(path, content[start:], passport.read(Path(path)), metadata)
+    return Plan(path, content[start:], passport.read_passport(Path(path)), metadata)
 
 
 class Engine:
@@ -136,7 +136,7 @@ class Engine:
         return tuple(batch if size < 0 and place == 0 else size for place, size in enumerate(shape))
 
 
-def described(about: Passport) -> ModelIO:
+def io_of_passport(about: Passport) -> ModelIO:
     """What a passport says about the plan's tensors, with the description of the model in it."""
     return replace(about.io, metadata={METADATA_KEY: about.spec.to_json()})
 

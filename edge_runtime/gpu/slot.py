@@ -50,14 +50,14 @@ class Constants:
         self.kernels: Dict[str, Launch] = device.kernels(kernels.cubin(device.capability), FORMATS)
         self.normalisation = device.upload(packing.normalisation(spec), stream)
         if decode is not None:
-            words, numbers = packing.decode(decode, thresholds)
+            words, numbers = packing.pack_decode(decode, thresholds)
             self.packed = device.upload(words, stream), device.upload(numbers, stream)
             checked = ops.Decoder(decode, io.shapes)  # a kernel would read on
             self.mask = device.upload(checked.class_mask(thresholds.class_ids(spec.labels)), stream)
-            self.boxes, self.room = packing.boxes(decode), packing.room(decode, thresholds)
+            self.boxes, self.room = packing.boxes(decode), packing.candidate_capacity(decode, thresholds)
 
 
-class Slot:
+class DeviceSlot:
     """Buffers, stream and graph of one batch. Images grow their buffers; nothing else is ever allocated again.
 
     Attributes:
@@ -107,7 +107,7 @@ class Slot:
             height, width = image.shape[:2]
             np.copyto(self._pixels[number][: image.size].reshape(image.shape), image)
             box = geometry.fit((width, height), spec.input_wh, spec.resize)
-            self.images[number] = packing.image(self._addresses[number], image.shape, 3 * width, box)
+            self.images[number] = packing.pack_image(self._addresses[number], image.shape, 3 * width, box)
             self.frames[number] = ops.frame_row(box, (width, height))
 
     def enqueue(self) -> None:

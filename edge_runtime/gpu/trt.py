@@ -129,11 +129,11 @@ def log() -> Tuple[Any, Messages]:
     """The process's one logger, which TensorRT wants from its first call on, and what it has heard."""
     lib, messages = library(), Messages()
 
-    class Log(lib.ILogger):  # type: ignore[misc, name-defined]
+    class TrtLog(lib.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             lib.ILogger.__init__(self)
 
         def log(self, severity: Any, text: str) -> None:
             messages.said.append((getattr(severity, "name", str(severity)), text))
 
-    return Log(), messages
+    return TrtLog(), messages

@@ -24,7 +24,7 @@ def modes(lib: Any) -> Any:
 
 def adapted(engine: Any) -> Any:
     """An engine with the names of 8.5: itself where it has them."""
-    return engine if hasattr(engine, "num_io_tensors") else Engine(engine)
+    return engine if hasattr(engine, "num_io_tensors") else BindingsEngine(engine)
 
 
 def limit_workspace(lib: Any, config: Any, size: int) -> None:
@@ -41,7 +41,7 @@ def detailed(lib: Any) -> Any:
     return kinds.DETAILED if hasattr(kinds, "DETAILED") else kinds.VERBOSE
 
 
-class Engine:
+class BindingsEngine:
     """An engine of 8.0 to 8.4 with the names of 8.5. Each optimisation profile repeats the bindings: the first is used.
 
     Attributes:
@@ -68,10 +68,10 @@ class Engine:
 
     def create_execution_context(self) -> Any:
         context = self._engine.create_execution_context()
-        return None if context is None else Context(context, self._places, self._engine.num_bindings)
+        return None if context is None else BindingsContext(context, self._places, self._engine.num_bindings)
 
 
-class Context:
+class BindingsContext:
     """An execution context of 8.0 to 8.4 with the names of 8.5."""
 
     def __init__(self, context: Any, places: Dict[str, int], bindings: int) -> None:

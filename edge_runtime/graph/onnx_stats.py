@@ -18,7 +18,7 @@ WEIGHTED = {"Conv": (1, 2), "ConvTranspose": (1, 2), "ConvInteger": (1, 9), "QLi
             "MatMul": (1, 9), "MatMulInteger": (1, 9), "QLinearMatMul": (3, 9)}  # fmt: skip
 
 
-def layers(model: onnx.ModelProto, imgsz: Optional[int] = None) -> List[Stats]:
+def onnx_layers(model: onnx.ModelProto, imgsz: Optional[int] = None) -> List[Stats]:
     """Counts of every node that has parameters or operations, at batch 1.
 
     Args:

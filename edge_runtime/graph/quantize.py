@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ModelError
-from edge_runtime.graph import marks
-from edge_runtime.graph.marks import Range
+from edge_runtime.graph import rounding_points
 from edge_runtime.graph.network import Network
+from edge_runtime.graph.rounding_points import Range
 
 if TYPE_CHECKING:
     import onnx
@@ -39,7 +39,7 @@ class Form:
 
     def marked(self, network: Network, keep: Collection[str] = ()) -> List[str]:
         """The activations that this form quantises."""
-        return (marks.everywhere if self.everywhere else marks.before_weights)(network, keep)
+        return (rounding_points.everywhere if self.everywhere else rounding_points.before_weights)(network, keep)
 
 
 ONNXRUNTIME = Form(everywhere=True, signed=False, float_bias=False, float_weights=False)
@@ -52,14 +52,14 @@ def quantize(
     form: Form,
     keep: Collection[str] = (),
     means: Optional[Means] = None,
-    free: Collection[str] = (),
+    float_activations: Collection[str] = (),
 ) -> onnx.ModelProto:
     """Quantises in place; the network is used up.
 
     Args:
         ranges: of every activation that the form marks, and any others.
         keep: names of nodes, or of their first outputs, that stay in float.
-        free: activations that stay in float; weights that multiply them are rounded all the same, to save space.
+        float_activations: those that stay in float; weights that multiply them are rounded all the same, for space.
         means: (channels,) mean of activations, as they are and rounded, for bias correction: what rounding adds to a
             convolution's mean output is taken off its bias (Nagel et al. 2019, arXiv 1906.04721).
 
@@ -67,11 +67,11 @@ def quantize(
         ModelError: a range is missing, or a name in `keep` does not exist.
     """
     check_layers(network, keep)
-    marked = [name for name in form.marked(network, keep) if name not in free]
+    marked = [name for name in form.marked(network, keep) if name not in float_activations]
     missing = [name for name in marked if name not in ranges]
     if missing:
         raise ModelError(f"{len(missing)} activations have no range, the first is {missing[0]}", hint="calibrate again")
-    writer = _Writer(network, marks.shared(network, ranges, marked), form, keep, means or {})
+    writer = _Writer(network, rounding_points.shared(network, ranges, marked), form, keep, means or {})
     writer.write()
     return network.model
 
@@ -102,7 +102,7 @@ class _Writer:
         for name in self._network.inputs:
             self._round(name)
         for node in self._network.nodes:
-            if not marks.kept(node, self._keep):
+            if not rounding_points.kept(node, self._keep):
                 self._read(node)
             self._nodes.append(node)
             for name in list(node.output):

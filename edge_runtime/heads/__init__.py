@@ -44,13 +44,13 @@ class Head(Protocol):
     def decode(self, outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]: ...
 
 
-def load(family: str) -> Head:
+def load_head(family: str) -> Head:
     """The head of that name.
 
     Raises:
         UsageError: there is none.
     """
-    return cast(Head, plugins.load("heads", family))
+    return cast(Head, plugins.load_member("heads", family))
 
 
 def recognise(io: ModelIO, num_classes: Optional[int] = None) -> str:

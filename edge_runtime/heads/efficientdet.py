@@ -31,7 +31,7 @@ ASPECTS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))
 
 
 @dataclass(frozen=True)
-class Layout:
+class EfficientDetLayout:
     """Levels of maps, or one flat pair of outputs (boxes, scores)."""
 
     pairs: Sequence[Tuple[views.Map, views.Map]]
@@ -59,7 +59,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
     return DecodeSpec("prior_yx", levels, found.classes, class_activation="sigmoid", priors=found.priors)
 
 
-def _levels(found: Layout) -> Tuple[Level, ...]:
+def _levels(found: EfficientDetLayout) -> Tuple[Level, ...]:
     levels: List[Level] = []
     start = 0
     for (box, score), sizes in zip(found.pairs, found.sizes):
@@ -91,7 +91,7 @@ def _decode(t: Floats, priors: Floats) -> Floats:
     return _priors.decode(t[:, [1, 0, 3, 2]], priors, (1.0, 1.0))
 
 
-def _read(seen: Sequence[Shape], spec: ModelSpec) -> Layout:
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> EfficientDetLayout:
     strides = spec.strides or STRIDES
     if min(spec.input_wh) < 1:
         raise views.misfit(seen, spec, SUMMARY)
@@ -100,14 +100,14 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> Layout:
     priors = _priors.tile(sizes, grids, spec.input_wh)
     flat = _priors.flat_pair(seen)
     if flat and flat[2] == len(priors):
-        return Layout((), flat[:2], sizes, priors, views.agree(flat[3], spec))
+        return EfficientDetLayout((), flat[:2], sizes, priors, views.agree(flat[3], spec))
     per_cell = len(sizes[0])
     found = views.maps(seen, spec) if all(len(shape) == 3 for shape in seen) else []
     pairs = views.pair_per_level(found, 4 * per_cell, per_cell * len(spec.labels))
     right = [box.stride for box, _ in pairs] == list(strides) and pairs[0][0].channels == 4 * per_cell
     if not right or pairs[0][1].channels % per_cell:
         raise views.misfit(seen, spec, SUMMARY)
-    return Layout(pairs, None, sizes, priors, views.agree(pairs[0][1].channels // per_cell, spec))
+    return EfficientDetLayout(pairs, None, sizes, priors, views.agree(pairs[0][1].channels // per_cell, spec))
 
 
 def _sizes(input_wh: Tuple[int, int], grid_wh: Tuple[int, int]) -> _priors.Sizes:

@@ -32,7 +32,7 @@ ULTRAFACE = ((8, 3), (16, 2), (32, 2), (64, 3))  # stride, boxes per cell
 
 
 @dataclass(frozen=True)
-class Layout:
+class SsdLayout:
     """Which outputs, and how they are to be read; priors None for finished boxes."""
 
     kind: str
@@ -82,7 +82,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     return _priors.decode(t[:, [1, 0, 3, 2]], found.priors, VARIANCE), views.sigmoid(scores[:, 1:])
 
 
-def _read(seen: Sequence[Shape], spec: ModelSpec) -> Layout:
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> SsdLayout:
     pair = _priors.flat_pair(seen)
     if pair is None or pair[3] < 2 or min(spec.input_wh) < 1:
         raise views.misfit(seen, spec, SUMMARY)
@@ -91,9 +91,9 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> Layout:
     sides = [views.grid(spec.input_wh, stride) for stride in spec.strides or STRIDES]
     for kind, sizes in (("prior", spec.anchors or _torchvision_sizes(spec)), ("prior_yx", _tensorflow_sizes(spec))):
         if count == sum(w * h * len(level) for (w, h), level in zip(sides, sizes)):
-            return Layout(kind, boxes, scores, columns, count, _priors.tile(sizes, sides, spec.input_wh))
+            return SsdLayout(kind, boxes, scores, columns, count, _priors.tile(sizes, sides, spec.input_wh))
     if count == sum(n * math.prod(views.grid(spec.input_wh, stride)) for stride, n in ULTRAFACE):
-        return Layout("xyxy", boxes, scores, columns, count, None)
+        return SsdLayout("xyxy", boxes, scores, columns, count, None)
     raise views.misfit(seen, spec, SUMMARY)
 
 

@@ -14,7 +14,7 @@ JPEG, START_OF_SCAN, END_OF_IMAGE = b"\xff\xd8", 0xDA, b"\xff\xd9"
 ALONE = {0x01, *range(0xD0, 0xD9)}  # markers of a JPEG that no length follows
 
 
-def read(path: str) -> NDArray[np.uint8]:
+def read_image(path: str) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 BGR as `cv2.imread` would give it, from files that are whole.
 
     Read by Python, because cv2.imread fails on some paths that are not ASCII.

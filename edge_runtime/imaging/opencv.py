@@ -43,7 +43,7 @@ def load_cv2() -> Any:
         os.environ.setdefault(name, value)
     preload()
     try:
-        cv2: Any = libraries.load("cv2")
+        cv2: Any = libraries.load_library("cv2")
     except ImportError as error:
         fact = f"OpenCV cannot be loaded: {error}"
         install = f"{install_hint('cpu')}, or on a Jetson the system's own: sudo apt install libopencv-python"

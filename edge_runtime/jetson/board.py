@@ -36,7 +36,7 @@ def root() -> Path:
     return Path(os.environ.get("EDGE_SYSROOT", "/"))
 
 
-def read(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Text of a small system file without NULs and surrounding blanks; empty where it cannot be read."""
     try:
         return path.read_text(errors="replace").replace("\0", " ").strip()
@@ -57,7 +57,7 @@ def module(root: Path = Path("/")) -> Module:
     if _is_x86(root):
         return Module()
     gpu = next((SOC_OF_GPU[path.name] for path in root.glob("sys/class/devfreq/*") if path.name in SOC_OF_GPU), "")
-    return modules.find(_first(root, COMPATIBLE_FILES), _first(root, MODEL_FILES), gpu)
+    return modules.find_module(_first(root, COMPATIBLE_FILES), _first(root, MODEL_FILES), gpu)
 
 
 def is_jetson(root: Path = Path("/")) -> bool:
@@ -75,7 +75,7 @@ def has_graphics_card(root: Path = Path("/")) -> bool:
     if module(root).family not in modules.WITH_GRAPHICS_CARD:
         return False
     return any(
-        read(device / "vendor") == NVIDIA_PCI and read(device / "class").startswith(DISPLAY_PCI)
+        read_text(device / "vendor") == NVIDIA_PCI and read_text(device / "class").startswith(DISPLAY_PCI)
         for device in root.glob("sys/bus/pci/devices/*")
     )
 
@@ -112,11 +112,11 @@ def l4t(root: Path = Path("/")) -> str:
     """Release of Jetson Linux, "36.4.3", from /etc/nv_tegra_release or the installed nvidia-l4t-core; else empty."""
     if _is_x86(root):
         return ""
-    release = re.search(r"R(\d+) .*?REVISION: ([\d.]+)", read(root / "etc/nv_tegra_release"))
+    release = re.search(r"R(\d+) .*?REVISION: ([\d.]+)", read_text(root / "etc/nv_tegra_release"))
     if release:
         return ".".join(release.groups())
     core = re.search(
-        r"^Package: nvidia-l4t-core\n(?:.+\n)*?Version: ([\d.]+)", read(root / "var/lib/dpkg/status"), re.M
+        r"^Package: nvidia-l4t-core\n(?:.+\n)*?Version: ([\d.]+)", read_text(root / "var/lib/dpkg/status"), re.M
     )
     return core.group(1) if core else ""
 
@@ -156,9 +156,9 @@ def former_slugs(root: Path = Path("/")) -> List[str]:
 
 def _first(root: Path, paths: Sequence[str]) -> str:
     """The text of the first file that has one."""
-    return next(filter(None, (read(root / path) for path in paths)), "")
+    return next(filter(None, (read_text(root / path) for path in paths)), "")
 
 
 def _is_x86(root: Path) -> bool:
     """Whether its processor is a computer's, on which copies of a board's files may lie."""
-    return "vendor_id" in read(root / "proc/cpuinfo")
+    return "vendor_id" in read_text(root / "proc/cpuinfo")

@@ -35,14 +35,14 @@ class Caps:
         return bool(self.read) and not self.differing
 
 
-def compare(root: Path, conf: Conf, mode: Mode) -> Caps:
+def compare_caps(root: Path, conf: Conf, mode: Mode) -> Caps:
     """Cores, clock caps and power-gating masks of a mode against the live files; what cannot be read is left out."""
     differing, read = [], 0
     for setting in mode.settings:
         if setting.param != ONLINE and setting.arg != CAP and MASK not in setting.arg:
             continue  # lower limits and power control move on their own
         path = conf.live(root, setting)
-        live = board.read(path) if path else ""
+        live = board.read_text(path) if path else ""
         table = _table(root, conf, setting)
         if not live or (uncapped(setting) and not table):
             continue
@@ -55,7 +55,7 @@ def compare(root: Path, conf: Conf, mode: Mode) -> Caps:
 
 def stands(root: Path, conf: Conf, mode: Mode) -> bool:
     """Whether a mode is set already, by its status and by its caps."""
-    return nvpmodel.current(root, conf) == mode and compare(root, conf, mode).verified
+    return nvpmodel.current(root, conf) == mode and compare_caps(root, conf, mode).verified
 
 
 def uncapped(setting: Setting) -> bool:
@@ -80,4 +80,4 @@ def _lifted(conf: Conf, setting: Setting, live: str, table: List[int]) -> bool:
 
 def _table(root: Path, conf: Conf, setting: Setting) -> List[int]:
     path: Optional[Path] = conf.live(root, setting, TABLE) if setting.arg == CAP else None
-    return sorted(int(word) for word in board.read(path).split() if word.isdigit()) if path else []
+    return sorted(int(word) for word in board.read_text(path).split() if word.isdigit()) if path else []

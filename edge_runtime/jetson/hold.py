@@ -22,7 +22,7 @@ NO_RIGHT = "run it with sudo: it writes down which mode to put back"
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldMode:
     """What is written down.
 
     Attributes:
@@ -67,7 +67,7 @@ class Hold:
     ) -> None:
         self._root, self._owner, self._clocks = root, owner or os.getpid(), jetson_clocks
         self._settle_s, self._sleep = settle_s, sleep
-        self._conf: Conf = nvpmodel.load(root)
+        self._conf: Conf = nvpmodel.load_conf(root)
 
     def set(self, wanted: str, settle_s: Optional[float] = None) -> str:
         """Sets a mode by name or ID; returns its name, with a remark where that was a choice among several.
@@ -81,11 +81,12 @@ class Hold:
         """
         mode, remark = nvpmodel.resolve(self._conf, wanted)
         switch.refuse_reboot(self._root, self._conf, mode)
-        if not (self._clocks or read(self._root)) and caps.stands(self._root, self._conf, mode):
+        if not (self._clocks or mode_held(self._root)) and caps.stands(self._root, self._conf, mode):
             return remark or mode.name  # nothing to set, nothing to put back, and no need of root
-        held = own(self._root, self._owner) or read(self._root)  # what a killed run has left is still to be put back
+        # what a killed run has left is still to be put back
+        held = mode_held_by(self._root, self._owner) or mode_held(self._root)
         before = held.before if held else self._before()
-        self._write(Held(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
+        self._write(HeldMode(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
         try:
             if held and held.clocks:
                 switch.free_clocks(self._root)
@@ -104,14 +105,14 @@ class Hold:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        held = read(self._root)
+        held = mode_held(self._root)
         if held and held.pid == self._owner:  # what another process holds is its own to put back
             restore(self._root, sleep=self._sleep)
 
     def _forget_where_unchanged(self, before: int) -> None:
         """After a refusal nothing may have changed, as the clocks tell (in a container the status file lies)."""
         mode = self._conf.mode(before)
-        if mode and caps.compare(self._root, self._conf, mode).verified and not self._clocks:
+        if mode and caps.compare_caps(self._root, self._conf, mode).verified and not self._clocks:
             forget(self._root)
 
     def _before(self) -> int:
@@ -120,7 +121,7 @@ class Hold:
             raise BoardError("the current power mode is not known", hint=f"/{nvpmodel.STATUS} names none; nvpmodel -q?")
         return mode.id
 
-    def _write(self, held: Held) -> None:
+    def _write(self, held: HeldMode) -> None:
         path = self._root / STATE
         new = path.with_suffix(".new")
         try:
@@ -134,10 +135,10 @@ class Hold:
             raise BoardError(f"{path} cannot be written: {error.strerror}", hint=NO_RIGHT) from error
 
 
-def read(root: Path = Path("/")) -> Optional[Held]:
+def mode_held(root: Path = Path("/")) -> Optional[HeldMode]:
     """What is written down; None where no mode is held."""
     try:
-        return Held(**json.loads(board.read(root / STATE)))
+        return HeldMode(**json.loads(board.read_text(root / STATE)))
     except (ValueError, TypeError):
         return None
 
@@ -148,7 +149,7 @@ def recover(root: Path = Path("/")) -> str:
     Raises:
         BoardError: it could not be put back.
     """
-    held = read(root)
+    held = mode_held(root)
     if held is None or held.alive:
         return ""
     mode = restore(root)
@@ -161,10 +162,10 @@ def restore(root: Path, sleep: Callable[[float], None] = time.sleep) -> Optional
     Raises:
         BoardError: they could not be put back; they stay written down.
     """
-    held = read(root)
+    held = mode_held(root)
     if held is None:
         return None
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     before = conf.mode(held.before)
     try:
         if held.clocks:
@@ -187,9 +188,9 @@ def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jet
     Raises:
         UsageError, BoardError: see `Hold.set`.
     """
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     mode, remark = nvpmodel.resolve(conf, wanted)
-    own(root, os.getpid())
+    mode_held_by(root, os.getpid())
     switch.set_mode(root, conf, mode, settle_s=settle_s)
     if jetson_clocks:
         switch.lock_clocks(root)
@@ -197,13 +198,13 @@ def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jet
     return remark or mode.name
 
 
-def own(root: Path, owner: int) -> Optional[Held]:
+def mode_held_by(root: Path, owner: int) -> Optional[HeldMode]:
     """What this owner holds; None where nobody that lives holds anything.
 
     Raises:
         BoardError: another living process holds a mode.
     """
-    held = read(root)
+    held = mode_held(root)
     if held is None or not held.alive:
         return None
     if held.pid != owner:
@@ -213,9 +214,9 @@ def own(root: Path, owner: int) -> Optional[Held]:
 
 def _started(pid: int) -> str:
     """When a process began, in ticks since boot (field 22 of proc(5)); empty where there is none."""
-    fields = board.read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    fields = board.read_text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     return fields[19] if len(fields) > 19 else ""
 
 
 def _boot() -> str:
-    return board.read(Path("/proc/sys/kernel/random/boot_id"))
+    return board.read_text(Path("/proc/sys/kernel/random/boot_id"))

@@ -104,7 +104,7 @@ def is_drive(compatible: str, model: str) -> bool:
     return not modules and bool(DRIVE.search(f"{compatible} {model}".lower()))
 
 
-def find(compatible: str, model: str, chip: str = "") -> Module:
+def find_module(compatible: str, model: str, chip: str = "") -> Module:
     """The module by its part number, else its family by the first half of a number or by the model.
 
     Args:

@@ -114,7 +114,7 @@ def parse(text: str) -> Conf:
     return Conf(paths, tuple(Mode(number, title, tuple(rows)) for number, title, rows in modes), default)
 
 
-def load(root: Path = Path("/")) -> Conf:
+def load_conf(root: Path = Path("/")) -> Conf:
     """The configuration of this board.
 
     Raises:
@@ -122,19 +122,19 @@ def load(root: Path = Path("/")) -> Conf:
     """
     if not (root / CONF).is_file():
         raise BoardError("no nvpmodel here, so no power modes", hint="they are a Jetson's; see edge-doctor")
-    return parse(board.read(root / CONF))
+    return parse(board.read_text(root / CONF))
 
 
 def current(root: Path, conf: Conf) -> Optional[Mode]:
     """The mode that was set last, as its status file says; whether the clocks obey it is another question."""
-    status = re.search(r"pmode:(\d+)", board.read(root / STATUS))
+    status = re.search(r"pmode:(\d+)", board.read_text(root / STATUS))
     return conf.mode(int(status.group(1))) if status else None
 
 
 def current_name(root: Path = Path("/")) -> str:
     """Name of the mode that was set last; empty where there is none."""
     try:
-        mode = current(root, load(root))
+        mode = current(root, load_conf(root))
     except BoardError:
         return ""
     return mode.name if mode else ""
@@ -189,14 +189,14 @@ def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
     for setting in target.settings:
         if MASK not in setting.arg:
             continue
-        live = _integer(board.read(conf.live(root, setting) or Path("/nowhere")))
+        live = _integer(board.read_text(conf.live(root, setting) or Path("/nowhere")))
         if live is None and before:
             live = next((_integer(row.value) for row in before.settings if row.name == setting.name), None)
         if live is not None and live != _integer(setting.value):
             return f"{setting.arg} is {live}, {target.name} wants {setting.value}"
     module = board.module(root)
     if module.soc == "tegra264" and not module.variant.startswith("T4000") and target.name in THOR_MASKS:
-        live = _integer(board.read(root / THOR_MASK_FILE)) or THOR_MASKS.get(before.name if before else "")
+        live = _integer(board.read_text(root / THOR_MASK_FILE)) or THOR_MASKS.get(before.name if before else "")
         if live not in (None, THOR_MASKS[target.name]):
             return f"the GPU's mask is {live}, {target.name} wants {THOR_MASKS[target.name]}"
     return None

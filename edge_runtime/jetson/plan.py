@@ -51,4 +51,4 @@ def _mhz(value: str, unit: float) -> str:
 
 def _live(root: Path, conf: Conf, setting: Setting) -> str:
     path: Optional[Path] = conf.live(root, setting)
-    return board.read(path) if path else ""
+    return board.read_text(path) if path else ""

@@ -41,8 +41,8 @@ def without_names(text: str, root: Path = Path("/")) -> str:
 @lru_cache(maxsize=None)
 def _names(root: Path) -> FrozenSet[str]:
     """What is replaced; a name that the board's own has as a word ("nvidia", "orin") tells nothing."""
-    known = f"{board.model(root)} {board.read(root / 'proc/device-tree/compatible')} jetson ubuntu".lower()
-    found = {board.read(root / path) for path in (*SERIALS, *HOSTS)} | _users(root)
+    known = f"{board.model(root)} {board.read_text(root / 'proc/device-tree/compatible')} jetson ubuntu".lower()
+    found = {board.read_text(root / path) for path in (*SERIALS, *HOSTS)} | _users(root)
     if root == Path("/"):
         found |= {socket.gethostname(), socket.gethostname().split(".")[0], os.environ.get("SUDO_USER", "")}
         with suppress(Exception):  # a number that no user has
@@ -51,7 +51,7 @@ def _names(root: Path) -> FrozenSet[str]:
 
 
 def _users(root: Path) -> FrozenSet[str]:
-    rows = (line.split(":") for line in board.read(root / "etc/passwd").splitlines())
+    rows = (line.split(":") for line in board.read_text(root / "etc/passwd").splitlines())
     return frozenset(row[0] for row in rows if len(row) > 2 and row[2].isdigit() and int(row[2]) >= PEOPLE)
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.jetson.board import number, read
+from edge_runtime.jetson.board import number, read_text
 
 GPU_CLOCK = re.compile(r".*\.(gpu|gp10b|gv11b|ga10b)|gpu-gpc-0")
 GPU_LOAD = ("gpu.0/load", "platform/gpu.0/load", "*.g*/load", "platform/bus@0/*.gpu/load", "platform/*.gpu/load")
@@ -62,7 +62,7 @@ class Probe:
         self._cpus = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
         self._online = root / "sys/devices/system/cpu/online"
         zones = sorted(root.glob("sys/class/thermal/thermal_zone*"))
-        self._zones = {_stem(read(zone / "type")): zone / "temp" for zone in reversed(zones) if _varies(zone)}
+        self._zones = {_stem(read_text(zone / "type")): zone / "temp" for zone in reversed(zones) if _varies(zone)}
         self._events = {
             name: folder / counter
             for folder in _hwmon(root, "soctherm_oc")
@@ -71,7 +71,7 @@ class Probe:
         }
         cooling = root.glob("sys/class/thermal/cooling_device*")
         self._limits = sorted(root.glob(GPU_LIMITS))
-        self._cooling = [device / "cur_state" for device in cooling if "throttl" in read(device / "type")]
+        self._cooling = [device / "cur_state" for device in cooling if "throttl" in read_text(device / "type")]
 
     def read(self) -> State:
         """The state now."""
@@ -109,7 +109,7 @@ class Probe:
         if self._gpu:
             for name, file in (("gpu_mhz", "cur_freq"), ("gpu_min_mhz", "min_freq"), ("gpu_max_mhz", "max_freq")):
                 found[name] = [hertz / 1e6 for hertz in _known(self._gpu / file)]
-        found["cpus_online"] = [count for count in [float(_count(read(self._online)))] if count]
+        found["cpus_online"] = [count for count in [float(_count(read_text(self._online)))] if count]
         return {name: max(values) for name, values in found.items() if values}
 
 
@@ -119,7 +119,7 @@ def _known(path: Path) -> List[float]:
 
 
 def _varies(zone: Path) -> bool:
-    name = read(zone / "type")
+    name = read_text(zone / "type")
     return bool(name) and name not in CONSTANT_ZONES
 
 
@@ -129,7 +129,7 @@ def _stem(zone: str) -> str:
 
 
 def _hwmon(root: Path, name: str) -> List[Path]:
-    return [folder for folder in sorted(root.glob("sys/class/hwmon/hwmon*")) if read(folder / "name") == name]
+    return [folder for folder in sorted(root.glob("sys/class/hwmon/hwmon*")) if read_text(folder / "name") == name]
 
 
 def _count(ranges: str) -> int:

@@ -137,14 +137,14 @@ def _matching(root: Path, pattern: str) -> Iterator[str]:
 def _chip_files(root: Path) -> Iterator[str]:
     for pattern in CHIPS:
         for folder in sorted(root.glob(pattern)):
-            if board.read(folder / "name") in WHOLE:
+            if board.read_text(folder / "name") in WHOLE:
                 yield from (str(path.relative_to(root)) for path in sorted(folder.iterdir()) if not path.is_dir())
 
 
 def _caps(root: Path) -> Iterator[str]:
     """Every file that a power mode of this board sets, and the steps it may be set to."""
     try:
-        conf = nvpmodel.load(root)
+        conf = nvpmodel.load_conf(root)
     except BoardError:
         return
     for setting in {setting for mode in conf.modes for setting in mode.settings}:
@@ -180,7 +180,7 @@ def _packages(content: bytes) -> str:
 
 def _left_behind(root: Path, text: str) -> str:
     """A mode that a killed run has left; what is held now is nothing that is left behind."""
-    held = hold.read(root)
+    held = hold.mode_held(root)
     return "" if held is None or held.alive else json.dumps({**json.loads(text), "boot": "", "started": ""})
 
 

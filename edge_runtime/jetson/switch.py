@@ -38,7 +38,7 @@ def set_mode(
         BoardError: it needs a reboot (nothing was changed), was refused, or did not take.
     """
     refuse_reboot(root, conf, mode)
-    said = run(root, NVPMODEL, ["-m", str(mode.id)], timeout_s)
+    said = run_nvpmodel(root, NVPMODEL, ["-m", str(mode.id)], timeout_s)
     _believe(said, mode)
     _verify(root, conf, mode, timeout_s)
     sleep(settle_s)
@@ -64,8 +64,8 @@ def lock_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
     stored = root / STORED_CLOCKS
     stored.parent.mkdir(parents=True, exist_ok=True)
     stored.unlink(missing_ok=True)  # it refuses to overwrite one
-    run(root, CLOCKS, ["--store", str(stored)], timeout_s)
-    run(root, CLOCKS, [], timeout_s)
+    run_nvpmodel(root, CLOCKS, ["--store", str(stored)], timeout_s)
+    run_nvpmodel(root, CLOCKS, [], timeout_s)
     if not Probe(root).locked:
         raise BoardError("jetson_clocks did not hold the GPU's clock", hint="sudo jetson_clocks --show says more")
 
@@ -78,11 +78,11 @@ def free_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
     """
     stored = root / STORED_CLOCKS
     if stored.exists():
-        run(root, CLOCKS, ["--restore", str(stored)], timeout_s)
+        run_nvpmodel(root, CLOCKS, ["--restore", str(stored)], timeout_s)
         stored.unlink()
 
 
-def run(root: Path, program: str, arguments: Sequence[str], timeout_s: float) -> str:
+def run_nvpmodel(root: Path, program: str, arguments: Sequence[str], timeout_s: float) -> str:
     """What a board's program prints, both streams; it gets no input and is ended with all its children after a while.
 
     Raises:
@@ -142,11 +142,11 @@ def _verify(root: Path, conf: Conf, mode: Mode, timeout_s: float) -> None:
     Raises:
         BoardError: either disagrees.
     """
-    answer = re.search(r"NV Power Mode: *\S+\s+(\d+)", run(root, NVPMODEL, ["-q"], timeout_s))
+    answer = re.search(r"NV Power Mode: *\S+\s+(\d+)", run_nvpmodel(root, NVPMODEL, ["-q"], timeout_s))
     if not answer or int(answer.group(1)) != mode.id:
         now = answer.group(1) if answer else "unknown"
         raise BoardError(f"{mode.name} was not taken: nvpmodel -q says mode {now}", hint="sudo nvpmodel -q says more")
-    differing: List[str] = list(caps.compare(root, conf, mode).differing)
+    differing: List[str] = list(caps.compare_caps(root, conf, mode).differing)
     if differing:
         more = f" and {len(differing) - 2} more" if len(differing) > 2 else ""
         hint = "something else sets clocks: is nvpmodel.service failing, or jetson_clocks on?"

@@ -28,7 +28,7 @@ def missing(name: str, install: str) -> Optional[str]:
     return None if module else f"{name} {BROKEN}: {reason}{way_out}"
 
 
-def load(name: str) -> ModuleType:
+def load_library(name: str) -> ModuleType:
     """The library.
 
     Raises:

@@ -81,7 +81,7 @@ class Cause:
     fix: str
 
 
-def find(text: str) -> Optional[Cause]:
+def find_cause(text: str) -> Optional[Cause]:
     """The cause behind what a library said; None where it is not known."""
     for words, why, fix in TABLE:
         match = re.search(words, text)
@@ -96,7 +96,7 @@ def explain(fact: str, hint: Optional[str], said: str = "") -> Tuple[str, Option
     Args:
         said: what else the library printed.
     """
-    cause = find(f"{fact}\n{said}")
+    cause = find_cause(f"{fact}\n{said}")
     if cause is None or any(why in fact for _, why, _ in TABLE):  # not known, or said already
         return fact, hint
     return f"{fact}; {cause.why}", cause.fix

@@ -15,7 +15,7 @@ _LOWEST_MS = 1e-3
 _BINS = 8 * _BINS_PER_DECADE + 1
 
 
-class Histogram:
+class LatencyHistogram:
     """Percentiles of any number of durations in constant memory: bins 2.3 % wide from 1 us to 100 s."""
 
     def __init__(self) -> None:
@@ -39,15 +39,15 @@ class Histogram:
                 return float(_LOWEST_MS * 10.0 ** ((place + 1) / _BINS_PER_DECADE))
         return float("nan")
 
-    def copy(self) -> Histogram:
+    def copy(self) -> LatencyHistogram:
         """What it holds now."""
-        other = Histogram()
+        other = LatencyHistogram()
         other._bins, other.count, other.total_ms = list(self._bins), self.count, self.total_ms
         return other
 
-    def since(self, before: Histogram) -> Histogram:
+    def since(self, before: LatencyHistogram) -> LatencyHistogram:
         """What was added after `before` was copied."""
-        other = Histogram()
+        other = LatencyHistogram()
         other._bins = [now - then for now, then in zip(self._bins, before._bins)]
         other.count, other.total_ms = self.count - before.count, self.total_ms - before.total_ms
         return other
@@ -66,8 +66,8 @@ class Mark:
 
     frames: int
     last_s: float
-    latency: Histogram
-    stages: Dict[str, Histogram]
+    latency: LatencyHistogram
+    stages: Dict[str, LatencyHistogram]
 
 
 class Monitor:
@@ -75,8 +75,8 @@ class Monitor:
 
     def __init__(self, window: int = 120) -> None:
         self.frames = 0
-        self.latency = Histogram()
-        self.stages: Dict[str, Histogram] = {}
+        self.latency = LatencyHistogram()
+        self.stages: Dict[str, LatencyHistogram] = {}
         self._per_class: Counter[int] = Counter()
         self._labels: Sequence[str] = ()
         self._first_s = self._last_s = 0.0
@@ -91,7 +91,7 @@ class Monitor:
         self.latency.add(result.latency_ms)
         for stage, ms in result.stage_ms.items():
             if stage not in self.stages:
-                self.stages[stage] = Histogram()
+                self.stages[stage] = LatencyHistogram()
             self.stages[stage].add(ms)
         self._labels = result.detections.labels
         self._per_class.update(result.detections.class_id.tolist())
@@ -123,7 +123,7 @@ class Monitor:
         """Plain data of the frames after a mark: frames, fps (None without a frame), percentiles."""
         frames, seconds = self.frames - mark.frames, self._last_s - (mark.last_s or self._first_s)
         stages = {
-            name: histogram.since(mark.stages.get(name, Histogram())).summary()
+            name: histogram.since(mark.stages.get(name, LatencyHistogram())).summary()
             for name, histogram in dict(self.stages).items()
         }
         if not mark.last_s:

@@ -7,7 +7,7 @@ from queue import Empty, Full, Queue
 from time import perf_counter
 from typing import Any, Callable, Dict, Iterator, Optional, Protocol, Tuple
 
-from edge_runtime.loop.monitor import Histogram
+from edge_runtime.loop.monitor import LatencyHistogram
 from edge_runtime.loop.ring import Lease
 from edge_runtime.sinks import Sink
 from edge_runtime.types import Result
@@ -56,7 +56,7 @@ class SinkThread(_Queued):
         super().__init__(sink.target, depth)
         self._sink, self._fail, self._stop = sink, fail, stop
         self._broken = False
-        self._time = Histogram()
+        self._time = LatencyHistogram()
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.target}", daemon=True)
 
     def start(self) -> None:

@@ -22,7 +22,7 @@ VOC: Tuple[str, ...] = tuple(
 SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC}
 
 
-def load(name: str) -> Tuple[str, ...]:
+def load_labels(name: str) -> Tuple[str, ...]:
     """Class names by set name (`coco`, `voc`), from a file with one name per line, or from a comma-separated list.
 
     Raises:

@@ -25,7 +25,7 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     """
     import onnx
 
-    model = load(path)
+    model = load_onnx(path)
     image = _image_input(model, path)
     shape = _shape(image)
     outputs = list(model.graph.output)
@@ -44,7 +44,7 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     )
 
 
-def load(path: str) -> onnx.ModelProto:
+def load_onnx(path: str) -> onnx.ModelProto:
     """The file as it is, external data aside.
 
     Raises:

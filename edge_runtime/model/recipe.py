@@ -50,7 +50,7 @@ class ModelFlags:
         return replace(weaker, **self.said())
 
 
-def load(path: str) -> ModelFlags:
+def load_recipe(path: str) -> ModelFlags:
     """Reads a recipe; its tables, such as `[training]`, are for people.
 
     Raises:

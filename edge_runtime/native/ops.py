@@ -49,7 +49,7 @@ def preprocess(
     )  # fmt: skip
 
 
-def place(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
+def prepare_image(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
     """Prepares one image for a model of that spec: what every backend and calibration do, and nothing else.
 
     Args:

@@ -18,9 +18,9 @@ from typing import Collection, Dict, List, Optional, Protocol, Sequence
 
 from edge_runtime import plugins
 from edge_runtime.errors import SourceError
-from edge_runtime.power._whole import Whole, whole
+from edge_runtime.power._total import Total, total_of
 
-__all__ = ["Meter", "Meters", "Whole", "open", "reasons", "whole"]
+__all__ = ["Meter", "Meters", "Total", "open", "reasons", "total_of"]
 
 
 class Meter(Protocol):
@@ -91,7 +91,7 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
     """
     if named:
         name, _, what = named.partition(":")
-        meter: Meter = plugins.load("power", name).open(root, what)
+        meter: Meter = plugins.load_member("power", name).open(root, what)
         return meter
     missing = reasons(root)
     usable = [module for module in _asked() if missing[_name(module)] is None]

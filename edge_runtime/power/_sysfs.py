@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Collection, Dict, List, Optional, Sequence
 
-from edge_runtime.jetson.board import read
+from edge_runtime.jetson.board import read_text
 
 
 def chips(root: Path, name: str) -> List[Path]:
@@ -14,7 +14,7 @@ def chips(root: Path, name: str) -> List[Path]:
     found = []
     for device in sorted((root / "sys/bus/i2c/devices").glob("*")):
         for folder in [*device.glob("hwmon/hwmon*"), *device.glob("iio:device*"), *device.glob("iio_device*")]:
-            if read(folder / "name") == name:
+            if read_text(folder / "name") == name:
                 found.append(folder)
     return found
 

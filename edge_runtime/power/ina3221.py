@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import List, Optional
 
-from edge_runtime.jetson.board import number, read
+from edge_runtime.jetson.board import number, read_text
 from edge_runtime.power import Meter
 from edge_runtime.power._sysfs import Rail, Rails, chips
 
@@ -40,10 +40,10 @@ def _rails(root: Path) -> List[Rail]:
     rails = []
     for chip in chips(root, "ina3221x"):
         for channel in range(3):
-            rails.append(Rail(read(chip / f"rail_name_{channel}"), partial(_power, chip, channel)))
+            rails.append(Rail(read_text(chip / f"rail_name_{channel}"), partial(_power, chip, channel)))
     for chip in chips(root, "ina3221"):
         for channel in range(1, 4):
-            rails.append(Rail(read(chip / f"in{channel}_label"), partial(_product, chip, channel)))
+            rails.append(Rail(read_text(chip / f"in{channel}_label"), partial(_product, chip, channel)))
     return [rail for rail in rails if rail.name and UNCONNECTED not in rail.name.split("_") and rail.name != SUM]
 
 

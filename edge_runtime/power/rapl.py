@@ -64,7 +64,7 @@ class RaplMeter:
 
 def _names(zones: List[Path]) -> List[str]:
     """What zones call themselves; those of several sockets have the socket's number added: core-0, core-1."""
-    names = [board.read(zone / "name") for zone in zones]
+    names = [board.read_text(zone / "name") for zone in zones]
     return [name if names.count(name) == 1 else f"{name}-{zone.name.split(':')[1]}" for name, zone in zip(names, zones)]
 
 

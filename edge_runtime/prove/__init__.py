@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List
 from edge_runtime import __version__
 from edge_runtime.jetson import board, private, record
 from edge_runtime.prove import child
-from edge_runtime.prove.steps import FAILED, GPU, PASSED, SKIPPED, Outcome, Step, Task, listed
+from edge_runtime.prove.steps import FAILED, GPU, PASSED, SKIPPED, Step, StepResult, Task, listed
 
 __all__ = ["Proof", "prove"]
 FORMAT = 1
@@ -39,7 +39,7 @@ class Proof:
     """
 
     machine: Dict[str, str]
-    steps: List[Outcome] = field(default_factory=list)
+    steps: List[StepResult] = field(default_factory=list)
     tree: Dict[str, Any] = field(default_factory=dict)
     complete: bool = False
     missing: str = ""
@@ -93,27 +93,27 @@ def _machine(root: Path) -> Dict[str, str]:
     }  # fmt: skip
 
 
-def _record(proof: Proof, root: Path) -> Outcome:
+def _record(proof: Proof, root: Path) -> StepResult:
     started = time.monotonic()
     proof.tree = record.record(root)
     files, closed = len(proof.tree["files"]), proof.tree["read_errors"]
     said = f"{files} files recorded" + (f", {len(closed)} could not be read" if closed else "")
     figures = {"files": files, "read_errors": closed}
-    return Outcome("board", PASSED, said, seconds=round(time.monotonic() - started, 2), figures=figures)
+    return StepResult("board", PASSED, said, seconds=round(time.monotonic() - started, 2), figures=figures)
 
 
-def _try(step: Step, proof: Proof, root: Path, folder: str) -> Outcome:
+def _try(step: Step, proof: Proof, root: Path, folder: str) -> StepResult:
     states = {done.name: done.state for done in proof.steps}
     lacking = next((name for name in step.needs if states.get(name) != PASSED), None)
     if lacking:
-        return Outcome(step.name, SKIPPED, f'it needs the step "{lacking}", which {HOW[states[lacking]]}')
+        return StepResult(step.name, SKIPPED, f'it needs the step "{lacking}", which {HOW[states[lacking]]}')
     outcome = child.run(step, Task(step.room, step.argument, str(root), folder))
     if outcome.state == SKIPPED and step.jetson and board.is_jetson(root):
         return replace(outcome, state=FAILED, hint=outcome.hint or MISSING)
     return outcome
 
 
-def _without_names(outcome: Outcome, root: Path) -> Outcome:
+def _without_names(outcome: StepResult, root: Path) -> StepResult:
     """The outcome, without names, folders and addresses of this machine's users."""
 
     def plain(value: Any) -> Any:

@@ -77,7 +77,7 @@ class Agreement:
         }
 
 
-def compare(reference: List[Detections], found: List[Detections], limits: Limits) -> Agreement:
+def compare_boxes(reference: List[Detections], found: List[Detections], limits: Limits) -> Agreement:
     """Picture by picture."""
     agreement = Agreement()
     for one, other in zip(reference, found):

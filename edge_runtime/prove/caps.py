@@ -17,13 +17,13 @@ def prove(task: Task) -> str:
         BoardError: a cap is not what the mode says.
     """
     try:
-        conf = nvpmodel.load(task.board)
+        conf = nvpmodel.load_conf(task.board)
     except BoardError as error:
         raise Skip(str(error), error.hint) from error
     mode = nvpmodel.current(task.board, conf)
     if mode is None:
         raise BoardError("the current power mode is not known", hint=f"/{nvpmodel.STATUS} names none: sudo nvpmodel -q")
-    found = caps.compare(task.board, conf, mode)
+    found = caps.compare_caps(task.board, conf, mode)
     task.figures.update(mode=mode.name, compared=found.read, differing=list(found.differing))
     task.figures["modes"] = [each.name for each in conf.modes]
     if found.differing:

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import IO, Any, Dict, List
 
 from edge_runtime.libraries import causes
-from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, Task
+from edge_runtime.prove.steps import FAILED, PASSED, Step, StepResult, Task
 
 WORKER = ("-m", "edge_runtime.prove.worker")
 GRACE_S = 20.0  # for a power mode that is put back
@@ -24,7 +24,7 @@ NOTE = "note: "  # how our own code begins a remark on stderr
 TIME = "it may hang in a driver: see dmesg, and run this proof again after a restart"
 
 
-def run(step: Step, task: Task) -> Outcome:
+def run(step: Step, task: Task) -> StepResult:
     """How the step went; a crash or a hang is a failure with its signal or limit."""
     started = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as words:
@@ -54,7 +54,7 @@ def run(step: Step, task: Task) -> Outcome:
         said["said"], said["hint"] = causes.explain(said["said"], said.get("hint"), "\n".join(last))
     elif notes:
         said["said"] = "; ".join([said["said"], *notes])
-    return Outcome(step.name, seconds=round(time.monotonic() - started, 2), figures=figures, **said)
+    return StepResult(step.name, seconds=round(time.monotonic() - started, 2), figures=figures, **said)
 
 
 def end(process: subprocess.Popen[str]) -> None:

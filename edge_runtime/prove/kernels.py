@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import DeviceError
-from edge_runtime.gpu.slot import Slot
+from edge_runtime.gpu.slot import DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.native import ops
@@ -73,7 +73,7 @@ def letterbox(lab: Lab) -> Iterator[Row]:
             lab.device.copy_out(got, slot.address("images"), lab.stream)
             lab.device.finish(lab.stream)
             expected = np.zeros((3, 640, 640), np.float32)
-            ops.place(image, spec, expected)
+            ops.prepare_image(image, spec, expected)
             different += int((got[0].view(bits) != expected.astype(kind).view(bits)).sum())
         yield row(f"letterbox {kind.__name__}: values that differ", different, "0", different == 0)
 
@@ -120,7 +120,7 @@ def graph(lab: Lab) -> Iterator[Row]:
     yield row("graph: same boxes as call by call", bool(same), "True", bool(same))
 
 
-def _both(lab: Lab, decode: DecodeSpec, tensors: List[Floats]) -> Tuple[NDArray[Any], NDArray[Any], Slot]:
+def _both(lab: Lab, decode: DecodeSpec, tensors: List[Floats]) -> Tuple[NDArray[Any], NDArray[Any], DeviceSlot]:
     """Boxes and counts of the host, and a slot that holds the GPU's."""
     batch = len(tensors[0])
     slot = lab.slot(_spec(decode), decode, tensors)

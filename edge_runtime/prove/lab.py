@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from numpy.typing import NDArray
 
 from edge_runtime.gpu import cuda, cuda_driver
-from edge_runtime.gpu.slot import Constants, Slot
+from edge_runtime.gpu.slot import Constants, DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.model.thresholds import Thresholds
@@ -61,7 +61,7 @@ class Lab:
         outputs: Sequence[NDArray[Any]],
         half: bool = False,
         limits: Thresholds = LIMITS,
-    ) -> Slot:
+    ) -> DeviceSlot:
         """A slot whose network gives these outputs, whatever its input is.
 
         Args:
@@ -73,9 +73,9 @@ class Lab:
         io = ModelIO("images", (len(outputs[0]), 3, height, width), names, {}, dtypes)
         constants = Constants(self.device, self.stream, io, spec, decode, limits)
         engine: Any = CopyEngine(self.device, self.stream, io, outputs)
-        return Slot(self.device, engine, io, constants, False)
+        return DeviceSlot(self.device, engine, io, constants, False)
 
-    def run(self, slot: Slot, images: List[NDArray[Any]]) -> None:
+    def run(self, slot: DeviceSlot, images: List[NDArray[Any]]) -> None:
         """One batch, waited for."""
         slot.grow(images)
         slot.fill(images)

@@ -37,7 +37,7 @@ def prove(task: Task) -> str:
     random = np.random.default_rng(0)
     weights = random.normal(size=(CHANNELS, 3, 1, 1)).astype(np.float32)
     image, given = random.integers(0, 256, (SIDE, SIDE, 3), np.uint8), np.zeros((3, SIDE, SIDE), np.float32)
-    ops.place(image, SPEC, given)
+    ops.prepare_image(image, SPEC, given)
     plan = Path(task.folder, "layer.plan")
     made = _build(task, weights, plan)
     task.figures.update(seconds=round(made["seconds"], 2), tensorrt=made["tensorrt"], layers=made["layers"])
@@ -65,7 +65,7 @@ def _build(task: Task, weights: NDArray[np.float32], plan: Path) -> Dict[str, An
 
 
 def _run(plan: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    backend = TensorRTBackend(plan_file.load(str(plan)), SPEC, None, BackendOptions(slots=1, zero_copy=False))
+    backend = TensorRTBackend(plan_file.load_plan(str(plan)), SPEC, None, BackendOptions(slots=1, zero_copy=False))
     try:
         backend.enqueue(0, [image])
         backend.wait(0)

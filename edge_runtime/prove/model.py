@@ -34,12 +34,12 @@ def prove(task: Task) -> str:
         DeviceError: it does not run as it should; everything that was measured is kept.
     """
     own_cache(task)
-    model, precision, pictures = shipped.find(Path(task.folder)), task.argument, shipped.pictures()
+    model, precision, pictures = shipped.find_models(Path(task.folder)), task.argument, shipped.pictures()
     _refuse(precision)
     path, plan = model.int8 if precision.startswith("int8") else model.path, Path(task.folder, f"{precision}.plan")
     with Detector.open(path, options=BackendOptions("onnxruntime"), conf=DETECTED) as host:
         expected, spec = [host(picture) for picture in pictures], host.model.spec
-    made = build.build(build.load(path, spec), plan, BuildOptions(precision, root=task.board))
+    made = build.build(build.load_input(path, spec), plan, BuildOptions(precision, root=task.board))
     task.figures.update(_built(model.name, plan, made))
     faults, limits = _types(precision, made), (RANDOM if model.random else LIMITS)[precision]
     for name, mapped in MODES:
@@ -90,7 +90,7 @@ def _types(precision: str, made: Passport) -> List[str]:
 
 
 def _boxes(task: Task, name: str, expected: List[Detections], found: List[Detections], limits: Limits) -> List[str]:
-    agreement = agree.compare(expected, found, limits)
+    agreement = agree.compare_boxes(expected, found, limits)
     task.figures[name] = agreement.figures(limits)
     if not agreement.boxes:
         return ["ONNX Runtime finds nothing in the pictures, so there is nothing to compare with"]

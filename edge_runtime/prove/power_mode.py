@@ -18,12 +18,12 @@ def prove(task: Task) -> str:
         UsageError: there is no such mode.
         BoardError: it was refused, did not take, or the mode before is not back.
     """
-    conf = nvpmodel.load(task.board)
+    conf = nvpmodel.load_conf(task.board)
     before = nvpmodel.current(task.board, conf)
     with Hold(task.board, settle_s=SETTLE_S) as hold:
         said = hold.set(task.argument)
         mode = nvpmodel.current(task.board, conf)
-        found = caps.compare(task.board, conf, mode) if mode else caps.Caps((), 0)
+        found = caps.compare_caps(task.board, conf, mode) if mode else caps.Caps((), 0)
         task.figures.update(set=said, mode=mode.name if mode else None, caps_compared=found.read)
         task.figures["clocks"] = Probe(task.board).read().clocks
     after = nvpmodel.current(task.board, conf)

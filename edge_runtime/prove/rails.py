@@ -28,15 +28,15 @@ def prove(task: Task) -> str:
     """
     own_cache(task)
     with ExitStack() as stack:
-        sampler = stack.enter_context(Sampler.here(task.board))
-        if sampler.meter is None or sampler.whole is None:
+        sampler = stack.enter_context(Sampler.open(task.board))
+        if sampler.meter is None or sampler.total is None:
             raise Skip(sampler.reason, "edge-power says what was looked for")
         detector, load = _load(task)
         stack.callback(detector.close)
         idle = _measured(sampler, lambda until: time.sleep(IDLE_S), IDLE_S)
         loaded = _measured(sampler, lambda until: _run(task, detector, until), LOAD_S)
-    task.figures.update(meter=sampler.meter.name, scope=sampler.whole.scope, load=load, gaps=sampler.meter.gaps)
-    task.figures.update(total=sampler.whole.name, idle=_figures(idle), under_load=_figures(loaded))
+    task.figures.update(meter=sampler.meter.name, scope=sampler.total.scope, load=load, gaps=sampler.meter.gaps)
+    task.figures.update(total=sampler.total.name, idle=_figures(idle), under_load=_figures(loaded))
     unread = [rail for rail in sampler.meter.rails if rail not in idle.rails_w() or rail not in loaded.rails_w()]
     idle_w, load_w = idle.energy.mean_w, loaded.energy.mean_w
     if unread or idle_w is None or load_w is None:
@@ -60,7 +60,7 @@ def _load(task: Task) -> Tuple[Detector, str]:
         plan = Path(task.folder, name)
         if plan.is_file():
             return Detector.open(str(plan)), f"{name} on the GPU"
-    model = shipped.find(Path(task.folder))
+    model = shipped.find_models(Path(task.folder))
     return Detector.open(model.path), f"{model.name} on the processor, as there is no plan"
 
 

@@ -40,7 +40,7 @@ class Shipped:
     random: bool = False
 
 
-def find(folder: Path, engines: Optional[Path] = None) -> Shipped:
+def find_models(folder: Path, engines: Optional[Path] = None) -> Shipped:
     """The shipped model, or a network of the zoo, written into the folder."""
     engines = engines or ENGINES
     files = [engines / f"{NAME}.onnx", engines / f"{NAME}_int8.onnx"]

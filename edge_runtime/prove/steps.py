@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from edge_runtime.sources import _video_nodes
+from edge_runtime.jetson import video_nodes
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 GPU = "GPU"
@@ -38,7 +38,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """How a step went.
 
     Attributes:
@@ -112,8 +112,8 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
 
 def _cameras(root: Path) -> List[Step]:
     """One for each camera, or one that says that there is none."""
-    nodes = _video_nodes.look(root)
-    targets = [target for target in (_video_nodes.target(node, nodes) for node in nodes) if target]
+    nodes = video_nodes.look(root)
+    targets = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
     steps = [Step(f"camera {target}", "camera", target, 60.0, _opened_by(target), False) for target in targets]
     return steps or [Step("cameras", "camera", "", 60.0, NUMPY, False, False)]
 

@@ -19,7 +19,7 @@ BESIDE: Dict[str, Any] = {"fontsize": 7, "loc": "upper left", "bbox_to_anchor": 
 Points = Sequence[Tuple[str, float, float]]
 
 
-def write(rows: Sequence[Row], command: str) -> str:
+def write_benchmark_page(rows: Sequence[Row], command: str) -> str:
     """The page, as HTML.
 
     Raises:

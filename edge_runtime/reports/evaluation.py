@@ -10,7 +10,7 @@ from edge_runtime.errors import SinkError
 from edge_runtime.reports import page, pictures
 
 
-def write(folder: Path, title: str, evaluation: Evaluation, about: Dict[str, Any]) -> Path:
+def write_evaluation_page(folder: Path, title: str, evaluation: Evaluation, about: Dict[str, Any]) -> Path:
     """Writes index.html, pr_curves.png and confusion.png; returns the page's path.
 
     Args:

@@ -10,7 +10,7 @@ from edge_runtime.errors import SinkError
 from edge_runtime.reports import page, pictures
 
 
-def write(path: Path, title: str, content: Dict[str, Any]) -> None:
+def write_verdict_page(path: Path, title: str, content: Dict[str, Any]) -> None:
     """Writes the page, and its data beside it with the suffix .json.
 
     Args:
@@ -46,7 +46,7 @@ def _accuracy(content: Dict[str, Any]) -> List[str]:
     if low <= 0 <= high:
         parts.append(page.note("The interval holds zero: on so few images the change may be chance."))
     if len(content["tried"]) > 1:
-        tried = [(step["free"], f"{step['drop']:+.2f}") for step in content["tried"]]
+        tried = [(step["in_float"], f"{step['drop']:+.2f}") for step in content["tried"]]
         parts += [page.heading("Mixed precision tried"), page.table(("activations in float", "points lost"), tried)]
     if found["classes"]:
         labels, before, after = zip(*((row["label"], row["before"], row["after"]) for row in found["classes"]))
@@ -59,7 +59,7 @@ def _cost(content: Dict[str, Any]) -> List[str]:
     rows = [
         (name, f"{times[name]:.2f}", f"{times['fp32'] / times[name]:.2f}", f"{sizes[name] / 1e6:.2f}") for name in times
     ]
-    worst = [(row["name"], f"{row['sqnr_db']:.1f}", f"{row['without_db']:+.2f}", "float" if row["free"] else "int8")
+    worst = [(row["name"], f"{row['sqnr_db']:.1f}", f"{row['without_db']:+.2f}", "float" if row["in_float"] else "int8")
              for row in content["worst"]]  # fmt: skip
     return [
         page.heading(f"Speed and size: {content['backend']}"),

@@ -37,7 +37,7 @@ class _MapInfo(ctypes.Structure):
 
 
 @lru_cache(maxsize=None)
-def load() -> Any:
+def load_gst() -> Any:
     """The module `Gst`, started.
 
     Raises:
@@ -58,12 +58,12 @@ def load() -> Any:
 
 def has(element: str) -> bool:
     """Whether a kind of element is installed."""
-    return load().ElementFactory.find(element) is not None
+    return load_gst().ElementFactory.find(element) is not None
 
 
 def left_out(element: str) -> Optional[BackendUnavailable]:
     """Why an element is not there although its file is: GStreamer never tries again what it could not load once."""
-    gst = load()
+    gst = load_gst()
     for plugin in gst.Registry.get().get_plugin_list():
         path = plugin.get_filename() or ""
         named = os.path.basename(path).startswith(f"libgst{FILES.get(element, element)}")
@@ -129,7 +129,7 @@ class GstCapture:
 
     def reopen(self) -> None:
         """Starts from the beginning, or connects anew; not after `close()`."""
-        gst, text = load(), without_password(self._text)
+        gst, text = load_gst(), without_password(self._text)
         self._stop()
         self.size_wh, self.fps, self.position_s, self._pending = (0, 0), None, 0.0, None
         self.error, self.ended = None, False
@@ -172,11 +172,11 @@ class GstCapture:
         with self._lock:
             pipeline, self._pipeline = self._pipeline, None
         if pipeline is not None:
-            pipeline.set_state(load().State.NULL)
+            pipeline.set_state(load_gst().State.NULL)
             pipeline.get_state(5 * SECOND)  # released now, not when somebody collects it
 
     def _why(self) -> None:
-        gst, pipeline = load(), self._pipeline
+        gst, pipeline = load_gst(), self._pipeline
         if pipeline is None:
             return
         self.ended = bool(self._sink.get_property("eos"))

@@ -94,7 +94,7 @@ def _photo(name: str) -> NDArray[np.uint8]:
     """Read from the package's folder: importing scikit-image would take a second and its fetcher may want a network."""
     found = find_spec("skimage")
     try:
-        return image_file.read(str(Path(found.origin).parent / "data" / name) if found and found.origin else "")
+        return image_file.read_image(str(Path(found.origin).parent / "data" / name) if found and found.origin else "")
     except ValueError as error:
         needed = f"the demo needs scikit-image's photograph {name}"
         raise BackendUnavailable(needed, hint=install_hint("demo")) from error

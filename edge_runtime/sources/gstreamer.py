@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
-from edge_runtime.jetson import board
-from edge_runtime.sources import SourceOptions, _gst, _video_nodes
+from edge_runtime.jetson import board, video_nodes
+from edge_runtime.sources import SourceOptions, _gst
 from edge_runtime.sources._opencv import without_password
 from edge_runtime.sources.rtsp import StreamSource
 from edge_runtime.types import Frame
@@ -32,7 +32,7 @@ Has = Callable[[str], bool]
 def available() -> Optional[str]:
     """None where PyGObject and GStreamer are here, else the reason."""
     try:
-        _gst.load()
+        _gst.load_gst()
     except BackendUnavailable as error:
         return str(error)
     return None
@@ -46,7 +46,7 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
         UsageError: the target or pipeline makes no sense.
         SourceError: no frame comes; the device is released.
     """
-    _gst.load()
+    _gst.load_gst()
     reason = (
         None if _gst.has("nvarguscamerasrc") or not target.startswith("csi:") else _gst.left_out("nvarguscamerasrc")
     )
@@ -159,7 +159,7 @@ def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
     device = re.fullmatch(r"(?:/dev/video)?(\d+)", rest)
     if device is None:
         raise UsageError(f"no camera number in {target!r}", hint="expected gst+v4l2:///dev/video0 or gst+v4l2://0")
-    _video_nodes.refuse(f"/dev/video{device[1]}", board.root())
+    video_nodes.refuse(f"/dev/video{device[1]}", board.root())
     width, height = options.size_wh or (1280, 720)
     jpeg = f"image/jpeg,width={width},height={height},framerate={round(options.fps or 30)}/1"
     decoder = "nvv4l2decoder mjpeg=1" if has("nvv4l2decoder") else "jpegdec"

@@ -62,7 +62,7 @@ class ImageSource:
         """See `Source.read`. Decoding allocates; the image is then copied into `buffer` where its shape fits."""
         for path in self._pending:
             try:
-                image = fit(image_file.read(path), buffer)
+                image = fit(image_file.read_image(path), buffer)
             except ValueError as error:
                 self._pass_over(path, str(error))
                 continue

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.jetson import board
+from edge_runtime.jetson import board, video_nodes
 from edge_runtime.libraries import causes
-from edge_runtime.sources import SourceOptions, _video_nodes
+from edge_runtime.sources import SourceOptions
 from edge_runtime.sources._opencv import Capture
 from edge_runtime.types import Frame
 
@@ -86,10 +86,10 @@ class CameraSource:
 
 
 def _check(device: str) -> None:
-    _video_nodes.refuse(device, board.root())
+    video_nodes.refuse(device, board.root())
     if not os.path.exists(device):
-        nodes = _video_nodes.look(board.root())
-        present = ", ".join(filter(None, (_video_nodes.target(node, nodes) for node in nodes))) or "none"
+        nodes = video_nodes.look(board.root())
+        present = ", ".join(filter(None, (video_nodes.target(node, nodes) for node in nodes))) or "none"
         raise SourceError(f"no camera {device}", hint=f"cameras here: {present}; in a container pass --device {device}")
     if not os.access(device, os.R_OK | os.W_OK):
         raise SourceError(f"no permission for {device}", hint=causes.GROUPS)

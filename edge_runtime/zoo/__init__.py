@@ -17,7 +17,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo.layers import Architecture
 
-_LANGUAGE = ("layers", "export", "weights")
+_LANGUAGE = ("layers", "export", "stats", "weights")
 
 
 def names() -> List[str]:
@@ -38,7 +38,7 @@ def build(name: str, labels: Sequence[str] = VOC, imgsz: int = 416, preset: Opti
     """
     if name not in names():
         raise UsageError(f"no architecture {name!r}", hint=f"there is: {', '.join(names())}")
-    member = plugins.load("zoo", name)
+    member = plugins.load_member("zoo", name)
     preset = preset or member.PRESETS[0]
     if preset not in member.PRESETS:
         raise UsageError(f"{name} has no preset {preset!r}", hint=f"there is: {', '.join(member.PRESETS)}")

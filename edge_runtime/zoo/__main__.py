@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> int:
     if args.list:
         for name in zoo.names():
-            print(f"{name:16} presets: {', '.join(plugins.load('zoo', name).PRESETS)}")
+            print(f"{name:16} presets: {', '.join(plugins.load_member('zoo', name).PRESETS)}")
         return 0
     if not args.name or not args.output:
         raise UsageError("nothing to do", hint="name an architecture and -o FILE.onnx; --list shows the names")
@@ -62,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _labels(text: str) -> Tuple[str, ...]:
-    return tuple(str(number) for number in range(int(text))) if text.isdigit() else labels.load(text)
+    return tuple(str(number) for number in range(int(text))) if text.isdigit() else labels.load_labels(text)
 
 
 def _weights(path: str) -> zoo_weights.Weights:

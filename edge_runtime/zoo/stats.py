@@ -24,7 +24,7 @@ from edge_runtime.model import labels, onnx_file
 from edge_runtime.zoo.layers import Architecture, Layer
 
 
-def layers(architecture: Architecture) -> List[Stats]:
+def architecture_layers(architecture: Architecture) -> List[Stats]:
     """Counts per layer, in the table's order."""
     shapes, sizes = architecture.weight_shapes(), architecture.sizes()
     return [_count(layer, shapes.get(f"{layer.name}.weight", ()), sizes[layer.inputs[0]], sizes[layer.name])
@@ -62,8 +62,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _counts(args: argparse.Namespace) -> List[Stats]:
     if args.name.endswith(".onnx"):
-        return onnx_stats.layers(onnx_file.load(args.name), args.imgsz)
-    return layers(zoo.build(args.name, labels.load(args.labels), args.imgsz or 416, args.preset))
+        return onnx_stats.onnx_layers(onnx_file.load_onnx(args.name), args.imgsz)
+    return architecture_layers(zoo.build(args.name, labels.load_labels(args.labels), args.imgsz or 416, args.preset))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from edge_runtime import backends
+from edge_runtime import backends, machine
 from edge_runtime.backends import BackendOptions, _host, replay
 from edge_runtime.backends import onnxruntime as onnxruntime_member
 from edge_runtime.backends import openvino as openvino_member
@@ -153,11 +153,11 @@ def test_bad_files_are_one_error(name, damage, tmp_path):
 
 
 def test_choosing_a_backend():
-    assert backends.choose("x.onnx", BackendOptions(device="cuda")).__name__.endswith("onnxruntime")
+    assert backends.choose_backend("x.onnx", BackendOptions(device="cuda")).__name__.endswith("onnxruntime")
     with pytest.raises(UsageError, match="does not serve"):
-        backends.choose("x.onnx", BackendOptions(backend="openvino", device="cuda"))
+        backends.choose_backend("x.onnx", BackendOptions(backend="openvino", device="cuda"))
     with pytest.raises(UsageError, match="handles"):
-        backends.choose("x.tflite", BackendOptions())
+        backends.choose_backend("x.tflite", BackendOptions())
 
 
 def test_a_provider_that_is_missing_is_named(tmp_path):
@@ -187,7 +187,7 @@ def test_an_error_in_the_background_reaches_the_one_who_waits(engine, backend_na
 
 
 def test_spinning_follows_the_load_of_the_machine(monkeypatch):
-    cores = backends.cores()
+    cores = machine.cores()
     monkeypatch.setattr(_host, "busy_cores", lambda: 0.2)
     assert _host.auto_spinning(BackendOptions(), cores)
     assert not _host.auto_spinning(BackendOptions(spinning=False), cores)

@@ -15,7 +15,7 @@ from edge_runtime.backends import BackendOptions, tensorrt
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import BackendUnavailable, DeviceError, EdgeError, ModelError, SpecError
 from edge_runtime.gpu import cuda, passport, plan_file, trt
-from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import ModelIO, ModelSpec
@@ -199,7 +199,7 @@ def test_where_memory_is_shared_images_are_read_in_place_or_copied(machine, zero
 
 def test_raw_outputs_where_the_host_decodes(machine):
     here = machine()
-    plan = plan_file.load(here.plan(dtype="float16"))
+    plan = plan_file.load_plan(here.plan(dtype="float16"))
     backend = tensorrt.TensorRTBackend(plan, SPEC, None, BackendOptions())
     backend.enqueue(0, [IMAGE])
     backend.wait(0)
@@ -249,8 +249,8 @@ def test_a_damaged_plan_is_an_error_in_words(machine, tmp_path):
 def passport_of(path: str, **change) -> Passport:
     place = {"tensorrt": "tensorrt 10.3.0", "compute_capability": "8.7", **change}
     io = ModelIO("images", (1, 3, 64, 64), {"output0": OUTPUT.shape}, {}, {"images": "float32", "output0": "float32"})
-    made = Passport(SPEC, io, "int8", {}, {}, "", "", Place(**place), 1.0, f"edge-build m.onnx -o {path}")
-    passport.beside(plan_file.Path(path)).write_text(made.to_json())
+    made = Passport(SPEC, io, "int8", {}, {}, "", "", Platform(**place), 1.0, f"edge-build m.onnx -o {path}")
+    passport.passport_path(plan_file.Path(path)).write_text(made.to_json())
     return made
 
 
@@ -287,7 +287,7 @@ def test_a_description_that_reaches_outside_the_outputs_is_refused(machine):
     """A kernel would read on: the check is that of the host's decoder."""
     here = machine()
     level = Level((4000, 1), View(0, 0, 0, 1, 4000), View(0, 16000, 0, 1, 4000))
-    plan = plan_file.load(here.plan())
+    plan = plan_file.load_plan(here.plan())
     with pytest.raises(SpecError, match="the head reads"):
         tensorrt.TensorRTBackend(plan, SPEC, DecodeSpec("cxcywh", (level,), 3), BackendOptions())
     assert not here.gpu.held and not here.gpu.contexts

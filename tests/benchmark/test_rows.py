@@ -15,7 +15,7 @@ from edge_runtime.benchmark.rows import Case
 from edge_runtime.energy.efficiency import Conditions
 from edge_runtime.errors import UsageError
 from edge_runtime.jetson.nvpmodel import Mode
-from edge_runtime.power import Whole
+from edge_runtime.power import Total
 
 CASE = Case("engines/nano.plan", "15W", 1, 2)
 CONDITIONS = Conditions(Mode(2, "MODE_15W"), True, idle_w=4.0)
@@ -24,7 +24,7 @@ CONDITIONS = Conditions(Mode(2, "MODE_15W"), True, idle_w=4.0)
 def row(*fps: float, conditions: Conditions = CONDITIONS, **changes: object) -> dict:
     windows = [replace(GOOD, fps=rate, **changes) for rate in fps]
     about = {"board": "B", "accuracy": {"metric": "voc07_11pt", "value": 0.37}}
-    return rows.assemble(CASE, about, conditions, Whole(("VDD_IN",), "module_input"), windows, 61.0, 30.0)
+    return rows.assemble(CASE, about, conditions, Total(("VDD_IN",), "module_input"), windows, 61.0, 30.0)
 
 
 def test_a_row_is_the_median_of_its_sound_windows():
@@ -63,9 +63,9 @@ def test_files_are_read_back_and_merged(tmp_path):
     first, second = row(50.0, 52.0), {**row(70.0, 71.0), "mode": "30W"}
     path = tmp_path / "a.json"
     path.write_text(results.to_json([first, second], "edge-bench …"))
-    assert results.read(path) == json.loads(json.dumps([first, second]))
+    assert results.read_rows(path) == json.loads(json.dumps([first, second]))
     again = {**first, "fps": 55.0}
-    assert [r["fps"] for r in results.merge([[first, second], [again]])] == [55.0, 70.5]
+    assert [r["fps"] for r in results.merge_rows([[first, second], [again]])] == [55.0, 70.5]
     lines = list(csv.DictReader(io.StringIO(results.to_csv([first, rows.refused(CASE, {}, "a reason")]))))
     assert (
         lines[0]["VDD_IN_w"] == "10.0" and lines[0]["accuracy_value"] == "0.37" and lines[0]["latency_p50_ms"] == "20.0"
@@ -78,15 +78,15 @@ def test_what_is_no_result(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_text(content)
     with pytest.raises(UsageError):
-        results.read(path)
+        results.read_rows(path)
 
 
 def test_a_comparison_knows_the_spread():
     before, after = row(50.0, 52.0), row(51.0, 53.0)
-    ((_, changes),), left_out = results.compare([before], [after])
+    ((_, changes),), left_out = results.compare_rows([before], [after])
     fps = next(change for change in changes if change.name == "fps")
     assert fps.ratio == pytest.approx(52 / 51) and fps.beyond_spread is False and left_out == []
-    ((_, changes),), _ = results.compare([before], [row(60.0, 61.0, energy=energy(20.0))])
+    ((_, changes),), _ = results.compare_rows([before], [row(60.0, 61.0, energy=energy(20.0))])
     found = {change.name: change for change in changes}
     assert found["fps"].beyond_spread is True and found["mean_w"].ratio == 2.0
     assert found["accuracy"].ratio == 0.0 and set(found) == set(results.COMPARED)
@@ -95,8 +95,8 @@ def test_a_comparison_knows_the_spread():
 def test_a_comparison_leaves_out_what_is_not_valid_or_not_in_both():
     good, bad = row(50.0, 52.0), row(50.0, others=0.5)
     other = {**good, "mode": "30W"}
-    found, left_out = results.compare([good, other], [bad])
+    found, left_out = results.compare_rows([good, other], [bad])
     assert found == [] and left_out == [
         "nano.plan, 15W, streams 2: not valid in the second: other processes used 50% of the cores",
         "nano.plan, 30W, streams 2: only in the first"]  # fmt: skip
-    assert results.compare([], [good])[1] == ["nano.plan, 15W, streams 2: only in the second"]
+    assert results.compare_rows([], [good])[1] == ["nano.plan, 15W, streams 2: only in the second"]

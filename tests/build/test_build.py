@@ -25,13 +25,13 @@ rtx = pytest.mark.skipif(
 )
 
 
-def source(path: Path, flags: ModelFlags = ModelFlags()) -> forms.Source:
+def source(path: Path, flags: ModelFlags = ModelFlags()) -> forms.BuildInput:
     io = read_io(str(path), None)
-    return build.load(str(path), understand(str(path), io, flags).spec)
+    return build.load_input(str(path), understand(str(path), io, flags).spec)
 
 
 @pytest.fixture(scope="module")
-def nano() -> forms.Source:
+def nano() -> forms.BuildInput:
     return source(ENGINES / "yolo_nano_voc_int8.onnx")
 
 
@@ -46,7 +46,7 @@ def options(precision: str, **more) -> BuildOptions:
 def test_every_precision_of_yolo_nano(nano, tmp_path, precision, kind):
     told, plan = [], tmp_path / "nano.plan"
     made = build.build(nano, plan, options(precision), "edge-build again", lambda f, phase: told.append(f))
-    assert plan.stat().st_size > 1e6 and passport.read(plan) == made
+    assert plan.stat().st_size > 1e6 and passport.read_passport(plan) == made
     assert set(made.convolutions) == {kind} and sum(made.convolutions.values()) >= 115
     assert made.io.input_shape == (1, 3, 320, 320) and set(made.io.dtypes.values()) == {"float32"}
     assert list(made.io.outputs.values()) == [(1, 75, 40, 40), (1, 75, 20, 20), (1, 75, 10, 10)]
@@ -71,10 +71,10 @@ def chain(*nodes: onnx.NodeProto, kind: int = TensorProto.FLOAT) -> onnx.ModelPr
     return helper.make_model(helper.make_graph(nodes, "g", [given], [made], [weight]), opset_imports=opsets)
 
 
-def refused(model: onnx.ModelProto, nano: forms.Source, tmp_path: Path) -> str:
+def refused(model: onnx.ModelProto, nano: forms.BuildInput, tmp_path: Path) -> str:
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(ModelError) as caught:
-        build.build(forms.Source(str(tmp_path / "m.onnx"), model, nano.spec), tmp_path / "p.plan", options("fp32"))
+        build.build(forms.BuildInput(str(tmp_path / "m.onnx"), model, nano.spec), tmp_path / "p.plan", options("fp32"))
     assert "export" in str(caught.value.hint) and not list(tmp_path.glob("p.plan*"))
     return str(caught.value)
 

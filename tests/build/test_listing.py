@@ -45,11 +45,11 @@ EIGHT = (
 
 
 def told(texts: List[str]) -> List[Tuple[str, List[str], bool]]:
-    return [(layer.kind, layer.types, layer.convolves) for layer in listing.layers(texts)]
+    return [(layer.kind, layer.types, layer.convolves) for layer in listing.layers_of_text(texts)]
 
 
 def test_layers_of_rtx():
-    found = listing.layers(["something else", RTX])
+    found = listing.layers_of_text(["something else", RTX])
     assert [layer.name for layer in found] == ["a + b", "c", "d", "__myl_CorrSilu_0"]
     assert told([RTX]) == [
         ("correlation", ["int8"], True), ("kgen", ["float32"], False), ("constant", [], False),
@@ -75,7 +75,7 @@ def test_layers_of_8_in_one_message_or_many(texts):
 
 def test_of_several_builds_the_last_one_counts():
     earlier = "Engine Layer Information:\nLayer(CaskConvolution): old, Tactic: 1, x[Float(1,3)] -> y[Float(1,3)]"
-    assert "old" not in [layer.name for layer in listing.layers([earlier, EIGHT])]
+    assert "old" not in [layer.name for layer in listing.layers_of_text([earlier, EIGHT])]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_type_is_one_of_the_known_names(words, name):
 
 
 def test_types_are_counted_most_frequent_first():
-    layers = [listing.Layer("n", "k", names) for names in (["float16"], ["int8"], ["int8", "float16"], [])]
+    layers = [listing.EngineLayer("n", "k", names) for names in (["float16"], ["int8"], ["int8", "float16"], [])]
     assert list(listing.summary(layers).items()) == [("int8", 2), ("float16", 1)]
 
 
@@ -102,8 +102,8 @@ def test_types_are_counted_most_frequent_first():
      ("Conversion", False), ("Convert", False), ("Reformat", False), ("PointWiseV2", False)],
 )  # fmt: skip
 def test_what_convolves(kind, convolves):
-    assert listing.Layer("conv", kind, []).convolves is convolves
+    assert listing.EngineLayer("conv", kind, []).convolves is convolves
 
 
 def test_no_list_gives_no_layers():
-    assert listing.layers(["Layers: none"]) == listing.layers([]) == [] and listing.summary([]) == {}
+    assert listing.layers_of_text(["Layers: none"]) == listing.layers_of_text([]) == [] and listing.summary([]) == {}

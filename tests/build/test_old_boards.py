@@ -17,7 +17,7 @@ from tests.standins import tensorrt_api
 
 CHILD = """
 import sys
-from edge_runtime import trt
+from edge_runtime.gpu import trt
 from edge_runtime.build import worker
 from tests.standins import tensorrt_api
 lib = tensorrt_api.module({version!r}, **{how!r})
@@ -60,7 +60,7 @@ def test_float16_for_nano_and_tx2(board, tmp_path, version, soc):
     made = build.build(source(ENGINES / "yolo_nano_voc.onnx"), plan, tree(tmp_path / "root", soc))
     given = onnx.load(kept)
     assert given.opset_import[0].version == 13 and operators(given) == {"Cast": 0, "QuantizeLinear": 0}
-    assert made.place.tensorrt == f"tensorrt {tensorrt_api.FULL[version]}" and passport.read(plan) == made
+    assert made.place.tensorrt == f"tensorrt {tensorrt_api.FULL[version]}" and passport.read_passport(plan) == made
     assert made.place.compute_capability == {"tegra210": "5.3", "tegra186": "6.2"}[soc] and not made.layers
 
 
@@ -89,7 +89,7 @@ def test_what_its_parser_cannot_know_is_named_before_the_child_starts(board, tmp
     onnx.save(model, tmp_path / "m.onnx")
     spec = source(ENGINES / "yolo_nano_voc.onnx").spec
     with pytest.raises(ModelError, match="reads opset 13, the file is of 17: HardSwish swish does not exist") as caught:
-        build.build(build.Source(str(tmp_path / "m.onnx"), model, spec), tmp_path / "n.plan", BuildOptions("fp16"))
+        build.build(build.BuildInput(str(tmp_path / "m.onnx"), model, spec), tmp_path / "n.plan", BuildOptions("fp16"))
     assert "opset 13" in str(caught.value.hint) and not kept.exists()
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge_runtime.calibrate import auto
-from edge_runtime.calibrate.probe import Probe
-from edge_runtime.graph import fake, marks
+from edge_runtime.calibrate.noise import NoiseProbe
+from edge_runtime.graph import fake, rounding_points
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from tests.graph.test_quantize import IMAGE, network, ranges, run
@@ -16,7 +16,7 @@ from tests.graph.test_quantize import IMAGE, network, ranges, run
 @pytest.fixture(scope="module")
 def probe():
     known = ranges(network())
-    return Probe(network(), known, [IMAGE]), known
+    return NoiseProbe(network(), known, [IMAGE]), known
 
 
 def test_nothing_rounded_is_no_noise(probe):
@@ -27,7 +27,9 @@ def test_noise_of_one_activation_is_that_of_rounding_it(probe):
     """Against the network run on a rounded image."""
     limits = (0.0, 0.7)
     expected, got = run(network().model), run(network().model, image=fake.rounded(IMAGE, limits))
-    powers = [np.square(got[n] - v).mean() / v.var() for n, v in expected.items() if n in marks.ends(network())]
+    powers = [
+        np.square(got[n] - v).mean() / v.var() for n, v in expected.items() if n in rounding_points.ends(network())
+    ]
     assert probe[0].noise({"images": limits}) == pytest.approx(max(powers), rel=0.02)
 
 

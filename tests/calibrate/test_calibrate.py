@@ -12,7 +12,7 @@ import pytest
 
 from edge_runtime import calibrate, zoo
 from edge_runtime.backends import BackendOptions
-from edge_runtime.calibrate import notes
+from edge_runtime.calibrate import observations
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
@@ -76,7 +76,7 @@ def test_every_method(model, images, method):
 
 
 def test_an_equal_table_is_used_and_gives_the_same_file(model, images, made, monkeypatch):
-    monkeypatch.setattr(notes, "collect", None)
+    monkeypatch.setattr(observations, "collect", None)
     again = calibrate.calibrate(model, SPEC, images, known=RangeTable.from_json(made.table.to_json()))
     assert not again.fresh
     assert again.model.SerializeToString(deterministic=True) == made.model.SerializeToString(deterministic=True)
@@ -125,7 +125,7 @@ def test_tensorrts_form_comes_out_of_the_file(made, float16):
     rounded = "Cast" if float16 else "DequantizeLinear"  # behind which float16 begins
     for node in convs:
         inputs = [form.producer(name).op_type for name in node.input[:2]]
-        assert inputs[1] == rounded and (inputs[0] == rounded or node.input[0] in made.table.free)
+        assert inputs[1] == rounded and (inputs[0] == rounded or node.input[0] in made.table.float_activations)
     zeros = [form.constants[n.input[2]] for n in form.nodes if n.op_type == "QuantizeLinear"]
     assert zeros and all(zero.dtype == np.int8 and not zero.any() for zero in zeros)
 

@@ -52,40 +52,42 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder(folder):
-    found = images.read(str(folder))
+    found = images.read_image_set(str(folder))
     assert len(found.paths) == 5 and not found.truths
     with pytest.raises(DatasetError, match="no pictures in"):
-        images.read(str((folder / "empty").mkdir() or folder / "empty"))
+        images.read_image_set(str((folder / "empty").mkdir() or folder / "empty"))
 
 
 def test_labelled_data(shared):
-    found = images.read(str(shared / "data/voc2007"), split="calib")
+    found = images.read_image_set(str(shared / "data/voc2007"), split="calib")
     part = images.divide(found, 512, hold_out=True)
     assert len(part.held_out.paths) == len(part.held_out.truths) == 20 and part.held_out.labels
 
 
 def test_manifests_come_back(folder, tmp_path_factory):
-    paths = images.read(str(folder)).paths
+    paths = images.read_image_set(str(folder)).paths
     manifest = tmp_path_factory.mktemp("m") / "set.toml"
     images.write_manifest(manifest, paths, str(folder), "Five of them.")
-    assert [Path(path).resolve() for path in images.read(str(manifest)).paths] == [Path(p).resolve() for p in paths]
+    assert [Path(path).resolve() for path in images.read_image_set(str(manifest)).paths] == [
+        Path(p).resolve() for p in paths
+    ]
     moved = tmp_path_factory.mktemp("moved")
     for path in paths:
         (moved / Path(path).name).write_bytes(Path(path).read_bytes())
-    assert len(images.read(str(manifest), str(moved)).paths) == 5
+    assert len(images.read_image_set(str(manifest), str(moved)).paths) == 5
     (moved / "3.png").write_bytes(b"another")
     with pytest.raises(DatasetError, match=r"3\.png is not the picture that the manifest means"):
-        images.read(str(manifest), str(moved))
+        images.read_image_set(str(manifest), str(moved))
     (moved / "3.png").unlink()
     with pytest.raises(DatasetError, match=r"3\.png is missing"):
-        images.read(str(manifest), str(moved))
+        images.read_image_set(str(manifest), str(moved))
 
 
 @pytest.mark.parametrize("text", ["", "folder = 3", "[sha256", 'folder = "."\nsha256 = "no table"'])
 def test_damaged_manifests(tmp_path, text):
     (tmp_path / "set.toml").write_text(text)
     with pytest.raises(DatasetError, match="is not an image manifest"):
-        images.read(str(tmp_path / "set.toml"))
+        images.read_image_set(str(tmp_path / "set.toml"))
 
 
 class Clip:
@@ -125,7 +127,7 @@ def test_survey(folder):
     cv2.imwrite(str(folder / "dark.png"), np.full((40, 60, 3), 5, np.uint8))
     cv2.imwrite(str(folder / "copy.png"), cv2.imread(str(folder / "0.png")))
     (folder / "broken.jpg").write_bytes(b"nothing")
-    found = survey.survey(images.read(str(folder)).paths, data(0))
+    found = survey.survey(images.read_image_set(str(folder)).paths, data(0))
     assert found.count == 7 and found.sizes == (((60, 40), 7),)
     names = [[Path(path).name for path in group] for group in (found.dark, found.blurred, found.unreadable)]
     assert names == [["dark.png"], ["dark.png"], ["broken.jpg"]]
@@ -135,6 +137,8 @@ def test_survey(folder):
 
 
 def test_survey_counts_classes(shared):
-    some = images.divide(images.read(str(shared / "data/voc2007"), split="calib"), 512, hold_out=True).held_out
+    some = images.divide(
+        images.read_image_set(str(shared / "data/voc2007"), split="calib"), 512, hold_out=True
+    ).held_out
     found = survey.survey(some.paths[:3], some)
     assert sum(found.classes.values()) == sum(len(truth.class_id) for truth in some.truths)

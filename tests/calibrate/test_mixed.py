@@ -40,7 +40,7 @@ def mend(made, drops, max_drop=0.5, time_left=lambda: True, metric="coco_101 AP"
         seen.append(candidate)
         return comparison(next(left), metric)
 
-    best, tried = mixed.Mender(network, spec, images, first, trial).mend(max_drop, time_left)
+    best, tried = mixed.MixedPrecisionSearch(network, spec, images, first, trial).mend(max_drop, time_left)
     return seen, best, tried
 
 
@@ -51,13 +51,13 @@ def test_a_good_model_is_left_alone(made):
 
 def test_more_stays_in_float_until_the_loss_is_small(made):
     seen, best, tried = mend(made, [3.0, 1.0, 0.3])
-    free = [len(candidate.table.free) for candidate in seen]
-    assert free == [free[0], free[0] + 4, free[0] + 8] == [step.free for step in tried]
+    free = [len(candidate.table.float_activations) for candidate in seen]
+    assert free == [free[0], free[0] + 4, free[0] + 8] == [step.in_float for step in tried]
     assert best is seen[2] and best.model is not made[-1].model
     shares = auto.multiplications(made[0])
     for candidate in seen[1:]:
-        assert set(seen[0].table.free) < set(candidate.table.free)
-        assert sum(shares.get(name, 0.0) for name in candidate.table.free) <= mixed.FLOAT_MACS
+        assert set(seen[0].table.float_activations) < set(candidate.table.float_activations)
+        assert sum(shares.get(name, 0.0) for name in candidate.table.float_activations) <= mixed.FLOAT_MACS
 
 
 def test_the_best_is_kept_where_nothing_suffices(made):
@@ -74,6 +74,6 @@ def test_without_labels_boxes_near_the_threshold_may_come_and_go(made):
 
 
 def test_worst(made):
-    rows = mixed.worst(*made)
+    rows = mixed.worst_activations(*made)
     assert len(rows) == mixed.WORST and rows == sorted(rows, key=lambda row: row.sqnr_db)
-    assert {row.free for row in rows} <= {row.name in made[-1].table.free for row in rows}
+    assert {row.in_float for row in rows} <= {row.name in made[-1].table.float_activations for row in rows}

@@ -32,7 +32,7 @@ def found(noise: float, labelled: bool = True, miss: int = 0) -> Found:
 
 @pytest.mark.parametrize("labelled", [True, False])
 def test_the_same_loses_nothing(labelled):
-    result = verdict.compare(found(0, labelled), found(0, labelled))
+    result = verdict.compare_models(found(0, labelled), found(0, labelled))
     assert (result.drop, result.interval, result.agreement) == (0.0, (0.0, 0.0), 1.0)
     assert result.score_drift == result.score_shift == 0 and not result.certain
     assert result.metric == ("coco_101 AP" if labelled else "agreement")
@@ -41,13 +41,13 @@ def test_the_same_loses_nothing(labelled):
 
 @pytest.mark.parametrize("labelled", [True, False])
 def test_what_misses_images_loses_for_certain(labelled):
-    result = verdict.compare(found(0, labelled), found(0, labelled, miss=3))
+    result = verdict.compare_models(found(0, labelled), found(0, labelled, miss=3))
     assert result.certain and result.interval[0] < result.drop < result.interval[1]
     assert result.agreement == pytest.approx(0.8), "a third of the boxes is missing: F1 = 2 * 2/3 / (1 + 2/3)"
 
 
 def test_a_little_noise_drifts():
-    result = verdict.compare(found(0), found(1.0))
+    result = verdict.compare_models(found(0), found(1.0))
     assert 0.005 < result.score_drift < 0.05 and abs(result.score_shift) < result.score_drift
     assert result.agreement > 0.9
 
@@ -72,5 +72,5 @@ def test_a_sample_is_the_average_precision_of_its_images():
     (found(0), 10.0, "INT8 brings little on this machine: no faster"),
 ])  # fmt: skip
 def test_recommendation(other, int8_ms, expected):
-    sentence = verdict.recommendation(verdict.compare(found(0), other), {"fp32": 10.0, "int8": int8_ms}, 0.5)
+    sentence = verdict.recommendation(verdict.compare_models(found(0), other), {"fp32": 10.0, "int8": int8_ms}, 0.5)
     assert sentence.startswith(expected) and sentence.endswith(".")

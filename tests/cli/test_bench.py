@@ -54,7 +54,7 @@ def test_a_sweep_of_modes_and_streams(live_xavier, engine, tmp_path, capsys, pub
     assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
     page = files[2].read_text()
     assert page.count("<img") == 4 and 'src="http' not in page and "Published for YOLO Nano" in page
-    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.read(live_xavier) is None
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.mode_held(live_xavier) is None
 
 
 def test_short_windows_are_not_published(live_xavier, engine, capsys):
@@ -111,7 +111,10 @@ def test_results_are_merged_and_compared(tmp_path, capsys):
     (found,) = json.loads(capsys.readouterr().out)["rows"]
     assert found["changes"][0] == {"name": "fps", "before": 51.0, "after": 51.0, "ratio": 1.0, "beyond_spread": False}
     assert bench.main(["merge", str(before), str(after), "--output", str(all_)]) == 0
-    assert [r["fps"] for r in results.read(all_)] == [75.5, 9.0] and "not valid: nano.plan" in capsys.readouterr().err
+    assert [r["fps"] for r in results.read_rows(all_)] == [
+        75.5,
+        9.0,
+    ] and "not valid: nano.plan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("output", ["b.txt", "none/b.json"])
@@ -132,4 +135,4 @@ def test_an_interrupt_keeps_what_was_measured(live_xavier, engine, tmp_path):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130 and nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
-    assert hold.read(live_xavier) is None and [row["mode"] for row in results.read(output)] == ["15W"]
+    assert hold.mode_held(live_xavier) is None and [row["mode"] for row in results.read_rows(output)] == ["15W"]

@@ -36,7 +36,7 @@ def test_a_file_with_ranges_becomes_int8(tmp_path, capsys):
     assert build.main([INT8, "-o", str(plan), *TARGET]) == 0
     out = capsys.readouterr().out
     assert "int8+fp16" in out and "convolutions: 122 int8" in out and "compute capability 8.6" in out
-    made = passport.read(plan)
+    made = passport.read_passport(plan)
     assert made is not None and made.command == f"edge-build {INT8} -o {plan} --compute-capability SM86"
 
 
@@ -92,7 +92,7 @@ def test_best_without_a_gpu_is_what_should_be_it(tmp_path, capsys):
     assert build.main([INT8, "--precision", "best", "-o", str(plan), *TARGET]) == 0
     out, err = capsys.readouterr()
     assert "int8+fp16 is kept: not timed" in err and "convolutions: 122 int8" in out
-    assert passport.read(plan).precision == "int8+fp16"
+    assert passport.read_passport(plan).precision == "int8+fp16"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["n.plan", "n.plan.json"]
 
 
@@ -101,7 +101,7 @@ def test_best_is_the_fastest(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_build_best, "speeds", lambda plans, options: {"fp16": 2.0, "int8": 1.0, "int8+fp16": 1.5})
     assert build.main([INT8, "--precision", "best", "-o", str(tmp_path / "n.plan"), *TARGET]) == 0
     assert "int8 is kept: fp16 2.00 ms, int8 1.00 ms, int8+fp16 1.50 ms" in capsys.readouterr().err
-    assert passport.read(tmp_path / "n.plan").precision == "int8"
+    assert passport.read_passport(tmp_path / "n.plan").precision == "int8"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_best_keeps_what_can_be_built(tmp_path, monkeypatch, capsys, fails):
         if options.precision in fails:
             raise ModelError("checkLinks", hint="try --precision fp16")
         plan.write_text(options.precision)
-        passport.beside(plan).write_text("{}")
+        passport.passport_path(plan).write_text("{}")
         return options.precision
 
     monkeypatch.setattr(_build_best.build, "build", built)

@@ -61,7 +61,7 @@ def test_everything_at_once(place, tmp_path, capsys):
     assert float(metadata["disagreement"]) >= 0 and "drop" not in metadata, "edge-build --precision best goes by it"
     lines = files["--legacy-cache"].read_text().splitlines()
     assert lines[0] == "TRT-8502-EntropyCalibration2" and "this one is for 8.5.2" in err
-    assert len(lines) == 1 + len(table.ranges) - len(table.free)
+    assert len(lines) == 1 + len(table.ranges) - len(table.float_activations)
     page, data = files["--report"].read_text(), json.loads((tmp_path / "r.json").read_text())
     assert "hardest to round" in page and "http" not in page.replace("http-equiv", "")
     assert data["recommendation"] in out and len(data["worst"]) == 12 and data["images"]["images"] == 10

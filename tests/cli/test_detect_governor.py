@@ -11,7 +11,7 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import _govern, detect
 from edge_runtime.energy import governor
-from edge_runtime.energy.governor import Decision, Setting
+from edge_runtime.energy.governor import Decision, OperatingPoint
 from edge_runtime.jetson import nvpmodel
 
 
@@ -69,7 +69,7 @@ def decided(monkeypatch, quick) -> list:
 
 
 def test_an_engine_and_a_mode_are_changed_while_it_runs(live_xavier, engines, capsys, decided):
-    decided += [Decision(Setting(1, 0, 40.0), "lighter"), Decision(Setting(1, 1, None), "bigger")]
+    decided += [Decision(OperatingPoint(1, 0, 40.0), "lighter"), Decision(OperatingPoint(1, 1, None), "bigger")]
     log = str(live_xavier / "run.csv")
     flags = ["--target-fps", "50", "--power-modes", "15W,30W", "--duration", "5", "--log", log]
     found = run(live_xavier, capsys, *engines, *flags)
@@ -83,7 +83,7 @@ def test_an_engine_and_a_mode_are_changed_while_it_runs(live_xavier, engines, ca
 
 
 def test_a_mode_that_is_refused_is_said_and_not_tried_again(live_xavier, engines, capsys, decided):
-    decided += [Decision(Setting(0, 1, None), "bigger")]
+    decided += [Decision(OperatingPoint(0, 1, None), "bigger")]
     found = run(live_xavier, capsys, *engines, "--target-fps", "50", "--power-modes", "15W,10W", "--duration", "2")
     (decision,) = found["decisions"]
     assert decision["reason"].startswith("bigger; but MODE_10W needs a reboot") and decision["mode"] == "15W"

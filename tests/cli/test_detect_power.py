@@ -46,7 +46,7 @@ def test_a_run_in_a_mode_is_measured_logged_and_put_back(live_xavier, under_load
     rows = list(csv.DictReader(log.open()))
     assert len(rows) >= 2 and {row["total_w"] for row in rows} == {"29.874"} and float(rows[0]["gpu_mhz"]) > 0
     assert all(float(row["inference_p95_ms"]) > 0 and row["mode"] == "15W" for row in rows)
-    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.read(live_xavier) is None
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.mode_held(live_xavier) is None
 
 
 def test_the_summary_for_people(board_tree, under_load, capsys, engine):
@@ -102,7 +102,7 @@ def test_signals_put_the_mode_back(live_xavier, engine, number):
     assert nvpmodel.current_name(live_xavier) == "MODE_15W"
     process.send_signal(number)
     process.communicate(timeout=60)
-    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.read(live_xavier) is None
+    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.mode_held(live_xavier) is None
 
 
 def test_after_a_kill_the_next_start_says_so_and_puts_it_back(live_xavier, engine, capsys):
@@ -110,7 +110,7 @@ def test_after_a_kill_the_next_start_says_so_and_puts_it_back(live_xavier, engin
     process.kill()
     process.communicate(timeout=60)
     deadline = time.monotonic() + 10
-    while hold.read(live_xavier).alive and time.monotonic() < deadline:
+    while hold.mode_held(live_xavier).alive and time.monotonic() < deadline:
         time.sleep(0.05)
     assert nvpmodel.current_name(live_xavier) == "MODE_15W"
     assert detect.main(arguments(engine, live_xavier, "--duration", "0.5")) == 0

@@ -15,22 +15,22 @@ import pytest
 
 from edge_runtime.cli import doctor
 from edge_runtime.prove import child
-from edge_runtime.prove.steps import FAILED, PASSED, Outcome, Step, listed
+from edge_runtime.prove.steps import FAILED, PASSED, Step, StepResult, listed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def outcomes(monkeypatch: pytest.MonkeyPatch) -> List[Outcome]:
+def outcomes(monkeypatch: pytest.MonkeyPatch) -> List[StepResult]:
     """What the steps come to, instead of processes."""
-    found: List[Outcome] = []
+    found: List[StepResult] = []
     monkeypatch.setattr("edge_runtime.prove.listed", lambda *_: [Step(each.name, "") for each in found])
     monkeypatch.setattr(child, "run", lambda step, task: next(each for each in found if each.name == step.name))
     return found
 
 
 def test_exit_code_text_file_and_json(outcomes, tmp_path, capsys, monkeypatch):
-    outcomes += [Outcome("one", PASSED, "fine"), Outcome("two", PASSED, "too")]
+    outcomes += [StepResult("one", PASSED, "fine"), StepResult("two", PASSED, "too")]
     monkeypatch.chdir(tmp_path)
     assert doctor.main(["--prove", "--sysroot", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
@@ -38,7 +38,7 @@ def test_exit_code_text_file_and_json(outcomes, tmp_path, capsys, monkeypatch):
     assert doctor.main(["--prove", "--json", "--sysroot", str(tmp_path), "-o", "p.json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == json.loads((tmp_path / "p.json").read_text()) and "passed   one" in err
-    outcomes.append(Outcome("three", FAILED, "it broke", hint="mend it"))
+    outcomes.append(StepResult("three", FAILED, "it broke", hint="mend it"))
     assert doctor.main(["--prove", "--sysroot", str(tmp_path)]) == 1
     assert "failed   three                it broke\n" in capsys.readouterr().out
     assert json.loads((tmp_path / "proof.json").read_text())["ok"] is False
@@ -49,7 +49,7 @@ def test_nobodys_name_is_in_it(outcomes, tmp_path, capsys):
     (tmp_path / "etc/hostname").write_text("marys-board\n")
     (tmp_path / "etc/passwd").write_text("mary:x:1000:1000::/home/mary:/bin/sh\nsaid:x:1001:\n")
     outcomes.append(
-        Outcome(
+        StepResult(
             "one", FAILED, "/home/mary/x.py on marys-board", "ask mary at 10.0.0.7", figures={"stderr": ["by mary"]}
         )
     )

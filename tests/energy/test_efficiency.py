@@ -56,7 +56,7 @@ def test_the_papers_two_points(board_tree, under_load, monkeypatch, board, fps, 
     root, clock = board_tree(board), Clock(monkeypatch)
     under_load(root)
     sampler = Sampler(power.open(root), Probe(root), clock=clock)
-    mode = nvpmodel.current(root, nvpmodel.load(root))
+    mode = nvpmodel.current(root, nvpmodel.load_conf(root))
     watched, rows = run(clock, sampler, fps, 10.0, Conditions(mode, True, idle_w=5.0))
     assert watched.line == line
     found = watched.finish()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime import power
-from edge_runtime.energy.governor import LONGEST_RETRY_S, LOOK_S, Decision, Goal, Governor, Seen, Setting
+from edge_runtime.energy.governor import LONGEST_RETRY_S, LOOK_S, Decision, Goal, Governor, OperatingPoint, Seen
 
 ENGINE_MS = (1.0, 0.5)  # of the first engine's time, that each takes
 
@@ -37,7 +37,7 @@ class Board:
     noise: float = 0.01
     random: random.Random = field(default_factory=lambda: random.Random(7))
 
-    def run(self, setting: Setting) -> Seen:
+    def run(self, setting: OperatingPoint) -> Seen:
         """Two seconds at a setting."""
         cost_ms = 1e3 / self.capacity_fps[setting.mode] * ENGINE_MS[setting.engine] * self.weight
         fps = min(1e3 / cost_ms, self.source_fps, setting.pace_fps or 1e9)
@@ -53,7 +53,7 @@ def xavier(board_tree, under_load) -> Board:
     for name in ("agx-xavier_l4t32", "agx-xavier_l4t35"):
         root = board_tree(name)
         meter = power.open(root)
-        whole = power.whole(meter.rails)
+        whole = power.total_of(meter.rails)
         watts.append([whole.watts(meter.read_w())])
         under_load(root)
         watts[-1].append(whole.watts(meter.read_w()))
@@ -81,7 +81,7 @@ def mean(values: List[float]) -> float:
 
 
 def test_a_rate_that_is_easy_is_held_by_skipping_frames(xavier):
-    governor = Governor(Goal(fps=15.0), engines=2, modes=2, setting=Setting(mode=1))
+    governor = Governor(Goal(fps=15.0), engines=2, modes=2, setting=OperatingPoint(mode=1))
     seen, made = closed_loop(xavier, governor, 300)
     assert all(one.fps == 15.0 for one in seen) and governor.setting.engine == 0
     assert [decision.reason for _, decision in made] == ["31% busy: a smaller mode"]
@@ -91,7 +91,7 @@ def test_a_rate_that_is_easy_is_held_by_skipping_frames(xavier):
 def test_a_rate_beyond_a_mode_takes_a_bigger_one(xavier):
     governor = Governor(Goal(fps=40.0), engines=2, modes=2)
     seen, made = closed_loop(xavier, governor, 300)
-    assert governor.setting == Setting(0, 1, 40.0) and seen[-1].fps == 40.0
+    assert governor.setting == OperatingPoint(0, 1, 40.0) and seen[-1].fps == 40.0
     assert [decision.reason for _, decision in made] == ["26.9 FPS are short of 40: a bigger power mode"]
 
 
@@ -121,7 +121,7 @@ def test_a_budget_is_held_by_skipping_frames(xavier):
 
 
 def test_a_budget_takes_a_smaller_mode_first(xavier):
-    governor = Governor(Goal(watts=14.0), modes=2, setting=Setting(mode=1), idle_w=xavier.idle_w[1])
+    governor = Governor(Goal(watts=14.0), modes=2, setting=OperatingPoint(mode=1), idle_w=xavier.idle_w[1])
     seen, made = closed_loop(xavier, governor, 300)
     assert governor.setting.mode == 0 and made[0][1].reason.endswith("a smaller power mode")
     assert max(one.watts for one in seen[-60:]) < 1.02 * 14.0 and seen[-1].fps == 26.9
@@ -199,7 +199,7 @@ def test_any_board_and_goal(idle_w, span_w, capacity, growth, goal_fps, goal_w, 
         (idle_w, 1.2 * idle_w), (idle_w + span_w, 1.2 * idle_w + 1.8 * span_w), (capacity, growth * capacity), noise=0.0
     )
     goal = Goal(goal_fps, goal_w)
-    governor = Governor(goal, 2, 2, Setting(mode=begin), idle_w=idle_w if known else None)
+    governor = Governor(goal, 2, 2, OperatingPoint(mode=begin), idle_w=idle_w if known else None)
     seen, made = closed_loop(board, governor, 1200)
     assert sum(now_s > 900 for now_s, _ in made) <= 2, [decision.reason for _, decision in made]
     last = seen[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.energy.runlog import Log, flat
+from edge_runtime.energy.runlog import RunLog, flat
 from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.power import replay
 
@@ -35,7 +35,7 @@ def test_columns_have_units():
 
 
 def test_a_csv_has_the_columns_of_its_first_row(tmp_path):
-    log = Log(str(tmp_path / "run.csv"))
+    log = RunLog(str(tmp_path / "run.csv"))
     log(ROW)
     log({**ROW, "time_s": 2.0, "temperatures_c": {"gpu": 51.0, "cv0": 40.0}, "clocks": {}})
     rows = list(csv.DictReader((tmp_path / "run.csv").open()))
@@ -45,7 +45,7 @@ def test_a_csv_has_the_columns_of_its_first_row(tmp_path):
 
 
 def test_json_lines_have_all(tmp_path):
-    log = Log(str(tmp_path / "run.jsonl"))
+    log = RunLog(str(tmp_path / "run.jsonl"))
     log(ROW)
     assert json.loads((tmp_path / "run.jsonl").read_text()) == ROW, "each row is written at once"
     log.close()
@@ -53,15 +53,15 @@ def test_json_lines_have_all(tmp_path):
 
 def test_what_is_no_log(tmp_path):
     with pytest.raises(UsageError, match=r"a log is no 'run\.txt'"):
-        Log("run.txt")
+        RunLog("run.txt")
     with pytest.raises(SinkError, match="cannot be written"):
-        Log(str(tmp_path / "none" / "run.csv"))
+        RunLog(str(tmp_path / "none" / "run.csv"))
 
 
 def test_a_full_disk_is_said():
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    log = Log.__new__(Log)
+    log = RunLog.__new__(RunLog)
     log._target, log._columns, log._file = "full.csv", [], open("/dev/full", "w", buffering=1)
     with pytest.raises(SinkError, match=r"full\.csv cannot be written: No space left"):
         log(ROW)

@@ -91,13 +91,13 @@ def test_the_boards_state_once_a_second(board_tree):
 
 
 def test_no_sensor_is_a_reason(tmp_path):
-    with Sampler.here(tmp_path) as sampler:
+    with Sampler.open(tmp_path) as sampler:
         span = sampler.begin()
         sampler.end(span)
     assert sampler.meter is None and sampler.reason == "no power sensor here" and sampler.watts is None
     assert span.energy.mean_w is None and span.rails_w() == {}
     with pytest.raises(SourceError):
-        Sampler.here(tmp_path, "replay:none.csv")
+        Sampler.open(tmp_path, "replay:none.csv")
 
 
 def test_rails_that_are_not_part_of_the_whole_are_read_once_a_second(board_tree):
@@ -124,4 +124,4 @@ def test_a_second_of_sampling_opens_few_files(board_tree, monkeypatch, board):
     monkeypatch.setattr(Path, "read_text", lambda path, **kwargs: opened.append(path) or text(path, **kwargs))
     for _ in range(50):
         sampler._read()
-    assert len(opened) / 10 <= 5 * 2 * len(sampler.whole.rails) + 2 * len(sampler.meter.rails) + 50
+    assert len(opened) / 10 <= 5 * 2 * len(sampler.total.rails) + 2 * len(sampler.meter.rails) + 50

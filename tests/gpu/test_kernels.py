@@ -19,7 +19,7 @@ def compilers() -> List[Any]:
     """nvcc, and each NVRTC that is installed as a package."""
     found: List[Any] = []
     with suppress(BackendUnavailable):
-        found.append(kernels.find())
+        found.append(kernels.find_compiler())
     for folder in map(Path, filter(None, sys.path)):
         for path in sorted(folder.glob("nvidia/*/lib/libnvrtc.so.*")):
             found.append(kernels.Nvrtc(kernels.ctypes.CDLL(str(path))))
@@ -106,7 +106,7 @@ class Recording:
 
 def test_results_are_kept_by_sources_architecture_and_compiler(tmp_path, monkeypatch) -> None:
     recording = Recording()
-    monkeypatch.setattr(kernels, "find", lambda: recording)
+    monkeypatch.setattr(kernels, "find_compiler", lambda: recording)
     for _ in range(2):
         assert kernels.cubin("8.7", tmp_path) == b"sm_87"
     assert kernels.cubin("11.0", tmp_path) == b"sm_110" and recording.asked == ["sm_87", "sm_110"]
@@ -118,7 +118,7 @@ def test_results_are_kept_by_sources_architecture_and_compiler(tmp_path, monkeyp
 
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(kernels, "find", Recording)
+    monkeypatch.setattr(kernels, "find_compiler", Recording)
     (tmp_path / "file").write_text("")
     assert kernels.cubin("8.7", tmp_path / "file") == b"sm_87"
 
@@ -177,7 +177,7 @@ def test_an_nvcc_that_does_not_start_is_none(tmp_path, monkeypatch) -> None:
     fake_nvcc(tmp_path, monkeypatch, "\0ELF of another machine")
     monkeypatch.setattr(kernels, "load_nvrtc", object)
     monkeypatch.setattr(kernels, "Nvrtc", lambda lib: Recording())
-    assert kernels.find().name == "recording 1"
+    assert kernels.find_compiler().name == "recording 1"
 
 
 def test_the_newest_nvrtc_that_the_driver_knows(tmp_path, monkeypatch) -> None:

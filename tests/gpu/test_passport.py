@@ -9,10 +9,10 @@ import pytest
 
 from edge_runtime.errors import ModelError
 from edge_runtime.gpu import passport
-from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
-ORIN = Place("tensorrt 10.3.0", "8.7", "NVIDIA Jetson Orin Nano", "12.6", "6", "36.4.3", "15W")
+ORIN = Platform("tensorrt 10.3.0", "8.7", "NVIDIA Jetson Orin Nano", "12.6", "6", "36.4.3", "15W")
 MADE = Passport(
     spec=ModelSpec("yolo_v3", (320, 320), ("cat", "dog"), anchors=(((1.0, 2.0),),), strides=(8,)),
     io=ModelIO("images", (1, 3, 320, 320), {"a": (1, 75, 40, 40)}, {}, {"images": "float32", "a": "float32"}),
@@ -30,16 +30,16 @@ MADE = Passport(
 def test_reads_what_it_writes(tmp_path):
     assert Passport.from_json(MADE.to_json()) == MADE
     plan = tmp_path / "n.plan"
-    assert passport.read(plan) is None
-    passport.beside(plan).write_text(MADE.to_json())
-    assert passport.beside(plan).name == "n.plan.json" and passport.read(plan) == MADE
+    assert passport.read_passport(plan) is None
+    passport.passport_path(plan).write_text(MADE.to_json())
+    assert passport.passport_path(plan).name == "n.plan.json" and passport.read_passport(plan) == MADE
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1}', '{"format": 99}', "\0", MADE.to_json()[:-40]])
 def test_damaged_ones_are_errors_in_words(tmp_path, text):
-    passport.beside(tmp_path / "n.plan").write_text(text)
+    passport.passport_path(tmp_path / "n.plan").write_text(text)
     with pytest.raises(ModelError) as caught:
-        passport.read(tmp_path / "n.plan")
+        passport.read_passport(tmp_path / "n.plan")
     assert caught.value.hint
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import zoo
 from edge_runtime.errors import ModelError
-from edge_runtime.graph import marks, quantize
+from edge_runtime.graph import quantize, rounding_points
 from edge_runtime.graph.network import Network
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
@@ -72,7 +72,7 @@ def test_onnxruntime_runs_all_of_it_in_8_bits(tmp_path):
         quantized("onnxruntime").SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
-    heads = len(marks.ends(network()))
+    heads = len(rounding_points.ends(network()))
     assert kinds.count("QLinearConv") == 122 - heads
     assert kinds.count("Conv") + kinds.count("FusedConv") == heads, "only what decoding reads is float"
     assert not {"Clip", "Add", "Concat"} & set(kinds)
@@ -162,7 +162,7 @@ def test_bias_correction_restores_the_mean():
 @every_form
 def test_free_activations_stay_float_and_their_weights_small(name):
     free = next(n.input[0] for n in network().nodes if n.op_type == "Conv" and n.input[0] != "images")
-    model = Network(quantized(name, free=[free]))
+    model = Network(quantized(name, float_activations=[free]))
     convs = [node for node in model.nodes if node.op_type == "Conv"]
     (reader,) = [node for node in convs if node.input[0] == free]
     assert model.producer(reader.input[1]).op_type == "DequantizeLinear"
@@ -170,8 +170,10 @@ def test_free_activations_stay_float_and_their_weights_small(name):
 
 
 def test_marks():
-    wide, narrow = marks.everywhere(network()), marks.before_weights(network())
+    wide, narrow = rounding_points.everywhere(network()), rounding_points.before_weights(network())
     assert "images" in wide and "images" in narrow and len(narrow) < len(wide)
     clipped = {node.input[0] for node in network().nodes if node.op_type == "Clip"}
     assert len(clipped) > 60 and not clipped & set(wide), "a range is noted behind the Clip that ends it"
-    assert sorted(marks.ends(network())) == sorted(network().outputs) and not set(wide) & set(network().outputs)
+    assert sorted(rounding_points.ends(network())) == sorted(network().outputs) and not set(wide) & set(
+        network().outputs
+    )

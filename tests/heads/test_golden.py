@@ -34,14 +34,14 @@ def test_families_without_a_trained_model_have_a_golden_file():
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_numpy_decode_finds_the_golden_rows(path, plain, assert_same):
     spec, tensors, conf, rows = load(path)
-    boxes, scores = heads.load(spec.family).decode([tensor[0] for tensor in tensors], spec)
+    boxes, scores = heads.load_head(spec.family).decode([tensor[0] for tensor in tensors], spec)
     assert_same(plain(boxes, scores, spec.input_wh, conf, 1.0), rows)
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_native_decode_finds_the_golden_rows(path, native, assert_same):
     spec, tensors, conf, rows = load(path)
-    decode = heads.load(spec.family).describe(model_io(spec, tensors), spec)
+    decode = heads.load_head(spec.family).describe(model_io(spec, tensors), spec)
     assert_same(native(decode, tensors, spec.input_wh, conf, 1.0), rows)
 
 
@@ -56,10 +56,10 @@ def test_raw_v8_heads_decode_to_what_the_network_decodes_itself(shared, tmp_path
     image = np.random.RandomState(1).uniform(0, 1, (1, 3, 640, 640)).astype(np.float32)
     whole, headless = (runtime.InferenceSession(str(p), providers=["CPUExecutionProvider"]) for p in (path, cut))
     spec = ModelSpec("yolo_v8", (640, 640), tuple(str(i) for i in range(80)))
-    expected = heads.load("yolo_v8").decode([whole.run(None, {"images": image})[0][0]], spec)
+    expected = heads.load_head("yolo_v8").decode([whole.run(None, {"images": image})[0][0]], spec)
     maps = [output[0] for output in headless.run(None, {"images": image})]
     joined = [np.concatenate([maps[3 + level], maps[level]]) for level in (2, 0, 1)]
     for raw in (maps, joined):
-        boxes, scores = heads.load("yolo_v8").decode(raw, spec)
+        boxes, scores = heads.load_head("yolo_v8").decode(raw, spec)
         np.testing.assert_allclose(boxes, expected[0], atol=2e-3)
         np.testing.assert_allclose(scores, expected[1], atol=1e-5)

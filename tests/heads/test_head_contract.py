@@ -110,7 +110,7 @@ def test_every_member_has_a_layout_here():
 
 @pytest.mark.parametrize("family", plugins.names("heads"))
 def test_a_member_offers_the_contract(family):
-    head = heads.load(family)
+    head = heads.load_head(family)
     assert head.SUMMARY and "\n" not in head.SUMMARY
     ModelSpec(family, WH, **head.DEFAULTS)
 
@@ -118,7 +118,7 @@ def test_a_member_offers_the_contract(family):
 @each_layout
 def test_native_description_is_the_numpy_decode(layout, native, plain, assert_same):
     io, spec = layout.model()
-    head, tensors = heads.load(layout.family), layout.tensors()
+    head, tensors = heads.load_head(layout.family), layout.tensors()
     boxes, scores = head.decode([tensor[0] for tensor in tensors], spec)
     assert boxes.dtype == scores.dtype == np.float32 and scores.shape == (len(boxes), layout.classes)
     ranked = np.sort(scores[scores > 0])[::-1]
@@ -133,7 +133,7 @@ def test_native_description_is_the_numpy_decode(layout, native, plain, assert_sa
 @each_layout
 def test_output_order_does_not_matter(layout):
     io, spec = layout.model()
-    head, tensors = heads.load(layout.family), [tensor[0] for tensor in layout.tensors()]
+    head, tensors = heads.load_head(layout.family), [tensor[0] for tensor in layout.tensors()]
     names = list(io.outputs)
     order = np.random.RandomState(3).permutation(len(tensors))
     shuffled = replace(io, outputs={names[i]: io.outputs[names[i]] for i in order})
@@ -157,7 +157,7 @@ def test_a_wrong_number_of_labels_is_refused(layout):
     if layout.family == "yolo_v10":
         return  # finished boxes carry class ids: any list of labels may be right
     with pytest.raises(SpecError) as caught:
-        heads.load(layout.family).describe(io, replace(spec, labels=(*spec.labels, "one too many")))
+        heads.load_head(layout.family).describe(io, replace(spec, labels=(*spec.labels, "one too many")))
     assert "--labels" in caught.value.hint
 
 
@@ -165,14 +165,14 @@ def test_a_wrong_number_of_labels_is_refused(layout):
 def test_another_layouts_outputs_are_refused_not_read(layout):
     io = ModelIO("images", (1, 3, 64, 96), {"logits": (1, 1000)})
     with pytest.raises(SpecError) as caught:
-        heads.load(layout.family).describe(io, layout.model()[1])
+        heads.load_head(layout.family).describe(io, layout.model()[1])
     assert "1000" in str(caught.value) and "--family" in caught.value.hint
 
 
 def test_v8_maps_need_channels_for_boxes():
     io, spec = Layout("yolo_v8", maps(8, YOLO), classes=8).model()
     with pytest.raises(SpecError):
-        heads.load("yolo_v8").describe(io, spec)
+        heads.load_head("yolo_v8").describe(io, spec)
 
 
 sides = st.sampled_from([-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 15, 24, 36, 64, 84, 96, 126, 144, 210, 300, 378, 1161])

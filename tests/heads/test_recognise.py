@@ -67,7 +67,7 @@ MODELS = {  # family, classes, outputs
 @pytest.mark.parametrize("family, classes, model", MODELS.values(), ids=MODELS.keys())
 def test_a_model_is_known_by_its_shapes(family, classes, model):
     assert heads.recognise(model) == family, "without knowing the number of classes"
-    assert heads.load(family).classes(model) == classes
+    assert heads.load_head(family).classes(model) == classes
     assert heads.recognise(model, classes) == family
 
 
@@ -75,7 +75,7 @@ def test_finished_boxes_are_known_but_not_their_classes():
     model = square(640, (1, 300, 6))
     assert heads.recognise(model) == heads.recognise(model, 80) == "yolo_v10"
     with pytest.raises(SpecError, match="how many classes") as caught:
-        heads.load("yolo_v10").classes(model)
+        heads.load_head("yolo_v10").classes(model)
     assert "--labels" in caught.value.hint
 
 

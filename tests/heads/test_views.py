@@ -63,9 +63,9 @@ def test_own_strides_decide_which_grid_a_map_is():
 def test_torchvision_limits_how_far_a_prior_may_grow():
     deltas, logits = np.full((210, 4), 1e4, np.float32), np.zeros((210, 2), np.float32)
     spec = ModelSpec("ssd", (96, 64), ("face",))
-    boxes, _ = heads.load("ssd").decode([deltas, logits], spec)
+    boxes, _ = heads.load_head("ssd").decode([deltas, logits], spec)
     io = ModelIO("images", (1, 3, 64, 96), {"boxes": (1, 210, 4), "logits": (1, 210, 2)})
-    decode = heads.load("ssd").describe(io, spec)
+    decode = heads.load_head("ssd").describe(io, spec)
     assert decode.max_exponent == pytest.approx(math.log(1000 / 16)) and decode.priors is not None
     np.testing.assert_allclose(boxes[:, 2] - boxes[:, 0], decode.priors[:, 2] * 1000 / 16, rtol=1e-4)
 
@@ -75,5 +75,5 @@ def test_anchors_that_contradict_the_model_are_refused():
     for anchors in [(((1, 2),),), (((1, 2),), ((3, 4),)), (((1, 2), (3, 4)), ((5, 6),))]:
         spec = ModelSpec("yolo_v3", (96, 64), ("a", "b", "c"), anchors=anchors)
         with pytest.raises(SpecError) as caught:
-            heads.load("yolo_v3").describe(io, spec)
+            heads.load_head("yolo_v3").describe(io, spec)
         assert caught.value.hint

@@ -37,7 +37,7 @@ def encoded(name: str) -> bytes:
 @pytest.mark.parametrize("tail", [b"", bytes(100)], ids=["exact", "with a tail"])
 def test_a_whole_file(tmp_path: Path, name: str, tail: bytes) -> None:
     (tmp_path / name).write_bytes(encoded(name) + tail)
-    image = image_file.read(str(tmp_path / name))
+    image = image_file.read_image(str(tmp_path / name))
     wanted = BGR if not name.endswith("pgm") else np.repeat(BGR[..., :1], 3, axis=2)
     assert np.abs(image.astype(int) - wanted).mean() < 6
 
@@ -48,7 +48,7 @@ def test_a_file_that_ends_early(tmp_path: Path, name: str, part: float, capfd: p
     whole = encoded(name)
     (tmp_path / name).write_bytes(whole[: int(len(whole) * part)] if part > 0 else whole[: int(part)])
     with pytest.raises(ValueError, match="is damaged, or not an image"):
-        image_file.read(str(tmp_path / name))
+        image_file.read_image(str(tmp_path / name))
     assert capfd.readouterr().err == ""
 
 
@@ -58,7 +58,7 @@ def test_damage_in_the_middle_is_not_printed(tmp_path: Path, name: str, capfd: p
     damaged[len(damaged) // 2 : len(damaged) // 2 + 20] = b"\x55" * 20
     (tmp_path / name).write_bytes(damaged)
     try:
-        assert image_file.read(str(tmp_path / name)).shape == BGR.shape
+        assert image_file.read_image(str(tmp_path / name)).shape == BGR.shape
     except ValueError as error:
         assert "is damaged" in str(error)
     assert capfd.readouterr().err == ""
@@ -69,15 +69,15 @@ def test_a_thumbnail_does_not_pass_for_the_picture(tmp_path: Path) -> None:
     thumbnail, whole = encoded("plain.jpg"), encoded("plain.jpg")
     header = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     (tmp_path / "a.jpg").write_bytes(whole[:2] + header + whole[2:])
-    assert image_file.read(str(tmp_path / "a.jpg")).shape == BGR.shape
+    assert image_file.read_image(str(tmp_path / "a.jpg")).shape == BGR.shape
     (tmp_path / "a.jpg").write_bytes(whole[:2] + header + whole[2 : len(whole) // 2])
     with pytest.raises(ValueError, match="is damaged"):
-        image_file.read(str(tmp_path / "a.jpg"))
+        image_file.read_image(str(tmp_path / "a.jpg"))
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be opened: No such file"):
-        image_file.read(str(tmp_path / "nothing.png"))
+        image_file.read_image(str(tmp_path / "nothing.png"))
 
 
 def test_every_reader_refuses_half_a_picture(tmp_path: Path) -> None:

@@ -36,12 +36,12 @@ MODES = {  # (id, name) of all; current; default; those that need a reboot
 @pytest.mark.parametrize("board", MODES)
 def test_every_board(board_tree, board):
     root, (names, now, default, reboots) = board_tree(board), MODES[board]
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     assert ", ".join(f"{mode.id} {mode.name}" for mode in conf.modes) == names
     current = nvpmodel.current(root, conf)
     assert current is not None and (current.id, conf.default) == (now, default)
     assert tuple(mode.id for mode in conf.modes if nvpmodel.reboot_reason(root, conf, mode)) == reboots
-    found = caps.compare(root, conf, current)
+    found = caps.compare_caps(root, conf, current)
     assert found.differing == () and (found.verified or "thor" in board), "its caps are not known"
 
 
@@ -70,7 +70,7 @@ def test_every_board(board_tree, board):
     ],
 )
 def test_modes_are_found_by_name(board_tree, board, wanted, name, remark):
-    conf = nvpmodel.load(board_tree(board))
+    conf = nvpmodel.load_conf(board_tree(board))
     if name is None:
         with pytest.raises(UsageError, match=remark) as caught:
             nvpmodel.resolve(conf, wanted)
@@ -110,8 +110,8 @@ def test_the_watts_of_a_name(name, watts):
 
 def test_a_mode_of_the_users_own_that_was_never_set(board_tree):
     root = board_tree("orin-nano_own-mode_l4t36_field")
-    conf = nvpmodel.load(root)
-    differing = caps.compare(root, conf, conf.modes[0]).differing
+    conf = nvpmodel.load_conf(root)
+    differing = caps.compare_caps(root, conf, conf.modes[0]).differing
     assert "CPU_ONLINE CORE_3 is 1, DYNAMIC_MODE wants 0" in differing
     assert "GPU MAX_FREQ is 1020000000, DYNAMIC_MODE wants 306000000" in differing and len(differing) == 7
 
@@ -127,17 +127,17 @@ def test_any_text_is_read_or_refused(text):
 def test_no_configuration_is_no_power_mode(tmp_path):
     assert nvpmodel.current_name(tmp_path) == ""
     with pytest.raises(BoardError, match="no nvpmodel here"):
-        nvpmodel.load(tmp_path)
+        nvpmodel.load_conf(tmp_path)
 
 
 def test_a_mode_that_the_board_refused_at_boot(board_tree):
     """Trap 5: the status names 25W while the clocks are those of MAXN_SUPER, and every change wants a reboot."""
     root = board_tree("orin-nano_l4t36")
     (root / nvpmodel.STATUS).write_text("pmode:0001\n")
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     mode = nvpmodel.current(root, conf)
     assert mode is not None and mode.name == "25W"
-    differing = caps.compare(root, conf, mode).differing
+    differing = caps.compare_caps(root, conf, mode).differing
     assert "GPU MAX_FREQ is 1020000000, 25W wants 918000000" in differing and len(differing) == 7
     (root / "sys/devices/platform/gpu.0/tpc_pg_mask").write_text("0\n")
     assert nvpmodel.reboot_reason(root, conf, mode) == "TPC_PG_MASK is 0, 25W wants 240"
@@ -146,18 +146,18 @@ def test_a_mode_that_the_board_refused_at_boot(board_tree):
 def test_a_cap_that_was_left_in_place(board_tree):
     """MAXN has no caps: what 30W_ALL allowed is one, though the table's last step need not be reachable."""
     root = board_tree("agx-xavier_l4t35")
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     maxn = nvpmodel.resolve(conf, "MAXN")[0]
-    assert any("GPU MAX_FREQ is 905250000" in line for line in caps.compare(root, conf, maxn).differing)
+    assert any("GPU MAX_FREQ is 905250000" in line for line in caps.compare_caps(root, conf, maxn).differing)
     gpu = root / "sys/class/devfreq/17000000.gv11b/max_freq"
     gpu.write_text("1032750000\n")
-    assert not any("GPU" in line for line in caps.compare(root, conf, maxn).differing)
+    assert not any("GPU" in line for line in caps.compare_caps(root, conf, maxn).differing)
 
 
 def test_masks_that_cannot_be_read_are_those_of_the_mode(board_tree):
     root = board_tree("agx-orin_l4t36")
     (root / "sys/devices/platform/gpu.0/tpc_pg_mask").unlink()
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     assert nvpmodel.reboot_reason(root, conf, conf.modes[1]) == "TPC_PG_MASK is 240, MODE_15W wants 248"
 
 
@@ -165,7 +165,7 @@ def test_thor_keeps_its_mask_elsewhere(board_tree):
     root = board_tree("agx-thor_l4t38")
     (root / nvpmodel.THOR_MASK_FILE).parent.mkdir(parents=True)
     (root / nvpmodel.THOR_MASK_FILE).write_text("gpu_pg_mask_param=17353\n")
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     assert [mode.name for mode in conf.modes if nvpmodel.reboot_reason(root, conf, mode)] == ["MAXN", "120W"]
     compatible = root / "proc/device-tree/compatible"
     compatible.write_text(compatible.read_text().replace("p3834-0008", "p3834-0000"))

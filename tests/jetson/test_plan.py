@@ -70,10 +70,10 @@ def test_values_that_are_no_numbers_and_states_that_are_not_known(board_tree):
     root = board_tree("orin-nano_l4t36")
     (root / nvpmodel.STATUS).unlink()
     odd = Mode(9, "MINE", (Setting("GPU", "MAX_FREQ", "fast"), Setting("CPU_A78_0", "MAX_FREQ", "-1")))
-    assert plan.lines(root, nvpmodel.load(root), odd) == [
+    assert plan.lines(root, nvpmodel.load_conf(root), odd) == [
         "MINE: nvpmodel -m 9, without a reboot; the mode now is not known",
         "  CPU   not capped, 1728 now",
         "  GPU   at most 'fast', 1020 now",
     ]
     with pytest.raises(BoardError, match="no nvpmodel here"):
-        nvpmodel.load(root / "sys")
+        nvpmodel.load_conf(root / "sys")

@@ -16,7 +16,7 @@ from standins import nvpmodel as standin
 from edge_runtime.cli import doctor, power
 from edge_runtime.errors import UsageError
 from edge_runtime.jetson import board, hold, layout, nvpmodel, private, record
-from edge_runtime.jetson.hold import Held
+from edge_runtime.jetson.hold import HeldMode
 from edge_runtime.jetson.probe import Probe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,14 +30,14 @@ def hook(event, arguments):
         if path.startswith(root + "/") and os.path.exists(path):
             seen.add(os.path.relpath(path, root))
 sys.addaudithook(hook)
-from edge_runtime import passport
+from edge_runtime.gpu import passport
 from edge_runtime.build import memory
 from edge_runtime.cli import doctor, power
 doctor.doctor.ALL = [look for look in doctor.doctor.ALL if look.__module__.endswith((".machine", ".cameras"))]
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
     power.main(["--sysroot", root])
     doctor.main(["--json", "--sysroot", root])
-passport.here(Path(root)), memory.look(Path(root))
+passport.this_platform(Path(root)), memory.look(Path(root))
 print("\\n".join(seen))
 """
 
@@ -89,8 +89,8 @@ def test_a_dry_switch_to_every_mode_is_the_same(board_tree, tmp_path):
     for name in ("agx-xavier_l4t35", "agx-thor_l4t38", "orin-nx_l4t35"):
         root = board_tree(name)
         copy = layout.laid_out(str(written(tmp_path, record.record(root))))
-        conf = nvpmodel.load(root)
-        assert nvpmodel.load(copy) == conf
+        conf = nvpmodel.load_conf(root)
+        assert nvpmodel.load_conf(copy) == conf
         for mode in conf.modes:
             assert nvpmodel.reboot_reason(copy, conf, mode) == nvpmodel.reboot_reason(root, conf, mode)
             lives = [conf.live(at, setting) is not None for setting in mode.settings for at in (root, copy)]
@@ -208,7 +208,7 @@ def test_a_mode_that_is_held_now_is_not_left_behind(board_tree):
     assert record.record(root)["files"][hold.STATE] == ""
     state.write_text(json.dumps({**mine, "started": "1", "boot": "a-b-c"}))
     kept = json.loads(record.record(root)["files"][hold.STATE])
-    assert "a-b-c" not in kept.values() and not Held(**kept).alive
+    assert "a-b-c" not in kept.values() and not HeldMode(**kept).alive
 
 
 def test_links_are_recorded_relative_and_circles_end(tmp_path):

@@ -26,7 +26,7 @@ def mode_of(root: Path) -> str:
 
 
 def set_(root: Path, wanted: str, **kwargs: float) -> None:
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     switch.set_mode(root, conf, nvpmodel.resolve(conf, wanted)[0], settle_s=0, **kwargs)
 
 
@@ -37,11 +37,11 @@ def set_(root: Path, wanted: str, **kwargs: float) -> None:
 )  # fmt: skip
 def test_a_switch_takes_and_is_read_back(live_board, name, wanted):
     root = live_board(name)
-    conf = nvpmodel.load(root)
+    conf = nvpmodel.load_conf(root)
     mode = nvpmodel.resolve(conf, {"20": "MODE_20W_4CORE"}.get(wanted, wanted))[0]
     slept = []
     switch.set_mode(root, conf, mode, settle_s=10.0, sleep=slept.append)
-    assert mode_of(root) == mode.name and caps.compare(root, conf, mode).differing == ()
+    assert mode_of(root) == mode.name and caps.compare_caps(root, conf, mode).differing == ()
     assert standin.calls(root) == [f"-m {mode.id}", "-q"] and slept == [10.0]
 
 
@@ -79,7 +79,7 @@ def test_a_program_that_hangs_is_ended_with_its_children(live_board):
         set_(root, "15W", timeout_s=0.5)
     assert time.monotonic() - started < 20
     with pytest.raises(BoardError, match="did not answer"):
-        switch.run(root, switch.NVPMODEL, ["-q"], 0.5)
+        switch.run_nvpmodel(root, switch.NVPMODEL, ["-q"], 0.5)
 
 
 def test_an_unprivileged_answer_is_still_an_answer(live_board):
@@ -97,18 +97,18 @@ def test_without_root_nothing_is_run(monkeypatch):
     monkeypatch.setattr(switch.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(switch, "_executable", lambda root, program: "/bin/true")
     with pytest.raises(BoardError, match="nvpmodel needs root"):
-        switch.run(Path("/"), switch.NVPMODEL, ["-m", "0"], 1.0)
+        switch.run_nvpmodel(Path("/"), switch.NVPMODEL, ["-m", "0"], 1.0)
 
 
 def test_a_mode_is_held_and_put_back(live_board):
     root = live_board(XAVIER)
     with Hold(root, settle_s=0) as held:
         assert held.set("15W") == "MODE_15W" and mode_of(root) == "MODE_15W"
-        written = hold.read(root)
+        written = hold.mode_held(root)
         assert written is not None and (written.before, written.mode, written.pid) == (3, "MODE_15W", os.getpid())
-        assert held.set("MAXN") == "MAXN" and hold.read(root).before == 3
+        assert held.set("MAXN") == "MAXN" and hold.mode_held(root).before == 3
         assert hold.recover(root) == "", "its process is alive"
-    assert mode_of(root) == "MODE_30W_ALL" and hold.read(root) is None
+    assert mode_of(root) == "MODE_30W_ALL" and hold.mode_held(root) is None
 
 
 def test_it_is_put_back_after_an_error_and_an_interrupt(live_board):
@@ -132,14 +132,14 @@ def test_after_a_refusal_there_is_something_to_put_back_or_there_is_not(live_boa
     root = live_board(XAVIER, misbehave)
     with pytest.raises(BoardError):
         Hold(root, settle_s=0).set("15W")
-    assert (hold.read(root) is not None) == kept
+    assert (hold.mode_held(root) is not None) == kept
 
 
 def test_a_refused_reboot_writes_nothing_down(live_board):
     root = live_board(ORIN)
     with pytest.raises(BoardError, match="needs a reboot"), Hold(root, settle_s=0) as held:
         held.set("15W")
-    assert hold.read(root) is None and standin.calls(root) == []
+    assert hold.mode_held(root) is None and standin.calls(root) == []
 
 
 def test_a_mode_that_another_process_holds_is_left_alone(live_board):
@@ -169,7 +169,7 @@ def test_what_a_killed_run_left_is_still_put_back_by_the_next(live_board, monkey
     Hold(root, settle_s=0).set("15W")
     monkeypatch.setattr(hold, "_boot", lambda: "another")
     Hold(root, settle_s=0).set("MAXN")
-    assert hold.read(root).before == 3 and hold.restore(root).name == "MODE_30W_ALL"
+    assert hold.mode_held(root).before == 3 and hold.restore(root).name == "MODE_30W_ALL"
 
 
 def test_a_mode_that_stands_needs_nothing(live_board):
@@ -177,7 +177,7 @@ def test_a_mode_that_stands_needs_nothing(live_board):
     root = live_board(XAVIER)
     with Hold(root, settle_s=0) as held:
         assert held.set("30W").startswith("30W is MODE_30W_ALL here")
-        assert standin.calls(root) == [] and hold.read(root) is None
+        assert standin.calls(root) == [] and hold.mode_held(root) is None
         (root / "sys/class/devfreq/17000000.gv11b/max_freq").write_text("675750000\n")
         held.set("30W")
         assert standin.calls(root)[0] == "-m 3" and Probe(root).read().clocks["gpu_max_mhz"] == 905.25
@@ -244,7 +244,10 @@ def test_the_boards_own_python_needs_nothing_but_itself(live_board):
     """`python3 -m edge_runtime.cli.jetson`, isolated from site-packages."""
     root = live_board(XAVIER)
     package = str(Path(__file__).resolve().parents[2])
-    code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('edge_runtime.jetson')"
+    code = (
+        "import runpy, sys; sys.path.insert(0, sys.argv.pop(1));"
+        "runpy.run_module('edge_runtime.cli.jetson', run_name='__main__')"
+    )
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", "-c", code, package, *arguments]

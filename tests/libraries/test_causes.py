@@ -48,18 +48,18 @@ SAID = [
 
 @pytest.mark.parametrize(("text", "fix"), SAID, ids=[text[:40] for text, _ in SAID])
 def test_the_cause_behind_the_words(text: str, fix: str) -> None:
-    cause = causes.find(f"Traceback (most recent call last):\nImportError: {text}\n")
+    cause = causes.find_cause(f"Traceback (most recent call last):\nImportError: {text}\n")
     assert cause is not None and fix in cause.fix and cause.why
 
 
 def test_every_cause_is_met_by_an_example() -> None:
-    met = {getattr(causes.find(text), "why", "") for text, _ in SAID}
+    met = {getattr(causes.find_cause(text), "why", "") for text, _ in SAID}
     assert {why for _, why, _ in causes.TABLE} == met
 
 
 @pytest.mark.parametrize("text", ["No module named 'cv2'", "", "libfoo.so.1: cannot open shared object file", "SM 87"])
 def test_what_is_not_known_stays_as_it_is(text: str) -> None:
-    assert causes.find(text) is None and causes.explain(text, "look closer") == (text, "look closer")
+    assert causes.find_cause(text) is None and causes.explain(text, "look closer") == (text, "look closer")
 
 
 def test_a_cause_is_added_once() -> None:

@@ -48,7 +48,9 @@ def test_elsewhere_the_checkout_is_named(pc: None, monkeypatch: pytest.MonkeyPat
 
 
 def test_where_the_current_folder_is_gone(pc: None, tmp_path: Path) -> None:
-    code = "import os, sys; os.rmdir(os.getcwd()); from edge_runtime import extras; print(extras.install_hint('cpu'))"
+    code = (
+        "import os; os.rmdir(os.getcwd()); from edge_runtime.libraries import extras; print(extras.install_hint('cpu'))"
+    )
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": ""}
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -41,7 +41,7 @@ def _asked_anew() -> None:
 def test_one_that_is_not_there() -> None:
     assert libraries.missing("no_such_library", "pip install it") == "no_such_library is not installed: pip install it"
     with pytest.raises(ImportError, match="no_such_library"):
-        libraries.load("no_such_library")
+        libraries.load_library("no_such_library")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_one_that_is_broken(
         said = libraries.missing("broken_library", "")
         assert said is not None and said.startswith("broken_library cannot be loaded: ")
         with pytest.raises(ImportError):
-            libraries.load("broken_library")
+            libraries.load_library("broken_library")
     assert re.search(reason, said)
     assert capsys.readouterr().err == ""
 
@@ -72,7 +72,7 @@ def test_one_that_works_is_loaded_once_and_may_speak(
 ) -> None:
     library("talking_library", "import sys\nsys.stderr.write('hello')")
     assert libraries.missing("talking_library", "") is None
-    assert libraries.load("talking_library") is sys.modules["talking_library"]
+    assert libraries.load_library("talking_library") is sys.modules["talking_library"]
     assert capsys.readouterr().err == "hello"
 
 
@@ -80,7 +80,7 @@ def test_a_broken_backend_is_not_chosen_and_its_reason_is_a_note(library: Callab
     pytest.importorskip("onnxruntime")
     library("openvino", "raise ImportError('libtbb.so.12 is missing')")
     engine = str(Path(__file__).parents[2] / "engines" / "yolo_nano_voc_int8.onnx")
-    assert backends.choose(engine, BackendOptions()).__name__.endswith("onnxruntime")
+    assert backends.choose_backend(engine, BackendOptions()).__name__.endswith("onnxruntime")
     with Detector.open(engine) as detector:
         assert detector.backend.description.startswith("onnxruntime ")
         notes = [note for note in detector.model.notes if "openvino" in note]
@@ -91,6 +91,6 @@ def test_where_nothing_works_the_broken_one_is_named(
     library: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library("onnxruntime", OLD_NUMPY)
-    monkeypatch.setattr(plugins.load("backends", "openvino"), "available", lambda: "openvino is not installed")
+    monkeypatch.setattr(plugins.load_member("backends", "openvino"), "available", lambda: "openvino is not installed")
     with pytest.raises(ImportError, match="onnxruntime cannot be loaded: it was built for another numpy"):
-        backends.choose("model.onnx", BackendOptions())
+        backends.choose_backend("model.onnx", BackendOptions())

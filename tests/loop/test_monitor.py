@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.loop.monitor import Histogram, Monitor
+from edge_runtime.loop.monitor import LatencyHistogram, Monitor
 from edge_runtime.types import Detections, Frame, Result
 
 
 @given(st.lists(st.floats(0.001, 50_000), min_size=1, max_size=300), st.sampled_from([50, 95, 99]))
 def test_percentiles_are_within_a_bin(values, percent):
-    histogram = Histogram()
+    histogram = LatencyHistogram()
     for value in values:
         histogram.add(value)
     exact = float(np.percentile(values, percent, method="inverted_cdf"))
@@ -23,12 +23,12 @@ def test_percentiles_are_within_a_bin(values, percent):
 
 
 def test_no_data_has_no_percentiles():
-    assert math.isnan(Histogram().percentile(50)) and Histogram().summary() == {}
+    assert math.isnan(LatencyHistogram().percentile(50)) and LatencyHistogram().summary() == {}
 
 
 @pytest.mark.parametrize("ms", [0.0, -1.0, 1e9])
 def test_durations_out_of_range_land_in_the_outer_bins(ms):
-    histogram = Histogram()
+    histogram = LatencyHistogram()
     histogram.add(ms)
     assert histogram.count == 1 and math.isfinite(histogram.percentile(50))
 

@@ -12,7 +12,7 @@ from edge_runtime.model.recipe import ModelFlags
 def test_a_recipe_says_what_flags_say(tmp_path):
     path = tmp_path / "m.toml"
     path.write_text('family = "yolo_v3"\nmean = [0, 0, 0]\nanchors = [[[10, 13], [16, 30]]]\n')
-    flags = recipe.load(str(path))
+    flags = recipe.load_recipe(str(path))
     assert flags == ModelFlags(family="yolo_v3", mean=(0, 0, 0), anchors=(((10, 13), (16, 30)),))
     assert ModelFlags(family="ssd").over(flags).family == "ssd"
     assert ModelFlags(color="bgr").over(flags).mean == (0, 0, 0)
@@ -22,7 +22,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path):
     path = tmp_path / "m.toml"
     path.write_text('colour = "rgb"\n')
     with pytest.raises(UsageError, match="colour") as caught:
-        recipe.load(str(path))
+        recipe.load_recipe(str(path))
     assert "'color'" in caught.value.hint
 
 
@@ -32,4 +32,4 @@ def test_unreadable_recipes(tmp_path, text):
     if text is not None:
         path.write_text(text)
     with pytest.raises(UsageError, match="not readable"):
-        recipe.load(str(path))
+        recipe.load_recipe(str(path))

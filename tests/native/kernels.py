@@ -47,7 +47,7 @@ def letterbox(images: Sequence[NDArray[np.uint8]], spec: ModelSpec, half: bool =
     """(B, 3, H, W) of images of any sizes."""
     width, height = spec.input_wh
     words = np.array([
-        packing.image(image.ctypes.data, image.shape, image.strides[0],
+        packing.pack_image(image.ctypes.data, image.shape, image.strides[0],
                       geometry.fit((image.shape[1], image.shape[0]), spec.input_wh, spec.resize))
         for image in images
     ], np.int64)  # fmt: skip
@@ -77,12 +77,12 @@ def decode(
 ) -> List[Floats]:
     """Rows of each image."""
     batch = len(tensors[0])
-    words, numbers = packing.decode(spec, thresholds)
+    words, numbers = packing.pack_decode(spec, thresholds)
     pointers = np.array([tensor.ctypes.data for tensor in tensors], np.int64)
     strides = np.array([tensor[0].size for tensor in tensors], np.int64)
     frames = np.array([frame] * batch, np.float64)
     rows, found = np.full((batch, thresholds.max_det, 6), np.nan, np.float32), np.full(batch, -1, np.int32)
-    room = packing.room(spec, thresholds)
+    room = packing.candidate_capacity(spec, thresholds)
     candidates, counts = np.zeros(batch * room * packing.CANDIDATE_BYTES, np.uint8), np.zeros(batch, np.int32)
     library().host_candidates(
         _at(words), _at(numbers), _at(pointers), _at(strides), len(tensors), _at(mask), packing.boxes(spec),

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_letterbox import CASES
-from tests.test_nms import corners, random_corners
 
 from edge_runtime.model import geometry
 from edge_runtime.model.decode import ACTIVATIONS, BOX_KINDS
@@ -21,6 +19,8 @@ from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
 from tests.native import kernels
+from tests.native.test_letterbox import CASES
+from tests.native.test_nms import corners, random_corners
 from tests.scenes import LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, run, scene, twin
 from tests.twins.letterbox import letterbox
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import power
 from edge_runtime.errors import SourceError, UsageError
-from edge_runtime.power import Whole, ina238, ina3221, jtop, nvml, rapl, replay, tegrastats
+from edge_runtime.power import Total, ina238, ina3221, jtop, nvml, rapl, replay, tegrastats
 
 BOARDS = {  # rail, scope, mW idle and under load
     "nano_l4t32": ("POM_5V_IN", "board_input", 933, 7553),
@@ -37,7 +37,7 @@ BOARDS = {  # rail, scope, mW idle and under load
 def test_totals_of_every_board(board_tree, under_load, board):
     root, (rail, scope, idle, load) = board_tree(board), BOARDS[board]
     meter = power.open(root)
-    whole = power.whole(meter.rails)
+    whole = power.total_of(meter.rails)
     assert (whole.name, whole.scope) == (rail, scope)
     for milliwatts in (idle, load):
         assert whole.watts(meter.read_w()) == pytest.approx(milliwatts / 1e3, abs=1.5e-3)
@@ -51,7 +51,7 @@ def test_the_papers_two_points(board_tree, under_load):
         root = board_tree(board)
         under_load(root)
         meter = power.open(root)
-        watts = power.whole(meter.rails).watts(meter.read_w())
+        watts = power.total_of(meter.rails).watts(meter.read_w())
         assert round(watts, 3) == {"agx-xavier_l4t32": 13.650, "agx-xavier_l4t35": 29.874}[board]
         assert round(fps / watts, 2) == per_watt
 
@@ -71,7 +71,7 @@ def test_an_idle_rail_below_zero_is_kept(board_tree):
     """The sensor's noise belongs to the mean; whole milliwatts are counted towards zero."""
     rails = power.open(board_tree("agx-thor_l4t38.4_field")).read_w()
     assert rails["VDD_GPU"] == -0.392 and rails["VIN"] == 19.78
-    assert Whole(("VDD_GPU", "VDD_CPU_SOC_MSS"), "rail_sum").watts(rails) == pytest.approx(
+    assert Total(("VDD_GPU", "VDD_CPU_SOC_MSS"), "rail_sum").watts(rails) == pytest.approx(
         rails["VDD_CPU_SOC_MSS"] - 0.392
     )
 
@@ -143,11 +143,11 @@ def test_a_missing_rail_leaves_no_total(board_tree):
     """The five others of AGX Xavier would be too little, and so would the inputs of Orin's parts."""
     root = board_tree("agx-xavier_l4t35")
     meter = power.open(root)
-    whole = power.whole(meter.rails)
+    whole = power.total_of(meter.rails)
     next((root / "sys/bus/i2c/devices/1-0041/hwmon").glob("*/curr3_input")).unlink()
     assert whole.watts(meter.read_w()) is None and meter.gaps == 1
     with pytest.raises(SourceError, match="no rail"):
-        power.whole([])
+        power.total_of([])
 
 
 def test_hwmon_numbers_do_not_matter(board_tree):
@@ -167,7 +167,7 @@ def test_rapl_counts_from_reading_to_reading_and_around_the_end(board_tree, unde
     rails = meter.read_w()
     assert rails["package-0"] == pytest.approx(17.5, abs=1e-3) and rails["dram"] == pytest.approx(1.5, abs=1e-3)
     assert rails["core"] == pytest.approx(12.5, abs=1e-3)
-    assert power.whole(meter.rails) == Whole(("package-0",), "package")
+    assert power.total_of(meter.rails) == Total(("package-0",), "package")
     assert meter.read_w() == rails, "asked too soon"
 
 
@@ -201,7 +201,7 @@ def test_two_sockets_keep_their_names_apart(board_tree):
         (zones / zone / "energy_uj").write_text(f"{joules}000000\n")
     meter = rapl.open(root)
     assert list(meter.rails) == ["package-0", "core-0", "uncore", "dram", "package-1", "core-1"]
-    assert power.whole(meter.rails) == Whole(("package-0", "package-1"), "package")
+    assert power.total_of(meter.rails) == Total(("package-0", "package-1"), "package")
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -211,7 +211,7 @@ def test_tegrastats_says_the_same(shared, board):
     if said is None:
         pytest.skip("no line was recorded of this board")
     rails = tegrastats.parse(said)
-    assert power.whole(list(rails)).watts(rails) == pytest.approx(BOARDS[board][2] / 1e3, abs=2.5e-3)
+    assert power.total_of(list(rails)).watts(rails) == pytest.approx(BOARDS[board][2] / 1e3, abs=2.5e-3)
     assert "NC" not in rails and "RAM" not in rails and "SWAP" not in rails
 
 
@@ -320,8 +320,8 @@ def test_nvml_counts_joules_where_it_can():
     assert meter.read_w() == {"gpu0": 30.0, "gpu1": 41.5}, "too soon: a step of the counter would be 100 W"
     now[0], api.broken = 14.0, True
     assert meter.read_w() == {"gpu0": 0.5} and meter.gaps == 1
-    assert power.whole(["gpu0", "gpu1"]) == Whole(("gpu0", "gpu1"), "gpu")
-    assert power.whole(["package-0", "core", "gpu0"]) == Whole(("package-0", "gpu0"), "rail_sum")
+    assert power.total_of(["gpu0", "gpu1"]) == Total(("gpu0", "gpu1"), "gpu")
+    assert power.total_of(["package-0", "core", "gpu0"]) == Total(("package-0", "gpu0"), "rail_sum")
     meter.close()
 
 
@@ -362,7 +362,7 @@ def test_traces_of_other_kinds(tmp_path, shared):
     said = json.loads((shared / "fixtures" / "jetson" / "agx-xavier_l4t32.json").read_text())["commands"]
     log = tmp_path / "tegrastats.log"
     log.write_text(said["tegrastats.txt"] * 3)
-    assert power.whole(replay.open(tmp_path, str(log)).rails).name == "GPU+CPU+SOC+CV+VDDRQ+SYS5V"
+    assert power.total_of(replay.open(tmp_path, str(log)).rails).name == "GPU+CPU+SOC+CV+VDDRQ+SYS5V"
 
 
 @pytest.mark.parametrize(

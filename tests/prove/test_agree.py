@@ -40,17 +40,17 @@ def changed(**change: float) -> Detections:
     ],
 )
 def test_boxes_have_partners(found, alone):
-    agreement = agree.compare([boxes(ROW)], [found], LIMITS)
+    agreement = agree.compare_boxes([boxes(ROW)], [found], LIMITS)
     assert (agreement.boxes, agreement.alone, agreement.within(LIMITS)) == (1, alone, alone == 0)
 
 
 def test_a_share_may_have_none():
-    agreement = agree.compare([boxes(*[ROW] * 10)], [boxes(*[ROW] * 10, (0.0, 0.0, 9.0, 9.0, 0.3, 0.0))], LIMITS)
+    agreement = agree.compare_boxes([boxes(*[ROW] * 10)], [boxes(*[ROW] * 10, (0.0, 0.0, 9.0, 9.0, 0.3, 0.0))], LIMITS)
     assert agreement.alone == 1 and not agreement.within(LIMITS) and agreement.within(Limits(0.9, 0.03, 0.05))
 
 
 def test_the_shipped_model_is_sure_of_objects_in_every_drawing():
-    model = shipped.find(Path("/nowhere"))
+    model = shipped.find_models(Path("/nowhere"))
     assert not model.random
     for path in (model.path, model.int8):
         with Detector.open(path, options=BackendOptions("onnxruntime"), conf=0.3) as detector:
@@ -58,10 +58,10 @@ def test_the_shipped_model_is_sure_of_objects_in_every_drawing():
 
 
 def test_where_it_is_not_a_network_of_the_zoo_is_said_and_used(tmp_path):
-    model = shipped.find(tmp_path, tmp_path / "none")
+    model = shipped.find_models(tmp_path, tmp_path / "none")
     assert model.random and "yolo_nano_voc is not here" in model.name
     for path in (model.path, model.int8):
         with Detector.open(path, options=BackendOptions("onnxruntime"), conf=0.1) as detector:
             assert len(detector(shipped.pictures()[0]))
     before = Path(model.int8).stat().st_mtime_ns
-    assert shipped.find(tmp_path, tmp_path / "none") == model and Path(model.int8).stat().st_mtime_ns == before
+    assert shipped.find_models(tmp_path, tmp_path / "none") == model and Path(model.int8).stat().st_mtime_ns == before

@@ -10,9 +10,9 @@ from typing import Callable
 import pytest
 
 from edge_runtime.prove import child
-from edge_runtime.prove.steps import FAILED, PASSED, SKIPPED, Outcome, Step, Task
+from edge_runtime.prove.steps import FAILED, PASSED, SKIPPED, Step, StepResult, Task
 
-Run = Callable[..., Outcome]
+Run = Callable[..., StepResult]
 WORKER = "import json, os, signal, sys, time\nfrom edge_runtime.prove import worker\ntask = json.loads(sys.argv[1])\n"
 PASS = "print(json.dumps({'state': 'passed', 'said': 'well', 'figures': {'a': 1}}))\n"
 
@@ -21,7 +21,7 @@ PASS = "print(json.dumps({'state': 'passed', 'said': 'well', 'figures': {'a': 1}
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a program in the worker's place."""
 
-    def work(code: str, limit_s: float = 30.0) -> Outcome:
+    def work(code: str, limit_s: float = 30.0) -> StepResult:
         program = tmp_path / "worker.py"
         program.write_text(WORKER + code)
         monkeypatch.setattr(child, "WORKER", (str(program),))
@@ -86,7 +86,7 @@ def test_it_is_ended_politely_first_as_a_power_mode_is_to_be_put_back(run: Run, 
 
 
 def test_the_real_worker_tells_skips_errors_and_faults_apart(tmp_path: Path) -> None:
-    def outcome(room: str, argument: str = "") -> Outcome:
+    def outcome(room: str, argument: str = "") -> StepResult:
         return child.run(Step("it", room), Task(room, argument, str(tmp_path), str(tmp_path)))
 
     assert outcome("basics", "numpy").state == PASSED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.gpu import cuda_driver
-from edge_runtime.gpu.passport import Passport, Place
+from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.prove import model
 from edge_runtime.prove.steps import Skip, Task
@@ -15,7 +15,7 @@ from edge_runtime.prove.steps import Skip, Task
 
 def passport(**convolutions: int) -> Passport:
     io = ModelIO("images", (1, 3, 8, 8), {"o": (1, 5, 4)})
-    return Passport(ModelSpec("yolo_v8", (8, 8)), io, "", {}, convolutions, "", "", Place(), 1.0, "")
+    return Passport(ModelSpec("yolo_v8", (8, 8)), io, "", {}, convolutions, "", "", Platform(), 1.0, "")
 
 
 @pytest.mark.parametrize(

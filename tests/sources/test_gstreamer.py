@@ -75,11 +75,11 @@ def test_without_gstreamer_the_way_to_it_is_said(monkeypatch):
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(_gst, "import_module", absent)
-    _gst.load.cache_clear()
+    _gst.load_gst.cache_clear()
     with pytest.raises(BackendUnavailable, match="no GStreamer: No module named 'gi'") as caught:
         sources.open("gst:videotestsrc")
     assert "stream" in str(caught.value.hint) and gstreamer.available() is not None
-    _gst.load.cache_clear()
+    _gst.load_gst.cache_clear()
 
 
 @real

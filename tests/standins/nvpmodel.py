@@ -19,7 +19,7 @@ from edge_runtime.jetson import nvpmodel
 from edge_runtime.jetson.nvpmodel import UNCAPPED
 
 root = Path(os.environ["EDGE_SYSROOT"])
-conf, status = nvpmodel.load(root), root / nvpmodel.STATUS
+conf, status = nvpmodel.load_conf(root), root / nvpmodel.STATUS
 misbehave = (root / "misbehave").read_text().split() if (root / "misbehave").exists() else []
 with (root / "calls").open("a") as log:
     print(*sys.argv[1:], file=log)

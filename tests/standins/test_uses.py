@@ -31,7 +31,7 @@ def library(*more: str) -> Members:
 
 def read(code: str, members: Optional[Members] = None, **others: str) -> Source:
     """The uses in a file that gets its engine as `engine`."""
-    given = "from edge_runtime import trt\nlib = trt.library()\nengine = lib.Runtime(None).load(b'')\n"
+    given = "from edge_runtime.gpu import trt\nlib = trt.library()\nengine = lib.Runtime(None).load(b'')\n"
     files = {f"edge_runtime/{name}.py": text for name, text in {"code": given + code, **others}.items()}
     return Source(files, members or library("new"), ["trt.library"], {})
 

@@ -38,7 +38,7 @@ def test_the_checks_themselves(gpu, monkeypatch, tmp_path, capsys):
 def test_a_wrong_kernel_is_found(gpu, monkeypatch, capsys):
     """A check that cannot fail checks nothing."""
     monkeypatch.setattr(kernels, "SIZES", ((64, 48),))
-    monkeypatch.setattr(kernels.ops, "place", lambda image, spec, out: out.fill(1.0))
+    monkeypatch.setattr(kernels.ops, "prepare_image", lambda image, spec, out: out.fill(1.0))
     assert gpu_check.main(["--only", "letterbox"]) == 1 and "MISSED" in capsys.readouterr().out
 
 

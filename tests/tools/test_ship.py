@@ -54,7 +54,10 @@ def test_everything_is_written_and_agrees(tmp_path, capsys):
     figures = json.loads((root / "tools" / "reference" / "nano_eval.json").read_text())
     assert figures["images"] == 2 and figures["voc07_11pt"] == printed["voc07_11pt"] and "fps" not in figures
     assert (root / "tools" / "reference" / "nano_train.jsonl").exists()
-    spec, said_again = ModelSpec.from_json(metadata[METADATA_KEY]), recipe.load(str(root / "engines" / "nano.toml"))
+    spec, said_again = (
+        ModelSpec.from_json(metadata[METADATA_KEY]),
+        recipe.load_recipe(str(root / "engines" / "nano.toml")),
+    )
     assert spec.input_wh == said_again.imgsz == (96, 96) and said_again.labels == "voc"
     for key in ("family", "resize", "anchors", "strides", "scale_xy", "mean", "std", "color", "pad_value"):
         assert tuple(np.ravel(getattr(spec, key))) == tuple(np.ravel(getattr(said_again, key))), key

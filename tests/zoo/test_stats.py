@@ -13,7 +13,7 @@ from edge_runtime.zoo.export import to_onnx
 
 
 def whole(name: str, preset=None) -> counts.Stats:
-    return counts.total(stats.layers(zoo.build(name, VOC, 416, preset)))
+    return counts.total(stats.architecture_layers(zoo.build(name, VOC, 416, preset)))
 
 
 def test_yolo_nano_is_salvi_et_als():
@@ -64,8 +64,8 @@ def test_the_command(capsys):
 @pytest.mark.parametrize("name", zoo.names())
 def test_a_file_counts_like_its_table(name):
     architecture = zoo.build(name, VOC, 64)
-    table = counts.total(stats.layers(architecture))
-    kept = counts.total(onnx_stats.layers(to_onnx(architecture, weights.random(architecture), keep_bn=True)))
+    table = counts.total(stats.architecture_layers(architecture))
+    kept = counts.total(onnx_stats.onnx_layers(to_onnx(architecture, weights.random(architecture), keep_bn=True)))
     assert (kept.weights, kept.biases, kept.bn) == (table.weights, table.biases, table.bn)
     assert (kept.conv_macs, kept.thop_macs) == (table.conv_macs, table.thop_macs)
 
@@ -78,7 +78,7 @@ def test_found_files(shared):
         "yolox/yolox_nano": (0.9, 1.1),
     }
     for file, (millions, gflops) in expected.items():
-        found = counts.total(onnx_stats.layers(onnx.load(shared / "models" / f"{file}.onnx")))
+        found = counts.total(onnx_stats.onnx_layers(onnx.load(shared / "models" / f"{file}.onnx")))
         assert round(found.parameters / 1e6, 1) == millions and found.ops / 1e9 == pytest.approx(gflops, abs=0.1), file
 
 

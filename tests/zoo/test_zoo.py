@@ -41,7 +41,7 @@ def test_the_head_reads_what_the_table_says(name):
         architecture = zoo.build(name, VOC, 416, preset)
         sizes = architecture.sizes()
         io = ModelIO(IMAGE, (1, 3, 416, 416), {output: (1, *sizes[output]) for output in architecture.outputs})
-        decode = heads.load(architecture.spec.family).describe(io, architecture.spec)
+        decode = heads.load_head(architecture.spec.family).describe(io, architecture.spec)
         assert decode is not None and decode.num_classes == 20
         assert len(decode.levels) == len(architecture.spec.anchors)
 

@@ -65,7 +65,7 @@ def native(scene: Scene) -> Callable[[], np.ndarray]:
     spec = ModelSpec(scene.family, (scene.side, scene.side), tuple(str(k) for k in range(scene.classes)))
     shapes = {str(n): tensor.shape for n, tensor in enumerate(scene.tensors)}
     io = ModelIO("images", (1, 3, scene.side, scene.side), shapes)
-    description = heads.load(scene.family).describe(io, spec)
+    description = heads.load_head(scene.family).describe(io, spec)
     assert description is not None
     decoder = ops.Decoder(description, [tensor.shape for tensor in scene.tensors])
     frames = np.array([ops.frame_row(scene.box, scene.image_wh)], np.float64)

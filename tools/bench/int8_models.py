@@ -19,7 +19,7 @@ from edge_runtime.accuracy import coco, evaluate
 from edge_runtime.calibrate import runs
 from edge_runtime.cli import calibrate
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.onnx_stats import layers
+from edge_runtime.graph.onnx_stats import onnx_layers
 from edge_runtime.graph.prepare import prepare
 from edge_runtime.model.spec import ModelSpec
 
@@ -83,7 +83,7 @@ def int8_macs(path: Path) -> float:
     """Part of the multiplications whose two sides are both dequantised from 8 bits."""
     model = onnx.load(path)
     network = Network(model)
-    counted = {stats.name: stats.conv_macs for stats in layers(model)}
+    counted = {stats.name: stats.conv_macs for stats in onnx_layers(model)}
     quantised = 0
     for node in network.nodes:
         makers = [network.producer(name) for name in node.input[:2]]

@@ -42,7 +42,7 @@ def _one(subject: Subject, folder: Path) -> Dict[str, Any]:
     rounded = [n for n in convs if getattr(network.producer(n.input[0]), "op_type", "") == "DequantizeLinear"]
     row = {"model": subject.name, "convolutions": len(convs), "quantised": len(rounded)}
     try:
-        source = build.load(str(int8), subject.spec())
+        source = build.load_input(str(int8), subject.spec())
         made = build.build(source, folder / "m.plan", BuildOptions("int8", compute_capability=TARGET))
     except EdgeError as error:
         return {**row, "built": False, "error": str(error), "seconds": 0.0, "int8": 0}

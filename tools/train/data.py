@@ -50,7 +50,7 @@ def _pixels(folder: Path, names: List[str], side: int, cache: Path) -> Tuple[np.
         pixels[:] = GREY
         sizes, scales = np.zeros((len(names), 2), np.int32), np.zeros(len(names), np.float32)
         for number, name in enumerate(names):
-            image = cv2.cvtColor(image_file.read(str(folder / "images" / name)), cv2.COLOR_BGR2RGB)
+            image = cv2.cvtColor(image_file.read_image(str(folder / "images" / name)), cv2.COLOR_BGR2RGB)
             scales[number] = scale = side / max(image.shape[:2])
             w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
             pixels[number, :h, :w] = cv2.resize(

@@ -47,7 +47,7 @@ def detect(net: torch.nn.Module, spec: ModelSpec, images: np.ndarray, batch: int
 def _decoder(spec: ModelSpec, outputs: Sequence[np.ndarray], side: int) -> ops.Decoder:
     shapes = [(1, *output.shape[1:]) for output in outputs]
     io = ModelIO("images", (1, 3, side, side), {f"head{i}": shape for i, shape in enumerate(shapes)})
-    decode = heads.load(spec.family).describe(io, spec)
+    decode = heads.load_head(spec.family).describe(io, spec)
     assert decode is not None
     return ops.Decoder(decode, shapes)
 

@@ -43,13 +43,13 @@ class RangeTable:
         origin: what it was made from.
         ranges: (low, high) with low <= 0 <= high, low < high; to six digits, as a file has them.
         about: image count, versions: for people.
-        free: activations that stay in float nevertheless, the most sensitive first.
+        float_activations: activations that stay in float nevertheless, the most sensitive first.
     """
 
     origin: Origin
     ranges: Mapping[str, Tuple[float, float]]
     about: Mapping[str, Any]
-    free: Tuple[str, ...] = ()
+    float_activations: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         short = {name: (_short(low), _short(high)) for name, (low, high) in self.ranges.items()}
@@ -69,7 +69,7 @@ class RangeTable:
         """Text for a model's metadata, or with an indent for a file."""
         content = {"format": FORMAT, "origin": asdict(self.origin), "about": dict(self.about)}
         separators = (",", ":") if indent is None else (",", ": ")
-        whole = {**content, "free": list(self.free), "ranges": dict(self.ranges)}
+        whole = {**content, "free": list(self.float_activations), "ranges": dict(self.ranges)}
         return json.dumps(whole, indent=indent, separators=separators)
 
     @classmethod
@@ -112,7 +112,11 @@ class RangeTable:
         Raises:
             UsageError: not a version, or one that reads no such cache.
         """
-        scales = {name: max(-low, high) / 127 for name, (low, high) in self.ranges.items() if name not in self.free}
+        scales = {
+            name: max(-low, high) / 127
+            for name, (low, high) in self.ranges.items()
+            if name not in self.float_activations
+        }
         lines = [f"{name}: {struct.pack('>f', scale).hex()}" for name, scale in scales.items()]
         return "\n".join([f"TRT-{legacy_number(version)}-EntropyCalibration2", *lines, ""])
 

@@ -7,11 +7,11 @@
 namespace edge {
 
 // Where a box lies, by its number in walk order.
-struct Place {
+struct BoxIndex {
   int level, anchor, cell;
 };
 
-EDGE_HD inline Place place(const Packed& packed, int64_t box) {
+EDGE_HD inline BoxIndex box_index(const Packed& packed, int64_t box) {
   int level = 0;
   while (level + 1 < packed.levels() && box >= packed.first_box(level + 1)) ++level;
   const int64_t* w = packed.words + kRuleWords + kLevelWords * level;
@@ -21,7 +21,7 @@ EDGE_HD inline Place place(const Packed& packed, int64_t box) {
 
 // Calls push(score, class) for what passes: score finite and above conf, class not masked.
 template <typename Push>
-EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const* tensors, const Place& at,
+EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const* tensors, const BoxIndex& at,
                         float conf, bool multi_label, const uint8_t* mask, const Push& push) {
   float objectness = 1.0f;
   if (level.objectness.tensor >= 0) {

@@ -71,13 +71,13 @@ int64_t candidates(const Description& spec) {
   return int64_t(count);
 }
 
-struct Place {
+struct Position {
   const Level& level;
   int anchor, cell, class_id;
 };
 
 // Reverses the numbering of Scan.
-Place place(uint32_t index, const Description& spec) {
+Position position(uint32_t index, const Description& spec) {
   const Level* level = spec.levels.data();
   const uint32_t classes = spec.rule.num_classes;
   for (;; ++level) {
@@ -117,7 +117,7 @@ int Decoder::select(const Tensor* tensors, int image, const Frame& frame, const 
   int kept = 0, written = 0;
   uint64_t key;
   while (kept < limits.max_det && candidates_.pop(&key)) {
-    const Place at = place(key_index(key), spec_);
+    const Position at = position(key_index(key), spec_);
     const float* tensor = tensors[at.level.box.tensor].image(image);
     const Box box = decode_box(spec_.rule, at.level, tensor, at.anchor, at.cell);
     if (!finite(box)) continue;

@@ -60,7 +60,7 @@ extern "C" __global__ void edge_candidates(edge::Packed packed, const float* con
   const float* own[kMost];
   for (int t = 0; t < num_tensors && t < kMost; ++t) own[t] = tensors[t] + strides[t] * image;
   const edge::Rule rule = packed.rule();
-  const edge::Place at = edge::place(packed, number);
+  const edge::BoxIndex at = edge::box_index(packed, number);
   const edge::Level level = packed.level(at.level);
   const float conf = packed.conf() > 0.0f ? packed.conf() : 0.0f;
   edge::Candidate* mine = candidates + (int64_t)image * room;

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from edge_runtime.calibrate import runs
-from edge_runtime.graph.tail import handed_over, tail
+from edge_runtime.graph.cut import boundary_tensors, cut_from
 from tests.graph.test_quantize import IMAGE, network
 
 
 @pytest.mark.parametrize("first", range(0, len(network().nodes), 7))
 def test_the_tail_gives_the_same_outputs(first):
     whole = network()
-    handed = handed_over(whole.model, first, [])
+    handed = boundary_tensors(whole.model, first, [])
     wanted = list(dict.fromkeys([*handed, *whole.outputs]))
     feed = whole.inputs[0]
     values = dict(zip(wanted, runs.session(whole.model, wanted).run(wanted, {feed: IMAGE})))
-    end = tail(whole.model, first, {name: values[name] for name in handed})
+    end = cut_from(whole.model, first, {name: values[name] for name in handed})
     assert len(end.graph.node) == len(whole.nodes) - first
     session = runs.session(end, [])
     given = {value.name: {**values, feed: IMAGE}[value.name] for value in session.get_inputs()}
@@ -28,4 +28,4 @@ def test_the_tail_gives_the_same_outputs(first):
 def test_an_output_made_before_is_handed_over_when_asked_for():
     whole = network()
     maker = next(i for i, node in enumerate(whole.nodes) if whole.outputs[0] in node.output)
-    assert whole.outputs[0] in handed_over(whole.model, maker + 1, whole.outputs)
+    assert whole.outputs[0] in boundary_tensors(whole.model, maker + 1, whole.outputs)

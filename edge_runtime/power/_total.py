@@ -15,7 +15,7 @@ CHIPS = {"package": re.compile(r"package-\d+"), "gpu": re.compile(r"gpu\d+")}  #
 
 
 @dataclass(frozen=True)
-class Whole:
+class Total:
     """What the watts of a machine are made of.
 
     Attributes:
@@ -38,7 +38,7 @@ class Whole:
         return sum(reading[rail] for rail in self.rails)
 
 
-def whole(rails: Sequence[str]) -> Whole:
+def total_of(rails: Sequence[str]) -> Total:
     """What the total is made of: the input rail, else a computer's whole chips, else all rails.
 
     Raises:
@@ -46,10 +46,10 @@ def whole(rails: Sequence[str]) -> Whole:
     """
     for name, scope in INPUTS.items():
         if name in rails:
-            return Whole((name,), scope)
+            return Total((name,), scope)
     chips = {rail: kind for kind, pattern in CHIPS.items() for rail in rails if pattern.fullmatch(rail)}
     added = tuple(chips) or tuple(rail for rail in rails if rail not in FED)
     if not added:
         raise SourceError("no rail could be read", hint="power is n/a for this reading")
     kinds = set(chips.values())
-    return Whole(added, kinds.pop() if len(kinds) == 1 else "rail_sum")
+    return Total(added, kinds.pop() if len(kinds) == 1 else "rail_sum")

@@ -33,7 +33,7 @@ Tick = Callable[[], None]
 
 
 @dataclass
-class Notes:
+class Observations:
     """What has been seen.
 
     Attributes:
@@ -66,7 +66,7 @@ class Notes:
         os.replace(new, path)
 
     @classmethod
-    def restored(cls, path: Path, key: str, names: Sequence[str]) -> Notes:
+    def restored(cls, path: Path, key: str, names: Sequence[str]) -> Observations:
         """What `save` wrote under the same key, else empty notes."""
         empty = cls({name: Histogram() for name in names})
         try:
@@ -87,7 +87,7 @@ def collect(
     state: Optional[Path] = None,
     key: str = "",
     tick: Tick = lambda: None,
-) -> Notes:
+) -> Observations:
     """Runs the float network over every image.
 
     Args:
@@ -102,7 +102,7 @@ def collect(
         ModelError: an activation is not finite on some image, named with it.
         BackendUnavailable: ONNX Runtime is not installed.
     """
-    notes = Notes.restored(state, key, names) if state else Notes({name: Histogram() for name in names})
+    notes = Observations.restored(state, key, names) if state else Observations({name: Histogram() for name in names})
     for _ in range(notes.images):
         tick()
     run = runs.runner(model, names)
@@ -117,7 +117,7 @@ def collect(
     return notes
 
 
-def _note(notes: Notes, names: Sequence[str], values: List[Floats], path: str, pool: ThreadPoolExecutor) -> None:
+def _note(notes: Observations, names: Sequence[str], values: List[Floats], path: str, pool: ThreadPoolExecutor) -> None:
     def look(name: str, value: Floats) -> None:
         try:
             notes.histograms[name].add(value)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-Told = Callable[[float, str], None]
+Report = Callable[[float, str], None]
 
 
-class Progress:
+class BuildProgress:
     """Nested phases, each of so many steps, as one fraction that never goes back."""
 
-    def __init__(self, told: Told) -> None:
-        self._told, self._best = told, 0.0
+    def __init__(self, report: Report) -> None:
+        self._report, self._best = report, 0.0
         self._parents: Dict[str, Optional[str]] = {}
         self._steps: Dict[str, Tuple[int, int]] = {}
 
@@ -41,12 +41,12 @@ class Progress:
             fraction, size = fraction + size * min(done, steps) / steps, size / steps
         if fraction > self._best:
             self._best = min(1.0, fraction)
-            self._told(self._best, phase)
+            self._report(self._best, phase)
 
 
-def monitor(lib: Any, told: Told) -> Any:
+def progress_monitor(lib: Any, report: Report) -> Any:
     """An IProgressMonitor that tells."""
-    progress = Progress(told)
+    progress = BuildProgress(report)
 
     class Monitor(lib.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:

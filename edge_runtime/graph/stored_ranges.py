@@ -9,7 +9,7 @@ import numpy as np
 from edge_runtime.graph.network import Network
 
 
-def own_ranges(network: Network) -> Dict[str, Tuple[float, float]]:
+def stored_ranges(network: Network) -> Dict[str, Tuple[float, float]]:
     """Ranges of activations as their QuantizeLinear nodes say them: where the 8 bits end."""
     found: Dict[str, Tuple[float, float]] = {}
     for node in network.nodes:

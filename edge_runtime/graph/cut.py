@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import onnx
 
 
-def handed_over(model: onnx.ModelProto, first: int, outputs: List[str]) -> List[str]:
+def boundary_tensors(model: onnx.ModelProto, first: int, outputs: List[str]) -> List[str]:
     """What the nodes before number `first` make and the others, or the caller, read."""
     read = {name for node in model.graph.node[first:] for name in node.input} | set(outputs)
     return [name for node in model.graph.node[:first] for name in node.output if name in read]
 
 
-def tail(model: onnx.ModelProto, first: int, handed: Mapping[str, NDArray[np.generic]]) -> onnx.ModelProto:
+def cut_from(model: onnx.ModelProto, first: int, handed: Mapping[str, NDArray[np.generic]]) -> onnx.ModelProto:
     """A copy with the nodes from number `first` on.
 
     Args:

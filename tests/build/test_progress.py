@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.build.monitor import Progress
+from edge_runtime.build.progress import BuildProgress
 
 
 def test_a_phase_within_a_phase():
     told = []
-    progress = Progress(lambda fraction, phase: told.append((round(fraction, 3), phase)))
+    progress = BuildProgress(lambda fraction, phase: told.append((round(fraction, 3), phase)))
     progress.start("all", None, 4)
     progress.step("all", 0)
     progress.start("part", "all", 2)
@@ -25,7 +25,7 @@ def test_a_phase_within_a_phase():
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["start", "step", "finish"]), st.integers(0, 9))))
 def test_it_never_goes_back_nor_beyond_the_end(events):
     told = []
-    progress = Progress(lambda fraction, phase: told.append(fraction))
+    progress = BuildProgress(lambda fraction, phase: told.append(fraction))
     for name, kind, number in events:
         if kind == "start":
             progress.start(name, "a" if name != "a" else None, number)

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_runtime.graph import lighten, quantize
+from edge_runtime.graph import quantize, unround
 from edge_runtime.graph.network import Network
 from tests.graph.test_quantize import network, quantized, run
 
@@ -15,7 +15,7 @@ from tests.graph.test_quantize import network, quantized, run
 def test_only_what_is_multiplied_is_rounded(arch):
     heavy = quantized("onnxruntime", arch)
     before = run(heavy)
-    light = Network(lighten.lighten(heavy))
+    light = Network(unround.drop_redundant_rounding(heavy))
     onnx.checker.check_model(light.model, full_check=True)
     assert light.outputs == network(arch).outputs
     for node in light.nodes:
@@ -31,8 +31,8 @@ def test_only_what_is_multiplied_is_rounded(arch):
 
 def test_back_to_float_keeps_the_rounded_weights():
     source = network()
-    back = lighten.to_float(quantized("onnxruntime"))
-    assert not {node.op_type for node in back.nodes} & set(lighten.PAIR)
+    back = unround.to_float(quantized("onnxruntime"))
+    assert not {node.op_type for node in back.nodes} & set(unround.PAIR)
     assert [node.op_type for node in back.nodes] == [node.op_type for node in source.nodes]
     for one, other in zip(source.nodes, back.nodes):
         if one.op_type == "Conv":
@@ -45,7 +45,7 @@ def test_quantising_again_after_going_back_changes_no_weight():
     """TensorRT's form made of the INT8 file is the one made of the float file, biases aside."""
     one = Network(quantized("onnxruntime"))
     again = Network(quantized("tensorrt"))
-    back = lighten.to_float(one.model)
+    back = unround.to_float(one.model)
     convs = [[node for node in net.nodes if node.op_type == "Conv"] for net in (back, again)]
     for float_conv, conv in zip(*convs):
         quantiser = again.producer(again.producer(conv.input[1]).input[0])
@@ -58,8 +58,8 @@ def test_quantising_again_after_going_back_changes_no_weight():
 
 def test_unpacked_weights_change_nothing_but_the_file():
     free = next(n.input[0] for n in network().nodes if n.op_type == "Conv" and n.input[0] != "images")
-    expected = run(quantized("onnxruntime", free=[free]))
-    model = lighten.unpack(quantized("onnxruntime", free=[free]))
+    expected = run(quantized("onnxruntime", float_activations=[free]))
+    model = unround.float_weights(quantized("onnxruntime", float_activations=[free]))
     unpacked = Network(model)
     weights = {n.input[0]: n.input[1] for n in unpacked.nodes if n.op_type == "Conv"}
     assert weights[free] in unpacked.constants

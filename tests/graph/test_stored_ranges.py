@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.own import own_ranges
+from edge_runtime.graph.stored_ranges import stored_ranges
 from tests.graph.test_quantize import network, quantized, ranges
 
 
 @pytest.mark.parametrize("form", ["onnxruntime", "tensorrt"])
 def test_ranges_come_back(form):
-    known, found = ranges(network()), own_ranges(Network(quantized(form)))
+    known, found = ranges(network()), stored_ranges(Network(quantized(form)))
     assert len(found) > 30
     for name, (low, high) in found.items():
         step = (high - low) / 255

@@ -75,7 +75,7 @@ def target(node: Node, nodes: List[Node]) -> str:
 
 def _node(root: Path, path: Path) -> Node:
     about = root / "sys/class/video4linux" / path.name
-    name = board.read(about / "name")
+    name = board.read_text(about / "name")
     asked = _ask(path)
     if asked is None:
         return Node(f"/dev/{path.name}", name, _guess(about, name))

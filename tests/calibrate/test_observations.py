@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import zoo
 from edge_runtime.backends import BackendOptions
-from edge_runtime.calibrate import notes, runs
+from edge_runtime.calibrate import observations, runs
 from edge_runtime.calibrate.ranges.histogram import Histogram
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
@@ -44,7 +44,7 @@ def images(tmp_path_factory):
     return [str(path) for path in paths]
 
 
-def same(one: notes.Notes, other: notes.Notes) -> None:
+def same(one: observations.Observations, other: observations.Observations) -> None:
     assert one.images == other.images
     for name in NAMES:
         a, b = one.histograms[name], other.histograms[name]
@@ -54,7 +54,7 @@ def same(one: notes.Notes, other: notes.Notes) -> None:
 
 def test_inputs_are_those_of_inference(model, spec, images, tmp_path):
     """Byte for byte: the histogram of the network's input is that of a backend's slot."""
-    seen_by_calibration = notes.collect(model, ["images"], spec, images[:1])
+    seen_by_calibration = observations.collect(model, ["images"], spec, images[:1])
     onnx.save(model, tmp_path / "m.onnx")
     with Detector.open(str(tmp_path / "m.onnx"), options=BackendOptions(backend="onnxruntime", threads=1)) as detector:
         detector(cv2.imread(images[0]))
@@ -68,7 +68,7 @@ def test_inputs_are_those_of_inference(model, spec, images, tmp_path):
 
 def test_every_activation_of_the_form(model, spec, images):
     names = ONNXRUNTIME.marked(Network(onnx.ModelProto.FromString(model.SerializeToString())))
-    seen = notes.collect(model, names, spec, images)
+    seen = observations.collect(model, names, spec, images)
     assert seen.images == 7 and set(seen.histograms) == set(names)
     total = {name: histogram.total for name, histogram in seen.histograms.items()}
     assert total["images"] == 7 * 3 * 64 * 64
@@ -77,7 +77,7 @@ def test_every_activation_of_the_form(model, spec, images):
 
 def test_means_as_they_are_and_rounded(model, spec, images):
     """Against numpy over all images at once; an activation without a range is not rounded."""
-    found = notes.means(model, {"images": (0.0, 0.5), "conv1": None}, spec, images)
+    found = observations.means(model, {"images": (0.0, 0.5), "conv1": None}, spec, images)
     with ThreadPoolExecutor(1) as pool:
         everything = np.concatenate([tensor for _, tensor in runs.prepared(images, spec, pool)])
     np.testing.assert_allclose(found["images"][0], everything.mean(axis=(0, 2, 3)), rtol=1e-5)
@@ -87,7 +87,7 @@ def test_means_as_they_are_and_rounded(model, spec, images):
 
 
 def test_an_activation_that_is_always_zero_is_named(model, spec, images):
-    seen = notes.collect(model, ["images"], spec, images[:2])
+    seen = observations.collect(model, ["images"], spec, images[:2])
     seen.histograms["dead"] = Histogram()
     seen.histograms["dead"].add(np.zeros(3, np.float32))
     with pytest.raises(ModelError, match="dead was zero on all images"):
@@ -96,8 +96,8 @@ def test_an_activation_that_is_always_zero_is_named(model, spec, images):
 
 @pytest.mark.parametrize("killed_at", [1, 4, 6])
 def test_a_killed_run_goes_on_to_the_same_table(model, spec, images, tmp_path, monkeypatch, killed_at):
-    monkeypatch.setattr(notes, "SAVE_EVERY", 2)
-    whole = notes.collect(model, NAMES, spec, images)
+    monkeypatch.setattr(observations, "SAVE_EVERY", 2)
+    whole = observations.collect(model, NAMES, spec, images)
     state, ticks = tmp_path / "partial.npz", []
 
     def kill():
@@ -106,14 +106,14 @@ def test_a_killed_run_goes_on_to_the_same_table(model, spec, images, tmp_path, m
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        notes.collect(model, NAMES, spec, images, state, "key", kill)
-    done, looked = [], notes._note
-    monkeypatch.setattr(notes, "_note", lambda *arguments: (done.append(arguments[3]), looked(*arguments)))
-    same(notes.collect(model, NAMES, spec, images, state, "key", lambda: None), whole)
+        observations.collect(model, NAMES, spec, images, state, "key", kill)
+    done, looked = [], observations._note
+    monkeypatch.setattr(observations, "_note", lambda *arguments: (done.append(arguments[3]), looked(*arguments)))
+    same(observations.collect(model, NAMES, spec, images, state, "key", lambda: None), whole)
     assert done == images[(killed_at - 1) // 2 * 2 :], "only what was not saved is looked at again"
     again = []
-    monkeypatch.setattr(notes, "_note", lambda *arguments: again.append(arguments))
-    same(notes.collect(model, NAMES, spec, images, state, "key"), whole)
+    monkeypatch.setattr(observations, "_note", lambda *arguments: again.append(arguments))
+    same(observations.collect(model, NAMES, spec, images, state, "key"), whole)
     assert not again, "complete notes are only read"
 
 
@@ -121,13 +121,17 @@ def test_a_killed_run_goes_on_to_the_same_table(model, spec, images, tmp_path, m
 def test_damaged_notes_are_begun_anew(model, spec, images, tmp_path, content):
     state = tmp_path / "partial.npz"
     state.write_bytes(content)
-    same(notes.collect(model, NAMES, spec, images, state, "key"), notes.collect(model, NAMES, spec, images))
+    same(
+        observations.collect(model, NAMES, spec, images, state, "key"), observations.collect(model, NAMES, spec, images)
+    )
 
 
 def test_notes_of_another_origin_are_not_continued(model, spec, images, tmp_path):
     state = tmp_path / "partial.npz"
-    notes.collect(model, NAMES, spec, images[:3]).save(state, "other key")
-    same(notes.collect(model, NAMES, spec, images, state, "key"), notes.collect(model, NAMES, spec, images))
+    observations.collect(model, NAMES, spec, images[:3]).save(state, "other key")
+    same(
+        observations.collect(model, NAMES, spec, images, state, "key"), observations.collect(model, NAMES, spec, images)
+    )
 
 
 def test_what_overflows_is_named_with_its_image(spec, images):
@@ -135,4 +139,4 @@ def test_what_overflows_is_named_with_its_image(spec, images):
     values = weights.random(architecture, 2)
     values["conv3.weight"] = values["conv3.weight"] * np.float32(1e38)
     with pytest.raises(ModelError, match=r"conv3.linear on .*0\.png: .* not finite"):
-        notes.collect(to_onnx(architecture, values), ["conv3.linear"], spec, images)
+        observations.collect(to_onnx(architecture, values), ["conv3.linear"], spec, images)

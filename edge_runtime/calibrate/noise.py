@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.calibrate import runs
 from edge_runtime.calibrate.ranges.methods import Range
-from edge_runtime.graph import fake, marks
+from edge_runtime.graph import fake, rounding_points
+from edge_runtime.graph.cut import boundary_tensors, cut_from
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.tail import handed_over, tail
 from edge_runtime.machine import cores
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Values = Dict[str, Floats]
 PARTS = 8  # of the network: what comes before the first rounding need not be computed again
 
 
-class Probe:
+class NoiseProbe:
     """A network in which any activations can be rounded, by inputs.
 
     Noise is the power of what rounding changes over the power of the signal, at the head output where it is largest;
@@ -38,7 +38,7 @@ class Probe:
             seen: the activations to ask about, with everything that was seen of them.
             feeds: (1, 3, H, W) inputs to measure on.
         """
-        self._outputs = marks.ends(network)
+        self._outputs = rounding_points.ends(network)
         given = network.inputs[0]
         self._model = fake.insert(network, seen)
         self._places: Dict[str, int] = {}  # number of the node where an activation is rounded
@@ -51,7 +51,9 @@ class Probe:
         for name, limits in seen.items():
             self._idle.update(fake.parameters(name, limits, rounded=False))
         self._known: List[Values] = [{given: feed} for feed in feeds]
-        handed = {n: None for part in self._parts for n in handed_over(self._model, self._first(part), self._outputs)}
+        handed = {
+            n: None for part in self._parts for n in boundary_tensors(self._model, self._first(part), self._outputs)
+        }
         wanted = [*handed, *self._outputs]
         whole = runs.session(self._model, wanted)
         for known in self._known:
@@ -101,10 +103,10 @@ class _End:
     """A session of the nodes from one on."""
 
     def __init__(self, model: onnx.ModelProto, first: int, outputs: Sequence[str], known: Sequence[Values]) -> None:
-        handed = handed_over(model, first, [])
+        handed = boundary_tensors(model, first, [])
         made = {name for node in model.graph.node[first:] for name in node.output}
         self._outputs = [name for name in outputs if name in made]
-        end = tail(model, first, {name: known[0][name] for name in handed})
+        end = cut_from(model, first, {name: known[0][name] for name in handed})
         self._inputs = {value.name for value in end.graph.input}
         self._session = runs.session(end, self._outputs, threads=1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import _video_nodes
+from edge_runtime.jetson import video_nodes
 
 STREAMING, EXT, VIDEO, VIDEO_MPLANE, META, M2M = 0x04000000, 0x00200000, 0x1, 0x1000, 0x00800000, 0x8000
 SENSOR = "vi-output, imx219 9-0010"
@@ -38,7 +38,7 @@ class Driver:
 
     def ioctl(self, _: int, request: int, argument: bytes) -> bytes:
         assert len(argument) == request >> 16 & 0x3FFF, "the kernel reads and writes as much as the number says"
-        if request == _video_nodes.QUERYCAP:
+        if request == video_nodes.QUERYCAP:
             return struct.pack("16s32s32sIII12x", self.driver.encode(), b"card", b"bus", 0, self.every, self.caps)
         index, kind = struct.unpack_from("II", argument)
         assert kind == (9 if (self.caps or self.every) & VIDEO_MPLANE else 1)
@@ -50,22 +50,22 @@ class Driver:
 @pytest.mark.parametrize(
     ("driver", "kind"),
     [
-        (Driver("uvcvideo", VIDEO | STREAMING | EXT, ["MJPG", "YUYV"]), _video_nodes.CAMERA),
-        (Driver("uvcvideo", META | STREAMING | EXT, []), _video_nodes.METADATA),
-        (Driver("tegra-video", VIDEO | STREAMING | EXT, ["RG10"]), _video_nodes.CSI),
-        (Driver("tegra-video", VIDEO | STREAMING | EXT, ["BG10", "RG12", "RGGB"]), _video_nodes.CSI),
-        (Driver("tegra-video", VIDEO | STREAMING | EXT, []), _video_nodes.CSI),
-        (Driver("tegra-video", VIDEO | STREAMING | EXT, ["UYVY"]), _video_nodes.CAMERA),  # a sensor with its own ISP
-        (Driver("unicam", VIDEO | STREAMING, ["pRAA", "RG10"]), _video_nodes.CSI),
-        (Driver("mxc", VIDEO_MPLANE | STREAMING, ["NV12"]), _video_nodes.CAMERA),
-        (Driver("nvenc", M2M | STREAMING, []), _video_nodes.OTHER),
-        (Driver("old", 0, ["YUYV"], every=VIDEO | STREAMING), _video_nodes.CAMERA),
+        (Driver("uvcvideo", VIDEO | STREAMING | EXT, ["MJPG", "YUYV"]), video_nodes.CAMERA),
+        (Driver("uvcvideo", META | STREAMING | EXT, []), video_nodes.METADATA),
+        (Driver("tegra-video", VIDEO | STREAMING | EXT, ["RG10"]), video_nodes.CSI),
+        (Driver("tegra-video", VIDEO | STREAMING | EXT, ["BG10", "RG12", "RGGB"]), video_nodes.CSI),
+        (Driver("tegra-video", VIDEO | STREAMING | EXT, []), video_nodes.CSI),
+        (Driver("tegra-video", VIDEO | STREAMING | EXT, ["UYVY"]), video_nodes.CAMERA),  # a sensor with its own ISP
+        (Driver("unicam", VIDEO | STREAMING, ["pRAA", "RG10"]), video_nodes.CSI),
+        (Driver("mxc", VIDEO_MPLANE | STREAMING, ["NV12"]), video_nodes.CAMERA),
+        (Driver("nvenc", M2M | STREAMING, []), video_nodes.OTHER),
+        (Driver("old", 0, ["YUYV"], every=VIDEO | STREAMING), video_nodes.CAMERA),
     ],
 )  # fmt: skip
 def test_what_a_driver_says(driver: Driver, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     node(tmp_path, 0, "a name")
-    monkeypatch.setattr(_video_nodes.fcntl, "ioctl", driver.ioctl)
-    assert _video_nodes.look(tmp_path) == [_video_nodes.Node("/dev/video0", "a name", kind)]
+    monkeypatch.setattr(video_nodes.fcntl, "ioctl", driver.ioctl)
+    assert video_nodes.look(tmp_path) == [video_nodes.Node("/dev/video0", "a name", kind)]
 
 
 def test_a_tree_is_told_by_its_names(tmp_path: Path) -> None:
@@ -73,11 +73,11 @@ def test_a_tree_is_told_by_its_names(tmp_path: Path) -> None:
     node(tmp_path, 1, "HD Pro Webcam C920", "uvcvideo")
     node(tmp_path, 2, "HD Pro Webcam C920", "uvcvideo", index=1)
     node(tmp_path, 10, "vi-output, imx219 10-0010")
-    found = _video_nodes.look(tmp_path)
+    found = video_nodes.look(tmp_path)
     assert [(n.device, n.kind) for n in found] == [
         ("/dev/video0", "csi"), ("/dev/video1", "camera"), ("/dev/video2", "metadata"), ("/dev/video10", "csi"),
     ]  # fmt: skip
-    assert [_video_nodes.target(n, found) for n in found] == ["csi://0", "/dev/video1", "", "csi://1"]
+    assert [video_nodes.target(n, found) for n in found] == ["csi://0", "/dev/video1", "", "csi://1"]
 
 
 Case = Tuple[str, str, Optional[str]]
@@ -108,7 +108,7 @@ def test_what_to_open_instead(target: str, fact: str, hint: str, tmp_path: Path,
 def test_nodes_of_one_camera(tmp_path: Path, driver: str, index: int, kind: str) -> None:
     """A depth camera gives several pictures; a grabber that is no UVC device has no metadata nodes."""
     node(tmp_path, 0, "a name", driver, index)
-    assert _video_nodes.look(tmp_path)[0].kind == kind
+    assert video_nodes.look(tmp_path)[0].kind == kind
 
 
 def test_gstreamer_takes_no_sensor_for_a_usb_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,5 +125,5 @@ def test_the_first_names_count_for_a_camera_that_is_closed(tmp_path: Path) -> No
     node(tmp_path, 0, "HD Pro Webcam C920", "uvcvideo")
     (tmp_path / "dev/video0").unlink()
     (tmp_path / "dev/video0").mkdir()  # opens for nobody
-    found: Dict[str, str] = {n.device: n.kind for n in _video_nodes.look(tmp_path)}
+    found: Dict[str, str] = {n.device: n.kind for n in video_nodes.look(tmp_path)}
     assert found == {"/dev/video0": "camera"}

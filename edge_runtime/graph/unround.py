@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 PAIR = ("QuantizeLinear", "DequantizeLinear")
 
 
-def lighten(model: onnx.ModelProto) -> onnx.ModelProto:
+def drop_redundant_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
     """Leaves activations rounded before weighted operators alone, in place.
 
     What lies between two of them is then computed in float inside the fused kernel: OpenVINO is faster so, and as
@@ -35,7 +35,7 @@ def lighten(model: onnx.ModelProto) -> onnx.ModelProto:
     return network.model
 
 
-def unpack(model: onnx.ModelProto) -> onnx.ModelProto:
+def float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Weights that multiply an activation in float become float, in place: ONNX Runtime would do so in every run."""
     network = Network(model)
     for node in network.nodes:
