@@ -19,6 +19,7 @@ from edge_runtime.model import onnx_file
 
 LABELS = (".xml", ".txt", ".yaml", ".yml", ".names", ".cache")  # files of a data set that are no pictures
 LISTINGS = ("instances*.json", "annotations/instances*.json")
+BOARD = ("dev", "etc", "proc", "run", "sys", "usr")
 Reader = Callable[[str], Iterable[Input]]
 Writes = Mapping[str, Callable[[argparse.Namespace], Iterable[Output]]]
 
@@ -112,10 +113,10 @@ def _trace(meter: str) -> Iterator[Input]:
 
 
 def _board(root: str) -> Iterator[Input]:
-    """A record of a board, or a folder in place of `/`."""
+    """A record of a board, or a folder in place of `/`; the machine's own files are not looked at."""
     yield Input("record of a board", getattr(root, "record", ""))
     if os.path.realpath(root) != os.sep:
-        yield Input("board's folder", root, ("",))
+        yield from (Input("board's folder", os.path.join(root, name), ("",)) for name in BOARD)
 
 
 READS: Dict[str, Reader] = {
