@@ -23,7 +23,7 @@ from edge_runtime.types import Result
 
 HANDLES = (".mp4", ".mkv", ".avi")
 RESERVE_BYTES = 4 << 20  # left free on the disk, to finish the file in
-JPEG_QUALITY = 90
+JPEG_QUALITY = 80
 SLOWEST_FPS = 0.01
 
 
