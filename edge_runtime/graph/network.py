@@ -65,7 +65,7 @@ class Network:
         return self._consumers.get(name, [])
 
     def set_constant(self, name: str, value: NDArray[np.generic]) -> str:
-        """Adds or replaces an initializer; returns its name."""
+        """Adds or replaces an initializer, of any shape; returns its name."""
         from onnx import numpy_helper
 
         tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
