@@ -32,6 +32,7 @@ from edge_runtime.errors import BackendUnavailable, EdgeError, SourceError
 from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
 from edge_runtime.imaging import opencv
 from edge_runtime.jetson import board
+from edge_runtime.libraries import causes
 from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
 

@@ -57,7 +57,8 @@ def rows(tmp_path: Path) -> Dict[str, style.Row]:
 def test_what_misses_a_goal_is_named(rows: Dict[str, style.Row]) -> None:
     by_goal = {miss.goal: miss.what or miss.where for row in rows.values() for miss in row.misses}
     assert by_goal == {
-        "over 250 lines": "261", "in an import cycle": "edge_runtime.other", "import in a function": "edge_runtime.cycle",
+        "over 250 lines": "261",
+        "in an import cycle": "edge_runtime.other", "import in a function": "edge_runtime.cycle",
         "contract over 80 lines": "81", "no docstring": "undocumented", "no shape in its docstring": "bare",
         "no return annotation": "_hidden", "no hint": "Name(id='UsageError', ctx=Load())",
     }  # fmt: skip
