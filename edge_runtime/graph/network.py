@@ -46,6 +46,12 @@ class Network:
         """Names of what goes out."""
         return [value.name for value in self.model.graph.output]
 
+    def copy(self) -> Network:
+        """Another network to use up."""
+        model = type(self.model)()
+        model.CopyFrom(self.model)
+        return Network(model)
+
     def wire(self) -> None:
         """Looks at the wiring again, after an edit."""
         self._producer: Dict[str, onnx.NodeProto] = {}
