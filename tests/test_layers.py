@@ -11,7 +11,7 @@ import pytest
 import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
-    {"errors", "files", "libraries"},
+    {"errors", "files", "libraries", "text"},
     {"types", "plugins", "jetson", "model"},
     {"machine", "native", "imaging", "graph"},
     {"gpu", "zoo"},
