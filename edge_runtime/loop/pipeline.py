@@ -257,9 +257,11 @@ class Pipeline:
         labels = self._detector.model.spec.labels
         for number, lease in enumerate(leases):
             assert lease.frame is not None
+            frame, found = lease.frame, Detections.from_rows(boxes[number, : counts[number]], labels)
+            found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
             result = Result(
-                lease.frame,
-                Detections.from_rows(boxes[number, : counts[number]], labels),
+                frame,
+                found,
                 {"capture": lease.capture_ms, **stages},
                 (perf_counter() - lease.arrived_s) * 1e3,
             )
