@@ -125,9 +125,9 @@ class Detector:
             Detections in pixels of that image, best first; owned by the caller. A list of them for a list.
 
         Raises:
-            SpecError: an array or Pillow image of another kind.
+            SpecError: an array or Pillow image of another kind, or another type.
             SourceError: a picture file that cannot be read.
-            UsageError: no image: a stream, a folder, a camera, another type.
+            UsageError: a stream or a folder, which are sources of a `Pipeline`.
         """
         if not isinstance(image, (list, tuple)):
             return self._detect([image])[0]

@@ -47,9 +47,9 @@ def to_bgr(picture: Picture) -> NDArray[np.uint8]:
         (H, W, 3) uint8 BGR with contiguous pixels; the array itself where it is one.
 
     Raises:
-        SpecError: an array or a Pillow image of another kind.
+        SpecError: an array or a Pillow image of another kind, or another type.
         SourceError: a file that cannot be read.
-        UsageError: no picture: a stream, a folder, a camera, another type.
+        UsageError: a stream or a folder.
     """
     if isinstance(picture, np.ndarray):
         return _from_array(picture)
@@ -62,7 +62,7 @@ def to_bgr(picture: Picture) -> NDArray[np.uint8]:
         hint = "cv2.imread gives None for a file that it cannot read: pass the path itself, and the error says why"
     elif isinstance(picture, int):
         hint = IN_A_LOOP
-    raise UsageError(f"image is of type {type(picture).__name__}", hint=hint)
+    raise SpecError(f"image is of type {type(picture).__name__}", hint=hint)
 
 
 def is_pillow(value: object) -> bool:
