@@ -101,7 +101,8 @@ class Detector:
     def _opened(cls, name: Union[str, os.PathLike[str]], flags: ModelFlags, options: BackendOptions) -> Detector:
         if not isinstance(name, (str, os.PathLike)):
             raise UsageError(f"path is {name!r}", hint="expected the path of a model file, or its bare name")
-        path = engines.find_engine(os.fsdecode(name))
+        path = os.fsdecode(name)
+        path = path if os.path.dirname(path) else engines.find_engine(path)
         member = backends.choose_backend(path, options)
         model = describe(path, member.read_io, flags, options.batch)
         if options.backend is None:
