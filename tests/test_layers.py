@@ -11,7 +11,7 @@ import pytest
 import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
-    {"errors", "files", "libraries"},
+    {"errors", "files", "libraries", "text"},
     {"plugins", "jetson", "model", "imaging"},
     {"types", "machine", "native", "graph"},
     {"gpu", "zoo"},

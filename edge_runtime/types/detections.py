@@ -227,7 +227,7 @@ class Detections:
         try:
             import supervision
         except ImportError as error:
-            raise BackendUnavailable("supervision is not installed", hint=install_hint("track")) from error
+            raise BackendUnavailable("supervision is not installed", hint=install_hint("supervision")) from error
         names = np.array([box.label for box in self], dtype=str)
         return supervision.Detections(
             xyxy=self.xyxy,

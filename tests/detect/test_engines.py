@@ -9,6 +9,7 @@ import pytest
 from edge_runtime.detect import engines
 from edge_runtime.errors import BackendUnavailable, ModelError
 from edge_runtime.gpu import trt
+from edge_runtime.model import shipped
 
 
 @pytest.fixture
@@ -71,3 +72,15 @@ def test_a_broken_tensorrt_keeps_no_onnx_file_from_being_found(board, monkeypatc
     assert engines.find_engine(Path(put("engines", "n.onnx")).name) == "engines/n.onnx"
     with pytest.raises(BackendUnavailable):
         engines.find_engine("n.plan")
+
+
+def test_the_shipped_model_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Path(engines.find_engine(shipped.INT8)).is_file()
+
+
+def test_a_wheel_has_it_inside(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "package")
+    assert shipped.shipped_folder() == tmp_path / "engines"
+    (tmp_path / "package" / "engines").mkdir(parents=True)
+    assert shipped.shipped_folder() == tmp_path / "package" / "engines"
