@@ -68,6 +68,9 @@ class Detector:
         mean: Union[float, Sequence[float], None] = None,
         std: Union[float, Sequence[float], None] = None,
         pad_value: Optional[int] = None,
+        anchors: Optional[Sequence[Sequence[Sequence[float]]]] = None,
+        strides: Optional[Sequence[int]] = None,
+        scale_xy: Optional[Sequence[float]] = None,
         **unknown: NoReturn,
     ) -> Detector:
         """Opens a model file; never builds or converts one. Keywords are the flags of the commands.
@@ -76,14 +79,14 @@ class Detector:
 
         Args:
             path: `.onnx`, `.plan` (or whatever a file in `backends/` handles); a bare name is looked up as the commands
-                do: in the current folder, this board's plans, `engines/`.
+                do: in the current folder, this board's plans, `engines/`, the package.
             flags: what the file does not say about itself; the keywords below win over it, it wins over the recipe.
             options: how to run it; the keywords below win over it.
             backend, device, slots, batch, threads, spinning, zero_copy: see `BackendOptions`.
             conf, iou, max_det, classes, multi_label: see `Thresholds`; `classes="dog"` is one class.
             recipe: a TOML file with the keys below.
-            family, labels, imgsz, resize, color, mean, std, pad_value: see `ModelFlags`; labels also as a list of
-                names, imgsz as one number or (width, height) in pixels.
+            family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy: see `ModelFlags`;
+                labels also as a list of names, imgsz as one number or (width, height) in pixels.
 
         Raises:
             ModelError: no such file, or not a detector that this program can read.
@@ -91,11 +94,10 @@ class Detector:
             UsageError: an unknown keyword, or a value that makes no sense.
             BackendUnavailable: no library here runs such a file.
         """
-        said = {name: value for name, value in locals().items() if value is not None}
-        keywords.refuse_unknown(unknown, said.keys() - UNNAMED)
-        return cls._opened(
-            os.fsdecode(path), keywords.model_flags(said, flags), keywords.backend_options(said, options)
-        )
+        given = dict(locals())
+        keywords.refuse_unknown(unknown, given.keys() - UNNAMED)
+        said = {name: value for name, value in given.items() if value is not None}
+        return cls._opened(path, keywords.model_flags(said, flags), keywords.backend_options(said, options))
 
     @classmethod
     def _opened(cls, name: Union[str, os.PathLike[str]], flags: ModelFlags, options: BackendOptions) -> Detector:

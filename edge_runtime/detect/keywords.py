@@ -41,6 +41,7 @@ def model_flags(said: Mapping[str, Any], flags: ModelFlags) -> ModelFlags:
     Raises:
         UsageError: a value of the wrong type, or a recipe that cannot be read.
     """
+    _demand("flags", flags, ModelFlags)
     stated = ModelFlags(**{name: _plain(said[name]) for name in _fields(ModelFlags) & said.keys()})
     weaker = load_recipe(os.fsdecode(said["recipe"])) if "recipe" in said else ModelFlags()
     return stated.over(flags).over(weaker)
@@ -50,11 +51,18 @@ def backend_options(said: Mapping[str, Any], options: BackendOptions) -> Backend
     """What the keywords say about running the model and about thresholds; then `options`.
 
     Raises:
+        UsageError: `options` are none.
         SpecError: thresholds out of range.
     """
+    _demand("options", options, BackendOptions)
     thresholds = {name: said[name] for name in _fields(Thresholds) & said.keys()}
     running = {name: said[name] for name in (_fields(BackendOptions) - {"thresholds"}) & said.keys()}
     return replace(options, thresholds=replace(options.thresholds, **thresholds), **running)
+
+
+def _demand(name: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} is of type {type(value).__name__}", hint=f"expected {kind.__name__}, or leave it out")
 
 
 def _fields(kind: Any) -> Set[str]:

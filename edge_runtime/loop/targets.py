@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import os
+from numbers import Integral
 from pathlib import PurePath
 from typing import Any, List, Sequence, SupportsIndex, Union
 
@@ -49,7 +49,7 @@ def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget,
     Raises:
         UsageError: no source, or something that is none.
     """
-    listed = [item if hasattr(item, "read") else _source_text(item) for item in _several(given)]
+    listed = [item if _has(item, "read", "live") else _source_text(item) for item in _several(given)]
     if not listed:
         raise UsageError("no source", hint=f"give {SOURCE_HINT}")
     return listed
@@ -61,19 +61,23 @@ def list_sinks(given: Union[Path, Sink, Sequence[Union[Path, Sink]]]) -> List[Un
     Raises:
         UsageError: something that is no sink.
     """
-    return [item if hasattr(item, "write") else _sink_text(item) for item in _several(given)]
+    return [item if _has(item, "write", "target") else _sink_text(item) for item in _several(given)]
 
 
 def _several(given: Any) -> List[Any]:
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
+def _has(item: Any, *names: str) -> bool:
+    return all(hasattr(item, name) for name in names)
+
+
 def _source_text(target: Any) -> str:
     if isinstance(target, (str, os.PathLike)):
         return os.fsdecode(target)
-    if isinstance(target, SupportsIndex) and not isinstance(target, bool) and operator.index(target) >= 0:
-        return str(operator.index(target))
-    raise UsageError(f"{_shown(target)} is no source", hint=f"give {SOURCE_HINT}")
+    if isinstance(target, Integral) and not isinstance(target, bool) and int(target) >= 0:
+        return str(int(target))
+    raise UsageError(f"{_shown(target)} is no source", hint=f"give {SOURCE_HINT}; detector(image) takes pictures")
 
 
 def _sink_text(target: Any) -> str:

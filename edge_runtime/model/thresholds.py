@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterable, Optional, Sequence, SupportsIndex, Union
+from numbers import Integral
+from typing import Any, Iterable, Optional, Sequence, Union
 
 from edge_runtime.errors import SpecError
 
@@ -63,7 +64,7 @@ def _class_id(wanted: Any, labels: Sequence[str]) -> int:
     if isinstance(wanted, str) and not wanted.isdecimal():
         if wanted in labels:
             return list(labels).index(wanted)
-    elif isinstance(wanted, (str, SupportsIndex)) and 0 <= int(wanted) < len(labels):
+    elif isinstance(wanted, (str, Integral)) and 0 <= int(wanted) < len(labels):
         return int(wanted)
     raise SpecError(
         f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"
