@@ -157,7 +157,7 @@ def _finish(
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
         if governing:
-            summary["decisions"] = governing.decisions
+            summary["decisions"] = list(governing.decisions)
         if args.json:
             print(json.dumps(summary), flush=True)
         else:

@@ -97,8 +97,7 @@ def _restore(root: Path, owner: Optional[int]) -> None:
     if owner and held and held.alive and held.pid != owner:
         print(f"process {held.pid} holds {held.mode}, which is left alone")
         return
-    hold.mode_held_by(root, owner or os.getpid())
-    before = hold.restore(root)
+    before = hold.restore(root, owner or 0)
     if before or not owner:
         print(f"{before.name} is back" if before else "no run has left a mode behind")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Sequence, Union
+from numbers import Integral
+from typing import Any, Iterable, Optional, Sequence, Union
 
 from edge_runtime.errors import SpecError
 
@@ -16,7 +17,7 @@ class Thresholds:
         conf: lowest score reported, 0..1 (scores must be above it).
         iou: candidates of one class overlapping a better one by more than this are dropped, 0..1.
         max_det: most detections per image.
-        classes: class ids or names to report, None for all; names become ids once the model is known.
+        classes: class ids or names to report, one or several, None for all; names become ids once the model is known.
         multi_label: report every class above `conf` of a box instead of its best; None: only where conf <= 0.01,
             which is how mAP is measured.
     """
@@ -24,7 +25,7 @@ class Thresholds:
     conf: float = 0.25
     iou: float = 0.45
     max_det: int = 300
-    classes: Optional[Sequence[Union[int, str]]] = None
+    classes: Union[int, str, Sequence[Union[int, str]], None] = None
     multi_label: Optional[bool] = None
 
     def __post_init__(self) -> None:
@@ -37,11 +38,14 @@ class Thresholds:
         """Ids of the wanted classes, all of them where none were named.
 
         Raises:
-            SpecError: a name or id that the model does not have.
+            SpecError: a name or id that the model does not have, or an empty list.
         """
         if self.classes is None:
             return range(len(labels))
-        return [_class_id(wanted, labels) for wanted in self.classes]
+        ids = [_class_id(wanted, labels) for wanted in _listed(self.classes, labels)]
+        if not ids:
+            raise SpecError("classes names no class", hint="leave it out for all classes")
+        return ids
 
     @property
     def per_box_classes(self) -> bool:
@@ -49,11 +53,18 @@ class Thresholds:
         return self.conf <= 0.01 if self.multi_label is None else self.multi_label
 
 
-def _class_id(wanted: Union[int, str], labels: Sequence[str]) -> int:
-    if isinstance(wanted, str) and not wanted.isdigit():
+def _listed(classes: Any, labels: Sequence[str]) -> Iterable[Any]:
+    """One class, or the words of `dog,cat`, as a list; the letters of a name are no classes."""
+    if isinstance(classes, str):
+        return [classes] if classes in labels else [word.strip() for word in classes.split(",") if word.strip()]
+    return classes if isinstance(classes, Iterable) else [classes]
+
+
+def _class_id(wanted: Any, labels: Sequence[str]) -> int:
+    if isinstance(wanted, str) and not wanted.isdecimal():
         if wanted in labels:
             return list(labels).index(wanted)
-    elif 0 <= int(wanted) < len(labels):
+    elif isinstance(wanted, (str, Integral)) and 0 <= int(wanted) < len(labels):
         return int(wanted)
     raise SpecError(
         f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"
