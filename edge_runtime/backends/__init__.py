@@ -92,7 +92,7 @@ class Backend(Protocol):
         """
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
-        """The model's raw outputs of a slot, batch first; views, valid like those of `wait`."""
+        """The model's raw outputs of a slot, each (batch, ...) float32; views, valid like those of `wait`."""
 
     def stage_ms(self, slot: int) -> Dict[str, float]:
         """Milliseconds the slot's last images spent in preprocess, inference and postprocess."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Dict, List
 
-from edge_runtime import calibrate
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Found
 from edge_runtime.calibrate import Calibrated, mixed, verdict
@@ -20,6 +19,7 @@ from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
 from edge_runtime.cli import _flags, _progress, _values
 from edge_runtime.detect.detector import Detector
 from edge_runtime.graph.half import half
+from edge_runtime.graph.prepare import float_network
 from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
 from edge_runtime.reports import verdict as report
@@ -58,7 +58,7 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
         def trial(candidate: Calibrated) -> Comparison:
             return verdict.compare_models(before, bench.found(bench.saved(candidate, "int8"), "int8"))
 
-        network = calibrate.float_network(onnx_file.load_onnx(args.engine), spec)
+        network = float_network(onnx_file.load_onnx(args.engine), spec.input_wh)
         mender = mixed.MixedPrecisionSearch(network, spec, images.paths, made, trial)
         made, tried = mender.mend(args.max_drop, lambda: monotonic() - began < args.verdict_budget)
         comparison = tried[-1].comparison
@@ -101,7 +101,7 @@ class _Bench:
     def halved(self, network: Any) -> str:
         """The float16 twin of a network."""
         path = self._folder / "fp16.onnx"
-        path.write_bytes(half(calibrate.copied(network)).SerializeToString())
+        path.write_bytes(half(network.copy()).SerializeToString())
         return str(path)
 
     def found(self, path: str, label: str) -> Found:

@@ -74,7 +74,7 @@ class Source(Protocol):
     skipped: list[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """The next frame, None at the end. Fills and uses `buffer` where its shape fits, else allocates.
+        """The next frame, None at the end. Fills and uses `buffer` (H, W, 3) uint8 where it fits, else allocates.
 
         Raises:
             SourceError: the source broke; frames before it were good.

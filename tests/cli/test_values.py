@@ -34,7 +34,13 @@ FLAGS = [
     (build, ["a.onnx"], "--max-drop", ()), (build, ["a.onnx"], "--batch", WHOLE + ABOVE_0),
     (power, ["set", "15W"], "--settle", ()), (power, ["set", "15W"], "--owner", WHOLE + ABOVE_0),
 ]  # fmt: skip
-TAKEN = {("--max-drop", "inf"), ("--max-drop", "1e400"), ("--batch", "1,2"), ("--streams", "1,2")}
+TAKEN = {
+    ("--max-drop", "inf"),
+    ("--max-drop", "1e400"),
+    ("--max-drop", "9" * 5000),
+    ("--batch", "1,2"),
+    ("--streams", "1,2"),
+}
 
 
 @pytest.mark.parametrize(
