@@ -13,15 +13,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Optional, Protocol, Sequence, Tuple, cast
+from typing import Dict, Protocol, Sequence, Tuple, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
-from edge_runtime.sinks._per_source import SOURCE, PerSource
+from edge_runtime.sinks._paths import SOURCE, written_path
+from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.types import Result
 
-SCHEMES = ("yolo:", "yolo-conf:", "coco:")  # in front of a path
+__all__ = ["Sink", "SinkOptions", "open", "written_path"]
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # what users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
@@ -88,14 +89,6 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
     sink = cast(Sink, member.open(target, options))
     shared = len(options.sources) > 1 and getattr(member, "ONE_PICTURE", False)
     return Grid(sink, [name for name, _ in options.sources]) if shared else sink
-
-
-def written_path(target: str) -> Optional[str]:
-    """The file or folder that a target names, without its scheme; None for a window and standard output."""
-    if target in ("window", "-"):
-        return None
-    scheme = next((scheme for scheme in SCHEMES if target.lower().startswith(scheme)), "")
-    return target[len(scheme) :]
 
 
 def _near(target: str) -> str:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Dict
+from typing import TYPE_CHECKING, Callable, Dict, Sequence
 
-from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.errors import EdgeError, SinkError, UsageError
 from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._paths import SOURCE, written_path
 from edge_runtime.types import Result
 
 if TYPE_CHECKING:
     from edge_runtime.sinks import Sink, SinkOptions
-
-SOURCE = "{source}"
 
 
 class PerSource:
     """Gives each result to the sink of its source; all are opened at once, so that errors come before the first frame.
 
     Args:
-        target: what is opened, with `{source}` for the name of the source.
+        target: what is opened, with `{source}` for the name of the source; folders that it names are made.
         options: `sources` says which there are.
         open_sink: opens one.
 
@@ -32,14 +32,11 @@ class PerSource:
     def __init__(self, target: str, options: SinkOptions, open_sink: Callable[[str, SinkOptions], Sink]) -> None:
         self.target = target
         self._sinks: Dict[str, Sink] = {}
+        _check(target, [name for name, _ in options.sources])
         rates = dict(options.sources)
-        again = [name for name, count in Counter(name for name, _ in options.sources).items() if count > 1]
-        if again:
-            raise UsageError(f"{again[0]} is given twice, and {target!r} has one file for it", hint="give it once")
-        if not rates:
-            raise UsageError(f"no sources are known for {target!r}", hint=f"{SOURCE} is for outputs of a pipeline")
         try:
             for source, name in source_names(list(rates)).items():
+                _make_folder(target, name)
                 one = replace(options, fps=rates[source], sources=((source, rates[source]),))
                 self._sinks[source] = open_sink(target.replace(SOURCE, name), one)
         except EdgeError:
@@ -60,3 +57,22 @@ class PerSource:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+def _check(target: str, sources: Sequence[str]) -> None:
+    if not sources:
+        raise UsageError(f"no sources are known for {target!r}", hint=f"{SOURCE} is for outputs of a pipeline")
+    name, count = Counter(sources).most_common(1)[0]
+    if count > 1:
+        raise UsageError(f"{name} is given twice, and {target!r} has one file for it", hint="give it once")
+
+
+def _make_folder(target: str, name: str) -> None:
+    folder = os.path.dirname(str(written_path(target)))
+    if SOURCE not in folder:
+        return
+    try:
+        os.makedirs(folder.replace(SOURCE, name), exist_ok=True)
+    except OSError as error:
+        hint = "is there a file of that name, or no permission?"
+        raise SinkError(f"{target!r} cannot be made a folder: {error.strerror}", hint=hint) from error

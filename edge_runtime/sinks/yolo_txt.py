@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Iterable, Iterator
 
@@ -40,6 +40,7 @@ class YoloTxtSink:
         self._folder = Path(str(written_path(target)))
         self._names = FrameNames([name for name, _ in options.sources])
         self._labels, self._begun = options.labels, False
+        self._made = not self._folder.exists()
         self._open = ExitStack()
         self._open.enter_context(locked(self._folder))
         try:
@@ -56,7 +57,10 @@ class YoloTxtSink:
         self._put(f"{self._names.name(result.frame)}.txt", _lines(result, self._conf))
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """See `Sink.close`. Without a single frame no folder is left."""
+        if not self._begun and self._made:
+            with suppress(OSError):
+                self._folder.rmdir()
         self._open.close()
 
     def _check(self) -> None:

@@ -50,6 +50,22 @@ def test_each_source_has_its_own(tmp_path: Path, suffix: str) -> None:
         assert sorted(path.name for path in (tmp_path / "left").iterdir()) == [f"{n:06d}.jpg" for n in range(4)]
 
 
+@pytest.mark.parametrize("target", ["{source}/found.jsonl", "all/{source}/a/found.csv", "yolo:{source}/labels/"])
+def test_folders_of_sources_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    sink = sinks.open(target, TWO)
+    for source, _ in TWO.sources:
+        sink.write(result(0, source=source))
+    sink.close()
+    for name in ("left", "right"):
+        assert Path(str(sinks.written_path(target)).replace("{source}", name)).exists()
+
+
+def test_another_folder_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="No such file"):
+        sinks.open(f"{tmp_path}/new/{{source}}.jsonl", TWO)
+
+
 def test_a_source_s_own_rate(tmp_path: Path) -> None:
     sink = sinks.open(f"{tmp_path}/{{source}}.avi", TWO)
     for source, _ in TWO.sources:

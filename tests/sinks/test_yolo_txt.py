@@ -97,6 +97,11 @@ def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
     sink.close()
 
 
+def test_without_a_frame_no_folder_is_left(tmp_path: Path) -> None:
+    sinks.open(f"yolo:{tmp_path}/labels/", OPTIONS).close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_folder() -> None:
     with pytest.raises(SinkError, match="names no folder"):
         sinks.open("yolo:")
