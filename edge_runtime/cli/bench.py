@@ -32,6 +32,7 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.power.nvml import processes
+from edge_runtime.text.secrets import public
 
 SOURCE = "synthetic://1280x720"
 CONF = 0.005  # for accuracy, as the protocols want it
@@ -43,7 +44,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if words[:1] in (["compare"], ["merge"]):
         return _guard.guarded(*_files_command(words))
     args = _parser().parse_args(words)
-    args.command = shlex.join(["edge-bench", *words])
+    args.command = shlex.join(["edge-bench", *map(public, words)])
     return _guard.guarded(_run, args)
 
 
@@ -86,7 +87,7 @@ def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Na
     _add_output(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
     args = parser.parse_args(words[1:])
-    args.command = shlex.join(["edge-bench", *words])
+    args.command = shlex.join(["edge-bench", *map(public, words)])
     return (compare_files if words[0] == "compare" else merge), args
 
 
@@ -125,7 +126,7 @@ class _Bench:
 
     def row(self, case: Case, tick: Callable[[], None]) -> Row:
         """One row; what cannot be measured is a row that says why."""
-        about = {**rows.machine(self._root), "source": self._args.source}
+        about = {**rows.machine(self._root), "source": public(self._args.source)}
         print_status(f"{results.title(case.to_dict())} …")
         try:
             if self._hold and case.mode and case.mode != self._mode:

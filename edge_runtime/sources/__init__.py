@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
+from edge_runtime.sources import _given
+from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
 
@@ -43,7 +45,7 @@ class Source(Protocol):
     """An open source.
 
     Attributes:
-        name: as the user gave it.
+        name: as the user gave it, without user, password and token.
         live: frames are lost when nobody takes them (cameras, network); newest wins. False: every frame counts.
         fps: nominal frames per second, None where unknown.
         frame_count: frames it will give, None where unknown or endless.
@@ -70,12 +72,14 @@ class Source(Protocol):
 
 
 def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
-    """Opens a source by URI, path, directory, glob or camera number.
+    """Opens a source by URI, path, directory, glob or camera number; `env:NAME` and `@FILE` say where a URI stands.
 
     Raises:
         SourceError: it cannot be opened.
         UsageError: no member handles such a target.
     """
+    target = _given.resolve(target)
+    secrets.public(target)  # from here on no error shows its password
     return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
 
 
