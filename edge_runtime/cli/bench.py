@@ -24,7 +24,7 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _engines, _flags, _guard, _power, _progress
+from edge_runtime.cli import _engines, _flags, _guard, _power, _progress, _streams
 from edge_runtime.cli._bench_files import check, compare_files, merge, show, write_files
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
@@ -38,6 +38,7 @@ SOURCE = "synthetic://1280x720"
 CONF = 0.005  # for accuracy, as the protocols want it
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)

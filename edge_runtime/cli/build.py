@@ -24,7 +24,7 @@ from edge_runtime import build, calibrate
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _engines, _flags, _guard, _progress, jetson
+from edge_runtime.cli import _engines, _flags, _guard, _progress, _streams, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
@@ -35,6 +35,7 @@ from edge_runtime.model.spec import ModelSpec
 MOST_IMAGES = 512
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)
