@@ -86,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
+    if args.json and "-" in args.output:
+        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     _refuse_to_overwrite(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
@@ -144,8 +146,6 @@ def _refuse_to_overwrite(args: argparse.Namespace) -> None:
 
 
 def _outputs(args: argparse.Namespace) -> List[str]:
-    if args.json and "-" in args.output:
-        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     save = [args.save.rstrip("/") + "/"] if args.save else []
     return [*args.output, *save, *(["window"] if args.show else [])]
 
