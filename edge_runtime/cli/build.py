@@ -25,7 +25,7 @@ from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _flags, _guard, _progress, _values, jetson
+from edge_runtime.cli import _flags, _guard, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.detect import engines
 from edge_runtime.errors import ModelError, UsageError
@@ -37,6 +37,7 @@ from edge_runtime.model.spec import ModelSpec
 MOST_IMAGES = 512
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)

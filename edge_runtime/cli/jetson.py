@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from edge_runtime.cli import _values
+from edge_runtime.cli import _streams, _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
@@ -21,6 +21,7 @@ from edge_runtime.jetson.layout import laid_out
 pid = _values.whole(1, 1 << 22)
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     parser = argparse.ArgumentParser("python3 -m edge_runtime.cli.jetson", description=__doc__)
