@@ -21,7 +21,7 @@ from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
-from edge_runtime.cli import _calibrate_verdict, _flags, _guard, _progress
+from edge_runtime.cli import _calibrate_verdict, _flags, _guard, _progress, _streams
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
@@ -32,6 +32,7 @@ from edge_runtime.model.spec import ModelSpec
 FRAMES = 3000  # of a live source, to pick from
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     return _guard.guarded(_run, _parser().parse_args(argv))

@@ -10,6 +10,7 @@ from typing import Any, Dict, List
 
 from edge_runtime.errors import UsageError
 from edge_runtime.files.growing import GrowingFile
+from edge_runtime.text.escape import csv_cell
 
 LOGS = (".csv", ".jsonl")
 
@@ -46,10 +47,10 @@ class RunLog:
     def _csv(self, cells: Dict[str, Any]) -> str:
         text, head = io.StringIO(), not self._columns
         self._columns = self._columns or list(cells)
-        writer = csv.DictWriter(text, self._columns, extrasaction="ignore", lineterminator="\n")
+        writer = csv.writer(text, lineterminator="\n")
         if head:
-            writer.writeheader()
-        writer.writerow(cells)
+            writer.writerow(map(csv_cell, self._columns))
+        writer.writerow([csv_cell(cells.get(name, "")) for name in self._columns])
         return text.getvalue()
 
 
