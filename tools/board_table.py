@@ -17,7 +17,6 @@ from typing import Optional, Sequence
 
 from bench.report import Table
 from bench.trees import lay
-from edge_runtime.cli._engines import PLANS
 
 from edge_runtime.jetson import board
 

@@ -17,7 +17,6 @@ from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 from accuracy import read_table
 from bench import report
 from bench.report import Table
-from edge_runtime.cli._engines import describe
 
 from edge_runtime import build, calibrate, datasets
 from edge_runtime.build import BuildInput, BuildOptions
