@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 from edge_runtime.benchmark import results
 from edge_runtime.benchmark.results import Row
-from edge_runtime.cli import _files
+from edge_runtime.cli import _files, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
 from edge_runtime.reports import benchmark as report
 from edge_runtime.reports import pictures
+from edge_runtime.text.escape import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +81,7 @@ def compare_files(args: Namespace) -> int:
         for number, change in enumerate(changes):
             noise = "" if change.beyond_spread in (None, True) else "  (within the spread)"
             said = f"{change.ratio:+.4f}" if change.name == "accuracy" else f"{change.ratio:.3f} x{noise}"
-            label = results.title(row) if not number else ""
+            label = printable(results.title(row)) if not number else ""
             table.add_row(label, change.name, f"{change.before:g}", f"{change.after:g}", said)
     console().print(table)
     for line in left_out:
@@ -100,7 +101,9 @@ def show(rows: Sequence[Row], args: Namespace) -> None:
         column.justify = "right"
     for row in rows:
         if row["valid"]:
-            table.add_row(results.title(row), *(_cell(row.get(key), style) for key, _, style in report.COLUMNS))
+            table.add_row(
+                printable(results.title(row)), *(_cell(row.get(key), style) for key, _, style in report.COLUMNS)
+            )
         else:
             print(f"not valid: {results.title(row)}: {'; '.join(row['reasons'])}", file=sys.stderr)
     if table.row_count:
@@ -109,9 +112,7 @@ def show(rows: Sequence[Row], args: Namespace) -> None:
 
 def console() -> Console:
     """Wide enough for a table where the output is no terminal: what is cut off cannot be read from a file."""
-    from rich.console import Console
-
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    return _streams.console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def _cell(value: Optional[Any], style: str) -> str:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence
 
-from edge_runtime.cli import _engines
+from edge_runtime.detect import engines
 from edge_runtime.errors import EdgeError
 from edge_runtime.files import atomic, lock, outputs
 from edge_runtime.files.outputs import Input, Output
@@ -83,7 +83,7 @@ def _plain(what: str) -> Reader:
 def _model(path: str) -> Iterator[Input]:
     """A model, its passport, and the files that hold its weights."""
     with contextlib.suppress(EdgeError):  # said when it is opened
-        path = _engines.find_engine(path)
+        path = engines.find_engine(path)
     yield Input("model", path)
     yield Input("passport", str(passport.passport_path(Path(path))))
     for name in onnx_file.external_files(path) if path.endswith(".onnx") else ():

@@ -12,6 +12,7 @@ from typing import Callable, Iterator, Optional
 
 from edge_runtime.errors import EdgeError
 from edge_runtime.libraries import causes
+from edge_runtime.text.escape import printable
 
 
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -49,6 +50,6 @@ def print_error(message: str, hint: Optional[str], verbose: bool) -> None:
     if verbose:
         traceback.print_exc()
     message, hint = causes.explain(message, hint)
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {printable(hint)}", file=sys.stderr)

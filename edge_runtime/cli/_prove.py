@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, TextIO
 
 from edge_runtime import prove
-from edge_runtime.cli import _files
+from edge_runtime.cli import _files, _streams
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
@@ -114,7 +114,7 @@ class ProofProgress:
     """On a terminal, the name of a step that takes long, and its seconds."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out = out
+        self._out = _streams.unescaped(out)
         self._done: Optional[threading.Event] = None
         self._thread: Optional[threading.Thread] = None
 

@@ -24,29 +24,32 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _engines, _files, _flags, _guard, _power, _progress
+from edge_runtime.cli import _files, _flags, _guard, _power, _progress, _streams, _values
 from edge_runtime.cli._bench_files import WRITES, check, compare_files, merge, show, write_files
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._power import print_status
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError
 from edge_runtime.files.outputs import Output
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.power.nvml import processes
+from edge_runtime.text.secrets import public
 
 SOURCE = "synthetic://1280x720"
 CONF = 0.005  # for accuracy, as the protocols want it
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["compare"], ["merge"]):
         return _guard.guarded(*_files_command(words))
     args = _parser().parse_args(words)
-    args.command = shlex.join(["edge-bench", *words])
+    args.command = shlex.join(["edge-bench", *map(public, words)])
     return _guard.guarded(_run, args)
 
 
@@ -65,10 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--split", metavar="NAME", help="image set of --data")
     group = parser.add_argument_group("how")
     group.add_argument(
-        "--seconds", type=float, default=validity.SHORTEST_S, help="of a window; less than 30 is not valid"
+        "--seconds",
+        type=_values.duration,
+        default=validity.SHORTEST_S,
+        help="of a window; less than 30 is not valid",
     )
     group.add_argument("--repeats", type=_flags.positive, default=3, metavar="N", help="windows per row")
-    group.add_argument("--warmup", type=float, default=5.0, metavar="SECONDS")
+    group.add_argument("--warmup", type=_values.seconds, default=5.0, metavar="SECONDS")
     _add_output(parser)
     _power.add_flags(parser)
     _flags.add_model_flags(parser)
@@ -92,7 +98,7 @@ def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Na
         parser.add_argument("--json", action="store_true", help="everything as JSON on stdout")
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
     args = parser.parse_args(words[1:])
-    args.command = shlex.join(["edge-bench", *words])
+    args.command = shlex.join(["edge-bench", *map(public, words)])
     return (compare_files if words[0] == "compare" else merge), args
 
 
@@ -110,7 +116,7 @@ def _benchmark(args: Namespace, outputs: Sequence[Output]) -> int:
     _files.check_images(outputs, data.paths if data else ())
     _power.put_back(args, root, args.power_modes != [None])
     _power.end_by_signals()
-    cases = [Case(_engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
+    cases = [Case(engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:
         hold = _power.hold_modes(stack, args, root) if args.power_modes != [None] else None
@@ -142,7 +148,7 @@ class _Bench:
 
     def row(self, case: Case, tick: Callable[[], None]) -> Row:
         """One row; what cannot be measured is a row that says why."""
-        about = {**rows.machine(self._root), "source": self._args.source}
+        about = {**rows.machine(self._root), "source": public(self._args.source)}
         print_status(f"{results.title(case.to_dict())} …")
         try:
             if self._hold and case.mode and case.mode != self._mode:

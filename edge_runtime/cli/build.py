@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from edge_runtime import build, calibrate
+from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _engines, _files, _flags, _guard, _progress, jetson
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
+from edge_runtime.detect import engines
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
@@ -37,6 +39,7 @@ from edge_runtime.model.spec import ModelSpec
 MOST_IMAGES = 512
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)
@@ -59,16 +62,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--max-drop",
-        type=float,
+        type=_values.points,
         default=0.5,
         metavar="POINTS",
         help="of AP that best may lose to INT8, default 0.5; without labels 20 times as much of agreement",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
-    parser.add_argument("--batch", type=_flags.positive, default=1, metavar="N", help="images per run, default 1")
-    parser.add_argument("--workspace", type=_flags.positive, metavar="MIB", help="default: a quarter of free memory")
     parser.add_argument(
-        "--dla", type=int, metavar="N", help="a DLA core, in float16; what it cannot run goes to the GPU"
+        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images per run, default 1"
+    )
+    parser.add_argument(
+        "--workspace", type=_values.whole(1, 1 << 24), metavar="MIB", help="default: a quarter of free memory"
+    )
+    parser.add_argument(
+        "--dla",
+        type=_values.whole(0, 15),
+        metavar="N",
+        help="a DLA core, in float16; what it cannot run goes to the GPU",
     )
     parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
@@ -80,10 +90,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     trt.library()
-    model = _engines.describe(args.engine, _flags.model_flags(args), args.batch)
+    model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
-    args.output = args.output or _engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
+    args.output = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
         args.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -21,7 +21,7 @@ from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
-from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _power, _progress
+from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _power, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._calibrate_verdict import Page
 from edge_runtime.datasets import Dataset
@@ -36,6 +36,7 @@ from edge_runtime.reports import pictures
 FRAMES, CHOICE = 3000, 20  # of a live source, to pick from: at most, and for each picture
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     return _guard.guarded(_run, _parser().parse_args(argv))

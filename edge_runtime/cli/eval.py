@@ -19,18 +19,21 @@ from typing import Any, Dict, Optional, Sequence
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _engines, _files, _flags, _guard, _progress
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.files.outputs import Output
 from edge_runtime.reports import evaluation as report
 from edge_runtime.reports import pictures
+from edge_runtime.text.escape import printable
 
 CONF = 0.005  # as the protocols want it: a curve needs its tail
 PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     return _guard.guarded(_run, _parser().parse_args(argv))
@@ -63,7 +66,7 @@ def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         pictures.figure((1, 1))  # says now if it cannot draw
     data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
     _files.check_images(outputs, data.paths)
-    engine = _engines.find_engine(args.engine)
+    engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
@@ -93,7 +96,6 @@ def _first(data: Dataset, most: Optional[int]) -> Dataset:
 
 
 def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("class", "objects", *PER_CLASS, box=None, pad_edge=False)
@@ -101,16 +103,16 @@ def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
         column.justify = "right"
     for row in evaluation.classes():
         figures = (f"{row[name]:.4f}" for name in PER_CLASS)
-        table.add_row(row["label"], str(row["objects"]), *figures)
-    console = Console(highlight=False)
+        table.add_row(printable(row["label"]), str(row["objects"]), *figures)
+    console = _streams.console()
     console.print(table)
     for name, value in report.totals(evaluation).items():
         console.print(f"{name:14} {value:.4f}" if value >= 0 else f"{name:14} no such objects")
     conditions = ", ".join(f"{key} {about[key]}" for key in ("conf", "iou", "backend"))
     rate = f"{len(evaluation.found.truths)} images, {evaluation.found.fps:.1f} images/s"
-    console.print(f"{rate}, {conditions}", soft_wrap=True)
+    console.print(printable(f"{rate}, {conditions}"), soft_wrap=True)
     for note in evaluation.found.notes:
-        console.print(f"note: {note}", soft_wrap=True)
+        console.print(printable(f"note: {note}"), soft_wrap=True)
 
 
 WRITES: _files.Writes = {
