@@ -4,12 +4,14 @@ A member is a module with
 
     HANDLES                                  suffixes (".jsonl"), schemes ("mqtt://") or names ("window") it opens
     open(target, options) -> Sink
+
+A sink that has to know the rates of the sources offers `begin(rates)`, see `begin` below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, Sequence, cast
+from typing import Mapping, Protocol, Sequence, cast
 
 from edge_runtime import plugins
 from edge_runtime.types import Result
@@ -20,7 +22,7 @@ class SinkOptions:
     """What a sink may need to know.
 
     Attributes:
-        fps: nominal rate of the source, for video files.
+        fps: nominal rate, for video files, of who opens a sink alone; a pipeline says it by `begin`.
         labels: the model's class names, for legends.
     """
 
@@ -56,3 +58,13 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
         UsageError: no member handles such a target.
     """
     return cast(Sink, plugins.pick("sinks", target).open(target, options))
+
+
+def begin(sink: Sink, rates: Mapping[str, float]) -> None:
+    """Tells a sink the nominal frames per second of each source, by name; once, before the first result.
+
+    A pipeline opens sinks before cameras, so that none is started for an output that cannot be written.
+    """
+    tell = getattr(sink, "begin", None)
+    if tell is not None:
+        tell(rates)

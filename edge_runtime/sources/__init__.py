@@ -13,13 +13,16 @@ from __future__ import annotations
 import glob
 import os
 from dataclasses import dataclass
-from typing import Optional, Protocol, Tuple, cast
+from typing import Iterable, List, Optional, Protocol, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
+from edge_runtime.sources._opencv import without_password
 from edge_runtime.types import Frame
+
+KEPT = 1000  # items that were passed over
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,27 @@ class SourceOptions:
     shrink_wh: Optional[Tuple[int, int]] = None
 
 
+class Skipped(List[str]):
+    """What a source passed over: the last thousand items, and before them a line that says how many there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost = 0
+
+    def append(self, item: str) -> None:
+        """One more."""
+        super().append(item)
+        if len(self) > KEPT:
+            self._lost += 1 if self._lost else 2  # the line takes the place of one
+            del self[:2]
+            self.insert(0, f"{self._lost} more before these")
+
+    def __iadd__(self, items: Iterable[str]) -> Skipped:  # type: ignore[misc,override]
+        for item in items:
+            self.append(item)
+        return self
+
+
 class Source(Protocol):
     """An open source.
 
@@ -48,7 +72,7 @@ class Source(Protocol):
         fps: nominal frames per second, None where unknown.
         frame_count: frames it will give, None where unknown or endless.
         description: one line for the log: size, rate, format as negotiated.
-        skipped: items that were passed over (not an image, broken frame), as "item: reason".
+        skipped: items that were passed over (not an image, broken frame), as "item: reason"; see `Skipped`.
     """
 
     name: str
@@ -56,7 +80,7 @@ class Source(Protocol):
     fps: Optional[float]
     frame_count: Optional[int]
     description: str
-    skipped: list[str]
+    skipped: List[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """The next frame, None at the end. Fills and uses `buffer` where its shape fits, else allocates.
@@ -77,6 +101,11 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
         UsageError: no member handles such a target.
     """
     return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
+
+
+def public_name(target: str) -> str:
+    """How a source is called in results and messages: as the user gave it, without a password."""
+    return without_password(target)
 
 
 def _kind(target: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions, video
+from edge_runtime.sources import Skipped, SourceOptions, video
 from edge_runtime.sources._opencv import Capture, without_password
 from edge_runtime.types import Frame
 
@@ -55,7 +55,7 @@ class StreamSource:
     def __init__(self, target: str, capture: Optional[Any] = None) -> None:
         """Args: capture: what reads the stream, in place of OpenCV's FFmpeg."""
         self.name = without_password(target)
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self._capture = capture or _ffmpeg(target)
         if not self._capture.opened:
             raise SourceError(f"no stream at {self.name}", hint="check address, user and password; try it in a player")

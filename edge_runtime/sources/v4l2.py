@@ -14,7 +14,7 @@ from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.libraries import causes
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.sources._opencv import Capture
 from edge_runtime.types import Frame
 
@@ -48,7 +48,7 @@ class CameraSource:
     def __init__(self, target: str, number: int, options: SourceOptions) -> None:
         cv2 = load_cv2()
         self.name = target
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self._capture = Capture(number, cv2.CAP_V4L2)
         if not self._capture.opened:
             raise SourceError(f"camera {number} cannot be opened", hint=f"who has it? fuser -v /dev/video{number}")

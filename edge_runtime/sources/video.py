@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.sources._opencv import Capture, without_password
 from edge_runtime.types import Frame
 
@@ -45,7 +45,7 @@ class VideoSource:
     def __init__(self, target: str, options: SourceOptions) -> None:
         cv2 = load_cv2()
         self.name = without_password(target)
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self._capture = Capture(target, cv2.CAP_ANY)
         if not self._capture.opened:
             raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
