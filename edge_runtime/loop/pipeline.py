@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.ends import Ends
+from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.run import Run
 from edge_runtime.loop.targets import Path, SourceTarget
@@ -45,7 +46,6 @@ class Pipeline:
 
     Attributes:
         sources: those that are open.
-        monitor: what has been counted so far.
         pace: `pace.fps` limits the frames looked at; those of a live source that are not are dropped and counted.
 
     Raises:
@@ -71,8 +71,13 @@ class Pipeline:
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast
         )
-        self.sources, self.monitor, self.pace = self._ends.sources, self._run.monitor, self._run.detecting.pace
+        self.sources, self.pace = self._ends.sources, self._run.detecting.pace
         self._used = False
+
+    @property
+    def monitor(self) -> Monitor:
+        """What has been counted so far."""
+        return self._run.monitor
 
     def run(self, tick: Callable[[], None] = lambda: None) -> Dict[str, Any]:
         """Runs to the end of the sources, `stop()`, Ctrl-C, or the first error; sinks are always finished.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import Skipped, SourceOptions, video
-from edge_runtime.sources._opencv import Capture, without_password
+from edge_runtime.sources._opencv import Capture, closed_on_error, without_password
 from edge_runtime.types import Frame
 
 HANDLES = ("rtsp://", "rtsps://", "http://", "https://")
@@ -57,9 +57,11 @@ class StreamSource:
         self.name = without_password(target)
         self.skipped: List[str] = Skipped()
         self._capture = capture or _ffmpeg(target)
-        if not self._capture.opened:
-            raise SourceError(f"no stream at {self.name}", hint="check address, user and password; try it in a player")
-        self.fps = self._capture.fps
+        with closed_on_error(self._capture):
+            if not self._capture.opened:
+                hint = "check address, user and password; try it in a player"
+                raise SourceError(f"no stream at {self.name}", hint=hint)
+            self.fps = self._capture.fps
         self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(target).hostname}"
         self.state = "connected"
         self._index = self._tries = 0
