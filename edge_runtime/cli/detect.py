@@ -21,7 +21,6 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime import sources
 from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -71,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
     group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
     group.add_argument(
+        "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
+    )
+    group.add_argument(
         "--warmup",
         type=_values.whole(0, 10_000),
         default=2,
@@ -108,7 +110,7 @@ def _run(args: argparse.Namespace) -> int:
         detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
-        pipeline = _pipeline(args, detectors[0])
+        pipeline = stack.enter_context(_pipeline(args, detectors[0]))
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
@@ -132,13 +134,14 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
 
 def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
-    options = SourceOptions(args.size, args.fps, args.loop, shrink)
-    opened = [sources.open(target, options) for target in args.sources]
-    for source in opened:
+    pipeline = Pipeline(
+        detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        warmup=args.warmup, source_options=SourceOptions(args.size, args.fps, args.loop, shrink),
+        fail_fast=args.fail_fast,
+    )  # fmt: skip
+    for source in pipeline.sources:
         print_status(source.description)
-    return Pipeline(
-        detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
-    )
+    return pipeline
 
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
@@ -215,6 +218,10 @@ def _print(summary: Dict[str, Any]) -> None:
             print_status(f"dropped: {count} of {name}")
     for item in summary["skipped"]:
         print_status(f"skipped: {item}")
+    for failure in summary["failed"]:
+        print_status(f"failed: {failure['source']}: {failure['error']}")
+    for name in summary["left_behind"]:
+        print_status(f"left behind: {name}")
     for line in _power.lines(summary["power"]):
         print_status(line)
 
