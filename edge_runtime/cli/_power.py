@@ -69,9 +69,10 @@ def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
 
 
 def end_by_signals() -> None:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
+    """SIGTERM and SIGHUP end a run as Ctrl-C does; under `nohup` the second stays ignored."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:

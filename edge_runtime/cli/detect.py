@@ -19,9 +19,11 @@ import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
+from edge_runtime import sinks
 from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _streams, _values
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -32,6 +34,8 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._paths import SOURCE
 from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text.escape import printable
 
@@ -113,14 +117,19 @@ def _run(args: argparse.Namespace) -> int:
         pipeline = stack.enter_context(_pipeline(args, detectors[0]))
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log and log.attempt,
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        byproducts = ByProducts(args.verbose)
+        if log and log.error:
+            with byproducts.attempt(args.log):
+                raise log.error
+        return byproducts.exit_code
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -155,7 +164,7 @@ def _outputs(args: argparse.Namespace) -> List[str]:
 
 def _finish(
     args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
-) -> int:
+) -> None:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
         with _Status(pipeline, efficiency, governing) as status:
@@ -169,7 +178,6 @@ def _finish(
             print(json.dumps(summary), flush=True)
         else:
             _print(summary)
-    return 0
 
 
 class _Status:
@@ -226,15 +234,25 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(line)
 
 
-def _written(flag: str, targets: Iterable[str]) -> List[Output]:
-    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
-    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
-    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+def _written(flag: str, targets: Iterable[str], given: Sequence[str]) -> Iterator[Output]:
+    """Files and folders among the outputs, one for each source where they are named by it."""
+    for target in targets:
+        path = sinks.written_path(target)
+        names = source_names(given).values() if SOURCE in target else [""]
+        for name in names if path else ():
+            yield Output(flag, Path(str(path).replace(SOURCE, name)), _over(target), folders=SOURCE in target)
+
+
+def _over(target: str) -> Optional[Tuple[str, ...]]:
+    """Endings of the files in a folder of results; None for a file."""
+    if target.lower().startswith(("yolo:", "yolo-conf:")):
+        return (".txt",)
+    return image.SUFFIXES if target.endswith("/") else None
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: _written("--output", args.output),
-    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "output": lambda args: _written("--output", args.output, args.sources),
+    "save": lambda args: _written("--save", [f"{args.save}/"], args.sources),
     "log": _files.file_of("--log", "log"),
 }
 
