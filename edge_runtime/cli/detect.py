@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _flags, _govern, _guard, _power, _streams, _values
+from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -32,8 +31,9 @@ from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
+from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text.escape import printable
 
 MODEL = "model"
@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
     if args.json and "-" in args.output:
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
-    _refuse_to_overwrite(args)
+    _files.declared(args, WRITES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -143,13 +143,6 @@ def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
     return MODEL if text == MODEL else _flags.size(text)
-
-
-def _refuse_to_overwrite(args: argparse.Namespace) -> None:
-    for output in args.output:
-        for source in args.sources:
-            if os.path.isfile(output) and os.path.exists(source) and os.path.samefile(output, source):
-                raise UsageError(f"{output} is both source and output", hint="write to another file")
 
 
 def _outputs(args: argparse.Namespace) -> List[str]:
@@ -224,6 +217,19 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(f"skipped: {item}")
     for line in _power.lines(summary["power"]):
         print_status(line)
+
+
+def _written(flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
+    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
+    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+
+
+WRITES: _files.Writes = {
+    "output": lambda args: _written("--output", args.output),
+    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "log": _files.file_of("--log", "log"),
+}
 
 
 if __name__ == "__main__":

@@ -73,11 +73,19 @@ def add_root(parser: Any, again: bool = False) -> None:
     )  # fmt: skip
 
 
+class LaidOut(str):
+    """The folder of a board's record; `record` is its file."""
+
+    record = ""
+
+
 def directory(text: str) -> str:
     """A folder that is there, or a record of a board, which is laid out as one."""
     if os.path.isfile(text):
         try:
-            return str(laid_out(text))
+            folder = LaidOut(laid_out(text))
+            folder.record = text
+            return folder
         except EdgeError as error:
             raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
     if not os.path.isdir(text):
