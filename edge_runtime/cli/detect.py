@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _streams, _values
+from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _signals, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -109,7 +108,7 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         pipeline = _pipeline(args, detectors[0])
-        signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+        stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
             extra=lambda: governing.row() if governing else {},
