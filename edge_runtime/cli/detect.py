@@ -22,6 +22,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
 from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _signals, _streams, _values
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -100,6 +101,7 @@ def _run(args: argparse.Namespace) -> int:
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
+        beside = ByProducts(args.verbose)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
@@ -110,14 +112,15 @@ def _run(args: argparse.Namespace) -> int:
         pipeline = _pipeline(args, detectors[0])
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
+            log=log and beside.until_it_fails("the log", log),
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing, beside)
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -150,11 +153,16 @@ def _outputs(args: argparse.Namespace) -> List[str]:
 
 
 def _finish(
-    args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
+    args: argparse.Namespace,
+    engine: str,
+    pipeline: Pipeline,
+    efficiency: Efficiency,
+    governing: Optional[Governing],
+    beside: ByProducts,
 ) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline, efficiency, governing) as status:
+        with _Status(pipeline, efficiency, governing, beside) as status:
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
@@ -165,17 +173,25 @@ def _finish(
             print(json.dumps(summary), flush=True)
         else:
             _print(summary)
-    return 0
+        code = beside.end()
+    return code
 
 
 class _Status:
     """The live line on a terminal; silent elsewhere."""
 
-    def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
+    ) -> None:
         from rich.status import Status
         from rich.text import Text
 
-        self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
+        self._pipeline, self._efficiency = pipeline, efficiency
+        self._parts = [
+            beside.until_it_fails("the measurement", efficiency.tick),
+            *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
+            beside.until_it_fails("the live line", self._line),
+        ]
         self._text = Text  # a string would be markup
         self._status = Status("starting", console=_streams.console(stderr=True))
         self._shown = ExitStack()
@@ -190,9 +206,11 @@ class _Status:
         self._shown.close()
 
     def show(self) -> None:
-        self._efficiency.tick()
-        if self._governing:
-            self._governing.tick()
+        """Never an error: what is beside the results costs no result."""
+        for part in self._parts:
+            part()
+
+    def _line(self) -> None:
         if not sys.stderr.isatty():
             return
         counts = [source.frame_count for source in self._pipeline.sources]
