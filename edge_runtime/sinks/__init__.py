@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Protocol, Sequence, Tuple, cast
+from typing import Dict, Protocol, Sequence, Tuple, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError

@@ -68,6 +68,7 @@ def test_another_folder_is_not_made(tmp_path: Path) -> None:
 
 def test_a_source_s_own_rate(tmp_path: Path) -> None:
     sink = sinks.open(f"{tmp_path}/{{source}}.avi", TWO)
+    sinks.begin(sink, dict(zip(TWO.sources, (25.0, 10.0))))
     for source in TWO.sources:
         for level in (10, 20, 30):
             sink.write(plain(source, level))
@@ -108,7 +109,7 @@ def test_names_stay_in_the_folder_that_was_named(tmp_path: Path) -> None:
     folder.mkdir()
     options = SinkOptions(sources=("../../evil.mp4", "http://x/../../y"))
     sink = sinks.open(f"{folder}/{{source}}.jsonl", options)
-    for source, _ in options.sources:
+    for source in options.sources:
         sink.write(result(0, source=source))
     sink.close()
     assert len(list(folder.iterdir())) == 2 and list(tmp_path.iterdir()) == [folder]
