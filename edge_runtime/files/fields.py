@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, Iterable, Mapping, Tuple, Type
 from edge_runtime.errors import EdgeError
 
 LONGEST = 1 << 20  # values in a list
-SIDE, AREA = 32768, 1 << 26  # pixels of a model's input; 64 million of them are 800 MB of floats
+SIDE, AREA = 65536, 1 << 26  # pixels of a model's input; 64 million of them are 800 MB of floats
 
 
 @dataclass(frozen=True)
