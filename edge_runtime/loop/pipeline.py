@@ -19,7 +19,7 @@ from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease, Ring
-from edge_runtime.loop.targets import Path, SourceTarget, list_sinks, list_sources
+from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks, list_sources
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source
 from edge_runtime.types import Detections, Result
@@ -54,7 +54,7 @@ class Pipeline:
         self,
         detector: Detector,
         source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
-        sinks: Union[Path, Sink, Sequence[Union[Path, Sink]]] = (),
+        sinks: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]] = (),
         *,
         max_frames: Optional[int] = None,
         duration_s: Optional[float] = None,
