@@ -6,6 +6,7 @@ memory, that is one sentence here.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from edge_runtime.model.spec import ModelIO
 __all__ = ["PRECISIONS", "BuildInput", "BuildOptions", "build", "load_input"]
 Report = Callable[[float, str], None]
 WORKER = ("-m", "edge_runtime.build.worker")
+NO_PROCESS = (errno.ENOMEM, errno.EAGAIN)  # what starting a process says where memory or processes run out
 WITHOUT_INT8 = ("5.0", "5.2", "5.3", "6.0", "6.2")  # compute capabilities: Jetson Nano is 5.3, TX2 6.2
 
 
@@ -131,6 +133,9 @@ def _beside(plan: Path) -> Iterator[str]:
         with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
             yield folder
     except OSError as error:
+        if error.errno in NO_PROCESS:
+            fact = f"the builder's process does not start: {error.strerror}"
+            raise ModelError(fact, hint=f"close other programs, or add swap: {memory.SWAP}") from error
         raise UsageError(
             f"{plan.parent} cannot be written: {error.strerror}", hint="check folder, rights and space"
         ) from error
@@ -208,6 +213,6 @@ def _dotted(name: str) -> str:
         UsageError: no such name.
     """
     digits = name[2:]
-    if name and (not name.startswith("SM") or not digits.isdigit() or len(digits) < 2):
+    if name and (not name.startswith("SM") or not digits.isdecimal() or len(digits) < 2):
         raise UsageError(f"compute capability is {name!r}", hint="write it like SM86")
     return f"{digits[:-1]}.{digits[-1]}" if name else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, Iterable, Optional, Sequence, Union
+from typing import Optional, Sequence, Tuple, Union, cast
 
 from edge_runtime.errors import SpecError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import Field, check_fields
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,8 @@ class Thresholds:
     multi_label: Optional[bool] = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.conf <= 1.0 or not 0.0 <= self.iou <= 1.0:
-            raise SpecError(f"conf is {self.conf} and iou {self.iou}", hint="both must lie in 0..1")
-        if self.max_det < 1:
-            raise SpecError(f"max-det is {self.max_det}", hint="it must be at least 1")
+        for name, value in check_fields(vars(self), FIELDS, "", SpecError).items():
+            object.__setattr__(self, name, value)
 
     def class_ids(self, labels: Sequence[str]) -> Sequence[int]:
         """Ids of the wanted classes, all of them where none were named.
@@ -42,7 +41,8 @@ class Thresholds:
         """
         if self.classes is None:
             return range(len(labels))
-        ids = [_class_id(wanted, labels) for wanted in _listed(self.classes, labels)]
+        listed = cast(Tuple[Union[int, str], ...], self.classes)  # since __post_init__
+        ids = [_class_id(word, labels) for wanted in listed for word in _words(wanted, labels)]
         if not ids:
             raise SpecError("classes names no class", hint="leave it out for all classes")
         return ids
@@ -53,18 +53,30 @@ class Thresholds:
         return self.conf <= 0.01 if self.multi_label is None else self.multi_label
 
 
-def _listed(classes: Any, labels: Sequence[str]) -> Iterable[Any]:
-    """One class, or the words of `dog,cat`, as a list; the letters of a name are no classes."""
-    if isinstance(classes, str):
-        return [classes] if classes in labels else [word.strip() for word in classes.split(",") if word.strip()]
-    return classes if isinstance(classes, Iterable) else [classes]
+MOST_BOXES = 100_000
+_NAME, _ID = fields.text(), fields.whole(0, 1 << 31)
+_CLASS = Field("a class name or number", lambda value: (_NAME if isinstance(value, str) else _ID).take(value))
+FIELDS = {
+    "conf": fields.number(0, 1),
+    "iou": fields.number(0, 1),
+    "max_det": fields.whole(1, MOST_BOXES),
+    "classes": fields.optional(fields.several(_CLASS, alone=True)),
+    "multi_label": fields.optional(fields.flag()),
+}
 
 
-def _class_id(wanted: Any, labels: Sequence[str]) -> int:
+def _words(wanted: Union[int, str], labels: Sequence[str]) -> Sequence[Union[int, str]]:
+    """A class alone in a list, and the words of `dog,cat`, which is how the command line spells two."""
+    if isinstance(wanted, str) and wanted not in labels:
+        return [word.strip() for word in wanted.split(",") if word.strip()]
+    return [wanted]
+
+
+def _class_id(wanted: Union[int, str], labels: Sequence[str]) -> int:
     if isinstance(wanted, str) and not wanted.isdecimal():
         if wanted in labels:
             return list(labels).index(wanted)
-    elif isinstance(wanted, (str, Integral)) and 0 <= int(wanted) < len(labels):
+    elif 0 <= int(wanted) < len(labels):
         return int(wanted)
     raise SpecError(
         f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"
