@@ -17,11 +17,11 @@ from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 from accuracy import read_table
 from bench import report
 from bench.report import Table
-from edge_runtime.cli._engines import describe
 
 from edge_runtime import build, calibrate, datasets
 from edge_runtime.build import BuildInput, BuildOptions
 from edge_runtime.cli._flags import add_model_flags, model_flags
+from edge_runtime.detect.engines import describe
 from edge_runtime.errors import EdgeError
 from edge_runtime.graph.network import Network
 

@@ -16,6 +16,7 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import BoardError, UsageError
 from edge_runtime.jetson import caps, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
+from edge_runtime.text.escape import printable
 
 COVERED = 0.95  # of a run; less is said
 
@@ -120,4 +121,4 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 def print_status(line: str) -> None:
     """On stderr, where logs go."""
-    print(line, file=sys.stderr)
+    print(printable(line), file=sys.stderr)

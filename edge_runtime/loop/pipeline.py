@@ -67,14 +67,15 @@ class Pipeline:
         duration_s: Optional[float] = None,
         warmup: int = 2,
     ) -> None:
-        if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
+        if not isinstance(detector, Detector):
+            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in list_sources(source)]
         self.monitor = Monitor()
         self._detector, self._backend = detector, detector.backend
-        options = SinkOptions(fps=self.sources[0].fps or 30.0, labels=detector.model.spec.labels)
+        rates = tuple((source.name, source.fps or 30.0) for source in self.sources)
+        options = SinkOptions(max(fps for _, fps in rates), detector.model.spec.labels, rates)
         opened = [sink_family.open(s, options) if isinstance(s, str) else s for s in list_sinks(sinks)]
         self._outboxes: List[Outbox] = [SinkThread(sink, SINK_DEPTH, self._fail, self.stop) for sink in opened]
         self._max_frames, self._duration_s, self._warmup = max_frames, duration_s, warmup

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple, Union, cast
+from numbers import Integral
+from typing import Any, Iterator, Optional, Sequence, Union
 
 from edge_runtime.errors import SpecError
 from edge_runtime.files import fields
@@ -41,8 +42,7 @@ class Thresholds:
         """
         if self.classes is None:
             return range(len(labels))
-        listed = cast(Tuple[Union[int, str], ...], self.classes)  # since __post_init__
-        ids = [_class_id(word, labels) for wanted in listed for word in _words(wanted, labels)]
+        ids = [_class_id(wanted, labels) for wanted in _listed(self.classes, labels)]
         if not ids:
             raise SpecError("classes names no class", hint="leave it out for all classes")
         return ids
@@ -65,18 +65,20 @@ FIELDS = {
 }
 
 
-def _words(wanted: Union[int, str], labels: Sequence[str]) -> Sequence[Union[int, str]]:
-    """A class alone in a list, and the words of `dog,cat`, which is how the command line spells two."""
-    if isinstance(wanted, str) and wanted not in labels:
-        return [word.strip() for word in wanted.split(",") if word.strip()]
-    return [wanted]
+def _listed(classes: Any, labels: Sequence[str]) -> Iterator[Any]:
+    """Classes one by one: `dog,cat` is two, unless the model has a class of that very name."""
+    for wanted in classes:
+        if isinstance(wanted, str) and wanted not in labels:
+            yield from (word.strip() for word in wanted.split(",") if word.strip())
+        else:
+            yield wanted
 
 
-def _class_id(wanted: Union[int, str], labels: Sequence[str]) -> int:
+def _class_id(wanted: Any, labels: Sequence[str]) -> int:
     if isinstance(wanted, str) and not wanted.isdecimal():
         if wanted in labels:
             return list(labels).index(wanted)
-    elif 0 <= int(wanted) < len(labels):
+    elif isinstance(wanted, (str, Integral)) and 0 <= int(wanted) < len(labels):
         return int(wanted)
     raise SpecError(
         f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"
