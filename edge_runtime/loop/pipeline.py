@@ -17,7 +17,7 @@ from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.run import Run
-from edge_runtime.loop.targets import Path, SourceTarget
+from edge_runtime.loop.targets import AnyPath, SourceTarget
 from edge_runtime.sinks import Sink
 from edge_runtime.sources import Source, SourceOptions
 from edge_runtime.types import Result
@@ -65,7 +65,7 @@ class Pipeline:
         self,
         detector: Detector,
         source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
-        sinks: Union[Path, Sink, Sequence[Union[Path, Sink]]] = (),
+        sinks: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]] = (),
         *,
         max_frames: Optional[int] = None,
         duration_s: Optional[float] = None,
@@ -73,8 +73,6 @@ class Pipeline:
         source_options: SourceOptions = SourceOptions(),
         fail_fast: bool = False,
     ) -> None:
-        if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
         self._ends = Ends(source, sinks, detector.model.spec.labels, source_options, fail_fast)
