@@ -25,7 +25,7 @@ from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _files, _flags, _guard, _power, _progress, _streams, _values, jetson
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.detect import engines
@@ -90,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     _files.declared(args, WRITES)
-    _power.end_by_signals()
     trt.library()
     model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:

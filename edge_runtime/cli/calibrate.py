@@ -71,7 +71,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
-    _power.end_by_signals()
     with _files.claimed(args, WRITES) as outputs:
         return _calibrate(args, outputs)
 

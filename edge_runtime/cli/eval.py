@@ -19,7 +19,7 @@ from typing import Any, Dict, Optional, Sequence
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _files, _flags, _guard, _power, _progress, _streams
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect import engines
@@ -57,7 +57,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
-    _power.end_by_signals()
     with _files.claimed(args, WRITES) as outputs:
         return _evaluate(args, outputs)
 
