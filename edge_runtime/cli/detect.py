@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _flags, _govern, _guard, _power
+from edge_runtime.cli import _demo, _flags, _govern, _guard, _power
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -39,7 +39,9 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread de
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs the command and returns its exit code."""
+    """Runs the command and returns its exit code; without arguments it shows a demo."""
+    if not (sys.argv[1:] if argv is None else argv):
+        return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
     return _guard.guarded(_run, _parser().parse_args(argv))
 
 
