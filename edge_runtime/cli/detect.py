@@ -4,7 +4,8 @@
     edge-detect --engine nano.onnx --camera 0 --show
     edge-detect --engine nano.onnx --images photos/ --save annotated/ --json
 
-A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30; an output is
+A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30. An address
+with a password can stand in a variable (env:CAMERA) or in the first line of a file (@camera.txt). An output is
 FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout). With a power sensor the summary says frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
@@ -14,15 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _demo, _flags, _govern, _guard, _power
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -31,13 +31,16 @@ from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
+from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import SourceOptions, image
+from edge_runtime.text.escape import printable
 
 MODEL = "model"
 SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code; without arguments it shows a demo."""
     if not (sys.argv[1:] if argv is None else argv):
@@ -56,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
             flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
         )
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
-    group.add_argument("--fps", type=float, help="wanted from cameras")
+    group.add_argument("--fps", type=_values.rate, help="wanted from cameras")
     group.add_argument(
         "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
     )
@@ -68,8 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
-    group.add_argument("--duration", type=float, metavar="SECONDS")
-    group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
+    group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
+    group.add_argument(
+        "--warmup",
+        type=_values.whole(0, 10_000),
+        default=2,
+        metavar="N",
+        help="runs before the first frame, not counted",
+    )
     group = _power.add_flags(parser)
     group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
     group.add_argument(
@@ -86,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    _refuse_to_overwrite(args)
+    if args.json and "-" in args.output:
+        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
+    _files.declared(args, WRITES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -136,13 +147,6 @@ def _shrink(text: str) -> Union[str, Tuple[int, int]]:
     return MODEL if text == MODEL else _flags.size(text)
 
 
-def _refuse_to_overwrite(args: argparse.Namespace) -> None:
-    for output in args.output:
-        for source in args.sources:
-            if os.path.isfile(output) and os.path.exists(source) and os.path.samefile(output, source):
-                raise UsageError(f"{output} is both source and output", hint="write to another file")
-
-
 def _outputs(args: argparse.Namespace) -> List[str]:
     save = [args.save.rstrip("/") + "/"] if args.save else []
     return [*args.output, *save, *(["window"] if args.show else [])]
@@ -159,7 +163,7 @@ def _finish(
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
         if governing:
-            summary["decisions"] = governing.decisions
+            summary["decisions"] = list(governing.decisions)
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
@@ -171,19 +175,22 @@ class _Status:
     """The live line on a terminal; silent elsewhere."""
 
     def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
-        from rich.console import Console
         from rich.status import Status
+        from rich.text import Text
 
         self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
-        self._status = Status("starting", console=Console(stderr=True))
+        self._text = Text  # a string would be markup
+        self._status = Status("starting", console=_streams.console(stderr=True))
+        self._shown = ExitStack()
 
     def __enter__(self) -> _Status:
         if sys.stderr.isatty():
-            self._status.start()
+            self._shown.enter_context(self._status)
+            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._status.stop()
+        self._shown.close()
 
     def show(self) -> None:
         self._efficiency.tick()
@@ -194,7 +201,7 @@ class _Status:
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        self._status.update(f"{self._efficiency.line}  {counted}")
+        self._status.update(self._text(printable(f"{self._efficiency.line}  {counted}")))
 
 
 def _print(summary: Dict[str, Any]) -> None:
@@ -212,6 +219,19 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(f"skipped: {item}")
     for line in _power.lines(summary["power"]):
         print_status(line)
+
+
+def _written(flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
+    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
+    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+
+
+WRITES: _files.Writes = {
+    "output": lambda args: _written("--output", args.output),
+    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "log": _files.file_of("--log", "log"),
+}
 
 
 if __name__ == "__main__":
