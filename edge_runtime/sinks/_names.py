@@ -22,7 +22,7 @@ class FrameNames:
         sources: names of all sources.
     """
 
-    def __init__(self, sources: Sequence[str]) -> None:
+    def __init__(self, sources: Sequence[str] = ()) -> None:
         self._sources = source_names(sources) if len(sources) > 1 else {}
         self._owners: Dict[str, str] = {}  # which file a name was given to: one entry for each file of the sources
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Mapping
 
 from edge_runtime.errors import EdgeError, SinkError
 from edge_runtime.files.atomic import replace_file
@@ -38,7 +38,7 @@ class YoloTxtSink:
         self.target = target
         self._conf = target.lower().startswith("yolo-conf:")
         self._folder = Path(str(written_path(target)))
-        self._names = FrameNames([name for name, _ in options.sources])
+        self._names = FrameNames()
         self._labels, self._begun = options.labels, False
         self._made = not self._folder.exists()
         self._open = ExitStack()
@@ -48,6 +48,10 @@ class YoloTxtSink:
         except BaseException:
             self._open.close()
             raise
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
