@@ -21,7 +21,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime import sources
+from edge_runtime import sinks, sources
 from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -34,6 +34,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions, image
+from edge_runtime.text import secrets
 from edge_runtime.text.escape import printable
 
 MODEL = "model"
@@ -221,15 +222,26 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(line)
 
 
-def _written(flag: str, targets: Iterable[str]) -> List[Output]:
-    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
-    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
-    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders among the outputs, with the names of the sources in them."""
+    names = [secrets.public(source) for source in args.sources]
+    return [
+        Output(flag, Path(path), _taken(target), folders="{source}" in target)
+        for target in targets
+        for path in (sinks.written_paths(target, names) if "://" not in target else ())
+    ]
+
+
+def _taken(target: str) -> Optional[Tuple[str, ...]]:
+    """Endings of the files in an output's folder whose place results may take; None for a file."""
+    if sinks.is_yolo(target):
+        return (".txt",)
+    return image.SUFFIXES if target.endswith("/") else None
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: _written("--output", args.output),
-    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "output": lambda args: _written(args, "--output", args.output),
+    "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
     "log": _files.file_of("--log", "log"),
 }
 

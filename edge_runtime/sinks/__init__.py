@@ -20,11 +20,11 @@ from typing import Dict, Mapping, Protocol, Sequence, Tuple, cast
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
-from edge_runtime.sinks._paths import SOURCE, written_path
+from edge_runtime.sinks._paths import SOURCE, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.types import Result
 
-__all__ = ["Sink", "SinkOptions", "begin", "open", "written_path"]
+__all__ = ["Sink", "SinkOptions", "begin", "is_yolo", "open", "written_path", "written_paths"]
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # what users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",

@@ -14,12 +14,12 @@ from edge_runtime.files.growing import GrowingFile
 from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
 from edge_runtime.sinks._names import FrameNames
+from edge_runtime.sinks._paths import COCO, COCO_SUFFIX, PART
 from edge_runtime.sinks.jsonl import row
 from edge_runtime.types import Result
 
-HANDLES = (".coco.json", "coco:")
+HANDLES = (COCO_SUFFIX, COCO)
 PRIORITY = 1  # "coco:folder/" is no folder of pictures
-PART = ".part.jsonl"
 
 
 def open(target: str, options: SinkOptions) -> CocoSink:

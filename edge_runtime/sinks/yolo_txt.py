@@ -11,9 +11,10 @@ from edge_runtime.files.atomic import replace_file
 from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
 from edge_runtime.sinks._names import FrameNames
+from edge_runtime.sinks._paths import YOLO
 from edge_runtime.types import Result
 
-HANDLES = ("yolo:", "yolo-conf:")
+HANDLES = YOLO
 PRIORITY = 1  # "yolo:folder/" is no folder of pictures
 CLASSES = "classes.txt"  # the model's class names, where labelling tools look for them
 
