@@ -6,7 +6,8 @@
 
 A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30. An address
 with a password can stand in a variable (env:CAMERA) or in the first line of a file (@camera.txt). An output is
-FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout). With a power sensor the summary says frames per second per watt:
+FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures), yolo:DIR/ (YOLO txt) or - (JSONL on stdout). In it
+{source} stands for the name of the source. With a power sensor the summary says frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -111,6 +112,7 @@ def _run(args: argparse.Namespace) -> int:
         detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
+        _power.say_trace(root, sampler, conditions.mode_name)
         pipeline = _pipeline(args, detectors[0])
         signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
         efficiency = Efficiency(
