@@ -69,7 +69,7 @@ def cv2() -> Iterator[str]:
 
 def onnxruntime() -> Iterator[str]:
     """The model is run; what runs it is asked of the session, as what is listed may not start."""
-    import onnxruntime as ort
+    ort: Any = load_library("onnxruntime")
 
     yield str(ort.__version__)
     with _network("Relu") as path:
