@@ -12,8 +12,8 @@ import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
     {"errors", "files", "libraries", "text"},
-    {"types", "plugins", "jetson", "model"},
-    {"machine", "native", "imaging", "graph"},
+    {"plugins", "jetson", "model", "imaging"},
+    {"types", "machine", "native", "graph"},
     {"gpu", "zoo"},
     {"backends", "heads", "sources", "sinks", "power", "datasets"},
     {"detect"},

@@ -25,9 +25,9 @@ def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     except BrokenPipeError:  # the reader of our stdout has left: `edge-detect --json | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except EdgeError as error:
-        _report(str(error), error.hint, args.verbose)
+        print_error(str(error), error.hint, args.verbose)
     except Exception as error:
-        _report(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
+        print_error(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
     return 1
 
 
@@ -45,7 +45,8 @@ def _sysroot(folder: Optional[str]) -> Iterator[None]:
             os.environ["EDGE_SYSROOT"] = before
 
 
-def _report(message: str, hint: Optional[str], verbose: bool) -> None:
+def print_error(message: str, hint: Optional[str], verbose: bool) -> None:
+    """Prints `error: …` and `hint: …`, and with `verbose` the traceback before them."""
     if verbose:
         traceback.print_exc()
     message, hint = causes.explain(message, hint)

@@ -15,24 +15,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _engines, _flags, _govern, _guard, _power, _streams
+from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
+from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text.escape import printable
 
 MODEL = "model"
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
             flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
         )
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
-    group.add_argument("--fps", type=float, help="wanted from cameras")
+    group.add_argument("--fps", type=_values.rate, help="wanted from cameras")
     group.add_argument(
         "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
     )
@@ -68,8 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
-    group.add_argument("--duration", type=float, metavar="SECONDS")
-    group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
+    group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
+    group.add_argument(
+        "--warmup",
+        type=_values.whole(0, 10_000),
+        default=2,
+        metavar="N",
+        help="runs before the first frame, not counted",
+    )
     group = _power.add_flags(parser)
     group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
     group.add_argument(
@@ -88,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
     if args.json and "-" in args.output:
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
-    _refuse_to_overwrite(args)
+    _files.declared(args, WRITES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -115,7 +122,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
-    path = _engines.find_engine(engine)
+    path = engines.find_engine(engine)
     detector = Detector.open(path, flags=_flags.model_flags(args), options=_flags.backend_options(args))
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
                  *(f"note: {note}" for note in detector.model.notes)]:  # fmt: skip
@@ -138,13 +145,6 @@ def _shrink(text: str) -> Union[str, Tuple[int, int]]:
     return MODEL if text == MODEL else _flags.size(text)
 
 
-def _refuse_to_overwrite(args: argparse.Namespace) -> None:
-    for output in args.output:
-        for source in args.sources:
-            if os.path.isfile(output) and os.path.exists(source) and os.path.samefile(output, source):
-                raise UsageError(f"{output} is both source and output", hint="write to another file")
-
-
 def _outputs(args: argparse.Namespace) -> List[str]:
     save = [args.save.rstrip("/") + "/"] if args.save else []
     return [*args.output, *save, *(["window"] if args.show else [])]
@@ -161,7 +161,7 @@ def _finish(
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
         if governing:
-            summary["decisions"] = governing.decisions
+            summary["decisions"] = list(governing.decisions)
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
@@ -217,6 +217,19 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(f"skipped: {item}")
     for line in _power.lines(summary["power"]):
         print_status(line)
+
+
+def _written(flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
+    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
+    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+
+
+WRITES: _files.Writes = {
+    "output": lambda args: _written("--output", args.output),
+    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "log": _files.file_of("--log", "log"),
+}
 
 
 if __name__ == "__main__":

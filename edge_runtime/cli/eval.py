@@ -19,10 +19,14 @@ from typing import Any, Dict, Optional, Sequence
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _engines, _flags, _guard, _progress, _streams
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
+from edge_runtime.files.outputs import Output
 from edge_runtime.reports import evaluation as report
+from edge_runtime.reports import pictures
 from edge_runtime.text.escape import printable
 
 CONF = 0.005  # as the protocols want it: a curve needs its tail
@@ -53,8 +57,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
+    with _files.claimed(args, WRITES) as outputs:
+        return _evaluate(args, outputs)
+
+
+def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
+    if args.report:
+        pictures.figure((1, 1))  # says now if it cannot draw
     data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
-    engine = _engines.find_engine(args.engine)
+    _files.check_images(outputs, data.paths)
+    engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
@@ -64,14 +76,16 @@ def _run(args: argparse.Namespace) -> int:
             evaluation = evaluate.evaluate(detector, data, bar("images", len(data.paths)))
     about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,
              "multi_label": args.multi_label, "backend": backend}  # fmt: skip
-    if args.report:
-        title = f"{Path(engine).stem} on {data.name}"
-        print(f"report: {report.write_evaluation_page(args.report, title, evaluation, about)}", file=sys.stderr)
     if args.json:
-        print(json.dumps({**evaluation.summary(), **about}))
+        print(json.dumps({**evaluation.summary(), **about}), flush=True)
     else:
         _print(evaluation, about)
-    return 0
+    byproducts = ByProducts(args.verbose)
+    if args.report:
+        with byproducts.attempt(str(args.report)):
+            title = f"{Path(engine).stem} on {data.name}"
+            print(f"report: {report.write_evaluation_page(args.report, title, evaluation, about)}", file=sys.stderr)
+    return byproducts.exit_code
 
 
 def _first(data: Dataset, most: Optional[int]) -> Dataset:
@@ -99,6 +113,11 @@ def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
     console.print(printable(f"{rate}, {conditions}"), soft_wrap=True)
     for note in evaluation.found.notes:
         console.print(printable(f"note: {note}"), soft_wrap=True)
+
+
+WRITES: _files.Writes = {
+    "report": lambda args: [Output("--report", path, folders=True) for path in report.report_files(args.report)],
+}
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from edge_runtime.cli import _streams
+from edge_runtime.cli import _streams, _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.jetson.layout import laid_out
+
+pid = _values.whole(1, 1 << 22)
 
 
 @_streams.escaped()
@@ -43,11 +45,18 @@ def add(commands: Any) -> None:
     parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done; needs no root")
     parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
-    parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
-    parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
+    parser.add_argument(
+        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards"
+    )
+    parser.add_argument("--owner", type=pid, metavar="PID", help="until this process ends, or `restore`")
     add_root(parser, again=True)
     parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
-    parser.add_argument("--owner", type=int, metavar="PID", help="what this process holds; else nothing that lives")
+    parser.add_argument(
+        "--owner",
+        type=pid,
+        metavar="PID",
+        help="what this process holds; else nothing that lives",
+    )
     add_root(parser, again=True)
 
 
@@ -64,11 +73,19 @@ def add_root(parser: Any, again: bool = False) -> None:
     )  # fmt: skip
 
 
+class LaidOut(str):
+    """The folder of a board's record; `record` is its file."""
+
+    record = ""
+
+
 def directory(text: str) -> str:
     """A folder that is there, or a record of a board, which is laid out as one."""
     if os.path.isfile(text):
         try:
-            return str(laid_out(text))
+            folder = LaidOut(laid_out(text))
+            folder.record = text
+            return folder
         except EdgeError as error:
             raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
     if not os.path.isdir(text):
@@ -99,8 +116,7 @@ def _restore(root: Path, owner: Optional[int]) -> None:
     if owner and held and held.alive and held.pid != owner:
         print(f"process {held.pid} holds {held.mode}, which is left alone")
         return
-    hold.mode_held_by(root, owner or os.getpid())
-    before = hold.restore(root)
+    before = hold.restore(root, owner or 0)
     if before or not owner:
         print(f"{before.name} is back" if before else "no run has left a mode behind")
 

@@ -99,6 +99,8 @@ def _describe(value: object) -> str:
 class Decoder:
     """Turns head tensors into boxes in image pixels: decode, score filter, NMS, letterbox undo and clip in one pass.
 
+    One thread at a time: all calls work in the same memory. A second thread is refused.
+
     Args:
         decode: what the head described.
         shapes: shape of every output tensor, batch first.
@@ -137,7 +139,7 @@ class Decoder:
             counts: (B,) int32, filled with the number of rows that are valid.
 
         Raises:
-            SpecError: an array has another shape, dtype or layout.
+            SpecError: an array has another shape, dtype or layout, or another thread runs this decoder now.
         """
         try:
             self._core.run(
@@ -146,6 +148,8 @@ class Decoder:
             )  # fmt: skip
         except ValueError as error:
             raise SpecError(str(error), hint="np.ascontiguousarray(array, dtype) gives an array that fits") from error
+        except RuntimeError as error:
+            raise SpecError(str(error), hint="make a Decoder for each thread") from error
 
     def class_mask(self, class_ids: Iterable[int]) -> NDArray[np.uint8]:
         """(num_classes,) uint8: 1 where a class is reported.

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -93,6 +95,21 @@ struct Decoder {
   explicit Decoder(edge::Description d) : tensors(static_cast<size_t>(d.num_tensors)), core(std::move(d)) {}
   std::vector<edge::Tensor> tensors;  // filled by each call, so that none allocates
   edge::Decoder core;
+  std::atomic_flag running = ATOMIC_FLAG_INIT;
+};
+
+// One call at a time: all calls of a decoder share its memory, and the GIL is released in the middle of each.
+class Alone {
+ public:
+  explicit Alone(std::atomic_flag* running) : running_(running) {
+    if (running_->test_and_set(std::memory_order_acquire)) throw std::runtime_error("another thread runs this decoder");
+  }
+  ~Alone() { running_->clear(std::memory_order_release); }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  std::atomic_flag* running_;
 };
 
 std::unique_ptr<Decoder> make_decoder(const std::string& kind, const std::vector<LevelTuple>& levels, int num_classes,
@@ -126,6 +143,7 @@ edge::Tensor tensor(py::handle object, size_t number, int64_t required, int batc
 
 void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle frames, float conf, float iou,
          int max_det, bool multi_label, py::handle class_mask, py::handle boxes, py::handle counts) {
+  const Alone alone(&decoder.running);
   if (tensors.size() != decoder.tensors.size() || batch < 0 || max_det < 1)
     throw py::value_error(py::str("{} tensors, batch {}, max_det {}; the description is of {} tensors")
                               .format(tensors.size(), batch, max_det, decoder.tensors.size()));
