@@ -81,8 +81,8 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         spec, notes = detector.model.spec, detector.model.notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    images = _images(args)
-    _files.check_images(outputs, [*images.paths, *images.held_out.paths])
+    images = _images(args, outputs)
+    _files.check_images(outputs, images.held_out.paths)
     for note in images.notes:
         print(f"note: {note}", file=sys.stderr)
     made = _made(args, spec, images)
@@ -109,9 +109,11 @@ def _legacy_version() -> str:
     return LEGACY_VERSION
 
 
-def _images(args: argparse.Namespace) -> ImageSet:
+def _images(args: argparse.Namespace, outputs: Sequence[Output]) -> ImageSet:
     if args.images:
-        return _divided(args, image_sets.read_image_set(args.images, args.image_folder, args.split))
+        data = image_sets.read_image_set(args.images, args.image_folder, args.split)
+        _files.check_images(outputs, data.paths)
+        return _divided(args, data)
     source = sources.open(args.from_source, sources.SourceOptions())
     folder = _frames(args)
     most = min(FRAMES, CHOICE * args.num) if source.live else None
@@ -147,7 +149,15 @@ def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibr
             print(f"note: {error}; it is made anew", file=sys.stderr)
     with _progress.progress() as bar:
         made = calibrate.calibrate(
-            args.engine, spec, images.paths, args.method, tuple(args.keep_fp), known, _partial(args), bar
+            args.engine,
+            spec,
+            images.paths,
+            args.method,
+            tuple(args.keep_fp),
+            known,
+            _partial(args),
+            bar,
+            _power.print_status,
         )
     if known is not None:
         said = "of another model, image set, preparation or method: made anew" if made.fresh else "up to date: used"
