@@ -18,9 +18,9 @@ import json
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime import sources
+from edge_runtime import sinks
 from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _signals, _streams, _values
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
@@ -33,6 +33,8 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._paths import SOURCE
 from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text.escape import printable
 
@@ -70,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("when to stop")
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
     group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
+    group.add_argument(
+        "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
+    )
     group.add_argument(
         "--warmup",
         type=_values.whole(0, 10_000),
@@ -109,7 +114,7 @@ def _run(args: argparse.Namespace) -> int:
         detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
-        pipeline = _pipeline(args, detectors[0])
+        pipeline = stack.enter_context(_pipeline(args, detectors[0]))
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
@@ -134,13 +139,14 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
 
 def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
-    options = SourceOptions(args.size, args.fps, args.loop, shrink)
-    opened = [sources.open(target, options) for target in args.sources]
-    for source in opened:
+    pipeline = Pipeline(
+        detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        warmup=args.warmup, source_options=SourceOptions(args.size, args.fps, args.loop, shrink),
+        fail_fast=args.fail_fast,
+    )  # fmt: skip
+    for source in pipeline.sources:
         print_status(source.description)
-    return Pipeline(
-        detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
-    )
+    return pipeline
 
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
@@ -232,19 +238,33 @@ def _print(summary: Dict[str, Any]) -> None:
             print_status(f"dropped: {count} of {name}")
     for item in summary["skipped"]:
         print_status(f"skipped: {item}")
+    for failure in summary["failed"]:
+        print_status(f"failed: {failure['source']}: {failure['error']}")
+    for name in summary["left_behind"]:
+        print_status(f"left behind: {name}")
     for line in _power.lines(summary["power"]):
         print_status(line)
 
 
-def _written(flag: str, targets: Iterable[str]) -> List[Output]:
-    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
-    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
-    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+def _written(flag: str, targets: Iterable[str], given: Sequence[str]) -> Iterator[Output]:
+    """Files and folders among the outputs, one for each source where they are named by it."""
+    for target in targets:
+        path = sinks.written_path(target)
+        names = source_names(given).values() if SOURCE in target else [""]
+        for name in names if path else ():
+            yield Output(flag, Path(str(path).replace(SOURCE, name)), _over(target), folders=SOURCE in target)
+
+
+def _over(target: str) -> Optional[Tuple[str, ...]]:
+    """Endings of the files in a folder of results; None for a file."""
+    if target.lower().startswith(("yolo:", "yolo-conf:")):
+        return (".txt",)
+    return image.SUFFIXES if target.endswith("/") else None
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: _written("--output", args.output),
-    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "output": lambda args: _written("--output", args.output, args.sources),
+    "save": lambda args: _written("--save", [f"{args.save}/"], args.sources),
     "log": _files.file_of("--log", "log"),
 }
 

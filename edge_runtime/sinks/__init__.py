@@ -6,6 +6,8 @@ A member is a module with
     PRIORITY                                 who is preferred where several match (default 0)
     ONE_PICTURE                              True where all sources share what it shows: they become a grid (optional)
     open(target, options) -> Sink
+
+A sink that has to know the rates of the sources offers `begin(rates)`, see `begin` below.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
 from edge_runtime.sinks._paths import SOURCE, written_path
 from edge_runtime.sinks._per_source import PerSource
+from edge_runtime.sinks._rates import begin
 from edge_runtime.types import Result
 
-__all__ = ["Sink", "SinkOptions", "open", "written_path"]
+__all__ = ["Sink", "SinkOptions", "begin", "open", "written_path"]
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # what users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
@@ -38,14 +41,14 @@ class SinkOptions:
     """What a sink may need to know.
 
     Attributes:
-        fps: nominal rate, for video files: of the fastest source.
+        fps: nominal rate, for video files, of who opens a sink alone; a pipeline says it by `begin`.
         labels: the model's class names, for legends.
-        sources: name and nominal rate of each source, where that is known.
+        sources: name of each source, where that is known.
     """
 
     fps: float = 30.0
     labels: Sequence[str] = field(default=())
-    sources: Sequence[Tuple[str, float]] = field(default=())
+    sources: Sequence[str] = field(default=())
 
 
 class Sink(Protocol):
@@ -88,7 +91,7 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
         raise UsageError(f"no output is written as {target!r}", hint=_near(target)) from error
     sink = cast(Sink, member.open(target, options))
     shared = len(options.sources) > 1 and getattr(member, "ONE_PICTURE", False)
-    return Grid(sink, [name for name, _ in options.sources]) if shared else sink
+    return Grid(sink, options.sources) if shared else sink
 
 
 def _near(target: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Dict, Optional, Sequence, Set
+from typing import TYPE_CHECKING, Dict, Mapping, Optional, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.opencv import fitted
+from edge_runtime.sinks._rates import begin
 from edge_runtime.types import Detections, Frame, Result
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Grid:
         self._canvases: Dict[str, Optional[NDArray[np.uint8]]] = {}
         self._new: Set[str] = set()
         self._count, self._timestamp_s = 0, 0.0
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        begin(self._sink, rates)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Dict, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Sequence
 
 from edge_runtime.errors import EdgeError, SinkError, UsageError
 from edge_runtime.sinks._names import source_names
 from edge_runtime.sinks._paths import SOURCE, written_path
+from edge_runtime.sinks._rates import begin
 from edge_runtime.types import Result
 
 if TYPE_CHECKING:
@@ -32,16 +33,20 @@ class PerSource:
     def __init__(self, target: str, options: SinkOptions, open_sink: Callable[[str, SinkOptions], Sink]) -> None:
         self.target = target
         self._sinks: Dict[str, Sink] = {}
-        _check(target, [name for name, _ in options.sources])
-        rates = dict(options.sources)
+        _check(target, options.sources)
         try:
-            for source, name in source_names(list(rates)).items():
+            for source, name in source_names(options.sources).items():
                 _make_folder(target, name)
-                one = replace(options, fps=rates[source], sources=((source, rates[source]),))
-                self._sinks[source] = open_sink(target.replace(SOURCE, name), one)
+                self._sinks[source] = open_sink(target.replace(SOURCE, name), replace(options, sources=(source,)))
         except EdgeError:
             self.close()
             raise
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`. A source that could not be opened has no rate, and its sink gets nothing."""
+        for source, sink in self._sinks.items():
+            if source in rates:
+                begin(sink, {source: rates[source]})
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""

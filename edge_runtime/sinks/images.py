@@ -43,7 +43,7 @@ class ImagesSink:
         load_cv2()
         self.target = target
         self._folder = Path(target)
-        self._names = FrameNames([name for name, _ in options.sources])
+        self._names = FrameNames(options.sources)
         self._begun = False
         self._canvas: Optional[NDArray[np.uint8]] = None
         self._check()

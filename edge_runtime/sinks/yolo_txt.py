@@ -38,7 +38,7 @@ class YoloTxtSink:
         self.target = target
         self._conf = target.lower().startswith("yolo-conf:")
         self._folder = Path(str(written_path(target)))
-        self._names = FrameNames([name for name, _ in options.sources])
+        self._names = FrameNames(options.sources)
         self._labels, self._begun = options.labels, False
         self._made = not self._folder.exists()
         self._open = ExitStack()

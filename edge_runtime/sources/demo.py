@@ -14,7 +14,7 @@ from edge_runtime.errors import BackendUnavailable
 from edge_runtime.imaging import image_file
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.libraries.extras import install_hint
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.types import Frame
 
 HANDLES = ("demo", "demo://")
@@ -47,7 +47,7 @@ class DemoSource:
 
     def __init__(self, target: str, options: SourceOptions) -> None:
         self.name = target
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self._size_wh = options.size_wh or (1280, 720)
         self._photos = [_photo(name) for name, *_ in SCENES]
         self._end = float("inf") if options.loop else len(SCENES) * FRAMES_PER_PHOTO

@@ -17,7 +17,7 @@ from edge_runtime.sinks._grid import Grid
 from edge_runtime.types import Detections, Frame, Result
 from tests.sinks.results import LABELS, result
 
-TWO = SinkOptions(labels=LABELS, sources=(("a/left.mp4", 25.0), ("rtsp://right", 10.0)))
+TWO = SinkOptions(labels=LABELS, sources=("a/left.mp4", "rtsp://right"))
 EMPTY = Detections.from_rows(np.empty((0, 6), np.float32), LABELS)
 
 
@@ -35,7 +35,7 @@ def play(path: Path) -> List[np.ndarray]:
 def test_each_source_has_its_own(tmp_path: Path, suffix: str) -> None:
     sink = sinks.open(f"{tmp_path}/{{source}}{suffix}", TWO)
     for number in range(4):
-        for source, _ in TWO.sources:
+        for source in TWO.sources:
             sink.write(result(number, source=source))
     sink.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -54,7 +54,7 @@ def test_each_source_has_its_own(tmp_path: Path, suffix: str) -> None:
 def test_folders_of_sources_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     monkeypatch.chdir(tmp_path)
     sink = sinks.open(target, TWO)
-    for source, _ in TWO.sources:
+    for source in TWO.sources:
         sink.write(result(0, source=source))
     sink.close()
     for name in ("left", "right"):
@@ -68,7 +68,8 @@ def test_another_folder_is_not_made(tmp_path: Path) -> None:
 
 def test_a_source_s_own_rate(tmp_path: Path) -> None:
     sink = sinks.open(f"{tmp_path}/{{source}}.avi", TWO)
-    for source, _ in TWO.sources:
+    sinks.begin(sink, dict(zip(TWO.sources, (25.0, 10.0))))
+    for source in TWO.sources:
         for level in (10, 20, 30):
             sink.write(plain(source, level))
     sink.close()
@@ -85,7 +86,7 @@ def test_one_that_cannot_be_written_closes_the_others(tmp_path: Path) -> None:
 
 def test_all_are_closed_and_the_first_error_is_said(tmp_path: Path) -> None:
     sink = sinks.open(f"{tmp_path}/{{source}}.coco.json", TWO)
-    for source, _ in TWO.sources:
+    for source in TWO.sources:
         sink.write(result(0, source=source))
     (tmp_path / "left.coco.json").mkdir()
     with pytest.raises(SinkError, match="left"):
@@ -100,15 +101,15 @@ def test_where_no_source_is_known() -> None:
 
 def test_the_same_source_twice() -> None:
     with pytest.raises(UsageError, match="given twice"):
-        sinks.open("{source}.jsonl", SinkOptions(sources=(("0", 30.0), ("0", 30.0))))
+        sinks.open("{source}.jsonl", SinkOptions(sources=("0", "0")))
 
 
 def test_names_stay_in_the_folder_that_was_named(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    options = SinkOptions(sources=(("../../evil.mp4", 30.0), ("http://x/../../y", 30.0)))
+    options = SinkOptions(sources=("../../evil.mp4", "http://x/../../y"))
     sink = sinks.open(f"{folder}/{{source}}.jsonl", options)
-    for source, _ in options.sources:
+    for source in options.sources:
         sink.write(result(0, source=source))
     sink.close()
     assert len(list(folder.iterdir())) == 2 and list(tmp_path.iterdir()) == [folder]
