@@ -242,7 +242,7 @@ def _print(summary: Dict[str, Any]) -> None:
     for item in summary["skipped"]:
         print_status(f"skipped: {item}")
     for failure in summary["failed"]:
-        print_status(f"failed: {failure['source']}: {failure['error']}")
+        print_status(f"failed: {failure.get('source') or failure['sink']}: {failure['error']}")
     for name in summary["left_behind"]:
         print_status(f"left behind: {name}")
     for line in _power.lines(summary["power"]):
