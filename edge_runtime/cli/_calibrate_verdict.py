@@ -8,24 +8,25 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from edge_runtime import calibrate
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Found
 from edge_runtime.calibrate import Calibrated, mixed, verdict
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.survey import survey
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
-from edge_runtime.cli import _flags, _progress
+from edge_runtime.cli import _flags, _progress, _values
 from edge_runtime.detect.detector import Detector
 from edge_runtime.graph.half import half
+from edge_runtime.graph.prepare import float_network
 from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
 from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
 
 CONF, IOU = 0.001, 0.6  # curves need their tail
+Page = Callable[[], None]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,21 +36,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images, compare nothing"
     )
     group.add_argument(
-        "--max-drop", type=float, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
+        "--max-drop", type=_values.points, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
     )
     group.add_argument(
-        "--verdict-budget", type=_seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
+        "--verdict-budget", type=_values.seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
     )
     group.add_argument("--verdict-data", metavar="DIR", help="labelled images to compare on, instead of held-out ones")
     group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, where there are several")
     group.add_argument("--report", type=Path, metavar="FILE.html", help="a page with everything; a .json beside it")
 
 
-def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated) -> Calibrated:
-    """Compares, mends, prints, reports; gives the model to write."""
+def judge(
+    args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated
+) -> Tuple[Calibrated, Optional[Page]]:
+    """Compares, mends, prints; gives the model to write, and what writes the page about it."""
     if not images.held_out.paths:
         print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
-        return made
+        return made, None
     with tempfile.TemporaryDirectory() as folder, _progress.progress() as bar:
         bench = _Bench(args, images, Path(folder), bar)
         before = bench.found(args.engine, "fp32")
@@ -58,27 +61,30 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
         def trial(candidate: Calibrated) -> Comparison:
             return verdict.compare_models(before, bench.found(bench.saved(candidate, "int8"), "int8"))
 
-        network = calibrate.float_network(onnx_file.load_onnx(args.engine), spec)
+        network = float_network(onnx_file.load_onnx(args.engine), spec.input_wh)
         mender = mixed.MixedPrecisionSearch(network, spec, images.paths, made, trial)
         made, tried = mender.mend(args.max_drop, lambda: monotonic() - began < args.verdict_budget)
         comparison = tried[-1].comparison
         files = {"fp32": args.engine, "int8": bench.saved(made, "int8"), "fp16": bench.halved(network)}
         speeds, sizes = bench.speeds(files), {name: Path(path).stat().st_size for name, path in files.items()}
-        worst = mixed.worst_activations(network, spec, images.paths, made) if args.report else []
     sentence = verdict.recommendation(comparison, speeds, args.max_drop)
     content: Dict[str, Any] = {
         "recommendation": sentence, "comparison": comparison.summary(), "tried": [step.summary() for step in tried],
-        "milliseconds": speeds, "backend": bench.backend, "bytes": sizes, "worst": [row.__dict__ for row in worst],
-        "images": survey([*images.paths, *images.held_out.paths], images.held_out).summary() if args.report else {},
+        "milliseconds": speeds, "backend": bench.backend, "bytes": sizes,
     }  # fmt: skip
     _print(comparison, tried, speeds, bench.backend, sentence)
-    if args.report:
-        report.write_verdict_page(args.report, f"{Path(args.engine).name} in INT8", content)
-        print(f"report: {args.report}", file=sys.stderr)
     made.model.metadata_props.add(key="verdict", value=sentence)
     key = AGREEMENT_KEY if comparison.metric == AGREEMENT else DROP_KEY
     made.model.metadata_props.add(key=key, value=f"{comparison.drop:.2f}")
-    return made
+
+    def page() -> None:
+        worst = mixed.worst_activations(network, spec, images.paths, made)
+        seen = survey([*images.paths, *images.held_out.paths], images.held_out).summary()
+        about = {**content, "worst": [row.__dict__ for row in worst], "images": seen}
+        report.write_verdict_page(args.report, f"{Path(args.engine).name} in INT8", about)
+        print(f"report: {args.report}", file=sys.stderr)
+
+    return made, page
 
 
 class _Bench:
@@ -101,7 +107,7 @@ class _Bench:
     def halved(self, network: Any) -> str:
         """The float16 twin of a network."""
         path = self._folder / "fp16.onnx"
-        path.write_bytes(half(calibrate.copied(network)).SerializeToString())
+        path.write_bytes(half(network.copy()).SerializeToString())
         return str(path)
 
     def found(self, path: str, label: str) -> Found:
@@ -137,7 +143,3 @@ def _print(
         print(f"mended by leaving more in float: {steps}")
     print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
     print(sentence)
-
-
-def _seconds(text: str) -> float:
-    return float(text[:-1] if text.endswith("s") else text)

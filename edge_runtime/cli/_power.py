@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.cli import _flags, jetson
+from edge_runtime.cli import _flags, _values, jetson
 from edge_runtime.energy.efficiency import Conditions
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import BoardError, UsageError
 from edge_runtime.jetson import caps, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
+from edge_runtime.text.escape import printable
 
 COVERED = 0.95  # of a run; less is said
 
@@ -25,10 +25,14 @@ def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("power")
     group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps")
     group.add_argument(
-        "--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
+        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
     )
     group.add_argument(
-        "--idle", type=float, default=3.0, metavar="SECONDS", help="measured before, to tell what idle costs"
+        "--idle",
+        type=_values.seconds,
+        default=3.0,
+        metavar="SECONDS",
+        help="measured before, to tell what idle costs",
     )
     group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
     jetson.add_root(group)
@@ -59,14 +63,7 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
 
 def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
     """Power modes from now until the stack ends, by whatever it ends."""
-    end_by_signals()
     return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
-
-
-def end_by_signals() -> None:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
@@ -116,4 +113,4 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 def print_status(line: str) -> None:
     """On stderr, where logs go."""
-    print(line, file=sys.stderr)
+    print(printable(line), file=sys.stderr)

@@ -4,7 +4,8 @@
     edge-detect --engine nano.onnx --camera 0 --show
     edge-detect --engine nano.onnx --images photos/ --save annotated/ --json
 
-A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30; an output is
+A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30. An address
+with a password can stand in a variable (env:CAMERA) or in the first line of a file (@camera.txt). An output is
 FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout). With a power sensor the summary says frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
@@ -14,14 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime.cli import _flags, _govern, _guard, _power
+from edge_runtime import sinks
+from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _signals, _streams, _values
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -30,13 +31,18 @@ from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
+from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._paths import SOURCE
+from edge_runtime.sources import SourceOptions, image
+from edge_runtime.text.escape import printable
 
 MODEL = "model"
 SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     return _guard.guarded(_run, _parser().parse_args(argv))
@@ -53,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
             flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
         )
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
-    group.add_argument("--fps", type=float, help="wanted from cameras")
+    group.add_argument("--fps", type=_values.rate, help="wanted from cameras")
     group.add_argument(
         "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
     )
@@ -65,11 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
-    group.add_argument("--duration", type=float, metavar="SECONDS")
+    group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
     group.add_argument(
         "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
     )
-    group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
+    group.add_argument(
+        "--warmup",
+        type=_values.whole(0, 10_000),
+        default=2,
+        metavar="N",
+        help="runs before the first frame, not counted",
+    )
     group = _power.add_flags(parser)
     group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
     group.add_argument(
@@ -86,12 +98,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    _refuse_to_overwrite(args)
+    if args.json and "-" in args.output:
+        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
+    _files.declared(args, WRITES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
+        beside = ByProducts(args.verbose)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
@@ -100,16 +115,17 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         pipeline = stack.enter_context(_pipeline(args, detectors[0]))
-        signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+        stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
+            log=log and beside.until_it_fails("the log", log),
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing, beside)
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -137,24 +153,22 @@ def _shrink(text: str) -> Union[str, Tuple[int, int]]:
     return MODEL if text == MODEL else _flags.size(text)
 
 
-def _refuse_to_overwrite(args: argparse.Namespace) -> None:
-    for output in args.output:
-        for source in args.sources:
-            if os.path.isfile(output) and os.path.exists(source) and os.path.samefile(output, source):
-                raise UsageError(f"{output} is both source and output", hint="write to another file")
-
-
 def _outputs(args: argparse.Namespace) -> List[str]:
     save = [args.save.rstrip("/") + "/"] if args.save else []
     return [*args.output, *save, *(["window"] if args.show else [])]
 
 
 def _finish(
-    args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
+    args: argparse.Namespace,
+    engine: str,
+    pipeline: Pipeline,
+    efficiency: Efficiency,
+    governing: Optional[Governing],
+    beside: ByProducts,
 ) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline, efficiency, governing) as status:
+        with _Status(pipeline, efficiency, governing, beside) as status:
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
@@ -165,37 +179,50 @@ def _finish(
             print(json.dumps(summary), flush=True)
         else:
             _print(summary)
-    return 0
+        code = beside.end()
+    return code
 
 
 class _Status:
     """The live line on a terminal; silent elsewhere."""
 
-    def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
-        from rich.console import Console
+    def __init__(
+        self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
+    ) -> None:
         from rich.status import Status
+        from rich.text import Text
 
-        self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
-        self._status = Status("starting", console=Console(stderr=True))
+        self._pipeline, self._efficiency = pipeline, efficiency
+        self._parts = [
+            beside.until_it_fails("the measurement", efficiency.tick),
+            *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
+            beside.until_it_fails("the live line", self._line),
+        ]
+        self._text = Text  # a string would be markup
+        self._status = Status("starting", console=_streams.console(stderr=True))
+        self._shown = ExitStack()
 
     def __enter__(self) -> _Status:
         if sys.stderr.isatty():
-            self._status.start()
+            self._shown.enter_context(self._status)
+            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._status.stop()
+        self._shown.close()
 
     def show(self) -> None:
-        self._efficiency.tick()
-        if self._governing:
-            self._governing.tick()
+        """Never an error: what is beside the results costs no result."""
+        for part in self._parts:
+            part()
+
+    def _line(self) -> None:
         if not sys.stderr.isatty():
             return
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        self._status.update(f"{self._efficiency.line}  {counted}")
+        self._status.update(self._text(printable(f"{self._efficiency.line}  {counted}")))
 
 
 def _print(summary: Dict[str, Any]) -> None:
@@ -217,6 +244,29 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(f"left behind: {name}")
     for line in _power.lines(summary["power"]):
         print_status(line)
+
+
+def _written(flag: str, targets: Iterable[str], given: Sequence[str]) -> Iterator[Output]:
+    """Files and folders among the outputs, one for each source where they are named by it."""
+    for target in targets:
+        path = sinks.written_path(target)
+        names = source_names(given).values() if SOURCE in target else [""]
+        for name in names if path else ():
+            yield Output(flag, Path(str(path).replace(SOURCE, name)), _over(target), folders=SOURCE in target)
+
+
+def _over(target: str) -> Optional[Tuple[str, ...]]:
+    """Endings of the files in a folder of results; None for a file."""
+    if target.lower().startswith(("yolo:", "yolo-conf:")):
+        return (".txt",)
+    return image.SUFFIXES if target.endswith("/") else None
+
+
+WRITES: _files.Writes = {
+    "output": lambda args: _written("--output", args.output, args.sources),
+    "save": lambda args: _written("--save", [f"{args.save}/"], args.sources),
+    "log": _files.file_of("--log", "log"),
+}
 
 
 if __name__ == "__main__":

@@ -12,22 +12,25 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
+from edge_runtime.cli import _signals, _streams, _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.jetson.layout import laid_out
 
+pid = _values.whole(1, 1 << 22)
 
+
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     parser = argparse.ArgumentParser("python3 -m edge_runtime.cli.jetson", description=__doc__)
     add_root(parser)
     add(parser.add_subparsers(dest="command", required=True))
     args = parser.parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     try:
-        return run(args)
+        with _signals.ending():
+            return run(args)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except EdgeError as error:
@@ -41,11 +44,18 @@ def add(commands: Any) -> None:
     parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done; needs no root")
     parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
-    parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
-    parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
+    parser.add_argument(
+        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards"
+    )
+    parser.add_argument("--owner", type=pid, metavar="PID", help="until this process ends, or `restore`")
     add_root(parser, again=True)
     parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
-    parser.add_argument("--owner", type=int, metavar="PID", help="what this process holds; else nothing that lives")
+    parser.add_argument(
+        "--owner",
+        type=pid,
+        metavar="PID",
+        help="what this process holds; else nothing that lives",
+    )
     add_root(parser, again=True)
 
 
@@ -62,11 +72,19 @@ def add_root(parser: Any, again: bool = False) -> None:
     )  # fmt: skip
 
 
+class LaidOut(str):
+    """The folder of a board's record; `record` is its file."""
+
+    record = ""
+
+
 def directory(text: str) -> str:
     """A folder that is there, or a record of a board, which is laid out as one."""
     if os.path.isfile(text):
         try:
-            return str(laid_out(text))
+            folder = LaidOut(laid_out(text))
+            folder.record = text
+            return folder
         except EdgeError as error:
             raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
     if not os.path.isdir(text):

@@ -13,11 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Union
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 MIB = 1 << 20
 TEXT = 16 * MIB  # bytes of a text file, where a reader says nothing else
 DIGITS = 40  # of a whole number in JSON; Python needs minutes for a million of them
@@ -100,11 +95,15 @@ def parse_toml(text: str) -> Dict[str, Any]:
     Raises:
         ValueError: it is none, or is nested too deeply.
     """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:  # not there on a board's own Python, which reads no TOML
+        import tomli as tomllib
     try:
         return tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
-    except (tomllib.TOMLDecodeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"is not TOML: {error}") from error
 
 

@@ -23,7 +23,13 @@ from edge_runtime.libraries.preload import preload
 
 # Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
 # one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
-DEFAULTS = {"OPENCV_FFMPEG_THREADS": "2", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+# A picture of more pixels is refused: OpenCV's own limit is 1024 million, which take 3 GB and more.
+MOST_PIXELS = 1 << 27
+DEFAULTS = {
+    "OPENCV_FFMPEG_THREADS": "2",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(MOST_PIXELS),
+}
 OLDEST = (4, 5, 4)  # the oldest that the tests are run with; 4.2 cannot open a video with parameters
 # How lines begin that OpenCV and its libraries print past every log level.
 NOISE = re.compile(
@@ -65,6 +71,25 @@ def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uin
         return np.broadcast_to(image, (height, width, image.shape[2])).copy()
     scaled: NDArray[np.uint8] = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
     return scaled
+
+
+def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Scales an image to fit into the middle of a page, keeping its shape; what is left of the page is black.
+
+    Args:
+        image: (H, W, 3) uint8.
+        page: (H, W, 3) uint8, written to; it may be a part of a larger one.
+
+    Returns:
+        The page.
+    """
+    height, width = page.shape[:2]
+    scale = min(height / image.shape[0], width / image.shape[1])
+    w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    x, y = (width - w) // 2, (height - h) // 2
+    page.fill(0)
+    page[y : y + h, x : x + w] = image if image.shape[:2] == (h, w) else resize(image, (w, h))
+    return page
 
 
 @contextlib.contextmanager

@@ -43,7 +43,9 @@ class Ends:
         self.left_behind: List[str] = []
         self._others = len(list_sources(source))
         with ExitStack() as undo:
-            own = self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
+            names = tuple(s if isinstance(s, str) else s.name for s in list_sources(source))
+            names = tuple(source_family.public_name(s) for s in names)
+            own = self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels, sources=names), undo)
             self._open_sources(list_sources(source), options, fail_fast, undo)
             rates = {source.name: source.fps or 30.0 for source in self.sources}
             for sink in own:

@@ -11,14 +11,22 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type
 
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import UsageError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import check_fields
 from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.run import Run
-from edge_runtime.loop.targets import Path, SourceTarget
+from edge_runtime.loop.targets import AnyPath, SourceTarget
 from edge_runtime.sinks import Sink
 from edge_runtime.sources import Source, SourceOptions
 from edge_runtime.types import Result
+
+LIMITS = {
+    "max_frames": fields.optional(fields.whole(1, 10**9)),
+    "duration_s": fields.optional(fields.number(0, 1e9, above=True)),
+    "warmup": fields.whole(0, 10_000),
+}
 
 
 class Pipeline:
@@ -57,7 +65,7 @@ class Pipeline:
         self,
         detector: Detector,
         source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
-        sinks: Union[Path, Sink, Sequence[Union[Path, Sink]]] = (),
+        sinks: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]] = (),
         *,
         max_frames: Optional[int] = None,
         duration_s: Optional[float] = None,
@@ -65,8 +73,8 @@ class Pipeline:
         source_options: SourceOptions = SourceOptions(),
         fail_fast: bool = False,
     ) -> None:
-        if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
+        limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
+        check_fields(limits, LIMITS, "", UsageError)
         self._ends = Ends(source, sinks, detector.model.spec.labels, source_options, fail_fast)
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast

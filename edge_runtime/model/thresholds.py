@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Iterable, Optional, Sequence, Union
+from typing import Any, Iterator, Optional, Sequence, Union
 
 from edge_runtime.errors import SpecError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import Field, check_fields
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,8 @@ class Thresholds:
     multi_label: Optional[bool] = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.conf <= 1.0 or not 0.0 <= self.iou <= 1.0:
-            raise SpecError(f"conf is {self.conf} and iou {self.iou}", hint="both must lie in 0..1")
-        if self.max_det < 1:
-            raise SpecError(f"max-det is {self.max_det}", hint="it must be at least 1")
+        for name, value in check_fields(vars(self), FIELDS, "", SpecError).items():
+            object.__setattr__(self, name, value)
 
     def class_ids(self, labels: Sequence[str]) -> Sequence[int]:
         """Ids of the wanted classes, all of them where none were named.
@@ -53,11 +53,25 @@ class Thresholds:
         return self.conf <= 0.01 if self.multi_label is None else self.multi_label
 
 
-def _listed(classes: Any, labels: Sequence[str]) -> Iterable[Any]:
-    """One class, or the words of `dog,cat`, as a list; the letters of a name are no classes."""
-    if isinstance(classes, str):
-        return [classes] if classes in labels else [word.strip() for word in classes.split(",") if word.strip()]
-    return classes if isinstance(classes, Iterable) else [classes]
+MOST_BOXES = 100_000
+_NAME, _ID = fields.text(), fields.whole(0, 1 << 31)
+_CLASS = Field("a class name or number", lambda value: (_NAME if isinstance(value, str) else _ID).take(value))
+FIELDS = {
+    "conf": fields.number(0, 1),
+    "iou": fields.number(0, 1),
+    "max_det": fields.whole(1, MOST_BOXES),
+    "classes": fields.optional(fields.several(_CLASS, alone=True)),
+    "multi_label": fields.optional(fields.flag()),
+}
+
+
+def _listed(classes: Any, labels: Sequence[str]) -> Iterator[Any]:
+    """Classes one by one: `dog,cat` is two, unless the model has a class of that very name."""
+    for wanted in classes:
+        if isinstance(wanted, str) and wanted not in labels:
+            yield from (word.strip() for word in wanted.split(",") if word.strip())
+        else:
+            yield wanted
 
 
 def _class_id(wanted: Any, labels: Sequence[str]) -> int:

@@ -2,7 +2,9 @@
 
 A member is a module with
 
-    HANDLES                                  suffixes (".jsonl"), schemes ("mqtt://") or names ("window") it opens
+    HANDLES                                  suffixes (".jsonl"), schemes ("yolo:") or names ("window") it opens
+    PRIORITY                                 who is preferred where several match (default 0)
+    ONE_PICTURE                              True where all sources share what it shows: they become a grid (optional)
     open(target, options) -> Sink
 
 A sink that has to know the rates of the sources offers `begin(rates)`, see `begin` below.
@@ -10,11 +12,28 @@ A sink that has to know the rates of the sources offers `begin(rates)`, see `beg
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, field
-from typing import Mapping, Protocol, Sequence, cast
+from typing import Dict, Protocol, Sequence, Tuple, cast
 
 from edge_runtime import plugins
+from edge_runtime.errors import UsageError
+from edge_runtime.sinks._grid import Grid
+from edge_runtime.sinks._paths import SOURCE, written_path
+from edge_runtime.sinks._per_source import PerSource
+from edge_runtime.sinks._rates import begin
 from edge_runtime.types import Result
+
+__all__ = ["Sink", "SinkOptions", "begin", "open", "written_path"]
+KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
+NEAR: Dict[Tuple[str, ...], str] = {  # what users type, and what they may mean
+    (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
+    (".txt",): "yolo:labels/ for a text file per picture, out.csv for one table",
+    (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"): "a folder with / at the end, for a picture per frame",
+    (".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif"): "out.mp4, out.mkv or out.avi",
+    (".tsv", ".xls", ".xlsx", ".parquet"): "out.csv",
+}
 
 
 @dataclass(frozen=True)
@@ -24,10 +43,12 @@ class SinkOptions:
     Attributes:
         fps: nominal rate, for video files, of who opens a sink alone; a pipeline says it by `begin`.
         labels: the model's class names, for legends.
+        sources: name of each source, where that is known.
     """
 
     fps: float = 30.0
     labels: Sequence[str] = field(default=())
+    sources: Sequence[str] = field(default=())
 
 
 class Sink(Protocol):
@@ -51,20 +72,30 @@ class Sink(Protocol):
 
 
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
-    """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `window`.
+    """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `yolo:labels/`, `window`.
+
+    `{source}` in it stands for the name of a source: each source gets a sink of its own.
 
     Raises:
         SinkError: it cannot be written to.
         UsageError: no member handles such a target.
     """
-    return cast(Sink, plugins.pick("sinks", target).open(target, options))
+    if SOURCE in target:
+        return PerSource(target, options, open)
+    unknown = re.search(r"\{\w*\}", target)
+    if unknown:
+        raise UsageError(f"{unknown[0]} in {target!r} stands for nothing", hint=f"{SOURCE} is the name of a source")
+    try:
+        member = plugins.pick("sinks", target)
+    except UsageError as error:
+        raise UsageError(f"no output is written as {target!r}", hint=_near(target)) from error
+    sink = cast(Sink, member.open(target, options))
+    shared = len(options.sources) > 1 and getattr(member, "ONE_PICTURE", False)
+    return Grid(sink, options.sources) if shared else sink
 
 
-def begin(sink: Sink, rates: Mapping[str, float]) -> None:
-    """Tells a sink the nominal frames per second of each source, by name; once, before the first result.
-
-    A pipeline opens sinks before cameras, so that none is started for an output that cannot be written.
-    """
-    tell = getattr(sink, "begin", None)
-    if tell is not None:
-        tell(rates)
+def _near(target: str) -> str:
+    if os.path.isdir(target):
+        return f"did you mean {target}/ for a picture per frame, or yolo:{target}/ for a text file per picture?"
+    meant = next((hint for endings, hint in NEAR.items() if target.lower().endswith(endings)), "")
+    return f"did you mean {meant}?" if meant else f"expected one like {KINDS}"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SinkError
 from edge_runtime.imaging.opencv import load_cv2, quiet
 
+BEHIND, PATIENCE_S = 2, 1.0  # packets on their way at most; how long one is waited for
 PICTURE, GROUP = b"\0\0\1\xb6", b"\0\0\1\xb3"  # start codes
 
 
@@ -39,6 +40,7 @@ class Mpeg4Encoder:
     def __init__(self, fps: Fraction, size_wh: Tuple[int, int], take: Callable[[bytes], None]) -> None:
         self._take = take
         self._errors: List[Exception] = []
+        self._room = threading.Semaphore(BEHIND)
         with _pipe() as (path, self._end):
             self._writer = _writer(path, fps, size_wh)
         self._thread = threading.Thread(target=self._pump, name="mpeg-4 packets", daemon=True)
@@ -52,6 +54,7 @@ class Mpeg4Encoder:
         """
         if self._errors:
             raise self._errors[0]
+        self._room.acquire(timeout=PATIENCE_S)
         self._writer.write(image)
 
     def close(self) -> None:
@@ -74,6 +77,7 @@ class Mpeg4Encoder:
                         self._take(packet)
                 except Exception as error:
                     self._errors.append(error)
+                self._room.release()
 
 
 def packets(stream: BinaryIO) -> Iterator[bytes]:

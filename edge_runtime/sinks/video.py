@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SinkError
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.imaging.drawing import annotated
-from edge_runtime.imaging.opencv import load_cv2, resize
+from edge_runtime.imaging.opencv import fitted, load_cv2
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.sinks._avi import Avi
 from edge_runtime.sinks._mkv import Mkv
@@ -22,8 +22,9 @@ from edge_runtime.sinks._mpeg4 import Mpeg4Encoder
 from edge_runtime.types import Result
 
 HANDLES = (".mp4", ".mkv", ".avi")
+ONE_PICTURE = True
 RESERVE_BYTES = 4 << 20  # left free on the disk, to finish the file in
-JPEG_QUALITY = 90
+JPEG_QUALITY = 80
 SLOWEST_FPS = 0.01
 
 
@@ -67,7 +68,7 @@ class VideoSink:
         self._canvas = annotated(result.frame.image, result.detections, self._canvas)
         assert self._page is not None
         same = self._canvas.shape == self._page.shape
-        self._encoder.write(self._canvas if same else _letterbox(self._canvas, self._page))
+        self._encoder.write(self._canvas if same else fitted(self._canvas, self._page))
 
     def close(self) -> None:
         """See `Sink.close`. Without a single frame no file is made."""
@@ -111,14 +112,3 @@ class _JpegEncoder:
 
 def _rate(fps: float) -> Fraction:
     return Fraction(max(fps, SLOWEST_FPS)).limit_denominator(1001)
-
-
-def _letterbox(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`page`, black, with the image scaled to fit in its middle."""
-    height, width = page.shape[:2]
-    scale = min(height / image.shape[0], width / image.shape[1])
-    w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    x, y = (width - w) // 2, (height - h) // 2
-    page.fill(0)
-    page[y : y + h, x : x + w] = resize(image, (w, h))
-    return page

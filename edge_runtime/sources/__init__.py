@@ -19,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
-from edge_runtime.sources._opencv import without_password
+from edge_runtime.errors import UsageError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import check_fields
+from edge_runtime.sources import _given
+from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
 KEPT = 1000  # items that were passed over
@@ -40,6 +44,18 @@ class SourceOptions:
     fps: Optional[float] = None
     loop: bool = False
     shrink_wh: Optional[Tuple[int, int]] = None
+
+    def __post_init__(self) -> None:
+        for name, value in check_fields(vars(self), FIELDS, "", UsageError).items():
+            object.__setattr__(self, name, value)
+
+
+FIELDS = {
+    "size_wh": fields.optional(fields.size()),
+    "fps": fields.optional(fields.number(0, 10_000, above=True)),
+    "loop": fields.flag(),
+    "shrink_wh": fields.optional(fields.size()),
+}
 
 
 class Skipped(List[str]):
@@ -67,7 +83,7 @@ class Source(Protocol):
     """An open source.
 
     Attributes:
-        name: as the user gave it.
+        name: as the user gave it, without user, password and token.
         live: frames are lost when nobody takes them (cameras, network); newest wins. False: every frame counts.
         fps: nominal frames per second, None where unknown.
         frame_count: frames it will give, None where unknown or endless.
@@ -83,7 +99,7 @@ class Source(Protocol):
     skipped: List[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """The next frame, None at the end. Fills and uses `buffer` where its shape fits, else allocates.
+        """The next frame, None at the end. Fills and uses `buffer` (H, W, 3) uint8 where it fits, else allocates.
 
         Raises:
             SourceError: the source broke; frames before it were good.
@@ -94,23 +110,29 @@ class Source(Protocol):
 
 
 def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
-    """Opens a source by URI, path, directory, glob or camera number.
+    """Opens a source by URI, path, directory, glob or camera number; `env:NAME` and `@FILE` say where a URI stands.
 
     Raises:
         SourceError: it cannot be opened.
         UsageError: no member handles such a target.
     """
+    target = _given.resolve(target)
+    secrets.public(target)  # from here on no error shows its password
     return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
 
 
 def public_name(target: str) -> str:
-    """How a source is called in results and messages: as the user gave it, without a password."""
-    return without_password(target)
+    """How a source is called in results and messages: its address, without a password.
+
+    Raises:
+        UsageError: it is said to stand in a variable or a file, and does not.
+    """
+    return secrets.public(_given.resolve(target))
 
 
 def _kind(target: str) -> str:
     """What HANDLES is matched against: directories and globs end in "/", camera numbers are "camera:N"."""
-    if target.isdigit() or target.startswith("/dev/video"):
+    if target.isdecimal() or target.startswith("/dev/video"):
         return f"camera:{target}"
     if "://" in target or target.startswith("gst:"):
         return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import contextmanager
 from typing import Any, Iterator, Optional, Protocol, Sequence, Union
@@ -25,11 +24,6 @@ def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArra
         return image
     np.copyto(buffer, image)
     return buffer
-
-
-def without_password(url: str) -> str:
-    """The URL as it may appear in logs and results."""
-    return re.sub(r"://[^/]*@", "://", url)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import Skipped, SourceOptions
-from edge_runtime.sources._opencv import Capture, closed_on_error, without_password
+from edge_runtime.sources._opencv import Capture, closed_on_error
+from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
@@ -43,7 +44,7 @@ class VideoSource:
     live = False
 
     def __init__(self, target: str, options: SourceOptions) -> None:
-        self.name = without_password(target)
+        self.name = public(target)
         self.skipped: List[str] = Skipped()
         self._loop = options.loop
         self._index = self._pass_start = self._good = 0
