@@ -6,7 +6,8 @@
 
 A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30. An address
 with a password can stand in a variable (env:CAMERA) or in the first line of a file (@camera.txt). An output is
-FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout). With a power sensor the summary says frames per second per watt:
+FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures), yolo:DIR/ (YOLO txt) or - (JSONL on stdout). In it
+{source} stands for the name of the source. With a power sensor the summary says frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -18,10 +19,10 @@ import json
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
-from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _signals, _streams, _values
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _signals, _streams, _values
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -33,9 +34,8 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sinks._names import source_names
-from edge_runtime.sinks._paths import SOURCE
 from edge_runtime.sources import SourceOptions, image
+from edge_runtime.text import secrets
 from edge_runtime.text.escape import printable
 
 MODEL = "model"
@@ -44,7 +44,9 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread de
 
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs the command and returns its exit code."""
+    """Runs the command and returns its exit code; without arguments it shows a demo."""
+    if not (sys.argv[1:] if argv is None else argv):
+        return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
     return _guard.guarded(_run, _parser().parse_args(argv))
 
 
@@ -114,6 +116,7 @@ def _run(args: argparse.Namespace) -> int:
         detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
+        _power.say_trace(root, sampler, conditions.mode_name)
         pipeline = stack.enter_context(_pipeline(args, detectors[0]))
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
@@ -246,25 +249,26 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(line)
 
 
-def _written(flag: str, targets: Iterable[str], given: Sequence[str]) -> Iterator[Output]:
-    """Files and folders among the outputs, one for each source where they are named by it."""
-    for target in targets:
-        path = sinks.written_path(target)
-        names = source_names(given).values() if SOURCE in target else [""]
-        for name in names if path else ():
-            yield Output(flag, Path(str(path).replace(SOURCE, name)), _over(target), folders=SOURCE in target)
+def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders among the outputs, with the names of the sources in them."""
+    names = [secrets.public(source) for source in args.sources]
+    return [
+        Output(flag, Path(path), _taken(target), folders="{source}" in target)
+        for target in targets
+        for path in (sinks.written_paths(target, names) if "://" not in target else ())
+    ]
 
 
-def _over(target: str) -> Optional[Tuple[str, ...]]:
-    """Endings of the files in a folder of results; None for a file."""
-    if target.lower().startswith(("yolo:", "yolo-conf:")):
+def _taken(target: str) -> Optional[Tuple[str, ...]]:
+    """Endings of the files in an output's folder whose place results may take; None for a file."""
+    if sinks.is_yolo(target):
         return (".txt",)
     return image.SUFFIXES if target.endswith("/") else None
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: _written("--output", args.output, args.sources),
-    "save": lambda args: _written("--save", [f"{args.save}/"], args.sources),
+    "output": lambda args: _written(args, "--output", args.output),
+    "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
     "log": _files.file_of("--log", "log"),
 }
 
