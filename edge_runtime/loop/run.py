@@ -97,8 +97,9 @@ class Run:
                 self.wait()
                 self._thread.join()
                 self._close_sources()
-                if self._timer:
+                if self._timer and self._timer.ident is not None:
                     self._timer.cancel()
+                    self._timer.join()
             self.detecting.release()
             self._ends.close()
             self._finished = True
