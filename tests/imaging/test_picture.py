@@ -98,8 +98,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "rtsp://me:secret@camera/1",
         "http://a/bus.jpg?token=secret",
         "csi://0",
-        "gst:rtspsrc user-pw=secret ! x",
-        "gst:rtspsrc user-pw=secret location=rtsp://a",
+        "gst:rtspsrc user-pw=secret ! fakesink",
+        "gst:rtspsrc user-pw=secret location=rtsp://camera",
     ],
 )
 def test_a_stream_is_a_source_and_its_password_stays_secret(url: str) -> None:
