@@ -10,11 +10,13 @@ import sys
 import traceback
 from typing import Callable, Iterator, Optional
 
+from edge_runtime.cli import _signals
 from edge_runtime.errors import EdgeError
 from edge_runtime.libraries import causes
 from edge_runtime.text.escape import printable
 
 
+@_signals.ending()
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too)."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -66,14 +65,7 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
 
 def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
     """Power modes from now until the stack ends, by whatever it ends."""
-    end_by_signals()
     return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
-
-
-def end_by_signals() -> None:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:

@@ -115,7 +115,6 @@ def _benchmark(args: Namespace, outputs: Sequence[Output]) -> int:
     data = datasets.open(args.data, args.split) if args.data else None
     _files.check_images(outputs, data.paths if data else ())
     _power.put_back(args, root, args.power_modes != [None])
-    _power.end_by_signals()
     cases = [Case(engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:

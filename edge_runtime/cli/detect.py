@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime import sinks, sources
-from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _streams, _values
+from edge_runtime import sinks
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _signals, _streams, _values
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
     group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
     group.add_argument(
+        "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
+    )
+    group.add_argument(
         "--warmup",
         type=_values.whole(0, 10_000),
         default=2,
@@ -105,6 +108,7 @@ def _run(args: argparse.Namespace) -> int:
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
+        beside = ByProducts(args.verbose)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
@@ -113,17 +117,18 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         _power.say_trace(root, sampler, conditions.mode_name)
-        pipeline = _pipeline(args, detectors[0])
-        signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+        pipeline = stack.enter_context(_pipeline(args, detectors[0]))
+        stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
+            log=log and beside.until_it_fails("the log", log),
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing, beside)
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -137,13 +142,14 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
 
 def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
-    options = SourceOptions(args.size, args.fps, args.loop, shrink)
-    opened = [sources.open(target, options) for target in args.sources]
-    for source in opened:
+    pipeline = Pipeline(
+        detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        warmup=args.warmup, source_options=SourceOptions(args.size, args.fps, args.loop, shrink),
+        fail_fast=args.fail_fast,
+    )  # fmt: skip
+    for source in pipeline.sources:
         print_status(source.description)
-    return Pipeline(
-        detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
-    )
+    return pipeline
 
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
@@ -156,11 +162,16 @@ def _outputs(args: argparse.Namespace) -> List[str]:
 
 
 def _finish(
-    args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
+    args: argparse.Namespace,
+    engine: str,
+    pipeline: Pipeline,
+    efficiency: Efficiency,
+    governing: Optional[Governing],
+    beside: ByProducts,
 ) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline, efficiency, governing) as status:
+        with _Status(pipeline, efficiency, governing, beside) as status:
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
@@ -171,17 +182,25 @@ def _finish(
             print(json.dumps(summary), flush=True)
         else:
             _print(summary)
-    return 0
+        code = beside.end()
+    return code
 
 
 class _Status:
     """The live line on a terminal; silent elsewhere."""
 
-    def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
+    ) -> None:
         from rich.status import Status
         from rich.text import Text
 
-        self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
+        self._pipeline, self._efficiency = pipeline, efficiency
+        self._parts = [
+            beside.until_it_fails("the measurement", efficiency.tick),
+            *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
+            beside.until_it_fails("the live line", self._line),
+        ]
         self._text = Text  # a string would be markup
         self._status = Status("starting", console=_streams.console(stderr=True))
         self._shown = ExitStack()
@@ -196,9 +215,11 @@ class _Status:
         self._shown.close()
 
     def show(self) -> None:
-        self._efficiency.tick()
-        if self._governing:
-            self._governing.tick()
+        """Never an error: what is beside the results costs no result."""
+        for part in self._parts:
+            part()
+
+    def _line(self) -> None:
         if not sys.stderr.isatty():
             return
         counts = [source.frame_count for source in self._pipeline.sources]
@@ -220,6 +241,10 @@ def _print(summary: Dict[str, Any]) -> None:
             print_status(f"dropped: {count} of {name}")
     for item in summary["skipped"]:
         print_status(f"skipped: {item}")
+    for failure in summary["failed"]:
+        print_status(f"failed: {failure['source']}: {failure['error']}")
+    for name in summary["left_behind"]:
+        print_status(f"left behind: {name}")
     for line in _power.lines(summary["power"]):
         print_status(line)
 

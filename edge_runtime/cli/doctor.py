@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
-from edge_runtime.cli import _prove, _streams, jetson
+from edge_runtime.cli import _prove, _signals, _streams, jetson
 from edge_runtime.doctor.check import Check
 
 WIDTH = len("power sensors")  # the longest name
@@ -34,7 +34,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
     try:
-        return _prove.main(args) if _prove.asked(args) else _examine(args)
+        with _signals.ending():
+            return _prove.main(args) if _prove.asked(args) else _examine(args)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our stdout has left: `edge-doctor | head`

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Optional, Sequence, Union
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Protocol, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.opencv import load_cv2
+
+
+class Closeable(Protocol):
+    """Anything that can be closed."""
+
+    def close(self) -> None: ...
 
 
 def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -17,6 +24,16 @@ def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArra
         return image
     np.copyto(buffer, image)
     return buffer
+
+
+@contextmanager
+def closed_on_error(opened: Closeable) -> Iterator[None]:
+    """A constructor that fails, or is interrupted, leaves nothing open."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
 
 
 class Capture:

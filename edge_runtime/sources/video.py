@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.sources._mpegts import ends_inside_a_packet
-from edge_runtime.sources._opencv import Capture
+from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
@@ -45,24 +45,18 @@ class VideoSource:
     live = False
 
     def __init__(self, target: str, options: SourceOptions) -> None:
-        cv2 = load_cv2()
         self.name = public(target)
-        self.skipped: List[str] = []
-        self._capture = Capture(target, cv2.CAP_ANY)
-        if not self._capture.opened:
-            raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
-        times = _times_too_many(self._capture, target)
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
-        self._expected = max(count, 0)  # streams without an index say 0 or less
+        self.skipped: List[str] = Skipped()
         self._cut_off = ends_inside_a_packet(target)
         self._loop = options.loop
-        self.frame_count = self._expected if self._expected and not self._loop else None
-        self.fps = self._capture.fps and self._capture.fps / times
-        self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
-        self._position_msec = cv2.CAP_PROP_POS_MSEC
         self._index = self._pass_start = self._good = 0
         self._pass_start_s = self._end_s = 0.0
         self._done = False
+        self._capture = Capture(target, load_cv2().CAP_ANY)
+        with closed_on_error(self._capture):
+            if not self._capture.opened:
+                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
+            self._look(target)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """See `Source.read`. Decodes into `buffer`; a video to be rotated (phones) is turned first, which allocates."""
@@ -77,6 +71,17 @@ class VideoSource:
         """See `Source.close`."""
         self._done = True
         self._capture.close()
+
+    def _look(self, target: str) -> None:
+        """What the container says of itself."""
+        cv2 = load_cv2()
+        times = _times_too_many(self._capture, target)
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
+        self._expected = max(count, 0)  # streams without an index say 0 or less
+        self.frame_count = self._expected if self._expected and not self._loop else None
+        self.fps = self._capture.fps and self._capture.fps / times
+        self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
+        self._position_msec = cv2.CAP_PROP_POS_MSEC
 
     def _next(self, buffer: Optional[NDArray[np.uint8]]) -> Optional[NDArray[np.uint8]]:
         """The next decodable image of this pass; each failed read is a broken frame as long as there should be more."""
