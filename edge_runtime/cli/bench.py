@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         "--power-modes", type=_flags.words, default=[None], metavar="15W,30W", help="default: as it is now"
     )
     group.add_argument("--streams", type=_numbers, default=[1], metavar="1,2,4", help="copies of the source")
-    group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
+    group.add_argument(
+        "--source", default=SOURCE, metavar="URI", help=f"or env:NAME, @FILE; files are looped; default {SOURCE}"
+    )
     group.add_argument("--data", metavar="DIR", help="labelled images, for the accuracy of each engine")
     group.add_argument("--split", metavar="NAME", help="image set of --data")
     group = parser.add_argument_group("how")

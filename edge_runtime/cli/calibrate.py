@@ -50,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="INT8 model to write")
     either = parser.add_mutually_exclusive_group(required=True)
     either.add_argument("--images", metavar="DIR|FILE.toml", help="pictures, a data set with labels, or a manifest")
-    either.add_argument("--from-source", metavar="URI", help="pick frames from a video or camera, and keep them")
+    either.add_argument(
+        "--from-source", metavar="URI", help="pick frames from a video or camera (or env:NAME, @FILE), and keep them"
+    )
     parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
     parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
     parser.add_argument("--num", type=_flags.positive, default=512, metavar="N", help="most images, default 512")
