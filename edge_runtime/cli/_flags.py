@@ -18,16 +18,8 @@ ZERO_COPY = {"auto": None, "on": True, "off": False}
 METER_HELP = "what measures, default: the best there is; replay:FILE plays a recorded trace"
 
 
-def add_model_flags(parser: argparse.ArgumentParser, positional: bool = False) -> None:
-    """The model file and what it does not say about itself.
-
-    Args:
-        positional: for commands that make a file of a file, and name it without `--engine`.
-    """
-    if positional:
-        parser.add_argument("engine", metavar="MODEL.onnx", help="float model")
-    else:
-        parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx, .plan)")
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """What a model file does not say about itself."""
     group = parser.add_argument_group("about the model, where its file does not say")
     group.add_argument("--recipe", metavar="FILE.toml", help="these flags, in a file; flags win over it")
     group.add_argument("--family", choices=plugins.names("heads"), help="how to read its outputs")
@@ -40,11 +32,17 @@ def add_model_flags(parser: argparse.ArgumentParser, positional: bool = False) -
     group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, for models that leave it open")
 
 
-def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45) -> None:
-    """Thresholds, and what runs the model."""
+def add_detection_flags(
+    parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45, batches: bool = False
+) -> None:
+    """Thresholds, and what runs the model.
+
+    Args:
+        batches: several batch sizes may be given, `--batch 1,4`.
+    """
     group = parser.add_argument_group("detection")
-    group.add_argument("--conf", "--conf-thres", "--threshold", type=float, default=conf, help=f"default {conf}")
-    group.add_argument("--iou", "--iou-thres", type=float, default=iou, help=f"NMS overlap, default {iou}")
+    group.add_argument("--conf", type=float, default=conf, help=f"default {conf}")
+    group.add_argument("--iou", type=float, default=iou, help=f"NMS overlap, default {iou}")
     group.add_argument("--max-det", type=positive, default=300, help="most boxes per image, default 300")
     group.add_argument("--classes", type=words, metavar="NAME|ID,…", help="report only these")
     group.add_argument("--multi-label", action="store_true", default=None, help="several classes per box")
@@ -55,8 +53,9 @@ def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou
         "--threads", type=int, default=0, metavar="N", help="inference threads, default: all cores but one"
     )
     group.add_argument(
-        "--batch", type=positive, default=1, metavar="N", help="images per run, for models that leave it open"
-    )
+        "--batch", type=numbers if batches else positive, default=[1] if batches else 1,
+        metavar="1,4" if batches else "N", help="images per run, for models that leave it open",
+    )  # fmt: skip
     group.add_argument(
         "--zero-copy", choices=ZERO_COPY, default="auto", help="a Jetson's GPU reads images in place; auto measures"
     )
@@ -94,6 +93,11 @@ def positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def numbers(text: str) -> List[int]:
+    """`1, 4` as [1, 4], each above 0."""
+    return [positive(word) for word in words(text)]
 
 
 def _triple(text: str) -> Triple:

@@ -26,6 +26,7 @@ from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
 from edge_runtime.cli import _engines, _flags, _guard, _power, _progress
 from edge_runtime.cli._bench_files import check, compare_files, merge, show, write_files
+from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.sampler import Sampler
@@ -47,16 +48,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        conflict_handler="resolve",
-    )  # fmt: skip
+def _parser() -> Parser:
+    parser = Parser("edge-bench", description=__doc__)
+    parser.take_files("FILE", "source", "model files, which are measured one after the other, and a source")
+    parser.add_argument("--engine", action="append", default=[], metavar="FILE", help="model file; may be repeated")
     group = parser.add_argument_group("what is measured: every combination")
     group.add_argument(
         "--power-modes", type=_flags.words, default=[None], metavar="15W,30W", help="default: as it is now"
     )
-    group.add_argument("--streams", type=_numbers, default=[1], metavar="1,2,4", help="copies of the source")
+    group.add_argument("--streams", type=_flags.numbers, default=[1], metavar="1,2,4", help="copies of the source")
     group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
     group.add_argument("--data", metavar="DIR", help="labelled images, for the accuracy of each engine")
     group.add_argument("--split", metavar="NAME", help="image set of --data")
@@ -69,9 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(parser)
     _power.add_flags(parser)
     _flags.add_model_flags(parser)
-    _flags.add_detection_flags(parser)
-    parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help="may be repeated")
-    parser.add_argument("--batch", type=_numbers, default=[1], metavar="1,4", help="images per run")
+    _flags.add_detection_flags(parser, batches=True)
     return parser
 
 
@@ -81,7 +79,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Namespace]:
-    parser = argparse.ArgumentParser(f"edge-bench {words[0]}")
+    parser = Parser(f"edge-bench {words[0]}")
     parser.add_argument("files", nargs=2 if words[0] == "compare" else "+", type=Path, metavar="FILE.json")
     _add_output(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
@@ -163,10 +161,6 @@ class _Bench:
                 found = evaluate.evaluate(detector, datasets.open(args.data, args.split))
             self._accuracy[engine] = {"accuracy": {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}}
         return self._accuracy.get(engine, {})
-
-
-def _numbers(text: str) -> List[int]:
-    return [_flags.positive(word) for word in _flags.words(text)]
 
 
 if __name__ == "__main__":

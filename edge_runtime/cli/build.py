@@ -26,6 +26,7 @@ from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _engines, _flags, _guard, _progress, jetson
 from edge_runtime.cli._build_best import best
+from edge_runtime.cli._parser import Parser
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.gpu import passport, trt
@@ -42,11 +43,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    _flags.add_model_flags(parser, positional=True)
+def _parser() -> Parser:
+    parser = Parser("edge-build", description=__doc__)
+    parser.take_files("MODEL.onnx", "", "the model to build")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD-trtVERSION/MODEL.plan"
     )
@@ -71,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="the passport on stdout")
+    _flags.add_model_flags(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
     jetson.add_root(parser)
     return parser

@@ -22,6 +22,8 @@ from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
 from edge_runtime.cli import _calibrate_verdict, _flags, _guard, _progress
+from edge_runtime.cli._parser import Parser
+from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
@@ -34,18 +36,22 @@ FRAMES = 3000  # of a live source, to pick from
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _guard.guarded(_run, _parser().parse_args(argv))
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if bool(args.images) == bool(args.from_source):
+        fact = "--images and --from-source" if args.images else "no pictures to calibrate on"
+        parser.stop(Told(fact, "give one of them: --images DIR, or --from-source URI"))
+    return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-calibrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    _flags.add_model_flags(parser, positional=True)
+def _parser() -> Parser:
+    parser = Parser("edge-calibrate", description=__doc__)
+    parser.take_files("FILE", "images", "the float model, and pictures where --images is left out")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="INT8 model to write")
-    either = parser.add_mutually_exclusive_group(required=True)
-    either.add_argument("--images", metavar="DIR|FILE.toml", help="pictures, a data set with labels, or a manifest")
-    either.add_argument("--from-source", metavar="URI", help="pick frames from a video or camera, and keep them")
+    parser.add_argument(
+        "--images", action="append", default=[], metavar="DIR|FILE", help="pictures, a labelled data set, or a manifest"
+    )
+    parser.add_argument("--from-source", metavar="URI", help="pick frames from a video or camera, and keep them")
     parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
     parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
     parser.add_argument("--num", type=_flags.positive, default=512, metavar="N", help="most images, default 512")
@@ -61,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
     group.add_argument("--legacy-version", metavar="10.3.0", help="TensorRT that is to read it, default the one here")
     _calibrate_verdict.add_flags(parser)
+    _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
     return parser
 
@@ -102,7 +109,7 @@ def _legacy_version() -> str:
 
 def _images(args: argparse.Namespace) -> ImageSet:
     if args.images:
-        return _divided(args, image_sets.read_image_set(args.images, args.image_folder, args.split))
+        return _divided(args, _pictures(args))
     source = sources.open(args.from_source, sources.SourceOptions())
     folder = args.output.with_name(f"{args.output.stem}_images")
     most = FRAMES if source.live else None
@@ -113,6 +120,12 @@ def _images(args: argparse.Namespace) -> ImageSet:
         source.close()
     print(f"{len(paths)} frames are kept in {folder}", file=sys.stderr)
     return _divided(args, image_sets.read_image_set(str(folder)))
+
+
+def _pictures(args: argparse.Namespace) -> Dataset:
+    if len(args.images) == 1 and not args.images[0].lower().endswith(image_sets.SUFFIXES):
+        return image_sets.read_image_set(args.images[0], args.image_folder, args.split)
+    return image_sets.picture_set(args.images)
 
 
 def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:

@@ -24,6 +24,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from edge_runtime import sources
 from edge_runtime.cli import _engines, _flags, _govern, _guard, _power
 from edge_runtime.cli._govern import Governing
+from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
@@ -42,15 +43,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(_run, _parser().parse_args(argv))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        conflict_handler="resolve",
-    )  # fmt: skip
+def _parser() -> Parser:
+    parser = Parser("edge-detect", description=__doc__)
+    parser.take_files("FILE", "sources", "model files and sources, in any order, in place of the flags for them")
+    several = "model file (.onnx, .plan); several, the lightest last, for --target-fps and --budget"
+    parser.add_argument("--engine", action="append", default=[], metavar="FILE", help=several)
     group = parser.add_argument_group("where frames come from (repeatable)")
     for flag in ("--source", "--camera", "--video", "--images"):
         group.add_argument(
-            flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
+            flag, action="append", dest="sources", default=[], metavar="URI" if flag == "--source" else flag[2].upper()
         )
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
     group.add_argument("--fps", type=float, help="wanted from cameras")
@@ -75,8 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
-    several = "model file (.onnx, .plan); several, the lightest last, for --target-fps and --budget"
-    parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help=several)
     return parser
 
 

@@ -24,6 +24,7 @@ from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
 from edge_runtime.cli import _prove, jetson
+from edge_runtime.cli._parser import Parser
 from edge_runtime.doctor.check import Check
 
 WIDTH = len("power sensors")  # the longest name
@@ -59,16 +60,13 @@ def _examine(args: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _parser() -> Parser:
+    parser = Parser("edge-doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--quick", action="store_true", help="only load the libraries, have them do nothing")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is not needed here, and tracebacks")
     _prove.add_flags(parser)
     jetson.add_root(parser)
-    parser.add_argument("--version", action="version", version=__version__)
     return parser
 
 

@@ -20,6 +20,8 @@ from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
 from edge_runtime.cli import _engines, _flags, _guard, _progress
+from edge_runtime.cli._parser import Parser
+from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.reports import evaluation as report
@@ -30,14 +32,18 @@ PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _guard.guarded(_run, _parser().parse_args(argv))
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not args.data:
+        parser.stop(Told("no data set", "--data DIR, a folder of labelled images"))
+    return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-eval", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True, metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
+def _parser() -> Parser:
+    parser = Parser("edge-eval", description=__doc__)
+    parser.take_files("FILE", "data", "a model file and a data set, in place of --engine and --data")
+    parser.add_argument("--engine", metavar="FILE", help="model file (.onnx, .plan)")
+    parser.add_argument("--data", metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
     parser.add_argument("--split", metavar="NAME", help="image set, where there are several")
     parser.add_argument("--layout", choices=plugins.names("datasets"), help="default: what the folder looks like")
     parser.add_argument("--max-images", type=_flags.positive, metavar="N", help="only the first N: a quick look")
