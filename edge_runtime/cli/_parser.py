@@ -8,7 +8,7 @@ import sys
 from typing import Any, Iterator, List, NoReturn, Optional, Sequence
 
 from edge_runtime import __version__
-from edge_runtime.cli import _habits, _usage
+from edge_runtime.cli import _guard, _habits, _usage
 from edge_runtime.cli._usage import Told
 
 MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
@@ -60,9 +60,10 @@ class Parser(argparse.ArgumentParser):
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         """Help may be read by `head`, which leaves early."""
         try:
-            sys.stdout.flush()
+            if sys.stdout:
+                sys.stdout.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _guard.forget_stdout()
         super().exit(status, message)
         raise AssertionError
 

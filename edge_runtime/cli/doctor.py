@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
-from edge_runtime.cli import _prove, jetson
+from edge_runtime.cli import _guard, _prove, jetson
 from edge_runtime.cli._parser import Parser
 from edge_runtime.doctor.check import Check
 
@@ -33,13 +31,7 @@ WIDTH = len("power sensors")  # the longest name
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
-    try:
-        return _prove.main(args) if _prove.asked(args) else _examine(args)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our stdout has left: `edge-doctor | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return _guard.guarded(_prove.main if _prove.asked(args) else _examine, args)
 
 
 def _examine(args: argparse.Namespace) -> int:

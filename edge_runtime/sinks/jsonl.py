@@ -24,10 +24,14 @@ def open(target: str, options: SinkOptions) -> JsonlSink:
 
 
 class JsonlSink:
-    """One line per frame, each with a single unbuffered write: a kill loses none, a full disk leaves whole lines."""
+    """One line per frame, each with a single unbuffered write: a kill loses none, a full disk leaves whole lines.
+
+    Attributes:
+        closed: the reader of standard output has left, as `head` does: the run ends.
+    """
 
     def __init__(self, target: str) -> None:
-        self.target = target
+        self.target, self.closed = target, False
         try:
             self._file = io.FileIO(1, "w", closefd=False) if target == "-" else io.FileIO(target, "w")
         except OSError as error:
@@ -42,6 +46,9 @@ class JsonlSink:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
+            if self.target == "-" and isinstance(error, BrokenPipeError):
+                self.closed = True
+                return
             self._cut(length - len(rest))
             raise SinkError(
                 f"{self.target!r} cannot be written: {error.strerror}", hint="every line before this one is whole"
