@@ -116,4 +116,4 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 def print_status(line: str) -> None:
     """On stderr, where logs go."""
-    print(line, file=sys.stderr)
+    print(line, file=sys.stderr, flush=True)

@@ -17,12 +17,13 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _engines, _flags, _govern, _guard, _power
+from edge_runtime.cli import _engines, _flags, _govern, _guard, _power, _progress
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
@@ -164,7 +165,7 @@ def _finish(
 
 
 class _Status:
-    """The live line on a terminal; silent elsewhere."""
+    """The live line on a terminal; elsewhere a line every few seconds."""
 
     def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
         from rich.console import Console
@@ -172,6 +173,7 @@ class _Status:
 
         self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
         self._status = Status("starting", console=Console(stderr=True))
+        self._said_s = time.monotonic()
 
     def __enter__(self) -> _Status:
         if sys.stderr.isatty():
@@ -185,12 +187,18 @@ class _Status:
         self._efficiency.tick()
         if self._governing:
             self._governing.tick()
-        if not sys.stderr.isatty():
+        terminal = sys.stderr.isatty()
+        if not terminal and time.monotonic() - self._said_s < _progress.INTERVAL_S:
             return
+        self._said_s = time.monotonic()
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        self._status.update(f"{self._efficiency.line}  {counted}")
+        line = f"{self._efficiency.line}  {counted}"
+        if terminal:
+            self._status.update(line)
+        else:
+            print_status(line)
 
 
 def _print(summary: Dict[str, Any]) -> None:
