@@ -130,10 +130,10 @@ def _print(
 ) -> None:
     low, high = comparison.interval
     print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} other "
-          f"images; {comparison.drop:+.2f} points lost (95 %: {low:+.2f} to {high:+.2f})")  # fmt: skip
+          f"images; {verdict.points(comparison.drop)} (95 %: {low:+.2f} to {high:+.2f} lost)")  # fmt: skip
     print(f"boxes at {verdict.CONF}: {comparison.agreement:.1%} agree, score drift {comparison.score_drift:.3f}")
     if len(tried) > 1:
-        steps = ", ".join(f"{step.in_float} in float: {step.comparison.drop:+.2f}" for step in tried)
+        steps = ", ".join(f"{step.in_float} in float: {verdict.points(step.comparison.drop)}" for step in tried)
         print(f"mended by leaving more in float: {steps}")
     print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
     print(sentence)

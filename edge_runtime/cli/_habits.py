@@ -12,8 +12,8 @@ DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR = (
     "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor".split()
 )
 RUN = f"{DETECT} {EVAL} {BENCH}"
-MAKE = f"{BUILD} {CALIBRATE}"
-ALL = f"{RUN} {MAKE}"
+ALL = f"{RUN} {BUILD} {CALIBRATE}"
+USE = f"{RUN} {CALIBRATE}"  # they look for objects
 
 FILE = ""  # the value is a file that needs no flag: FLAG VALUE is VALUE
 SO_ALREADY = None  # what it asks for is so anyway: the flag is left out
@@ -42,7 +42,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--input-blob --output-blob --output-cvg --output-bbox --input-name --input-names --output-names --inputs-name "
      "--model-type --arch --anchors --num-classes --nc", ALL, _FOUND),
     ("--cfg --config", DETECT, "Darknet files become ONNX: python tools/import_darknet.py FILE.cfg FILE.weights"),
-    ("--dnn --fuse --augment --task --mode --format", RUN, SO_ALREADY),
+    ("--dnn --fuse --augment --task --mode --format", f"{DETECT} {EVAL}", SO_ALREADY),
     # where frames come from
     ("--input -i --inputs --input-uri --uri --url --src --path --dir --rtsp --stream", DETECT, "--source"),
     ("--input -i --input-uri --uri --video --images --camera --src", BENCH, "--source"),
@@ -62,15 +62,17 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--stream-buffer", DETECT, "a live source gives the newest frame, a file every frame: leave it out"),
     # what counts as a detection
     ("--conf-thres --conf-threshold --conf-thresh --confidence --confidence-threshold --threshold --thresh --thres "
-     "--score-threshold --score-thr --score-thresh --prob-threshold", ALL, "--conf"),
+     "--score-threshold --score-thr --score-thresh --prob-threshold", USE, "--conf"),
     ("--iou-thres --iou-threshold --iou-thresh --nms-thres --nms-threshold --nms-thresh --nms-iou "
-     "--overlap-threshold", ALL, "--iou"),
+     "--overlap-threshold", USE, "--iou"),
     ("--nms --with-nms --end2end", ALL, "NMS is always done; --iou says at which overlap"),
     ("--agnostic-nms --agnostic --class-agnostic", ALL, "NMS looks at each class by itself: leave it out"),
-    ("--max-detections --max-dets --topk --top-k --keep-top-k", ALL, "--max-det"),
-    ("--class --filter-classes --class-ids", ALL, "--classes"),
+    ("--max-detections --max-dets --topk --top-k --keep-top-k", USE, "--max-det"),
+    ("--class --filter-classes --class-ids", USE, "--classes"),
+    ("--conf --iou --max-det --classes --conf-thres --iou-thres --conf-threshold --iou-threshold --threshold "
+     "--score-threshold --topk", BUILD, "thresholds are said when the model runs: edge-detect --conf 0.25"),
     ("--names --class-names --class-file --classes-file --labels-file --label-file --label", ALL, "--labels"),
-    ("--img --img-size --imgsize --image-size --input-size --input-shape --resolution", ALL, "--imgsz"),
+    ("--img --img-size --imgsize --image-size --input-size --input-shape", ALL, "--imgsz"),
     # what is written and shown
     ("-o --out --output-uri --out-file --output-file --dst --dest", DETECT, "--output"),
     ("--save-dir --output-dir --out-dir --outdir", DETECT, "--save"),

@@ -34,6 +34,7 @@ from edge_runtime.gpu.passport import Passport
 from edge_runtime.model.spec import ModelSpec
 
 MOST_IMAGES = 512
+GROWN = 1.5  # times as big as the model: the reader should know why
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -97,7 +98,7 @@ def _run(args: argparse.Namespace) -> int:
     else:
         with _progress.fraction(f"building {precision}") as told:
             made = build.build(source, plan, options, args.command, told)
-    print(made.to_json() if args.json else _sentence(plan, made))
+    print(made.to_json() if args.json else _sentence(args.engine, plan, made))
     return 0
 
 
@@ -149,12 +150,13 @@ def _warn(source: BuildInput, precision: str, root: Path) -> None:
         print(f"note: only {free} MiB of memory and swap are free: {memory.SWAP}", file=sys.stderr)
 
 
-def _sentence(plan: Path, made: Passport) -> str:
+def _sentence(model: str, plan: Path, made: Passport) -> str:
     types = ", ".join(f"{count} {name}" for name, count in made.convolutions.items()) or "n/a: not listed"
     place = made.place.board or f"compute capability {made.place.compute_capability or 'of the GPU here'}"
-    size = plan.stat().st_size / 1e6
-    return (f"{plan}: {made.precision}, {size:.1f} MB in {made.seconds:.1f} s by {made.place.tensorrt} for {place}; "
-            f"convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
+    size, before = plan.stat().st_size / 1e6, Path(model).stat().st_size / 1e6
+    why = f" ({before:.1f} MB of model, and compiled kernels for this GPU)" if size > GROWN * before else ""
+    return (f"{plan}: {made.precision}, {size:.1f} MB{why} in {made.seconds:.1f} s by {made.place.tensorrt} "
+            f"for {place}; convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
 
 
 if __name__ == "__main__":

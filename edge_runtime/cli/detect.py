@@ -202,9 +202,10 @@ class _Status:
 
 
 def _print(summary: Dict[str, Any]) -> None:
-    latency = summary["latency_ms"]
-    print_status(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
-         f"p95 {latency.get('p95', 0):.1f} ms")  # fmt: skip
+    frames, latency = summary["frames"], summary["latency_ms"]
+    rate = f", {summary['fps']:.1f} FPS" if frames > 1 else ""  # one frame has no rate
+    times = f", latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms" if latency else ""
+    print_status(f"{frames} frame{'s' * (frames != 1)}{rate}{times}")
     for stage, ms in summary["stage_ms"].items():
         print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions, video
+from edge_runtime.sources import SourceOptions, image, video
 from edge_runtime.sources._opencv import Capture, without_password
 from edge_runtime.types import Frame
 
@@ -28,9 +28,13 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, video.Video
     """Opens a stream. An http(s) URL whose path ends like a video file is that file: not live, every frame.
 
     Raises:
-        SourceError: the first connection fails; a wrong address should not look like an outage.
+        SourceError: the first connection fails; a wrong address should not look like an outage. Or it is one picture,
+            which FFmpeg would fetch again and again as if it were a stream of 25 fps.
     """
     address = urlsplit(target)
+    if address.scheme.startswith("http") and address.path.lower().endswith(image.SUFFIXES):
+        name = without_password(target)
+        raise SourceError(f"{name} is one picture, not a stream", hint="download it, then give the file")
     if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
         return video.open(target, options)
     return StreamSource(target)
