@@ -1,10 +1,14 @@
-"""Builds the native core edge_runtime.native._core; everything else is in pyproject.toml."""
+"""Builds the native core edge_runtime.native._core, and packs a model; everything else is in pyproject.toml."""
 
 import platform
 from glob import glob
+from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension
 from setuptools import setup
+from setuptools.command.build_py import build_py
+
+MODEL = "engines/yolo_nano_voc_int8.onnx"
 
 BY_MACHINE = {"x86_64": ["letterbox_x86"], "aarch64": ["letterbox_neon"], "arm64": ["letterbox_neon"]}
 SOURCES = ["bindings", "decoder", "histogram", "letterbox", "loops", "scan", *BY_MACHINE.get(platform.machine(), [])]
@@ -12,9 +16,23 @@ SOURCES = ["bindings", "decoder", "histogram", "letterbox", "loops", "scan", *BY
 # No -march: the wider instruction sets are chosen at run time. No contraction: every version must give the same bits.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"]
 
+
+class BuildWithModel(build_py):
+    """A wheel carries the small model, so that the demo and the README's commands run in any folder."""
+
+    def run(self) -> None:
+        """Copies it into the package that is built; an editable install finds it in the checkout."""
+        super().run()
+        if not getattr(self, "editable_mode", False):
+            target = Path(self.build_lib, "edge_runtime", MODEL)
+            self.mkpath(str(target.parent))
+            self.copy_file(MODEL, str(target))
+
+
 ParallelCompile("EDGE_BUILD_JOBS", default=0).install()
 setup(
     license="Apache-2.0",
+    cmdclass={"build_py": BuildWithModel},
     ext_modules=[
         Pybind11Extension(
             "edge_runtime.native._core",

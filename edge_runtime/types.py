@@ -87,7 +87,7 @@ class Detections:
         try:
             import supervision
         except ImportError as error:
-            raise BackendUnavailable("supervision is not installed", hint=install_hint("track")) from error
+            raise BackendUnavailable("supervision is not installed", hint=install_hint("supervision")) from error
         names = np.array([self.label(i) for i in range(len(self))], dtype=str)
         return supervision.Detections(
             xyxy=self.xyxy,

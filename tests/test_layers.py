@@ -11,9 +11,9 @@ import pytest
 import edge_runtime
 
 FLOORS: Tuple[Set[str], ...] = (
-    {"errors", "files", "libraries"},
-    {"types", "plugins", "jetson", "model"},
-    {"machine", "native", "imaging", "graph"},
+    {"errors", "files", "libraries", "text"},
+    {"plugins", "jetson", "model", "imaging"},
+    {"types", "machine", "native", "graph"},
     {"gpu", "zoo"},
     {"backends", "heads", "sources", "sinks", "power", "datasets"},
     {"detect"},

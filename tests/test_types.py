@@ -42,7 +42,7 @@ def test_nothing_found() -> None:
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_to_supervision(count: int) -> None:
-    pytest.importorskip("supervision", reason="needs supervision: pip install '.[track]'")
+    pytest.importorskip("supervision", reason="needs supervision: pip install '.[supervision]'")
     theirs = Detections.from_rows(ROWS[:count], ("cat",)).to_supervision()
     np.testing.assert_array_equal(theirs.xyxy, ROWS[:count, :4])
     np.testing.assert_array_equal(theirs.confidence, ROWS[:count, 4])
@@ -54,4 +54,4 @@ def test_without_supervision_the_error_says_how_to_get_it(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(BackendUnavailable, match="supervision is not installed") as caught:
         Detections.from_rows(ROWS).to_supervision()
-    assert caught.value.hint == install_hint("track")
+    assert caught.value.hint == install_hint("supervision")

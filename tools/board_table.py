@@ -18,7 +18,7 @@ from typing import Optional, Sequence
 from bench.report import Table
 from bench.trees import lay
 
-from edge_runtime.cli._engines import PLANS
+from edge_runtime.detect.engines import PLANS
 from edge_runtime.jetson import board
 
 ROOT = Path(__file__).resolve().parents[1]

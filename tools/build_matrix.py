@@ -20,8 +20,8 @@ from bench.report import Table
 
 from edge_runtime import build, calibrate, datasets
 from edge_runtime.build import BuildInput, BuildOptions
-from edge_runtime.cli._engines import describe
 from edge_runtime.cli._flags import add_model_flags, model_flags
+from edge_runtime.detect.engines import describe
 from edge_runtime.errors import EdgeError
 from edge_runtime.graph.network import Network
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from edge_runtime.energy.runlog import flat
 from edge_runtime.errors import UsageError
+from edge_runtime.text.escape import csv_cell
 
 FORMAT = 1
 KEYS = ("engine", "board", "mode", "batch", "streams")  # tell rows apart
@@ -44,9 +45,9 @@ def to_csv(rows: Sequence[Row]) -> str:
     cells = [flat({name: _cell(value) for name, value in row.items() if name not in NESTED}) for row in rows]
     columns = list(dict.fromkeys(name for row in cells for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cells)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    writer.writerows([csv_cell(row.get(name, "")) for name in columns] for row in cells)
     return text.getvalue()
 
 

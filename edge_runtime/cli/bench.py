@@ -24,10 +24,11 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _engines, _flags, _guard, _power, _progress
+from edge_runtime.cli import _flags, _guard, _power, _progress
 from edge_runtime.cli._bench_files import check, compare_files, merge, show, write_files
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError
@@ -94,7 +95,7 @@ def _run(args: Namespace) -> int:
     found: List[Row] = []
     _power.put_back(args, root, args.power_modes != [None])
     _power.end_by_signals()
-    cases = [Case(_engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
+    cases = [Case(engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:
         hold = _power.hold_modes(stack, args, root) if args.power_modes != [None] else None

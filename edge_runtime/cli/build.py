@@ -24,9 +24,10 @@ from edge_runtime import build, calibrate
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _engines, _flags, _guard, _progress, jetson
+from edge_runtime.cli import _flags, _guard, _progress, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._parser import Parser
+from edge_runtime.detect import engines
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.gpu import passport, trt
@@ -79,10 +80,10 @@ def _parser() -> Parser:
 
 def _run(args: argparse.Namespace) -> int:
     trt.library()
-    model = _engines.describe(args.engine, _flags.model_flags(args), args.batch)
+    model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
-    plan = args.output or _engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
+    plan = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
         plan.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

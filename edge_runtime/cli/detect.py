@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _engines, _flags, _govern, _guard, _power, _progress
+from edge_runtime.cli import _flags, _govern, _guard, _power, _progress
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
@@ -110,7 +111,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
-    path = _engines.find_engine(engine)
+    path = engines.find_engine(engine)
     detector = Detector.open(path, flags=_flags.model_flags(args), options=_flags.backend_options(args))
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
                  *(f"note: {note}" for note in detector.model.notes)]:  # fmt: skip

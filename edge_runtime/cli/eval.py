@@ -19,10 +19,11 @@ from typing import Any, Dict, Optional, Sequence
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _engines, _flags, _guard, _progress
+from edge_runtime.cli import _flags, _guard, _progress
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.reports import evaluation as report
 
@@ -58,7 +59,7 @@ def _parser() -> Parser:
 
 def _run(args: argparse.Namespace) -> int:
     data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
-    engine = _engines.find_engine(args.engine)
+    engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)

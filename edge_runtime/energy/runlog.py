@@ -8,30 +8,29 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
-from edge_runtime.errors import SinkError, UsageError
+from edge_runtime.errors import UsageError
+from edge_runtime.files.growing import GrowingFile
+from edge_runtime.text.escape import csv_cell
 
 LOGS = (".csv", ".jsonl")
 
 
 class RunLog:
-    """A file of rows, `.csv` or `.jsonl`; each row is written whole, at once.
+    """A file of rows, `.csv` or `.jsonl`; each row is written whole, at once. The first replaces an earlier log.
 
     A CSV has the columns of its first row; JSON lines have all that each row has.
 
     Raises:
-        UsageError: neither of the two.
+        UsageError: neither of the two, or another run writes it.
         SinkError: it cannot be written to.
     """
 
     def __init__(self, target: str) -> None:
         if Path(target).suffix not in LOGS:
             raise UsageError(f"a log is no {target!r}", hint=f"expected a file that ends in {' or '.join(LOGS)}")
-        self._target = target
+        self._json = target.endswith(".jsonl")
         self._columns: List[str] = []
-        try:
-            self._file = open(target, "w", encoding="utf-8", newline="", buffering=1)
-        except OSError as error:
-            raise SinkError(f"{target} cannot be written: {error.strerror}", hint="is its folder there?") from error
+        self._file = GrowingFile(target)
 
     def __call__(self, row: Dict[str, Any]) -> None:
         """Writes a row; the first one says which columns a CSV has.
@@ -39,11 +38,7 @@ class RunLog:
         Raises:
             SinkError: it could not be written.
         """
-        try:
-            self._file.write(json.dumps(row) + "\n" if self._target.endswith(".jsonl") else self._csv(flat(row)))
-        except OSError as error:
-            hint = "every row before this one is whole"
-            raise SinkError(f"{self._target} cannot be written: {error.strerror}", hint=hint) from error
+        self._file.append((json.dumps(row) + "\n" if self._json else self._csv(flat(row))).encode())
 
     def close(self) -> None:
         """Harmless when repeated."""
@@ -52,10 +47,10 @@ class RunLog:
     def _csv(self, cells: Dict[str, Any]) -> str:
         text, head = io.StringIO(), not self._columns
         self._columns = self._columns or list(cells)
-        writer = csv.DictWriter(text, self._columns, extrasaction="ignore", lineterminator="\n")
+        writer = csv.writer(text, lineterminator="\n")
         if head:
-            writer.writeheader()
-        writer.writerow(cells)
+            writer.writerow(map(csv_cell, self._columns))
+        writer.writerow([csv_cell(cells.get(name, "")) for name in self._columns])
         return text.getvalue()
 
 

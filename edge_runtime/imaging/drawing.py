@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import colorsys
 from functools import lru_cache
-from typing import Optional, Tuple
+from typing import Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.types import Detections
 
 Color = Tuple[int, int, int]
 
 
-def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
+class Boxes(Protocol):
+    """What is drawn: `types.Detections`, which lies a floor above because it draws itself."""
+
+    xyxy: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    class_id: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Number of boxes."""
+
+    def label(self, index: int) -> str:
+        """Class name of one box."""
+
+
+def draw(image: NDArray[np.uint8], detections: Boxes) -> NDArray[np.uint8]:
     """Draws boxes with class name and confidence, in place; labels lie over boxes, confident ones over others.
 
     Args:
@@ -38,7 +51,7 @@ def draw(image: NDArray[np.uint8], detections: Detections) -> NDArray[np.uint8]:
 
 
 def annotated(
-    image: NDArray[np.uint8], detections: Detections, canvas: Optional[NDArray[np.uint8]] = None
+    image: NDArray[np.uint8], detections: Boxes, canvas: Optional[NDArray[np.uint8]] = None
 ) -> NDArray[np.uint8]:
     """A drawn copy, in `canvas` where its shape fits, else in a new array; the image itself stays as it is."""
     if canvas is None or canvas.shape != image.shape:

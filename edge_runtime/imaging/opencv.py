@@ -67,6 +67,25 @@ def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uin
     return scaled
 
 
+def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Scales an image to fit into the middle of a page, keeping its shape; what is left of the page is black.
+
+    Args:
+        image: (H, W, 3) uint8.
+        page: (H, W, 3) uint8, written to; it may be a part of a larger one.
+
+    Returns:
+        The page.
+    """
+    height, width = page.shape[:2]
+    scale = min(height / image.shape[0], width / image.shape[1])
+    w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    x, y = (width - w) // 2, (height - h) // 2
+    page.fill(0)
+    page[y : y + h, x : x + w] = image if image.shape[:2] == (h, w) else resize(image, (w, h))
+    return page
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Drops what OpenCV and its libraries print on stderr meanwhile; what others print comes a moment later.

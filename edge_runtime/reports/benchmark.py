@@ -8,6 +8,7 @@ from edge_runtime.benchmark.results import Row, title
 from edge_runtime.energy.efficiency import PAPER
 from edge_runtime.reports import page
 from edge_runtime.reports.pictures import figure, png
+from edge_runtime.text.escape import plot_label
 
 COLUMNS = (  # key, heading, format
     ("fps", "FPS", "{:.1f}"), ("fps_engine", "network alone", "{:.1f}"), ("mean_w", "W", "{:.2f}"),
@@ -85,7 +86,7 @@ def _traces(rows: Sequence[Row]) -> List[str]:
     canvas = figure((9, 2.4 * len(shown)))
     for axes, (key, label) in zip(canvas.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0], shown):
         for name, trace in drawn:
-            axes.plot([point.get(key) for point in trace], label=name)
+            axes.plot([point.get(key) for point in trace], label=plot_label(name))
         axes.set(ylabel=label)
     axes.set(xlabel="seconds of measurement")
     axes.legend(**BESIDE)
@@ -104,9 +105,9 @@ def scatter(points: Points, across: str, up: str) -> bytes:
     drawn = figure((9, 4.5))
     axes = drawn.subplots()
     for name, x, y in points:
-        axes.plot([x], [y], "o", label=name)
+        axes.plot([x], [y], "o", label=plot_label(name))
     most_x, most_y = (max(values) for values in list(zip(*points))[1:])
-    axes.set(xlabel=across, ylabel=up, xlim=(0, 1.15 * most_x), ylim=(0, 1.15 * most_y or 1))
+    axes.set(xlabel=across, ylabel=plot_label(up), xlim=(0, 1.15 * most_x), ylim=(0, 1.15 * most_y or 1))
     axes.legend(**BESIDE)
     return png(drawn)
 
@@ -117,7 +118,9 @@ def bars(names: Sequence[str], values: Sequence[float], label: str) -> bytes:
     axes = drawn.subplots()
     shown = axes.barh(range(len(names)), values)
     axes.bar_label(shown, fmt="%.3g", padding=3, fontsize=8)
-    axes.set(yticks=range(len(names)), yticklabels=names, xlabel=label, xlim=(0, 1.15 * max(values)))
+    axes.set(
+        yticks=range(len(names)), yticklabels=[*map(plot_label, names)], xlabel=label, xlim=(0, 1.15 * max(values))
+    )
     axes.invert_yaxis()
     return png(drawn)
 

@@ -6,6 +6,8 @@ import base64
 import html
 from typing import Any, Sequence
 
+from edge_runtime.text.escape import printable
+
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
@@ -18,10 +20,8 @@ img { max-width: 100% } .note { color: #666 }
 
 def page(title: str, *parts: str) -> str:
     """A whole page; `parts` are HTML."""
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-    )
-    body = "\n".join((f"<h1>{html.escape(title)}</h1>", *parts))
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{_text(title)}</title>'
+    body = "\n".join((f"<h1>{_text(title)}</h1>", *parts))
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
     )
@@ -29,22 +29,26 @@ def page(title: str, *parts: str) -> str:
 
 def heading(text: str) -> str:
     """A section begins."""
-    return f"<h2>{html.escape(text)}</h2>"
+    return f"<h2>{_text(text)}</h2>"
 
 
 def note(text: str) -> str:
     """A remark."""
-    return f'<p class="note">{html.escape(text)}</p>'
+    return f'<p class="note">{_text(text)}</p>'
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Cells are text already."""
-    lines = [f"<tr>{''.join(f'<th>{html.escape(name)}</th>' for name in columns)}</tr>"]
-    lines += [f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows]
+    lines = [f"<tr>{''.join(f'<th>{_text(name)}</th>' for name in columns)}</tr>"]
+    lines += [f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows]
     return f"<table>\n{chr(10).join(lines)}\n</table>"
 
 
 def picture(png: bytes, description: str) -> str:
     """A PNG inside the page."""
     data = base64.b64encode(png).decode()
-    return f'<img alt="{html.escape(description, quote=True)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{_text(description)}" src="data:image/png;base64,{data}">'
+
+
+def _text(value: Any) -> str:
+    return html.escape(printable(str(value)), quote=True)

@@ -11,6 +11,7 @@ from edge_runtime.accuracy.confusion import Counts
 from edge_runtime.accuracy.voc import Curve
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.libraries.extras import install_hint
+from edge_runtime.text.escape import plot_label
 
 LEGEND = 8  # classes named beside the curves: the most frequent ones
 
@@ -21,7 +22,11 @@ def precision_recall(labels: Sequence[str], curves: Sequence[Curve]) -> bytes:
     drawn = figure((8, 5))
     axes = drawn.subplots()
     for place, (label, curve) in enumerate(shown):
-        named = {"label": f"{label} {curve.all_point():.2f}"} if place < LEGEND else {"color": "0.8", "zorder": 0}
+        named = (
+            {"label": plot_label(f"{label} {curve.all_point():.2f}")}
+            if place < LEGEND
+            else {"color": "0.8", "zorder": 0}
+        )
         axes.plot(*_steps(curve), **named)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title="IoU 0.5")
     if shown:
@@ -35,7 +40,7 @@ def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
     Classes without objects that were never found either are left out.
     """
     used = [number for number in range(len(labels)) if counts[number].any() or counts[:, number].any()] + [len(labels)]
-    names = [*(labels[number] for number in used[:-1]), "nothing"]
+    names = [*(plot_label(labels[number]) for number in used[:-1]), "nothing"]
     counts = counts[np.ix_(used, used)]
     part = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 3 + 0.32 * len(names)
@@ -58,7 +63,7 @@ def pairs(labels: Sequence[str], before: Sequence[float], after: Sequence[float]
     places = np.arange(len(labels))
     axes.barh(places - 0.2, before, 0.4, label="fp32")
     axes.barh(places + 0.2, after, 0.4, label="int8")
-    axes.set(yticks=places, yticklabels=labels, xlabel="AP")
+    axes.set(yticks=places, yticklabels=[*map(plot_label, labels)], xlabel="AP")
     axes.invert_yaxis()
     axes.legend()
     return png(drawn)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from typing import Any, Dict
 
 from edge_runtime.errors import SinkError
+from edge_runtime.files.growing import GrowingFile
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
 
@@ -15,16 +14,20 @@ HANDLES = (".jsonl", "-")
 
 
 def open(target: str, options: SinkOptions) -> JsonlSink:
-    """Opens a file, replacing it, or "-" for standard output.
+    """Opens a file, or "-" for standard output.
 
     Raises:
         SinkError: it cannot be written to.
+        UsageError: another run writes it.
     """
     return JsonlSink(target)
 
 
 class JsonlSink:
-    """One line per frame, each with a single unbuffered write: a kill loses none, a full disk leaves whole lines.
+    """One line per frame, written at once: a kill loses none, a full disk leaves whole lines.
+
+    The first line puts a new file in the place of an earlier one; until then the earlier file is as it was. A reader
+    who was there before follows by name: `tail -F out.jsonl`.
 
     Attributes:
         closed: the reader of standard output has left, as `head` does: the run ends.
@@ -32,36 +35,20 @@ class JsonlSink:
 
     def __init__(self, target: str) -> None:
         self.target, self.closed = target, False
-        try:
-            self._file = io.FileIO(1, "w", closefd=False) if target == "-" else io.FileIO(target, "w")
-        except OSError as error:
-            hint = "is the folder there, and may you write to it?"
-            raise SinkError(f"{target!r} cannot be written: {error.strerror}", hint=hint) from error
+        self._file = GrowingFile(target)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        rest = memoryview(json.dumps(row(result), separators=(",", ":")).encode() + b"\n")
-        length = len(rest)
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            if self.target == "-" and isinstance(error, BrokenPipeError):
-                self.closed = True
-                return
-            self._cut(length - len(rest))
-            raise SinkError(
-                f"{self.target!r} cannot be written: {error.strerror}", hint="every line before this one is whole"
-            ) from error
+            self._file.append(json.dumps(row(result), separators=(",", ":")).encode() + b"\n")
+        except SinkError as error:
+            if self.target != "-" or not isinstance(error.__cause__, BrokenPipeError):
+                raise
+            self.closed = True
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """See `Sink.close`. Without a single frame no file is made."""
         self._file.close()
-
-    def _cut(self, count: int) -> None:
-        """Takes back the last `count` bytes, where that is possible: half a line is no JSON."""
-        if count and self._file.seekable():
-            os.ftruncate(self._file.fileno(), self._file.tell() - count)
 
 
 def row(result: Result) -> Dict[str, Any]:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SinkError
 from edge_runtime.imaging.drawing import annotated
-from edge_runtime.imaging.opencv import load_cv2, quiet, resize
+from edge_runtime.imaging.opencv import fitted, load_cv2, quiet
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
 
 FOURCC = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 HANDLES = tuple(FOURCC)
+ONE_PICTURE = True
 RESERVE_BYTES = 4 << 20  # left free on the disk, to finish the file in
 
 
@@ -57,7 +58,7 @@ class VideoSink:
         self._canvas = annotated(result.frame.image, result.detections, self._canvas)
         assert self._page is not None
         same = self._canvas.shape == self._page.shape
-        self._writer.write(self._canvas if same else _letterbox(self._canvas, self._page))
+        self._writer.write(self._canvas if same else fitted(self._canvas, self._page))
 
     def close(self) -> None:
         """See `Sink.close`. Without a single frame no file is left."""
@@ -90,14 +91,3 @@ def _writer(target: str, fps: float, size_wh: Tuple[int, int]) -> Any:
     if path != target:
         os.replace(path, target)
     return writer
-
-
-def _letterbox(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`page`, black, with the image scaled to fit in its middle."""
-    height, width = page.shape[:2]
-    scale = min(height / image.shape[0], width / image.shape[1])
-    w, h = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    x, y = (width - w) // 2, (height - h) // 2
-    page.fill(0)
-    page[y : y + h, x : x + w] = resize(image, (w, h))
-    return page

@@ -58,10 +58,20 @@ def test_what_is_no_log(tmp_path):
         RunLog(str(tmp_path / "none" / "run.csv"))
 
 
-def test_a_full_disk_is_said():
+def test_a_full_disk_is_said(tmp_path):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    log = RunLog.__new__(RunLog)
-    log._target, log._columns, log._file = "full.csv", [], open("/dev/full", "w", buffering=1)
-    with pytest.raises(SinkError, match=r"full\.csv cannot be written: No space left"):
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    log = RunLog(str(tmp_path / "full.csv"))
+    with pytest.raises(SinkError, match=r"full\.csv' cannot be written: No space left"):
         log(ROW)
+    log.close()
+
+
+def test_an_earlier_log_stays_until_the_first_row(tmp_path):
+    (tmp_path / "run.csv").write_text("earlier")
+    log = RunLog(str(tmp_path / "run.csv"))
+    assert (tmp_path / "run.csv").read_text() == "earlier"
+    log(ROW)
+    log.close()
+    assert (tmp_path / "run.csv").read_text().startswith("time_s,fps")

@@ -15,12 +15,16 @@ from edge_runtime.errors import SinkError
 from edge_runtime.sinks import Sink
 from tests.sinks.results import result
 
-TARGETS = {"jsonl": "out.jsonl", "video": "out.mp4", "images": "out/", "window": "window"}
+TARGETS = {
+    "jsonl": "out.jsonl", "csv": "out.csv", "coco": "out.coco.json", "yolo_txt": "labels/", "video": "out.mp4",
+    "images": "out/", "window": "window",
+}  # fmt: skip
+SCHEMES = {"yolo_txt": "yolo:"}
 
 
 def target(name: str, tmp_path: Path) -> str:
     assert name in TARGETS, "a new sink needs a target here"
-    return TARGETS[name] if name == "window" else f"{tmp_path}/{TARGETS[name]}"
+    return TARGETS[name] if name == "window" else f"{SCHEMES.get(name, '')}{tmp_path}/{TARGETS[name]}"
 
 
 @pytest.fixture(params=plugins.names("sinks"))
@@ -70,7 +74,7 @@ def test_a_place_that_cannot_be_written_is_said_at_once(name: str, tmp_path: Pat
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
-@pytest.mark.parametrize("name", ["jsonl", "video"])
+@pytest.mark.parametrize("name", ["jsonl", "csv", "coco", "video"])
 def test_a_folder_of_that_name(name: str, tmp_path: Path) -> None:
     Path(target(name, tmp_path)).mkdir()
     with pytest.raises(SinkError, match="directory"):

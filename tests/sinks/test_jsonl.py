@@ -58,10 +58,22 @@ def test_a_line_is_there_before_the_next_frame(tmp_path: Path) -> None:
         assert len(lines(tmp_path / "out.jsonl")) == i + 1
 
 
-def test_an_earlier_file_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "out.jsonl").write_text("old")
+def test_an_earlier_file_stays_until_the_first_frame(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("old")
+    sinks.open(str(path)).close()
+    assert path.read_text() == "old"
+    sink = sinks.open(str(path))
+    sink.write(result(4))
+    assert [line["frame"] for line in lines(path)] == [4] and [entry.name for entry in tmp_path.iterdir()] == [
+        path.name
+    ]
+    sink.close()
+
+
+def test_no_frame_no_file(tmp_path: Path) -> None:
     sinks.open(str(tmp_path / "out.jsonl")).close()
-    assert lines(tmp_path / "out.jsonl") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_standard_output_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +111,7 @@ for i in range(1000):
 """
 
 
-@pytest.mark.parametrize("limit", [100, 1000, 4321])
+@pytest.mark.parametrize("limit", [1000, 4321])
 def test_half_a_line_is_taken_back(tmp_path: Path, limit: int) -> None:
     path = tmp_path / "out.jsonl"
     child = subprocess.run([sys.executable, "-c", WRITER, str(limit), str(path)], capture_output=True, text=True)
@@ -107,6 +119,14 @@ def test_half_a_line_is_taken_back(tmp_path: Path, limit: int) -> None:
     failed = int(child.stderr.split()[0])
     assert [line["frame"] for line in lines(path)] == list(range(failed))
     assert path.stat().st_size <= limit and "File too large" in child.stderr
+
+
+def test_a_first_line_that_does_not_fit_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("old")
+    child = subprocess.run([sys.executable, "-c", WRITER, "100", str(path)], capture_output=True, text=True)
+    assert child.returncode == 3 and path.read_text() == "old", child.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
 def test_half_a_line_is_taken_back_after_what_was_there_before(tmp_path: Path) -> None:

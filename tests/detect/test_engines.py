@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.cli import _engines
+from edge_runtime.detect import engines
 from edge_runtime.errors import BackendUnavailable, ModelError
 from edge_runtime.gpu import trt
+from edge_runtime.model import shipped
 
 
 @pytest.fixture
@@ -38,17 +39,17 @@ def put(folder: str, name: str = "n.plan") -> str:
 )
 def test_a_folder_for_each_version(board, monkeypatch, version, folder):
     monkeypatch.setattr(trt, "version", lambda: version)
-    assert str(_engines.plan_folder(board)) == folder
+    assert str(engines.plan_folder(board)) == folder
     for name in ("engines/plans/orin-nano-trt1.0", "engines/plans/agx-orin-trt10.3.0"):
         put(name)
     with pytest.raises(ModelError, match=folder):
-        _engines.find_engine("n.plan")
-    assert _engines.find_engine(Path(put(folder)).name) == f"{folder}/n.plan"
+        engines.find_engine("n.plan")
+    assert engines.find_engine(Path(put(folder)).name) == f"{folder}/n.plan"
 
 
 def test_without_tensorrt_the_folder_is_the_boards(board, monkeypatch):
     monkeypatch.setattr(trt, "missing", lambda: "TensorRT is not installed")
-    assert str(_engines.plan_folder(board)) == "engines/plans/orin-nano"
+    assert str(engines.plan_folder(board)) == "engines/plans/orin-nano"
 
 
 def test_the_nearest_place_wins_and_earlier_places_are_kept(board):
@@ -59,7 +60,7 @@ def test_the_nearest_place_wins_and_earlier_places_are_kept(board):
     ]  # fmt: skip
     for place in places:
         expected = put(place)
-        assert _engines.find_engine("n.plan") == expected
+        assert engines.find_engine("n.plan") == expected
 
 
 def test_a_broken_tensorrt_keeps_no_onnx_file_from_being_found(board, monkeypatch):
@@ -68,6 +69,18 @@ def test_a_broken_tensorrt_keeps_no_onnx_file_from_being_found(board, monkeypatc
 
     monkeypatch.setattr(trt, "version", version)
     put("engines/plans/orin-nano")
-    assert _engines.find_engine(Path(put("engines", "n.onnx")).name) == "engines/n.onnx"
+    assert engines.find_engine(Path(put("engines", "n.onnx")).name) == "engines/n.onnx"
     with pytest.raises(BackendUnavailable):
-        _engines.find_engine("n.plan")
+        engines.find_engine("n.plan")
+
+
+def test_the_shipped_model_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Path(engines.find_engine(shipped.INT8)).is_file()
+
+
+def test_a_wheel_has_it_inside(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "package")
+    assert shipped.shipped_folder() == tmp_path / "engines"
+    (tmp_path / "package" / "engines").mkdir(parents=True)
+    assert shipped.shipped_folder() == tmp_path / "package" / "engines"

@@ -12,7 +12,7 @@ from edge_runtime.detect.understand import Model
 from edge_runtime.errors import ModelError
 from edge_runtime.gpu import trt
 from edge_runtime.jetson import board
-from edge_runtime.model import onnx_file
+from edge_runtime.model import onnx_file, shipped
 from edge_runtime.model.recipe import ModelFlags
 
 PLANS = Path("engines", "plans")  # with a folder for each board and version of TensorRT
@@ -38,11 +38,13 @@ def _folders(name: str) -> List[str]:
     plans = [PLANS / slug for slug in board.former_slugs(board.root())]
     if PLANS.is_dir() and not name.endswith(".onnx"):
         plans.insert(0, plan_folder(board.root()))
-    return [".", *dict.fromkeys(map(str, plans)), "engines"]
+    return [".", *dict.fromkeys(map(str, plans)), "engines", str(shipped.shipped_folder())]
 
 
 def find_engine(name: str) -> str:
-    """The file meant by `--engine`: a path, or a bare name in the current folder, this board's plans or `engines/`.
+    """The file meant by `--engine`: a path, or a bare name that is looked up.
+
+    It is looked for in the current folder, this board's plans, `engines/` and at last in the package.
 
     Raises:
         ModelError: there is none, or it is a folder.

@@ -1,0 +1,147 @@
+"""Files that grow while a run writes them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import Iterator
+
+from edge_runtime.errors import SinkError
+from edge_runtime.files.lock import locked
+
+NOWHERE = "is the folder there, and may you write to it?"
+
+
+class GrowingFile:
+    """A file that grows piece by piece, each of them there at once and whole.
+
+    Nothing is touched before the first piece: an earlier file of that name stays as it was when a start fails. With the
+    first piece the new file takes its place, all at once. A kill loses no piece. A piece that does not fit on the disk
+    is taken back. The file has the user's umask. Another run that writes the same file is refused.
+
+    Devices, named pipes and standard output are written to as they are.
+
+    Args:
+        target: path of the file, as the user gave it; "-" for standard output. What a link leads to is written, the
+            link stays.
+
+    Raises:
+        SinkError: it cannot be written.
+        UsageError: another run writes it.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target, self._path = target, os.path.realpath(target)
+        self._folder = os.path.dirname(self._path)
+        self._fd, self.size = -1, 0
+        self._open = contextlib.ExitStack()
+        self._stored = target != "-" and (not os.path.exists(self._path) or os.path.isfile(self._path))
+        with self._said():
+            if self._stored:
+                self._check()
+                self._open.enter_context(locked(target))
+            else:
+                self._take(os.dup(1) if target == "-" else os.open(self._path, os.O_WRONLY | os.O_CLOEXEC))
+
+    def append(self, piece: bytes) -> None:
+        """Adds a piece; the first one begins the file.
+
+        Raises:
+            SinkError: it could not be written, or the file is not in its folder any more. What was there before it
+                is whole.
+        """
+        with self._said():
+            if self._fd < 0:
+                self._begin(piece)
+            else:
+                self._add(piece)
+        self.size += len(piece)
+
+    def patch(self, offset: int, content: bytes) -> None:
+        """Writes over what is there already.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        with self._said():
+            os.pwrite(self._fd, content, offset)
+
+    def read(self, offset: int, count: int) -> bytes:
+        """What was written.
+
+        Raises:
+            SinkError: it could not be read.
+        """
+        with self._said():
+            return os.pread(self._fd, count, offset)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a first piece."""
+        return self.size > 0
+
+    @property
+    def free_bytes(self) -> int:
+        """Space left on its disk.
+
+        Raises:
+            SinkError: its folder is gone.
+        """
+        with self._said():
+            disk = os.statvfs(self._folder)
+        return disk.f_bavail * disk.f_frsize
+
+    def close(self) -> None:
+        """Harmless when repeated."""
+        self._open.close()
+
+    def _check(self) -> None:
+        if not os.path.isdir(self._folder):
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if not os.access(self._path if os.path.exists(self._path) else self._folder, os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def _begin(self, piece: bytes) -> None:
+        if not os.access(self._folder, os.W_OK):  # only the file itself may be written
+            self._take(os.open(self._path, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC))
+            self._add(piece)
+            return
+        new = os.path.join(self._folder, f".{os.path.basename(self._path)}.new")
+        self._take(os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666))
+        try:
+            self._add(piece)
+            os.replace(new, self._path)
+        except OSError:
+            self._fd = -1
+            with contextlib.suppress(OSError):
+                os.unlink(new)
+            raise
+
+    def _take(self, fd: int) -> None:
+        self._fd = fd
+        self._open.callback(os.close, fd)
+
+    def _add(self, piece: bytes) -> None:
+        if self._stored and not os.fstat(self._fd).st_nlink:
+            hint = "leave its folder in place while it runs; nothing more could be kept"
+            raise SinkError(f"{self._target!r} was removed while it was written", hint=hint)
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            if stat.S_ISREG(os.fstat(self._fd).st_mode):
+                os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - (len(piece) - len(rest)))
+            raise
+
+    @contextlib.contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except SinkError:
+            raise
+        except OSError as error:
+            hint = "what was written before is whole" if self.begun else NOWHERE
+            raise SinkError(f"{self._target!r} cannot be written: {error.strerror}", hint=hint) from error

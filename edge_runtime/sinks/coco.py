@@ -1,0 +1,132 @@
+"""COCO: one JSON file with images, annotations and categories, as pycocotools reads it."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, Sequence
+
+from edge_runtime.errors import SinkError
+from edge_runtime.files.growing import GrowingFile
+from edge_runtime.files.lock import locked
+from edge_runtime.sinks import SinkOptions, written_path
+from edge_runtime.sinks.jsonl import row
+from edge_runtime.types import Result
+
+HANDLES = (".coco.json", "coco:")
+PRIORITY = 1  # "coco:folder/" is no folder of pictures
+PART = ".part.jsonl"
+
+
+def open(target: str, options: SinkOptions) -> CocoSink:
+    """Opens a file, by its suffix or by `coco:` in front of any name.
+
+    Raises:
+        SinkError: it cannot be written to.
+    """
+    return CocoSink(target, options.labels)
+
+
+class CocoSink:
+    """A data set of what was found; `score` is the confidence, category 1 the model's class 0.
+
+    The file appears at the end, all or nothing; an earlier one stays until then. So far the frames are kept beside it
+    as JSON Lines, `out.coco.json.part.jsonl`, which is what a killed run leaves.
+    """
+
+    def __init__(self, target: str, labels: Sequence[str]) -> None:
+        self.target, self._labels = target, labels
+        self._path = str(written_path(target))
+        if not self._path or self._path.endswith("/") or os.path.isdir(self._path):
+            why = "it is a directory" if self._path else "it names no file"
+            raise SinkError(f"{target!r} cannot be written: {why}", hint="coco:out.json, or out.coco.json")
+        self._open = ExitStack()
+        self._open.enter_context(locked(self._path))
+        try:
+            self._part = GrowingFile(self._path + PART)
+        except BaseException:
+            self._open.close()
+            raise
+
+    def write(self, result: Result) -> None:
+        """See `Sink.write`."""
+        self._part.append(json.dumps(row(result), separators=(",", ":")).encode() + b"\n")
+
+    def close(self) -> None:
+        """See `Sink.close`."""
+        self._part.close()
+        with self._open:
+            if self._part.begun and os.path.exists(self._path + PART):
+                self._finish()
+
+    def _finish(self) -> None:
+        new = Path(self._path).with_name(f".{os.path.basename(self._path)}.new")
+        try:
+            with new.open("w", encoding="utf-8") as file:
+                _write(file, self._path + PART, self._labels)
+            os.replace(new, self._path)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink()
+            hint = f"what was found is kept as JSON Lines in {self._path + PART}"
+            raise SinkError(f"{self.target!r} cannot be written: {error.strerror}", hint=hint) from error
+        os.unlink(self._path + PART)
+
+
+def _write(file: IO[str], part: str, labels: Sequence[str]) -> None:
+    """Frame by frame, as a long run has more of them than memory should hold."""
+    folder = _common_folder(part)
+    categories = dict(enumerate(labels))
+    file.write('{"info":{"description":"found by edge-runtime"},"images":[')
+    for number, frame in enumerate(_frames(part)):
+        image = {"id": number + 1, "file_name": _file_name(frame, folder), "width": frame["width"]}
+        file.write("," * (number > 0) + "\n" + json.dumps({**image, "height": frame["height"]}))
+    file.write('\n],"annotations":[')
+    count = 0
+    for number, frame in enumerate(_frames(part)):
+        for found in frame["detections"]:
+            count += 1
+            categories.setdefault(found["class_id"], found["label"])
+            file.write("," * (count > 1) + "\n" + json.dumps(_annotation(count, number + 1, found)))
+    names = [{"id": class_id + 1, "name": name} for class_id, name in sorted(categories.items())]
+    file.write(f'\n],"categories":{json.dumps(names)}}}\n')
+
+
+def _frames(part: str) -> Iterator[Dict[str, Any]]:
+    with builtins.open(part, encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def _common_folder(part: str) -> str:
+    """Of all pictures, so that names say no more than they must."""
+    common = ""
+    for frame in _frames(part):
+        if "path" in frame:
+            folder = os.path.dirname(os.path.abspath(frame["path"]))
+            common = os.path.commonpath([common, folder]) if common else folder
+    return common
+
+
+def _file_name(frame: Dict[str, Any], folder: str) -> str:
+    """The picture's path, or for a frame of a video the name of the picture that `--save` would write."""
+    if "path" in frame:
+        return os.path.relpath(os.path.abspath(frame["path"]), folder)
+    return f"{frame['frame']:06d}.jpg"
+
+
+def _annotation(number: int, image: int, found: Dict[str, Any]) -> Dict[str, Any]:
+    x1, y1, x2, y2 = found["box"]
+    width, height = round(x2 - x1, 2), round(y2 - y1, 2)
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": found["class_id"] + 1,
+        "bbox": [x1, y1, width, height],
+        "segmentation": [],
+        "area": round(width * height, 2),
+        "iscrowd": 0,
+        "score": found["confidence"],
+    }

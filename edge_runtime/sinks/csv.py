@@ -1,0 +1,62 @@
+"""CSV: one row per box, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, Dict, Iterator, List
+
+from edge_runtime.files.growing import GrowingFile
+from edge_runtime.sinks import SinkOptions
+from edge_runtime.sinks.jsonl import row
+from edge_runtime.text.escape import csv_cell
+from edge_runtime.types import Result
+
+HANDLES = (".csv",)
+FRAME = ("source", "path", "frame", "timestamp_s", "width", "height")
+BOX = ("class_id", "label", "confidence")
+HEADER = (*FRAME, *BOX, "x1", "y1", "x2", "y2")
+
+
+def open(target: str, options: SinkOptions) -> CsvSink:
+    """Opens a file; the first result replaces an earlier one.
+
+    Raises:
+        SinkError: it cannot be written to.
+    """
+    return CsvSink(target)
+
+
+class CsvSink:
+    """The rows of a frame are written at once; a frame without boxes has none. Text is quoted, numbers are not.
+
+    Boxes are in pixels of the image. A text that a spreadsheet would compute gets `'` in front of it.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._file = GrowingFile(target)
+
+    def write(self, result: Result) -> None:
+        """See `Sink.write`."""
+        header = [] if self._file.begun else [list(HEADER)]
+        text = _lines([*header, *_rows(row(result))])
+        if text:
+            self._file.append(text.encode())
+
+    def close(self) -> None:
+        """See `Sink.close`."""
+        self._file.close()
+
+
+def _rows(frame: Dict[str, Any]) -> Iterator[List[Any]]:
+    about = [frame.get(name, "") for name in FRAME]
+    for found in frame["detections"]:
+        yield [*about, *(found[name] for name in BOX), *found["box"]]
+
+
+def _lines(rows: List[List[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerows([csv_cell(value) for value in cells] for cells in rows)
+    return text.getvalue()

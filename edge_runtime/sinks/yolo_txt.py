@@ -1,0 +1,92 @@
+"""YOLO txt: a folder with one text file per picture, as `--save-txt` of Ultralytics writes them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Iterable, Iterator
+
+from edge_runtime.errors import EdgeError, SinkError
+from edge_runtime.files.atomic import replace_file
+from edge_runtime.files.lock import locked
+from edge_runtime.sinks import SinkOptions, written_path
+from edge_runtime.sinks._names import FrameNames
+from edge_runtime.types import Result
+
+HANDLES = ("yolo:", "yolo-conf:")
+PRIORITY = 1  # "yolo:folder/" is no folder of pictures
+CLASSES = "classes.txt"  # the model's class names, where labelling tools look for them
+
+
+def open(target: str, options: SinkOptions) -> YoloTxtSink:
+    """Opens a folder, `yolo:labels/`, making it if need be; `yolo-conf:labels/` adds the confidence to each line.
+
+    Raises:
+        SinkError: it cannot be made, or has text files in it: they may be labels that somebody drew.
+    """
+    return YoloTxtSink(target, options)
+
+
+class YoloTxtSink:
+    """Lines of `class cx cy w h [confidence]`, fractions of the picture, best box first.
+
+    A file is named after its picture, or by the number of the frame: as `--save` names the pictures. It is there at
+    once and whole, and empty where nothing was found. `classes.txt` has the class names, one a line.
+    """
+
+    def __init__(self, target: str, options: SinkOptions) -> None:
+        self.target = target
+        self._conf = target.lower().startswith("yolo-conf:")
+        self._folder = Path(str(written_path(target)))
+        self._names = FrameNames([name for name, _ in options.sources])
+        self._labels, self._begun = options.labels, False
+        self._made = not self._folder.exists()
+        self._open = ExitStack()
+        self._open.enter_context(locked(self._folder))
+        try:
+            self._check()
+        except BaseException:
+            self._open.close()
+            raise
+
+    def write(self, result: Result) -> None:
+        """See `Sink.write`."""
+        if not self._begun and self._labels:
+            self._put(CLASSES, [" ".join(label.split()) for label in self._labels])
+        self._begun = True
+        self._put(f"{self._names.name(result.frame)}.txt", _lines(result, self._conf))
+
+    def close(self) -> None:
+        """See `Sink.close`. Without a single frame no folder is left."""
+        if not self._begun and self._made:
+            with suppress(OSError):
+                self._folder.rmdir()
+        self._open.close()
+
+    def _check(self) -> None:
+        if str(self._folder) == ".":
+            raise SinkError(f"{self.target!r} names no folder", hint="yolo:labels/, for example")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            there = next(self._folder.glob("*.txt"), None)
+        except OSError as error:
+            hint = "is there a file of that name, or no permission?"
+            raise SinkError(f"{self.target!r} cannot be made a folder: {error.strerror}", hint=hint) from error
+        if there:
+            hint = "name a new folder, or remove the files: they may be labels that somebody drew"
+            raise SinkError(f"{self.target!r} has text files in it already, {there.name} for one", hint=hint)
+
+    def _put(self, name: str, lines: Iterable[str]) -> None:
+        try:
+            replace_file(self._folder / name, "".join(f"{line}\n" for line in lines).encode())
+        except EdgeError as error:
+            raise SinkError(str(error), hint="the files before this one are whole") from error
+
+
+def _lines(result: Result, conf: bool) -> Iterator[str]:
+    height, width = result.frame.image.shape[:2]
+    found = result.detections
+    rows = zip(found.xyxy.tolist(), found.confidence.tolist(), found.class_id.tolist())
+    for (x1, y1, x2, y2), confidence, class_id in rows:
+        box = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
+        yield " ".join([str(class_id), *(f"{value:.6g}" for value in box), *([f"{confidence:.6g}"] * conf)])

@@ -1,0 +1,1 @@
+"""Text that is shown: made safe for terminals, spreadsheets and plots, and free of secrets."""

@@ -1,0 +1,53 @@
+"""What may be said as an output: every spelling, near misses, and the files that they name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import sinks
+from edge_runtime.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("out.json", "out.coco.json for COCO"),
+        ("labels.txt", "yolo:labels/"),
+        ("found.png", "a folder with / at the end"),
+        ("out.mov", "out.mp4"),
+        ("OUT.WEBM", "out.mp4"),
+        ("out.xlsx", "out.csv"),
+        ("out", "expected one like out.mp4, out.jsonl"),
+        ("mqtt://host/topic", "expected one like"),
+    ],
+)
+def test_a_near_miss_is_told_the_word(target: str, meant: str) -> None:
+    with pytest.raises(UsageError, match="no output is written as") as caught:
+        sinks.open(target)
+    assert meant in str(caught.value.hint)
+
+
+def test_a_folder_without_its_slash(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        sinks.open(str(tmp_path))
+    assert caught.value.hint == (
+        f"did you mean {tmp_path}/ for a picture per frame, or yolo:{tmp_path}/ for a text file per picture?"
+    )
+
+
+@pytest.mark.parametrize("target", ["{name}.mp4", "out/{Source}.jsonl", "{}.csv", "{source_name}/"])
+def test_another_word_in_braces(target: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        sinks.open(target)
+    assert "{source}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("a/out.mp4", "a/out.mp4"), ("yolo:labels/", "labels/"), ("YOLO-conf:x", "x"), ("coco:out.json", "out.json"),
+     ("window", None), ("-", None), ("{source}.csv", "{source}.csv")],
+)  # fmt: skip
+def test_the_file_that_is_named(target: str, path: object) -> None:
+    assert sinks.written_path(target) == path
