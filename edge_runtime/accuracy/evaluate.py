@@ -150,6 +150,8 @@ def match_labels(
 ) -> Tuple[Tuple[str, ...], NDArray[np.int64], NDArray[np.int64]]:
     """The classes that both know, as the data names them; and each side's numbers in them, -1 for the others.
 
+    The numbers are (classes of the model,) and (classes of the data,) int64.
+
     Args:
         asked: numbers of the model's classes to look at.
 

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import libraries, plugins
 from edge_runtime.errors import BackendUnavailable, UsageError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import check_fields
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.types import Images
 
@@ -51,6 +53,23 @@ class BackendOptions:
     zero_copy: Optional[bool] = None
     thresholds: Thresholds = Thresholds()
 
+    def __post_init__(self) -> None:
+        values = {name: getattr(self, name) for name in FIELDS}
+        for name, value in check_fields(values, FIELDS, "", UsageError).items():
+            object.__setattr__(self, name, value)
+
+
+MOST_BATCH, MOST_THREADS = 1024, 1024
+FIELDS = {
+    "backend": fields.optional(fields.text(64)),
+    "device": fields.text(64),
+    "slots": fields.whole(1, 64),
+    "batch": fields.whole(1, MOST_BATCH),
+    "threads": fields.whole(0, MOST_THREADS),
+    "spinning": fields.optional(fields.flag()),
+    "zero_copy": fields.optional(fields.flag()),
+}
+
 
 class Backend(Protocol):
     """An open model. `name` is its file's name, `description` one line for the log."""
@@ -73,7 +92,7 @@ class Backend(Protocol):
         """
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
-        """The model's raw outputs of a slot, batch first; views, valid like those of `wait`."""
+        """The model's raw outputs of a slot, each (batch, ...) float32; views, valid like those of `wait`."""
 
     def stage_ms(self, slot: int) -> Dict[str, float]:
         """Milliseconds the slot's last images spent in preprocess, inference and postprocess."""

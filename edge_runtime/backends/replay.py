@@ -26,7 +26,7 @@ def available() -> Optional[str]:
 
 
 def record(path: str, io: ModelIO, runs: Sequence[Sequence[NDArray[np.float32]]]) -> None:
-    """Writes a recording: `runs[k]` are the outputs of run k, batch first, in the order of `io.outputs`."""
+    """Writes a recording: `runs[k]` are the outputs of run k, each (batch, ...), in the order of `io.outputs`."""
     arrays = {f"{k}.{n}": array for k, run in enumerate(runs) for n, array in enumerate(run)}
     np.savez_compressed(path, io=np.array(json.dumps(asdict(io))), **arrays)  # type: ignore[arg-type]
 

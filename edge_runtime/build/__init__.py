@@ -208,6 +208,6 @@ def _dotted(name: str) -> str:
         UsageError: no such name.
     """
     digits = name[2:]
-    if name and (not name.startswith("SM") or not digits.isdigit() or len(digits) < 2):
+    if name and (not name.startswith("SM") or not digits.isdecimal() or len(digits) < 2):
         raise UsageError(f"compute capability is {name!r}", hint="write it like SM86")
     return f"{digits[:-1]}.{digits[-1]}" if name else ""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from math import log10
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
-from edge_runtime import calibrate
-from edge_runtime.calibrate import Calibrated
+from edge_runtime.calibrate import calibration
 from edge_runtime.calibrate.auto import multiplications
+from edge_runtime.calibrate.calibration import Calibrated
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
@@ -105,7 +105,7 @@ class MixedPrecisionSearch:
 
     def _with(self, free: Tuple[str, ...]) -> Calibrated:
         table = replace(self._made.table, float_activations=free)
-        model = calibrate.quantised(self._network, self._spec, table, self._images)
+        model = calibration.quantised(self._network, self._spec, table, self._images)
         return replace(self._made, model=model, table=table)
 
 
@@ -135,7 +135,7 @@ def _probe(
 ) -> Tuple[NoiseProbe, Dict[str, Range]]:
     marked = ONNXRUNTIME.marked(network, made.table.origin.keep)
     ranges = rounding_points.shared(network, made.table.ranges, marked)
-    return calibrate.noise_probe(network, ranges, spec, images), ranges
+    return calibration.noise_probe(network, ranges, spec, images), ranges
 
 
 def _db(noise: float) -> float:

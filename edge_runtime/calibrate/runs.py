@@ -51,7 +51,7 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> A
 
 
 def runner(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Floats], List[Floats]]:
-    """A function from the network's input to the named activations; the input may be one of them."""
+    """A function from the network's input (1, 3, H, W) to the named activations; the input may be one of them."""
     weights = {tensor.name for tensor in model.graph.initializer}
     feed = next(value.name for value in model.graph.input if value.name not in weights)
     wanted = [name for name in names if name != feed]

@@ -10,16 +10,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Dict, List
 
-from edge_runtime import calibrate
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Found
 from edge_runtime.calibrate import Calibrated, mixed, verdict
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.survey import survey
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
-from edge_runtime.cli import _flags, _progress
+from edge_runtime.cli import _flags, _progress, _values
 from edge_runtime.detect.detector import Detector
 from edge_runtime.graph.half import half
+from edge_runtime.graph.prepare import float_network
 from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
 from edge_runtime.reports import verdict as report
@@ -35,10 +35,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images, compare nothing"
     )
     group.add_argument(
-        "--max-drop", type=float, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
+        "--max-drop", type=_values.points, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
     )
     group.add_argument(
-        "--verdict-budget", type=_seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
+        "--verdict-budget", type=_values.seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
     )
     group.add_argument("--verdict-data", metavar="DIR", help="labelled images to compare on, instead of held-out ones")
     group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, where there are several")
@@ -58,7 +58,7 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
         def trial(candidate: Calibrated) -> Comparison:
             return verdict.compare_models(before, bench.found(bench.saved(candidate, "int8"), "int8"))
 
-        network = calibrate.float_network(onnx_file.load_onnx(args.engine), spec)
+        network = float_network(onnx_file.load_onnx(args.engine), spec.input_wh)
         mender = mixed.MixedPrecisionSearch(network, spec, images.paths, made, trial)
         made, tried = mender.mend(args.max_drop, lambda: monotonic() - began < args.verdict_budget)
         comparison = tried[-1].comparison
@@ -101,7 +101,7 @@ class _Bench:
     def halved(self, network: Any) -> str:
         """The float16 twin of a network."""
         path = self._folder / "fp16.onnx"
-        path.write_bytes(half(calibrate.copied(network)).SerializeToString())
+        path.write_bytes(half(network.copy()).SerializeToString())
         return str(path)
 
     def found(self, path: str, label: str) -> Found:
@@ -137,7 +137,3 @@ def _print(
         print(f"mended by leaving more in float: {steps}")
     print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
     print(sentence)
-
-
-def _seconds(text: str) -> float:
-    return float(text[:-1] if text.endswith("s") else text)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import List, Tuple
 
 from edge_runtime import plugins
-from edge_runtime.backends import BackendOptions
+from edge_runtime.backends import MOST_BATCH, MOST_THREADS, BackendOptions
+from edge_runtime.cli._values import fraction, triple, whole, wholes
+from edge_runtime.cli._values import positive as positive
+from edge_runtime.cli._values import size as size
+from edge_runtime.cli._values import words as words
 from edge_runtime.machine import cores
 from edge_runtime.model import recipe
 from edge_runtime.model.geometry import RESIZE_MODES
 from edge_runtime.model.recipe import ModelFlags
-from edge_runtime.model.spec import COLORS, Triple
-from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.model.spec import COLORS
+from edge_runtime.model.thresholds import MOST_BOXES, Thresholds
 
 ZERO_COPY = {"auto": None, "on": True, "off": False}
 METER_HELP = "what measures, default: the best there is; replay:FILE plays a recorded trace"
@@ -26,9 +29,11 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--labels", metavar="coco|voc|FILE|a,b,c", help="class names")
     group.add_argument("--resize", choices=RESIZE_MODES, help="how images are fitted into its input")
     group.add_argument("--color", choices=COLORS, help="order of its input channels")
-    group.add_argument("--mean", type=_triple, metavar="A,B,C", help="subtracted per channel, pixel units 0..255")
-    group.add_argument("--std", type=_triple, metavar="A,B,C", help="divided by per channel, pixel units 0..255")
-    group.add_argument("--pad-value", type=int, metavar="0..255", help="grey level of the letterbox (default 114)")
+    group.add_argument("--mean", type=triple, metavar="A,B,C", help="subtracted per channel, pixel units 0..255")
+    group.add_argument("--std", type=triple, metavar="A,B,C", help="divided by per channel, pixel units 0..255")
+    group.add_argument(
+        "--pad-value", type=whole(0, 255), metavar="0..255", help="grey level of the letterbox (default 114)"
+    )
     group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, for models that leave it open")
 
 
@@ -41,19 +46,23 @@ def add_detection_flags(
         batches: several batch sizes may be given, `--batch 1,4`.
     """
     group = parser.add_argument_group("detection")
-    group.add_argument("--conf", type=float, default=conf, help=f"default {conf}")
-    group.add_argument("--iou", type=float, default=iou, help=f"NMS overlap, default {iou}")
-    group.add_argument("--max-det", type=positive, default=300, help="most boxes per image, default 300")
+    group.add_argument("--conf", type=fraction, default=conf, help=f"default {conf}")
+    group.add_argument("--iou", type=fraction, default=iou, help=f"NMS overlap, default {iou}")
+    group.add_argument("--max-det", type=whole(1, MOST_BOXES), default=300, help="most boxes per image, default 300")
     group.add_argument("--classes", type=words, metavar="NAME|ID,…", help="report only these")
     group.add_argument("--multi-label", action="store_true", default=None, help="several classes per box")
     group = parser.add_argument_group("execution")
     group.add_argument("--backend", choices=plugins.names("backends"), help="default: the fastest one installed")
     group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "tensorrt"))
     group.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="inference threads, default: all cores but one"
+        "--threads",
+        type=whole(0, MOST_THREADS),
+        default=0,
+        metavar="N",
+        help="inference threads, default: all cores but one",
     )
     group.add_argument(
-        "--batch", type=numbers if batches else positive, default=[1] if batches else 1,
+        "--batch", type=(wholes if batches else whole)(1, MOST_BATCH), default=[1] if batches else 1,
         metavar="1,4" if batches else "N", help="images per run, for models that leave it open",
     )  # fmt: skip
     group.add_argument(
@@ -77,38 +86,3 @@ def backend_options(args: argparse.Namespace) -> BackendOptions:
         args.backend, args.device, batch=args.batch, threads=threads, zero_copy=ZERO_COPY[args.zero_copy],
         thresholds=thresholds,
     )  # fmt: skip
-
-
-def size(text: str) -> Tuple[int, int]:
-    """`640` or `1280x720` as (width, height)."""
-    parts = [int(part) for part in text.lower().split("x")]
-    if len(parts) not in (1, 2) or min(parts) < 1:
-        raise ValueError(text)
-    return parts[0], parts[-1]
-
-
-def positive(text: str) -> int:
-    """A whole number above 0."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def numbers(text: str) -> List[int]:
-    """`1, 4` as [1, 4], each above 0."""
-    return [positive(word) for word in words(text)]
-
-
-def _triple(text: str) -> Triple:
-    values = [float(part) for part in text.split(",")]
-    if len(values) == 1:
-        values *= 3
-    if len(values) != 3:
-        raise ValueError(text)
-    return values[0], values[1], values[2]
-
-
-def words(text: str) -> List[str]:
-    """`a, b` as ["a", "b"]."""
-    return [word.strip() for word in text.split(",") if word.strip()]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from edge_runtime.cli import _flags
+from edge_runtime.cli import _flags, _values
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.governor import LOOK_S, Decision, Goal, Governor, OperatingPoint, Seen
@@ -20,8 +20,10 @@ from edge_runtime.loop.pipeline import Pipeline
 
 def add_flags(group: argparse._ArgumentGroup) -> None:
     """Flags of the governor."""
-    group.add_argument("--target-fps", type=float, metavar="FPS", help="hold this rate of each source")
-    group.add_argument("--budget", type=_watts, metavar="10W", help="hold this many watts; comes before the rate")
+    group.add_argument("--target-fps", type=_values.rate, metavar="FPS", help="hold this rate of each source")
+    group.add_argument(
+        "--budget", type=_values.watts, metavar="10W", help="hold this many watts; comes before the rate"
+    )
     group.add_argument(
         "--power-modes",
         type=_flags.words,
@@ -130,10 +132,3 @@ class Governing:
         time_s = round(self._clock() - self._began_s, 1)
         self.decisions.append({"time_s": time_s, **setting, "engine": engine, "mode": mode, "reason": reason})
         print_status(f"governor: {reason}")
-
-
-def _watts(text: str) -> float:
-    watts = float(text[:-1] if text[-1:] in "wW" else text)
-    if watts <= 0:
-        raise ValueError(text)
-    return watts

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.cli import _flags, jetson
+from edge_runtime.cli import _flags, _values, jetson
 from edge_runtime.energy.efficiency import Conditions
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import BoardError, UsageError
@@ -25,10 +25,14 @@ def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("power")
     group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps")
     group.add_argument(
-        "--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
+        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
     )
     group.add_argument(
-        "--idle", type=float, default=3.0, metavar="SECONDS", help="measured before, to tell what idle costs"
+        "--idle",
+        type=_values.seconds,
+        default=3.0,
+        metavar="SECONDS",
+        help="measured before, to tell what idle costs",
     )
     group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
     jetson.add_root(group)

@@ -24,7 +24,7 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _flags, _guard, _power, _progress
+from edge_runtime.cli import _flags, _guard, _power, _progress, _values
 from edge_runtime.cli._bench_files import check, compare_files, merge, show, write_files
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
@@ -57,16 +57,19 @@ def _parser() -> Parser:
     group.add_argument(
         "--power-modes", type=_flags.words, default=[None], metavar="15W,30W", help="default: as it is now"
     )
-    group.add_argument("--streams", type=_flags.numbers, default=[1], metavar="1,2,4", help="copies of the source")
+    group.add_argument("--streams", type=_values.wholes(1), default=[1], metavar="1,2,4", help="copies of the source")
     group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
     group.add_argument("--data", metavar="DIR", help="labelled images, for the accuracy of each engine")
     group.add_argument("--split", metavar="NAME", help="image set of --data")
     group = parser.add_argument_group("how")
     group.add_argument(
-        "--seconds", type=float, default=validity.SHORTEST_S, help="of a window; less than 30 is not valid"
+        "--seconds",
+        type=_values.duration,
+        default=validity.SHORTEST_S,
+        help="of a window; less than 30 is not valid",
     )
     group.add_argument("--repeats", type=_flags.positive, default=3, metavar="N", help="windows per row")
-    group.add_argument("--warmup", type=float, default=5.0, metavar="SECONDS")
+    group.add_argument("--warmup", type=_values.seconds, default=5.0, metavar="SECONDS")
     _add_output(parser)
     _power.add_flags(parser)
     _flags.add_model_flags(parser)

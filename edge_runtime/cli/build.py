@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from edge_runtime import build, calibrate
+from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _flags, _guard, _progress, jetson
+from edge_runtime.cli import _flags, _guard, _progress, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._parser import Parser
 from edge_runtime.detect import engines
@@ -58,16 +59,23 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--max-drop",
-        type=float,
+        type=_values.points,
         default=0.5,
         metavar="POINTS",
         help="of AP that best may lose to INT8, default 0.5; without labels 20 times as much of agreement",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
-    parser.add_argument("--batch", type=_flags.positive, default=1, metavar="N", help="images per run, default 1")
-    parser.add_argument("--workspace", type=_flags.positive, metavar="MIB", help="default: a quarter of free memory")
     parser.add_argument(
-        "--dla", type=int, metavar="N", help="a DLA core, in float16; what it cannot run goes to the GPU"
+        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images per run, default 1"
+    )
+    parser.add_argument(
+        "--workspace", type=_values.whole(1, 1 << 24), metavar="MIB", help="default: a quarter of free memory"
+    )
+    parser.add_argument(
+        "--dla",
+        type=_values.whole(0, 15),
+        metavar="N",
+        help="a DLA core, in float16; what it cannot run goes to the GPU",
     )
     parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")

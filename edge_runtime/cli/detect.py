@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _flags, _govern, _guard, _power, _progress
+from edge_runtime.cli import _flags, _govern, _guard, _power, _progress, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
@@ -56,7 +56,7 @@ def _parser() -> Parser:
             flag, action="append", dest="sources", default=[], metavar="URI" if flag == "--source" else flag[2].upper()
         )
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
-    group.add_argument("--fps", type=float, help="wanted from cameras")
+    group.add_argument("--fps", type=_values.rate, help="wanted from cameras")
     group.add_argument(
         "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
     )
@@ -68,8 +68,14 @@ def _parser() -> Parser:
     group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
     group.add_argument("--max-frames", type=_flags.positive, metavar="N")
-    group.add_argument("--duration", type=float, metavar="SECONDS")
-    group.add_argument("--warmup", type=int, default=2, metavar="N", help="runs before the first frame, not counted")
+    group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
+    group.add_argument(
+        "--warmup",
+        type=_values.whole(0, 10_000),
+        default=2,
+        metavar="N",
+        help="runs before the first frame, not counted",
+    )
     group = _power.add_flags(parser)
     group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
     group.add_argument(

@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
+from edge_runtime.cli import _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.jetson.layout import laid_out
+
+pid = _values.whole(1, 1 << 22)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -41,11 +44,18 @@ def add(commands: Any) -> None:
     parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done; needs no root")
     parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
-    parser.add_argument("--settle", type=float, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards")
-    parser.add_argument("--owner", type=int, metavar="PID", help="until this process ends, or `restore`")
+    parser.add_argument(
+        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards"
+    )
+    parser.add_argument("--owner", type=pid, metavar="PID", help="until this process ends, or `restore`")
     add_root(parser, again=True)
     parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
-    parser.add_argument("--owner", type=int, metavar="PID", help="what this process holds; else nothing that lives")
+    parser.add_argument(
+        "--owner",
+        type=pid,
+        metavar="PID",
+        help="what this process holds; else nothing that lives",
+    )
     add_root(parser, again=True)
 
 

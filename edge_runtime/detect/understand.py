@@ -8,6 +8,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edge_runtime import heads
 from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import check_fields
 from edge_runtime.model import labels
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.recipe import ModelFlags
@@ -15,6 +17,8 @@ from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 
 PREPROCESSING = ("resize", "color", "mean", "std")
 DEFAULT_WH = (640, 640)
+SIZE = {"imgsz": fields.size()}
+LONGEST = 1 << 20  # characters of a Python literal in the metadata
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
         return io.input_wh
     stated = _literal(io.metadata.get("imgsz", ""))
     if flags.imgsz is None and isinstance(stated, list) and len(stated) == 2:
-        return int(stated[1]), int(stated[0])
+        size = {"imgsz": stated[::-1]}
+        found: Tuple[int, int] = check_fields(size, SIZE, "the file's metadata: ", ModelError)["imgsz"]
+        return found
     return flags.imgsz or DEFAULT_WH
 
 
@@ -132,7 +138,7 @@ def _metadata_names(io: ModelIO) -> Tuple[str, ...]:
     """Ultralytics writes names as the text of a Python dict or list."""
     names = _literal(io.metadata.get("names", ""))
     if isinstance(names, dict):
-        return tuple(str(names[key]) for key in sorted(names))
+        return tuple(str(names[key]) for key in sorted(names, key=_class_number))
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
@@ -147,9 +153,14 @@ def _assumed_labels(count: int, notes: List[str]) -> Tuple[str, ...]:
 
 def _literal(text: str) -> Any:
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        return ast.literal_eval(text) if len(text) <= LONGEST else None
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
+
+
+def _class_number(key: Any) -> Tuple[int, str]:
+    """Numbers in their order; whatever else a file has there comes behind them."""
+    return (key, "") if isinstance(key, int) else (1 << 30, str(key))
 
 
 def _wh(size: Tuple[int, int]) -> str:

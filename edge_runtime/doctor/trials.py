@@ -32,6 +32,7 @@ from edge_runtime.errors import BackendUnavailable, EdgeError, SourceError
 from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
 from edge_runtime.imaging import opencv
 from edge_runtime.jetson import board
+from edge_runtime.libraries import causes
 from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
 
@@ -143,7 +144,7 @@ def cuda_devices() -> Iterator[str]:
     """The driver's devices."""
     lib = cuda_driver.driver()
     if lib is None:
-        raise BackendUnavailable("libcuda.so.1 does not load")
+        raise BackendUnavailable("libcuda.so.1 does not load", hint=causes.DRIVER)
     yield f"CUDA {cuda_driver.driver_version()}"
     code, count = lib.cuInit(0), ctypes.c_int()
     if code:
@@ -190,7 +191,9 @@ def _read(path: str, image: Any) -> None:
     with closing(sources.open(path)) as source:
         frame = source.read()
     if frame is None or frame.image.shape != image.shape:
-        raise SourceError(f"what OpenCV wrote to a file of type {Path(path).suffix} it does not read")
+        raise SourceError(
+            f"what OpenCV wrote to a file of type {Path(path).suffix} it does not read", hint="install another OpenCV"
+        )
 
 
 def _with_log(error: EdgeError) -> EdgeError:

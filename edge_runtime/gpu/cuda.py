@@ -90,7 +90,7 @@ class Device:
         return self._do("making an event", self._api.Event, self._api.event_flags.BLOCKING_SYNC)
 
     def pinned(self, shape: Tuple[int, ...], dtype: Any, mapped: bool = False) -> NDArray[Any]:
-        """Zeros in host memory that copies need not stage; with `mapped` the GPU can read them in place."""
+        """Zeros of any shape in host memory that copies need not stage; `mapped`: the GPU can read them in place."""
         flags = self._api.host_alloc_flags.DEVICEMAP if mapped else 0
         array: Any = self._do("pinning memory", self._api.pagelocked_empty, shape, dtype, mem_flags=flags)
         self._later(array.base.free, array.ctypes.data)
@@ -112,18 +112,18 @@ class Device:
         self._do("freeing memory", self._undo.pop(address))
 
     def upload(self, array: NDArray[Any], stream: Any) -> int:
-        """Address of a copy of an array, complete when this returns."""
+        """Address of a copy of an array of any shape, complete when this returns."""
         address = self.memory(array.nbytes)
         self.copy_in(address, np.ascontiguousarray(array), stream)
         self.finish(stream)
         return address
 
     def copy_in(self, target: int, source: NDArray[Any], stream: Any) -> None:
-        """From pinned memory, in the stream's order."""
+        """From pinned memory of any shape, in the stream's order."""
         self._do("copying to the GPU", self._api.memcpy_htod_async, target, source, stream)
 
     def copy_out(self, target: NDArray[Any], source: int, stream: Any) -> None:
-        """Into pinned memory, in the stream's order."""
+        """Into pinned memory of any shape, in the stream's order."""
         self._do("copying from the GPU", self._api.memcpy_dtoh_async, target, source, stream)
 
     def zero(self, target: int, words: int, stream: Any) -> None:

@@ -6,12 +6,15 @@ CUDA: a plan only runs where TensorRT's version and the GPU are those it was bui
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Mapping, Optional
 
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import EdgeError, ModelError
+from edge_runtime.files import fields, read
+from edge_runtime.files.fields import check_fields, show
 from edge_runtime.gpu import trt
 from edge_runtime.jetson import board, nvpmodel
 from edge_runtime.model.spec import ModelIO, ModelSpec
@@ -81,15 +84,18 @@ class Passport:
             ModelError: not a passport, or one of an unknown format.
         """
         try:
-            data: Dict[str, Any] = json.loads(text)
-            if data["format"] != FORMAT:
-                raise ModelError(f"passport of format {data['format']}", hint="build the plan again with this version")
-            known = {field.name: data[field.name] for field in fields(cls)}
-            io = {**known["io"], "input_shape": tuple(known["io"]["input_shape"])}
-            io["outputs"] = {name: tuple(shape) for name, shape in io["outputs"].items()}
-            known.update(spec=ModelSpec.from_json(json.dumps(known["spec"])), io=ModelIO(**io))
-            return cls(**{**known, "place": Platform(**known["place"])})
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            data = read.parse_json_object(text)
+            if data.get("format") != FORMAT:
+                fact = f"passport of format {show(data.get('format'))}"
+                raise ModelError(fact, hint="build the plan again with this version")
+            kept = check_fields({name: data[name] for name in FIELDS}, FIELDS, "passport: ", ModelError)
+            io = check_fields(kept["io"], IO, "passport: io: ", ModelError)
+            place = check_fields(kept["place"], PLACE, "passport: place: ", ModelError)
+            described = ModelSpec.from_json(json.dumps(kept["spec"]))
+            return cls(**{**kept, "spec": described, "io": ModelIO(**io), "place": Platform(**place)})
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, EdgeError):
+                raise
             raise ModelError(f"not a passport: {error!r}", hint="edge-build writes one beside every plan") from error
 
     def refusal(self, here: Platform) -> Optional[str]:
@@ -103,6 +109,26 @@ class Passport:
         elif not all(capabilities) and bool(there.board) != bool(here.board):
             reasons.append(f"it was built on {there.board or 'a computer'}, here is {here.board or 'a computer'}")
         return ", and ".join(reasons) or None
+
+
+_DTYPE = fields.one_of(("float32", "float16", "float64", "int8", "uint8", "int32", "int64", "bool"))
+_SHAPE = fields.several(fields.whole(-1, 1 << 31), most=8)
+_COUNTS = fields.mapping(fields.whole(0, 1 << 31))
+IO = {
+    "input_name": fields.text(),
+    "input_shape": fields.several(fields.whole(-1, 1 << 31), 4, 4),
+    "outputs": fields.mapping(_SHAPE),
+    "metadata": fields.mapping(fields.text(1 << 24)),
+    "dtypes": fields.mapping(_DTYPE),
+}
+PLACE = {field.name: fields.text() for field in dataclasses.fields(Platform)}
+FIELDS = {
+    **dict.fromkeys(("spec", "io", "place"), fields.mapping(fields.anything())),
+    **dict.fromkeys(("precision", "onnx", "ranges"), fields.text()),
+    **dict.fromkeys(("layers", "convolutions"), _COUNTS),
+    "seconds": fields.number(0),
+    "command": fields.text(1 << 16),
+}
 
 
 def this_platform(root: Optional[Path] = None, cuda: str = "", compute_capability: str = "") -> Platform:
@@ -135,6 +161,7 @@ def read_passport(plan: Path) -> Optional[Passport]:
     if not path.is_file():
         return None
     try:
-        return Passport.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="build the plan again") from error
+        return Passport.from_json(read.read_text(path))
+    except ValueError as error:
+        fact = f"{path}: {error}" if isinstance(error, EdgeError) else f"{path} cannot be read: it {error}"
+        raise ModelError(fact, hint=getattr(error, "hint", None) or "build the plan again") from error

@@ -154,6 +154,6 @@ def _ultralytics(content: bytes) -> Dict[str, str]:
 
 def _keyed(value: Any) -> Any:
     """JSON has made texts of class numbers."""
-    if isinstance(value, dict) and all(str(key).isdigit() for key in value):
+    if isinstance(value, dict) and all(str(key).isdecimal() for key in value):
         return {int(key): name for key, name in value.items()}
     return value

@@ -90,18 +90,21 @@ class DeviceSlot:
         self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
     def holds(self, images: Images) -> bool:
-        """Whether there is room for these images."""
+        """Whether there is room for these images, each (H, W, 3) uint8."""
         sizes = zip(self._pixels, self._padded(images))
         return all(pixels.size >= image.size for pixels, image in sizes)
 
     def grow(self, images: Images) -> None:
-        """Makes room for images of these sizes and half as much again; in the device's thread, nothing in flight."""
+        """Makes room for images of these sizes, each (H, W, 3) uint8, and half as much again.
+
+        To be called in the device's thread, with nothing in flight.
+        """
         for number, image in enumerate(self._padded(images)):
             if self._pixels[number].size < image.size:
                 self._replace(number, image.size * 3 // 2)
 
     def fill(self, images: Images) -> None:
-        """Copies images into pinned memory, in any thread."""
+        """Copies images, each (H, W, 3) uint8 BGR, into pinned memory, in any thread."""
         spec = self._shared.spec
         for number, image in enumerate(self._padded(images)):
             height, width = image.shape[:2]

@@ -23,7 +23,7 @@ def cut_from(model: onnx.ModelProto, first: int, handed: Mapping[str, NDArray[np
     """A copy with the nodes from number `first` on.
 
     Args:
-        handed: examples of what `handed_over` names; they become inputs.
+        handed: arrays of any shape, examples of what `boundary_tensors` names; they become inputs.
     """
     from onnx import helper
 

@@ -51,7 +51,10 @@ def insert(network: Network, names: Collection[str]) -> onnx.ModelProto:
 
 
 def parameters(name: str, limits: Tuple[float, float], rounded: bool = True) -> Dict[str, NDArray[np.float32]]:
-    """Values of the inputs that round an activation to 256 steps within its limits, or that leave it alone."""
+    """Values of the inputs that round an activation to 256 steps within its limits, or that leave it alone.
+
+    Each is a scalar, an array of shape ().
+    """
     low, high = limits
     if rounded:
         step = (high - low) / (LEVELS - 1)
@@ -64,7 +67,7 @@ def parameters(name: str, limits: Tuple[float, float], rounded: bool = True) -> 
 
 
 def rounded(values: NDArray[np.float32], limits: Tuple[float, float]) -> NDArray[np.float32]:
-    """The same in numpy."""
+    """The same in numpy, for values of any shape."""
     by = {kind.rsplit(".", 1)[1]: value for kind, value in parameters("", limits).items()}
     found: NDArray[np.float32] = np.clip(np.round(values * by["inverse"]), by["first"], by["last"]) * by["step"]
     return found

@@ -14,13 +14,13 @@ Function = Callable[[Floats], Floats]
 
 
 def silu(x: Floats) -> Floats:
-    """Returns x * sigmoid(x)."""
+    """Returns x * sigmoid(x), for x of any shape."""
     y: Floats = x / (1 + np.exp(-np.clip(x, -60, 60)))
     return y
 
 
 def hard_swish(x: Floats) -> Floats:
-    """Returns x * clip(x + 3, 0, 6) / 6."""
+    """Returns x * clip(x + 3, 0, 6) / 6, for x of any shape."""
     y: Floats = x * np.clip(x + 3, 0, 6) / 6
     return y
 

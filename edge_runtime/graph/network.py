@@ -46,6 +46,12 @@ class Network:
         """Names of what goes out."""
         return [value.name for value in self.model.graph.output]
 
+    def copy(self) -> Network:
+        """Another network to use up."""
+        model = type(self.model)()
+        model.CopyFrom(self.model)
+        return Network(model)
+
     def wire(self) -> None:
         """Looks at the wiring again, after an edit."""
         self._producer: Dict[str, onnx.NodeProto] = {}
@@ -65,7 +71,7 @@ class Network:
         return self._consumers.get(name, [])
 
     def set_constant(self, name: str, value: NDArray[np.generic]) -> str:
-        """Adds or replaces an initializer; returns its name."""
+        """Adds or replaces an initializer, of any shape; returns its name."""
         from onnx import numpy_helper
 
         tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, List, Tuple
 
 import numpy as np
 
@@ -65,6 +65,20 @@ def prepare(model: onnx.ModelProto) -> Network:
     network = Network(model)
     drop_empty_parameters(network)
     fold_batch_norm(network)
+    return network
+
+
+def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
+    """Prepared for quantising.
+
+    Args:
+        input_wh: (width, height) that its input is set to, pixels.
+    """
+    network = prepare(file)
+    width, height = input_wh
+    value = next(value for value in network.model.graph.input if value.name == network.inputs[0])
+    for dim, size in zip(value.type.tensor_type.shape.dim, (1, 3, height, width)):
+        dim.dim_value = size
     return network
 
 

@@ -70,7 +70,11 @@ def _levels(found: EfficientDetLayout) -> Tuple[Level, ...]:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre anchor + t * anchor size, size anchor * exp(t); sigmoid scores."""
+    """Centre anchor + t * anchor size, size anchor * exp(t); sigmoid scores.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found = _read([output.shape for output in outputs], spec)
     if found.flat:
         t, scores = (outputs[number] for number in found.flat)

@@ -37,7 +37,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (tanh(t) + cell) * stride, size sigmoid(t) * input; score objectness^0.6 * class^0.4."""
+    """Centre (tanh(t) + cell) * stride, size sigmoid(t) * input; score objectness^0.6 * class^0.4.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     m = _read([output.shape for output in outputs], spec)
     t = m.rows(outputs)[0]
     centre = (m.cell_xy() + np.tanh(t[:, 1:3])) * np.float32(m.stride)

@@ -40,7 +40,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """The middle of the cell, minus and plus the expected distances to four sides, * stride; scores as they are."""
+    """The middle of the cell, minus and plus the expected distances to four sides, * stride; scores as they are.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     boxes: List[Floats] = []
     scores: List[Floats] = []
     for box, score in _read([output.shape for output in outputs], spec):

@@ -33,7 +33,7 @@ ULTRAFACE = ((8, 3), (16, 2), (32, 2), (64, 3))  # stride, boxes per cell
 
 @dataclass(frozen=True)
 class SsdLayout:
-    """Which outputs, and how they are to be read; priors None for finished boxes."""
+    """Which outputs, and how they are to be read; priors (n, 4) `[cx, cy, w, h]` float32, None for finished boxes."""
 
     kind: str
     boxes: int
@@ -72,7 +72,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre prior + 0.1 * t * prior size, size prior * exp(0.2 * t); finished boxes are only scaled to pixels."""
+    """Centre prior + 0.1 * t * prior size, size prior * exp(0.2 * t); finished boxes are only scaled to pixels.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found = _read([output.shape for output in outputs], spec)
     t, scores = outputs[found.boxes].reshape(-1, 4), outputs[found.scores].reshape(found.count, -1)
     if found.priors is None:

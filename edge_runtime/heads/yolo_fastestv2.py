@@ -42,7 +42,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (2 * t - 0.5 + cell) * stride, size anchor * (2 * t)^2; score objectness * class."""
+    """Centre (2 * t - 0.5 + cell) * stride, size anchor * (2 * t)^2; score objectness * class.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found, _ = _read([output.shape for output in outputs], spec)
     boxes: List[Floats] = []
     scores: List[Floats] = []

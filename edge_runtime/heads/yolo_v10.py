@@ -37,7 +37,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """The rows as they are, each with a score in its own class; they must not be suppressed again."""
+    """The rows as they are, each with a score in its own class; they must not be suppressed again.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     _read([output.shape for output in outputs], spec)
     rows = outputs[0]
     scores = rows[:, 4:5] * (rows[:, 5:6] == np.arange(len(spec.labels)))

@@ -34,7 +34,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (sigmoid(t) + cell) * stride, size anchor * exp(t); score sigmoid(objectness) * softmax(classes)."""
+    """Centre (sigmoid(t) + cell) * stride, size anchor * exp(t); score sigmoid(objectness) * softmax(classes).
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found = _read([output.shape for output in outputs], spec)
     ((m, t, anchor, _),) = found.rows(outputs)
     centre = (views.sigmoid(t[..., :2]) + m.cell_xy()) * np.float32(m.stride)

@@ -31,7 +31,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (k * sigmoid(t) - (k - 1) / 2 + cell) * stride, size anchor * exp(t), k = scale_xy; sigmoid scores."""
+    """Centre (k * sigmoid(t) - (k - 1) / 2 + cell) * stride, size anchor * exp(t), k = scale_xy; sigmoid scores.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found = _read([output.shape for output in outputs], spec)
     boxes: List[Floats] = []
     scores: List[Floats] = []

@@ -40,7 +40,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Raw: centre (2 * sigmoid(t) - 0.5 + cell) * stride, size anchor * (2 * sigmoid(t))^2; sigmoid scores."""
+    """Raw: centre (2 * sigmoid(t) - 0.5 + cell) * stride, size anchor * (2 * sigmoid(t))^2; sigmoid scores.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found = _read([output.shape for output in outputs], spec)
     if isinstance(found, int):
         t = outputs[0]

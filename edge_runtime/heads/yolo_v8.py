@@ -74,7 +74,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Raw: the middle of the cell, minus and plus the expected distances to four sides, * stride; sigmoid scores."""
+    """Raw: the middle of the cell, minus and plus the expected distances to four sides, * stride; sigmoid scores.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     found = _read([output.shape for output in outputs], spec)
     if isinstance(found, Decoded):
         rows = outputs[0].T if found.planar else outputs[0]

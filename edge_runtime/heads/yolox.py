@@ -39,7 +39,11 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (t + cell) * stride, size exp(t) * stride; score objectness * class."""
+    """Centre (t + cell) * stride, size exp(t) * stride; score objectness * class.
+
+    Returns:
+        Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
+    """
     t = outputs[0]
     boxes: List[Floats] = []
     for m in _read([t.shape], spec):

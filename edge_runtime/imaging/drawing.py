@@ -53,7 +53,7 @@ def draw(image: NDArray[np.uint8], detections: Boxes) -> NDArray[np.uint8]:
 def annotated(
     image: NDArray[np.uint8], detections: Boxes, canvas: Optional[NDArray[np.uint8]] = None
 ) -> NDArray[np.uint8]:
-    """A drawn copy, in `canvas` where its shape fits, else in a new array; the image itself stays as it is."""
+    """A drawn copy of an (H, W, 3) image, in `canvas` where its shape fits, else in a new array."""
     if canvas is None or canvas.shape != image.shape:
         canvas = np.empty(image.shape, np.uint8)
     np.copyto(canvas, image)

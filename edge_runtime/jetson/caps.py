@@ -64,7 +64,7 @@ def uncapped(setting: Setting) -> bool:
 
 
 def _agrees(value: str, live: str, table: List[int]) -> bool:
-    if not table or not (live.isdigit() and value.isdigit()):
+    if not table or not (live.isdecimal() and value.isdecimal()):
         return live == value
     place = bisect_left(table, int(value))  # a cap between two steps is rounded, down or up
     return int(live) in (*table[max(0, place - 1) : place + 1], int(value))
@@ -72,12 +72,12 @@ def _agrees(value: str, live: str, table: List[int]) -> bool:
 
 def _lifted(conf: Conf, setting: Setting, live: str, table: List[int]) -> bool:
     """Whether no cap of another mode is left: the table may list steps that this board does not reach."""
-    rows = [row for mode in conf.modes for row in mode.settings if row.name == setting.name and row.value.isdigit()]
+    rows = [row for mode in conf.modes for row in mode.settings if row.name == setting.name and row.value.isdecimal()]
     highest = max((int(row.value) for row in rows), default=0)
     rounded = table[min(bisect_left(table, highest), len(table) - 1)]
-    return live == str(table[-1]) or (live.isdigit() and int(live) > rounded)
+    return live == str(table[-1]) or (live.isdecimal() and int(live) > rounded)
 
 
 def _table(root: Path, conf: Conf, setting: Setting) -> List[int]:
     path: Optional[Path] = conf.live(root, setting, TABLE) if setting.arg == CAP else None
-    return sorted(int(word) for word in board.read_text(path).split() if word.isdigit()) if path else []
+    return sorted(int(word) for word in board.read_text(path).split() if word.isdecimal()) if path else []

@@ -99,9 +99,9 @@ def parse(text: str) -> Conf:
         if header:
             fields = dict(re.findall(r"(\w+)=([^\s>]+)", header.group(2)))
             section, name = header.group(1), fields.get("NAME", "")
-            if section == "POWER_MODEL" and fields.get("ID", "").isdigit():
+            if section == "POWER_MODEL" and fields.get("ID", "").isdecimal():
                 modes.append((int(fields["ID"]), name, []))
-            elif section == "PM_CONFIG" and fields.get("DEFAULT", "").isdigit():
+            elif section == "PM_CONFIG" and fields.get("DEFAULT", "").isdecimal():
                 default = int(fields["DEFAULT"])
         elif line.startswith("<"):
             section = ""
@@ -177,7 +177,7 @@ def _means(text: str, mode: Mode) -> bool:
     """Whether it is a word of the mode's name, or its watts as people write them; a number alone is an ID."""
     if re.fullmatch(r"[\d.]+W", text):
         return watts_of(text) == mode.nominal_w is not None
-    return text in mode.name.upper().split("_") and not text.isdigit()
+    return text in mode.name.upper().split("_") and not text.isdecimal()
 
 
 def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:

@@ -135,4 +135,4 @@ def _hwmon(root: Path, name: str) -> List[Path]:
 def _count(ranges: str) -> int:
     """How many a list of ranges names: "0-3,6" is 5."""
     spans = [span.split("-") for span in ranges.split(",") if span]
-    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans if all(end.isdigit() for end in span))
+    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans if all(end.isdecimal() for end in span))

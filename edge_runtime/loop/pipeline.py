@@ -15,6 +15,8 @@ from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import UsageError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import check_fields
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.pace import Pace
@@ -26,6 +28,11 @@ from edge_runtime.types import Detections, Result
 INBOX_DEPTH = 2
 SINK_DEPTH = 2
 JOIN_S = 5.0
+LIMITS = {
+    "max_frames": fields.optional(fields.whole(1, 10**9)),
+    "duration_s": fields.optional(fields.number(0, 1e9, above=True)),
+    "warmup": fields.whole(0, 10_000),
+}
 InFlight = Deque[Tuple[int, List[Lease]]]
 
 
@@ -58,6 +65,8 @@ class Pipeline:
         duration_s: Optional[float] = None,
         warmup: int = 2,
     ) -> None:
+        limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
+        check_fields(limits, LIMITS, "", UsageError)
         listed = list(source) if isinstance(source, (list, tuple)) else [cast(Union[str, Source], source)]
         self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in listed]
         self.monitor = Monitor()

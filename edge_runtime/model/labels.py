@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, Sequence, Tuple, Union
 
 from edge_runtime.errors import UsageError
+from edge_runtime.files import read
+
+MOST = read.MIB  # bytes of a file of names
 
 COCO: Tuple[str, ...] = tuple(
     "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
@@ -22,21 +24,23 @@ VOC: Tuple[str, ...] = tuple(
 SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC}
 
 
-def load_labels(name: str) -> Tuple[str, ...]:
-    """Class names by set name (`coco`, `voc`), from a file with one name per line, or from a comma-separated list.
+def load_labels(name: Union[str, Sequence[str]]) -> Tuple[str, ...]:
+    """Class names by set name (`coco`, `voc`), from a file with one name per line, or from a list of them.
 
     Raises:
         UsageError: neither a set nor a readable text file, or no name in it.
     """
+    if not isinstance(name, str):
+        return tuple(name)
     if name.lower() in SETS:
         return SETS[name.lower()]
     if "," in name:
         return tuple(part.strip() for part in name.split(","))
     try:
-        lines = Path(name).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read.read_text(name, MOST).split("\n")
+    except ValueError as error:
         raise UsageError(
-            f"no label set or readable label file {name!r}",
+            f"no label set or readable label file {name!r}: it {error}",
             hint="coco, voc, a,b,c or a text file with one name per line",
         ) from error
     names = tuple(line.strip() for line in lines if line.strip())

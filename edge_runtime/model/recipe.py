@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import sys
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Optional, Tuple, Union
 
 from edge_runtime.errors import UsageError
+from edge_runtime.files import fields, read
+from edge_runtime.files.fields import Field, check_fields
+from edge_runtime.model import spec
 from edge_runtime.model.spec import Triple
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -23,13 +18,13 @@ class ModelFlags:
 
     Attributes:
         family: a file name in `heads/`.
-        labels: "coco", "voc", a path or a comma-separated list.
+        labels: "coco", "voc", a path, a comma-separated list, or the names themselves.
         imgsz: (width, height) for models with an open input size, pixels.
         resize, color, mean, std, pad_value, anchors, strides, scale_xy: as in `ModelSpec`.
     """
 
     family: Optional[str] = None
-    labels: Optional[str] = None
+    labels: Optional[Union[str, Tuple[str, ...]]] = None
     imgsz: Optional[Tuple[int, int]] = None
     resize: Optional[str] = None
     color: Optional[str] = None
@@ -40,10 +35,13 @@ class ModelFlags:
     strides: Optional[Tuple[int, ...]] = None
     scale_xy: Optional[Tuple[float, ...]] = None
 
+    def __post_init__(self) -> None:
+        for name, value in check_fields(self.said(), FIELDS, "", UsageError).items():
+            object.__setattr__(self, name, value)
+
     def said(self) -> Dict[str, Any]:
         """The statements that were made."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def over(self, weaker: ModelFlags) -> ModelFlags:
         """These statements, completed by weaker ones."""
@@ -54,23 +52,28 @@ def load_recipe(path: str) -> ModelFlags:
     """Reads a recipe; its tables, such as `[training]`, are for people.
 
     Raises:
-        UsageError: not readable, not TOML, or an unknown key (the hint names the nearest known one).
+        UsageError: not readable, not TOML, a value that does not fit, or an unknown key (the hint names the nearest).
     """
     try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"recipe {path} is not readable: {error}", hint="a recipe is a TOML file") from error
-    known = [f.name for f in fields(ModelFlags)]
-    stated = {key: value for key, value in data.items() if not isinstance(value, dict)}
-    for key in stated:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            raise UsageError(
-                f"recipe {path} has an unknown key {key!r}",
-                hint=f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}",
-            )
-    return ModelFlags(**{key: _tupled(value) for key, value in stated.items()})
+        data = read.parse_toml(read.read_text(path))
+    except ValueError as error:
+        raise UsageError(f"recipe {path} is not readable: it {error}", hint="a recipe is a TOML file") from error
+    stated = {key: value for key, value in data.items() if not isinstance(value, dict) or key in FIELDS}
+    return ModelFlags(**check_fields(stated, FIELDS, f"recipe {path}: ", UsageError))
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
+# As the flags take them: one number for three channels, one size for both sides, labels as a list or as a word.
+FIELDS = {
+    **{name: field for name, field in spec.FIELDS.items() if name != "input_wh"},
+    "labels": Field("coco, voc, a file, or a list of names", lambda value: _labels(value)),
+    "imgsz": fields.size(),
+    "mean": fields.repeated(fields.number(), 3),
+    "std": fields.repeated(fields.number(0, above=True), 3),
+    "strides": fields.several(fields.whole(1, 4096), alone=True),
+    "scale_xy": fields.several(fields.number(0, above=True), alone=True),
+}
+
+
+def _labels(value: Any) -> Union[str, Tuple[str, ...]]:
+    field = fields.text(1 << 20) if isinstance(value, str) else fields.several(fields.text(), least=1)
+    return field.take(value)  # type: ignore[no-any-return]

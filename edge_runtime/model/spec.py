@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, Mapping, Tuple
+from dataclasses import asdict, dataclass, field
+from typing import Mapping, Tuple
 
 from edge_runtime.errors import SpecError
+from edge_runtime.files import fields, read
+from edge_runtime.files.fields import check_fields
 from edge_runtime.model.geometry import RESIZE_MODES
 
 METADATA_KEY = "edge_runtime"
@@ -78,16 +80,8 @@ class ModelSpec:
     scale_xy: Tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.resize not in RESIZE_MODES:
-            raise SpecError(f"resize is {self.resize!r}", hint=f"expected one of: {', '.join(RESIZE_MODES)}")
-        if self.color not in COLORS:
-            raise SpecError(f"color is {self.color!r}", hint="expected rgb or bgr")
-        if not 0 <= self.pad_value <= 255:
-            raise SpecError(f"pad value is {self.pad_value}", hint="expected 0..255")
-        if len(self.mean) != 3 or len(self.std) != 3 or any(not s > 0 for s in self.std):
-            raise SpecError(
-                f"mean {self.mean} and std {self.std} do not fit", hint="three values each, every std above 0"
-            )
+        for name, value in check_fields(vars(self), FIELDS, "", SpecError).items():
+            object.__setattr__(self, name, value)
 
     def to_json(self) -> str:
         """The text stored under the metadata key `edge_runtime`."""
@@ -101,15 +95,26 @@ class ModelSpec:
             SpecError: not JSON, or not a description.
         """
         try:
-            data: Dict[str, Any] = json.loads(text)
-            known = {f.name for f in fields(cls)}
-            return cls(**{key: _tupled(value) for key, value in data.items() if key in known})
-        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+            data = read.parse_json_object(text)
+            return cls(**{key: value for key, value in data.items() if key in FIELDS})
+        except (TypeError, ValueError) as error:
+            reason = f"{error}, {error.hint}" if isinstance(error, SpecError) else error
             raise SpecError(
-                f"the file's {METADATA_KEY!r} metadata is not readable: {error}",
+                f"the file's {METADATA_KEY!r} metadata is not readable: {reason}",
                 hint="write it again, or pass --family, --resize, --color, --mean, --std and --labels",
             ) from error
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
+FIELDS = {
+    "family": fields.text(64),
+    "input_wh": fields.size(),
+    "labels": fields.several(fields.text()),
+    "resize": fields.one_of(RESIZE_MODES),
+    "pad_value": fields.whole(0, 255),
+    "color": fields.one_of(COLORS),
+    "mean": fields.several(fields.number(), 3, 3),
+    "std": fields.several(fields.number(0, above=True), 3, 3),
+    "anchors": fields.several(fields.several(fields.several(fields.number(0, above=True), 2, 2))),
+    "strides": fields.several(fields.whole(1, 4096)),
+    "scale_xy": fields.several(fields.number(0, above=True)),
+}

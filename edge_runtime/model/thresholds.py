@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Optional, Sequence, Union
 
 from edge_runtime.errors import SpecError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import Field, check_fields
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,8 @@ class Thresholds:
     multi_label: Optional[bool] = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.conf <= 1.0 or not 0.0 <= self.iou <= 1.0:
-            raise SpecError(f"conf is {self.conf} and iou {self.iou}", hint="both must lie in 0..1")
-        if self.max_det < 1:
-            raise SpecError(f"max-det is {self.max_det}", hint="it must be at least 1")
+        for name, value in check_fields(vars(self), FIELDS, "", SpecError).items():
+            object.__setattr__(self, name, value)
 
     def class_ids(self, labels: Sequence[str]) -> Sequence[int]:
         """Ids of the wanted classes, all of them where none were named.
@@ -49,8 +49,20 @@ class Thresholds:
         return self.conf <= 0.01 if self.multi_label is None else self.multi_label
 
 
+MOST_BOXES = 100_000
+_NAME, _ID = fields.text(), fields.whole(0, 1 << 31)
+_CLASS = Field("a class name or number", lambda value: (_NAME if isinstance(value, str) else _ID).take(value))
+FIELDS = {
+    "conf": fields.number(0, 1),
+    "iou": fields.number(0, 1),
+    "max_det": fields.whole(1, MOST_BOXES),
+    "classes": fields.optional(fields.several(_CLASS, alone=True)),
+    "multi_label": fields.optional(fields.flag()),
+}
+
+
 def _class_id(wanted: Union[int, str], labels: Sequence[str]) -> int:
-    if isinstance(wanted, str) and not wanted.isdigit():
+    if isinstance(wanted, str) and not wanted.isdecimal():
         if wanted in labels:
             return list(labels).index(wanted)
     elif 0 <= int(wanted) < len(labels):

@@ -16,6 +16,7 @@ from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import _core
 
 FrameRow = Tuple[float, float, float, float, float, float]
+FLAT = "pass finite values, np.ascontiguousarray(values, np.float32).reshape(-1)"
 NO_VIEW = View(-1, 0, 0, 0, 0)
 
 
@@ -43,10 +44,13 @@ def preprocess(
     _check_out(out, box)
     if simd and simd not in simd_levels():
         raise SpecError(f"no letterbox {simd!r} on this processor", hint=f"expected one of: {', '.join(simd_levels())}")
-    _core.letterbox(
-        image, out, box.width, box.height, box.pad_x, box.pad_y,
-        spec.pad_value, spec.color == "rgb", spec.mean, spec.std, simd,
-    )  # fmt: skip
+    try:
+        _core.letterbox(
+            image, out, box.width, box.height, box.pad_x, box.pad_y,
+            spec.pad_value, spec.color == "rgb", spec.mean, spec.std, simd,
+        )  # fmt: skip
+    except ValueError as error:
+        raise SpecError(str(error), hint="use geometry.fit") from error
 
 
 def prepare_image(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
@@ -99,6 +103,8 @@ def _describe(value: object) -> str:
 class Decoder:
     """Turns head tensors into boxes in image pixels: decode, score filter, NMS, letterbox undo and clip in one pass.
 
+    One thread at a time: all calls work in the same memory. A second thread is refused.
+
     Args:
         decode: what the head described.
         shapes: shape of every output tensor, batch first.
@@ -137,7 +143,7 @@ class Decoder:
             counts: (B,) int32, filled with the number of rows that are valid.
 
         Raises:
-            SpecError: an array has another shape, dtype or layout.
+            SpecError: an array has another shape, dtype or layout, or another thread runs this decoder now.
         """
         try:
             self._core.run(
@@ -146,6 +152,8 @@ class Decoder:
             )  # fmt: skip
         except ValueError as error:
             raise SpecError(str(error), hint="np.ascontiguousarray(array, dtype) gives an array that fits") from error
+        except RuntimeError as error:
+            raise SpecError(str(error), hint="make a Decoder for each thread") from error
 
     def class_mask(self, class_ids: Iterable[int]) -> NDArray[np.uint8]:
         """(num_classes,) uint8: 1 where a class is reported.
@@ -185,13 +193,27 @@ def _core_decoder(decode: DecodeSpec, num_tensors: int) -> _core.Decoder:
 
 
 def extremes(values: NDArray[np.float32]) -> Tuple[float, float, int]:
-    """Smallest and largest finite value of (n,) float32, and how many are not finite."""
-    return _core.extremes(values)
+    """Smallest and largest finite value of (n,) float32, and how many are not finite.
+
+    Raises:
+        SpecError: the array is empty, or has another shape, dtype or layout.
+    """
+    try:
+        return _core.extremes(values)
+    except ValueError as error:
+        raise SpecError(str(error), hint=FLAT) from error
 
 
 def histogram(values: NDArray[np.float32], width: float, counts: NDArray[np.int64]) -> None:
-    """Adds (n,) float32 to `counts` (2 * half,): bin i is [(i - half) * width, (i - half + 1) * width)."""
-    _core.histogram(values, width, counts)
+    """Adds (n,) float32 to `counts` (2 * half,): bin i is [(i - half) * width, (i - half + 1) * width).
+
+    Raises:
+        SpecError: the array is empty, or has another shape, dtype or layout; values or width are not finite.
+    """
+    try:
+        _core.histogram(values, width, counts)
+    except (TypeError, ValueError) as error:
+        raise SpecError(str(error).split("\n")[0], hint=FLAT) from error
 
 
 def frame_row(box: Letterbox, image_wh: Tuple[int, int]) -> FrameRow:

@@ -65,6 +65,7 @@ class Lab:
         """A slot whose network gives these outputs, whatever its input is.
 
         Args:
+            outputs: arrays of any shape, batch first.
             half: the input is float16.
         """
         names = {f"o{number}": array.shape for number, array in enumerate(outputs)}
@@ -76,7 +77,7 @@ class Lab:
         return DeviceSlot(self.device, engine, io, constants, False)
 
     def run(self, slot: DeviceSlot, images: List[NDArray[Any]]) -> None:
-        """One batch, waited for."""
+        """One batch of (H, W, 3) uint8 images, waited for."""
         slot.grow(images)
         slot.fill(images)
         slot.enqueue()

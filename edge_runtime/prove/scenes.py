@@ -28,7 +28,7 @@ def scene(
     ties: bool = False,
     **more: Any,
 ) -> Tuple[DecodeSpec, List[Floats]]:
-    """A random description of that kind and tensors that suit it; `ties` makes many class values equal."""
+    """A random description of that kind, and tensors (batch, ...) that suit it; `ties`: many equal class values."""
     rng = np.random.default_rng(seed)
     tensors: List[Floats] = []
     levels, prior = [], 0
@@ -69,7 +69,7 @@ def box_values(kind: str, rng: np.random.Generator, shape: Tuple[int, ...], bins
 
 
 def class_values(activation: str, rng: np.random.Generator, shape: Tuple[int, ...]) -> Floats:
-    """Of that shape."""
+    """Random values of any shape, as a head with that activation gives them."""
     values = rng.uniform(0, 1, shape) if activation == "none" else rng.normal(0, 2.5, shape)
     return values.astype(np.float32)
 

@@ -50,7 +50,10 @@ def find_models(folder: Path, engines: Optional[Path] = None) -> Shipped:
 
 
 def pictures() -> List[NDArray[np.uint8]]:
-    """Drawings of coloured rectangles, the same everywhere; the shipped model is sure of some objects in each."""
+    """Drawings of coloured rectangles, each (H, W, 3) uint8 BGR, the same everywhere.
+
+    The shipped model is sure of some objects in each.
+    """
     return [_drawn(*drawing) for drawing in DRAWINGS]
 
 

@@ -15,7 +15,7 @@ WARM, LEAST, SECONDS = 10, 5, 1.5  # runs before, runs that count at least, and 
 
 
 def frame(backend: Any, image: NDArray[np.uint8]) -> float:
-    """From an image in the host's memory to boxes there."""
+    """Microseconds from an (H, W, 3) uint8 image in the host's memory to boxes there."""
 
     def run() -> float:
         started = perf_counter()
@@ -27,7 +27,10 @@ def frame(backend: Any, image: NDArray[np.uint8]) -> float:
 
 
 def stages(backend: Any, image: NDArray[np.uint8]) -> Dict[str, float]:
-    """Of one slot: `fill` on the host, then on the GPU `copy`, `letterbox` (what is left), `network`, `decode_nms`."""
+    """Microseconds of each part of one slot, for one (H, W, 3) uint8 image.
+
+    `fill` is on the host; then on the GPU `copy`, `letterbox` (what is left), `network`, `decode_nms`.
+    """
     backend.enqueue(0, [image])
     backend.wait(0)
     return dict(backend._owned(_measure, backend._slots[0], backend._device, image))

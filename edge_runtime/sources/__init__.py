@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
+from edge_runtime.errors import UsageError
+from edge_runtime.files import fields
+from edge_runtime.files.fields import check_fields
 from edge_runtime.types import Frame
 
 
@@ -37,6 +40,18 @@ class SourceOptions:
     fps: Optional[float] = None
     loop: bool = False
     shrink_wh: Optional[Tuple[int, int]] = None
+
+    def __post_init__(self) -> None:
+        for name, value in check_fields(vars(self), FIELDS, "", UsageError).items():
+            object.__setattr__(self, name, value)
+
+
+FIELDS = {
+    "size_wh": fields.optional(fields.size()),
+    "fps": fields.optional(fields.number(0, 10_000, above=True)),
+    "loop": fields.flag(),
+    "shrink_wh": fields.optional(fields.size()),
+}
 
 
 class Source(Protocol):
@@ -59,7 +74,7 @@ class Source(Protocol):
     skipped: list[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """The next frame, None at the end. Fills and uses `buffer` where its shape fits, else allocates.
+        """The next frame, None at the end. Fills and uses `buffer` (H, W, 3) uint8 where it fits, else allocates.
 
         Raises:
             SourceError: the source broke; frames before it were good.
@@ -81,7 +96,7 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
 
 def _kind(target: str) -> str:
     """What HANDLES is matched against: directories and globs end in "/", camera numbers are "camera:N"."""
-    if target.isdigit() or target.startswith("/dev/video"):
+    if target.isdecimal() or target.startswith("/dev/video"):
         return f"camera:{target}"
     if "://" in target or target.startswith("gst:"):
         return target

@@ -62,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _labels(text: str) -> Tuple[str, ...]:
-    return tuple(str(number) for number in range(int(text))) if text.isdigit() else labels.load_labels(text)
+    return tuple(str(number) for number in range(int(text))) if text.isdecimal() else labels.load_labels(text)
 
 
 def _weights(path: str) -> zoo_weights.Weights:

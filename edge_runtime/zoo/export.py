@@ -28,7 +28,7 @@ def to_onnx(
     """The network as an ONNX model with raw heads; initializers carry the table's parameter names.
 
     Args:
-        weights: every parameter of the table, float32; see `zoo.weights`.
+        weights: every parameter of the table, float32, (out, in, kh, kw) or (channels,); see `zoo.weights`.
         keep_bn: leave batch normalisation as nodes instead of folding it into the convolutions.
         metadata: entries beside the ModelSpec, such as the training recipe and the licence.
     """

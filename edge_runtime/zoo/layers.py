@@ -118,7 +118,10 @@ class Table:
     def put(self, layer: Layer) -> str:
         """Adds a primitive layer."""
         if layer.name in self._channels or any(source not in self._channels for source in layer.inputs):
-            raise SpecError(f"layer {layer.name} is there twice or reads what is not there: {layer.inputs}")
+            raise SpecError(
+                f"layer {layer.name} is there twice or reads what is not there: {layer.inputs}",
+                hint="each layer has one name, and comes after those that it reads",
+            )
         self.layers.append(layer)
         self._channels[layer.name] = layer.channels
         return layer.name

@@ -79,5 +79,8 @@ def from_onnx(model: onnx.ModelProto, architecture: Architecture) -> Weights:
             weights[target] = stored[name].astype(np.float32)
     for name, shape in architecture.weight_shapes().items():
         if weights[name].shape != shape:
-            raise ModelError(f"{name} is {weights[name].shape} in the file, {shape} in {architecture.name}")
+            raise ModelError(
+                f"{name} is {weights[name].shape} in the file, {shape} in {architecture.name}",
+                hint="give the weights of this architecture, preset and number of classes",
+            )
     return weights

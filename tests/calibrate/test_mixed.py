@@ -10,6 +10,7 @@ import pytest
 from edge_runtime import calibrate, zoo
 from edge_runtime.calibrate import auto, mixed
 from edge_runtime.calibrate.verdict import Comparison
+from edge_runtime.graph.prepare import float_network
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
@@ -28,7 +29,7 @@ def made(tmp_path_factory):
         picture = np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
         cv2.imwrite(str(folder / f"{number}.png"), picture)
     images = [str(folder / f"{number}.png") for number in range(2)]
-    network = calibrate.float_network(onnx.load(folder / "m.onnx"), architecture.spec)
+    network = float_network(onnx.load(folder / "m.onnx"), architecture.spec.input_wh)
     return network, architecture.spec, images, calibrate.calibrate(str(folder / "m.onnx"), architecture.spec, images)
 
 

@@ -44,7 +44,7 @@ class Histogram:
         return middles
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Counts every value of an array.
+        """Counts every value of an array of any shape.
 
         Raises:
             SpecError: some are not finite.

@@ -8,12 +8,25 @@ import struct
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.files import fields, read
+from edge_runtime.files.fields import check_fields
 
 FORMAT = 2
 LEGACY_VERSION = "8.5.2"  # of JetPack 5
+SMALLEST, LARGEST = 1e-12, 1e12  # larger end of a range that a file may have; float16 ends at 65504
+ORIGIN = {
+    **dict.fromkeys(("model", "images", "preprocessing", "method"), fields.text()),
+    "keep": fields.several(fields.text()),
+}
+FIELDS = {
+    "origin": fields.mapping(fields.anything()),
+    "ranges": fields.mapping(fields.several(fields.number(), 2, 2)),
+    "about": fields.mapping(fields.anything()),
+    "free": fields.several(fields.text()),
+}
 
 
 @dataclass(frozen=True)
@@ -80,14 +93,21 @@ class RangeTable:
             ModelError: not such a table, or one of an unknown format.
         """
         try:
-            content: Dict[str, Any] = json.loads(text)
-            if content["format"] != FORMAT:
-                raise ModelError(f"range table of format {content['format']}", hint="calibrate again with this version")
-            ranges = {str(name): (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
-            origin = Origin(**{**content["origin"], "keep": tuple(content["origin"]["keep"])})
-            return cls(origin, ranges, content["about"], tuple(content["free"]))
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            content = read.parse_json_object(text)
+            if content.get("format") != FORMAT:
+                fact = f"range table of format {fields.show(content.get('format'))}"
+                raise ModelError(fact, hint="calibrate again with this version")
+            kept = check_fields({name: content[name] for name in FIELDS}, FIELDS, "range table: ", ModelError)
+            origin = Origin(**check_fields(kept["origin"], ORIGIN, "range table: origin: ", ModelError))
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ModelError):
+                raise
             raise ModelError(f"not a range table: {error!r}", hint="edge-calibrate writes one") from error
+        for name, (low, high) in kept["ranges"].items():
+            if not SMALLEST <= max(-low, high) <= LARGEST:
+                fact = f"range table: the range of {name} is {low:g} to {high:g}, which no network has"
+                raise ModelError(fact, hint="the file was changed: calibrate again")
+        return cls(origin, kept["ranges"], kept["about"], kept["free"])
 
     @classmethod
     def load(cls, path: Path) -> RangeTable:
@@ -97,9 +117,11 @@ class RangeTable:
             ModelError: missing, or not a range table.
         """
         try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"{path} cannot be read: {error}", hint="check the path") from error
+            return cls.from_json(read.read_text(path, 4 * read.TEXT))
+        except ValueError as error:
+            if isinstance(error, ModelError):
+                raise ModelError(f"{path}: {error}", hint=error.hint) from error
+            raise ModelError(f"{path} cannot be read: it {error}", hint="check the path") from error
 
     def legacy_cache(self, version: str = LEGACY_VERSION) -> str:
         """The same as a calibration cache of TensorRT 8 and 10: a scale per tensor, as big-endian hexadecimal float32.

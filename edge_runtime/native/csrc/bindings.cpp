@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cmath>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -55,13 +58,30 @@ T* data(py::handle object, const char* name, const Extents& shape) {
   refuse(object, name, py::str("{} {}{}").format(wanted, dtype, std::is_const_v<T> ? "" : ", writable"));
 }
 
+void demand(bool condition, const char* otherwise) {
+  if (!condition) throw py::value_error(otherwise);
+}
+
+bool finite(std::initializer_list<double> values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
 void letterbox(const py::array& image, py::handle out, int width, int height, int pad_x, int pad_y, int pad_value,
                bool swap_rb, Triple mean, Triple std, const std::string& simd) {
   const bool pixels = image.ndim() == 3 && image.shape(2) == 3 && image.strides(2) == 1 && image.strides(1) == 3;
   if (!pixels || !py::array_t<uint8_t>::check_(image)) throw py::value_error("image is not (H, W, 3) uint8 in rows");
   float* planes = data<float>(out, "out", {3, -1, -1});
   const auto target = py::reinterpret_borrow<py::array>(out);
+  constexpr py::ssize_t most = 1 << 30;
+  demand(std::max({image.shape(0), image.shape(1), target.shape(1), target.shape(2)}) <= most, "an image too large");
   const int out_h = static_cast<int>(target.shape(1)), out_w = static_cast<int>(target.shape(2));
+  demand(image.size() > 0, "the image has no pixels");
+  demand(std::min(width, height) >= 1 && std::min(pad_x, pad_y) >= 0 && width <= out_w && pad_x <= out_w - width &&
+             height <= out_h && pad_y <= out_h - height,
+         "the placement does not fit into out");
+  demand(pad_value >= 0 && pad_value <= 255, "pad_value is not 0 to 255");
+  demand(finite({mean[0], mean[1], mean[2], std[0], std[1], std[2]}) && *std::min_element(std.begin(), std.end()) > 0,
+         "mean and std are not finite, or a std is not above 0");
   const edge::LetterboxJob job = {
       static_cast<const uint8_t*>(image.data()), static_cast<int>(image.shape(1)), static_cast<int>(image.shape(0)),
       image.strides(0), planes, out_w, out_h, width, height, pad_x, pad_y, static_cast<uint8_t>(pad_value), swap_rb,
@@ -93,12 +113,28 @@ struct Decoder {
   explicit Decoder(edge::Description d) : tensors(static_cast<size_t>(d.num_tensors)), core(std::move(d)) {}
   std::vector<edge::Tensor> tensors;  // filled by each call, so that none allocates
   edge::Decoder core;
+  std::atomic_flag running = ATOMIC_FLAG_INIT;
+};
+
+// One call at a time: all calls of a decoder share its memory, and the GIL is released in the middle of each.
+class Alone {
+ public:
+  explicit Alone(std::atomic_flag* running) : running_(running) {
+    if (running_->test_and_set(std::memory_order_acquire)) throw std::runtime_error("another thread runs this decoder");
+  }
+  ~Alone() { running_->clear(std::memory_order_release); }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  std::atomic_flag* running_;
 };
 
 std::unique_ptr<Decoder> make_decoder(const std::string& kind, const std::vector<LevelTuple>& levels, int num_classes,
                                       const std::array<std::string, 3>& act, int first_class, int class_channel,
                                       int bins, float cell_offset, Pair box_scale, Pair powers, const Priors& priors,
                                       Pair variance, float max_exponent, bool nms, int num_tensors) {
+  demand(num_tensors >= 1, "a decode description needs a tensor");
   edge::Description d;
   const auto activation = [&](int i) { return parse<edge::Activation>(act[i], kActivations); };
   d.rule = {parse<edge::BoxKind>(kind, kKinds), activation(0), activation(1), activation(2), num_classes, first_class,
@@ -126,12 +162,18 @@ edge::Tensor tensor(py::handle object, size_t number, int64_t required, int batc
 
 void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle frames, float conf, float iou,
          int max_det, bool multi_label, py::handle class_mask, py::handle boxes, py::handle counts) {
-  if (tensors.size() != decoder.tensors.size() || batch < 0 || max_det < 1)
+  const Alone alone(&decoder.running);
+  demand(conf >= 0 && conf <= 1 && iou >= 0 && iou <= 1, "conf and iou are not 0 to 1");
+  if (tensors.size() != decoder.tensors.size() || batch < 1 || max_det < 1)
     throw py::value_error(py::str("{} tensors, batch {}, max_det {}; the description is of {} tensors")
                               .format(tensors.size(), batch, max_det, decoder.tensors.size()));
   for (size_t i = 0; i < decoder.tensors.size(); ++i)
     decoder.tensors[i] = tensor(tensors[i], i, decoder.core.required()[i], batch);
   const auto* frame = reinterpret_cast<const edge::Frame*>(data<const double>(frames, "frames", {batch, 6}));
+  for (const auto* f = frame; f < frame + batch; ++f)
+    demand(finite({f->scale_x, f->scale_y, f->pad_x, f->pad_y, f->image_width, f->image_height}) && f->scale_x > 0 &&
+               f->scale_y > 0 && f->image_width > 0 && f->image_height > 0,
+           "frames are not finite, or a scale or size is not above 0");
   const auto* mask = data<const uint8_t>(class_mask, "class_mask", {decoder.core.num_classes()});
   float* rows = data<float>(boxes, "boxes", {batch, max_det, 6});
   int32_t* found = data<int32_t>(counts, "counts", {batch});
@@ -142,6 +184,7 @@ void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle fr
 std::tuple<float, float, int64_t> extremes(py::handle values) {
   const float* first = data<const float>(values, "values", {-1});
   const int64_t count = py::reinterpret_borrow<py::array>(values).size();
+  demand(count > 0, "values are empty");
   py::gil_scoped_release release;
   const edge::Extremes found = edge::extremes(first, count);
   return {found.low, found.high, found.bad};
@@ -151,9 +194,16 @@ void histogram(py::handle values, float width, py::handle counts) {
   const float* first = data<const float>(values, "values", {-1});
   int64_t* bins = data<int64_t>(counts, "counts", {-1});
   const int64_t count = py::reinterpret_borrow<py::array>(values).size();
-  const int64_t half = py::reinterpret_borrow<py::array>(counts).size() / 2;
-  py::gil_scoped_release release;
-  edge::histogram(first, count, width, half, bins);
+  const int64_t size = py::reinterpret_borrow<py::array>(counts).size(), half = size / 2;
+  demand(count > 0, "values are empty");
+  demand(size >= 2 && size % 2 == 0 && size <= 1 << 24, "counts are not an even number of bins, 16 million at most");
+  demand(finite({width, 1.0f / width}) && width > 0, "width is not above 0");
+  int64_t bad;
+  {
+    py::gil_scoped_release release;
+    bad = edge::histogram(first, count, width, half, bins);
+  }
+  demand(bad == 0, "values are not finite");
 }
 
 }  // namespace

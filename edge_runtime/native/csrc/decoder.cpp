@@ -1,6 +1,8 @@
 #include "decoder.h"
 
 #include <algorithm>
+#include <cmath>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,7 +17,15 @@ void demand(bool condition, const std::string& otherwise) {
   if (!condition) throw std::invalid_argument(otherwise);
 }
 
+bool finite_all(std::initializer_list<float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
 void check(const Rule& rule) {
+  demand(finite_all({rule.cell_offset, rule.box_scale[0], rule.box_scale[1], rule.class_power, rule.objectness_power,
+                     rule.variance[0], rule.variance[1]}) &&
+             !std::isnan(rule.max_exponent),
+         "a number of the decode description is not finite");
   demand(rule.num_classes >= 1 && rule.first_class >= 0, "a decode description needs a class");
   demand(rule.bins >= 1, "bins is below 1");
   demand(std::max({rule.num_classes, rule.first_class, rule.class_channel, rule.bins}) <= 1 << 20,
@@ -31,6 +41,7 @@ void check(const Rule& rule) {
 double boxes(const Level& level) { return double(level.grid_w) * level.grid_h * level.num_anchors; }
 
 void check(const Level& level, const Description& spec) {
+  demand(finite_all({level.stride_x, level.stride_y, level.scale_xy}), "a level with a number that is not finite");
   demand(level.grid_w >= 1 && level.grid_h >= 1 && level.num_anchors >= 1, "a level without candidates");
   const bool priors = spec.rule.kind == BoxKind::prior || spec.rule.kind == BoxKind::prior_yx;
   demand(!priors || (level.prior >= 0 && 4.0 * (double(level.prior) + boxes(level)) <= double(spec.priors.size())),
@@ -49,8 +60,15 @@ void reach(const View& view, const Level& level, int channels, std::vector<int64
   needed = std::max(needed, int64_t(last) + 1);
 }
 
+void check_finite(const Description& spec) {
+  for (const auto& anchors : spec.anchors)
+    for (const auto& anchor : anchors) demand(finite_all({anchor[0], anchor[1]}), "an anchor that is not finite");
+  for (const float prior : spec.priors) demand(std::isfinite(prior), "a prior that is not finite");
+}
+
 std::vector<int64_t> checked(const Description& spec) {
   check(spec.rule);
+  check_finite(spec);
   const int channels =
       spec.rule.class_channel < 0 ? spec.rule.first_class + spec.rule.num_classes : spec.rule.class_channel + 1;
   std::vector<int64_t> required(spec.num_tensors);

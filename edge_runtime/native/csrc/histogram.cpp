@@ -16,13 +16,21 @@ namespace {
 constexpr int kWide = 16, kLanes = 4;
 constexpr int64_t kBlock = 1024;  // values whose bins are found together
 
-// floor() by truncation: a baseline x86-64 would call a function for every value.
-void places(const float* values, int64_t count, float inverse, float half, int32_t* place) {
+inline bool finite(float value) { return std::abs(value) <= std::numeric_limits<float>::max(); }  // false for NaN
+
+// floor() by truncation: a baseline x86-64 would call a function for every value. Whatever the value, the place is one of
+// the bins. A negative value that is so small that its product is -0 lies below zero all the same: where it is counted
+// must not depend on the width. Returns how many values are not finite.
+int32_t places(const float* values, int64_t count, float inverse, float half, int32_t* place) {
+  int32_t bad = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const float scaled = std::min(std::max(values[i] * inverse, -half), half - 1.0f);
+    const float scaled = std::min(std::max(-half, values[i] * inverse), half - 1.0f);  // NaN becomes -half
     const int32_t whole = static_cast<int32_t>(scaled);
-    place[i] = whole - (static_cast<float>(whole) > scaled) + static_cast<int32_t>(half);
+    const bool below = (static_cast<float>(whole) > scaled) | ((whole == 0) & (values[i] < 0.0f));
+    place[i] = whole - below + static_cast<int32_t>(half);
+    bad += !finite(values[i]);
   }
+  return bad;
 }
 
 struct Lanes {
@@ -37,10 +45,9 @@ struct Lanes {
 inline void look(const float* values, int count, Lanes* found) {
   for (int lane = 0; lane < count; ++lane) {
     const float value = values[lane];
-    const bool finite = std::abs(value) <= std::numeric_limits<float>::max();  // false for NaN
-    found->low[lane] = finite & (value < found->low[lane]) ? value : found->low[lane];
-    found->high[lane] = finite & (value > found->high[lane]) ? value : found->high[lane];
-    found->bad[lane] += !finite;
+    found->low[lane] = finite(value) & (value < found->low[lane]) ? value : found->low[lane];
+    found->high[lane] = finite(value) & (value > found->high[lane]) ? value : found->high[lane];
+    found->bad[lane] += !finite(value);
   }
 }
 
@@ -55,18 +62,20 @@ Extremes extremes(const float* values, int64_t count) {
           std::accumulate(found.bad, found.bad + kWide, int64_t{0})};
 }
 
-void histogram(const float* values, int64_t count, float width, int64_t half, int64_t* counts) {
+int64_t histogram(const float* values, int64_t count, float width, int64_t half, int64_t* counts) {
   const int64_t bins = 2 * half;
   const float inverse = 1.0f / width;  // exact: the width is a power of two
   std::vector<int32_t> lanes(kLanes * bins, 0);
   std::array<int32_t, kBlock> place;
+  int64_t bad = 0;
   for (int64_t done = 0; done < count; done += kBlock) {
     const int64_t size = std::min(kBlock, count - done);
-    places(values + done, size, inverse, static_cast<float>(half), place.data());
+    bad += places(values + done, size, inverse, static_cast<float>(half), place.data());
     for (int64_t i = 0; i < size; ++i) ++lanes[(i % kLanes) * bins + place[i]];
   }
-  for (int64_t b = 0; b < bins; ++b)
+  for (int64_t b = 0; b < bins && !bad; ++b)
     for (int lane = 0; lane < kLanes; ++lane) counts[b] += lanes[lane * bins + b];
+  return bad;
 }
 
 }  // namespace edge

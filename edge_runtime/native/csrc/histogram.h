@@ -12,7 +12,8 @@ struct Extremes {
 
 Extremes extremes(const float* values, int64_t count);
 
-// Bin i of 2 * half counts values in [(i - half) * width, (i - half + 1) * width); all of them have to lie in some bin.
-void histogram(const float* values, int64_t count, float width, int64_t half, int64_t* counts);
+// Bin i of 2 * half counts values in [(i - half) * width, (i - half + 1) * width); what lies outside counts in the last
+// bin on its side. Returns how many values are not finite; where some are not, nothing is counted.
+int64_t histogram(const float* values, int64_t count, float width, int64_t half, int64_t* counts);
 
 }  // namespace edge

@@ -16,7 +16,7 @@ floats = arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(-1e6, 
 
 
 def twin(values: np.ndarray, width: float) -> np.ndarray:
-    places = np.floor(values / np.float32(width)).astype(int) + HALF
+    places = np.floor(values.astype(np.float64) / width).astype(int) + HALF
     return np.bincount(places, minlength=2 * HALF)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from edge_runtime import calibrate, zoo
 from edge_runtime.backends import BackendOptions
-from edge_runtime.calibrate import observations
+from edge_runtime.calibrate import observations, origins
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
@@ -103,7 +103,7 @@ def test_a_table_of_another_origin_is_never_used(model, images, made, tmp_path, 
 
 def test_names_of_classes_do_not_make_a_table_stale(model, images):
     renamed = replace(SPEC, labels=tuple(f"class {k}" for k in range(20)))
-    assert calibrate.origin(model, images, SPEC, "mse") == calibrate.origin(model, images, renamed, "mse")
+    assert origins.origin(model, images, SPEC, "mse") == origins.origin(model, images, renamed, "mse")
 
 
 def test_kept_layers_stay_float(model, images):

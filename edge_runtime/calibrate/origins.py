@@ -1,0 +1,31 @@
+"""What a range table was made from: a table of another origin is not used again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Collection, Dict, Sequence
+
+from edge_runtime import __version__
+from edge_runtime.calibrate.ranges.table import Origin
+from edge_runtime.model.spec import ModelSpec
+
+PREPARATION = ("input_wh", "resize", "pad_value", "color", "mean", "std")
+
+
+def origin(path: str, images: Sequence[str], spec: ModelSpec, method: str, keep: Collection[str] = ()) -> Origin:
+    """What a table of these would be made from."""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(hashlib.sha256(Path(image).read_bytes()).digest())
+    seen = {key: value for key, value in asdict(spec).items() if key in PREPARATION}
+    prepared = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+    model = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return Origin(model, digest.hexdigest(), prepared, method, tuple(sorted(keep)))
+
+
+def provenance(images: int) -> Dict[str, object]:
+    """For people who read a table."""
+    return {"images": images, "edge_runtime": __version__}

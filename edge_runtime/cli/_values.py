@@ -1,0 +1,67 @@
+"""What the value of a flag may be: a `type=` of argparse for each kind, refused in our words where it is out of range.
+
+Standard library alone, as a board's own Python runs `edge_runtime.cli.jetson`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from math import inf
+from typing import Any, Callable, List
+
+from edge_runtime.files import fields
+from edge_runtime.files.fields import Field
+
+
+def words(text: str) -> List[str]:
+    """`a, b` as ["a", "b"]; at least one."""
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return found
+
+
+def _value(field: Field, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A `type=` for argparse: what the text says, where it fits into the field."""
+
+    def value(text: str) -> Any:
+        try:
+            return field.take(parse(text))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise argparse.ArgumentTypeError(f"{text[:60]!r} is not {field.expected}") from error
+
+    return value
+
+
+def whole(low: int, high: int = 10**9) -> Callable[[str], Any]:
+    """A whole number from low to high."""
+    return _value(fields.whole(low, high), int)
+
+
+def wholes(low: int, high: int = 10**9) -> Callable[[str], List[int]]:
+    """`1, 4` as [1, 4], each from low to high."""
+    one = whole(low, high)
+    return lambda text: [one(word) for word in words(text)]
+
+
+def _seconds(text: str) -> float:
+    return float(text[:-1] if text.endswith("s") else text)
+
+
+def _numbers(text: str) -> List[float]:
+    values = [float(part) for part in text.split(",")]
+    return values * 3 if len(values) == 1 else values
+
+
+size = _value(fields.size(), str)
+positive = whole(1)
+fraction = _value(fields.number(0, 1), float)
+seconds = _value(fields.number(0, 1e9), _seconds)
+duration = _value(fields.number(0, 1e9, above=True), _seconds)
+rate = _value(fields.number(0, 10_000, above=True), float)
+watts = _value(fields.number(0, 10_000, above=True), lambda text: float(text[:-1] if text[-1:] in "wW" else text))
+points = _value(  # of AP; inf is no limit
+    Field("a number from 0 to 100, or inf", lambda value: value if value == inf else fields.number(0, 100).take(value)),
+    float,
+)
+triple = _value(fields.several(fields.number(), 3, 3), _numbers)
