@@ -21,7 +21,7 @@ SO_ALREADY = None  # what it asks for is so anyway: the flag is left out
 _FOUND = "it is found in the model file: leave it out"
 _STREAM = "codec and delay are found in the stream: leave it out"
 _PRECISION = "the file says its precision; edge-build MODEL.onnx --precision fp16 makes a plan of another"
-_WHERE = "--output FILE.mp4, FILE.jsonl or DIR/ says where results go; nothing else is written"
+_WHERE = "--output FILE.mp4, FILE.jsonl, FILE.csv or DIR/ says where results go; nothing else is written"
 _SHAPES = "a plan has one shape: --batch N, and --imgsz WxH where the model leaves it open"
 _RANGES = "a range table of edge-calibrate or pictures are read, no cache: --calib DIR"
 _TIMING = "edge-bench times whole frames as edge-detect runs them, and the network alone: leave it out"
@@ -79,10 +79,11 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--save-img --save-image --save-images --save-frames", DETECT, "--save DIR writes annotated pictures"),
     ("--save-vid --save-video --output-video --video-out --write-video", DETECT,
      "--output FILE.mp4 writes an annotated video"),
-    ("--save-txt", DETECT, "--output FILE.jsonl writes every box, in pixels"),
-    ("--save-json --save-csv --save-results", DETECT, "--output FILE.jsonl writes every box"),
+    ("--save-txt --save-labels --save-yolo", DETECT, "--output yolo:DIR/ writes a file of boxes per picture, as YOLO"),
+    ("--save-json --save-coco", DETECT, "--output FILE.coco.json writes boxes as COCO does, FILE.jsonl frame by frame"),
+    ("--save-csv --save-results", DETECT, "--output FILE.csv writes a row per box"),
     ("--save-crop --save-crops --crop", DETECT, "crops are not written; --output FILE.jsonl has every box"),
-    ("--save-conf", DETECT, SO_ALREADY),
+    ("--save-conf", DETECT, "--output yolo-conf:DIR/ writes boxes as YOLO does, with confidence"),
     ("--project --name --exist-ok --run-name", DETECT, _WHERE),
     ("--project --name --exist-ok --plots --save-dir", EVAL, "--report DIR writes a page with its plots"),
     ("--save-json --save-txt --save-hybrid --save-conf", EVAL, "--json prints every figure"),
@@ -92,7 +93,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--hide-labels --hide-conf --line-width --line-thickness --overlay --alpha", DETECT,
      "boxes are drawn in one way: leave it out"),
     ("--track --tracker --tracking --persist", DETECT, "objects are not tracked: --output FILE.jsonl has every box"),
-    ("--log-file --log-csv --csv", DETECT, "--log FILE.csv writes a row a second, --output FILE.jsonl every box"),
+    ("--log-file --log-csv --csv", DETECT, "--log FILE.csv writes a row a second, --output FILE.csv a row per box"),
     ("--batch-size --batchsize --bs --max-batch-size --max-batch", ALL, "--batch"),
     # precision
     ("--fp16 --half", BUILD, "--precision=fp16"),

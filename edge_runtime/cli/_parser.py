@@ -108,9 +108,11 @@ class Parser(argparse.ArgumentParser):
             known, answer = _habits.meaning(self._command, name)
             if not known and _habits.even(name) in self._option_string_actions:
                 known, answer = True, _habits.even(name)
+            if not known and name.startswith("--") and self._subparsers is None:
+                self.stop(_usage.unknown(self, name))
             if not known:
                 return [word]
-        if answer is None or (equals and value.lower() in NO and self._is_switch(answer)):
+        if answer is None or (equals and value.lower() in NO and (" " in answer or self._is_switch(answer))):
             return []
         if " " in answer:
             self.stop(Told(f"{self._command} has no {name}", answer))
@@ -151,12 +153,12 @@ class Parser(argparse.ArgumentParser):
 
     def _give(self, parsed: Any, files: List[str], flag: str) -> None:
         """Files that are no models become values of a flag."""
-        for file in files:
-            if file.lower().endswith(RESULTS) and "://" not in file and not os.path.exists(file):
-                self.stop(Told(f"no such file: {file}", f"to write it: --output {file}"))
         said = getattr(parsed, flag, None) if flag else None
         if isinstance(said, list):
             setattr(parsed, flag, [*said, *files])
+            for file in getattr(parsed, flag)[1:]:  # `IN OUT`, as others have it
+                if file.lower().endswith(RESULTS) and not (set(file) & set(":*?[") or os.path.exists(file)):
+                    self.stop(Told(f"no such file: {file}", f"to write it: --output {file}"))
         elif files and (not flag or len(files) > 1 or said != self.get_default(flag)):
             self.stop(Told(f"{files[-1]} has no use here", f"one at a time: --{flag} {files[-1]}" if flag else
                            "it takes one model file; the rest is said with flags"))  # fmt: skip

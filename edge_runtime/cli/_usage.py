@@ -27,8 +27,11 @@ def explain(parser: argparse.ArgumentParser, message: str) -> Told:
 def _unknown(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
     words = found[1].split()
     flag = next((word.split("=")[0] for word in words if word.startswith("-")), "")
-    if not flag:
-        return Told(f"{words[0]} has no use here", "is it the value of a flag that is missing?")
+    return unknown(parser, flag) if flag else Told(f"{words[0]} has no use here", "does it belong to a flag?")
+
+
+def unknown(parser: argparse.ArgumentParser, flag: str) -> Told:
+    """A flag that there is not, and the nearest that there is."""
     flags = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     near = difflib.get_close_matches(flag, flags, n=1)
     return Told(f"{parser.prog} has no {flag}", f"did you mean {near[0]}?" if near else "leave it out")
@@ -63,7 +66,8 @@ def _argument(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
         return Told(f"{flag} takes no value", f"{flag} alone")
     if said.startswith("not allowed with"):
         return Told(f"{flag} does not go with {said.split()[-1]}", "leave one of them out")
-    return Told(f"{flag}: {said}", _expected(action))
+    about = f": {action.help}" if action.help else ""
+    return Told(f"{flag}: {said}", f"{flag} {_metavar(action)}{about}")
 
 
 Teller = Callable[[argparse.ArgumentParser, Match[str]], Told]
