@@ -35,14 +35,24 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images, compare nothing"
     )
     group.add_argument(
-        "--max-drop", type=_values.points, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
+        "--max-drop",
+        type=_values.points,
+        default=0.5,
+        metavar="POINTS",
+        help="points of AP that may be lost, default 0.5",
     )
     group.add_argument(
-        "--verdict-budget", type=_values.seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
+        "--verdict-budget",
+        type=_values.seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="time to mend a model that lost more, default 300",
     )
     group.add_argument("--verdict-data", metavar="DIR", help="labelled images to compare on, instead of held-out ones")
     group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, where there are several")
-    group.add_argument("--report", type=Path, metavar="FILE.html", help="a page with everything; a .json beside it")
+    group.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write a page with everything, and a .json beside it"
+    )
 
 
 def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated) -> Calibrated:

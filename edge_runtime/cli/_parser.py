@@ -26,6 +26,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(prog, allow_abbrev=False, **options)
+        self._optionals.title = "general"
         self._command = prog.split()[0]
         self._others: Optional[str] = None
         self.add_argument("--version", action="version", version=__version__, help="print the version and exit")
@@ -38,6 +39,7 @@ class Parser(argparse.ArgumentParser):
             about: help.
         """
         self.add_argument("files", nargs="*", default=[], metavar=metavar, help=about)
+        self._positionals.title, self.usage = "files", f"%(prog)s {metavar} ... [flags]"
         self._others = others
 
     def parse_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> Any:  # type: ignore[override]

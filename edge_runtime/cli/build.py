@@ -55,33 +55,41 @@ def _parser() -> Parser:
     parser.add_argument(
         "--precision",
         choices=(*build.PRECISIONS, "best"),
-        help="default int8+fp16 for a file with ranges, else fp16; fp16 where the GPU has no INT8",
+        help="default int8+fp16 for a file with ranges on a GPU with INT8, else fp16",
     )
     parser.add_argument(
         "--max-drop",
         type=_values.points,
         default=0.5,
         metavar="POINTS",
-        help="of AP that best may lose to INT8, default 0.5; without labels 20 times as much of agreement",
+        help="points of AP that --precision best may lose to INT8, default 0.5; without labels 20 times as much",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument(
-        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images per run, default 1"
+        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images in one run, default 1"
     )
     parser.add_argument(
-        "--workspace", type=_values.whole(1, 1 << 24), metavar="MIB", help="default: a quarter of free memory"
+        "--workspace",
+        type=_values.whole(1, 1 << 24),
+        metavar="MIB",
+        help="memory to build with, default: a quarter of what is free",
     )
     parser.add_argument(
         "--dla",
         type=_values.whole(0, 15),
         metavar="N",
-        help="a DLA core, in float16; what it cannot run goes to the GPU",
+        help="build for a DLA core, in float16; what it cannot run goes to the GPU",
     )
-    parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
+    parser.add_argument(
+        "--timing-cache",
+        type=Path,
+        metavar="FILE",
+        help="what earlier builds measured, default: a file beside the plan",
+    )
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
-    parser.add_argument("--json", action="store_true", help="the passport on stdout")
+    parser.add_argument("--json", action="store_true", help="print the passport on stdout")
     _flags.add_model_flags(parser)
-    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     jetson.add_root(parser)
     return parser
 

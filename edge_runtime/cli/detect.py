@@ -1,11 +1,12 @@
 """edge-detect: finds objects in cameras, videos, streams and images.
 
-    edge-detect --engine nano.onnx --source demo --output out.mp4 --output out.jsonl
+    edge-detect nano.onnx street.mp4 --output out.mp4 --output out.jsonl
+    edge-detect nano.onnx *.jpg --save annotated/ --json
     edge-detect --engine nano.onnx --camera 0 --show
-    edge-detect --engine nano.onnx --images photos/ --save annotated/ --json
 
-A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30; an output is
-FILE.jsonl, FILE.mp4, DIR/ or - (JSONL on stdout). With a power sensor the summary says frames per second per watt:
+Files need no flag and may stand in any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
+http://…, demo or synthetic://1280x720@30. An output is FILE.jsonl, FILE.csv, FILE.mp4, DIR/ (annotated pictures),
+yolo:DIR/ or - (JSON lines on stdout). Where there is a power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -37,6 +38,12 @@ from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions
 
 MODEL = "model"
+SOURCES = (
+    ("--source", "URI", "any source"),
+    ("--camera", "N", "a camera: 0 is /dev/video0"),
+    ("--video", "FILE", "a video"),
+    ("--images", "FILE|DIR", "a picture, or a folder of them"),
+)
 SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
 
 
@@ -47,39 +54,42 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser("edge-detect", description=__doc__)
-    parser.take_files("FILE", "sources", "model files and sources, in any order, in place of the flags for them")
-    several = "model file (.onnx, .plan); several, the lightest last, for --target-fps and --budget"
+    parser.take_files("FILE", "sources", "model files and sources, in any order")
+    several = "model file (.onnx, .plan); for --target-fps and --budget several, the lightest last"
     parser.add_argument("--engine", action="append", default=[], metavar="FILE", help=several)
     group = parser.add_argument_group("where frames come from (repeatable)")
-    for flag in ("--source", "--camera", "--video", "--images"):
-        group.add_argument(
-            flag, action="append", dest="sources", default=[], metavar="URI" if flag == "--source" else flag[2].upper()
-        )
-    group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
-    group.add_argument("--fps", type=_values.rate, help="wanted from cameras")
+    for flag, value, about in SOURCES:
+        group.add_argument(flag, action="append", dest="sources", default=[], metavar=value, help=about)
+    group.add_argument("--size", type=_flags.size, metavar="WxH", help="size to ask a camera for")
+    group.add_argument("--fps", type=_values.rate, metavar="FPS", help="rate to ask a camera for")
     group.add_argument(
-        "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
+        "--shrink",
+        type=_shrink,
+        metavar="model|WxH",
+        help="frames are made to fit by GStreamer; boxes are in their pixels",
     )
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     group = parser.add_argument_group("where results go (repeatable)")
-    group.add_argument("--output", action="append", default=[], metavar="URI")
-    group.add_argument("--save", metavar="DIR", help="annotated images, like --output DIR/")
-    group.add_argument("--show", action="store_true", help="a window; q or Esc ends")
-    group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
+    group.add_argument(
+        "--output", action="append", default=[], metavar="URI", help="a file, a folder or -; the suffix says what"
+    )
+    group.add_argument("--save", metavar="DIR", help="a folder for annotated pictures, as --output DIR/")
+    group.add_argument("--show", action="store_true", help="show a window; q or Esc ends the run")
+    group.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
-    group.add_argument("--max-frames", type=_flags.positive, metavar="N")
-    group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
+    group.add_argument("--max-frames", type=_flags.positive, metavar="N", help="stop after N frames")
+    group.add_argument("--duration", type=_values.duration, metavar="SECONDS", help="stop after so long")
     group.add_argument(
         "--warmup",
         type=_values.whole(0, 10_000),
         default=2,
         metavar="N",
-        help="runs before the first frame, not counted",
+        help="runs before the first frame, which are not counted; default 2",
     )
     group = _power.add_flags(parser)
-    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
+    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="mode to set for the run; the old one is put back")
     group.add_argument(
-        "--log", metavar="FILE.csv|.jsonl", help="a row a second: FPS, stages, watts, clocks, temperatures"
+        "--log", metavar="FILE.csv|.jsonl", help="write a row a second: FPS, stages, watts, clocks, temperatures"
     )
     _govern.add_flags(group)
     _flags.add_model_flags(parser)

@@ -38,7 +38,7 @@ def _parser() -> Parser:
     parser = Parser("edge-power", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
-    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     jetson.add_root(parser)
     commands = parser.add_subparsers(dest="command", metavar="set|restore")
     jetson.add(commands)
