@@ -1,9 +1,11 @@
 """Inference runtime for object detectors on NVIDIA Jetson.
 
-    from edge_runtime import Detector
+    from edge_runtime import Detector, Pipeline
 
-    detector = Detector.open("model.onnx")
-    detections = detector(image)  # (H, W, 3) uint8 BGR -> boxes in image pixels
+    detector = Detector.open("model.onnx", conf=0.4)
+    detector("bus.jpg").save("found.jpg")           # a path, an array (H, W, 3) uint8 BGR, a Pillow image, or a list
+    for result in Pipeline(detector, "street.mp4"):  # a file, a folder, a camera number, a stream
+        print(result.frame.index, result.detections)
 
 Names are loaded when they are first used, so that importing the package costs nothing and `edge-doctor` can run where
 numpy is missing.
@@ -15,22 +17,52 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
+    from edge_runtime.backends import BackendOptions
     from edge_runtime.detect.detector import Detector
-    from edge_runtime.errors import EdgeError
+    from edge_runtime.errors import (
+        BackendUnavailable,
+        BoardError,
+        DatasetError,
+        DeviceError,
+        EdgeError,
+        ModelError,
+        SinkError,
+        SourceError,
+        SpecError,
+        UsageError,
+    )
     from edge_runtime.imaging.drawing import draw
     from edge_runtime.loop.pipeline import Pipeline
-    from edge_runtime.types import Detections
+    from edge_runtime.loop.targets import open_sink, open_source
+    from edge_runtime.model.recipe import ModelFlags
+    from edge_runtime.model.thresholds import Thresholds
+    from edge_runtime.sinks import Sink, SinkOptions
+    from edge_runtime.sources import Source, SourceOptions
+    from edge_runtime.types import Detection, Detections, Frame, Result
 
 __version__ = "0.1.0"
-__all__ = ["Detections", "Detector", "EdgeError", "Pipeline", "draw"]
+__all__ = [
+    "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
+    "DeviceError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Result", "Sink", "SinkError",
+    "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds", "UsageError", "draw",
+    "open_sink", "open_source",
+]  # fmt: skip
 
-_HOME = {
-    "Detections": "types",
-    "Detector": "detect.detector",
-    "EdgeError": "errors",
-    "Pipeline": "loop.pipeline",
-    "draw": "imaging.drawing",
+_ROOMS = {
+    "backends": "BackendOptions",
+    "detect.detector": "Detector",
+    "errors": "BackendUnavailable BoardError DatasetError DeviceError EdgeError ModelError SinkError SourceError"
+    " SpecError UsageError",
+    "imaging.drawing": "draw",
+    "loop.pipeline": "Pipeline",
+    "loop.targets": "open_sink open_source",
+    "model.recipe": "ModelFlags",
+    "model.thresholds": "Thresholds",
+    "sinks": "Sink SinkOptions",
+    "sources": "Source SourceOptions",
+    "types": "Detection Detections Frame Result",
 }
+_HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
@@ -42,4 +74,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

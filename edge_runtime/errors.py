@@ -12,11 +12,14 @@
     └── BackendUnavailable  (ImportError)   a library that is not installed
 
 A message is a lower-case fact without a full stop, with what was got and what was expected; `hint` is the way out.
+Neither holds a password: what looks like one is taken out.
 """
 
 from __future__ import annotations
 
 from typing import Optional
+
+from edge_runtime.text.secrets import redact
 
 
 class EdgeError(Exception):
@@ -28,9 +31,9 @@ class EdgeError(Exception):
     """
 
     def __init__(self, message: str, *, hint: Optional[str] = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = hint and redact(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return self.message

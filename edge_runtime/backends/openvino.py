@@ -43,7 +43,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     Raises:
         ModelError: OpenVINO cannot run it.
     """
-    import openvino
+    openvino = _library()
 
     io = read_io(path, spec.input_wh, options.batch)
     threads = auto_threads(options)
@@ -67,8 +67,12 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     return HostBackend("openvino", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
 
 
+def _library() -> Any:
+    return libraries.load_library("openvino")
+
+
 def _model(path: str, input_shape: Tuple[int, ...]) -> Any:
-    import openvino
+    openvino = _library()
 
     try:
         model = openvino.Core().read_model(*_source(path))
@@ -88,8 +92,6 @@ def _source(path: str) -> Tuple[Any, ...]:
 
 
 def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
-    import openvino
-
     config: Dict[str, Any] = {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
@@ -97,7 +99,7 @@ def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
     }
     try:
-        return openvino.Core().compile_model(_model(path, input_shape), "CPU", config)
+        return _library().Core().compile_model(_model(path, input_shape), "CPU", config)
     except RuntimeError as error:
         raise _unreadable(path, error) from error
 

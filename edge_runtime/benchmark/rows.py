@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from edge_runtime.benchmark.validity import Window, faults, remarks
 from edge_runtime.detect.detector import Detector
-from edge_runtime.energy.efficiency import Conditions, extremes, per_watt
+from edge_runtime.energy.efficiency import Conditions, per_watt
+from edge_runtime.energy.extremes import Extremes
 from edge_runtime.gpu import passport
 from edge_runtime.jetson import board
 from edge_runtime.model.spec import RANGES_KEY
@@ -89,7 +90,7 @@ def assemble(
         "rail": total.name if total else None,
         "scope": total.scope if total else None,
         **_medians(sound or windows, conditions, alone_fps),
-        **extremes([state for window in windows for state in window.states]),
+        **Extremes(state for window in windows for state in window.states).to_dict(),
         "trace": _trace(windows),
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from edge_runtime.energy.efficiency import events
+from edge_runtime.energy.extremes import events
 from edge_runtime.energy.joules import Energy
 from edge_runtime.jetson.probe import State
 

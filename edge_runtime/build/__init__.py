@@ -11,16 +11,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Optional
 
 from edge_runtime.build import forms, memory, opset
 from edge_runtime.build.forms import PRECISIONS, BuildInput, load_input
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.files import atomic, folders
 from edge_runtime.gpu import cuda_driver, passport, trt
 from edge_runtime.gpu.passport import Passport
 from edge_runtime.jetson import board
@@ -82,21 +81,30 @@ def build(
     opset.lower(network, opset.newest(lib))
     workspace = options.workspace or memory.look(options.root).workspace
     cache = str(options.timing_cache or "")
-    with _beside(plan) as folder:
-        onnx, new = Path(folder, "network.onnx"), Path(folder, plan.name)
-        onnx.write_bytes(network.SerializeToString())
+    with folders.scratch_folder(plan) as folder:
+        onnx, new = folder / "network.onnx", folder / "made.plan"
+        atomic.replace_file(onnx, network.SerializeToString())
         job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability)
-        made = _child(job, Path(folder, "job.json"), report)
+        made = _child(job, folder / "job.json", report)
         about = _passport(source, options, made, target or made["compute_capability"], command)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
             raise ModelError(
                 f"the network gives {about.io.shapes} for a batch of {options.batch}",
                 hint="its batch size is written into it: export it with a dynamic batch",
             )
-        passport.passport_path(new).write_text(about.to_json(), encoding="utf-8")
-        os.replace(passport.passport_path(new), passport.passport_path(plan))
-        os.replace(new, plan)
+        place(new, about, plan)
     return about
+
+
+def place(new: Path, about: Passport, plan: Path) -> None:
+    """Puts a plan that lies on the same disk in its place, with its passport.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    atomic.replace_file(passport.passport_path(plan), about.to_json().encode())
+    with atomic.said_of(plan):
+        os.replace(new, os.path.realpath(plan))
 
 
 def check(options: BuildOptions) -> None:
@@ -120,22 +128,6 @@ def gpu_without_int8(options: BuildOptions) -> str:
     return capability if capability in WITHOUT_INT8 else ""
 
 
-@contextmanager
-def _beside(plan: Path) -> Iterator[str]:
-    """A folder for what is not finished, on the same disk.
-
-    Raises:
-        UsageError: nothing can be written there.
-    """
-    try:
-        with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
-            yield folder
-    except OSError as error:
-        raise UsageError(
-            f"{plan.parent} cannot be written: {error.strerror}", hint="check folder, rights and space"
-        ) from error
-
-
 def _passport(
     source: BuildInput, options: BuildOptions, made: Dict[str, Any], compute_capability: str, command: str
 ) -> Passport:
@@ -157,11 +149,11 @@ def _passport(
 
 
 def _child(job: Job, path: Path, report: Report) -> Dict[str, Any]:
-    path.write_text(job.to_json(), encoding="utf-8")
+    atomic.replace_file(path, job.to_json().encode())
     command = [sys.executable, *WORKER, str(path)]
     same = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child imports what we import
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", errors="replace", env=same
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", errors="replace", env=same
     ) as process:
         try:
             assert process.stdout is not None

@@ -9,7 +9,10 @@ Reads a `Job`, writes the plan, and says how it goes in lines of JSON on stdout:
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import threading
 import warnings
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +22,7 @@ from edge_runtime.build import inspector, listing
 from edge_runtime.build.job import Job
 from edge_runtime.build.progress import progress_monitor
 from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.files import atomic
 from edge_runtime.gpu import cuda_driver, trt, trt_bindings
 
 
@@ -63,11 +67,9 @@ class Builder:
         if plan is None:
             reason = next(iter(self._messages.errors()), "it gives no reason")
             raise ModelError(f"TensorRT cannot build the network: {reason}", hint=self._job.way_out)
-        Path(self._job.plan).write_bytes(bytes(plan))
+        atomic.replace_file(Path(self._job.plan), bytes(plan))
         if cache is not None:
-            new = Path(f"{self._job.timing_cache}.new")  # a kill must not leave half of one behind
-            new.write_bytes(bytes(self._config.get_timing_cache().serialize()))
-            new.replace(self._job.timing_cache)
+            self._keep(bytes(self._config.get_timing_cache().serialize()))
         about = {"cuda": cuda_driver.driver_version(), "compute_capability": cuda_driver.compute_capability()}
         return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers(bytes(plan))}
 
@@ -163,6 +165,13 @@ class Builder:
         self._config.set_timing_cache(cache, False)
         return cache
 
+    def _keep(self, measured: bytes) -> None:
+        """Renews the timing cache; where that fails only later builds are slower."""
+        try:
+            atomic.replace_file(Path(self._job.timing_cache), measured)
+        except UsageError as error:
+            print(f"note: {error}: the next build measures again", file=sys.stderr)
+
     def _tensors(self) -> Dict[str, Any]:
         network = self._network
         given = [network.get_input(k) for k in range(network.num_inputs)]
@@ -204,5 +213,13 @@ def main(argv: List[str]) -> int:
     return 0
 
 
+def _end_with_parent(folder: Path) -> None:
+    """The parent holds our stdin open; where it is killed, nobody wants the plan, nor the folder it would lie in."""
+    os.read(0, 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, args=(Path(sys.argv[1]).parent,), daemon=True).start()
     sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
+from edge_runtime.files import atomic, folders
 from edge_runtime.imaging.opencv import load_cv2, resize
 from edge_runtime.sources import Source
 
 SIDE = 12  # of the small picture that stands for a frame
+OURS = r"\d{6,}\.png"
 Floats = NDArray[np.float32]
 
 
@@ -56,33 +59,49 @@ class Picker:
 
 
 def pick(
-    source: Source, count: int, folder: Path, frames: Optional[int], tick: Callable[[], None] = lambda: None
+    source: Source,
+    count: int,
+    folder: Path,
+    frames: Optional[int],
+    tick: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> List[str]:
     """Reads a source to its end and saves what was picked, as PNG without loss.
 
     Args:
-        folder: is made; holds the pictures afterwards.
+        folder: holds these pictures afterwards, and none of an earlier run.
         frames: most frames to look at; a live source never ends.
         tick: called after each frame.
+        say: told where the source broke; what was picked before is kept.
 
     Raises:
         SourceError: it gave no frame.
+        UsageError: the folder holds other files, or cannot be written.
     """
-    picker, number = Picker(count), 0
-    while frames is None or number < frames:
-        frame = source.read()
-        if frame is None:
-            break
-        picker.add(number, frame.image)
-        number += 1
-        tick()
-    if not picker.frames:
-        raise SourceError(f"{source.name} gave no frame", hint="try it with edge-detect --source first")
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{taken:06d}.png" for taken, _ in sorted(picker.frames, key=lambda entry: entry[0])]
-    for path, (_, image) in zip(paths, sorted(picker.frames, key=lambda entry: entry[0])):
-        load_cv2().imwrite(str(path), image)
-    return [str(path) for path in paths]
+    with folders.replacing_folder(folder, OURS) as new:
+        picker = Picker(count)
+        try:
+            for number in range(sys.maxsize if frames is None else frames):
+                frame = source.read()
+                if frame is None:
+                    break
+                picker.add(number, frame.image)
+                tick()
+        except SourceError as error:
+            if not picker.frames:
+                raise
+            say(f"note: {error}: the frames before are kept")
+        if not picker.frames:
+            raise SourceError(f"{source.name} gave no frame", hint="try it with edge-detect --source first")
+        names = [_saved(new, number, image) for number, image in sorted(picker.frames, key=lambda entry: entry[0])]
+    return [str(folder / name) for name in names]
+
+
+def _saved(folder: Path, number: int, image: NDArray[np.uint8]) -> str:
+    name = f"{number:06d}.png"
+    with atomic.said_of(folder / name):
+        (folder / name).write_bytes(load_cv2().imencode(".png", image)[1])
+    return name
 
 
 def _feature(image: NDArray[np.uint8]) -> Floats:

@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import DatasetError, EdgeError
+from edge_runtime.files import atomic
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -109,11 +110,14 @@ def subset(data: Dataset, numbers: Sequence[int]) -> Dataset:
 
 
 def write_manifest(path: Path, images: Sequence[str], folder: Optional[str] = None, about: str = "") -> None:
-    """Writes names and hashes of pictures.
+    """Writes names and hashes of pictures, all or nothing.
 
     Args:
         folder: what the names are relative to; default: the manifest's own folder.
         about: a sentence for people.
+
+    Raises:
+        UsageError: it cannot be written.
     """
     base = Path(folder) if folder else path.parent
     lines = [f"# {about}"] if about else []
@@ -121,7 +125,7 @@ def write_manifest(path: Path, images: Sequence[str], folder: Optional[str] = No
     for image in images:
         name = os.path.relpath(image, base)
         lines.append(f"{json.dumps(name)} = {json.dumps(_sha256(image))}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    atomic.replace_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:

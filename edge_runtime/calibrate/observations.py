@@ -6,7 +6,6 @@ are taken: after a kill the same call goes on where it was, and gives the same n
 
 from __future__ import annotations
 
-import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from edge_runtime.calibrate import runs
 from edge_runtime.calibrate.ranges.histogram import Histogram
 from edge_runtime.calibrate.ranges.methods import METHODS, Range
 from edge_runtime.errors import ModelError
+from edge_runtime.files import atomic
 from edge_runtime.graph import fake
 from edge_runtime.machine import cores
 from edge_runtime.model.spec import ModelSpec
@@ -57,13 +57,16 @@ class Observations:
             return dict(zip(self.histograms, pool.map(METHODS[method], self.histograms.values())))
 
     def save(self, path: Path, key: str) -> None:
-        """Writes everything, all or nothing."""
+        """Writes everything, all or nothing.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
         arrays: Dict[str, Any] = {"key": np.array(key), "images": np.array(self.images)}
         for number, histogram in enumerate(self.histograms.values()):
             arrays.update({f"{part}{number}": value for part, value in histogram.state().items()})
-        new = path.with_suffix(".new.npz")
-        np.savez(new, **arrays)
-        os.replace(new, path)
+        with atomic.replacing(path) as file:
+            np.savez(file, **arrays)
 
     @classmethod
     def restored(cls, path: Path, key: str, names: Sequence[str]) -> Observations:

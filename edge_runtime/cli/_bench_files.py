@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 from edge_runtime.benchmark import results
 from edge_runtime.benchmark.results import Row
+from edge_runtime.cli import _files, _streams
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
+from edge_runtime.files.outputs import Output
 from edge_runtime.reports import benchmark as report
 from edge_runtime.reports import pictures
+from edge_runtime.text.escape import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,39 +30,39 @@ WRITERS = {
 }
 
 
+WRITES: _files.Writes = {"output": lambda args: [Output("-o", path) for path in args.output]}
+
+
 def check(args: Namespace) -> None:
     """Nothing, where each `--output` could be written; before hours are spent.
 
     Raises:
-        UsageError: a file has another suffix, or its folder is not there.
+        UsageError: a file has another suffix.
         BackendUnavailable: matplotlib is not installed, for HTML.
     """
     for path in args.output:
         if path.suffix not in WRITERS:
             raise UsageError(f"a result is no {path.name!r}", hint=f"expected one of {', '.join(WRITERS)}")
-        if not path.absolute().parent.is_dir():
-            raise UsageError(f"no folder for {path}", hint=f"mkdir -p {path.parent}")
         if path.suffix == ".html":
             pictures.figure((1, 1))
 
 
-def write_files(rows: Sequence[Row], args: Namespace) -> None:
-    """Writes each `--output`, whole.
-
-    Raises:
-        UsageError: one cannot be written.
-    """
+def write_files(rows: Sequence[Row], args: Namespace) -> ByProducts:
+    """Writes each `--output`, whole; one that cannot be written is said, and costs none of the others."""
+    written = ByProducts(args.verbose)
     for path in args.output:
-        atomic.replace_file(path, WRITERS[path.suffix](rows, args.command).encode())
+        with written.attempt(str(path)):
+            atomic.replace_file(path, WRITERS[path.suffix](rows, args.command).encode())
+    return written
 
 
 def merge(args: Namespace) -> int:
     """`edge-bench merge a.json b.json --output all.html`."""
     check(args)
-    rows = results.merge_rows([results.read_rows(path) for path in args.files])
-    write_files(rows, args)
-    show(rows, args)
-    return 0
+    with _files.claimed(args, WRITES):
+        rows = results.merge_rows([results.read_rows(path) for path in args.files])
+        show(rows, args)
+        return write_files(rows, args).exit_code
 
 
 def compare_files(args: Namespace) -> int:
@@ -77,7 +81,7 @@ def compare_files(args: Namespace) -> int:
         for number, change in enumerate(changes):
             noise = "" if change.beyond_spread in (None, True) else "  (within the spread)"
             said = f"{change.ratio:+.4f}" if change.name == "accuracy" else f"{change.ratio:.3f} x{noise}"
-            label = results.title(row) if not number else ""
+            label = printable(results.title(row)) if not number else ""
             table.add_row(label, change.name, f"{change.before:g}", f"{change.after:g}", said)
     console().print(table)
     for line in left_out:
@@ -97,7 +101,7 @@ def show(rows: Sequence[Row], args: Namespace) -> None:
         column.justify = "right"
     for row in rows:
         if row.get("fps") is not None:
-            title = results.title(row) + ("" if row["valid"] else ", not valid")
+            title = printable(results.title(row)) + ("" if row["valid"] else ", not valid")
             table.add_row(title, *(_cell(row.get(key), style) for key, _, style in report.COLUMNS))
         if not row["valid"]:
             print(f"not valid: {results.title(row)}: {'; '.join(row['reasons'])}", file=sys.stderr)
@@ -107,9 +111,7 @@ def show(rows: Sequence[Row], args: Namespace) -> None:
 
 def console() -> Console:
     """Wide enough for a table where the output is no terminal: what is cut off cannot be read from a file."""
-    from rich.console import Console
-
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    return _streams.console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def _cell(value: Optional[Any], style: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from math import inf
@@ -20,7 +18,7 @@ from edge_runtime.calibrate import verdict
 from edge_runtime.cli import _progress
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError, ModelError
-from edge_runtime.gpu import passport
+from edge_runtime.files import folders
 from edge_runtime.gpu.passport import Passport
 from edge_runtime.plugins import load_member
 
@@ -34,15 +32,14 @@ AGREEMENT = 20
 def best(source: BuildInput, plan: Path, options: BuildOptions, command: str, max_drop: float) -> Passport:
     """Writes the fastest plan that loses at most so many points of AP; without a GPU the one that should be it."""
     candidates = allowed(source, max_drop, options)
-    with tempfile.TemporaryDirectory(dir=plan.parent) as folder:
-        plans = {precision: Path(folder, f"{precision}.plan") for precision in candidates}
+    with folders.scratch_folder(plan) as folder:
+        plans = {precision: folder / f"{precision}.plan" for precision in candidates}
         made = _build(source, plans, options, command)
         timed = speeds({precision: str(plans[precision]) for precision in made}, options)
         chosen = min(timed, key=lambda name: timed[name]) if timed else list(made)[-1]
         figures = ", ".join(f"{name} {value:.2f} ms" for name, value in timed.items())
         print(f"{chosen} is kept: {figures or 'not timed, there is no GPU here to run them'}", file=sys.stderr)
-        os.replace(passport.passport_path(plans[chosen]), passport.passport_path(plan))
-        os.replace(plans[chosen], plan)
+        build.place(plans[chosen], made[chosen], plan)
     return made[chosen]
 
 

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Found
@@ -26,6 +26,7 @@ from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
 
 CONF, IOU = 0.001, 0.6  # curves need their tail
+Page = Callable[[], None]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +56,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated) -> Calibrated:
-    """Compares, mends, prints, reports; gives the model to write."""
+def judge(
+    args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated
+) -> Tuple[Calibrated, Optional[Page]]:
+    """Compares, mends, prints; gives the model to write, and what writes the page about it."""
     if not images.held_out.paths:
         print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
-        return made
+        return made, None
     with tempfile.TemporaryDirectory() as folder, _progress.progress() as bar:
         bench = _Bench(args, images, Path(folder), bar)
         before = bench.found(args.engine, "fp32")
@@ -74,21 +77,24 @@ def judge(args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Cal
         comparison = tried[-1].comparison
         files = {"fp32": args.engine, "int8": bench.saved(made, "int8"), "fp16": bench.halved(network)}
         speeds, sizes = bench.speeds(files), {name: Path(path).stat().st_size for name, path in files.items()}
-        worst = mixed.worst_activations(network, spec, images.paths, made) if args.report else []
     sentence = verdict.recommendation(comparison, speeds, args.max_drop)
     content: Dict[str, Any] = {
         "recommendation": sentence, "comparison": comparison.summary(), "tried": [step.summary() for step in tried],
-        "milliseconds": speeds, "backend": bench.backend, "bytes": sizes, "worst": [row.__dict__ for row in worst],
-        "images": survey([*images.paths, *images.held_out.paths], images.held_out).summary() if args.report else {},
+        "milliseconds": speeds, "backend": bench.backend, "bytes": sizes,
     }  # fmt: skip
     _print(comparison, tried, speeds, bench.backend, sentence)
-    if args.report:
-        report.write_verdict_page(args.report, f"{Path(args.engine).name} in INT8", content)
-        print(f"report: {args.report}", file=sys.stderr)
     made.model.metadata_props.add(key="verdict", value=sentence)
     key = AGREEMENT_KEY if comparison.metric == AGREEMENT else DROP_KEY
     made.model.metadata_props.add(key=key, value=f"{comparison.drop:.2f}")
-    return made
+
+    def page() -> None:
+        worst = mixed.worst_activations(network, spec, images.paths, made)
+        seen = survey([*images.paths, *images.held_out.paths], images.held_out).summary()
+        about = {**content, "worst": [row.__dict__ for row in worst], "images": seen}
+        report.write_verdict_page(args.report, f"{Path(args.engine).name} in INT8", about)
+        print(f"report: {args.report}", file=sys.stderr)
+
+    return made, page
 
 
 class _Bench:

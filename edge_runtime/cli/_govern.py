@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import deque
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Deque, Dict, Optional, Sequence
 
 from edge_runtime.cli import _flags, _values
 from edge_runtime.cli._power import print_status
@@ -16,6 +17,8 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.loop.pipeline import Pipeline
+
+KEPT = 100  # decisions; a run of months makes many
 
 
 def add_flags(group: argparse._ArgumentGroup) -> None:
@@ -60,6 +63,9 @@ class Governing:
         idle_w: watts before the run.
         settle_s: seconds after a change of mode that do not count.
         changed: called after a change of mode.
+
+    Attributes:
+        decisions: the last ones, plain data.
     """
 
     def __init__(
@@ -85,8 +91,8 @@ class Governing:
         self._hold, self._modes, self._changed, self._clock = hold, list(modes), changed, clock
         self._began_s = self._looked_s = clock()
         self._mark, self._span = pipeline.monitor.mark(), sampler.begin()
-        self.decisions: List[Dict[str, Any]] = []
-        self._told = 0
+        self.decisions: Deque[Dict[str, Any]] = deque(maxlen=KEPT)
+        self._untold: Deque[str] = deque(maxlen=KEPT)
         pipeline.pace.fps = goal.fps
 
     def tick(self) -> None:
@@ -104,11 +110,10 @@ class Governing:
 
     def row(self) -> Dict[str, Any]:
         """Columns for the log: the setting, and why it was changed since the last row."""
-        setting, told = self._governor.setting, self._told
-        self._told = len(self.decisions)
-        reasons = [str(decision["reason"]) for decision in self.decisions[told:]]
+        setting, reasons = self._governor.setting, "; ".join(self._untold)
+        self._untold.clear()
         engine = Path(self._detectors[setting.engine].model.path).name
-        return {"engine": engine, "pace_fps": setting.pace_fps, "decision": "; ".join(reasons) or None}
+        return {"engine": engine, "pace_fps": setting.pace_fps, "decision": reasons or None}
 
     def _carry_out(self, decision: Decision, before: OperatingPoint) -> None:
         now, reason = decision.setting, decision.reason
@@ -131,4 +136,5 @@ class Governing:
         engine = self._detectors[setting["engine"]].model.path
         time_s = round(self._clock() - self._began_s, 1)
         self.decisions.append({"time_s": time_s, **setting, "engine": engine, "mode": mode, "reason": reason})
+        self._untold.append(reason)
         print_status(f"governor: {reason}")

@@ -11,10 +11,13 @@ import sys
 import traceback
 from typing import Callable, Iterator, Optional
 
+from edge_runtime.cli import _signals, _streams
 from edge_runtime.errors import EdgeError
 from edge_runtime.libraries import causes
+from edge_runtime.text.escape import printable
 
 
+@_signals.ending()
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too).
 
@@ -29,12 +32,12 @@ def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except EdgeError as error:
-        _report(str(error), error.hint, args.verbose)
+        print_error(str(error), error.hint, args.verbose)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_has_left():
-            forget_stdout()
+            _streams.forget(sys.stdout.fileno())
             return 0
-        _report(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
+        print_error(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
     return 1
 
 
@@ -43,11 +46,6 @@ def _reader_has_left() -> bool:
     poll = select.poll()
     poll.register(sys.stdout.fileno(), select.POLLERR)
     return bool(poll.poll(0))
-
-
-def forget_stdout() -> None:
-    """Nobody reads it: what is still to be written goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -64,10 +62,11 @@ def _sysroot(folder: Optional[str]) -> Iterator[None]:
             os.environ["EDGE_SYSROOT"] = before
 
 
-def _report(message: str, hint: Optional[str], verbose: bool) -> None:
+def print_error(message: str, hint: Optional[str], verbose: bool) -> None:
+    """Prints `error: …` and `hint: …`, and with `verbose` the traceback before them."""
     if verbose:
         traceback.print_exc()
     message, hint = causes.explain(message, hint)
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {printable(hint)}", file=sys.stderr)

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Iterator, List, NoReturn, Optional, Sequence
 
 from edge_runtime import __version__
-from edge_runtime.cli import _guard, _habits, _usage
+from edge_runtime.cli import _habits, _streams, _usage
 from edge_runtime.cli._usage import Told
 
 MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
@@ -65,7 +65,7 @@ class Parser(argparse.ArgumentParser):
             if sys.stdout:
                 sys.stdout.flush()
         except BrokenPipeError:
-            _guard.forget_stdout()
+            _streams.forget(sys.stdout.fileno())
         super().exit(status, message)
         raise AssertionError
 

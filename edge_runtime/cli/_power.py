@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import BoardError, UsageError
 from edge_runtime.jetson import caps, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
+from edge_runtime.text.escape import printable
 
 COVERED = 0.95  # of a run; less is said
 
@@ -67,14 +67,7 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
 
 def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
     """Power modes from now until the stack ends, by whatever it ends."""
-    end_by_signals()
     return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
-
-
-def end_by_signals() -> None:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
@@ -124,4 +117,4 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 def print_status(line: str) -> None:
     """On stderr, where logs go."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

@@ -6,7 +6,9 @@ import contextlib
 import sys
 import threading
 import time
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
+
+from edge_runtime.cli import _streams
 
 INTERVAL_S = 5.0
 Begin = Callable[[str, int], Callable[[], None]]
@@ -15,15 +17,14 @@ Begin = Callable[[str, int], Callable[[], None]]
 @contextlib.contextmanager
 def progress() -> Iterator[Begin]:
     """Gives a function that begins a bar, of so many ticks (0: unknown), and returns its tick."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     if not sys.stderr.isatty():
         with Lines() as lines:
             yield lines.begin
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with _bars(columns) as bars:
 
         def begin(label: str, total: int) -> Callable[[], None]:
             task = bars.add_task(label, total=total or None)
@@ -35,19 +36,26 @@ def progress() -> Iterator[Begin]:
 @contextlib.contextmanager
 def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
     """Gives a function that is told how much is done, 0 to 1, and what; time goes by where nobody tells."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     if not sys.stderr.isatty():
         with Lines() as lines:
             lines.begin(label, 0)
             yield lines.tell
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with _bars(columns) as bars:
         task = bars.add_task(label, total=None)
         yield lambda done, phase: bars.update(task, total=1.0, completed=done)
         bars.update(task, total=1.0, completed=1.0)
+
+
+@contextlib.contextmanager
+def _bars(columns: Sequence[Any]) -> Iterator[Any]:
+    from rich.progress import Progress
+
+    with Progress(*columns, console=_streams.console(stderr=True)) as bars, _streams.escaped():
+        yield bars  # what is printed meanwhile goes through rich, which obeys control codes
 
 
 class Lines:

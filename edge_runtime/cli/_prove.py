@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import signal
 import sys
 import threading
 import time
@@ -14,7 +11,10 @@ from pathlib import Path
 from typing import Any, Dict, Optional, TextIO
 
 from edge_runtime import prove
+from edge_runtime.cli import _files, _streams
 from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.files import atomic
+from edge_runtime.files.outputs import Output
 from edge_runtime.jetson import record
 from edge_runtime.prove import Proof, reading
 
@@ -47,10 +47,17 @@ def main(args: argparse.Namespace) -> int:
             together = "--prove, --read and --record go alone; --output and --power-mode go with --prove"
             print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
             return 2
-        return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
+        with _files.claimed(args, WRITES):
+            return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
     except EdgeError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return 1
+
+
+WRITES: _files.Writes = {
+    "prove": lambda args: [Output("-o", target)] if (target := _target(args)) else [],
+    "record": _files.file_of("--record", "record"),
+}
 
 
 def _record(args: argparse.Namespace, root: Path) -> int:
@@ -66,13 +73,11 @@ def _show(args: argparse.Namespace, root: Path) -> int:
 
 
 def _prove(args: argparse.Namespace, root: Path) -> int:
-    target = Path(args.output or NAME) if args.output or not args.json else None
+    target = _target(args)
     said = sys.stderr if args.json else sys.stdout
     if target and target.exists():
         _read(target)  # another file of this name is not overwritten
     progress = ProofProgress(sys.stderr)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
     def ended(proof: Proof) -> None:
         progress.end()
@@ -97,11 +102,16 @@ def _prove(args: argparse.Namespace, root: Path) -> int:
     return 0 if content["ok"] else 1
 
 
+def _target(args: argparse.Namespace) -> Optional[Path]:
+    """Where the proof goes; None for stdout alone."""
+    return Path(args.output or NAME) if args.output or not args.json else None
+
+
 class ProofProgress:
     """On a terminal, the name of a step that takes long, and its seconds."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out = out
+        self._out = _streams.unescaped(out)
         self._done: Optional[threading.Event] = None
         self._thread: Optional[threading.Thread] = None
 
@@ -144,11 +154,4 @@ def _read(path: Path) -> Dict[str, Any]:
 
 def _write(path: Path, content: Dict[str, Any]) -> None:
     """All or nothing, so that what was written before a crash is whole."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(new, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink()
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another file or folder") from error
+    atomic.replace_file(path, (json.dumps(content, indent=1) + "\n").encode())

@@ -24,28 +24,33 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _flags, _guard, _power, _progress, _values
-from edge_runtime.cli._bench_files import check, compare_files, merge, show, write_files
+from edge_runtime.cli import _files, _flags, _guard, _power, _progress, _streams, _values
+from edge_runtime.cli._bench_files import WRITES, check, compare_files, merge, show, write_files
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.datasets import Dataset
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import EdgeError
+from edge_runtime.files.outputs import Output
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.power.nvml import processes
+from edge_runtime.text.secrets import public
 
 SOURCE = "synthetic://1280x720"
 CONF = 0.005  # for accuracy, as the protocols want it
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["compare"], ["merge"]):
         return _guard.guarded(*_files_command(words))
     args = _parser().parse_args(words)
-    args.command = shlex.join(["edge-bench", *words])
+    args.command = shlex.join(["edge-bench", *map(public, words)])
     return _guard.guarded(_run, args)
 
 
@@ -99,19 +104,29 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Namespace]:
     parser = Parser(f"edge-bench {words[0]}")
     parser.add_argument("files", nargs=2 if words[0] == "compare" else "+", type=Path, metavar="FILE.json")
-    _add_output(parser)
+    if words[0] == "merge":
+        _add_output(parser)
+    else:
+        parser.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(words[1:])
-    args.command = shlex.join(["edge-bench", *words])
+    args.command = shlex.join(["edge-bench", *map(public, words)])
     return (compare_files if words[0] == "compare" else merge), args
 
 
 def _run(args: Namespace) -> int:
     check(args)
+    with _files.claimed(args, WRITES) as outputs:
+        return _benchmark(args, outputs)
+
+
+def _benchmark(args: Namespace, outputs: Sequence[Output]) -> int:
     root = Path(args.sysroot)
     found: List[Row] = []
+    written = ByProducts(args.verbose)
+    data = datasets.open(args.data, args.split) if args.data else None
+    _files.check_images(outputs, data.paths if data else ())
     _power.put_back(args, root, args.power_modes != [None])
-    _power.end_by_signals()
     cases = [Case(engines.find_engine(engine), mode, batch, streams) for mode in args.power_modes
              for engine in args.engine for batch in args.batch for streams in args.streams]  # fmt: skip
     with ExitStack() as stack:
@@ -119,29 +134,32 @@ def _run(args: Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         if sampler.meter is None:
             print_status(f"note: watts are n/a: {sampler.reason}")
-        bench = _Bench(args, root, sampler, hold)
+        bench = _Bench(args, root, sampler, hold, data)
         bar = stack.enter_context(_progress.progress())
         tick = bar("windows", len(cases) * (args.repeats + 1))
         try:
             for case in cases:
                 found.append(bench.row(case, tick))
-                write_files(found, args)
+                written = write_files(found, args)
         finally:  # what was measured is kept, whatever ends it
             show(found, args)
-    return 0 if any(row["valid"] for row in found) else 1
+    return written.exit_code if any(row["valid"] for row in found) else 1
 
 
 class _Bench:
     """Measures one case after another; modes are switched only where they change, engines evaluated once."""
 
-    def __init__(self, args: Namespace, root: Path, sampler: Sampler, hold: Optional[Hold]) -> None:
+    def __init__(
+        self, args: Namespace, root: Path, sampler: Sampler, hold: Optional[Hold], data: Optional[Dataset]
+    ) -> None:
+        self._data = data
         self._args, self._root, self._sampler, self._hold = args, root, sampler, hold
         self._mode: Optional[str] = None
         self._accuracy: Dict[str, Dict[str, Any]] = {}
 
     def row(self, case: Case, tick: Callable[[], None]) -> Row:
         """One row; what cannot be measured is a row that says why."""
-        about = {**rows.machine(self._root), "source": self._args.source}
+        about = {**rows.machine(self._root), "source": public(self._args.source)}
         print_status(f"{results.title(case.to_dict())} …")
         try:
             if self._hold and case.mode and case.mode != self._mode:
@@ -172,11 +190,11 @@ class _Bench:
         )
 
     def _accuracy_of(self, engine: str) -> Dict[str, Any]:
-        if self._args.data and engine not in self._accuracy:
+        if self._data and engine not in self._accuracy:
             args = Namespace(**{**vars(self._args), "conf": CONF, "multi_label": True, "batch": 1})
             flags, options = _flags.model_flags(args), _flags.backend_options(args)
             with Detector.open(engine, flags=flags, options=options) as detector:
-                found = evaluate.evaluate(detector, datasets.open(args.data, args.split))
+                found = evaluate.evaluate(detector, self._data)
             self._accuracy[engine] = {"accuracy": {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}}
         return self._accuracy.get(engine, {})
 

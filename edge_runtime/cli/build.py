@@ -25,12 +25,14 @@ from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _flags, _guard, _progress, _values, jetson
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.detect import engines
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
+from edge_runtime.files.outputs import Output
 from edge_runtime.gpu import passport, trt
 from edge_runtime.gpu.passport import Passport
 from edge_runtime.model.spec import ModelSpec
@@ -39,6 +41,7 @@ MOST_IMAGES = 512
 GROWN = 1.5  # times as big as the model: the reader should know why
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)
@@ -99,14 +102,20 @@ def _run(args: argparse.Namespace) -> int:
     model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
-    plan = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
+    args.output = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
-        plan.parent.mkdir(parents=True, exist_ok=True)
+        args.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"no folder {plan.parent}: {error.strerror}", hint="name another with -o") from error
+        raise UsageError(f"no folder {args.output.parent}: {error.strerror}", hint="name another with -o") from error
+    with _files.claimed(args, WRITES) as outputs:
+        return _build(args, model.spec, outputs)
+
+
+def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output]) -> int:
+    plan, byproducts = args.output, ByProducts(args.verbose)
     options = _options(args, plan)
     build.check(options)
-    source = _source(args, model.spec, plan)
+    source = _source(args, spec, outputs, byproducts)
     precision = args.precision or _precision(source, options)
     options = replace(options, precision=precision)
     _warn(source, precision, options.root)
@@ -116,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
         with _progress.fraction(f"building {precision}") as told:
             made = build.build(source, plan, options, args.command, told)
     print(made.to_json() if args.json else _sentence(args.engine, plan, made))
-    return 0
+    return byproducts.exit_code
 
 
 def _options(args: argparse.Namespace, plan: Path) -> BuildOptions:
@@ -136,16 +145,18 @@ def _precision(source: BuildInput, options: BuildOptions) -> str:
     return "int8+fp16" if source.quantised and not gpu else "fp16"
 
 
-def _source(args: argparse.Namespace, spec: ModelSpec, plan: Path) -> BuildInput:
+def _source(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output], byproducts: ByProducts) -> BuildInput:
     if not args.calib:
         return build.load_input(args.engine, spec)
     if args.precision in ("fp32", "fp16"):
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
     images = image_sets.divide(image_sets.read_image_set(args.calib), MOST_IMAGES, False).paths
-    table = plan.with_suffix(".ranges.json")
+    _files.check_images(outputs, images)
+    table = _table(args)
     with _progress.progress() as bar:
         made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)
-    atomic.replace_file(table, made.table.to_json(1).encode())
+    with byproducts.attempt(str(table)):
+        atomic.replace_file(table, made.table.to_json(1).encode())
     return build.load_input(args.engine, spec, made.model)
 
 
@@ -174,6 +185,18 @@ def _sentence(model: str, plan: Path, made: Passport) -> str:
     why = f" ({before:.1f} MB of model, and compiled kernels for this GPU)" if size > GROWN * before else ""
     return (f"{plan}: {made.precision}, {size:.1f} MB{why} in {made.seconds:.1f} s by {made.place.tensorrt} "
             f"for {place}; convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
+
+
+def _table(args: argparse.Namespace) -> Path:
+    path: Path = args.output.with_suffix(".ranges.json")
+    return path
+
+
+WRITES: _files.Writes = {
+    "output": lambda args: [Output("-o", args.output), Output("-o", passport.passport_path(args.output))],
+    "calib": lambda args: [Output("-o", _table(args))],
+    "timing_cache": _files.file_of("--timing-cache", "timing_cache"),
+}
 
 
 if __name__ == "__main__":

@@ -14,26 +14,31 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from edge_runtime import calibrate, sources
 from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
-from edge_runtime.cli import _calibrate_verdict, _flags, _guard, _progress
+from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _power, _progress, _streams
+from edge_runtime.cli._byproducts import ByProducts
+from edge_runtime.cli._calibrate_verdict import Page
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
+from edge_runtime.files.outputs import Output
 from edge_runtime.gpu import trt
 from edge_runtime.model.spec import ModelSpec
+from edge_runtime.reports import pictures
 
-FRAMES = 3000  # of a live source, to pick from
+FRAMES, CHOICE = 3000, 20  # of a live source, to pick from: at most, and for each picture
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     parser = _parser()
@@ -90,26 +95,30 @@ def _parser() -> Parser:
 
 
 def _run(args: argparse.Namespace) -> int:
+    with _files.claimed(args, WRITES) as outputs:
+        return _calibrate(args, outputs)
+
+
+def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     _check(args)
     with Detector.open(args.engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         spec, notes = detector.model.spec, detector.model.notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     images = _images(args)
+    _files.check_images(outputs, [*images.paths, *images.held_out.paths])
     for note in images.notes:
         print(f"note: {note}", file=sys.stderr)
-    made, table_path = _calibrate(args, spec, images)
-    made = _calibrate_verdict.judge(args, spec, images, made) if args.verdict else made
-    _write(args, made, table_path, images)
+    made = _made(args, spec, images)
+    made, page = _calibrate_verdict.judge(args, spec, images, made) if args.verdict else (made, None)
+    _write(args, made)
     _partial(args).unlink(missing_ok=True)
-    return 0
+    return _write_byproducts(args, made, images, page)
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.output.resolve() == Path(args.engine).resolve():
-        raise UsageError("the output is the model itself", hint="give another name with -o")
-    if not args.output.parent.is_dir():
-        raise UsageError(f"no folder {args.output.parent}", hint="make it first")
+    if args.report and args.verdict:
+        pictures.figure((1, 1))  # says now if it cannot draw
     if args.legacy_cache:
         args.legacy_version = args.legacy_version or _legacy_version()
         legacy_number(args.legacy_version)
@@ -128,11 +137,12 @@ def _images(args: argparse.Namespace) -> ImageSet:
     if args.images:
         return _divided(args, _pictures(args))
     source = sources.open(args.from_source, sources.SourceOptions())
-    folder = args.output.with_name(f"{args.output.stem}_images")
-    most = FRAMES if source.live else None
+    folder = _frames(args)
+    most = min(FRAMES, CHOICE * args.num) if source.live else None
     try:
         with _progress.progress() as bar:
-            paths = diverse.pick(source, args.num, folder, most, bar("frames", source.frame_count or most or 0))
+            tick = bar("frames", source.frame_count or most or 0)
+            paths = diverse.pick(source, args.num, folder, most, tick, _power.print_status)
     finally:
         source.close()
     print(f"{len(paths)} frames are kept in {folder}", file=sys.stderr)
@@ -158,9 +168,8 @@ def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
     return replace(images, held_out=held_out)
 
 
-def _calibrate(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Tuple[Calibrated, Path]:
-    table_path = args.ranges or args.output.with_suffix(".ranges.json")
-    known = None
+def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibrated:
+    table_path, known = _table(args), None
     if table_path.exists():
         try:
             known = RangeTable.load(table_path)
@@ -173,7 +182,12 @@ def _calibrate(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> T
     if known is not None:
         said = "of another model, image set, preparation or method: made anew" if made.fresh else "up to date: used"
         print(f"{table_path} is {said}", file=sys.stderr)
-    return made, table_path
+    return made
+
+
+def _table(args: argparse.Namespace) -> Path:
+    path: Path = args.ranges or args.output.with_suffix(".ranges.json")
+    return path
 
 
 def _partial(args: argparse.Namespace) -> Path:
@@ -181,21 +195,55 @@ def _partial(args: argparse.Namespace) -> Path:
     return path
 
 
-def _write(args: argparse.Namespace, made: Calibrated, table_path: Path, images: ImageSet) -> None:
-    files: Tuple[Tuple[Optional[Path], Callable[[], bytes]], ...] = (
-        (args.output, made.model.SerializeToString),
-        (table_path, lambda: made.table.to_json(1).encode()),
-        (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model, args.half).SerializeToString()),
-        (args.legacy_cache, lambda: made.table.legacy_cache(args.legacy_version).encode()),
-    )
-    for path, content in files:
-        if path is not None:
-            atomic.replace_file(path, content())
-    if args.manifest:
-        image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
+def _frames(args: argparse.Namespace) -> Path:
+    """The folder of the frames that were picked."""
+    path: Path = args.output.with_name(f"{args.output.stem}_images")
+    return path
+
+
+def _write(args: argparse.Namespace, made: Calibrated) -> None:
+    atomic.replace_file(args.output, made.model.SerializeToString())
     before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
     print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
           f"{len(made.table.float_activations)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip
+
+
+def _write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSet, page: Optional[Page]) -> int:
+    """Everything beside the model, which is written already; the exit code."""
+    files: Tuple[Tuple[Optional[Path], Callable[[], bytes]], ...] = (
+        (_table(args), lambda: made.table.to_json(1).encode()),
+        (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model, args.half).SerializeToString()),
+        (args.legacy_cache, lambda: made.table.legacy_cache(args.legacy_version).encode()),
+    )
+    byproducts = ByProducts(args.verbose)
+    for path, content in files:
+        if path is not None:
+            with byproducts.attempt(str(path)):
+                atomic.replace_file(path, content())
+    if args.manifest:
+        with byproducts.attempt(str(args.manifest)):
+            image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
+    if args.report and page:
+        with byproducts.attempt(str(args.report)):
+            page()
+    return byproducts.exit_code
+
+
+def _model_and_notes(args: argparse.Namespace) -> List[Output]:
+    table = [] if args.ranges else [Output("-o", _table(args))]
+    return [Output("-o", args.output), Output("-o", _partial(args)), *table]
+
+
+WRITES: _files.Writes = {
+    "output": _model_and_notes,
+    "from_source": lambda args: [Output("-o", _frames(args), over=("",))],
+    "ranges": _files.file_of("--ranges", "ranges"),
+    "manifest": _files.file_of("--manifest", "manifest"),
+    "tensorrt_form": _files.file_of("--tensorrt-form", "tensorrt_form"),
+    "legacy_cache": _files.file_of("--legacy-cache", "legacy_cache"),
+    "report": lambda args: [Output("--report", path, folders=True)
+                            for path in (args.report, args.report.with_suffix(".json"))],
+}  # fmt: skip
 
 
 if __name__ == "__main__":

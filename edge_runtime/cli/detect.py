@@ -5,8 +5,9 @@
     edge-detect --engine nano.onnx --camera 0 --show
 
 Files need no flag and may stand in any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
-http://…, demo or synthetic://1280x720@30. An output is FILE.jsonl, FILE.csv, FILE.mp4, DIR/ (annotated pictures),
-yolo:DIR/ or - (JSON lines on stdout). Where there is a power sensor, the summary has frames per second per watt:
+http://…, demo or synthetic://1280x720@30. An address with a password can stand in a variable (env:CAMERA) or in the
+first line of a file (@camera.txt). An output is FILE.jsonl, FILE.csv, FILE.mp4, DIR/ (annotated pictures), yolo:DIR/ or
+- (JSON lines on stdout). Where there is a power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -15,16 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sources
-from edge_runtime.cli import _flags, _govern, _guard, _power, _progress, _values
+from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _progress, _signals, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
@@ -34,8 +33,10 @@ from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
+from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import SourceOptions, image
+from edge_runtime.text.escape import printable
 
 MODEL = "model"
 SOURCES = (
@@ -47,6 +48,7 @@ SOURCES = (
 SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     return _guard.guarded(_run, _parser().parse_args(argv))
@@ -100,7 +102,9 @@ def _parser() -> Parser:
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    _refuse_to_overwrite(args)
+    if args.json and "-" in args.output:
+        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
+    _files.declared(args, WRITES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -114,7 +118,7 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         pipeline = _pipeline(args, detectors[0])
-        signal.signal(signal.SIGTERM, lambda *_: pipeline.stop())
+        stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
             extra=lambda: governing.row() if governing else {},
@@ -150,13 +154,6 @@ def _shrink(text: str) -> Union[str, Tuple[int, int]]:
     return MODEL if text == MODEL else _flags.size(text)
 
 
-def _refuse_to_overwrite(args: argparse.Namespace) -> None:
-    for output in args.output:
-        for source in args.sources:
-            if os.path.isfile(output) and os.path.exists(source) and os.path.samefile(output, source):
-                raise UsageError(f"{output} is both source and output", hint="write to another file")
-
-
 def _outputs(args: argparse.Namespace) -> List[str]:
     save = [args.save.rstrip("/") + "/"] if args.save else []
     return [*args.output, *save, *(["window"] if args.show else [])]
@@ -173,7 +170,7 @@ def _finish(
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
         if governing:
-            summary["decisions"] = governing.decisions
+            summary["decisions"] = list(governing.decisions)
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
@@ -185,20 +182,23 @@ class _Status:
     """The live line on a terminal; elsewhere a line every few seconds."""
 
     def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
-        from rich.console import Console
         from rich.status import Status
+        from rich.text import Text
 
         self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
-        self._status = Status("starting", console=Console(stderr=True))
+        self._text = Text  # a string would be markup
+        self._status = Status("starting", console=_streams.console(stderr=True))
+        self._shown = ExitStack()
         self._said_s = time.monotonic()
 
     def __enter__(self) -> _Status:
         if sys.stderr.isatty():
-            self._status.start()
+            self._shown.enter_context(self._status)
+            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._status.stop()
+        self._shown.close()
 
     def show(self) -> None:
         self._efficiency.tick()
@@ -213,7 +213,7 @@ class _Status:
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
         line = f"{self._efficiency.line}  {counted}"
         if terminal:
-            self._status.update(line)
+            self._status.update(self._text(printable(line)))
         else:
             print_status(line)
 
@@ -234,6 +234,19 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(f"skipped: {item}")
     for line in _power.lines(summary["power"]):
         print_status(line)
+
+
+def _written(flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
+    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
+    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+
+
+WRITES: _files.Writes = {
+    "output": lambda args: _written("--output", args.output),
+    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "log": _files.file_of("--log", "log"),
+}
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
-from edge_runtime.cli import _guard, _prove, jetson
+from edge_runtime.cli import _guard, _prove, _streams, jetson
 from edge_runtime.cli._parser import Parser
 from edge_runtime.doctor.check import Check
 
 WIDTH = len("power sensors")  # the longest name
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)

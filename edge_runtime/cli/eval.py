@@ -19,18 +19,23 @@ from typing import Any, Dict, Optional, Sequence
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _flags, _guard, _progress
+from edge_runtime.cli import _files, _flags, _guard, _progress, _streams
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
+from edge_runtime.files.outputs import Output
 from edge_runtime.reports import evaluation as report
+from edge_runtime.reports import pictures
+from edge_runtime.text.escape import printable
 
 CONF = 0.005  # as the protocols want it: a curve needs its tail
 PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     parser = _parser()
@@ -66,7 +71,15 @@ def _parser() -> Parser:
 
 
 def _run(args: argparse.Namespace) -> int:
+    with _files.claimed(args, WRITES) as outputs:
+        return _evaluate(args, outputs)
+
+
+def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
+    if args.report:
+        pictures.figure((1, 1))  # says now if it cannot draw
     data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
+    _files.check_images(outputs, data.paths)
     engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
@@ -77,14 +90,16 @@ def _run(args: argparse.Namespace) -> int:
             evaluation = evaluate.evaluate(detector, data, bar("images", len(data.paths)))
     about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,
              "multi_label": args.multi_label, "backend": backend}  # fmt: skip
-    if args.report:
-        title = f"{Path(engine).stem} on {data.name}"
-        print(f"report: {report.write_evaluation_page(args.report, title, evaluation, about)}", file=sys.stderr)
     if args.json:
-        print(json.dumps({**evaluation.summary(), **about}))
+        print(json.dumps({**evaluation.summary(), **about}), flush=True)
     else:
         _print(evaluation, about)
-    return 0
+    byproducts = ByProducts(args.verbose)
+    if args.report:
+        with byproducts.attempt(str(args.report)):
+            title = f"{Path(engine).stem} on {data.name}"
+            print(f"report: {report.write_evaluation_page(args.report, title, evaluation, about)}", file=sys.stderr)
+    return byproducts.exit_code
 
 
 def _first(data: Dataset, most: Optional[int]) -> Dataset:
@@ -95,7 +110,6 @@ def _first(data: Dataset, most: Optional[int]) -> Dataset:
 
 
 def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("class", "objects", *PER_CLASS, box=None, pad_edge=False)
@@ -103,16 +117,21 @@ def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
         column.justify = "right"
     for row in evaluation.classes():
         figures = (f"{row[name]:.4f}" for name in PER_CLASS)
-        table.add_row(row["label"], str(row["objects"]), *figures)
-    console = Console(highlight=False)
+        table.add_row(printable(row["label"]), str(row["objects"]), *figures)
+    console = _streams.console()
     console.print(table)
     for name, value in report.totals(evaluation).items():
         console.print(f"{name:14} {value:.4f}" if value >= 0 else f"{name:14} no such objects")
     conditions = ", ".join(f"{key} {about[key]}" for key in ("conf", "iou", "backend"))
     rate = f"{len(evaluation.found.truths)} images, {evaluation.found.fps:.1f} images/s"
-    console.print(f"{rate}, {conditions}", soft_wrap=True)
+    console.print(printable(f"{rate}, {conditions}"), soft_wrap=True)
     for note in evaluation.found.notes:
-        console.print(f"note: {note}", soft_wrap=True)
+        console.print(printable(f"note: {note}"), soft_wrap=True)
+
+
+WRITES: _files.Writes = {
+    "report": lambda args: [Output("--report", path, folders=True) for path in report.report_files(args.report)],
+}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from edge_runtime.cli import _values
+from edge_runtime.cli import _signals, _streams, _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
@@ -21,16 +21,16 @@ from edge_runtime.jetson.layout import laid_out
 pid = _values.whole(1, 1 << 22)
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     parser = argparse.ArgumentParser("python3 -m edge_runtime.cli.jetson", description=__doc__)
     add_root(parser)
     add(parser.add_subparsers(dest="command", required=True))
     args = parser.parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     try:
-        return run(args)
+        with _signals.ending():
+            return run(args)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except EdgeError as error:
@@ -72,11 +72,19 @@ def add_root(parser: Any, again: bool = False) -> None:
     )  # fmt: skip
 
 
+class LaidOut(str):
+    """The folder of a board's record; `record` is its file."""
+
+    record = ""
+
+
 def directory(text: str) -> str:
     """A folder that is there, or a record of a board, which is laid out as one."""
     if os.path.isfile(text):
         try:
-            return str(laid_out(text))
+            folder = LaidOut(laid_out(text))
+            folder.record = text
+            return folder
         except EdgeError as error:
             raise argparse.ArgumentTypeError(f"{error}: {error.hint}") from error
     if not os.path.isdir(text):
@@ -107,8 +115,7 @@ def _restore(root: Path, owner: Optional[int]) -> None:
     if owner and held and held.alive and held.pid != owner:
         print(f"process {held.pid} holds {held.mode}, which is left alone")
         return
-    hold.mode_held_by(root, owner or os.getpid())
-    before = hold.restore(root)
+    before = hold.restore(root, owner or 0)
     if before or not owner:
         print(f"{before.name} is back" if before else "no run has left a mode behind")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from edge_runtime import power
-from edge_runtime.cli import _flags, _guard, jetson
+from edge_runtime.cli import _flags, _guard, _streams, jetson
 from edge_runtime.cli._parser import Parser
 from edge_runtime.errors import BoardError, SourceError
 from edge_runtime.jetson import board, caps, hold, nvpmodel
@@ -28,6 +28,7 @@ NO_WATTS = "{} says no watts: a file cannot be read, or a counter stands still"
 COUNTING_S = 0.5  # counters of joules need two readings
 
 
+@_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
     args = _parser().parse_args(argv)

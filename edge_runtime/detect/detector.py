@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from types import TracebackType
-from typing import Optional, Sequence, Type, Union
+from typing import Any, List, NoReturn, Optional, Sequence, Tuple, Type, Union, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.detect import engines, keywords
 from edge_runtime.detect.numpy_decode import NumpyDecoded
 from edge_runtime.detect.understand import Model, describe
+from edge_runtime.errors import UsageError
+from edge_runtime.imaging.picture import Picture, to_bgr
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.types import Detections
+
+UNNAMED = {"cls", "path", "unknown"}  # arguments of `open` that are not keywords
 
 
 class Detector:
     """Finds objects in images.
 
         detector = Detector.open("yolo_nano_voc.onnx", conf=0.4)
-        detections = detector(cv2.imread("street.jpg"))
+        detections = detector("street.jpg")
+        detections.save("found.jpg")
 
     Attributes:
         model: what is known about the file.
@@ -37,54 +43,110 @@ class Detector:
     @classmethod
     def open(
         cls,
-        path: str,
+        path: Union[str, os.PathLike[str]],
         *,
         flags: ModelFlags = ModelFlags(),
         options: BackendOptions = BackendOptions(),
+        backend: Optional[str] = None,
+        device: Optional[str] = None,
+        slots: Optional[int] = None,
+        batch: Optional[int] = None,
+        threads: Optional[int] = None,
+        spinning: Optional[bool] = None,
+        zero_copy: Optional[bool] = None,
         conf: Optional[float] = None,
         iou: Optional[float] = None,
         max_det: Optional[int] = None,
-        classes: Optional[Sequence[Union[int, str]]] = None,
+        classes: Union[int, str, Sequence[Union[int, str]], None] = None,
         multi_label: Optional[bool] = None,
+        recipe: Union[str, os.PathLike[str], None] = None,
+        family: Optional[str] = None,
+        labels: Union[str, os.PathLike[str], Sequence[str], None] = None,
+        imgsz: Union[int, Tuple[int, int], None] = None,
+        resize: Optional[str] = None,
+        color: Optional[str] = None,
+        mean: Union[float, Sequence[float], None] = None,
+        std: Union[float, Sequence[float], None] = None,
+        pad_value: Optional[int] = None,
+        anchors: Optional[Sequence[Sequence[Sequence[float]]]] = None,
+        strides: Optional[Sequence[int]] = None,
+        scale_xy: Optional[Sequence[float]] = None,
+        **unknown: NoReturn,
     ) -> Detector:
-        """Opens a model file; never builds or converts one.
+        """Opens a model file; never builds or converts one. Keywords are the flags of the commands.
+
+            Detector.open("yolo_nano_voc_int8.onnx", conf=0.4, classes=["dog", "cat"], device="cpu")
 
         Args:
-            path: `.onnx` (or whatever a file in `backends/` handles).
-            flags: what the file does not say about itself.
-            options: backend, device, threads, slots.
-            conf, iou, max_det, classes, multi_label: shorthand for `options.thresholds`; see `Thresholds`.
+            path: `.onnx`, `.plan` (or whatever a file in `backends/` handles); a bare name is looked up as the commands
+                do: in the current folder, this board's plans, `engines/`, the package.
+            flags: what the file does not say about itself; the keywords below win over it, it wins over the recipe.
+            options: how to run it; the keywords below win over it.
+            backend, device, slots, batch, threads, spinning, zero_copy: see `BackendOptions`.
+            conf, iou, max_det, classes, multi_label: see `Thresholds`; `classes="dog"` is one class.
+            recipe: a TOML file with the keys below.
+            family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy: see `ModelFlags`;
+                labels also as a list of names, imgsz as one number or (width, height) in pixels.
 
         Raises:
-            ModelError: not a detector that this program can read.
+            ModelError: no such file, or not a detector that this program can read.
             SpecError: flags or thresholds that contradict the model.
+            UsageError: an unknown keyword, or a value that makes no sense.
             BackendUnavailable: no library here runs such a file.
         """
-        asked = {"conf": conf, "iou": iou, "max_det": max_det, "classes": classes, "multi_label": multi_label}
-        stated = {name: value for name, value in asked.items() if value is not None}
-        options = replace(options, thresholds=replace(options.thresholds, **stated))  # type: ignore[arg-type]
+        given = dict(locals())
+        keywords.refuse_unknown(unknown, given.keys() - UNNAMED)
+        said = {name: value for name, value in given.items() if value is not None}
+        return cls._opened(path, keywords.model_flags(said, flags), keywords.backend_options(said, options))
+
+    @classmethod
+    def _opened(cls, name: Union[str, os.PathLike[str]], flags: ModelFlags, options: BackendOptions) -> Detector:
+        if not isinstance(name, (str, os.PathLike)):
+            raise UsageError(f"path is {name!r}", hint="expected the path of a model file, or its bare name")
+        path = os.fsdecode(name)
+        path = path if os.path.dirname(path) else engines.find_engine(path)
         member = backends.choose_backend(path, options)
         model = describe(path, member.read_io, flags, options.batch)
         if options.backend is None:
             model = replace(model, notes=(*model.notes, *backends.passed_over(path, member)))
         return cls(model, member.open(path, model.spec, model.decode, options), options)
 
-    def __call__(self, image: NDArray[np.uint8]) -> Detections:
-        """Boxes in one image; not while a `Pipeline` runs on this detector.
+    @overload
+    def __call__(self, image: Picture) -> Detections: ...
+
+    @overload
+    def __call__(self, image: Union[List[Any], Tuple[Any, ...]]) -> List[Detections]: ...
+
+    def __call__(self, image: Any) -> Union[Detections, List[Detections]]:
+        """Boxes in one image or several; not while a `Pipeline` runs on this detector.
 
         Args:
-            image: (H, W, 3) uint8 BGR, as `cv2.imread` gives it.
+            image: path of a picture file; uint8 array (H, W, 3) BGR, as `cv2.imread` gives it, (H, W) grey or (H, W, 4)
+                BGRA; image of Pillow, of any colour; or a list of these, which is read as it is worked on.
 
         Returns:
-            Detections in pixels of that image, best first; owned by the caller.
+            Detections in pixels of that image, best first; owned by the caller. A list of them for a list.
 
         Raises:
-            SpecError: the array is not such an image.
+            SpecError: an array or Pillow image of another kind, or another type.
+            SourceError: a picture file that cannot be read.
+            UsageError: a stream or a folder, which are sources of a `Pipeline`.
         """
+        if not isinstance(image, (list, tuple)):
+            return self._detect([image])[0]
+        size = self.backend.batch
+        return [found for at in range(0, len(image), size) for found in self._detect(image[at : at + size])]
+
+    def _detect(self, pictures: Sequence[Picture]) -> List[Detections]:
+        images = [to_bgr(picture) for picture in pictures]
         with self._lock:
-            self.backend.enqueue(0, [image])
+            self.backend.enqueue(0, images)
             boxes, counts = self.backend.wait(0)
-            return Detections.from_rows(boxes[0, : counts[0]], self.model.spec.labels)
+            rows = [boxes[number, : counts[number]] for number in range(len(images))]
+            found = [Detections.from_rows(each, self.model.spec.labels) for each in rows]
+        for each, picture, image in zip(found, pictures, images):
+            each.found_in(picture, image)
+        return found
 
     def warm_up(self, runs: int) -> None:
         """Runs on an empty image, in the background as a `Pipeline` does from now on."""

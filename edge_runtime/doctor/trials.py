@@ -32,7 +32,7 @@ from edge_runtime.errors import BackendUnavailable, EdgeError, SourceError
 from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
 from edge_runtime.imaging import opencv
 from edge_runtime.jetson import board
-from edge_runtime.libraries import causes
+from edge_runtime.libraries import causes, load_library
 from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
 
@@ -83,8 +83,7 @@ def onnxruntime() -> Iterator[str]:
 
 def openvino() -> Iterator[str]:
     """The model is run on the processor."""
-    import openvino as module
-
+    module = load_library("openvino")
     yield str(module.__version__.split("-")[0])
     with _network("Relu") as path:
         compiled = openvino_backend._compile(path, SHAPE, 1)

@@ -10,12 +10,12 @@ import re
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional
 
+from edge_runtime.energy.extremes import events
 from edge_runtime.energy.joules import Energy
 from edge_runtime.energy.sampler import Sampler, Span
 from edge_runtime.jetson.nvpmodel import Mode
-from edge_runtime.jetson.probe import State
 from edge_runtime.loop.monitor import Monitor
 
 # YOLO Nano at 8 bits on AGX Xavier (Wong et al. 2019, arXiv:1910.01271).
@@ -78,19 +78,19 @@ class Efficiency:
         self._whole: Optional[Span] = None
         self._row: Optional[Span] = None
         self._whole_mark = self._row_mark = monitor.mark()
-        self._modes = [conditions.mode]
+        self._modes = {conditions.mode_name: conditions.mode}
         self._dropped = 0
         self._state = sampler.state
 
     def change(self, conditions: Conditions) -> None:
         """The power mode is another from now on: there is no one nominal figure for the run any more."""
-        self._modes = [*self._modes, conditions.mode]
+        self._modes[conditions.mode_name] = conditions.mode
         self._conditions = replace(conditions, idle_w=self._conditions.idle_w)
 
     def tick(self) -> None:
         """Called a few times a second: begins with the first frame, and writes a row when one is due."""
         if self._whole is None and self._monitor.frames:
-            self._whole_mark, self._whole = self._monitor.mark(), self._sampler.begin()
+            self._whole_mark, self._whole = self._monitor.mark(), self._sampler.begin(states=False)
             if self._log:
                 self._begin_row()
         elif self._log and self._row is not None and self._clock() - self._row_s >= self._every_s:
@@ -124,12 +124,12 @@ class Efficiency:
             **self._mode(),
             **figures(counted["fps"], self._whole.energy, conditions),
             "rails_w": {rail: _round(watts) for rail, watts in self._whole.rails_w().items()},
-            **extremes(self._whole.states),
+            **self._whole.extremes.to_dict(),
             "paper": paper(conditions.mode),
         }
 
     def _mode(self) -> Dict[str, Any]:
-        names = [mode.name for mode in self._modes if mode]
+        names = [mode.name for mode in self._modes.values() if mode]
         verified = {"caps_verified": self._conditions.caps_verified} if names else {}
         return {"mode": ", then ".join(names) or None, **verified}
 
@@ -194,24 +194,6 @@ def paper(mode: Optional[Mode]) -> Optional[Dict[str, Any]]:
         return None
     nominal = mode.nominal_w
     return PAPER[min(PAPER, key=lambda watts: abs(watts - nominal))]
-
-
-def extremes(states: Sequence[State]) -> Dict[str, Any]:
-    """Highest temperatures and what was throttled over a time."""
-    names = {name for state in states for name in state.temperatures_c}
-    hottest = {name: max(state.temperatures_c.get(name, -1e9) for state in states) for name in sorted(names)}
-    throttle = events(states[0], states[-1]) if states else {}
-    if "cooling" in throttle:  # of the moment: what was held back in between counts, too
-        throttle["cooling"] = max(state.throttle.get("cooling", 0) for state in states)
-    return {"temperatures_c": hottest, "throttle": throttle}
-
-
-def events(before: State, after: State) -> Dict[str, int]:
-    """What was counted between two states; `cooling` is a number of devices, not a counter."""
-    return {
-        name: count if name == "cooling" else count - before.throttle.get(name, count)
-        for name, count in after.throttle.items()
-    }
 
 
 def _round(value: Optional[float], digits: int = 3) -> Optional[float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence
 
 from edge_runtime import power
+from edge_runtime.energy.extremes import Extremes
 from edge_runtime.energy.joules import Energy
 from edge_runtime.errors import SourceError
 from edge_runtime.jetson.probe import Probe, State
@@ -22,21 +23,30 @@ STATE_EVERY_S = 1.0
 RAIL_GAP_S = 2.5  # between two readings of a rail that is not part of the whole
 
 
-@dataclass
+@dataclass(eq=False)  # two spans that hold the same are still two
 class Span:
     """What was measured since it began; it grows until it is ended.
 
     Attributes:
         energy: of the whole.
         rails: energy of each rail.
-        states: the board's state, about once a second, from `began_s` on.
+        extremes: of the board's states, from `began_s` on.
+        states: the states themselves, about once a second, where `keeps_states`.
         began_s: monotonic.
     """
 
     began_s: float
     energy: Energy = field(default_factory=Energy)
     rails: Dict[str, Energy] = field(default_factory=dict)
+    extremes: Extremes = field(default_factory=Extremes)
     states: List[State] = field(default_factory=list)
+    keeps_states: bool = True
+
+    def add_state(self, state: State) -> None:
+        """The board's state now."""
+        self.extremes.add(state)
+        if self.keeps_states:
+            self.states.append(state)
 
     def rails_w(self) -> Dict[str, float]:
         """Mean watts of each rail that was seen."""
@@ -105,10 +115,14 @@ class Sampler:
         """Of the whole, as last read; None where that failed, or nothing measures."""
         return self.total.watts(self._latest) if self.total else None
 
-    def begin(self) -> Span:
-        """A span that begins now, from the reading before on."""
+    def begin(self, states: bool = True) -> Span:
+        """A span that begins now, from the reading before on.
+
+        Args:
+            states: keep every state; not for a span as long as a run, which would grow with it.
+        """
         with self._lock:
-            span = Span(self._clock())
+            span = Span(self._clock(), keeps_states=states)
             if self._latest_s is not None:
                 self._add(span, self._latest_s)
             self._spans.append(span)
@@ -152,7 +166,7 @@ class Sampler:
         for span in self._spans:
             self._add(span, self._latest_s)
             if fresh:
-                span.states.append(self.state)
+                span.add_state(self.state)
 
     def _add(self, span: Span, time_s: float) -> None:
         if self.total is None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.text.escape import printable
 
 Color = Tuple[int, int, int]
 
@@ -45,7 +46,7 @@ def draw(image: NDArray[np.uint8], detections: Boxes) -> NDArray[np.uint8]:
     for i in worst_first:
         _box(image, detections.xyxy[i], color(int(detections.class_id[i])))
     for i in worst_first:
-        text = f"{detections.label(i)} {detections.confidence[i]:.2f}"
+        text = f"{printable(detections.label(i))} {detections.confidence[i]:.2f}"
         _label(image, detections.xyxy[i], text, color(int(detections.class_id[i])))
     return image
 

@@ -1,6 +1,7 @@
 """A power mode for a while: the one before is put back at the end, on Ctrl-C, and after a kill by whoever starts next.
 
 What is to be put back is written down before anything is changed, on a disk that outlives a reboot, as the mode does.
+A lock lies around reading it, deciding, writing and switching.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from types import TracebackType
 from typing import Callable, Optional, Type
 
 from edge_runtime.errors import BoardError
-from edge_runtime.jetson import board, caps, nvpmodel, switch
+from edge_runtime.jetson import board, caps, lock, nvpmodel, switch
 from edge_runtime.jetson.nvpmodel import Conf, Mode
 
 STATE = "var/lib/edge-runtime/power.json"
-NO_RIGHT = "run it with sudo: it writes down which mode to put back"
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,8 @@ class Hold:
         switch.refuse_reboot(self._root, self._conf, mode)
         if not (self._clocks or mode_held(self._root)) and caps.stands(self._root, self._conf, mode):
             return remark or mode.name  # nothing to set, nothing to put back, and no need of root
-        # what a killed run has left is still to be put back
-        held = mode_held_by(self._root, self._owner) or mode_held(self._root)
-        before = held.before if held else self._before()
-        self._write(HeldMode(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
-        try:
-            if held and held.clocks:
-                switch.free_clocks(self._root)
-            waits_s = self._settle_s if settle_s is None else settle_s
-            switch.set_mode(self._root, self._conf, mode, settle_s=waits_s, sleep=self._sleep)
-            if self._clocks:
-                switch.lock_clocks(self._root)
-        except BoardError:
-            self._forget_where_unchanged(before)
-            raise
+        with lock.locked(self._root / STATE, lambda: mode_held_by(self._root, self._owner)):
+            self._switch(mode, self._settle_s if settle_s is None else settle_s)
         return remark or mode.name
 
     def __enter__(self) -> Hold:
@@ -107,7 +95,22 @@ class Hold:
     ) -> None:
         held = mode_held(self._root)
         if held and held.pid == self._owner:  # what another process holds is its own to put back
-            restore(self._root, sleep=self._sleep)
+            restore(self._root, self._owner, sleep=self._sleep)
+
+    def _switch(self, mode: Mode, settle_s: float) -> None:
+        # what a killed run has left is still to be put back
+        held = mode_held_by(self._root, self._owner) or mode_held(self._root)
+        before = held.before if held else self._before()
+        self._write(HeldMode(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
+        try:
+            if held and held.clocks:
+                switch.free_clocks(self._root)
+            switch.set_mode(self._root, self._conf, mode, settle_s=settle_s, sleep=self._sleep)
+            if self._clocks:
+                switch.lock_clocks(self._root)
+        except BoardError:
+            self._forget_where_unchanged(before)
+            raise
 
     def _forget_where_unchanged(self, before: int) -> None:
         """After a refusal nothing may have changed, as the clocks tell (in a container the status file lies)."""
@@ -132,7 +135,7 @@ class Hold:
                 os.fsync(file.fileno())
             os.replace(new, path)
         except OSError as error:
-            raise BoardError(f"{path} cannot be written: {error.strerror}", hint=NO_RIGHT) from error
+            raise BoardError(f"{path} cannot be written: {error.strerror}", hint=lock.NO_RIGHT) from error
 
 
 def mode_held(root: Path = Path("/")) -> Optional[HeldMode]:
@@ -149,31 +152,57 @@ def recover(root: Path = Path("/")) -> str:
     Raises:
         BoardError: it could not be put back.
     """
-    held = mode_held(root)
-    if held is None or held.alive:
+    if not _left_behind(root):
         return ""
-    mode = restore(root)
-    return f"process {held.pid} was killed and left {held.mode} behind: {mode.name if mode else 'its mode'} is back"
+    with lock.locked(root / STATE):
+        held = _left_behind(root)  # somebody else may have been faster
+        if not held:
+            return ""
+        mode = _put_back(root, held)
+    return f"process {held.pid} was killed and left {held.mode} behind: {mode.name} is back"
 
 
-def restore(root: Path, sleep: Callable[[float], None] = time.sleep) -> Optional[Mode]:
+def restore(root: Path, owner: int = 0, sleep: Callable[[float], None] = time.sleep) -> Optional[Mode]:
     """Puts back the mode (and clocks) that were there before; None where nothing is held.
 
+    Args:
+        owner: who may hold it; this process, or nobody that lives.
+
     Raises:
-        BoardError: they could not be put back; they stay written down.
+        BoardError: another process holds it, or they could not be put back and stay written down.
     """
-    held = mode_held(root)
-    if held is None:
+    if mode_held(root) is None:
         return None
+    with lock.locked(root / STATE):
+        mode_held_by(root, owner or os.getpid())
+        held = mode_held(root)
+        return _put_back(root, held, sleep) if held else None
+
+
+def _left_behind(root: Path) -> Optional[HeldMode]:
+    held = mode_held(root)
+    return None if held is None or held.alive else held
+
+
+def _put_back(root: Path, held: HeldMode, sleep: Callable[[float], None] = time.sleep) -> Mode:
     conf = nvpmodel.load_conf(root)
-    before = conf.mode(held.before)
     try:
         if held.clocks:
             switch.free_clocks(root)
     finally:
-        if before is not None:
-            switch.set_mode(root, conf, before, settle_s=0, sleep=sleep)
+        before = _recorded(conf, held)
+        switch.set_mode(root, conf, before, settle_s=0, sleep=sleep)
     forget(root)
+    return before
+
+
+def _recorded(conf: Conf, held: HeldMode) -> Mode:
+    """The mode to put back; a configuration that was edited since may not have it any more."""
+    before = conf.mode(held.before)
+    if before is None:
+        names = ", ".join(mode.name for mode in conf.modes)
+        hint = f"sudo edge-power set MODE sets one that stays: {names}"
+        raise BoardError(f"mode {held.before} is to be put back, and /{nvpmodel.CONF} has none such", hint=hint)
     return before
 
 
@@ -190,11 +219,12 @@ def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jet
     """
     conf = nvpmodel.load_conf(root)
     mode, remark = nvpmodel.resolve(conf, wanted)
-    mode_held_by(root, os.getpid())
-    switch.set_mode(root, conf, mode, settle_s=settle_s)
-    if jetson_clocks:
-        switch.lock_clocks(root)
-    forget(root)
+    with lock.locked(root / STATE, lambda: mode_held_by(root, os.getpid())):
+        mode_held_by(root, os.getpid())
+        switch.set_mode(root, conf, mode, settle_s=settle_s)
+        if jetson_clocks:
+            switch.lock_clocks(root)
+        forget(root)
     return remark or mode.name
 
 

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Optional, Tuple
 
+from edge_runtime.libraries.telemetry import kept_out
+
 BROKEN = "cannot be loaded"
 OTHER_NUMPY, NUMPY_HINT = "it was built for another numpy than", "pip install 'numpy<2'"
 
@@ -48,7 +50,7 @@ def _load(name: str) -> Tuple[Optional[ModuleType], str]:
     """
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), kept_out():
             module = import_module(name)
     except Exception as error:  # what does not fit together may raise anything
         text = " ".join(str(error).split()) or f"{type(error).__name__} without a reason"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter, deque
 from dataclasses import dataclass
 from time import perf_counter
@@ -78,7 +79,10 @@ class Mark:
 
 
 class Monitor:
-    """Watches results go by; a sink like any other, cheap enough to be called by the detecting thread."""
+    """Watches results go by; a sink like any other, cheap enough to be called by the detecting thread.
+
+    It may be read by any thread while it counts: what is read belongs together, up to one whole frame.
+    """
 
     def __init__(self, window: int = 120) -> None:
         self.frames = 0
@@ -88,78 +92,89 @@ class Monitor:
         self._labels: Sequence[str] = ()
         self._first_s = self._last_s = 0.0
         self._recent: Deque[float] = deque(maxlen=window)
+        self._lock = threading.Lock()  # readers copy under it and reckon afterwards, so that they never delay a frame
 
     def write(self, result: Result) -> None:
         """Counts one result."""
-        self._last_s = perf_counter()
-        self._first_s = self._first_s or self._last_s
-        self._recent.append(self._last_s)
-        self.frames += 1
-        self.latency.add(result.latency_ms)
-        for stage, ms in result.stage_ms.items():
-            if stage not in self.stages:
-                self.stages[stage] = LatencyHistogram()
-            self.stages[stage].add(ms)
-        self._labels = result.detections.labels
-        self._per_class.update(result.detections.class_id.tolist())
+        class_ids = result.detections.class_id.tolist()
+        with self._lock:
+            self._last_s = perf_counter()
+            self._first_s = self._first_s or self._last_s
+            self._recent.append(self._last_s)
+            self.frames += 1
+            self.latency.add(result.latency_ms)
+            for stage, ms in result.stage_ms.items():
+                if stage not in self.stages:
+                    self.stages[stage] = LatencyHistogram()
+                self.stages[stage].add(ms)
+            self._labels = result.detections.labels
+            self._per_class.update(class_ids)
 
     @property
     def fps(self) -> float:
         """Frames per second over the last frames, up to now."""
-        if len(self._recent) < 2:
-            return 0.0
-        return (len(self._recent) - 1) / max(self._recent[-1] - self._recent[0], 1e-9)
+        with self._lock:
+            count = len(self._recent)
+            return (count - 1) / max(self._recent[-1] - self._recent[0], 1e-9) if count > 1 else 0.0
 
     @property
     def mean_fps(self) -> float:
         """Frames per second from the first result to the last."""
-        return (self.frames - 1) / (self._last_s - self._first_s) if self.frames > 1 else 0.0
+        return self._rate(self.mark())
 
     @property
     def detections(self) -> Dict[str, int]:
         """Detections so far per class name, most frequent first."""
-        names = self._labels
-        return {names[i] if i < len(names) else str(i): n for i, n in self._per_class.most_common()}
+        with self._lock:
+            names, per_class = self._labels, self._per_class.copy()
+        return {names[i] if i < len(names) else str(i): n for i, n in per_class.most_common()}
 
     def mark(self) -> Mark:
         """Where it stands; what comes after is counted by `since`."""
-        stages = {name: histogram.copy() for name, histogram in dict(self.stages).items()}
-        return Mark(self.frames, self._last_s, self.latency.copy(), stages)
+        with self._lock:
+            stages = {name: histogram.copy() for name, histogram in self.stages.items()}
+            return Mark(self.frames, self._last_s, self.latency.copy(), stages)
 
     def since(self, mark: Mark) -> Dict[str, Any]:
         """Plain data of the frames after a mark: frames, fps (None without a frame), percentiles."""
-        frames, seconds = self.frames - mark.frames, self._last_s - (mark.last_s or self._first_s)
+        now = self.mark()
+        frames, seconds = now.frames - mark.frames, now.last_s - (mark.last_s or self._first_s)
         stages = {
             name: histogram.since(mark.stages.get(name, LatencyHistogram())).summary()
-            for name, histogram in dict(self.stages).items()
+            for name, histogram in now.stages.items()
         }
         if not mark.last_s:
             frames -= 1  # the first frame begins the first second
         return {
             "frames": frames,
             "fps": frames / seconds if frames > 0 and seconds > 0 else None,
-            "latency_ms": self.latency.since(mark.latency).summary(),
+            "latency_ms": now.latency.since(mark.latency).summary(),
             "stage_ms": stages,
         }
 
     def status(self, drops: Sequence[int], total: Optional[int] = None) -> str:
         """One line for a terminal: latency, stages, frames of `total` where that is known, drops."""
+        now = self.mark()
         stages = "  ".join(
             f"{name} {histogram.percentile(50):.1f}/{histogram.percentile(95):.1f}"
-            for name, histogram in self.stages.items()
+            for name, histogram in now.stages.items()
         )
-        latency = f"latency {self.latency.percentile(50):.1f}/{self.latency.percentile(95):.1f} ms"
+        latency = f"latency {now.latency.percentile(50):.1f}/{now.latency.percentile(95):.1f} ms"
         dropped = f"  {sum(drops)} dropped" if sum(drops) else ""
-        frames = f"{self.frames}/{total} frames" if total else f"{self.frames} frame{'s' * (self.frames != 1)}"
+        frames = f"{now.frames}/{total} frames" if total else f"{now.frames} frame{'s' * (now.frames != 1)}"
         return f"{latency} (p50/p95)  {stages}  {frames}{dropped}"
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON: frames, fps, duration, percentiles, detections per class."""
+        now = self.mark()
         return {
-            "frames": self.frames,
-            "fps": round(self.mean_fps, 2),
-            "duration_s": round(self._last_s - self._first_s, 3),
-            "latency_ms": self.latency.summary(),
-            "stage_ms": {name: histogram.summary() for name, histogram in self.stages.items()},
+            "frames": now.frames,
+            "fps": round(self._rate(now), 2),
+            "duration_s": round(now.last_s - self._first_s, 3),
+            "latency_ms": now.latency.summary(),
+            "stage_ms": {name: histogram.summary() for name, histogram in now.stages.items()},
             "detections": self.detections,
         }
+
+    def _rate(self, now: Mark) -> float:
+        return (now.frames - 1) / (now.last_s - self._first_s) if now.frames > 1 else 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from time import perf_counter
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
@@ -21,6 +21,7 @@ from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease, Ring
+from edge_runtime.loop.targets import Path, SourceTarget, list_sinks, list_sources
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source
 from edge_runtime.types import Detections, Result
@@ -41,11 +42,12 @@ class Pipeline:
 
         for result in Pipeline(detector, "street.mp4"):
             print(result.frame.index, len(result.detections))
+        Pipeline(detector, 0, ["out.mp4", "out.jsonl"]).run()
 
     Args:
         detector: an open detector; it stays open afterwards.
         source: one source or several, open or as URI, path or camera number.
-        sinks: where results go, open or as path or URI.
+        sinks: where results go, one or several, open or as path or URI.
         max_frames: stop after this many results.
         duration_s: stop after this many seconds.
         warmup: runs on an empty image before the first frame, not counted anywhere.
@@ -58,22 +60,23 @@ class Pipeline:
     def __init__(
         self,
         detector: Detector,
-        source: Union[str, Source, Sequence[Union[str, Source]]],
-        sinks: Sequence[Union[str, Sink]] = (),
+        source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
+        sinks: Union[Path, Sink, Sequence[Union[Path, Sink]]] = (),
         *,
         max_frames: Optional[int] = None,
         duration_s: Optional[float] = None,
         warmup: int = 2,
     ) -> None:
+        if not isinstance(detector, Detector):
+            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
-        listed = list(source) if isinstance(source, (list, tuple)) else [cast(Union[str, Source], source)]
-        self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in listed]
+        self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in list_sources(source)]
         self.monitor = Monitor()
         self._detector, self._backend = detector, detector.backend
         rates = tuple((source.name, source.fps or 30.0) for source in self.sources)
         options = SinkOptions(max(fps for _, fps in rates), detector.model.spec.labels, rates)
-        opened = [sink_family.open(s, options) if isinstance(s, str) else s for s in sinks]
+        opened = [sink_family.open(s, options) if isinstance(s, str) else s for s in list_sinks(sinks)]
         self._outboxes: List[Outbox] = [SinkThread(sink, SINK_DEPTH, self._fail, self.stop) for sink in opened]
         self._max_frames, self._duration_s, self._warmup = max_frames, duration_s, warmup
         self.pace = Pace()
@@ -267,9 +270,11 @@ class Pipeline:
         labels = self._detector.model.spec.labels
         for number, lease in enumerate(leases):
             assert lease.frame is not None
+            frame, found = lease.frame, Detections.from_rows(boxes[number, : counts[number]], labels)
+            found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
             result = Result(
-                lease.frame,
-                Detections.from_rows(boxes[number, : counts[number]], labels),
+                frame,
+                found,
                 {"capture": lease.capture_ms, **stages},
                 (perf_counter() - lease.arrived_s) * 1e3,
             )

@@ -63,6 +63,17 @@ def load_onnx(path: str) -> onnx.ModelProto:
     return model
 
 
+def external_files(path: str) -> Tuple[str, ...]:
+    """The files beside a model that hold its weights, as it names them; none for what is no ONNX file."""
+    try:
+        model = load_onnx(path)
+    except ModelError:
+        return ()
+    entries = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
+    names = sorted({entry.value for entry in entries if entry.key == "location"})
+    return tuple(str(Path(path).parent / name) for name in names)
+
+
 def _image_input(model: onnx.ModelProto, path: str) -> Any:
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Sequence, Union
+from numbers import Integral
+from typing import Any, Iterator, Optional, Sequence, Union
 
 from edge_runtime.errors import SpecError
 from edge_runtime.files import fields
@@ -18,7 +19,7 @@ class Thresholds:
         conf: lowest score reported, 0..1 (scores must be above it).
         iou: candidates of one class overlapping a better one by more than this are dropped, 0..1.
         max_det: most detections per image.
-        classes: class ids or names to report, None for all; names become ids once the model is known.
+        classes: class ids or names to report, one or several, None for all; names become ids once the model is known.
         multi_label: report every class above `conf` of a box instead of its best; None: only where conf <= 0.01,
             which is how mAP is measured.
     """
@@ -26,7 +27,7 @@ class Thresholds:
     conf: float = 0.25
     iou: float = 0.45
     max_det: int = 300
-    classes: Optional[Sequence[Union[int, str]]] = None
+    classes: Union[int, str, Sequence[Union[int, str]], None] = None
     multi_label: Optional[bool] = None
 
     def __post_init__(self) -> None:
@@ -37,11 +38,14 @@ class Thresholds:
         """Ids of the wanted classes, all of them where none were named.
 
         Raises:
-            SpecError: a name or id that the model does not have.
+            SpecError: a name or id that the model does not have, or an empty list.
         """
         if self.classes is None:
             return range(len(labels))
-        return [_class_id(wanted, labels) for wanted in self.classes]
+        ids = [_class_id(wanted, labels) for wanted in _listed(self.classes, labels)]
+        if not ids:
+            raise SpecError("classes names no class", hint="leave it out for all classes")
+        return ids
 
     @property
     def per_box_classes(self) -> bool:
@@ -61,11 +65,20 @@ FIELDS = {
 }
 
 
-def _class_id(wanted: Union[int, str], labels: Sequence[str]) -> int:
+def _listed(classes: Any, labels: Sequence[str]) -> Iterator[Any]:
+    """Classes one by one: `dog,cat` is two, unless the model has a class of that very name."""
+    for wanted in classes:
+        if isinstance(wanted, str) and wanted not in labels:
+            yield from (word.strip() for word in wanted.split(",") if word.strip())
+        else:
+            yield wanted
+
+
+def _class_id(wanted: Any, labels: Sequence[str]) -> int:
     if isinstance(wanted, str) and not wanted.isdecimal():
         if wanted in labels:
             return list(labels).index(wanted)
-    elif 0 <= int(wanted) < len(labels):
+    elif isinstance(wanted, (str, Integral)) and 0 <= int(wanted) < len(labels):
         return int(wanted)
     raise SpecError(
         f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from edge_runtime.accuracy.evaluate import CONFUSION_CONF, Evaluation
-from edge_runtime.errors import SinkError
+from edge_runtime.files import atomic
 from edge_runtime.reports import page, pictures
 
 
@@ -17,7 +17,7 @@ def write_evaluation_page(folder: Path, title: str, evaluation: Evaluation, abou
         about: conditions of the measurement, shown as they are.
 
     Raises:
-        SinkError: the folder cannot be written.
+        UsageError: the folder cannot be written.
         BackendUnavailable: matplotlib is not installed.
     """
     labels = evaluation.found.labels
@@ -36,14 +36,16 @@ def write_evaluation_page(folder: Path, title: str, evaluation: Evaluation, abou
         page.heading("Conditions"),
         page.table(("", ""), list(about.items())),
     )
-    try:
+    with atomic.said_of(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "pr_curves.png").write_bytes(curves)
-        (folder / "confusion.png").write_bytes(confusion)
-        (folder / "index.html").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SinkError(f"cannot write the report to {folder}: {error.strerror}", hint="another --report") from error
-    return folder / "index.html"
+    for path, content in zip(report_files(folder), (text.encode(), curves, confusion)):
+        atomic.replace_file(path, content)
+    return report_files(folder)[0]
+
+
+def report_files(folder: Path) -> Tuple[Path, Path, Path]:
+    """The page, and its pictures."""
+    return folder / "index.html", folder / "pr_curves.png", folder / "confusion.png"
 
 
 def totals(evaluation: Evaluation) -> Dict[str, float]:

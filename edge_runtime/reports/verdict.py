@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
-from edge_runtime.errors import SinkError
+from edge_runtime.files import atomic
 from edge_runtime.reports import page, pictures
 
 
@@ -17,16 +17,14 @@ def write_verdict_page(path: Path, title: str, content: Dict[str, Any]) -> None:
         content: what the verdict found; see `cli/_calibrate_verdict.py`.
 
     Raises:
-        SinkError: a file cannot be written.
+        UsageError: a file cannot be written.
         BackendUnavailable: matplotlib is not installed.
     """
     parts = [page.note(content["recommendation"]), *_accuracy(content), *_cost(content), *_images(content["images"])]
-    try:
+    with atomic.said_of(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page.page(title, *parts), encoding="utf-8")
-        path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SinkError(f"{path} cannot be written: {error.strerror}", hint="check the folder and its space") from error
+    atomic.replace_file(path, page.page(title, *parts).encode())
+    atomic.replace_file(path.with_suffix(".json"), (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _accuracy(content: Dict[str, Any]) -> List[str]:

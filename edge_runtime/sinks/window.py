@@ -15,6 +15,7 @@ from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sinks import SinkOptions
+from edge_runtime.text.escape import printable
 from edge_runtime.types import Result
 
 HANDLES = ("window",)
@@ -51,7 +52,7 @@ class WindowSink:
         """See `Sink.write`. The thread of the first call must make all others: OpenCV's windows belong to a thread."""
         if self.closed:
             return
-        cv2, name = load_cv2(), result.frame.source
+        cv2, name = load_cv2(), printable(result.frame.source)
         if name not in self._canvases:
             cv2.namedWindow(name, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
             cv2.resizeWindow(name, *result.frame.image.shape[1::-1])

@@ -22,6 +22,8 @@ from edge_runtime import plugins
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
+from edge_runtime.sources import _given
+from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
 
@@ -58,7 +60,7 @@ class Source(Protocol):
     """An open source.
 
     Attributes:
-        name: as the user gave it.
+        name: as the user gave it, without user, password and token.
         live: frames are lost when nobody takes them (cameras, network); newest wins. False: every frame counts.
         fps: nominal frames per second, None where unknown.
         frame_count: frames it will give, None where unknown or endless.
@@ -85,12 +87,14 @@ class Source(Protocol):
 
 
 def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
-    """Opens a source by URI, path, directory, glob or camera number.
+    """Opens a source by URI, path, directory, glob or camera number; `env:NAME` and `@FILE` say where a URI stands.
 
     Raises:
         SourceError: it cannot be opened.
         UsageError: no member handles such a target.
     """
+    target = _given.resolve(target)
+    secrets.public(target)  # from here on no error shows its password
     return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
 
 

@@ -17,7 +17,6 @@ from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.libraries.preload import inherited
-from edge_runtime.sources._opencv import without_password
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
 SINK = "appsink"
@@ -129,7 +128,7 @@ class GstCapture:
 
     def reopen(self) -> None:
         """Starts from the beginning, or connects anew; not after `close()`."""
-        gst, text = load_gst(), without_password(self._text)
+        gst = load_gst()
         self._stop()
         self.size_wh, self.fps, self.position_s, self._pending = (0, 0), None, 0.0, None
         self.error, self.ended = None, False
@@ -139,7 +138,9 @@ class GstCapture:
             try:
                 self._pipeline = gst.parse_launch(self._text)
             except Exception as error:  # GLib.Error, which cannot be named before gi is there
-                raise UsageError(f"GStreamer cannot make the pipeline: {error}", hint=f"it was: {text}") from error
+                raise UsageError(
+                    f"GStreamer cannot make the pipeline: {error}", hint=f"it was: {self._text}"
+                ) from error
             self._sink = self._pipeline.get_by_name(SINK)
         if self._sink is None or self._sink.get_factory().get_name() != "appsink":
             self._stop()
@@ -165,7 +166,7 @@ class GstCapture:
         """What went wrong, with the way out; Argus' failures have their own."""
         said = self.error or "no frame came in time"
         argus = any(word in f"{said} {self._text}".lower() for word in ARGUS)
-        alone = f"try it alone: gst-launch-1.0 {without_password(self._text)}"
+        alone = f"try it alone: gst-launch-1.0 {self._text}"
         return SourceError(f"{name}: {said}", hint=RESTART if argus else alone)
 
     def _stop(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import Any, Optional, Sequence, Union
 
@@ -18,11 +17,6 @@ def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArra
         return image
     np.copyto(buffer, image)
     return buffer
-
-
-def without_password(url: str) -> str:
-    """The URL as it may appear in logs and results."""
-    return re.sub(r"://[^/]*@", "://", url)
 
 
 class Capture:

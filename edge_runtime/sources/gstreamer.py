@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.sources import SourceOptions, _gst
-from edge_runtime.sources._opencv import without_password
 from edge_runtime.sources.rtsp import StreamSource
+from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://", "gst+v4l2://")
@@ -53,7 +53,7 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
     if reason:
         raise reason
     text = pipeline(target, options, _gst.has)
-    name = without_password(target)
+    name = public(target)
     capture = _gst.GstCapture(text, BEGIN_S)
     if not capture.opened:
         raise capture.failure(name)

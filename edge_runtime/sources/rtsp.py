@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import SourceError
+from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions, image, video
-from edge_runtime.sources._opencv import Capture, without_password
+from edge_runtime.sources._opencv import Capture
+from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = ("rtsp://", "rtsps://", "http://", "https://")
@@ -21,6 +22,7 @@ PRIORITY = 1  # over the suffixes of files: rtsp://camera/live.mp4 is a stream
 
 TIMEOUT_MS = 5000  # to connect, and for each frame
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 8.0
+CHECK = "check address, user and password (in a password write / @ # as %2F %40 %23); try it in a player"
 MAX_TRIES = 10  # in a row, about a minute of waiting
 
 
@@ -31,10 +33,12 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, video.Video
         SourceError: the first connection fails; a wrong address should not look like an outage. Or it is one picture,
             which FFmpeg would fetch again and again as if it were a stream of 25 fps.
     """
-    address = urlsplit(target)
+    try:
+        address = urlsplit(target)
+    except ValueError as error:
+        raise UsageError(f"{target} is no address: {error}", hint="expected rtsp://camera/stream") from error
     if address.scheme.startswith("http") and address.path.lower().endswith(image.SUFFIXES):
-        name = without_password(target)
-        raise SourceError(f"{name} is one picture, not a stream", hint="download it, then give the file")
+        raise SourceError(f"{public(target)} is one picture, not a stream", hint="download it, then give the file")
     if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
         return video.open(target, options)
     return StreamSource(target)
@@ -58,13 +62,13 @@ class StreamSource:
 
     def __init__(self, target: str, capture: Optional[Any] = None) -> None:
         """Args: capture: what reads the stream, in place of OpenCV's FFmpeg."""
-        self.name = without_password(target)
+        self.name = public(target)
         self.skipped: List[str] = []
         self._capture = capture or _ffmpeg(target)
         if not self._capture.opened:
-            raise SourceError(f"no stream at {self.name}", hint="check address, user and password; try it in a player")
+            raise SourceError(f"no stream at {self.name}", hint=CHECK)
         self.fps = self._capture.fps
-        self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(target).hostname}"
+        self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(self.name).hostname}"
         self.state = "connected"
         self._index = self._tries = 0
         self._closing = threading.Event()

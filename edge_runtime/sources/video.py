@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
-from edge_runtime.sources._opencv import Capture, without_password
+from edge_runtime.sources._opencv import Capture
+from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
@@ -44,7 +45,7 @@ class VideoSource:
 
     def __init__(self, target: str, options: SourceOptions) -> None:
         cv2 = load_cv2()
-        self.name = without_password(target)
+        self.name = public(target)
         self.skipped: List[str] = []
         self._capture = Capture(target, cv2.CAP_ANY)
         if not self._capture.opened:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
 from edge_runtime import plugins, zoo
 from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.files import atomic, outputs
+from edge_runtime.files.outputs import Input, Output
 from edge_runtime.model import labels
 from edge_runtime.zoo import weights as zoo_weights
 from edge_runtime.zoo.export import to_onnx
@@ -54,10 +57,11 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     if not args.name or not args.output:
         raise UsageError("nothing to do", hint="name an architecture and -o FILE.onnx; --list shows the names")
+    given = [Input("label file", args.classes), Input("weights", args.weights or "")]
+    outputs.check([Output("-o", Path(args.output))], given)
     architecture = zoo.build(args.name, _labels(args.classes), args.imgsz, args.preset)
     values = _weights(args.weights) if args.weights else zoo_weights.random(architecture, args.seed)
-    with open(args.output, "wb") as file:
-        file.write(to_onnx(architecture, values, keep_bn=args.keep_bn).SerializeToString())
+    atomic.replace_file(Path(args.output), to_onnx(architecture, values, keep_bn=args.keep_bn).SerializeToString())
     return 0
 
 

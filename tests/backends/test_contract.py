@@ -100,7 +100,7 @@ def test_bad_images_and_batches_are_refused(engine, backend_name):
     with open_detector(engine, backend_name) as detector:
         for bad in (IMAGE[..., 0], IMAGE.astype(np.float32), IMAGE[:0], None):
             with pytest.raises(SpecError):
-                detector(bad)
+                detector.backend.enqueue(0, [bad])
         with pytest.raises(SpecError, match="2 images for a batch of 1"):
             detector.backend.enqueue(0, [IMAGE, IMAGE])
         assert len(detector(IMAGE)) == 2, "it goes on after an error"

@@ -73,7 +73,7 @@ def test_where_a_plan_goes_when_nobody_says(tmp_path, monkeypatch, capsys):
         ([FLOAT], "there is no GPU here", "--compute-capability"),
         ([FLOAT, "--dla", "1", *TARGET], "no DLA core 1: tensorrt_rtx", "--dla"),
         ([FLOAT, "-o", "/proc/nowhere/n.plan", *TARGET], "no folder /proc/nowhere", "-o"),
-        ([FLOAT, "-o", "/proc/n.plan", *TARGET], "/proc cannot be written", "rights"),
+        ([FLOAT, "-o", "/proc/n.plan", *TARGET], "/proc/n.plan cannot be written", "rights"),
     ],
 )
 @rtx

@@ -138,7 +138,7 @@ def test_kept_layers(place, tmp_path):
 @pytest.mark.parametrize(("said", "fact"), [
     (["--images", "nowhere"], "no such data set: nowhere"),
     (["--images", "{place}/photos", "--keep-fp", "nonsense", "--no-verdict"], "no layer 'nonsense' in the model"),
-    (["--images", "{place}/photos", "-o", "{place}/nano.onnx"], "the output is the model itself"),
+    (["--images", "{place}/photos", "-o", "{place}/nano.onnx"], "nano.onnx is both model and output"),
     (["--images", "{place}/photos", "-o", "{place}/no/such/int8.onnx"], "no folder"),
     (["--images", "{place}/photos", "--verdict-data", "{place}/photos"], "images to compare on are also calibrated on"),
 ])  # fmt: skip

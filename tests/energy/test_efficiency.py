@@ -12,7 +12,7 @@ from edge_runtime.energy.joules import Energy
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.jetson import nvpmodel
 from edge_runtime.jetson.nvpmodel import Mode
-from edge_runtime.jetson.probe import Probe, State
+from edge_runtime.jetson.probe import Probe
 from edge_runtime.loop import monitor
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.types import Detections, Frame, Result
@@ -120,12 +120,9 @@ def test_the_published_row_of_the_nearest_budget():
     assert efficiency.paper(Mode(0, "MAXN")) is None and efficiency.paper(None) is None
 
 
-def test_events_are_those_between():
-    before = State(throttle={"over_current": 3, "cooling": 2})
-    after = State(temperatures_c={"gpu": 60.0}, throttle={"over_current": 5, "cooling": 1, "under_voltage": 4})
-    assert efficiency.events(before, after) == {"over_current": 2, "cooling": 1, "under_voltage": 0}
-    found = efficiency.extremes([State(temperatures_c={"gpu": 70.0}), after])
-    assert found["temperatures_c"] == {"gpu": 70.0}
-    between = State(throttle={"over_current": 4, "cooling": 3})
-    assert efficiency.extremes([before, between, after])["throttle"]["cooling"] == 3, "it was held back for a while"
-    assert efficiency.extremes([]) == {"temperatures_c": {}, "throttle": {}}
+def test_modes_that_take_turns_are_named_once(board_tree, monkeypatch):
+    clock, root = Clock(monkeypatch), board_tree("orin-nano_l4t36")
+    watched = Efficiency(Monitor(), Sampler(power.open(root), clock=clock), Conditions(Mode(0, "15W")), clock=clock)
+    for number in range(100):
+        watched.change(Conditions(Mode(1, "7W") if number % 2 else Mode(0, "15W")))
+    assert watched.finish()["mode"] == "15W, then 7W"

@@ -65,6 +65,25 @@ def test_spans_overlap_and_begin_with_the_reading_before():
     assert second.energy.joules == pytest.approx(20 * 0.2), "from the reading before on"
 
 
+def test_a_span_is_ended_and_no_other_that_looks_like_it():
+    sampler = stepped(Steady(), [0.0, 0.0, 0.2, 0.4])
+    first, second = sampler.begin(), sampler.begin()
+    assert (first.began_s, first.energy) == (second.began_s, second.energy)
+    sampler.end(second)
+    sampler._read()
+    assert first.energy.samples == 2 and second.energy.samples == 1
+
+
+def test_a_span_as_long_as_a_run_keeps_no_states(board_tree):
+    root = board_tree("orin-nano_l4t36")
+    times = iter([number / 5 for number in range(40)])
+    sampler = Sampler(power.open(root), Probe(root), clock=lambda: next(times))
+    span = sampler.begin(states=False)
+    for _ in range(21):
+        sampler._read()
+    assert span.states == [] and span.extremes.to_dict()["temperatures_c"]["gpu"] > 0
+
+
 def test_a_failed_reading_is_a_gap_of_the_total_alone():
     meter = Steady()
     sampler = stepped(meter, [0.0, 0.1, 0.2, 0.4, 0.6, 0.8])

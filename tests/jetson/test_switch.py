@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -230,6 +231,22 @@ def test_an_unknown_mode_and_an_unknown_state(live_board):
     (root / nvpmodel.STATUS).unlink()
     with pytest.raises(BoardError, match="the current power mode is not known"):
         Hold(root, settle_s=0).set("15W")
+
+
+def test_a_recorded_mode_that_is_gone_is_not_called_back(live_board, monkeypatch):
+    """The configuration was edited after the kill: nothing is set, the record stays, and there is a way out."""
+    root = live_board(XAVIER)
+    Hold(root, settle_s=0).set("15W")
+    record = json.loads((root / hold.STATE).read_text())
+    (root / hold.STATE).write_text(json.dumps({**record, "before": 77}))
+    monkeypatch.setattr(hold, "_boot", lambda: "another")
+    for attempt in (hold.recover, hold.restore):
+        with pytest.raises(BoardError, match="mode 77 is to be put back") as caught:
+            attempt(root)
+        assert "MODE_30W_ALL" in caught.value.hint and hold.mode_held(root).before == 77
+    assert mode_of(root) == "MODE_15W"
+    hold.set_for_good(root, "MAXN", 0)
+    assert hold.mode_held(root) is None and hold.recover(root) == ""
 
 
 def test_nothing_is_set_that_could_not_be_put_back(live_board):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -60,3 +62,39 @@ def test_the_monitor_counts_frames_stages_and_classes():
     assert monitor.fps > 0 and summary["fps"] > 0
     assert "10 frames" in monitor.status([0]) and "3 dropped" in monitor.status([1, 2])
     assert "10/25 frames" in monitor.status([0], total=25)
+
+
+def test_the_monitor_is_read_while_it_counts():
+    """Three readers, new stages and classes all the time: nothing breaks, and what is read adds up."""
+    monitor, done, errors = Monitor(), threading.Event(), []
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                monitor.status([0]), monitor.detections
+                summary, mark = monitor.summary(), monitor.mark()
+                assert mark.latency.count == mark.frames == sum(mark.latency._bins)
+                assert all(histogram.count <= mark.frames for histogram in mark.stages.values())
+                assert summary["frames"] <= mark.frames and monitor.since(mark)["frames"] >= -1
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for reader in readers:
+            reader.start()
+        for index in range(1500):
+            found = Detections(
+                np.zeros((1, 4), np.float32), np.ones(1, np.float32), np.array([index], np.int32), ("a", "b")
+            )
+            frame = Frame(np.zeros((2, 2, 3), np.uint8), "test", index, 0.0)
+            monitor.write(Result(frame, found, {f"stage {index // 20}": 4.0}, 5.0))
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+        sys.setswitchinterval(before)
+    assert not errors, errors[0]
+    assert monitor.summary()["frames"] == 1500 == sum(monitor.detections.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 
 from edge_runtime import sinks, sources
 from edge_runtime.errors import SinkError
-from edge_runtime.sinks import SinkOptions
+from edge_runtime.sinks import SinkOptions, _avi
+from edge_runtime.sinks._mpeg4 import BEHIND
 from tests.sinks.results import result, small_disk
 
 
@@ -83,26 +85,97 @@ WRITER = """
 import sys
 from itertools import count
 from tests.sinks.results import result
-from edge_runtime import sinks, sources
+from edge_runtime import sinks
 sink = sinks.open(sys.argv[1])
 for i in count():
-    sink.write(result(i, 240, 320, noise=True))
-    i == 60 and print(flush=True)
+    sink.write(result(i * int(sys.argv[2]), 240, 320, noise=sys.argv[2] == "1"))
+    print(i + 1, flush=True)
 """
 
 
+@pytest.mark.parametrize("frames", [1, 5, 90])
+@pytest.mark.parametrize("scene", ["0", "1"], ids=["calm", "busy"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-def test_plays_after_a_kill(tmp_path: Path, suffix: str) -> None:
+def test_plays_after_a_kill(tmp_path: Path, suffix: str, scene: str, frames: int) -> None:
     path = tmp_path / f"out{suffix}"
-    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path), scene], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    child.stdout.readline()
+    for line in child.stdout:
+        if int(line) >= frames + BEHIND:
+            break
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     images = play(path)
-    assert len(images) > 20 and {image.shape for image in images} == {(240, 320, 3)}
+    assert len(images) >= frames and {image.shape for image in images} == {(240, 320, 3)}
+    assert sources.open(str(path)).fps == pytest.approx(30, rel=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_one_can_seek_in_a_finished_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    sink = sinks.open(str(path), SinkOptions(fps=10))
+    for i in range(60):
+        sink.write(result(i * 2, 120, 160))
+    sink.close()
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    assert capture.set(cv2.CAP_PROP_POS_FRAMES, 40)
+    read, image = capture.read()
+    assert read and abs(float(image[60:, 100:].mean()) - 120) < 4
+
+
+def test_an_avi_goes_on_in_further_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_avi, "RIFF_BYTES", 20_000)
+    path = tmp_path / "out.avi"
+    sink = sinks.open(str(path))
+    for i in range(50):
+        sink.write(result(i))
+    sink.close()
+    images = play(path)
+    assert path.read_bytes().count(b"AVIX") > 2 and len(images) == 50
+    assert [round(float(image[46:, 50:].mean()) - 40) for image in images] == pytest.approx(range(50), abs=2)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_folder_that_is_removed(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "folder" / f"out{suffix}"
+    path.parent.mkdir()
+    sink = sinks.open(str(path))
+    sink.write(result(0))
+    shutil.rmtree(path.parent)
+    with pytest.raises(SinkError, match=r"out.*(removed|No such file)"):
+        for i in range(100):
+            sink.write(result(i))
+    with pytest.raises(SinkError):
+        sink.close()
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_an_error_of_the_disk_is_not_hidden(tmp_path: Path, suffix: str) -> None:
+    """Whatever OpenCV and FFmpeg make of it: a limit stands for a disk that fails."""
+    code = f"""
+import resource, sys
+{WRITER.split("sink =")[0]}
+from edge_runtime.errors import SinkError
+sink = sinks.open(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    for i in range(500):
+        sink.write(result(i, 240, 320, noise=True))
+except SinkError as error:
+    print(error)
+try:
+    sink.close()
+except SinkError:
+    print(i)
+"""
+    path = tmp_path / f"out{suffix}"
+    child = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60)
+    said, written = child.stdout.splitlines()
+    assert "cannot be written: File too large" in said and path.stat().st_size <= 200_000
+    assert int(written) - BEHIND - 1 <= len(play(path)) <= int(written)
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""The keywords of `Detector.open`: those of the command line, and what they become."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import fields, replace
+from typing import Any, Iterable, Mapping, Set
+
+import numpy as np
+
+from edge_runtime.backends import BackendOptions
+from edge_runtime.errors import UsageError
+from edge_runtime.model.recipe import ModelFlags, load_recipe
+from edge_runtime.model.thresholds import Thresholds
+
+# What others call it; difflib would not find these.
+OTHER_NAMES = {
+    "confidence": "conf", "conf_thres": "conf", "threshold": "conf", "score_threshold": "conf",
+    "iou_thres": "iou", "nms": "iou", "nms_threshold": "iou", "names": "labels", "class_names": "labels",
+    "img_size": "imgsz", "input_size": "imgsz", "size": "imgsz", "provider": "device", "providers": "device",
+    "batch_size": "batch", "num_threads": "threads", "max_detections": "max_det", "topk": "max_det",
+}  # fmt: skip
+
+
+def refuse_unknown(unknown: Iterable[str], known: Iterable[str]) -> None:
+    """Nothing, where no keyword is left over.
+
+    Raises:
+        UsageError: one is; the hint has the nearest that there is.
+    """
+    for name in unknown:
+        near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, list(known), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(sorted(known))}"
+        raise UsageError(f"Detector.open has no keyword {name!r}", hint=hint)
+
+
+def model_flags(said: Mapping[str, Any], flags: ModelFlags) -> ModelFlags:
+    """What the keywords say about the model; then `flags`; then the recipe.
+
+    Raises:
+        UsageError: a value of the wrong type, or a recipe that cannot be read.
+    """
+    _demand("flags", flags, ModelFlags)
+    stated = ModelFlags(**{name: _plain(said[name]) for name in _fields(ModelFlags) & said.keys()})
+    weaker = load_recipe(os.fsdecode(said["recipe"])) if "recipe" in said else ModelFlags()
+    return stated.over(flags).over(weaker)
+
+
+def backend_options(said: Mapping[str, Any], options: BackendOptions) -> BackendOptions:
+    """What the keywords say about running the model and about thresholds; then `options`.
+
+    Raises:
+        UsageError: `options` are none.
+        SpecError: thresholds out of range.
+    """
+    _demand("options", options, BackendOptions)
+    thresholds = {name: said[name] for name in _fields(Thresholds) & said.keys()}
+    running = {name: said[name] for name in (_fields(BackendOptions) - {"thresholds"}) & said.keys()}
+    return replace(options, thresholds=replace(options.thresholds, **thresholds), **running)
+
+
+def _demand(name: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} is of type {type(value).__name__}", hint=f"expected {kind.__name__}, or leave it out")
+
+
+def _fields(kind: Any) -> Set[str]:
+    return {field.name for field in fields(kind)}
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text and arrays as lists; what fits a field is for the field to say."""
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,99 @@
+"""Folders that are filled before anybody sees them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+from edge_runtime.errors import UsageError
+from edge_runtime.files.atomic import LONGEST, said_of, temporary
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path, ours: str) -> Iterator[Path]:
+    """An empty folder to fill, which takes the place of `path` where the block ends well; else nothing has happened.
+
+    Args:
+        path: the folder; of an earlier run, or not there.
+        ours: pattern of the names that an earlier run gave; a folder that holds anything else is not replaced.
+
+    Raises:
+        UsageError: it holds other files, or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    _check_ours(path, ours)
+    new = temporary(target)
+    shutil.rmtree(new, ignore_errors=True)  # of a killed process of our number
+    with said_of(path):
+        new.mkdir()
+    try:
+        yield new
+        with said_of(path):
+            _swap(new, target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _check_ours(path: Path, ours: str) -> None:
+    names = sorted(os.listdir(path)) if path.is_dir() else []
+    other = next((name for name in names if not re.fullmatch(ours, name)), None)
+    if other is not None:
+        fact = f"{path} holds {other!r}, which no earlier run has made"
+        raise UsageError(fact, hint="move it away, or give another name with -o: the folder would be replaced")
+
+
+def _swap(new: Path, target: Path) -> None:
+    """The old folder goes only when the new one is in its place."""
+    old = target.with_name(f"{new.name}.old")
+    if target.is_dir():
+        os.rename(target, old)
+    try:
+        os.rename(new, target)
+    except OSError:
+        if old.is_dir():
+            os.rename(old, target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder beside a file, for what the file is made from; removed at the end.
+
+    One that a killed run has left is removed here: a lock that died with its process tells it from one in use.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    target = Path(os.path.realpath(path))
+    prefix = f".{os.fsdecode(os.fsencode(target.name)[:LONGEST])}.building-"
+    for left in target.parent.glob(f"{prefix}*") if target.parent.is_dir() else ():
+        _remove_left(left)
+    with said_of(target.parent):
+        made = tempfile.mkdtemp(prefix=prefix, dir=target.parent)
+    try:
+        with _held(made):
+            yield Path(made)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: str) -> Iterator[None]:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(number)
+
+
+def _remove_left(folder: Path) -> None:
+    with contextlib.suppress(OSError), _held(str(folder)):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,140 @@
+"""The one place that decides whether an output may be written: never over what is read, never two over each other."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
+
+from edge_runtime.errors import UsageError
+
+Identity = Union[Tuple[int, int], str]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something that is read.
+
+    Attributes:
+        what: for people: "model", "source".
+        path: file or folder; one that is not there cannot be destroyed, and is passed over.
+        below: endings of the files below a folder that are read too; "" for all of them.
+    """
+
+    what: str
+    path: str
+    below: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """Something that is written.
+
+    Attributes:
+        flag: that names it, or a part of it.
+        path: file or folder.
+        over: None for a file; for a folder the endings of the files in it whose place results may take; "" for all.
+        folders: folders on the way to it are made where they are missing.
+    """
+
+    flag: str
+    path: Path
+    over: Optional[Tuple[str, ...]] = None
+    folders: bool = False
+
+
+def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
+    """Refuses to destroy what is read, and to write two results into one file; opens nothing.
+
+    Files are told apart by device and inode, so links and spellings make no difference.
+
+    Raises:
+        UsageError: an output is an input, holds one whose place it would take, is another output, or is a folder where
+            a file is wanted.
+    """
+    found = [given for given in inputs if os.path.exists(given.path)] if outputs else []
+    for number, output in enumerate(outputs):
+        _check_kind(output)
+        for other in outputs[:number]:
+            if _is_stored(output.path) and _identity(output.path) == _identity(other.path):
+                fact = f"{other.path} and {output.path} are one file: {other.flag} and {output.flag} both write it"
+                raise UsageError(fact, hint=f"name another with {output.flag}")
+    _check_inputs(outputs, found)
+
+
+def _check_kind(output: Output) -> None:
+    is_folder, exists = output.path.is_dir(), output.path.exists()
+    if output.over is None and is_folder:
+        raise UsageError(f"{output.path} is a folder", hint=f"name a file with {output.flag}")
+    if output.over is not None and exists and not is_folder:
+        raise UsageError(f"{output.path} is no folder", hint=f"name a folder with {output.flag}")
+    above = output.path.parent
+    if not output.folders and output.over is None and not above.is_dir():
+        raise UsageError(f"no folder {above} for {output.path}", hint=f"mkdir -p {above}")
+
+
+def _check_inputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
+    by_identity: Dict[Identity, Input] = {_identity(given.path): given for given in reversed(inputs)}
+    for output in outputs:
+        same = by_identity.get(_identity(output.path)) if _is_stored(output.path) else None
+        if same is not None and output.over is None:
+            raise UsageError(f"{output.path} is both {same.what} and output", hint=f"name another with {output.flag}")
+        held = _held(output, inputs, by_identity) or _below(output, inputs)
+        if held is not None:
+            hint = f"results could take its place: name another with {output.flag}"
+            raise UsageError(f"{output.path} lies where the {held.what} {held.path} is read", hint=hint)
+
+
+def _held(output: Output, inputs: Sequence[Input], by_identity: Dict[Identity, Input]) -> Optional[Input]:
+    """An input that lies in an output's folder, at whatever depth, or is linked to from there."""
+    if output.over is None:
+        return None
+    top = os.path.realpath(output.path)
+    for given in inputs:
+        real = os.path.realpath(given.path)
+        taken = os.path.isdir(real) or real.lower().endswith(output.over)
+        if taken and _is_within(real, top):
+            return given
+    linked = (by_identity.get(identity) for identity in _files_in(top))
+    return next((given for given in linked if given is not None), None)
+
+
+def _below(output: Output, inputs: Sequence[Input]) -> Optional[Input]:
+    """An input folder, of which the output would replace a file that is read."""
+    if output.over is not None or not output.path.exists():
+        return None
+    real = os.path.realpath(output.path)
+    read = (given for given in inputs if given.below and real.lower().endswith(given.below))
+    return next((given for given in read if _is_within(real, os.path.realpath(given.path))), None)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _files_in(folder: str) -> Set[Identity]:
+    try:
+        names: List[str] = os.listdir(folder)
+    except OSError:
+        return set()
+    return {_identity(os.path.join(folder, name)) for name in names}
+
+
+def _is_stored(path: Path) -> bool:
+    """Not a device or a pipe, which may be named twice."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def _identity(path: Union[str, Path]) -> Identity:
+    """Device and inode; of what is not there yet, where it will be."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino

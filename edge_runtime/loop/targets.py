@@ -1,0 +1,93 @@
+"""What users name as source or sink: a text, a path, a camera number, an open one, or several of these."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral
+from pathlib import PurePath
+from typing import Any, List, Sequence, SupportsIndex, Union
+
+from edge_runtime import sinks, sources
+from edge_runtime.errors import UsageError
+from edge_runtime.sinks import Sink, SinkOptions
+from edge_runtime.sources import Source, SourceOptions
+
+Path = Union[str, "os.PathLike[str]"]
+SourceTarget = Union[Path, SupportsIndex]
+SOURCE_HINT = "a path, a URI, a camera number, an open source, or a list of these"
+SINK_HINT = "out.jsonl, out.mp4, a folder, an open sink, or a list of these"
+
+
+def open_source(target: SourceTarget, options: SourceOptions = SourceOptions()) -> Source:
+    """Opens a source, for what `Pipeline` cannot be told in a word: size, rate, loop.
+
+        source = open_source(0, SourceOptions(size_wh=(1280, 720)))
+
+    Args:
+        target: a path, URI, folder or glob, or a camera number.
+
+    Raises:
+        SourceError: it cannot be opened.
+        UsageError: nothing opens such a target.
+    """
+    return sources.open(_source_text(target), options)
+
+
+def open_sink(target: Path, options: SinkOptions = SinkOptions()) -> Sink:
+    """Opens a sink: `out.jsonl`, `out.mp4`, a folder (`drawn/`), `window`.
+
+    Raises:
+        SinkError: it cannot be written to.
+        UsageError: nothing opens such a target.
+    """
+    return sinks.open(_sink_text(target), options)
+
+
+def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]]) -> List[Union[str, Source]]:
+    """What a `Pipeline` was given, as a list: texts are still to be opened, the others are open.
+
+    Raises:
+        UsageError: no source, or something that is none.
+    """
+    listed = [item if _has(item, "read", "live") else _source_text(item) for item in _several(given)]
+    if not listed:
+        raise UsageError("no source", hint=f"give {SOURCE_HINT}")
+    return listed
+
+
+def list_sinks(given: Union[Path, Sink, Sequence[Union[Path, Sink]]]) -> List[Union[str, Sink]]:
+    """What a `Pipeline` was given, as a list: texts are still to be opened, the others are open.
+
+    Raises:
+        UsageError: something that is no sink.
+    """
+    return [item if _has(item, "write", "target") else _sink_text(item) for item in _several(given)]
+
+
+def _several(given: Any) -> List[Any]:
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _has(item: Any, *names: str) -> bool:
+    return all(hasattr(item, name) for name in names)
+
+
+def _source_text(target: Any) -> str:
+    if isinstance(target, (str, os.PathLike)):
+        return os.fsdecode(target)
+    if isinstance(target, Integral) and not isinstance(target, bool) and int(target) >= 0:
+        return str(int(target))
+    raise UsageError(f"{_shown(target)} is no source", hint=f"give {SOURCE_HINT}; detector(image) takes pictures")
+
+
+def _sink_text(target: Any) -> str:
+    """A path object cannot end in "/": without a suffix it is meant as a folder."""
+    if isinstance(target, PurePath) and not target.suffix:
+        return f"{target}/"
+    if isinstance(target, (str, os.PathLike)):
+        return os.fsdecode(target)
+    raise UsageError(f"{_shown(target)} is no sink", hint=f"give {SINK_HINT}")
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if value is None or isinstance(value, (bool, int, float)) else type(value).__name__

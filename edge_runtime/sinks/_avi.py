@@ -1,0 +1,95 @@
+"""AVI of JPEG pictures, written so that it plays at any moment."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from struct import pack, unpack
+from typing import Iterator, Tuple
+
+from edge_runtime.files.growing import GrowingFile
+
+RIFF_BYTES = 1 << 30  # a part of a file; many players read no bigger ones
+RIFF_AT, FLAGS_AT, FRAMES_AT, LENGTH_AT, BEGIN_BYTES = 4, 44, 48, 140, 224
+HAS_INDEX = 0x10
+
+
+class Avi:
+    """Each picture is there at once, and the lengths in the header are right after each: a kill loses none.
+
+    An index is added at the end. What is over 1 GiB lies in further parts of the same file, as OpenDML has it, without
+    an index.
+
+    Args:
+        file: where to.
+        fps: frames per second.
+        size_wh: width and height in pixels.
+    """
+
+    def __init__(self, file: GrowingFile, fps: Fraction, size_wh: Tuple[int, int]) -> None:
+        self._file, self._fps, self._size_wh = file, fps, size_wh
+        self._riff_at, self._movie_at = 0, BEGIN_BYTES - 12
+        self._count = 0
+
+    def add(self, packet: bytes) -> None:
+        """Appends a JPEG picture.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        begin = b"" if self._count else self._begin()
+        if self._file.size - self._riff_at > RIFF_BYTES:
+            begin = self._next_part()
+        self._file.append(begin + pack("<4sI", b"00dc", len(packet)) + packet + bytes(len(packet) & 1))
+        self._count += 1
+        self._fill_in()
+
+    def finish(self) -> None:
+        """Adds the index.
+
+        Raises:
+            SinkError: it could not be written; what is there plays without it.
+        """
+        if self._riff_at:
+            return
+        entries = b"".join(self._entries())
+        self._file.append(pack("<4sI", b"idx1", len(entries)) + entries)
+        self._file.patch(RIFF_AT, pack("<I", self._file.size - 8))
+        self._file.patch(FLAGS_AT, pack("<I", HAS_INDEX))
+
+    def _begin(self) -> bytes:
+        (width, height), scale, rate = self._size_wh, self._fps.denominator, self._fps.numerator
+        about = pack("<14I", round(1_000_000 / self._fps), 0, 0, 0, 0, 0, 1, 0, width, height, 0, 0, 0, 0)
+        stream = pack("<4s4sI2H8I4H", b"vids", b"MJPG", 0, 0, 0, 0, scale, rate, 0, 0, 0, 0xFFFFFFFF, 0, 0, 0,
+                      width, height)  # fmt: skip
+        picture = pack("<3I2H4s5I", 40, width, height, 1, 24, b"MJPG", width * height * 3, 0, 0, 0, 0)
+        track = _list(b"strl", _chunk(b"strh", stream) + _chunk(b"strf", picture))
+        header = _list(b"hdrl", _chunk(b"avih", about) + track)
+        return pack("<4sI4s", b"RIFF", 0, b"AVI ") + header + _list(b"movi", b"")
+
+    def _next_part(self) -> bytes:
+        self.finish()
+        self._riff_at, self._movie_at = self._file.size, self._file.size + 12
+        return pack("<4sI4s", b"RIFF", 0, b"AVIX") + _list(b"movi", b"")
+
+    def _fill_in(self) -> None:
+        self._file.patch(self._movie_at + 4, pack("<I", self._file.size - self._movie_at - 8))
+        self._file.patch(self._riff_at + 4, pack("<I", self._file.size - self._riff_at - 8))
+        self._file.patch(LENGTH_AT, pack("<I", self._count))
+        if not self._riff_at:
+            self._file.patch(FRAMES_AT, pack("<I", self._count))
+
+    def _entries(self) -> Iterator[bytes]:
+        """Length and place of each picture, as the file itself has them."""
+        at, end = BEGIN_BYTES, self._file.size
+        while at < end:
+            (length,) = unpack("<I", self._file.read(at + 4, 4))
+            yield pack("<4s3I", b"00dc", HAS_INDEX, at - BEGIN_BYTES + 4, length)  # as a flag it says: a place to begin
+            at += 8 + length + (length & 1)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return pack("<4sI", kind, len(body)) + body
+
+
+def _list(kind: bytes, body: bytes) -> bytes:
+    return pack("<4sI4s", b"LIST", 4 + len(body), kind) + body

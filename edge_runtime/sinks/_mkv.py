@@ -1,0 +1,118 @@
+"""Matroska, written so that it plays at any moment."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from struct import pack, unpack_from
+from typing import Iterator, Tuple
+
+from edge_runtime.files.growing import GrowingFile
+from edge_runtime.sinks import _mpeg4
+
+UNKNOWN = (1 << 56) - 1  # length of what still grows
+LONGEST_MS = 30_000  # of a cluster; a block's time is counted from it in 16 bits
+CLUSTER, CUES = 0x1F43B675, 0x1C53BB6B
+HEAD_BYTES = 12  # of a cluster: its name and length
+
+
+class Mkv:
+    """A cluster per group of pictures; a block is there at once, so that a kill loses none.
+
+    At the end lengths, duration and an index of the clusters are filled in.
+
+    Args:
+        file: where to.
+        fps: frames per second.
+        size_wh: width and height in pixels.
+    """
+
+    def __init__(self, file: GrowingFile, fps: Fraction, size_wh: Tuple[int, int]) -> None:
+        self._file, self._fps, self._size_wh = file, fps, size_wh
+        self._count = self._cluster_at = self._cluster_ms = 0
+        self._segment_at = self._first_at = self._duration_at = 0
+
+    def add(self, packet: bytes) -> None:
+        """Appends an MPEG-4 picture.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        key, time_ms = _mpeg4.is_key(packet), round(self._count * 1000 / self._fps)
+        begin = b"" if self._count else self._begin(packet)
+        if begin or key or time_ms - self._cluster_ms > LONGEST_MS:
+            self._end_cluster()
+            at, self._cluster_ms = self._file.size + len(begin), time_ms
+            begin += _name(CLUSTER) + _length(UNKNOWN) + _element(0xE7, pack(">Q", time_ms))
+        else:
+            at = self._cluster_at
+        block = pack(">BhB", 0x81, time_ms - self._cluster_ms, 0x80 if key else 0)
+        self._file.append(begin + _element(0xA3, block + packet))
+        self._cluster_at = at
+        self._count += 1
+
+    def finish(self) -> None:
+        """Fills in what was not known before.
+
+        Raises:
+            SinkError: it could not be written; what is there plays without it.
+        """
+        self._end_cluster()
+        at = self._file.size
+        self._file.append(_element(CUES, b"".join(self._cues(at))))
+        seek = _element(0x53AB, _name(CUES)) + _element(0x53AC, pack(">Q", at - self._segment_at))
+        self._file.patch(self._segment_at, _element(0x114D9B74, _element(0x4DBB, seek)))
+        self._file.patch(self._duration_at, _element(0x4489, pack(">d", self._count * 1000 / self._fps)))
+        self._file.patch(self._segment_at - 8, _length(self._file.size - self._segment_at, 8))
+
+    def _begin(self, packet: bytes) -> bytes:
+        """All before the first cluster; two voids keep the places of the index's place and of the duration."""
+        kind = _numbers((0x4286, 1), (0x42F7, 1), (0x42F2, 4), (0x42F3, 8)) + _element(0x4282, b"matroska")
+        begin = _element(0x1A45DFA3, kind + _numbers((0x4287, 4), (0x4285, 2))) + _name(0x18538067) + _length(UNKNOWN)
+        self._segment_at = len(begin)
+        begin += _element(0xEC, bytes(24))
+        application = _element(0x4D80, b"edge-runtime") + _element(0x5741, b"edge-runtime")
+        information = _element(0x1549A966, _numbers((0x2AD7B1, 1_000_000)) + application + _element(0xEC, bytes(9)))
+        self._duration_at = len(begin) + len(information) - 11
+        begin += information + _element(0x1654AE6B, self._track(packet))
+        self._first_at = len(begin)
+        return begin
+
+    def _track(self, packet: bytes) -> bytes:
+        width, height = self._size_wh
+        codec = _element(0x86, b"V_MPEG4/ISO/ASP") + _element(0x63A2, _mpeg4.config(packet))
+        about = _numbers((0xD7, 1), (0x73C5, 1), (0x83, 1), (0x9C, 0), (0x23E383, round(1_000_000_000 / self._fps)))
+        return _element(0xAE, about + codec + _element(0xE0, _numbers((0xB0, width), (0xBA, height))))
+
+    def _end_cluster(self) -> None:
+        if self._count:
+            length = self._file.size - self._cluster_at - HEAD_BYTES
+            self._file.patch(self._cluster_at + 4, _length(length, 8))
+
+    def _cues(self, end: int) -> Iterator[bytes]:
+        """Time and place of each cluster, as the file itself has them."""
+        at = self._first_at
+        while at < end:
+            length, time_ms = unpack_from(">Q2xQ", self._file.read(at + 4, 18))
+            place = _numbers((0xF7, 1), (0xF1, at - self._segment_at))
+            yield _element(0xBB, _numbers((0xB3, time_ms)) + _element(0xB7, place))
+            at += HEAD_BYTES + (length & UNKNOWN)
+
+
+def _name(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _length(length: int, width: int = 0) -> bytes:
+    """In 1, 4 or 8 bytes: a bit says how many."""
+    width = width or (1 if length < 127 else 4 if length < (1 << 28) - 1 else 8)
+    return (length | 1 << 7 * width).to_bytes(width, "big")
+
+
+def _element(number: int, body: bytes) -> bytes:
+    return _name(number) + _length(len(body)) + body
+
+
+def _numbers(*pairs: Tuple[int, int]) -> bytes:
+    return b"".join(
+        _element(name, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")) for name, value in pairs
+    )

@@ -1,0 +1,138 @@
+"""MP4: in fragments while it grows, an ordinary file once it is finished."""
+
+from __future__ import annotations
+
+from array import array
+from fractions import Fraction
+from struct import pack, unpack_from
+from typing import Sequence, Tuple
+
+from edge_runtime.files.growing import GrowingFile
+from edge_runtime.sinks import _mpeg4
+
+MATRIX = pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+BRAND = b"isomiso5mp41"
+FRAGMENT_BYTES, FLAGS_AT, DATA_AT = 104, 48, 96  # of a fragment before its packet; all fragments are alike
+KEY, OTHER = 0x02000000, 0x01010000  # sample flags: depends on nothing, or on others and is no place to begin at
+
+
+class Mp4:
+    """A fragment per frame, so that a kill loses none.
+
+    At the end an index of the whole file is added. The header that announces fragments, and they themselves, become
+    part of the media data: from then on this is an ordinary file in which every player can seek.
+
+    Args:
+        file: where to.
+        fps: frames per second.
+        size_wh: width and height in pixels.
+    """
+
+    def __init__(self, file: GrowingFile, fps: Fraction, size_wh: Tuple[int, int]) -> None:
+        times = -(-1000 // fps.numerator)  # some players want a time scale of 1000 or more
+        self._file, self._scale, self._ticks = file, fps.numerator * times, fps.denominator * times
+        self._size_wh, self._count, self._config = size_wh, 0, b""
+        self._first_at = 0
+
+    def add(self, packet: bytes) -> None:
+        """Appends an MPEG-4 picture.
+
+        Raises:
+            SinkError: it could not be written.
+        """
+        begin = b"" if self._count else self._begin(packet)
+        self._file.append(begin + self._fragment(packet) + packet)
+        self._count += 1
+
+    def finish(self) -> None:
+        """Makes it an ordinary file.
+
+        Raises:
+            SinkError: the index could not be written; what is there plays without it.
+        """
+        end = self._file.size
+        self._file.append(self._movie(*self._samples(end)))
+        place = len(_box(b"ftyp", BRAND, BRAND))
+        self._file.patch(place, pack(">I4sQ", 1, b"mdat", end - place))
+
+    def _begin(self, packet: bytes) -> bytes:
+        self._config = _mpeg4.config(packet)
+        begin = _box(b"ftyp", BRAND, BRAND) + _box(b"free", bytes(8)) + self._movie((), (), ())
+        self._first_at = len(begin)
+        return begin
+
+    def _fragment(self, packet: bytes) -> bytes:
+        flags = KEY if _mpeg4.is_key(packet) else OTHER
+        number, time = self._count + 1, self._count * self._ticks
+        track = _box(
+            b"traf",
+            _box(b"tfhd", pack(">3I", 0x020020, 1, flags)),
+            _box(b"tfdt", pack(">IQ", 1 << 24, time)),
+            _box(b"trun", pack(">4I", 0x201, 1, FRAGMENT_BYTES, len(packet))),
+        )
+        return _box(b"moof", _box(b"mfhd", pack(">2I", 0, number)), track) + pack(">I4s", 8 + len(packet), b"mdat")
+
+    def _samples(self, end: int) -> Tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        """Sizes and places of all packets, and the numbers of those to begin at, as the file itself has them."""
+        sizes, places, keys, at = array("I"), array("Q"), array("I"), self._first_at
+        while at < end:
+            head = self._file.read(at, FRAGMENT_BYTES)
+            if unpack_from(">I", head, FLAGS_AT)[0] == KEY:
+                keys.append(len(sizes) + 1)
+            places.append(at + FRAGMENT_BYTES)
+            sizes.append(unpack_from(">I", head, DATA_AT)[0] - 8)
+            at += FRAGMENT_BYTES + sizes[-1]
+        return sizes, places, keys
+
+    def _movie(self, sizes: Sequence[int], places: Sequence[int], keys: Sequence[int]) -> bytes:
+        """The box `moov`; without packets it announces fragments."""
+        duration, (width, height) = len(sizes) * self._ticks, self._size_wh
+        times = pack(">IQQIQ", 1 << 24, 0, 0, self._scale, duration)
+        movie = _box(b"mvhd", times, pack(">IH10x", 1 << 16, 1 << 8), MATRIX, bytes(24), pack(">I", 2))
+        about = pack(">IQQIIQ16x", 1 << 24 | 3, 0, 0, 1, 0, duration)
+        track = _box(b"tkhd", about, MATRIX, pack(">2I", width << 16, height << 16))
+        handler = _box(b"hdlr", pack(">2I4s12x", 0, 0, b"vide"), b"video\0")
+        media = _box(b"mdhd", times, pack(">2H", 0x55C4, 0)) + handler + self._information(sizes, places, keys)
+        extends = b"" if sizes else _box(b"mvex", _box(b"trex", pack(">6I", 0, 1, 1, self._ticks, 0, 0)))
+        return _box(b"moov", movie, _box(b"trak", track, _box(b"mdia", media)), extends)
+
+    def _information(self, sizes: Sequence[int], places: Sequence[int], keys: Sequence[int]) -> bytes:
+        """The box `minf`: how packets are decoded, how long they last, where they are."""
+        chunks = pack(">3I", 1, 1, 1) if sizes else b""
+        durations = pack(">2I", len(sizes), self._ticks) if sizes else b""
+        tables = (
+            _box(b"stsd", pack(">2I", 0, 1), self._description()),
+            _box(b"stts", pack(">2I", 0, len(durations) // 8), durations),
+            _box(b"stsc", pack(">2I", 0, len(chunks) // 12), chunks),
+            _box(b"stsz", pack(">3I", 0, 0, len(sizes)), _numbers(sizes)),
+            _box(b"co64", pack(">2I", 0, len(places)), _numbers(places)),
+            *((_box(b"stss", pack(">2I", 0, len(keys)), _numbers(keys)),) if sizes else ()),
+        )
+        here = _box(b"dref", pack(">2I", 0, 1), _box(b"url ", pack(">I", 1)))
+        return _box(b"minf", _box(b"vmhd", pack(">I8x", 1)), _box(b"dinf", here), _box(b"stbl", *tables))
+
+    def _description(self) -> bytes:
+        width, height = self._size_wh
+        decoder = pack(">2B3x2I", 0x20, 0x11, 0, 0) + _descriptor(5, self._config)  # MPEG-4 part 2, video
+        stream = pack(">HB", 1, 0) + _descriptor(4, decoder) + _descriptor(6, b"\2")
+        picture = pack(">6xH16x2H3IH32xHh", 1, width, height, 72 << 16, 72 << 16, 0, 1, 24, -1)
+        return _box(b"mp4v", picture, _box(b"esds", pack(">I", 0), _descriptor(3, stream)))
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return pack(">I4s", 8 + len(body), kind) + body
+
+
+def _descriptor(tag: int, body: bytes) -> bytes:
+    length = bytes((0x80 | len(body) >> 21 & 127, 0x80 | len(body) >> 14 & 127, 0x80 | len(body) >> 7 & 127))
+    return bytes((tag,)) + length + bytes((len(body) & 127,)) + body
+
+
+def _numbers(values: Sequence[int]) -> bytes:
+    """An array as big-endian bytes."""
+    if not isinstance(values, array):
+        return b""
+    values = values[:]
+    values.byteswap()
+    return values.tobytes()

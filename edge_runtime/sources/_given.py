@@ -1,0 +1,37 @@
+"""An address that is not typed but stands in the environment or in a file: no list of processes shows its password."""
+
+from __future__ import annotations
+
+import os
+
+from edge_runtime.errors import UsageError
+
+LONGEST = 4096  # characters of an address
+
+
+def resolve(target: str) -> str:
+    """The address itself: of `env:NAME` the value of that variable, of `@FILE` the first line of that file.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if target.startswith("env:"):
+        return _found(os.environ.get(target[4:], ""), f"the variable {target[4:]}", f"export {target[4:]}=rtsp://…")
+    if target.startswith("@"):
+        return _found(_first_line(target[1:]), target[1:], "write the address, rtsp://…, into its first line")
+    return target
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline(LONGEST)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"{path} cannot be read: {reason}", hint="its first line is to be an address") from error
+
+
+def _found(text: str, where: str, hint: str) -> str:
+    if not text.strip():
+        raise UsageError(f"no address in {where}", hint=hint)
+    return text.strip()

@@ -1,0 +1,49 @@
+"""Passwords and tokens in addresses: taken out of everything that is shown or written."""
+
+from __future__ import annotations
+
+import re
+from typing import Set
+from urllib.parse import unquote
+
+HIDDEN = "***"
+SHORTEST = 4  # a shorter secret is hidden where it stands in an address, but not searched for in other words
+
+# What stands between :// and @. A password may hold / ? # and @ although it should not: all up to the last @ goes.
+# But in synthetic://1280x720@30 it is a size.
+_LOGIN = r"(?<=://)(?!(?<=\bsynthetic://)[\dx]*@)(?:{plain}*@|{plain}*:{any}*@)"
+_LOGIN_IN_TEXT = re.compile(_LOGIN.format(plain=r"[^\s\"'<>/?#@]", any=r"[^\s\"'<>]"), re.IGNORECASE)
+_LOGIN_OF_TARGET = re.compile(_LOGIN.format(plain=r"[^/?#@]", any="."), re.IGNORECASE | re.DOTALL)
+
+# name=value: of a URL's query, of a GStreamer element. Short names count only where a query has its names.
+_SECRET = r"[\w.-]*(?:pass(?:w(?:or)?d|phrase)?|pwd|token|secret|credentials?|authorization|signature|api[_-]?key)"
+_OF_GSTREAMER = r"(?:user|proxy)-(?:id|pw)|cookies|extra-headers"
+_OF_QUERY = r"(?<=[?&;#])[\w.-]*(?:key|auth|pw|pas|sig|jwt|sid|session|code|usr|user)"
+_VALUE = r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s&;#"'<>]+)"""
+_PAIR = re.compile(rf"({_SECRET}|{_OF_GSTREAMER}|{_OF_QUERY})\s*=\s*(?:\(\w+\)\s*)?{_VALUE}", re.IGNORECASE)
+
+_opened: Set[str] = set()  # secrets of the addresses that were opened
+
+
+def public(target: str) -> str:
+    """The name of a source as it may appear anywhere: without user, password and token.
+
+    Its secrets are remembered, so that `redact` finds them in what libraries say about it.
+    """
+    found = [
+        pair[2].strip("\"'") for pair in _PAIR.finditer(target) if not pair[1].lower().endswith(("id", "user", "usr"))
+    ]
+    login = None if target.startswith("gst:") else _LOGIN_OF_TARGET.search(target)
+    if login:
+        user_and_password = login[0][:-1]
+        found += [user_and_password, user_and_password.partition(":")[2]]
+        target = f"{target[: login.start()]}{target[login.end() :]}"
+    _opened.update(word for text in found for word in (text, unquote(text)) if len(word) >= SHORTEST)
+    return redact(target)
+
+
+def redact(text: str) -> str:
+    """The text without the secrets of opened sources, and without whatever looks like one in an address."""
+    for secret in sorted(_opened, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+    return _PAIR.sub(rf"\1={HIDDEN}", _LOGIN_IN_TEXT.sub("", text))
