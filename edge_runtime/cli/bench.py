@@ -132,6 +132,7 @@ def _benchmark(args: Namespace, outputs: Sequence[Output]) -> int:
     with ExitStack() as stack:
         hold = _power.hold_modes(stack, args, root) if args.power_modes != [None] else None
         sampler = stack.enter_context(Sampler.open(root, args.meter))
+        _power.say_trace(root, sampler, None)
         if sampler.meter is None:
             print_status(f"note: watts are n/a: {sampler.reason}")
         bench = _Bench(args, root, sampler, hold, data)

@@ -6,8 +6,9 @@
 
 Files need no flag and may stand in any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
 http://…, demo or synthetic://1280x720@30. An address with a password can stand in a variable (env:CAMERA) or in the
-first line of a file (@camera.txt). An output is FILE.jsonl, FILE.csv, FILE.mp4, DIR/ (annotated pictures), yolo:DIR/ or
-- (JSON lines on stdout). Where there is a power sensor, the summary has frames per second per watt:
+first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
+yolo:DIR/ (YOLO txt) or - (JSON lines on stdout). In it {source} stands for the name of the source. Where there is a
+power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -22,8 +23,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime import sources
-from edge_runtime.cli import _files, _flags, _govern, _guard, _power, _progress, _signals, _streams, _values
+from edge_runtime import sinks, sources
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _progress, _signals, _streams, _values
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
@@ -36,6 +37,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions, image
+from edge_runtime.text import secrets
 from edge_runtime.text.escape import printable
 
 MODEL = "model"
@@ -50,7 +52,9 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread de
 
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs the command and returns its exit code."""
+    """Runs the command and returns its exit code; without arguments it shows a demo."""
+    if not (sys.argv[1:] if argv is None else argv):
+        return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
     return _guard.guarded(_run, _parser().parse_args(argv))
 
 
@@ -117,6 +121,7 @@ def _run(args: argparse.Namespace) -> int:
         detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
+        _power.say_trace(root, sampler, conditions.mode_name)
         pipeline = _pipeline(args, detectors[0])
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
@@ -236,15 +241,26 @@ def _print(summary: Dict[str, Any]) -> None:
         print_status(line)
 
 
-def _written(flag: str, targets: Iterable[str]) -> List[Output]:
-    """Files and folders of pictures among the outputs; others are windows, streams and addresses."""
-    stored = [target for target in targets if target not in ("-", "window") and "://" not in target]
-    return [Output(flag, Path(target), image.SUFFIXES if target.endswith("/") else None) for target in stored]
+def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
+    """Files and folders among the outputs, with the names of the sources in them."""
+    names = [secrets.public(source) for source in args.sources]
+    return [
+        Output(flag, Path(path), _taken(target), folders="{source}" in target)
+        for target in targets
+        for path in (sinks.written_paths(target, names) if "://" not in target else ())
+    ]
+
+
+def _taken(target: str) -> Optional[Tuple[str, ...]]:
+    """Endings of the files in an output's folder whose place results may take; None for a file."""
+    if sinks.is_yolo(target):
+        return (".txt",)
+    return image.SUFFIXES if target.endswith("/") else None
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: _written("--output", args.output),
-    "save": lambda args: _written("--save", [f"{args.save}/"]),
+    "output": lambda args: _written(args, "--output", args.output),
+    "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
     "log": _files.file_of("--log", "log"),
 }
 

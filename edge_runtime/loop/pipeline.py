@@ -74,9 +74,10 @@ class Pipeline:
         self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in list_sources(source)]
         self.monitor = Monitor()
         self._detector, self._backend = detector, detector.backend
-        rates = tuple((source.name, source.fps or 30.0) for source in self.sources)
-        options = SinkOptions(max(fps for _, fps in rates), detector.model.spec.labels, rates)
+        options = SinkOptions(labels=detector.model.spec.labels)
         opened = [sink_family.open(s, options) if isinstance(s, str) else s for s in list_sinks(sinks)]
+        for sink in opened:
+            sink_family.begin(sink, {source.name: source.fps or 30.0 for source in self.sources})
         self._outboxes: List[Outbox] = [SinkThread(sink, SINK_DEPTH, self._fail, self.stop) for sink in opened]
         self._max_frames, self._duration_s, self._warmup = max_frames, duration_s, warmup
         self.pace = Pace()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Mapping
 
 from edge_runtime.errors import EdgeError, SinkError
 from edge_runtime.files.atomic import replace_file
 from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
 from edge_runtime.sinks._names import FrameNames
+from edge_runtime.sinks._paths import YOLO
 from edge_runtime.types import Result
 
-HANDLES = ("yolo:", "yolo-conf:")
+HANDLES = YOLO
 PRIORITY = 1  # "yolo:folder/" is no folder of pictures
 CLASSES = "classes.txt"  # the model's class names, where labelling tools look for them
 
@@ -38,7 +39,7 @@ class YoloTxtSink:
         self.target = target
         self._conf = target.lower().startswith("yolo-conf:")
         self._folder = Path(str(written_path(target)))
-        self._names = FrameNames([name for name, _ in options.sources])
+        self._names = FrameNames()
         self._labels, self._begun = options.labels, False
         self._made = not self._folder.exists()
         self._open = ExitStack()
@@ -48,6 +49,10 @@ class YoloTxtSink:
         except BaseException:
             self._open.close()
             raise
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""

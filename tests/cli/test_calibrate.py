@@ -107,7 +107,6 @@ def test_a_manifest_gives_the_same_table(place, tmp_path):
 
 
 def test_frames_of_a_video_are_picked_and_kept(place, tmp_path, capsys):
-    pytest.importorskip("skimage")
     said = [str(place / "nano.onnx"), "--from-source", "demo", "--num", "6", "-o", str(tmp_path / "int8.onnx")]
     assert calibrate.main([*said, "--no-verdict", "--method", "minmax"]) == 0
     assert len(list((tmp_path / "int8_images").glob("*.png"))) == 6
