@@ -98,6 +98,7 @@ def _parser() -> Parser:
 
 
 def _run(args: argparse.Namespace) -> int:
+    _files.declared(args, WRITES)
     trt.library()
     model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:
@@ -194,7 +195,7 @@ def _table(args: argparse.Namespace) -> Path:
 
 WRITES: _files.Writes = {
     "output": lambda args: [Output("-o", args.output), Output("-o", passport.passport_path(args.output))],
-    "calib": lambda args: [Output("-o", _table(args))],
+    "calib": lambda args: [Output("-o", _table(args))] if args.output else [],
     "timing_cache": _files.file_of("--timing-cache", "timing_cache"),
 }
 

@@ -25,6 +25,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks, sources
 from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _progress, _signals, _streams, _values
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
@@ -125,14 +126,19 @@ def _run(args: argparse.Namespace) -> int:
         pipeline = _pipeline(args, detectors[0])
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log,
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log and log.attempt,
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
+        byproducts = ByProducts(args.verbose)
+        if log and log.error:
+            with byproducts.attempt(args.log):
+                raise log.error
+        return byproducts.exit_code
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -166,7 +172,7 @@ def _outputs(args: argparse.Namespace) -> List[str]:
 
 def _finish(
     args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
-) -> int:
+) -> None:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
         with _Status(pipeline, efficiency, governing) as status:
@@ -180,7 +186,6 @@ def _finish(
             print(json.dumps(summary), flush=True)
         else:
             _print(summary)
-    return 0
 
 
 class _Status:
