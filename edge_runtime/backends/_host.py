@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import BackendOptions
+from edge_runtime.backends._failures import check_batch, check_buffers
 from edge_runtime.errors import SpecError
 from edge_runtime.machine import cores, cpu_ticks
 from edge_runtime.model.decode import DecodeSpec
@@ -73,6 +74,8 @@ class HostBackend:
         options: BackendOptions,
     ) -> None:
         input_shape, output_shapes = shapes
+        check_batch(options.batch, input_shape[0])
+        check_buffers([input_shape, *output_shapes], dtypes, options.slots)
         self.name, self.description = name, description
         self.slots, self.batch = options.slots, input_shape[0]
         self._spec, self._thresholds = spec, options.thresholds

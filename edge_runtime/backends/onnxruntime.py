@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.backends._failures import explained, said_of
 from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
-from edge_runtime.errors import BackendUnavailable, ModelError
+from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError
 from edge_runtime.graph.unround import float_weights
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.model import onnx_file
@@ -54,7 +55,9 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
         return io
     feed = {io.input_name: np.zeros(io.input_shape, io.dtypes[io.input_name])}
-    outputs = _session(path, BackendOptions(), 1)[0].run(None, feed)
+    session = _session(path, BackendOptions(), 1)[0]
+    with said_of("onnxruntime", path):
+        outputs = session.run(None, feed)
     found = {name: tuple(array.shape) for name, array in zip(io.outputs, outputs)}
     return ModelIO(io.input_name, io.input_shape, found, io.metadata, io.dtypes)
 
@@ -72,12 +75,18 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     names = [io.input_name, *io.outputs]
 
     def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
-        binding = session.io_binding()
-        binding.bind_input(names[0], "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
-        for name, fetch in zip(names[1:], fetches):
-            binding.bind_output(name, "cpu", 0, fetch.dtype, fetch.shape, fetch.ctypes.data)
-        # The binding holds bare addresses: the arrays live as long as the slot that owns this closure.
-        return lambda: session.run_with_iobinding(binding)
+        with said_of("onnxruntime", path):
+            binding = session.io_binding()
+            binding.bind_input(names[0], "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
+            for name, fetch in zip(names[1:], fetches):
+                binding.bind_output(name, "cpu", 0, fetch.dtype, fetch.shape, fetch.ctypes.data)
+
+        def run() -> None:
+            # The binding holds bare addresses: the arrays live as long as the slot that owns this closure.
+            with said_of("onnxruntime", path):
+                session.run_with_iobinding(binding)
+
+        return run
 
     dtypes = [io.dtypes[name] for name in names]
     return HostBackend("onnxruntime", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
@@ -123,7 +132,7 @@ def _providers(device: str) -> Tuple[List[str], str]:
     return [name for name in PROVIDERS[device] if name in there], device
 
 
-def _unreadable(path: str, error: Any) -> ModelError:
+def _unreadable(path: str, error: Any) -> EdgeError:
     reason = " ".join(str(error).split())
     for what, pattern in TOO_NEW.items():
         found = re.search(pattern, reason)
@@ -132,4 +141,4 @@ def _unreadable(path: str, error: Any) -> ModelError:
             fact = f"{path} has {what} {found[1]}, the newest that onnxruntime {version} knows is {found[2]}"
             hint = f"pip install -U onnxruntime, or export the model with {what} {found[2]} or older"
             return ModelError(fact, hint=hint)
-    return ModelError(f"onnxruntime cannot run {path}: {reason}", hint="export it again, or try another --backend")
+    return explained("onnxruntime", path, error)

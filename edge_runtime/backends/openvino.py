@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.backends._failures import said_of
 from edge_runtime.backends._host import HostBackend, auto_threads
-from edge_runtime.errors import ModelError
 from edge_runtime.graph.unround import drop_redundant_rounding
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.model import onnx_file
@@ -33,7 +33,8 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
         return io
     model = _model(path, io.input_shape)
-    found = {name: tuple(output.shape) for name, output in zip(io.outputs, model.outputs)}
+    with said_of("openvino", path):
+        found = {name: tuple(output.shape) for name, output in zip(io.outputs, model.outputs)}
     return ModelIO(io.input_name, io.input_shape, found, io.metadata, io.dtypes)
 
 
@@ -50,14 +51,16 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     compiled = _compile(path, io.input_shape, threads)
 
     def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
-        request = compiled.create_infer_request()
-        request.set_input_tensor(0, openvino.Tensor(feed, shared_memory=True))
-        for number, fetch in enumerate(fetches):
-            request.set_output_tensor(number, openvino.Tensor(fetch, shared_memory=True))
+        with said_of("openvino", path):
+            request = compiled.create_infer_request()
+            request.set_input_tensor(0, openvino.Tensor(feed, shared_memory=True))
+            for number, fetch in enumerate(fetches):
+                request.set_output_tensor(number, openvino.Tensor(fetch, shared_memory=True))
 
         def run() -> None:
-            request.start_async()
-            request.wait()  # unlike infer(), builds no result dictionary
+            with said_of("openvino", path):
+                request.start_async()
+                request.wait()  # unlike infer(), builds no result dictionary
 
         return run
 
@@ -74,12 +77,10 @@ def _library() -> Any:
 def _model(path: str, input_shape: Tuple[int, ...]) -> Any:
     openvino = _library()
 
-    try:
+    with said_of("openvino", path):
         model = openvino.Core().read_model(*_source(path))
         if model.input(0).partial_shape.is_dynamic:
             model.reshape(list(input_shape))
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
     return model
 
 
@@ -98,12 +99,5 @@ def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
         # Ours is a runtime people compare with float references: no silent bfloat16 on processors that have it.
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    try:
+    with said_of("openvino", path):
         return _library().Core().compile_model(_model(path, input_shape), "CPU", config)
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str, error: Exception) -> ModelError:
-    reason = " ".join(str(error).split())
-    return ModelError(f"openvino cannot run {path}: {reason}", hint="try --backend onnxruntime")

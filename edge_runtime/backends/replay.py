@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from dataclasses import asdict
+from io import BytesIO
 from itertools import cycle
-from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +17,15 @@ from numpy.typing import NDArray
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._host import HostBackend
 from edge_runtime.errors import ModelError
+from edge_runtime.files import read
+from edge_runtime.files.fields import check_fields
 from edge_runtime.model.decode import DecodeSpec
-from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.model.spec import IO_FIELDS, ModelIO, ModelSpec
 
 HANDLES = (".replay.npz",)
+MOST = 1024 * read.MIB
+# What zipfile and numpy say of damaged archives.
+BROKEN = (OSError, BadZipFile, EOFError, zlib.error, RuntimeError, struct.error, SyntaxError, TypeError)
 DEVICES = ("cpu",)
 
 
@@ -37,16 +46,13 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     Raises:
         ModelError: not a recording.
     """
-    data = json.loads(str(_load(path)["io"]))
-    outputs = {name: tuple(shape) for name, shape in data["outputs"].items()}
-    return ModelIO(data["input_name"], tuple(data["input_shape"]), outputs, data["metadata"], data["dtypes"])
+    return _load(path)[0]
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
     """Opens a recording; after its last run it starts again."""
-    io, arrays = read_io(path), _load(path)
-    count = 1 + max(int(key.split(".")[0]) for key in arrays if key != "io")
-    runs = cycle([[arrays[f"{k}.{n}"] for n in range(len(io.outputs))] for k in range(count)])
+    io, recorded = _load(path)
+    count, runs = len(recorded), cycle(recorded)
     dtypes = ["float32"] * (1 + len(io.outputs))
 
     def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
@@ -62,9 +68,31 @@ def _fill(fetches: List[NDArray[np.generic]], runs: Iterator[List[NDArray[np.flo
         np.copyto(fetch, recorded)
 
 
-def _load(path: str) -> dict[str, NDArray[np.float32]]:
+def _load(path: str) -> Tuple[ModelIO, List[List[NDArray[np.float32]]]]:
+    """What was recorded: names and shapes, and the outputs of each run."""
     try:
-        with np.load(path) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} is not a recording: {error}", hint="make one with backends.replay.record") from error
+        arrays = _arrays(read.read_bytes(path, MOST))
+        text = read.parse_json_object(str(arrays.pop("io")))
+        io = ModelIO(**check_fields({name: text[name] for name in IO_FIELDS}, IO_FIELDS, "io: ", ModelError))
+        count = max(1, len(arrays) // max(1, len(io.outputs)))
+        runs = [[arrays[f"{k}.{n}"] for n in range(len(io.outputs))] for k in range(count)]
+    except KeyError as error:
+        raise _damaged(path, f"it has no {error}") from error
+    except (ValueError, MemoryError, *BROKEN) as error:
+        raise _damaged(path, str(error) or type(error).__name__) from error
+    for array, shape in ((array, shape) for run in runs for array, shape in zip(run, io.shapes)):
+        if array.shape != shape or array.dtype != np.float32:
+            raise _damaged(path, f"an output is {array.shape} {array.dtype}, expected {shape} float32")
+    return io, runs
+
+
+def _arrays(content: bytes) -> Dict[str, NDArray[np.float32]]:
+    size = sum(member.file_size for member in ZipFile(BytesIO(content)).infolist())
+    if size > MOST:
+        raise ValueError(f"it unpacks to more than {MOST // read.MIB} MiB")
+    with np.load(BytesIO(content)) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _damaged(path: str, reason: str) -> ModelError:
+    return ModelError(f"{path} is not a recording: {reason}", hint="make one with backends.replay.record")

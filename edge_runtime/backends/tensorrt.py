@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.backends._failures import check_batch
 from edge_runtime.errors import SpecError
 from edge_runtime.gpu import cuda, passport, plan_file, trt
 from edge_runtime.gpu.cuda import Device
@@ -76,6 +77,7 @@ class TensorRTBackend:
         self._owner: Optional[ThreadPoolExecutor] = ThreadPoolExecutor(1, thread_name_prefix="tensorrt")
         try:
             self.batch, self.description = self._owned(self._open, plan, spec, decode, options)
+            check_batch(options.batch, self.batch)
         except BaseException:
             self.close()
             raise

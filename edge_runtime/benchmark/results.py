@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from edge_runtime.benchmark import row_fields
 from edge_runtime.energy.runlog import flat
 from edge_runtime.errors import UsageError
+from edge_runtime.files import read
+from edge_runtime.files.fields import check_fields, show
 from edge_runtime.text.escape import csv_cell
 
 FORMAT = 1
+MOST = 256 * read.MIB  # bytes of a result file
 KEYS = ("engine", "board", "mode", "batch", "streams")  # tell rows apart
 COMPARED = ("fps", "fps_engine", "mean_w", "fps_per_watt", "joules_per_frame", "accuracy")
 NESTED = ("windows", "trace")
@@ -32,12 +36,13 @@ def read_rows(path: Path) -> List[Row]:
         UsageError: it is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise UsageError(f"{path} has format {content['format']}", hint=f"this version reads {FORMAT}")
-        return [dict(row) for row in content["rows"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} holds no benchmark: {error!r}", hint="edge-bench --output FILE.json") from error
+        content = read.parse_json_object(read.read_text(path, MOST))
+    except ValueError as error:
+        raise UsageError(f"{path} holds no benchmark: it {error}", hint="edge-bench --output FILE.json") from error
+    if content.get("format") != FORMAT:
+        raise UsageError(f"{path} has format {show(content.get('format'))}", hint=f"this version reads {FORMAT}")
+    check_fields({"rows": content.get("rows")}, {"rows": row_fields.ROWS}, f"{path}: ", UsageError)
+    return [dict(row) for row in content["rows"]]
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from edge_runtime.build import forms, memory, opset
 from edge_runtime.build.forms import PRECISIONS, BuildInput, load_input
@@ -149,13 +149,20 @@ def _passport(
     )
 
 
+def _started(command: List[str], env: Dict[str, str]) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, encoding="utf-8", errors="replace", env=env)
+    except OSError as error:  # ENOMEM, EAGAIN
+        fact = f"the builder's process does not start: {error.strerror}"
+        raise ModelError(fact, hint=f"close other programs, or add swap: {memory.SWAP}") from error
+
+
 def _child(job: Job, path: Path, report: Report) -> Dict[str, Any]:
     atomic.replace_file(path, job.to_json().encode())
     command = [sys.executable, *WORKER, str(path)]
     same = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child imports what we import
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", errors="replace", env=same
-    ) as process:
+    with _started(command, same) as process:
         try:
             assert process.stdout is not None
             for line in process.stdout:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import DatasetError, EdgeError
-from edge_runtime.files import atomic
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from edge_runtime.files import atomic, fields, read
+from edge_runtime.files.fields import check_fields
+from edge_runtime.imaging.image_file import MOST_BYTES
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+MANIFEST = {"folder": fields.text(), "sha256": fields.mapping(fields.text(64))}
 FEW = 100
 HELD_OUT = 5  # one image of so many, where all are needed
 
@@ -135,11 +132,17 @@ def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:
         DatasetError: not a manifest, or a picture is missing or another one.
     """
     try:
-        content: Dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        base = Path(folder) if folder else path.parent / str(content["folder"])
-        listed = dict(content["sha256"])
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError, tomllib.TOMLDecodeError) as error:
-        raise DatasetError(f"{path} is not an image manifest: {error}", hint="edge-calibrate writes one") from error
+        content = read.parse_toml(read.read_text(path))
+    except ValueError as error:
+        raise DatasetError(f"{path} is not an image manifest: it {error}", hint="edge-calibrate writes one") from error
+    missing = [name for name in MANIFEST if name not in content]
+    if missing:
+        fact = f"{path} is not an image manifest: it has no {missing[0]}"
+        raise DatasetError(fact, hint="edge-calibrate writes one")
+    kept = check_fields(
+        {name: content[name] for name in MANIFEST}, MANIFEST, f"{path} is not an image manifest: ", DatasetError
+    )
+    base, listed = Path(folder) if folder else path.parent / kept["folder"], kept["sha256"]
     for name, digest in listed.items():
         if not (base / name).is_file():
             raise DatasetError(f"{base / name} is missing", hint="--image-folder says where the pictures lie")
@@ -153,4 +156,7 @@ def _changed(path: Path) -> EdgeError:
 
 
 def _sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(read.read_bytes(path, MOST_BYTES)).hexdigest()
+    except ValueError as error:
+        raise DatasetError(f"{path} {error}", hint="take it out, or replace it") from error

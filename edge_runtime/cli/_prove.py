@@ -13,12 +13,13 @@ from typing import Any, Dict, Optional, TextIO
 from edge_runtime import prove
 from edge_runtime.cli import _files, _streams
 from edge_runtime.errors import EdgeError, UsageError
-from edge_runtime.files import atomic
+from edge_runtime.files import atomic, read
 from edge_runtime.files.outputs import Output
 from edge_runtime.jetson import record
 from edge_runtime.prove import Proof, reading
 
 NAME = "proof.json"
+MOST = 64 * read.MIB  # bytes of a proof
 SHOWN_S = 2.0  # a step that takes longer is shown while it runs
 
 
@@ -139,12 +140,11 @@ class ProofProgress:
 
 def _read(path: Path) -> Dict[str, Any]:
     try:
-        content: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = read.parse_json_object(read.read_text(path, MOST))
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be read: it {error}", hint="edge-doctor --prove -o FILE makes one") from error
+    try:
         reading.text(content)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}", hint="edge-doctor --prove -o FILE makes one"
-        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path} is no proof", hint="edge-doctor --prove -o FILE makes one, under another name"

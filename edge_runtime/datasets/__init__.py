@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Sequence, Tuple, cast
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
 
 from edge_runtime import plugins
 from edge_runtime.errors import DatasetError
 from edge_runtime.types import Truth
 
+LARGEST = 1e12  # coordinate or area
 NO_DIFFICULT = (
     "the labels mark no object as difficult: where such objects were kept they count in full, where they were removed "
     "a hit on one counts as wrong; VOC figures are not comparable with those of the original label files"
@@ -58,14 +61,23 @@ def open(path: str, split: Optional[str] = None, layout: Optional[str] = None) -
     if not Path(path).exists():
         raise DatasetError(f"no such data set: {path}", hint="check the path given with --data")
     if layout:
-        return cast(Dataset, plugins.load_member("datasets", layout).read(Path(path), split))
+        return _finite(plugins.load_member("datasets", layout).read(Path(path), split))
     for member in plugins.members("datasets"):
         if member.recognises(Path(path)):
-            return cast(Dataset, member.read(Path(path), split))
+            return _finite(member.read(Path(path), split))
     raise DatasetError(
         f"{path} is not laid out as a data set",
         hint="expected Annotations/ (VOC), instances.json (COCO), or images/ and labels/ (YOLO)",
     )
+
+
+def _finite(data: Dataset) -> Dataset:
+    """The data set, where every number of its labels is one."""
+    for path, truth in zip(data.paths, data.truths):
+        for values in (truth.xyxy, truth.area):
+            if values is not None and not (np.abs(values) <= LARGEST).all():
+                raise DatasetError(f"a label of {path} is not finite, or huge", hint="mend the label, or take it out")
+    return data
 
 
 def require(paths: Sequence[Path]) -> Tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -12,8 +11,10 @@ import numpy as np
 from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import DatasetError
+from edge_runtime.files import read as read_file
 from edge_runtime.types import Truth
 
+MOST = 2048 * read_file.MIB  # bytes of a listing; that of COCO 2017 has 450 MB
 PRIORITY = 10  # its boxes are pixels with crowds and areas, where the same folder has YOLO's as well
 
 
@@ -28,9 +29,8 @@ def read(path: Path, split: Optional[str]) -> Dataset:
         listings = _listings(path)
         listing = listings[datasets.choose_layout(split, list(listings))]
     try:
-        content = json.loads(listing.read_text(encoding="utf-8"))
-        return _dataset(listing, content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _dataset(listing, read_file.parse_json_object(read_file.read_text(listing, MOST)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(

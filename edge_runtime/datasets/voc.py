@@ -11,9 +11,11 @@ import numpy as np
 from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import DatasetError
+from edge_runtime.files import read as read_file
 from edge_runtime.model.labels import VOC
 from edge_runtime.types import Truth
 
+MOST = 16 * read_file.MIB  # bytes of the labels of an image
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 Row = Tuple[str, List[float], bool]
 
@@ -43,14 +45,18 @@ def _names(path: Path, split: Optional[str]) -> Tuple[List[str], Optional[str]]:
     if not splits and split is None:
         return sorted(file.stem for file in (path / "Annotations").glob("*.xml")), None
     chosen = datasets.choose_layout(split, splits)
-    return [line.split()[0] for line in lists[chosen].read_text(encoding="utf-8").splitlines() if line.strip()], chosen
+    try:
+        lines = read_file.read_text(lists[chosen]).split("\n")
+    except ValueError as error:
+        raise DatasetError(f"{lists[chosen]} {error}", hint="expected a list of names") from error
+    return [line.split()[0] for line in lines if line.strip()], chosen
 
 
 def _rows(path: Path) -> List[Row]:
     """(label, [x1, y1, x2, y2], difficult) of each object."""
     try:
-        return [_row(thing) for thing in ElementTree.parse(path).iter("object")]
-    except (OSError, ElementTree.ParseError, ValueError) as error:
+        return [_row(thing) for thing in ElementTree.fromstring(read_file.read_bytes(path, MOST)).iter("object")]
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DatasetError(f"{path} cannot be read: {error}", hint="is the file complete?") from error
 
 

@@ -13,10 +13,18 @@ import numpy as np
 from edge_runtime import datasets
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import BackendUnavailable, DatasetError
+from edge_runtime.files import fields
+from edge_runtime.files import read as read_file
+from edge_runtime.files.fields import show
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.model import labels
 from edge_runtime.types import Truth
 
+MOST, MOST_CLASSES = read_file.MIB, 1 << 20
+NAME = fields.Field(
+    "a name", lambda value: str(value) if isinstance(value, (str, int, float)) else fields.text().take(value)
+)
+NAMES = fields.several(NAME)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 NAME_FILES = ("*.names", "classes.txt", "labels/classes.txt")
 
@@ -48,9 +56,16 @@ def _yaml(path: Path) -> Dict[str, Any]:
     except ImportError as error:
         raise BackendUnavailable("PyYAML is not installed", hint=install_hint("eval")) from error
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return dict(content)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        return dict(yaml.safe_load(read_file.read_text(path, MOST)))
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:
         raise DatasetError(f"{path} cannot be read: {error}", hint="expected names: and val:") from error
 
 
@@ -73,6 +88,12 @@ def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[
     return images, None
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(value)
+    return str(value)
+
+
 def _label_file(image: Path) -> Path:
     """The last `images` of the path becomes `labels`."""
     parts = list(image.with_suffix(".txt").parts)
@@ -84,17 +105,20 @@ def _label_file(image: Path) -> Path:
 
 def _names(root: Path, content: Dict[str, Any]) -> Tuple[str, ...]:
     stated = content.get("names")
-    if isinstance(stated, dict):
-        return tuple(str(stated[key]) for key in sorted(stated, key=int))
-    if stated:
-        return tuple(str(name) for name in stated)
+    try:
+        if isinstance(stated, dict):
+            stated = [stated[key] for key in sorted(stated, key=int)]
+        if stated:
+            return NAMES.take(stated)  # type: ignore[no-any-return]
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"names: is {show(stated)}", hint="expected a list of names, or names by number") from error
     found = next((file for pattern in NAME_FILES for file in sorted(root.glob(pattern))), None)
     return labels.load_labels(str(found)) if found else ()
 
 
 def _truth(path: Path, classes: int) -> Truth:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     try:
+        lines = read_file.read_text(path).split("\n") if path.is_file() else []
         rows = np.array([_row(line, classes) for line in lines if line.strip()], np.float64).reshape(-1, 5)
     except ValueError as error:
         raise DatasetError(f"{path}: {error}", hint="expected lines of: class cx cy w h, fractions") from error
@@ -106,8 +130,8 @@ def _truth(path: Path, classes: int) -> Truth:
 def _row(line: str, classes: int) -> List[float]:
     """`class cx cy w h`; a polygon (more numbers) becomes its bounding box."""
     values = [float(value) for value in line.split()]
-    if classes and not 0 <= values[0] < classes:
-        raise ValueError(f"class {values[0]:.0f} of {classes}")
+    if not (0 <= values[0] < (classes or MOST_CLASSES) and values[0].is_integer()):
+        raise ValueError(f"class {values[0]:g} of {classes or 'numbers from 0'}")
     if len(values) == 5:
         return values
     if len(values) < 7 or len(values) % 2 == 0:

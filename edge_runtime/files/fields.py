@@ -60,12 +60,20 @@ def check_fields(
         if name not in fields:
             raise error(f"{where}unknown key {show(name)}", hint=nearest(name, fields))
         try:
-            kept[name] = _taken(name, fields[name], value)
-        except Misfit as misfit:
-            raise error(
-                f"{where}{misfit.place} is {show(misfit.value)}", hint=f"expected {misfit.expected}"
-            ) from misfit
+            kept[name] = take(name, fields[name], value)
+        except Misfit as odd:
+            raise error(f"{where}{odd.place} is {show(odd.value)}", hint=f"expected {odd.expected}") from odd
     return kept
+
+
+def take(place: str, field: Field, value: Any) -> Any:
+    """The value as it is kept; a `Misfit` says where what does not fit stands."""
+    try:
+        return field.take(value)
+    except Misfit as inner:
+        raise Misfit(place[:99] + inner.place, inner.value, inner.expected) from inner
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Misfit(place[:99], value, field.expected) from error
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
@@ -99,24 +107,24 @@ def flag() -> Field:
 def whole(low: int, high: int) -> Field:
     """A whole number from low to high."""
 
-    def take(value: Any) -> int:
+    def fitting(value: Any) -> int:
         found = operator.index(_demand(value, not isinstance(value, bool)))
         return int(_demand(found, low <= found <= high))
 
-    return Field(f"a whole number from {low} to {high}", take)
+    return Field(f"a whole number from {low} to {high}", fitting)
 
 
 def number(low: float = -inf, high: float = inf, above: bool = False) -> Field:
     """A finite number from low (or above it) to high."""
 
-    def take(value: Any) -> float:
+    def fitting(value: Any) -> float:
         _demand(value, isinstance(value, Real) and not isinstance(value, bool))
         fits = isfinite(value) and low <= value <= high and not (above and value == low)
         return float(_demand(value, fits))
 
     ends = [f"{'above' if above else 'from'} {low:g}"] if low > -inf else []
     ends += [f"{'to' if ends else 'up to'} {high:g}"] if high < inf else []
-    return Field(" ".join(["a number", *ends]), take)
+    return Field(" ".join(["a number", *ends]), fitting)
 
 
 def several(field: Field, least: int = 0, most: int = LONGEST, alone: bool = False) -> Field:
@@ -126,14 +134,14 @@ def several(field: Field, least: int = 0, most: int = LONGEST, alone: bool = Fal
         alone: a value without its list is taken as a list of one.
     """
 
-    def take(value: Any) -> Tuple[Any, ...]:
+    def fitting(value: Any) -> Tuple[Any, ...]:
         if not isinstance(value, (list, tuple)):
             return (field.take(_demand(value, alone)),)
         _demand(value, least <= len(value) <= most)
-        return tuple(_taken(f"[{place}]", field, item) for place, item in enumerate(value))
+        return tuple(take(f"[{place}]", field, item) for place, item in enumerate(value))
 
     count = f"{least} times " if least == most else ""
-    return Field(f"a list: {count}{field.expected}", take)
+    return Field(f"a list: {count}{field.expected}", fitting)
 
 
 def repeated(field: Field, times: int) -> Field:
@@ -148,11 +156,11 @@ def repeated(field: Field, times: int) -> Field:
 def mapping(field: Field) -> Field:
     """Values by name."""
 
-    def take(value: Any) -> Dict[str, Any]:
+    def fitting(value: Any) -> Dict[str, Any]:
         _demand(value, isinstance(value, Mapping) and all(isinstance(name, str) for name in value))
-        return {name: _taken(f"[{name}]", field, item) for name, item in value.items()}
+        return {name: take(f"[{name}]", field, item) for name, item in value.items()}
 
-    return Field(f"names, each with {field.expected}", take)
+    return Field(f"names, each with {field.expected}", fitting)
 
 
 def optional(field: Field) -> Field:
@@ -168,23 +176,14 @@ def anything() -> Field:
 def size() -> Field:
     """(width, height) of a model's input in pixels; written as 640, "640", "1280x720" or [1280, 720]."""
 
-    def take(value: Any) -> Tuple[int, int]:
+    def fitting(value: Any) -> Tuple[int, int]:
         if isinstance(value, str):
             value = [int(part) for part in value.lower().split("x")[:3]]
             value = value * 2 if len(value) == 1 else value
         width, height = repeated(whole(1, SIDE), 2).take(value)
         return _demand((width, height), width * height <= AREA)  # type: ignore[no-any-return]
 
-    return Field(f"N or WxH in pixels, of at most {AREA >> 20} million", take)
-
-
-def _taken(place: str, field: Field, value: Any) -> Any:
-    try:
-        return field.take(value)
-    except Misfit as inner:
-        raise Misfit(place[:99] + inner.place, inner.value, inner.expected) from inner
-    except (TypeError, ValueError, OverflowError) as error:
-        raise Misfit(place[:99], value, field.expected) from error
+    return Field(f"N or WxH in pixels, of at most {AREA >> 20} million", fitting)
 
 
 def _demand(value: Any, fits: bool) -> Any:

@@ -17,7 +17,7 @@ from edge_runtime.files import fields, read
 from edge_runtime.files.fields import check_fields, show
 from edge_runtime.gpu import trt
 from edge_runtime.jetson import board, nvpmodel
-from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.model.spec import IO_FIELDS, ModelIO, ModelSpec
 
 FORMAT = 1
 
@@ -89,7 +89,7 @@ class Passport:
                 fact = f"passport of format {show(data.get('format'))}"
                 raise ModelError(fact, hint="build the plan again with this version")
             kept = check_fields({name: data[name] for name in FIELDS}, FIELDS, "passport: ", ModelError)
-            io = check_fields(kept["io"], IO, "passport: io: ", ModelError)
+            io = check_fields(kept["io"], IO_FIELDS, "passport: io: ", ModelError)
             place = check_fields(kept["place"], PLACE, "passport: place: ", ModelError)
             described = ModelSpec.from_json(json.dumps(kept["spec"]))
             return cls(**{**kept, "spec": described, "io": ModelIO(**io), "place": Platform(**place)})
@@ -111,16 +111,7 @@ class Passport:
         return ", and ".join(reasons) or None
 
 
-_DTYPE = fields.one_of(("float32", "float16", "float64", "int8", "uint8", "int32", "int64", "bool"))
-_SHAPE = fields.several(fields.whole(-1, 1 << 31), most=8)
 _COUNTS = fields.mapping(fields.whole(0, 1 << 31))
-IO = {
-    "input_name": fields.text(),
-    "input_shape": fields.several(fields.whole(-1, 1 << 31), 4, 4),
-    "outputs": fields.mapping(_SHAPE),
-    "metadata": fields.mapping(fields.text(1 << 24)),
-    "dtypes": fields.mapping(_DTYPE),
-}
 PLACE = {field.name: fields.text() for field in dataclasses.fields(Platform)}
 FIELDS = {
     **dict.fromkeys(("spec", "io", "place"), fields.mapping(fields.anything())),

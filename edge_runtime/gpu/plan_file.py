@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 from edge_runtime.errors import DeviceError, ModelError
+from edge_runtime.files import read
 from edge_runtime.gpu import passport, trt, trt_bindings
 from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.libraries import causes
 from edge_runtime.model.spec import METADATA_KEY, ModelIO
 
+MOST = 8192 * read.MIB
 LENGTH = 4  # bytes before Ultralytics' metadata
 FLOATS = ("float32", "float16")
 REBUILD = "edge-build MODEL.onnx"
@@ -53,9 +54,9 @@ def load_plan(path: str) -> Plan:
         ModelError: it is missing or empty, or its passport is damaged.
     """
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ModelError(f"no such plan: {path}", hint="edge-build makes one of an ONNX file") from error
+        content = read.read_bytes(path, MOST)
+    except ValueError as error:
+        raise ModelError(f"no such plan: {path} {error}", hint="edge-build makes one of an ONNX file") from error
     if not content:
         raise ModelError(f"{path} is empty", hint=f"build it again: {REBUILD}")
     metadata = _ultralytics(content)
@@ -146,7 +147,7 @@ def _ultralytics(content: bytes) -> Dict[str, str]:
     if not 2 <= length < len(content) - LENGTH or content[LENGTH : LENGTH + 1] != b"{":
         return {}
     try:
-        data: Dict[str, Any] = json.loads(content[LENGTH : LENGTH + length])
+        data = read.parse_json_object(content[LENGTH : LENGTH + length].decode())
     except ValueError:
         return {}
     return {key: value if isinstance(value, str) else repr(_keyed(value)) for key, value in data.items()}
@@ -154,6 +155,6 @@ def _ultralytics(content: bytes) -> Dict[str, str]:
 
 def _keyed(value: Any) -> Any:
     """JSON has made texts of class numbers."""
-    if isinstance(value, dict) and all(str(key).isdecimal() for key in value):
+    if isinstance(value, dict) and all(len(key) < 10 and key.isdecimal() for key in value):
         return {int(key): name for key, name in value.items()}
     return value

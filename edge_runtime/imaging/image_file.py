@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.imaging.opencv import load_cv2, quiet
+from edge_runtime.files.read import read_bytes
+from edge_runtime.imaging import picture_size
+from edge_runtime.imaging.opencv import MOST_PIXELS, load_cv2, quiet
 
-JPEG, START_OF_SCAN, END_OF_IMAGE = b"\xff\xd8", 0xDA, b"\xff\xd9"
-ALONE = {0x01, *range(0xD0, 0xD9)}  # markers of a JPEG that no length follows
+MOST_BYTES = 1 << 29
+END_OF_IMAGE = b"\xff\xd9"
 
 
 def read_image(path: str) -> NDArray[np.uint8]:
@@ -24,12 +25,12 @@ def read_image(path: str) -> NDArray[np.uint8]:
         BackendUnavailable: OpenCV cannot be loaded.
     """
     cv2 = load_cv2()
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot be opened: {error.strerror}") from error
+    data = read_bytes(path, MOST_BYTES)
     if not data:
         raise ValueError("is empty")
+    width, height = picture_size.stated(data)
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"is {width} x {height} pixels, of which {MOST_PIXELS >> 20} million are the most")
     if _is_cut(data):
         raise ValueError("is damaged, or not an image")
     image: Optional[NDArray[np.uint8]] = None
@@ -45,23 +46,7 @@ def read_image(path: str) -> NDArray[np.uint8]:
 
 def _is_cut(data: bytes) -> bool:
     """Whether this is a JPEG without its end: OpenCV 4 would give what is there, and grey for the rest."""
-    if not data.startswith(JPEG):
+    if not data.startswith(picture_size.JPEG):
         return False
-    scan = _first_scan(data)
+    scan = picture_size.first_scan(data)
     return scan is None or data.find(END_OF_IMAGE, scan) < 0
-
-
-def _first_scan(data: bytes) -> Optional[int]:
-    """Where the picture's own data begins, behind the thumbnail that a header may hold; None where it does not."""
-    at = len(JPEG)
-    while at + 4 <= len(data):
-        marker = data[at + 1]
-        if data[at] != 0xFF or marker == START_OF_SCAN:
-            return at
-        if marker == 0xFF:  # fill
-            at += 1
-        elif marker in ALONE:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None

@@ -23,7 +23,13 @@ from edge_runtime.libraries.preload import preload
 
 # Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
 # one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
-DEFAULTS = {"OPENCV_FFMPEG_THREADS": "2", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+# A picture of more pixels is refused: OpenCV's own limit is 1024 million, which take 3 GB and more.
+MOST_PIXELS = 1 << 27
+DEFAULTS = {
+    "OPENCV_FFMPEG_THREADS": "2",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(MOST_PIXELS),
+}
 OLDEST = (4, 5, 4)  # the oldest that the tests are run with; 4.2 cannot open a video with parameters
 # How lines begin that OpenCV and its libraries print past every log level.
 NOISE = re.compile(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from math import isfinite
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from edge_runtime.files import read
 from edge_runtime.jetson import modules
 from edge_runtime.jetson.modules import Module
 
@@ -28,6 +30,7 @@ SOC_OF_GPU = {
     "17000000.ga10b": "tegra234", "17000000.gpu": "tegra234",
 }  # fmt: skip
 NVIDIA_PCI, DISPLAY_PCI = "0x10de", "0x03"
+MOST, DIGITS = 64 * read.MIB, 19  # bytes of a text; digits of a whole number
 COMMON = ("nvidia", "jetson", "engineering", "reference", "developer", "kit")  # words of every board's model
 
 
@@ -39,17 +42,23 @@ def root() -> Path:
 def read_text(path: Path) -> str:
     """Text of a small system file without NULs and surrounding blanks; empty where it cannot be read."""
     try:
-        return path.read_text(errors="replace").replace("\0", " ").strip()
-    except OSError:
+        return read.read_bytes(path, MOST).decode(errors="replace").replace("\0", " ").strip()
+    except ValueError:
         return ""
 
 
 def number(path: Path) -> Optional[float]:
     """The number in a file; None where it cannot be read, or holds something else (EACCES, EAGAIN, a vanished file)."""
     try:
-        return float(path.read_text().split()[0])
+        value = float(path.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return None
+    return value if isfinite(value) else None
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number that `int` reads at once."""
+    return len(text) <= DIGITS and text.isdecimal()
 
 
 def module(root: Path = Path("/")) -> Module:

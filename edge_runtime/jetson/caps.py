@@ -64,7 +64,7 @@ def uncapped(setting: Setting) -> bool:
 
 
 def _agrees(value: str, live: str, table: List[int]) -> bool:
-    if not table or not (live.isdecimal() and value.isdecimal()):
+    if not table or not (board.is_whole(live) and board.is_whole(value)):
         return live == value
     place = bisect_left(table, int(value))  # a cap between two steps is rounded, down or up
     return int(live) in (*table[max(0, place - 1) : place + 1], int(value))
@@ -72,12 +72,12 @@ def _agrees(value: str, live: str, table: List[int]) -> bool:
 
 def _lifted(conf: Conf, setting: Setting, live: str, table: List[int]) -> bool:
     """Whether no cap of another mode is left: the table may list steps that this board does not reach."""
-    rows = [row for mode in conf.modes for row in mode.settings if row.name == setting.name and row.value.isdecimal()]
-    highest = max((int(row.value) for row in rows), default=0)
+    values = [row.value for mode in conf.modes for row in mode.settings if row.name == setting.name]
+    highest = max((int(value) for value in values if board.is_whole(value)), default=0)
     rounded = table[min(bisect_left(table, highest), len(table) - 1)]
-    return live == str(table[-1]) or (live.isdecimal() and int(live) > rounded)
+    return live == str(table[-1]) or (board.is_whole(live) and int(live) > rounded)
 
 
 def _table(root: Path, conf: Conf, setting: Setting) -> List[int]:
     path: Optional[Path] = conf.live(root, setting, TABLE) if setting.arg == CAP else None
-    return sorted(int(word) for word in board.read_text(path).split() if word.isdecimal()) if path else []
+    return sorted(int(word) for word in board.read_text(path).split() if board.is_whole(word)) if path else []

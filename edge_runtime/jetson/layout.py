@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from functools import lru_cache
@@ -10,8 +9,18 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from edge_runtime.errors import UsageError
+from edge_runtime.files import fields, read
+from edge_runtime.files.fields import check_fields
 from edge_runtime.jetson.record import SAID, TEGRASTATS
 
+MOST = 64 * read.MIB  # bytes of a record
+FIELDS = {
+    "files": fields.mapping(fields.text(MOST)),
+    "links": fields.mapping(fields.text()),
+    "read_errors": fields.mapping(fields.text()),
+    "programs": fields.several(fields.text()),
+    "commands": fields.mapping(fields.text(MOST)),
+}
 SAYS = '#!/bin/sh\nwhile cat "$0.txt"; do sleep 0.2; done\n'  # in tegrastats' place; ours, never the file's
 _KEPT: List[Any] = []  # folders, until the program ends
 
@@ -26,9 +35,9 @@ def laid_out(path: str) -> Path:
     folder = tempfile.TemporaryDirectory(prefix="board-")
     _KEPT.append(folder)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read.parse_json_object(read.read_text(path, MOST))
         lay(content.get("tree") or content, Path(folder.name))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is no record of a board: {error!r}", hint="edge-doctor --record makes one") from error
     return Path(folder.name)
 
@@ -36,9 +45,13 @@ def laid_out(path: str) -> Path:
 def lay(tree: Dict[str, Any], root: Path) -> None:
     """Writes a record into an empty folder; nothing of it can be run, and no link leads out of it.
 
+    Args:
+        tree: as `record` gives it.
+
     Raises:
-        ValueError: it would leave the folder.
+        ValueError: it would leave the folder, or is no record.
     """
+    tree = check_fields({name: tree[name] for name in FIELDS if name in tree}, FIELDS, "", UsageError)
     for path, text in {**tree["files"], **dict.fromkeys(tree.get("read_errors", {}), "")}.items():
         if ".." in path.split("/") or path.startswith("/"):
             raise ValueError(f"{path} lies outside")

@@ -77,9 +77,11 @@ class Conf:
         """The file that a setting (or its twin `arg`) is written to on this kernel; None where it is not there."""
         arg = arg or setting.arg
         for name in (arg + NEXT_KERNEL, arg):
-            path = self.paths.get((setting.param, name), "")
+            path = self.paths.get((setting.param, name), "").lstrip("/")
+            if "**" in path or ".." in path.split("/"):
+                continue  # no configuration has these: they would search the whole disk, or leave it
             for old, new in (("", ""), GPU_FOLDERS, GPU_FOLDERS[::-1]):
-                for found in root.glob(path.replace(old, new, 1).lstrip("/")) if path else ():
+                for found in root.glob(path.replace(old.lstrip("/"), new.lstrip("/"), 1)) if path else ():
                     return found
         return None
 
@@ -99,9 +101,9 @@ def parse(text: str) -> Conf:
         if header:
             fields = dict(re.findall(r"(\w+)=([^\s>]+)", header.group(2)))
             section, name = header.group(1), fields.get("NAME", "")
-            if section == "POWER_MODEL" and fields.get("ID", "").isdecimal():
+            if section == "POWER_MODEL" and board.is_whole(fields.get("ID", "")):
                 modes.append((int(fields["ID"]), name, []))
-            elif section == "PM_CONFIG" and fields.get("DEFAULT", "").isdecimal():
+            elif section == "PM_CONFIG" and board.is_whole(fields.get("DEFAULT", "")):
                 default = int(fields["DEFAULT"])
         elif line.startswith("<"):
             section = ""
@@ -127,7 +129,7 @@ def load_conf(root: Path = Path("/")) -> Conf:
 
 def current(root: Path, conf: Conf) -> Optional[Mode]:
     """The mode that was set last, as its status file says; whether the clocks obey it is another question."""
-    status = re.search(r"pmode:(\d+)", board.read_text(root / STATUS))
+    status = re.search(r"pmode:(\d{1,9})\b", board.read_text(root / STATUS))
     return conf.mode(int(status.group(1))) if status else None
 
 
@@ -177,7 +179,7 @@ def _means(text: str, mode: Mode) -> bool:
     """Whether it is a word of the mode's name, or its watts as people write them; a number alone is an ID."""
     if re.fullmatch(r"[\d.]+W", text):
         return watts_of(text) == mode.nominal_w is not None
-    return text in mode.name.upper().split("_") and not text.isdecimal()
+    return text in mode.name.upper().split("_") and not board.is_whole(text)
 
 
 def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
@@ -204,5 +206,5 @@ def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
 
 def _integer(text: str) -> Optional[int]:
     """The last whole number of a text, `gpu_pg_mask_param=512` or `0xf0`; None without one."""
-    found = re.findall(r"0x[0-9a-fA-F]+|-?\d+", text)
+    found = re.findall(r"0x[0-9a-fA-F]{1,16}\b|-?\b\d{1,19}\b", text)
     return int(found[-1], 16 if found[-1].startswith("0x") else 10) if found else None

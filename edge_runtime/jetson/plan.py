@@ -39,14 +39,14 @@ def _clocks(root: Path, conf: Conf, mode: Mode) -> Iterator[str]:
         rows = [row for row in mode.settings if row.arg == CAP and row.param.split("_")[0] == group]
         if rows:
             wanted = ["not capped" if caps.uncapped(row) else f"at most {_mhz(row.value, unit)}" for row in rows]
-            live = [int(text) / unit for row in rows for text in [_live(root, conf, row)] if text.isdecimal()]
+            live = [int(text) / unit for row in rows for text in [_live(root, conf, row)] if board.is_whole(text)]
             now = f", {max(live):g} now" if any(live) else ""
             yield f"  {group:6}{' or '.join(dict.fromkeys(wanted))}{now}"
 
 
 def _mhz(value: str, unit: float) -> str:
     """A user's own mode may hold anything."""
-    return f"{int(value) / unit:g} MHz" if value.isdecimal() else repr(value)
+    return f"{int(value) / unit:g} MHz" if board.is_whole(value) else repr(value)
 
 
 def _live(root: Path, conf: Conf, setting: Setting) -> str:

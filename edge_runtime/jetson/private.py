@@ -52,7 +52,7 @@ def _names(root: Path) -> FrozenSet[str]:
 
 def _users(root: Path) -> FrozenSet[str]:
     rows = (line.split(":") for line in board.read_text(root / "etc/passwd").splitlines())
-    return frozenset(row[0] for row in rows if len(row) > 2 and row[2].isdecimal() and int(row[2]) >= PEOPLE)
+    return frozenset(row[0] for row in rows if len(row) > 2 and board.is_whole(row[2]) and int(row[2]) >= PEOPLE)
 
 
 def _ipv4(found: Match[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.jetson.board import number, read_text
+from edge_runtime.jetson.board import is_whole, number, read_text
 
 GPU_CLOCK = re.compile(r".*\.(gpu|gp10b|gv11b|ga10b)|gpu-gpc-0")
 GPU_LOAD = ("gpu.0/load", "platform/gpu.0/load", "*.g*/load", "platform/bus@0/*.gpu/load", "platform/*.gpu/load")
@@ -135,4 +135,4 @@ def _hwmon(root: Path, name: str) -> List[Path]:
 def _count(ranges: str) -> int:
     """How many a list of ranges names: "0-3,6" is 5."""
     spans = [span.split("-") for span in ranges.split(",") if span]
-    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans if all(end.isdecimal() for end in span))
+    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans if all(is_whole(end) for end in span))

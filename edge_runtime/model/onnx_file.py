@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
@@ -10,6 +11,11 @@ from edge_runtime.model.spec import ModelIO, Shape
 
 if TYPE_CHECKING:
     import onnx
+
+
+MOST_NODES = 10_000  # of a network; OpenVINO needs minutes for more, and gigabytes for a million
+MOST_BYTES = 1 << 31  # of a file, as protobuf has it
+MOST_VALUES = 1 << 29  # of an input or output: 2 GiB of float32
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
@@ -23,18 +29,19 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     Raises:
         ModelError: missing, not ONNX, or without one image input (B, 3, H, W).
     """
-    import onnx
-
     model = load_onnx(path)
     image = _image_input(model, path)
     shape = _shape(image)
     outputs = list(model.graph.output)
+    if not outputs:
+        raise ModelError(f"{path} has no output", hint="export it again")
     wanted = (batch, 3, *reversed(imgsz or (-1, -1)))
     filled = tuple(want if have < 0 else have for have, want in zip(shape, wanted))
     if filled != shape and -1 not in filled:
         _fix(image, filled)
-        outputs = list(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output)
+        outputs = list(_inferred(model, path).graph.output)
         shape = _shape(image)
+    _refuse_huge(path, shape, [_shape(value) for value in outputs])
     return ModelIO(
         input_name=image.name,
         input_shape=shape,
@@ -42,6 +49,16 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
         metadata={p.key: p.value for p in model.metadata_props},
         dtypes={value.name: _dtype(value) for value in [image, *outputs]},
     )
+
+
+def _inferred(model: onnx.ModelProto, path: str) -> onnx.ModelProto:
+    import onnx
+
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # its own type, and RuntimeError and ValueError of its C++
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"{path} contradicts itself: {reason}", hint="export it again") from error
 
 
 def load_onnx(path: str) -> onnx.ModelProto:
@@ -54,13 +71,30 @@ def load_onnx(path: str) -> onnx.ModelProto:
 
     if not Path(path).is_file():
         raise ModelError(f"no such model: {path}", hint="check the path given with --engine")
+    if Path(path).stat().st_size >= MOST_BYTES:
+        raise ModelError(f"{path} is larger than 2 GiB, which no ONNX file is", hint="is it the right file?")
     try:
         model: onnx.ModelProto = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf raises its own, unrelated types
         raise ModelError(f"{path} is not an ONNX file", hint="it may be truncated: copy or export it again") from error
     if not model.graph.node:
         raise ModelError(f"{path} holds no network", hint="it may be empty: copy or export it again")
+    if count_nodes(model.graph) > MOST_NODES:
+        fact = f"{path} has more than {MOST_NODES} operators, and detectors have hundreds"
+        raise ModelError(fact, hint="is it the right file? export it again, simplified")
     return model
+
+
+def count_nodes(graph: onnx.GraphProto) -> int:
+    """Operators of a graph and of the graphs in it, counted until there are too many."""
+    count, rest = 0, [graph]
+    while rest and count <= MOST_NODES:
+        nodes = rest.pop().node
+        count += len(nodes)
+        if count <= MOST_NODES:
+            parts = [part for node in nodes for part in node.attribute]
+            rest += [inner for part in parts for inner in (part.g, *part.graphs) if inner.node]
+    return count
 
 
 def external_files(path: str) -> Tuple[str, ...]:
@@ -93,6 +127,13 @@ def _shape(value: Any) -> Shape:
     return tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else -1 for d in dims)
 
 
+def _refuse_huge(path: str, shape: Shape, outputs: List[Shape]) -> None:
+    for dims in (shape, *outputs):
+        if prod(abs(size) for size in dims) > MOST_VALUES:
+            fact = f"{path} has a tensor of {list(dims)}, which takes gigabytes"
+            raise ModelError(fact, hint="give a smaller --imgsz or --batch, or export it again")
+
+
 def _fix(value: Any, shape: Shape) -> None:
     for dim, size in zip(value.type.tensor_type.shape.dim, shape):
         dim.dim_value = size
@@ -102,4 +143,8 @@ def _dtype(value: Any) -> str:
     import onnx
 
     number = value.type.tensor_type.elem_type
-    return str(onnx.helper.tensor_dtype_to_np_dtype(number)) if number else "float32"
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(number)) if number else "float32"
+    except (KeyError, TypeError, ValueError) as error:
+        fact = f"{value.name[:99]!r} is of type {number}, which is unknown"
+        raise ModelError(fact, hint="export it again") from error

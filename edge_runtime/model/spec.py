@@ -16,6 +16,7 @@ RANGES_KEY = "ranges"  # of the range table in the metadata of INT8 files
 DROP_KEY = "drop"  # of the points of AP that INT8 was measured to cost
 AGREEMENT_KEY = "disagreement"  # of the points of agreement that it cost, where there were no labels
 COLORS = ("rgb", "bgr")
+DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "bool")
 Shape = Tuple[int, ...]
 Triple = Tuple[float, float, float]
 
@@ -105,6 +106,14 @@ class ModelSpec:
             ) from error
 
 
+_SHAPE = fields.several(fields.whole(-1, 1 << 31), most=8)
+IO_FIELDS = {
+    "input_name": fields.text(),
+    "input_shape": fields.several(fields.whole(-1, 1 << 31), 4, 4),
+    "outputs": fields.mapping(_SHAPE),
+    "metadata": fields.mapping(fields.text(1 << 24)),
+    "dtypes": fields.mapping(fields.one_of(DTYPES)),
+}
 FIELDS = {
     "family": fields.text(64),
     "input_wh": fields.size(),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
-import json
 import time
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 from edge_runtime.errors import SourceError
+from edge_runtime.files import fields, read
 from edge_runtime.power import Meter
 from edge_runtime.power.tegrastats import parse
 
 PRIORITY = -1
 RAIL_END = "_w"  # of a column that is a rail
 NOT_RAILS = ("total_w", "idle_w", "mean_w")
+MOST = 256 * read.MIB  # bytes of a trace
+TIME, WATTS = fields.number(0, 1e12), fields.number(-1e6, 1e6)
+RAILS = fields.mapping(WATTS)
 Samples = List[Tuple[float, Dict[str, float]]]
 
 
@@ -31,12 +34,16 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
         SourceError: it cannot be read, or has no watts.
     """
     try:
-        text = Path(what).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{what!r} cannot be read: {error}", hint="replay:FILE, a log of edge-detect") from error
+        text = read.read_text(what, MOST)
+    except ValueError as error:
+        raise SourceError(f"{what!r} cannot be read: it {error}", hint="replay:FILE, a log of edge-detect") from error
     samples = [(time_s, rails) for time_s, rails in _samples(Path(what), text) if rails]
     if not samples:
         raise SourceError(f"{what} has no watts", hint="expected columns time_s and RAIL_w, or tegrastats' lines")
+    back = next((later for (earlier, _), (later, _) in zip(samples, samples[1:]) if later < earlier), None)
+    if back is not None:
+        fact = f"{what}: its time goes back to {back:g} s"
+        raise SourceError(fact, hint="a trace holds one run: are there two in the file?")
     return ReplayMeter(samples, modes=_modes(Path(what), text))
 
 
@@ -74,29 +81,29 @@ class ReplayMeter:
 def _samples(path: Path, text: str) -> Samples:
     try:
         if path.suffix == ".csv":
-            return [_row(row) for row in csv.DictReader(text.splitlines())]
+            return [_row(row) for row in csv.DictReader(text.split("\n"))]
         if path.suffix == ".jsonl":
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-            return [(float(row["time_s"]), dict(row.get("rails_w", {}))) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
+            rows = [read.parse_json_object(line) for line in text.split("\n") if line.strip()]
+            return [(TIME.take(row["time_s"]), RAILS.take(row.get("rails_w", {}))) for row in rows]
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise SourceError(f"{path} is no trace: {error!r}", hint="expected time_s and watts by rail") from error
-    return [(float(second), parse(line)) for second, line in enumerate(text.splitlines())]
+    return [(float(second), RAILS.take(parse(line))) for second, line in enumerate(text.split("\n"))]
 
 
 def _modes(path: Path, text: str) -> Set[str]:
     """Of a log's rows; tegrastats' lines say none."""
     rows: Iterable[Mapping[str, Any]] = ()
     if path.suffix == ".csv":
-        rows = csv.DictReader(text.splitlines())
+        rows = csv.DictReader(text.split("\n"))
     elif path.suffix == ".jsonl":
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        rows = [read.parse_json_object(line) for line in text.split("\n") if line.strip()]
     return {str(row["mode"]) for row in rows if row.get("mode")}
 
 
 def _row(row: Dict[str, str]) -> Tuple[float, Dict[str, float]]:
     rails = {
-        name[: -len(RAIL_END)]: float(value)
+        name[: -len(RAIL_END)]: WATTS.take(float(value))
         for name, value in row.items()
         if name and name.endswith(RAIL_END) and name not in NOT_RAILS and value
     }
-    return float(row["time_s"]), rails
+    return TIME.take(float(row["time_s"])), rails

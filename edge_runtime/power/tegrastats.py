@@ -17,7 +17,7 @@ from edge_runtime.power._child import Child
 PRIORITY = 5
 PROGRAM = "usr/bin/tegrastats"
 INTERVAL_MS = 200
-RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (-?\d+)(?:mW)?(?:/-?\d+(?:mW)?){1,2}(?=\s|$)")  # RAM 407/31920MB is none
+RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (-?\d{1,9})(?:mW)?(?:/-?\d+(?:mW)?){1,2}(?=\s|$)")  # RAM 407/31920MB is none
 
 
 def available(root: Path = Path("/")) -> Optional[str]:

@@ -71,7 +71,7 @@ def test_flags_that_do_not_go_together(capsys, arguments):
 def test_files_that_cannot_be_read_or_written(outcomes, tmp_path, capsys):
     (tmp_path / "notes.json").write_text('{"my": "notes"}')
     assert doctor.main(["--read", str(tmp_path / "none.json")]) == 1
-    assert "cannot be read: No such file" in capsys.readouterr().err
+    assert "cannot be read: it is not there" in capsys.readouterr().err
     assert doctor.main(["--read", str(tmp_path / "notes.json")]) == 1 and "is no proof" in capsys.readouterr().err
     assert doctor.main(["--prove", "-o", str(tmp_path / "notes.json"), "--sysroot", str(tmp_path)]) == 1
     assert (tmp_path / "notes.json").read_text() == '{"my": "notes"}', "what is no proof is not overwritten"

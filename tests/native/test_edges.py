@@ -118,12 +118,18 @@ def test_the_decoder_finds_nothing_in_numbers_that_are_none(value):
     assert decode(ops.Decoder(DECODE, [(1, 10, 6)]), np.full((1, 10, 6), value, np.float32)).tolist() == [0]
 
 
-@pytest.mark.parametrize(("place", "value"), [(k, v) for k in range(6) for v in (NAN, INF)] + [(0, 0.0), (4, -1.0)])
+@pytest.mark.parametrize(("place", "value"), [(k, v) for k in range(6) for v in (NAN, INF)] + [(0, -0.5), (4, -1.0)])
 def test_the_decoder_refuses_frames_that_are_none(place, value):
     frames = np.array([ops.frame_row(geometry.fit((64, 64), (32, 32)), (64, 64))])
     frames[0, place] = value
     with pytest.raises(SpecError, match="frames"):
         decode(ops.Decoder(DECODE, [(1, 10, 6)]), frames=frames)
+
+
+def test_a_place_without_an_image_has_no_boxes():
+    full = np.tile(np.array([8, 8, 4, 4, 1, 0], np.float32), (2, 10, 1))
+    frames = np.array([ops.frame_row(geometry.fit((64, 64), (32, 32)), (64, 64)), (0,) * 6], np.float64)
+    assert decode(ops.Decoder(DECODE, [(2, 10, 6)]), full, frames).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(

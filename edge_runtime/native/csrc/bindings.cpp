@@ -170,10 +170,10 @@ void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle fr
   for (size_t i = 0; i < decoder.tensors.size(); ++i)
     decoder.tensors[i] = tensor(tensors[i], i, decoder.core.required()[i], batch);
   const auto* frame = reinterpret_cast<const edge::Frame*>(data<const double>(frames, "frames", {batch, 6}));
-  for (const auto* f = frame; f < frame + batch; ++f)
-    demand(finite({f->scale_x, f->scale_y, f->pad_x, f->pad_y, f->image_width, f->image_height}) && f->scale_x > 0 &&
-               f->scale_y > 0 && f->image_width > 0 && f->image_height > 0,
-           "frames are not finite, or a scale or size is not above 0");
+  for (const auto* f = frame; f < frame + batch; ++f)  // all zeros: no image in this place of the batch, and no boxes
+    demand(finite({f->scale_x, f->scale_y, f->pad_x, f->pad_y, f->image_width, f->image_height}) &&
+               std::min({f->scale_x, f->scale_y, f->image_width, f->image_height}) >= 0,
+           "frames are not finite, or a scale or size is below 0");
   const auto* mask = data<const uint8_t>(class_mask, "class_mask", {decoder.core.num_classes()});
   float* rows = data<float>(boxes, "boxes", {batch, max_det, 6});
   int32_t* found = data<int32_t>(counts, "counts", {batch});

@@ -1,0 +1,52 @@
+"""What a row of a result file may hold; see `rows.assemble`, which makes them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from edge_runtime.files import fields
+from edge_runtime.files.fields import Field, optional
+
+_NUMBER, _TEXT = fields.number(), fields.text(1 << 20)
+_NUMBERS = fields.mapping(optional(_NUMBER))
+_LISTED = fields.several(_TEXT)
+_ACCURACY = {"metric": _TEXT, "value": _NUMBER}
+_FIGURES = (
+    "fps", "fps_low", "fps_high", "fps_engine", "mean_w", "idle_w", "nominal_w", "coverage", "fps_per_watt",
+    "fps_per_watt_nominal", "fps_per_watt_above_idle", "joules_per_frame", "windows_sound",
+)  # fmt: skip
+NEEDED: Dict[str, Field] = {
+    "engine": _TEXT, "batch": fields.whole(1, 1 << 31), "streams": fields.whole(1, 1 << 31), "valid": fields.flag(),
+    "reasons": _LISTED, "notes": _LISTED,
+}  # fmt: skip
+OF_VALID = ("fps", "fps_low", "fps_high")  # which every valid row has
+KNOWN: Dict[str, Field] = {
+    **NEEDED,
+    **dict.fromkeys(_FIGURES, optional(_NUMBER)),
+    **dict.fromkeys(("mode", "board", "l4t", "jetpack", "backend", "source", "rail", "scope"), optional(_TEXT)),
+    **dict.fromkeys(("engine_sha256", "ranges_sha256"), optional(_TEXT)),
+    "caps_verified": optional(fields.flag()),
+    "accuracy": Field("a metric and its value", lambda value: _filled(value, _ACCURACY)),
+    **dict.fromkeys(("latency_ms", "rails_w", "temperatures_c", "clocks", "throttle"), _NUMBERS),
+    "stage_ms": fields.mapping(_NUMBERS),
+    "windows": fields.several(fields.mapping(fields.anything())),
+    "trace": fields.several(_NUMBERS),
+}
+
+
+def _filled(value: Any, table: Dict[str, Field]) -> Dict[str, Any]:
+    """The value, with what the table names checked and what it does not name as it is."""
+    whole = fields.mapping(fields.anything()).take(value)
+    absent = next((name for name in table if name not in whole), None)
+    if absent:
+        raise fields.Misfit(f"[{absent}]", None, table[absent].expected)
+    return {**whole, **{name: fields.take(f"[{name}]", table[name], whole[name]) for name in table}}
+
+
+def _row(value: Any) -> Dict[str, Any]:
+    there = fields.mapping(fields.anything()).take(value)
+    row = _filled(there, {**NEEDED, **{name: field for name, field in KNOWN.items() if name in there}})
+    return _filled(row, dict.fromkeys(OF_VALID, _NUMBER)) if row["valid"] else row
+
+
+ROWS = fields.several(Field("a row", _row))
