@@ -18,17 +18,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks, sources
-from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _progress, _signals, _streams, _values
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _signals, _streams, _values
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.cli._summary import Status, print_summary
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
@@ -39,7 +39,6 @@ from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text import secrets
-from edge_runtime.text.escape import printable
 
 MODEL = "model"
 SOURCES = (
@@ -175,7 +174,7 @@ def _finish(
 ) -> None:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline, efficiency, governing) as status:
+        with Status(pipeline, efficiency, governing) as status:
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
@@ -185,65 +184,7 @@ def _finish(
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
-            _print(summary)
-
-
-class _Status:
-    """The live line on a terminal; elsewhere a line every few seconds."""
-
-    def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
-        from rich.status import Status
-        from rich.text import Text
-
-        self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
-        self._text = Text  # a string would be markup
-        self._status = Status("starting", console=_streams.console(stderr=True))
-        self._shown = ExitStack()
-        self._said_s = time.monotonic()
-
-    def __enter__(self) -> _Status:
-        if sys.stderr.isatty():
-            self._shown.enter_context(self._status)
-            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._shown.close()
-
-    def show(self) -> None:
-        self._efficiency.tick()
-        if self._governing:
-            self._governing.tick()
-        terminal = sys.stderr.isatty()
-        if not terminal and time.monotonic() - self._said_s < _progress.INTERVAL_S:
-            return
-        self._said_s = time.monotonic()
-        counts = [source.frame_count for source in self._pipeline.sources]
-        total = None if None in counts else sum(count or 0 for count in counts)
-        counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        line = f"{self._efficiency.line}  {counted}"
-        if terminal:
-            self._status.update(self._text(printable(line)))
-        else:
-            print_status(line)
-
-
-def _print(summary: Dict[str, Any]) -> None:
-    frames, latency = summary["frames"], summary["latency_ms"]
-    rate = f", {summary['fps']:.1f} FPS" if frames > 1 else ""  # one frame has no rate
-    times = f", latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms" if latency else ""
-    print_status(f"{frames} frame{'s' * (frames != 1)}{rate}{times}")
-    for stage, ms in summary["stage_ms"].items():
-        print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
-    found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
-    print_status(f"detections: {found or 'none'}")
-    for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
-        if count:
-            print_status(f"dropped: {count} of {name}")
-    for item in summary["skipped"]:
-        print_status(f"skipped: {item}")
-    for line in _power.lines(summary["power"]):
-        print_status(line)
+            print_summary(summary)
 
 
 def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
