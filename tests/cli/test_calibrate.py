@@ -130,6 +130,20 @@ def test_pictures_of_an_earlier_run_are_not_calibrated_on(place, tmp_path, capsy
         assert sorted(path.name for path in folder.iterdir()) == sorted(earlier)
 
 
+def test_pictures_may_be_named_one_by_one_and_without_a_flag(place, tmp_path):
+    """`--images *.png` of a shell, and a folder as the second word, are what `--images DIR` is."""
+    pictures = sorted(map(str, (place / "photos").iterdir()))
+    ways = [["--images", *pictures], ["--images", str(place / "photos")], [str(place / "photos")]]
+    tables = []
+    for number, way in enumerate(ways):
+        out = tmp_path / f"{number}.onnx"
+        assert (
+            calibrate.main([*way, str(place / "nano.onnx"), "-o", str(out), "--no-verdict", "--method", "minmax"]) == 0
+        )
+        tables.append(json.loads(out.with_suffix(".ranges.json").read_text()))
+    assert tables[0] == tables[1] == tables[2]
+
+
 def test_kept_layers(place, tmp_path):
     assert run(place, tmp_path, "--no-verdict", "--method", "minmax", "--keep-fp", "conv1.linear", "head13") == 0
     network = Network(onnx.load(tmp_path / "int8.onnx"))
