@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, Sequence
+from typing import IO, Any, Dict, Iterator, Mapping, Sequence
 
 from edge_runtime.errors import SinkError
 from edge_runtime.files.growing import GrowingFile
@@ -39,7 +39,7 @@ class CocoSink:
     """
 
     def __init__(self, target: str, options: SinkOptions) -> None:
-        self.target, self._labels, self._names = target, options.labels, FrameNames(options.sources)
+        self.target, self._labels, self._names = target, options.labels, FrameNames()
         self._finished = False
         self._path = str(written_path(target))
         if not self._path or self._path.endswith("/") or os.path.isdir(self._path):
@@ -52,6 +52,10 @@ class CocoSink:
         except BaseException:
             self._open.close()
             raise
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
