@@ -16,8 +16,6 @@ from edge_runtime.model.spec import DTYPES, Shape
 LONGEST = 600  # characters of a library's own reason
 MEMORY = re.compile(r"out of memory|bad_alloc|failed to allocate|cannot allocate|not enough memory", re.I)
 RESIZED = re.compile(r"shape mismatch attempting to re-use|incompatible with|to_shape was called on a dynamic", re.I)
-    r"shape mismatch attempting to re-use|incompatible with|to_shape was called on a dynamic", re.I
-)
 SIZES = "export it without its own post-processing (NMS), so that its outputs have one size"
 
 

@@ -137,6 +137,7 @@ class _Running:
 def _window(
     running: _Running, pipeline: Pipeline, sampler: Sampler, seconds: float, intruders: Callable[[], Tuple[int, ...]]
 ) -> Window:
+    sampler.restart()
     mark, span, others, began_s = pipeline.monitor.mark(), sampler.begin(), Others(), time.monotonic()
     running.wait(seconds)
     sampler.end(span)

@@ -28,7 +28,7 @@ class Ends:
     Attributes:
         sources, sinks: those that are open.
         errors: of the sources that could not be opened.
-        failed: `{"source", "error"}` of each source that could not be opened, or broke.
+        failed: `{"source", "error"}` of each source that could not be opened, or broke; `{"sink", "error"}` of a sink.
         left_behind: names of what hung at the end.
 
     Raises:
@@ -43,12 +43,10 @@ class Ends:
         self.left_behind: List[str] = []
         self._others = len(list_sources(source))
         with ExitStack() as undo:
-            names = tuple(s if isinstance(s, str) else s.name for s in list_sources(source))
-            names = tuple(source_family.public_name(s) for s in names)
-            own = self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels, sources=names), undo)
+            self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
             self._open_sources(list_sources(source), options, fail_fast, undo)
             rates = {source.name: source.fps or 30.0 for source in self.sources}
-            for sink in own:
+            for sink in self.sinks:
                 sink_family.begin(sink, rates)
             self._opened = undo.pop_all()
 
@@ -67,6 +65,12 @@ class Ends:
         if self._others:
             log.warning("source %s failed, the others go on: %s", name, error)
 
+    def report_sink(self, name: str, error: BaseException, others: bool) -> None:
+        """A sink failed: said at once where others go on."""
+        self.failed.append({"sink": name, "error": str(error)})
+        if others:
+            log.warning("output %s failed, the others go on: %s", name, error)
+
     def leave(self, name: str, grace_s: float) -> str:
         """A sink or source hangs; says so at once, and returns what was said."""
         said = f"{name} did not end within {grace_s:g} s and is left behind"
@@ -74,15 +78,13 @@ class Ends:
         log.warning(said)
         return said
 
-    def _open_sinks(self, listed: List[Union[str, Sink]], options: SinkOptions, undo: ExitStack) -> List[Sink]:
-        """Returns those that were opened here."""
-        own = []
+    def _open_sinks(self, listed: List[Union[str, Sink]], options: SinkOptions, undo: ExitStack) -> None:
         for item in listed:
             if isinstance(item, str):
-                own.append(sink_family.open(item, options))
-                undo.callback(own[-1].close)
-            self.sinks.append(own[-1] if isinstance(item, str) else item)
-        return own
+                self.sinks.append(sink_family.open(item, options))
+                undo.callback(self.sinks[-1].close)
+            else:
+                self.sinks.append(item)
 
     def _open_sources(
         self, listed: List[Union[str, Source]], options: SourceOptions, fail_fast: bool, undo: ExitStack

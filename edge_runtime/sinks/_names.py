@@ -22,7 +22,7 @@ class FrameNames:
         sources: names of all sources. Where they are not said, the first that comes has no name in front.
     """
 
-    def __init__(self, sources: Sequence[str]) -> None:
+    def __init__(self, sources: Sequence[str] = ()) -> None:
         several = sources if len(sources) > 1 else ()
         self._fronts = {source: f"{name}_" for source, name in source_names(several).items()}
         self._owners: Dict[str, str] = {}  # which file a name was given to: one entry for each file of the sources

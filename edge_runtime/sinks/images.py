@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Optional
+from typing import Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def open(target: str, options: SinkOptions) -> ImagesSink:
         SinkError: it cannot be made, or not be written to.
         UsageError: another run writes into it.
     """
-    return ImagesSink(target, options)
+    return ImagesSink(target)
 
 
 class ImagesSink:
@@ -39,16 +39,20 @@ class ImagesSink:
     earlier run.
     """
 
-    def __init__(self, target: str, options: SinkOptions) -> None:
+    def __init__(self, target: str) -> None:
         load_cv2()
         self.target = target
         self._folder = Path(target)
-        self._names = FrameNames(options.sources)
+        self._names = FrameNames()
         self._begun = False
         self._canvas: Optional[NDArray[np.uint8]] = None
         self._check()
         self._open = ExitStack()
         self._open.enter_context(locked(target))
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""

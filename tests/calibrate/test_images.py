@@ -39,6 +39,16 @@ def test_how_many(count, most, kept, held):
     assert bool(found.notes) == (count < images.FEW)
 
 
+def test_pictures_named_one_by_one(tmp_path):
+    for name in ("b.jpg", "a.PNG", "notes.txt"):
+        (tmp_path / name).touch()
+    named = [str(tmp_path / "b.jpg"), str(tmp_path / "a.PNG")]
+    assert images.picture_set(named).paths == tuple(named), "in the order they were named"
+    for wrong in ("notes.txt", "none.jpg", "."):
+        with pytest.raises(DatasetError, match="is no picture"):
+            images.picture_set([*named, str(tmp_path / wrong)])
+
+
 def test_without_a_verdict_all_are_used():
     found = images.divide(data(128), 512, hold_out=False)
     assert len(found.paths) == 128 and not found.held_out.paths

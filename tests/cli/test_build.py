@@ -247,3 +247,15 @@ def test_killed_in_any_way_the_builder_and_its_folder_go_too(tmp_path, number):
     while list((tmp_path / "out").iterdir()) and time.monotonic() < end:
         time.sleep(0.05)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(("plan_bytes", "why"), [(29_500_000, " (3.1 MB of model, and compiled kernels for this GPU)"),
+                                                 (3_500_000, "")])  # fmt: skip
+def test_a_plan_that_is_much_bigger_than_its_model_says_why(tmp_path, plan_bytes, why):
+    model, plan = tmp_path / "n.onnx", tmp_path / "n.plan"
+    for path, size in ((model, 3_100_000), (plan, plan_bytes)):
+        with path.open("wb") as file:
+            file.truncate(size)
+    place = SimpleNamespace(board="", compute_capability="8.6", tensorrt="tensorrt 10.3.0")
+    made = SimpleNamespace(convolutions={}, place=place, precision="int8", seconds=2.0)
+    assert f"int8, {plan_bytes / 1e6:.1f} MB{why} in 2.0 s" in build._sentence(str(model), plan, made)

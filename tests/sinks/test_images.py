@@ -12,7 +12,6 @@ import pytest
 
 from edge_runtime import sinks
 from edge_runtime.errors import SinkError, UsageError
-from edge_runtime.sinks import SinkOptions
 from tests.sinks.results import result, small_disk
 
 
@@ -35,7 +34,8 @@ def test_nothing_is_overwritten_within_a_run(tmp_path: Path) -> None:
 
 
 def test_with_several_sources_a_name_says_whose_it_is(tmp_path: Path) -> None:
-    sink = sinks.open(f"{tmp_path}/", SinkOptions(sources=[("rtsp://left/1", 30.0), ("a/right.mp4", 25.0)]))
+    sink = sinks.open(f"{tmp_path}/")
+    sinks.begin(sink, {"rtsp://left/1": 30.0, "a/right.mp4": 25.0})
     for source in ("a/right.mp4", "rtsp://left/1"):
         for index in (0, 12):
             sink.write(result(index, source=source))
