@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import Skipped, SourceOptions
+from edge_runtime.sources._mpegts import ends_inside_a_packet
 from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
@@ -46,6 +47,7 @@ class VideoSource:
     def __init__(self, target: str, options: SourceOptions) -> None:
         self.name = public(target)
         self.skipped: List[str] = Skipped()
+        self._cut_off = ends_inside_a_packet(target)
         self._loop = options.loop
         self._index = self._pass_start = self._good = 0
         self._pass_start_s = self._end_s = 0.0
@@ -105,23 +107,28 @@ class VideoSource:
 
     def _end_of_pass(self) -> None:
         """Starts again where that was asked for, else ends and checks that the file was whole."""
-        truncated = self._truncated()
-        if self._loop and self._good and not truncated:
+        missing = self._missing()
+        if self._loop and self._good and not missing:
             self._capture.reopen()
             self._pass_start, self._pass_start_s, self._good = self._index, self._end_s, 0
             return
         closed, self._done = self._done, True
         if not self._good and not closed:
             raise SourceError(f"{self.name!r} has no readable frame", hint=TRY_IT)
-        if truncated and not closed:
-            message = f"{self.name!r} is truncated: {self._good} of {self._expected} frames"
-            raise SourceError(message, hint="everything readable was processed; copy or record the file again")
+        if missing and not closed:
+            hint = "everything readable was processed; copy or record the file again"
+            raise SourceError(f"{self.name!r} is truncated: {missing}", hint=hint)
 
-    def _truncated(self) -> bool:
-        """Too few frames and too little time: at a varying rate, a container without an index overstates the count."""
+    def _missing(self) -> str:
+        """What tells that the file was cut off, "" where nothing does.
+
+        Too few frames must go with too little time: at a varying rate, a container without an index overstates them.
+        """
         least = (1 - SHORT_BY) * self._expected
         in_pass_s = self._end_s - self._pass_start_s
-        return self._good < least and in_pass_s < least / (self.fps or 30.0)
+        if self._good < least and in_pass_s < least / (self.fps or 30.0):
+            return f"{self._good} of {self._expected} frames"
+        return f"it ends inside a packet, after {self._good} frames" if self._cut_off else ""
 
 
 def _times_too_many(capture: Capture, target: str) -> int:
