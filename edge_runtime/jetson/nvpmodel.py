@@ -7,9 +7,10 @@ clocks, not of watts.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from edge_runtime.errors import BoardError, UsageError
 from edge_runtime.jetson import board
@@ -81,9 +82,15 @@ class Conf:
             if "**" in path or ".." in path.split("/"):
                 continue  # no configuration has these: they would search the whole disk, or leave it
             for old, new in (("", ""), GPU_FOLDERS, GPU_FOLDERS[::-1]):
-                for found in root.glob(path.replace(old.lstrip("/"), new.lstrip("/"), 1)) if path else ():
+                found = next(_glob(root, path.replace(old.lstrip("/"), new.lstrip("/"), 1)), None)
+                if found:
                     return found
         return None
+
+
+def _glob(root: Path, pattern: str) -> Iterator[Path]:
+    with suppress(OSError, ValueError):  # a name that no file can have
+        yield from root.glob(pattern) if pattern else ()
 
 
 def parse(text: str) -> Conf:
