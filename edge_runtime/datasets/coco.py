@@ -69,6 +69,8 @@ def _folder(listing: Path, name: str) -> Path:
 
 def _truth(notes: List[Dict[str, Any]], number: Dict[int, int]) -> Truth:
     boxes = np.array([note["bbox"] for note in notes], np.float64).reshape(-1, 4)
+    if not (np.abs(boxes) <= datasets.LARGEST).all():
+        raise ValueError("a bbox is not finite, or huge")
     sides = boxes[:, 2:].copy()
     boxes[:, 2:] += boxes[:, :2]
     return Truth(

@@ -17,6 +17,7 @@ from edge_runtime.jetson import board
 
 CONF, STATUS = "etc/nvpmodel.conf", "var/lib/nvpmodel/status"
 HEADER = re.compile(r"<\s*(PARAM|POWER_MODEL|PM_CONFIG)\b(.*)>")
+LONGEST = 1000  # characters of a line that are looked at
 UNCAPPED = ("-1", "2147483647", "9223372036854775807")
 NEXT_KERNEL = "_KNEXT"  # paths that a newer kernel has
 GPU_FOLDERS = ("/sys/devices/gpu.0/", "/sys/devices/platform/gpu.0/")  # the same device, by kernel
@@ -89,7 +90,7 @@ class Conf:
 
 
 def _glob(root: Path, pattern: str) -> Iterator[Path]:
-    with suppress(OSError, ValueError):  # a name that no file can have
+    with suppress(OSError, ValueError, RecursionError):  # a name that no file can have
         yield from root.glob(pattern) if pattern else ()
 
 
@@ -102,7 +103,7 @@ def parse(text: str) -> Conf:
     paths: Dict[Tuple[str, str], str] = {}
     modes: List[Tuple[int, str, List[Setting]]] = []
     default, section, name = None, "", ""
-    for line in (line.split("#")[0].strip() for line in text.splitlines()):
+    for line in (line[:LONGEST].split("#")[0].strip() for line in text.splitlines()):
         header = HEADER.match(line)
         words = line.split()
         if header:
