@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-setup cpu,demo
+setup cpu
 mkdir -p out
 "$venv/bin/edge-detect" --source demo --engine engines/yolo_nano_voc_int8.onnx \
     --output out/demo.mp4 --output out/demo.jsonl "$@"

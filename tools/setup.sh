@@ -178,19 +178,19 @@ prepare() { # prepare COMMAND: an environment, and the packages of the system th
 
 finish() { # finish EXTRAS: this checkout in the environment
     local extras=$1 key
-    [ -z "$opencv" ] || extras=${extras/cpu,/}
+    [ -z "$opencv" ] || { extras=${extras#cpu} && extras=${extras#,}; }
     key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/native/csrc/*; } | sha256sum)
     key=${key:0:16}
     if grep -qsxF "$key $extras" "$venv/installed" && { [ -z "$opencv" ] || loads_numpy; }; then
         exec 9<&-
         return
     fi
-    echo "installing edge-runtime with [$extras] into $venv ..."
+    echo "installing edge-runtime${extras:+ with [$extras]} into $venv ..."
     freshen
     if [ -n "$opencv" ] && ! imports onnxruntime; then # NVIDIA's own may be there
         pip "$numpy" onnxruntime
     fi
-    PYTHONWARNINGS=ignore pip "$numpy" -e ".[$extras]"
+    PYTHONWARNINGS=ignore pip "$numpy" -e ".${extras:+[$extras]}"
     [ -z "$dry" ] || return 0
     grep -qs "^$key " "$venv/installed" || : >"$venv/installed"
     echo "$key $extras" >>"$venv/installed"

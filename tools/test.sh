@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-extras=cpu,demo,eval,openvino,rtx,dev
+extras=cpu,eval,openvino,rtx,dev
 if [ -z "${PYTHON:-}" ] && pkg-config --exists gobject-introspection-1.0 cairo 2>/dev/null; then
     extras=$extras,stream # PyGObject is compiled against the system's GStreamer
 fi

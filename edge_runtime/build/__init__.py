@@ -92,18 +92,19 @@ def build(
                 f"the network gives {about.io.shapes} for a batch of {options.batch}",
                 hint="its batch size is written into it: export it with a dynamic batch",
             )
-        place(new, about, plan)
+        atomic.replace_file(passport.passport_path(new), about.to_json().encode())
+        place(new, plan)
     return about
 
 
-def place(new: Path, about: Passport, plan: Path) -> None:
-    """Puts a plan that lies on the same disk in its place, with its passport.
+def place(new: Path, plan: Path) -> None:
+    """Moves a plan and its passport on the same disk.
 
     Raises:
         UsageError: it cannot be written.
     """
-    atomic.replace_file(passport.passport_path(plan), about.to_json().encode())
     with atomic.said_of(plan):
+        os.replace(passport.passport_path(new), os.path.realpath(passport.passport_path(plan)))
         os.replace(new, os.path.realpath(plan))
 
 

@@ -64,6 +64,18 @@ def read_image_set(target: str, folder: Optional[str] = None, split: Optional[st
     return Dataset(path.resolve().name, tuple(found), (), ())
 
 
+def picture_set(files: Sequence[str]) -> Dataset:
+    """Pictures that are named one by one.
+
+    Raises:
+        DatasetError: one of them is no picture.
+    """
+    for file in files:
+        if not file.lower().endswith(SUFFIXES) or not os.path.isfile(file):
+            raise DatasetError(f"{file} is no picture", hint="give pictures, or one folder, data set or manifest")
+    return Dataset(f"{len(files)} pictures", tuple(files), (), ())
+
+
 def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
     """Spreads the pictures over calibration and check, evenly over their order.
 

@@ -39,7 +39,7 @@ def best(source: BuildInput, plan: Path, options: BuildOptions, command: str, ma
         chosen = min(timed, key=lambda name: timed[name]) if timed else list(made)[-1]
         figures = ", ".join(f"{name} {value:.2f} ms" for name, value in timed.items())
         print(f"{chosen} is kept: {figures or 'not timed, there is no GPU here to run them'}", file=sys.stderr)
-        build.place(plans[chosen], made[chosen], plan)
+        build.place(plans[chosen], plan)
     return made[chosen]
 
 

@@ -16,9 +16,12 @@ from edge_runtime.files import atomic, lock, outputs
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.gpu import passport
 from edge_runtime.model import onnx_file
+from edge_runtime.sources import image
+from edge_runtime.sources._given import resolve
 
 LABELS = (".xml", ".txt", ".yaml", ".yml", ".names", ".cache")  # files of a data set that are no pictures
 LISTINGS = ("instances*.json", "annotations/instances*.json")
+BOARD = ("dev", "etc", "proc", "run", "sys", "usr")
 Reader = Callable[[str], Iterable[Input]]
 Writes = Mapping[str, Callable[[argparse.Namespace], Iterable[Output]]]
 
@@ -98,12 +101,14 @@ def _data(path: str) -> Iterator[Input]:
 
 def _source(target: str) -> Iterator[Input]:
     """A source's files; cameras and streams have none."""
-    target = re.sub(r"^(gst\+)?file://", "", target)
+    if target.startswith("@"):
+        yield Input("file with the address", target[1:])
+    target = re.sub(r"^(gst\+)?file://", "", resolve(target))
     named = re.findall(r"location=\"?([^\s\"]+)", target) if target.startswith("gst:") else []
-    for path in [target, *named, *([] if os.path.exists(target) else glob.glob(target))]:
-        yield Input("source", path)
-        if os.path.isdir(path):
-            yield from (Input("source", os.path.join(path, name)) for name in os.listdir(path))
+    yield from (Input("source", path) for path in [target, *named])
+    inside = os.path.join(glob.escape(target), "*") if os.path.isdir(target) else target
+    pictures = (path for path in glob.glob(inside) if path.lower().endswith(image.SUFFIXES))
+    yield from (Input("source", path) for path in pictures)
 
 
 def _trace(meter: str) -> Iterator[Input]:
@@ -112,10 +117,10 @@ def _trace(meter: str) -> Iterator[Input]:
 
 
 def _board(root: str) -> Iterator[Input]:
-    """A record of a board, or a folder in place of `/`."""
+    """A record of a board, or a folder in place of `/`; the machine's own files are not looked at."""
     yield Input("record of a board", getattr(root, "record", ""))
     if os.path.realpath(root) != os.sep:
-        yield Input("board's folder", root, ("",))
+        yield from (Input("board's folder", os.path.join(root, name), ("",)) for name in BOARD)
 
 
 READS: Dict[str, Reader] = {

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+from edge_runtime import power as meters
 from edge_runtime.cli import _flags, _values, jetson
 from edge_runtime.energy.efficiency import Conditions
 from edge_runtime.energy.sampler import Sampler
-from edge_runtime.errors import BoardError, UsageError
+from edge_runtime.errors import BoardError, SourceError, UsageError
 from edge_runtime.jetson import caps, hold, nvpmodel, switch
 from edge_runtime.jetson.hold import Hold
+from edge_runtime.power.replay import ReplayMeter
 from edge_runtime.text.escape import printable
 
 COVERED = 0.95  # of a run; less is said
@@ -24,16 +25,20 @@ COVERED = 0.95  # of a run; less is said
 def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Flags of both commands; returns their group."""
     group = parser.add_argument_group("power")
-    group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps")
+    group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the caps of the mode")
     group.add_argument(
-        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
+        "--settle",
+        type=_values.seconds,
+        default=switch.SETTLE_S,
+        metavar="SECONDS",
+        help="time to wait after a switch of modes",
     )
     group.add_argument(
         "--idle",
         type=_values.seconds,
         default=3.0,
         metavar="SECONDS",
-        help="measured before, to tell what idle costs",
+        help="time to measure idle watts before the run, default 3",
     )
     group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
     jetson.add_root(group)
@@ -64,14 +69,7 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
 
 def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
     """Power modes from now until the stack ends, by whatever it ends."""
-    end_by_signals()
     return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
-
-
-def end_by_signals() -> None:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
@@ -86,11 +84,28 @@ def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
 
 
 def _idle_w(sampler: Sampler, seconds: float) -> Optional[float]:
-    if sampler.meter is None or seconds <= 0:
+    if sampler.meter is None or sampler.recorded or seconds <= 0:
         return None
     span = sampler.begin()
     time.sleep(seconds)
     return sampler.end(span).energy.mean_w
+
+
+def say_trace(root: Path, sampler: Sampler, mode: Optional[str]) -> None:
+    """Notes that the watts are those of a recorded trace, and where it does not suit this board or its mode."""
+    meter = sampler.meter
+    if not isinstance(meter, ReplayMeter):
+        return
+    print_status(f"note: watts are played from a trace: {', '.join(meter.rails)}, mode {', '.join(meter.modes) or '?'}")
+    if mode and meter.modes and meter.modes != [mode]:
+        print_status(f"note: this board is in mode {mode}, the trace was recorded in {', '.join(meter.modes)}")
+    try:
+        with closing(meters.open(root)) as own:
+            other = sorted(set(own.rails) - set(meter.rails))
+    except SourceError:
+        return
+    if other:
+        print_status(f"note: this board has other rails, {', '.join(other)}: the trace is of another board")
 
 
 def lines(power: Dict[str, Any]) -> List[str]:
@@ -121,4 +136,4 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 def print_status(line: str) -> None:
     """On stderr, where logs go."""
-    print(printable(line), file=sys.stderr)
+    print(printable(line), file=sys.stderr, flush=True)

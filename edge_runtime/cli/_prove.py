@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import threading
 import time
@@ -80,8 +79,6 @@ def _prove(args: argparse.Namespace, root: Path) -> int:
     if target and target.exists():
         _read(target)  # another file of this name is not overwritten
     progress = ProofProgress(sys.stderr)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
     def ended(proof: Proof) -> None:
         progress.end()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Optional
 
@@ -16,13 +19,15 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def escaped() -> Iterator[None]:
     """Everything printed meanwhile is escaped, usage errors and tracebacks too. Also a decorator for `main`."""
-    stdout, stderr = sys.stdout, sys.stderr
+    before = sys.stdout, sys.stderr
+    stdout, stderr = _lasting(sys.stdout), _lasting(sys.stderr)
     sys.stdout, sys.stderr = _Escaped(stdout, escape.lines), _Escaped(stderr, lambda text: redact(escape.lines(text)))
     try:
         with _any_character(stdout), _any_character(stderr):
             yield
     finally:
-        sys.stdout, sys.stderr = stdout, stderr
+        sys.stdout, sys.stderr = before
+        _flush(stdout)
 
 
 def unescaped(stream: Any) -> Any:
@@ -55,6 +60,51 @@ class _Escaped:
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
+
+
+class _Lasting(io.FileIO):
+    """Standard output or error that may go: what is written to a terminal that was closed goes nowhere from then on.
+
+    That costs no run anything. Nor does an error output whose reader has left; a reader of the results who leaves is
+    the command's to know.
+    """
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            gone = (errno.EIO, errno.EPIPE) if self.fileno() == 2 else (errno.EIO,)
+            if error.errno not in gone:
+                raise
+            forget(self.fileno())
+            return len(content)
+
+
+def forget(descriptor: int) -> None:
+    """What is written there from now on goes nowhere, also what programs that are started write."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        forget(stream.fileno())
+
+
+def _lasting(stream: Any) -> Any:
+    """The process's own streams as such; others, and those that are it already, as they are; closed ones go nowhere."""
+    if stream is None:
+        return open(os.devnull, "w")
+    if not isinstance(stream, io.TextIOWrapper) or stream not in (sys.__stdout__, sys.__stderr__):
+        return stream
+    stream.flush()
+    raw = _Lasting(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=stream.line_buffering
+    )
 
 
 @contextlib.contextmanager

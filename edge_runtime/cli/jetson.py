@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from edge_runtime.cli import _streams, _values
+from edge_runtime.cli import _signals, _streams, _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
@@ -28,10 +28,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     add_root(parser)
     add(parser.add_subparsers(dest="command", required=True))
     args = parser.parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     try:
-        return run(args)
+        with _signals.ending():
+            return run(args)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except EdgeError as error:

@@ -90,6 +90,7 @@ class Efficiency:
     def tick(self) -> None:
         """Called a few times a second: begins with the first frame, and writes a row when one is due."""
         if self._whole is None and self._monitor.frames:
+            self._sampler.restart()
             self._whole_mark, self._whole = self._monitor.mark(), self._sampler.begin(states=False)
             if self._log:
                 self._begin_row()

@@ -115,6 +115,17 @@ class Sampler:
         """Of the whole, as last read; None where that failed, or nothing measures."""
         return self.total.watts(self._latest) if self.total else None
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the watts come from a trace and not from sensors."""
+        return hasattr(self.meter, "restart")
+
+    def restart(self) -> None:
+        """A measured run begins: a recorded trace plays from its beginning. Sensors take no notice."""
+        if self.recorded:
+            with self._lock:
+                self.meter.restart()  # type: ignore[union-attr]
+
     def begin(self, states: bool = True) -> Span:
         """A span that begins now, from the reading before on.
 

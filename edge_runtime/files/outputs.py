@@ -94,8 +94,7 @@ def _held(output: Output, inputs: Sequence[Input], by_identity: Dict[Identity, I
     top = os.path.realpath(output.path)
     for given in inputs:
         real = os.path.realpath(given.path)
-        taken = os.path.isdir(real) or real.lower().endswith(output.over)
-        if taken and _is_within(real, top):
+        if real.lower().endswith(output.over) and _is_within(real, top):
             return given
     linked = (by_identity.get(identity) for identity in _files_in(top))
     return next((given for given in linked if given is not None), None)

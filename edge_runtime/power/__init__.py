@@ -24,7 +24,7 @@ __all__ = ["Meter", "Meters", "Total", "open", "reasons", "total_of"]
 
 
 class Meter(Protocol):
-    """An open meter.
+    """An open meter. One that plays a recorded trace offers `restart()` too: a measured run begins.
 
     Attributes:
         name: of the member.

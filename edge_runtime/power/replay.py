@@ -6,7 +6,7 @@ import csv
 import time
 from bisect import bisect_right
 from pathlib import Path
-from typing import Callable, Collection, Dict, List, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 from edge_runtime.errors import SourceError
 from edge_runtime.files import fields, read
@@ -28,7 +28,7 @@ def available(root: Path = Path("/")) -> Optional[str]:
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """Reads a trace; its time begins now.
+    """Reads a trace; its time begins with `restart`, until then its first reading holds.
 
     Raises:
         SourceError: it cannot be read, or has no watts.
@@ -44,22 +44,32 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     if back is not None:
         fact = f"{what}: its time goes back to {back:g} s"
         raise SourceError(fact, hint="a trace holds one run: are there two in the file?")
-    return ReplayMeter(samples)
+    return ReplayMeter(samples, modes=_modes(Path(what), text))
 
 
 class ReplayMeter:
-    """See `Meter`. Each reading holds until the next; after the last one all rails are gaps."""
+    """See `Meter`. Each reading holds until the next; after the last one all rails are gaps.
 
-    def __init__(self, samples: Samples, clock: Callable[[], float] = time.monotonic) -> None:
+    Attributes:
+        modes: power modes that the trace was recorded in, as far as it says.
+    """
+
+    def __init__(
+        self, samples: Samples, clock: Callable[[], float] = time.monotonic, modes: Collection[str] = ()
+    ) -> None:
         self.name, self.gaps, self._clock = "replay", 0, clock
-        self.rails = list(samples[0][1])
+        self.rails, self.modes = list(samples[0][1]), sorted(modes)
         self._times, self._readings = [time_s - samples[0][0] for time_s, _ in samples], [rails for _, rails in samples]
-        self._began_s = clock()
+        self._began_s: Optional[float] = None
         self._end_s = self._times[-1] + (self._times[-1] / max(1, len(samples) - 1) or 1.0)
+
+    def restart(self) -> None:
+        """A measured run begins: loading a model and warming it up took no part of the trace."""
+        self._began_s = self._clock()
 
     def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
         """See `Meter.read_w`."""
-        now_s = self._clock() - self._began_s
+        now_s = 0.0 if self._began_s is None else self._clock() - self._began_s
         reading = self._readings[bisect_right(self._times, now_s) - 1] if now_s < self._end_s else {}
         self.gaps += len(self.rails) - len(reading)
         return dict(reading)
@@ -78,6 +88,16 @@ def _samples(path: Path, text: str) -> Samples:
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise SourceError(f"{path} is no trace: {error!r}", hint="expected time_s and watts by rail") from error
     return [(float(second), RAILS.take(parse(line))) for second, line in enumerate(text.split("\n"))]
+
+
+def _modes(path: Path, text: str) -> Set[str]:
+    """Of a log's rows; tegrastats' lines say none."""
+    rows: Iterable[Mapping[str, Any]] = ()
+    if path.suffix == ".csv":
+        rows = csv.DictReader(text.split("\n"))
+    elif path.suffix == ".jsonl":
+        rows = [read.parse_json_object(line) for line in text.split("\n") if line.strip()]
+    return {str(row["mode"]) for row in rows if row.get("mode")}
 
 
 def _row(row: Dict[str, str]) -> Tuple[float, Dict[str, float]]:

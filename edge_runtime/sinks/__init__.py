@@ -6,6 +6,8 @@ A member is a module with
     PRIORITY                                 who is preferred where several match (default 0)
     ONE_PICTURE                              True where all sources share what it shows: they become a grid (optional)
     open(target, options) -> Sink
+
+A sink that has to know the names or rates of the sources offers `begin(rates)`, see `begin` below.
 """
 
 from __future__ import annotations
@@ -13,16 +15,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Protocol, Sequence, Tuple, cast
+from typing import Dict, Mapping, Protocol, Sequence, Tuple, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
-from edge_runtime.sinks._paths import SOURCE, written_path
+from edge_runtime.sinks._paths import SOURCE, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.types import Result
 
-__all__ = ["Sink", "SinkOptions", "open", "written_path"]
+__all__ = ["Sink", "SinkOptions", "begin", "is_yolo", "open", "written_path", "written_paths"]
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # what users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
@@ -38,14 +40,12 @@ class SinkOptions:
     """What a sink may need to know.
 
     Attributes:
-        fps: nominal rate, for video files: of the fastest source.
+        fps: nominal rate, for video files, of who opens a sink alone; a pipeline says it by `begin`.
         labels: the model's class names, for legends.
-        sources: name and nominal rate of each source, where that is known.
     """
 
     fps: float = 30.0
     labels: Sequence[str] = field(default=())
-    sources: Sequence[Tuple[str, float]] = field(default=())
 
 
 class Sink(Protocol):
@@ -77,18 +77,27 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
         SinkError: it cannot be written to.
         UsageError: no member handles such a target.
     """
-    if SOURCE in target:
-        return PerSource(target, options, open)
-    unknown = re.search(r"\{\w*\}", target)
+    unknown = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
     if unknown:
         raise UsageError(f"{unknown[0]} in {target!r} stands for nothing", hint=f"{SOURCE} is the name of a source")
     try:
         member = plugins.pick("sinks", target)
     except UsageError as error:
         raise UsageError(f"no output is written as {target!r}", hint=_near(target)) from error
+    if SOURCE in target:
+        return PerSource(target, lambda named: open(named, options), begin)
     sink = cast(Sink, member.open(target, options))
-    shared = len(options.sources) > 1 and getattr(member, "ONE_PICTURE", False)
-    return Grid(sink, [name for name, _ in options.sources]) if shared else sink
+    return Grid(sink, begin) if getattr(member, "ONE_PICTURE", False) else sink
+
+
+def begin(sink: Sink, rates: Mapping[str, float]) -> None:
+    """Tells a sink the nominal frames per second of each source, by name; once, before the first result.
+
+    A pipeline opens sinks before cameras, so that none is started for an output that cannot be written.
+    """
+    tell = getattr(sink, "begin", None)
+    if tell is not None:
+        tell(rates)
 
 
 def _near(target: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Dict, Optional, Sequence, Set
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,36 +19,37 @@ WIDEST = 1920  # pixels of a page; its tiles are made smaller to fit
 
 
 class Grid:
-    """Gives a sink pages in the place of frames.
+    """Gives a sink pages in the place of frames, where there are several sources.
 
     A page is done when a source that is new on it has its next frame: pages come at the rate of the fastest source, and
     each frame is on one. A source that ends leaves its last frame.
 
     Args:
-        sink: takes the pages, as frames with nothing to draw.
-        sources: names, in the order of the tiles.
+        sink: takes the pages, as frames with nothing to draw, or the frames of the only source as they are.
+        tell: see `sinks.begin`.
     """
 
-    def __init__(self, sink: Sink, sources: Sequence[str]) -> None:
-        self.target, self._sink = sink.target, sink
-        self._places = {source: place for place, source in enumerate(dict.fromkeys(sources))}
-        self._columns = ceil(sqrt(len(self._places)))
-        self._tile_wh = (0, 0)
+    def __init__(self, sink: Sink, tell: Callable[[Sink, Mapping[str, float]], None]) -> None:
+        self.target, self._sink, self._tell = sink.target, sink, tell
+        self._places: Dict[str, int] = {}
+        self._columns, self._tile_wh = 1, (0, 0)
         self._page: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
         self._canvases: Dict[str, Optional[NDArray[np.uint8]]] = {}
         self._new: Set[str] = set()
         self._count, self._timestamp_s = 0, 0.0
 
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`. Tiles are in the order of the sources."""
+        self._tell(self._sink, rates)
+        self._places = {source: place for place, source in enumerate(rates)}
+        self._columns = ceil(sqrt(len(rates)))
+
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        source = result.frame.source
-        if source in self._new:
-            self._write_page()
-        canvas = annotated(result.frame.image, result.detections, self._canvases.get(source))
-        self._canvases[source] = canvas
-        fitted(canvas, self._tile(source, canvas))
-        self._new.add(source)
-        self._timestamp_s = result.frame.timestamp_s
+        if len(self._places) < 2:
+            self._sink.write(result)
+        else:
+            self._place(result)
 
     def close(self) -> None:
         """See `Sink.close`. The last page is written."""
@@ -57,6 +58,16 @@ class Grid:
                 self._write_page()
         finally:
             self._sink.close()
+
+    def _place(self, result: Result) -> None:
+        source = result.frame.source
+        if source in self._new:
+            self._write_page()
+        canvas = annotated(result.frame.image, result.detections, self._canvases.get(source))
+        self._canvases[source] = canvas
+        fitted(canvas, self._tile(source, canvas))
+        self._new.add(source)
+        self._timestamp_s = result.frame.timestamp_s
 
     def _write_page(self) -> None:
         self._new.clear()
@@ -67,12 +78,12 @@ class Grid:
     def _tile(self, source: str, first: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The part of the page that is a source's; the first frame of all says how large it is."""
         if not self._page.size:
-            self._begin(first.shape[1], first.shape[0])
+            self._lay_out(first.shape[1], first.shape[0])
         width, height = self._tile_wh
         row, column = divmod(self._places[source], self._columns)
         return self._page[row * height : (row + 1) * height, column * width : (column + 1) * width]
 
-    def _begin(self, width: int, height: int) -> None:
+    def _lay_out(self, width: int, height: int) -> None:
         scale = min(1.0, WIDEST / (self._columns * width))
         self._tile_wh = _even(width * scale), _even(height * scale)
         rows = ceil(len(self._places) / self._columns)

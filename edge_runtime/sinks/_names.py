@@ -19,17 +19,20 @@ class FrameNames:
     keep apart; a file that comes again (`--loop`) has its name again.
 
     Args:
-        sources: names of all sources.
+        sources: names of all sources. Where they are not said, the first that comes has no name in front.
     """
 
-    def __init__(self, sources: Sequence[str]) -> None:
-        self._sources = source_names(sources) if len(sources) > 1 else {}
+    def __init__(self, sources: Sequence[str] = ()) -> None:
+        several = sources if len(sources) > 1 else ()
+        self._fronts = {source: f"{name}_" for source, name in source_names(several).items()}
         self._owners: Dict[str, str] = {}  # which file a name was given to: one entry for each file of the sources
 
     def name(self, frame: Frame) -> str:
         """The name of one frame."""
-        source = self._sources.get(frame.source, "")
-        front = f"{source}_" if source else ""
+        if frame.source not in self._fronts:
+            name = source_names([*self._fronts, frame.source])[frame.source]
+            self._fronts[frame.source] = f"{name}_" if self._fronts else ""
+        front = self._fronts[frame.source]
         if frame.path is None:
             return f"{front}{frame.index:06d}"
         stem = f"{front}{Path(frame.path).stem}"

@@ -1,16 +1,44 @@
-"""The file that a target names."""
+"""The files that a target names."""
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional, Sequence
+
+from edge_runtime.sinks._names import source_names
 
 SOURCE = "{source}"  # stands for the name of a source
-SCHEMES = ("yolo:", "yolo-conf:", "coco:")  # in front of a path
+YOLO, COCO = ("yolo:", "yolo-conf:"), "coco:"  # schemes, in front of a path
+COCO_SUFFIX, PART = ".coco.json", ".part.jsonl"
 
 
 def written_path(target: str) -> Optional[str]:
     """The file or folder that a target names, without its scheme; None for a window and standard output."""
     if target in ("window", "-"):
         return None
-    scheme = next((scheme for scheme in SCHEMES if target.lower().startswith(scheme)), "")
+    scheme = next((scheme for scheme in (*YOLO, COCO) if target.lower().startswith(scheme)), "")
     return target[len(scheme) :]
+
+
+def written_paths(target: str, sources: Sequence[str]) -> List[str]:
+    """Every file or folder that a target makes a pipeline write, before anything is opened.
+
+    Args:
+        target: an output, as the user gave it.
+        sources: names of all sources, which `{source}` stands for.
+    """
+    path = written_path(target)
+    if path is None:
+        return []
+    names = source_names(sources).values() if SOURCE in path else [SOURCE]
+    found = [path.replace(SOURCE, name) for name in names]
+    return [*found, *(f"{path}{PART}" for path in found if is_coco(target))]
+
+
+def is_coco(target: str) -> bool:
+    """Whether a target is a COCO file."""
+    return target.lower().startswith(COCO) or target.lower().endswith(COCO_SUFFIX)
+
+
+def is_yolo(target: str) -> bool:
+    """Whether a target is a folder of YOLO's text files."""
+    return target.lower().startswith(YOLO)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Dict, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Mapping
 
 from edge_runtime.errors import EdgeError, SinkError, UsageError
 from edge_runtime.sinks._names import source_names
@@ -13,39 +11,46 @@ from edge_runtime.sinks._paths import SOURCE, written_path
 from edge_runtime.types import Result
 
 if TYPE_CHECKING:
-    from edge_runtime.sinks import Sink, SinkOptions
+    from edge_runtime.sinks import Sink
 
 
 class PerSource:
-    """Gives each result to the sink of its source; all are opened at once, so that errors come before the first frame.
+    """Gives each result to the sink of its source; all are opened when the sources are known, before the first result.
 
     Args:
         target: what is opened, with `{source}` for the name of the source; folders that it names are made.
-        options: `sources` says which there are.
         open_sink: opens one.
-
-    Raises:
-        SinkError: one of them cannot be written to; those before it are closed.
-        UsageError: it is not known which sources there are, or two have the same name.
+        tell: see `sinks.begin`.
     """
 
-    def __init__(self, target: str, options: SinkOptions, open_sink: Callable[[str, SinkOptions], Sink]) -> None:
-        self.target = target
+    def __init__(
+        self, target: str, open_sink: Callable[[str], Sink], tell: Callable[[Sink, Mapping[str, float]], None]
+    ) -> None:
+        self.target, self._open, self._tell = target, open_sink, tell
         self._sinks: Dict[str, Sink] = {}
-        _check(target, [name for name, _ in options.sources])
-        rates = dict(options.sources)
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`.
+
+        Raises:
+            SinkError: one of them cannot be written to; those before it are closed.
+        """
         try:
             for source, name in source_names(list(rates)).items():
-                _make_folder(target, name)
-                one = replace(options, fps=rates[source], sources=((source, rates[source]),))
-                self._sinks[source] = open_sink(target.replace(SOURCE, name), one)
+                _make_folder(self.target, name)
+                self._sinks[source] = self._open(self.target.replace(SOURCE, name))
+                self._tell(self._sinks[source], {source: rates[source]})
         except EdgeError:
             self.close()
             raise
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        self._sinks[result.frame.source].write(result)
+        sink = self._sinks.get(result.frame.source)
+        if sink is None:
+            message = f"no source {result.frame.source!r} was known for {self.target!r}"
+            raise UsageError(message, hint=f"{SOURCE} is for outputs of a pipeline")
+        sink.write(result)
 
     def close(self) -> None:
         """See `Sink.close`. All are closed, whatever one of them says."""
@@ -57,14 +62,6 @@ class PerSource:
                 errors.append(error)
         if errors:
             raise errors[0]
-
-
-def _check(target: str, sources: Sequence[str]) -> None:
-    if not sources:
-        raise UsageError(f"no sources are known for {target!r}", hint=f"{SOURCE} is for outputs of a pipeline")
-    name, count = Counter(sources).most_common(1)[0]
-    if count > 1:
-        raise UsageError(f"{name} is given twice, and {target!r} has one file for it", hint="give it once")
 
 
 def _make_folder(target: str, name: str) -> None:

@@ -7,18 +7,19 @@ import json
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, Sequence
+from typing import IO, Any, Dict, Iterator, Mapping, Sequence
 
 from edge_runtime.errors import SinkError
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
+from edge_runtime.sinks._names import FrameNames
+from edge_runtime.sinks._paths import COCO, COCO_SUFFIX, PART
 from edge_runtime.sinks.jsonl import row
 from edge_runtime.types import Result
 
-HANDLES = (".coco.json", "coco:")
+HANDLES = (COCO_SUFFIX, COCO)
 PRIORITY = 1  # "coco:folder/" is no folder of pictures
-PART = ".part.jsonl"
 
 
 def open(target: str, options: SinkOptions) -> CocoSink:
@@ -27,7 +28,7 @@ def open(target: str, options: SinkOptions) -> CocoSink:
     Raises:
         SinkError: it cannot be written to.
     """
-    return CocoSink(target, options.labels)
+    return CocoSink(target, options)
 
 
 class CocoSink:
@@ -37,8 +38,9 @@ class CocoSink:
     as JSON Lines, `out.coco.json.part.jsonl`, which is what a killed run leaves.
     """
 
-    def __init__(self, target: str, labels: Sequence[str]) -> None:
-        self.target, self._labels = target, labels
+    def __init__(self, target: str, options: SinkOptions) -> None:
+        self.target, self._labels, self._names = target, options.labels, FrameNames()
+        self._finished = False
         self._path = str(written_path(target))
         if not self._path or self._path.endswith("/") or os.path.isdir(self._path):
             why = "it is a directory" if self._path else "it names no file"
@@ -51,15 +53,20 @@ class CocoSink:
             self._open.close()
             raise
 
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
+
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        self._part.append(json.dumps(row(result), separators=(",", ":")).encode() + b"\n")
+        frame = {**row(result), "name": f"{self._names.name(result.frame)}.jpg"}
+        self._part.append(json.dumps(frame, separators=(",", ":")).encode() + b"\n")
 
     def close(self) -> None:
         """See `Sink.close`."""
         self._part.close()
         with self._open:
-            if self._part.begun and os.path.exists(self._path + PART):
+            if self._part.begun and not self._finished:
                 self._finish()
 
     def _finish(self) -> None:
@@ -73,6 +80,7 @@ class CocoSink:
                 new.unlink()
             hint = f"what was found is kept as JSON Lines in {self._path + PART}"
             raise SinkError(f"{self.target!r} cannot be written: {error.strerror}", hint=hint) from error
+        self._finished = True
         os.unlink(self._path + PART)
 
 
@@ -112,9 +120,7 @@ def _common_folder(part: str) -> str:
 
 def _file_name(frame: Dict[str, Any], folder: str) -> str:
     """The picture's path, or for a frame of a video the name of the picture that `--save` would write."""
-    if "path" in frame:
-        return os.path.relpath(os.path.abspath(frame["path"]), folder)
-    return f"{frame['frame']:06d}.jpg"
+    return os.path.relpath(os.path.abspath(frame["path"]), folder) if "path" in frame else str(frame["name"])
 
 
 def _annotation(number: int, image: int, found: Dict[str, Any]) -> Dict[str, Any]:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Optional, Set
+from typing import Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SinkError
+from edge_runtime.files.lock import locked
 from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sinks import SinkOptions
-from edge_runtime.types import Frame, Result
+from edge_runtime.sinks._names import FrameNames
+from edge_runtime.types import Result
 
 HANDLES = ("/",)
 
 
 def open(target: str, options: SinkOptions) -> ImagesSink:
-    """Opens a directory, making it if need be.
+    """Opens a directory; the first image makes it, if need be.
 
     Raises:
-        SinkError: it cannot be made.
+        SinkError: it cannot be made, or not be written to.
+        UsageError: another run writes into it.
     """
     return ImagesSink(target)
 
@@ -30,43 +34,64 @@ def open(target: str, options: SinkOptions) -> ImagesSink:
 class ImagesSink:
     """Files named after the image they were found in, or by frame number: `bus.jpg`, `000123.jpg`.
 
-    A name that this run has used before (two sources, or `a.png` beside `a.jpg`) gets a number: `000123_2.jpg`.
-    Files of earlier runs are replaced.
+    With several sources the name of the source stands in front: `left_000123.jpg`. Another picture of the same name
+    (`a.png` beside `a.jpg`) gets a number: `a_2.jpg`. An image is there at once and whole, and replaces that of an
+    earlier run.
     """
 
     def __init__(self, target: str) -> None:
         load_cv2()
         self.target = target
         self._folder = Path(target)
-        self._used: Set[str] = set()
+        self._names = FrameNames()
+        self._begun = False
         self._canvas: Optional[NDArray[np.uint8]] = None
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            hint = "is there a file of that name, or no permission?"
-            raise SinkError(f"{target!r} cannot be made a folder: {error.strerror}", hint=hint) from error
+        self._check()
+        self._open = ExitStack()
+        self._open.enter_context(locked(target))
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
         self._canvas = annotated(result.frame.image, result.detections, self._canvas)
         _, jpeg = load_cv2().imencode(".jpg", self._canvas)
-        path = self._folder / self._name(result.frame)
-        try:
-            path.write_bytes(jpeg)
-        except OSError as error:
-            if path.is_file():
-                os.unlink(path)  # half an image
-            message = f"{str(path)!r} cannot be written: {error.strerror}"
-            raise SinkError(message, hint="the images before this one are whole") from error
+        if not self._begun:
+            self._make()
+        self._put(self._folder / f"{self._names.name(result.frame)}.jpg", jpeg.tobytes())
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """See `Sink.close`. Without a single frame no folder is made."""
+        self._open.close()
 
-    def _name(self, frame: Frame) -> str:
-        stem = Path(frame.path).stem if frame.path else f"{frame.index:06d}"
-        name, number = stem, 1
-        while name in self._used:
-            number += 1
-            name = f"{stem}_{number}"
-        self._used.add(name)
-        return f"{name}.jpg"
+    def _check(self) -> None:
+        above = self._folder
+        while not os.path.lexists(above):
+            above = above.parent
+        if not above.is_dir():
+            hint = "is there a file of that name?"
+            raise SinkError(f"{self.target!r} cannot be made a folder: {above} is a file", hint=hint)
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise SinkError(f"{self.target!r} cannot be written to", hint=f"you may not write in {above}")
+
+    def _make(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            hint = "is there a file of that name, or no permission?"
+            raise SinkError(f"{self.target!r} cannot be made a folder: {error.strerror}", hint=hint) from error
+        self._begun = True
+
+    def _put(self, path: Path, jpeg: bytes) -> None:
+        new = path.with_name(f".{path.name}.new")
+        try:
+            new.write_bytes(jpeg)
+            os.replace(new, path)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink()
+            here = self._folder.is_dir()
+            hint = "the images before this one are whole" if here else "leave the folder in place while it runs"
+            raise SinkError(f"{str(path)!r} cannot be written: {error.strerror}", hint=hint) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from fractions import Fraction
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,16 @@ class VideoSink:
 
     def __init__(self, target: str, fps: float) -> None:
         load_cv2()
-        self.target, self._fps = target, Fraction(max(fps, SLOWEST_FPS)).limit_denominator(1001)
+        self.target, self._fps = target, _rate(fps)
         self._file = GrowingFile(target)
         self._encoder: Any = None
         self._container: Any = None
         self._canvas: Optional[NDArray[np.uint8]] = None
         self._page: Optional[NDArray[np.uint8]] = None
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`: the rate of the fastest source."""
+        self._fps = _rate(max(rates.values()))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
@@ -104,3 +108,7 @@ class _JpegEncoder:
 
     def close(self) -> None:
         """Nothing is kept back."""
+
+
+def _rate(fps: float) -> Fraction:
+    return Fraction(max(fps, SLOWEST_FPS)).limit_denominator(1001)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Mapping
 
 from edge_runtime.errors import EdgeError, SinkError
 from edge_runtime.files.atomic import replace_file
 from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
 from edge_runtime.sinks._names import FrameNames
+from edge_runtime.sinks._paths import YOLO
+from edge_runtime.text.escape import printable
 from edge_runtime.types import Result
 
-HANDLES = ("yolo:", "yolo-conf:")
+HANDLES = YOLO
 PRIORITY = 1  # "yolo:folder/" is no folder of pictures
 CLASSES = "classes.txt"  # the model's class names, where labelling tools look for them
 
@@ -38,7 +40,7 @@ class YoloTxtSink:
         self.target = target
         self._conf = target.lower().startswith("yolo-conf:")
         self._folder = Path(str(written_path(target)))
-        self._names = FrameNames([name for name, _ in options.sources])
+        self._names = FrameNames()
         self._labels, self._begun = options.labels, False
         self._made = not self._folder.exists()
         self._open = ExitStack()
@@ -49,10 +51,14 @@ class YoloTxtSink:
             self._open.close()
             raise
 
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
+
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
         if not self._begun and self._labels:
-            self._put(CLASSES, [" ".join(label.split()) for label in self._labels])
+            self._put(CLASSES, [printable(" ".join(label.split())) for label in self._labels])
         self._begun = True
         self._put(f"{self._names.name(result.frame)}.txt", _lines(result, self._conf))
 
@@ -78,7 +84,9 @@ class YoloTxtSink:
 
     def _put(self, name: str, lines: Iterable[str]) -> None:
         try:
-            replace_file(self._folder / name, "".join(f"{line}\n" for line in lines).encode())
+            replace_file(
+                self._folder / name, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+            )
         except EdgeError as error:
             raise SinkError(str(error), hint="the files before this one are whole") from error
 

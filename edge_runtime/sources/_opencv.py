@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
-from typing import Any, Optional, Sequence, Union
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Protocol, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.opencv import load_cv2
+
+
+class Closeable(Protocol):
+    """Anything that can be closed."""
+
+    def close(self) -> None: ...
 
 
 def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -17,6 +26,28 @@ def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArra
         return image
     np.copyto(buffer, image)
     return buffer
+
+
+@contextmanager
+def closed_on_error(opened: Closeable) -> Iterator[None]:
+    """A constructor that fails, or is interrupted, leaves nothing open."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
+
+
+@contextmanager
+def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
+    """The target; where its name is no UTF-8, a link to it, for the time of opening: OpenCV crashes over the name."""
+    if isinstance(target, int) or target == target.encode(errors="replace").decode():
+        yield target
+        return
+    with tempfile.TemporaryDirectory(prefix="edge-video-") as folder:
+        link = os.path.join(folder, "video")
+        os.symlink(os.path.abspath(target), link)
+        yield link
 
 
 class Capture:
@@ -29,10 +60,11 @@ class Capture:
     """
 
     def __init__(self, target: Union[str, int], api: int, params: Sequence[int] = ()) -> None:
-        self._arguments = (target, api, list(params))
+        self._target, self._arguments = target, (api, list(params))
         self._lock = threading.Lock()
         self._closed = False
-        self._capture: Any = load_cv2().VideoCapture(*self._arguments)
+        self._capture: Any = load_cv2().VideoCapture()
+        self.reopen()
 
     @property
     def opened(self) -> bool:
@@ -71,7 +103,8 @@ class Capture:
         """Starts again from the beginning, or connects anew; not after `close()`."""
         with self._lock:
             if not self._closed:
-                self._capture.open(*self._arguments)
+                with _openable(self._target) as target:
+                    self._capture.open(target, *self._arguments)
 
     def close(self) -> None:
         """Releases file, device or connection; harmless when repeated."""

@@ -1,8 +1,7 @@
-"""A clip to try things on: person, cat and motorcycle, panned and zoomed over photographs that scikit-image ships."""
+"""A clip to try things on: a person and a cat, panned and zoomed over two photographs that come with the package."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from math import cos, pi
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
@@ -10,32 +9,27 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import BackendUnavailable
 from edge_runtime.imaging import image_file
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sources import SourceOptions
 from edge_runtime.types import Frame
 
 HANDLES = ("demo", "demo://")
+PHOTOS = Path(__file__).parent / "photos"
 FPS = 30.0
 FRAMES_PER_PHOTO = 100
 GROUND = (32, 32, 32)
 # photograph; where the view starts and ends, as parts of the room it has to move in; its size, as parts of the largest
 # that lies inside the photograph: beyond 1 all of it is seen, on a dark ground
 SCENES = (
-    ("astronaut.png", (0.5, 0.0), (0.3, 0.35), (0.8, 1.0)),
-    ("chelsea.png", (0.5, 0.5), (0.5, 0.5), (1.7, 1.2)),
-    ("motorcycle_left.png", (0.3, 0.6), (0.6, 0.8), (1.0, 0.85)),
+    ("astronaut.jpg", (0.5, 0.0), (0.3, 0.35), (0.8, 1.0)),
+    ("chelsea.jpg", (0.5, 0.5), (0.5, 0.5), (1.7, 1.2)),
+    ("astronaut.jpg", (0.2, 0.5), (0.8, 0.5), (1.8, 1.1)),
 )
 
 
 def open(target: str, options: SourceOptions) -> DemoSource:
-    """Opens the clip: 300 frames, 1280x720 unless the options say otherwise, 30 per second of media time.
-
-    Raises:
-        BackendUnavailable: scikit-image is not installed.
-    """
+    """Opens the clip: 300 frames, 1280x720 unless the options say otherwise, 30 per second of media time."""
     return DemoSource(target, options)
 
 
@@ -49,11 +43,11 @@ class DemoSource:
         self.name = target
         self.skipped: List[str] = []
         self._size_wh = options.size_wh or (1280, 720)
-        self._photos = [_photo(name) for name, *_ in SCENES]
+        self._photos = [image_file.read_image(str(PHOTOS / name)) for name, *_ in SCENES]
         self._end = float("inf") if options.loop else len(SCENES) * FRAMES_PER_PHOTO
         self.frame_count = None if options.loop else len(SCENES) * FRAMES_PER_PHOTO
         width, height = self._size_wh
-        self.description = f"{width}x{height} at {FPS:g} fps, three photographs from scikit-image"
+        self.description = f"{width}x{height} at {FPS:g} fps, two photographs"
         self._index = 0
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
@@ -88,13 +82,3 @@ def _view(photo_wh: Tuple[int, ...], size_wh: Tuple[int, int], path: Any, t: flo
     room = np.array(photo_wh) - scale * np.array(size_wh)
     corner = (start + t * (end - start)) * room
     return np.array([[scale, 0, corner[0] + (scale - 1) / 2], [0, scale, corner[1] + (scale - 1) / 2]])
-
-
-def _photo(name: str) -> NDArray[np.uint8]:
-    """Read from the package's folder: importing scikit-image would take a second and its fetcher may want a network."""
-    found = find_spec("skimage")
-    try:
-        return image_file.read_image(str(Path(found.origin).parent / "data" / name) if found and found.origin else "")
-    except ValueError as error:
-        needed = f"the demo needs scikit-image's photograph {name}"
-        raise BackendUnavailable(needed, hint=install_hint("demo")) from error

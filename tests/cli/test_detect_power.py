@@ -83,6 +83,25 @@ def test_a_recorded_trace_is_measured(tmp_path, capsys, engine):
     assert (power["mean_w"], power["meter"], power["scope"]) == (8.0, "replay", "module_input")
 
 
+def test_a_trace_begins_with_the_first_frame_and_tells_no_idle_watts(tmp_path, capsys, engine):
+    """Two seconds of 9 W: all of them would be gone before a slow model is loaded and an idle time is over."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("time_s,VDD_IN_w\n0,9.0\n1,9.0\n")
+    words = ["--duration", "1.5", "--meter", f"replay:{trace}", "--log", str(tmp_path / "log.csv"), "--json"]
+    assert detect.main(arguments(engine, tmp_path, *words)) == 0
+    power = json.loads(capsys.readouterr().out)["power"]
+    assert (power["mean_w"], power["idle_w"]) == (9.0, None) and power["coverage"] > 0.9
+
+
+def test_a_trace_of_another_board_and_mode_is_noted(live_board, tmp_path, capsys, engine):
+    root, trace = live_board("agx-orin_l4t36"), tmp_path / "trace.csv"
+    trace.write_text("time_s,mode,VDD_IN_w\n0,15W,8.0\n600,15W,8.0\n")
+    assert detect.main(arguments(engine, root, "--duration", "0.5", "--meter", f"replay:{trace}")) == 0
+    said = capsys.readouterr().err
+    assert "note: watts are played from a trace: VDD_IN, mode 15W\n" in said
+    assert ", the trace was recorded in 15W\n" in said and "the trace is of another board\n" in said
+
+
 def started(engine: str, root: Path) -> subprocess.Popen:
     """A run in another mode, once it has begun."""
     command = [sys.executable, "-m", "edge_runtime.cli.detect", *arguments(engine, root, "--power-mode", "15W")]

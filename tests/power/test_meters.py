@@ -345,7 +345,11 @@ def test_a_trace_is_played_by_the_clock(tmp_path):
     path.write_text("time_s,fps,total_w,VDD_IN_w,VDD_SOC_w\n100,25,5,5.0,1.5\n101,25,7,7.0,\n102,25,9,9.0,2.5\n")
     meter = power.open(tmp_path, f"replay:{path}")
     now = [0.0]
-    meter._clock, meter._began_s = (lambda: now[0]), 0.0
+    meter._clock = lambda: now[0]
+    now[0] = -60.0
+    assert meter.read_w()["VDD_IN"] == 5.0, "loading takes no part of the trace"
+    now[0] = 0.0
+    meter.restart()
     assert meter.read_w() == {"VDD_IN": 5.0, "VDD_SOC": 1.5} and meter.gaps == 0
     now[0] = 1.5
     assert meter.read_w() == {"VDD_IN": 7.0} and meter.gaps == 1
@@ -353,6 +357,15 @@ def test_a_trace_is_played_by_the_clock(tmp_path):
     assert meter.read_w()["VDD_IN"] == 9.0
     now[0] = 3.1
     assert meter.read_w() == {} and meter.gaps == 3
+
+
+def test_a_trace_says_its_modes(tmp_path):
+    rows = tmp_path / "run.csv"
+    rows.write_text("time_s,mode,VDD_IN_w\n0,15W,5.0\n1,30W,7.0\n2,,7.0\n")
+    assert replay.open(tmp_path, str(rows)).modes == ["15W", "30W"]
+    lines = tmp_path / "run.jsonl"
+    lines.write_text('{"time_s": 3.0, "mode": "MAXN", "rails_w": {"VDD_IN": 4.5}}\n{"time_s": 4.0, "mode": null}\n')
+    assert replay.open(tmp_path, str(lines)).modes == ["MAXN"]
 
 
 def test_traces_of_other_kinds(tmp_path, shared):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,26 @@ def test_names_say_the_folder_only_where_there_are_several(tmp_path: Path) -> No
         "left/x.jpg",
         "right/x.jpg",
     ]
+
+
+def test_frames_of_several_videos_have_names_of_their_own(tmp_path: Path) -> None:
+    sink = sinks.open(str(tmp_path / "out.coco.json"), OPTIONS)
+    sinks.begin(sink, {"a.mp4": 25.0, "b.mp4": 25.0})
+    for source in ("a.mp4", "b.mp4"):
+        sink.write(result(7, source=source))
+    sink.close()
+    images = content(tmp_path / "out.coco.json")["images"]
+    assert [image["file_name"] for image in images] == ["a_000007.jpg", "b_000007.jpg"]
+
+
+def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    sink = sinks.open(f"{folder}/out.coco.json", OPTIONS)
+    sink.write(result())
+    shutil.rmtree(folder)
+    with pytest.raises(SinkError, match="cannot be written"):
+        sink.close()
 
 
 def test_a_class_without_a_name_has_a_category(tmp_path: Path) -> None:

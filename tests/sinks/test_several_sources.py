@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import List
+from typing import List, Mapping
 
 import cv2
 import numpy as np
@@ -17,13 +17,21 @@ from edge_runtime.sinks._grid import Grid
 from edge_runtime.types import Detections, Frame, Result
 from tests.sinks.results import LABELS, result
 
-TWO = SinkOptions(labels=LABELS, sources=(("a/left.mp4", 25.0), ("rtsp://right", 10.0)))
+OPTIONS = SinkOptions(labels=LABELS)
+TWO = {"a/left.mp4": 25.0, "rtsp://right": 10.0}
 EMPTY = Detections.from_rows(np.empty((0, 6), np.float32), LABELS)
 
 
 def plain(source: str, level: int, height: int = 48, width: int = 64) -> Result:
     """A frame of one grey, with nothing on it."""
     return Result(Frame(np.full((height, width, 3), level, np.uint8), source, level, level / 25), EMPTY)
+
+
+def begun(target: object, rates: Mapping[str, float] = TWO) -> sinks.Sink:
+    """A sink that knows its sources, as a pipeline opens it."""
+    sink = sinks.open(str(target), OPTIONS)
+    sinks.begin(sink, rates)
+    return sink
 
 
 def play(path: Path) -> List[np.ndarray]:
@@ -33,9 +41,9 @@ def play(path: Path) -> List[np.ndarray]:
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".mp4", ".coco.json", "/"])
 def test_each_source_has_its_own(tmp_path: Path, suffix: str) -> None:
-    sink = sinks.open(f"{tmp_path}/{{source}}{suffix}", TWO)
+    sink = begun(f"{tmp_path}/{{source}}{suffix}")
     for number in range(4):
-        for source, _ in TWO.sources:
+        for source in TWO:
             sink.write(result(number, source=source))
     sink.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -53,8 +61,8 @@ def test_each_source_has_its_own(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("target", ["{source}/found.jsonl", "all/{source}/a/found.csv", "yolo:{source}/labels/"])
 def test_folders_of_sources_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     monkeypatch.chdir(tmp_path)
-    sink = sinks.open(target, TWO)
-    for source, _ in TWO.sources:
+    sink = begun(target)
+    for source in TWO:
         sink.write(result(0, source=source))
     sink.close()
     for name in ("left", "right"):
@@ -63,12 +71,12 @@ def test_folders_of_sources_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_another_folder_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="No such file"):
-        sinks.open(f"{tmp_path}/new/{{source}}.jsonl", TWO)
+        begun(f"{tmp_path}/new/{{source}}.jsonl")
 
 
 def test_a_source_s_own_rate(tmp_path: Path) -> None:
-    sink = sinks.open(f"{tmp_path}/{{source}}.avi", TWO)
-    for source, _ in TWO.sources:
+    sink = begun(f"{tmp_path}/{{source}}.avi")
+    for source in TWO:
         for level in (10, 20, 30):
             sink.write(plain(source, level))
     sink.close()
@@ -79,13 +87,13 @@ def test_a_source_s_own_rate(tmp_path: Path) -> None:
 def test_one_that_cannot_be_written_closes_the_others(tmp_path: Path) -> None:
     (tmp_path / "right.jsonl").mkdir()
     with pytest.raises(SinkError, match="right"):
-        sinks.open(f"{tmp_path}/{{source}}.jsonl", TWO)
+        begun(f"{tmp_path}/{{source}}.jsonl")
     sinks.open(f"{tmp_path}/left.jsonl").close()  # is not locked any more
 
 
 def test_all_are_closed_and_the_first_error_is_said(tmp_path: Path) -> None:
-    sink = sinks.open(f"{tmp_path}/{{source}}.coco.json", TWO)
-    for source, _ in TWO.sources:
+    sink = begun(f"{tmp_path}/{{source}}.coco.json")
+    for source in TWO:
         sink.write(result(0, source=source))
     (tmp_path / "left.coco.json").mkdir()
     with pytest.raises(SinkError, match="left"):
@@ -93,22 +101,24 @@ def test_all_are_closed_and_the_first_error_is_said(tmp_path: Path) -> None:
     assert (tmp_path / "right.coco.json").is_file()
 
 
-def test_where_no_source_is_known() -> None:
-    with pytest.raises(UsageError, match="no sources are known"):
-        sinks.open("{source}.jsonl")
+def test_where_no_source_is_known(tmp_path: Path) -> None:
+    sink = sinks.open(f"{tmp_path}/{{source}}.jsonl")
+    with pytest.raises(UsageError, match="no source 'cam' was known"):
+        sink.write(result(0))
+    sink.close()
 
 
-def test_the_same_source_twice() -> None:
-    with pytest.raises(UsageError, match="given twice"):
-        sinks.open("{source}.jsonl", SinkOptions(sources=(("0", 30.0), ("0", 30.0))))
+def test_a_near_miss_is_said_before_a_camera_is_opened() -> None:
+    with pytest.raises(UsageError, match="no output is written as"):
+        sinks.open("{source}.mov")
 
 
 def test_names_stay_in_the_folder_that_was_named(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    options = SinkOptions(sources=(("../../evil.mp4", 30.0), ("http://x/../../y", 30.0)))
-    sink = sinks.open(f"{folder}/{{source}}.jsonl", options)
-    for source, _ in options.sources:
+    rates = {"../../evil.mp4": 30.0, "http://x/../../y": 30.0}
+    sink = begun(f"{folder}/{{source}}.jsonl", rates)
+    for source in rates:
         sink.write(result(0, source=source))
     sink.close()
     assert len(list(folder.iterdir())) == 2 and list(tmp_path.iterdir()) == [folder]
@@ -130,6 +140,12 @@ class Pages:
         self.closed += 1
 
 
+def grid_of(pages: Pages, sources: List[str]) -> Grid:
+    grid = Grid(pages, sinks.begin)
+    grid.begin(dict.fromkeys(sources, 30.0))
+    return grid
+
+
 def levels(page: np.ndarray, columns: int = 2, rows: int = 1) -> List[int]:
     """The grey in the middle of each tile."""
     height, width = page.shape[0] // rows, page.shape[1] // columns
@@ -138,7 +154,7 @@ def levels(page: np.ndarray, columns: int = 2, rows: int = 1) -> List[int]:
 
 def test_a_page_holds_the_newest_frame_of_each() -> None:
     pages = Pages()
-    grid = Grid(pages, ["a", "b"])
+    grid = grid_of(pages, ["a", "b"])
     for level in (10, 20, 30):
         grid.write(plain("a", level))
         grid.write(plain("b", level + 100))
@@ -149,7 +165,7 @@ def test_a_page_holds_the_newest_frame_of_each() -> None:
 
 def test_every_frame_is_on_a_page_whatever_the_rates() -> None:
     pages = Pages()
-    grid = Grid(pages, ["a", "b"])
+    grid = grid_of(pages, ["a", "b"])
     for source, level in [("a", 10), ("a", 20), ("b", 110), ("a", 30), ("a", 40), ("b", 120), ("b", 130)]:
         grid.write(plain(source, level))
     grid.close()
@@ -159,7 +175,7 @@ def test_every_frame_is_on_a_page_whatever_the_rates() -> None:
 @pytest.mark.parametrize(("count", "shape"), [(2, (48, 128)), (3, (96, 128)), (4, (96, 128)), (5, (96, 192))])
 def test_as_square_as_it_can_be(count: int, shape: tuple) -> None:
     pages = Pages()
-    grid = Grid(pages, [str(number) for number in range(count)])
+    grid = grid_of(pages, [str(number) for number in range(count)])
     for number in range(count):
         grid.write(plain(str(number), 40 * number + 40))
     grid.close()
@@ -171,7 +187,7 @@ def test_as_square_as_it_can_be(count: int, shape: tuple) -> None:
 
 def test_a_page_is_not_wider_than_a_screen() -> None:
     pages = Pages()
-    grid = Grid(pages, ["a", "b"])
+    grid = grid_of(pages, ["a", "b"])
     grid.write(plain("a", 50, 1080, 1920))
     grid.write(plain("b", 60, 90, 51))
     grid.close()
@@ -181,13 +197,13 @@ def test_a_page_is_not_wider_than_a_screen() -> None:
 
 def test_without_a_frame_there_is_no_page() -> None:
     pages = Pages()
-    Grid(pages, ["a", "b"]).close()
+    grid_of(pages, ["a", "b"]).close()
     assert not pages.images and pages.closed == 1
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
 def test_two_sources_in_one_video(tmp_path: Path, suffix: str) -> None:
-    sink = sinks.open(f"{tmp_path}/out{suffix}", TWO)
+    sink = begun(f"{tmp_path}/out{suffix}")
     for level in range(20, 200, 10):
         sink.write(plain("a/left.mp4", level))
         sink.write(plain("rtsp://right", 250 - level))
@@ -198,9 +214,21 @@ def test_two_sources_in_one_video(tmp_path: Path, suffix: str) -> None:
         assert np.abs(np.subtract(levels(image), [20 + 10 * number, 230 - 10 * number])).max() < 8
 
 
+@pytest.mark.parametrize("rates", [{"cam": 25.0}, {}])
+def test_one_source_alone_is_no_grid(rates: Mapping[str, float]) -> None:
+    pages = Pages()
+    grid = Grid(pages, sinks.begin)
+    if rates:
+        grid.begin(rates)
+    grid.write(plain("cam", 50))
+    assert [image.shape for image in pages.images] == [(48, 64, 3)], "at once, and as it is"
+    grid.close()
+    assert len(pages.images) == pages.closed == 1
+
+
 def test_boxes_are_drawn_into_tiles() -> None:
     pages = Pages()
-    grid = Grid(pages, ["cam", "b"])
+    grid = grid_of(pages, ["cam", "b"])
     grid.write(result(0))
     grid.close()
     assert np.abs(pages.images[0][20:44, 4].astype(int) - 40).max() > 50

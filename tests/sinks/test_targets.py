@@ -51,3 +51,19 @@ def test_another_word_in_braces(target: str) -> None:
 )  # fmt: skip
 def test_the_file_that_is_named(target: str, path: object) -> None:
     assert sinks.written_path(target) == path
+
+
+@pytest.mark.parametrize(
+    ("target", "paths"),
+    [
+        ("out.mp4", ["out.mp4"]),
+        ("{source}/", ["x/", "y/"]),
+        ("yolo:{source}/labels", ["x/labels", "y/labels"]),
+        ("out.coco.json", ["out.coco.json", "out.coco.json.part.jsonl"]),
+        ("coco:{source}", ["x", "y", "x.part.jsonl", "y.part.jsonl"]),
+        ("window", []),
+        ("-", []),
+    ],
+)
+def test_every_file_that_is_written(target: str, paths: list) -> None:
+    assert sinks.written_paths(target, ["a/x.mp4", "b/y.mp4"]) == paths

@@ -69,9 +69,10 @@ def test_other_files_may_be_there(tmp_path: Path) -> None:
 
 
 def test_the_files_of_two_sources_keep_apart(tmp_path: Path) -> None:
-    options = SinkOptions(labels=LABELS, sources=(("left/clip.mp4", 25.0), ("right/clip.mp4", 25.0)))
-    sink = sinks.open(f"yolo:{tmp_path}/", options)
-    for source, _ in options.sources:
+    rates = {"left/clip.mp4": 25.0, "right/clip.mp4": 25.0}
+    sink = sinks.open(f"yolo:{tmp_path}/", OPTIONS)
+    sinks.begin(sink, rates)
+    for source in rates:
         sink.write(result(0, source=source))
     sink.close()
     assert sorted(path.name for path in tmp_path.glob("clip*")) == ["clip-2_000000.txt", "clip_000000.txt"]

@@ -8,14 +8,11 @@ import numpy as np
 import pytest
 
 from edge_runtime import sources
-from edge_runtime.errors import BackendUnavailable
-from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sources import SourceOptions, demo
 
 
 @pytest.fixture
 def opened() -> sources.Source:
-    pytest.importorskip("skimage", reason="needs scikit-image: pip install '.[demo]'")
     return sources.open("demo://")
 
 
@@ -53,8 +50,7 @@ def test_other_sizes(opened: sources.Source) -> None:
     assert source.read().image.shape == (240, 320, 3)
 
 
-def test_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda name: None)
-    with pytest.raises(BackendUnavailable) as caught:
-        sources.open("demo")
-    assert caught.value.hint == install_hint("demo")
+def test_the_photographs_come_along_with_their_licence() -> None:
+    said = (demo.PHOTOS / "SOURCE.txt").read_text(encoding="utf-8")
+    for name, *_ in demo.SCENES:
+        assert (demo.PHOTOS / name).is_file() and name in said

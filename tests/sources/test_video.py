@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import Source, video
+from edge_runtime.sources import Source, SourceOptions, video
 from edge_runtime.types import Frame
 from tests.sources.clips import number, write_clip, write_cut_avi
 
@@ -64,6 +64,20 @@ def test_a_truncated_file_is_an_error_after_its_last_frame(tmp_path: Path, whole
             indexes.append(frame.index)
     assert indexes == list(range(whole_frames))
     assert source.read() is None and source.skipped == []
+
+
+@pytest.mark.parametrize("left_bytes", [188 * 40 + 1, 188 * 60 + 100, 188 * 80 + 187])
+def test_a_transport_stream_that_ends_inside_a_packet(tmp_path: Path, left_bytes: int) -> None:
+    """It has no index: nothing else tells that something is missing."""
+    write_clip(tmp_path / "whole.ts", 100, "mp4v")
+    whole = (tmp_path / "whole.ts").read_bytes()
+    assert len(drain(sources.open(str(tmp_path / "whole.ts")))) == 100
+    (tmp_path / "cut.ts").write_bytes(whole[:left_bytes])
+    source, count = sources.open(str(tmp_path / "cut.ts")), 0
+    with pytest.raises(SourceError, match="is truncated: "):
+        for _ in iter(source.read, None):
+            count += 1
+    assert 0 < count < 100 and len(whole) > left_bytes
 
 
 @pytest.mark.parametrize("percent", [95, 60, 10])
@@ -187,3 +201,12 @@ def test_times_too_many(tmp_path: Path, told: Told, times: int) -> None:
     assert video._times_too_many(told, str(tmp_path / "a.mp4")) == times and told.reopened
     (tmp_path / "plain.mp4").write_bytes(b"....ftyp....moov")
     assert video._times_too_many(told, str(tmp_path / "plain.mp4")) == 1
+
+
+def test_a_name_that_is_no_utf8_is_opened_and_looped(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    os.rename(write_clip(tmp_path / "clip.mp4", 3), name)
+    source = sources.open(os.fsdecode(name), SourceOptions(loop=True))
+    assert source.name == os.fsdecode(name)
+    assert [number(source.read().image) for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    source.close()
