@@ -67,10 +67,10 @@ class Pipeline:
         duration_s: Optional[float] = None,
         warmup: int = 2,
     ) -> None:
-        if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
+        if not isinstance(detector, Detector):
+            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in list_sources(source)]
         self.monitor = Monitor()
         self._detector, self._backend = detector, detector.backend
