@@ -221,7 +221,7 @@ def test_an_earlier_picture_survives_a_save_that_fails(photo: Path, tmp_path: Pa
     (tmp_path / "old.png").write_bytes(b"old")
     found = found_in(photo, read_image(str(photo)))
     photo.unlink()
-    with pytest.raises(OSError, match="cannot be opened"):
+    with pytest.raises(OSError, match=r"is not there|cannot be opened"):
         found.save(tmp_path / "old.png")
     assert (tmp_path / "old.png").read_bytes() == b"old"
 

@@ -13,7 +13,6 @@ from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 
-from edge_runtime import sources
 from edge_runtime.benchmark.validity import Window
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.sampler import Sampler
@@ -62,8 +61,7 @@ def windows(
     Raises:
         SourceError, EdgeError: what broke the pipeline.
     """
-    opened = [sources.open(source, SourceOptions(loop=True)) for _ in range(streams)]
-    pipeline = Pipeline(detector, opened)
+    pipeline = Pipeline(detector, [source] * streams, source_options=SourceOptions(loop=True), fail_fast=True)
     running = _Running(pipeline)
     try:
         running.wait(times.warmup_s)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Dict, Optional
 
 from edge_runtime.cli import _power, _progress, _streams
+from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
 from edge_runtime.energy.efficiency import Efficiency
@@ -18,11 +19,18 @@ from edge_runtime.text.escape import printable
 class Status:
     """The live line on a terminal; elsewhere a line every few seconds."""
 
-    def __init__(self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
+    ) -> None:
         from rich import status
         from rich.text import Text
 
-        self._pipeline, self._efficiency, self._governing = pipeline, efficiency, governing
+        self._pipeline, self._efficiency = pipeline, efficiency
+        self._parts = [
+            beside.until_it_fails("the measurement", efficiency.tick),
+            *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
+            beside.until_it_fails("the live line", self._line),
+        ]
         self._text = Text  # a string would be markup
         self._status = status.Status("starting", console=_streams.console(stderr=True))
         self._shown = ExitStack()
@@ -38,10 +46,11 @@ class Status:
         self._shown.close()
 
     def show(self) -> None:
-        """Called a few times a second."""
-        self._efficiency.tick()
-        if self._governing:
-            self._governing.tick()
+        """Called a few times a second; what fails beside the results costs no result."""
+        for part in self._parts:
+            part()
+
+    def _line(self) -> None:
         terminal = sys.stderr.isatty()
         if not terminal and time.monotonic() - self._said_s < _progress.INTERVAL_S:
             return
@@ -71,5 +80,9 @@ def print_summary(summary: Dict[str, Any]) -> None:
             print_status(f"dropped: {count} of {name}")
     for item in summary["skipped"]:
         print_status(f"skipped: {item}")
+    for failure in summary["failed"]:
+        print_status(f"failed: {failure.get('source') or failure['sink']}: {failure['error']}")
+    for name in summary["left_behind"]:
+        print_status(f"left behind: {name}")
     for line in _power.lines(summary["power"]):
         print_status(line)

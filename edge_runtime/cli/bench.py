@@ -72,7 +72,10 @@ def _parser() -> Parser:
         "--streams", type=_values.wholes(1), default=[1], metavar="1,2,4", help="numbers of copies of the source"
     )
     group.add_argument(
-        "--source", default=SOURCE, metavar="URI", help=f"what is looked at; a file is looped; default {SOURCE}"
+        "--source",
+        default=SOURCE,
+        metavar="URI",
+        help=f"or env:NAME, @FILE; a file is looped; default {SOURCE}",
     )
     group.add_argument("--data", metavar="DIR", help="labelled images, to measure accuracy too")
     group.add_argument("--split", metavar="NAME", help="image set of --data")

@@ -151,8 +151,9 @@ def _source(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output]
         return build.load_input(args.engine, spec)
     if args.precision in ("fp32", "fp16"):
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
-    images = image_sets.divide(image_sets.read_image_set(args.calib), MOST_IMAGES, False).paths
-    _files.check_images(outputs, images)
+    data = image_sets.read_image_set(args.calib)
+    _files.check_images(outputs, data.paths)
+    images = image_sets.divide(data, MOST_IMAGES, False).paths
     table = _table(args)
     with _progress.progress() as bar:
         made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)

@@ -58,7 +58,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--images", action="append", default=[], metavar="DIR|FILE", help="pictures, a labelled data set, or a manifest"
     )
-    parser.add_argument("--from-source", metavar="URI", help="pick frames from a video or a camera, and keep them")
+    parser.add_argument("--from-source", metavar="URI", help="pick frames from a source, env:NAME or @FILE")
     parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
     parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
     parser.add_argument(
@@ -105,8 +105,8 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         spec, notes = detector.model.spec, detector.model.notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    images = _images(args)
-    _files.check_images(outputs, [*images.paths, *images.held_out.paths])
+    images = _images(args, outputs)
+    _files.check_images(outputs, images.held_out.paths)
     for note in images.notes:
         print(f"note: {note}", file=sys.stderr)
     made = _made(args, spec, images)
@@ -133,9 +133,11 @@ def _legacy_version() -> str:
     return LEGACY_VERSION
 
 
-def _images(args: argparse.Namespace) -> ImageSet:
+def _images(args: argparse.Namespace, outputs: Sequence[Output]) -> ImageSet:
     if args.images:
-        return _divided(args, _pictures(args))
+        data = _pictures(args)
+        _files.check_images(outputs, data.paths)
+        return _divided(args, data)
     source = sources.open(args.from_source, sources.SourceOptions())
     folder = _frames(args)
     most = min(FRAMES, CHOICE * args.num) if source.live else None
@@ -177,7 +179,15 @@ def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibr
             print(f"note: {error}; it is made anew", file=sys.stderr)
     with _progress.progress() as bar:
         made = calibrate.calibrate(
-            args.engine, spec, images.paths, args.method, tuple(args.keep_fp), known, _partial(args), bar
+            args.engine,
+            spec,
+            images.paths,
+            args.method,
+            tuple(args.keep_fp),
+            known,
+            _partial(args),
+            bar,
+            _power.print_status,
         )
     if known is not None:
         said = "of another model, image set, preparation or method: made anew" if made.fresh else "up to date: used"

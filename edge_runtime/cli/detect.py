@@ -22,7 +22,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
-from edge_runtime import sinks, sources
+from edge_runtime import sinks
 from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _signals, _streams, _values
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
@@ -86,6 +86,9 @@ def _parser() -> Parser:
     group.add_argument("--max-frames", type=_flags.positive, metavar="N", help="stop after N frames")
     group.add_argument("--duration", type=_values.duration, metavar="SECONDS", help="stop after so long")
     group.add_argument(
+        "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
+    )
+    group.add_argument(
         "--warmup",
         type=_values.whole(0, 10_000),
         default=2,
@@ -114,6 +117,7 @@ def _run(args: argparse.Namespace) -> int:
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
+        beside = ByProducts(args.verbose)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
@@ -122,22 +126,18 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         _power.say_trace(root, sampler, conditions.mode_name)
-        pipeline = _pipeline(args, detectors[0])
+        pipeline = stack.enter_context(_pipeline(args, detectors[0]))
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
-            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped), log=log and log.attempt,
+            pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
+            log=log and beside.until_it_fails("the log", log),
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
-        _finish(args, detectors[0].model.path, pipeline, efficiency, governing)
-        byproducts = ByProducts(args.verbose)
-        if log and log.error:
-            with byproducts.attempt(args.log):
-                raise log.error
-        return byproducts.exit_code
+        return _finish(args, detectors[0].model.path, pipeline, efficiency, governing, beside)
 
 
 def _detector(args: argparse.Namespace, engine: str) -> Detector:
@@ -151,13 +151,14 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
 
 def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
-    options = SourceOptions(args.size, args.fps, args.loop, shrink)
-    opened = [sources.open(target, options) for target in args.sources]
-    for source in opened:
+    pipeline = Pipeline(
+        detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        warmup=args.warmup, source_options=SourceOptions(args.size, args.fps, args.loop, shrink),
+        fail_fast=args.fail_fast,
+    )  # fmt: skip
+    for source in pipeline.sources:
         print_status(source.description)
-    return Pipeline(
-        detector, opened, _outputs(args), max_frames=args.max_frames, duration_s=args.duration, warmup=args.warmup
-    )
+    return pipeline
 
 
 def _shrink(text: str) -> Union[str, Tuple[int, int]]:
@@ -170,11 +171,16 @@ def _outputs(args: argparse.Namespace) -> List[str]:
 
 
 def _finish(
-    args: argparse.Namespace, engine: str, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing]
-) -> None:
+    args: argparse.Namespace,
+    engine: str,
+    pipeline: Pipeline,
+    efficiency: Efficiency,
+    governing: Optional[Governing],
+    beside: ByProducts,
+) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with Status(pipeline, efficiency, governing) as status:
+        with Status(pipeline, efficiency, governing, beside) as status:
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
@@ -185,6 +191,8 @@ def _finish(
             print(json.dumps(summary), flush=True)
         else:
             print_summary(summary)
+        code = beside.end()
+    return code
 
 
 def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:

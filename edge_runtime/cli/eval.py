@@ -78,8 +78,9 @@ def _run(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     if args.report:
         pictures.figure((1, 1))  # says now if it cannot draw
-    data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
+    data = datasets.open(args.data, args.split, args.layout)
     _files.check_images(outputs, data.paths)
+    data = _first(data, args.max_images)
     engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description

@@ -38,7 +38,7 @@ class Detector:
     def __init__(self, model: Model, backend: Backend, options: BackendOptions) -> None:
         self.model, self.options = model, options
         self.backend = backend if model.decode else NumpyDecoded(backend, model, options.thresholds)
-        self._lock = threading.Lock()
+        self._lock, self._claimed = threading.Lock(), False
 
     @classmethod
     def open(
@@ -130,7 +130,7 @@ class Detector:
         Raises:
             SpecError: an array or Pillow image of another kind, or another type.
             SourceError: a picture file that cannot be read.
-            UsageError: a stream or a folder, which are sources of a `Pipeline`.
+            UsageError: a stream or a folder, which are sources of a `Pipeline`; or a `Pipeline` runs on this detector.
         """
         if not isinstance(image, (list, tuple)):
             return self._detect([image])[0]
@@ -140,6 +140,7 @@ class Detector:
     def _detect(self, pictures: Sequence[Picture]) -> List[Detections]:
         images = [to_bgr(picture) for picture in pictures]
         with self._lock:
+            self._refuse_while_claimed()
             self.backend.enqueue(0, images)
             boxes, counts = self.backend.wait(0)
             rows = [boxes[number, : counts[number]] for number in range(len(images))]
@@ -149,17 +150,42 @@ class Detector:
         return found
 
     def warm_up(self, runs: int) -> None:
-        """Runs on an empty image, in the background as a `Pipeline` does from now on."""
-        self.backend.start()
-        width, height = self.model.spec.input_wh
-        image = np.zeros((height, width, 3), np.uint8)
-        for run in range(runs):
-            self.backend.enqueue(run % self.backend.slots, [image])
-            self.backend.wait(run % self.backend.slots)
+        """Runs on an empty image, in the background as a `Pipeline` does from now on.
+
+        Raises:
+            UsageError: a `Pipeline` runs on this detector.
+        """
+        with self._lock:
+            self._refuse_while_claimed()
+            warm_up(self, runs)
+
+    def claim(self) -> None:
+        """The caller has it for itself until `release`; everybody else is refused.
+
+        Raises:
+            UsageError: somebody else has it.
+        """
+        with self._lock:
+            self._refuse_while_claimed()
+            self._claimed = True
+
+    def release(self) -> None:
+        """Others may use it again."""
+        self._claimed = False
 
     def close(self) -> None:
-        """Frees the model; harmless when repeated."""
-        self.backend.close()
+        """Frees the model; harmless when repeated.
+
+        Raises:
+            UsageError: a `Pipeline` runs on this detector.
+        """
+        with self._lock:
+            self._refuse_while_claimed("close the Pipeline first")
+            self.backend.close()
+
+    def _refuse_while_claimed(self, hint: str = "open a second Detector for this") -> None:
+        if self._claimed:
+            raise UsageError("a Pipeline runs over this detector", hint=hint)
 
     def __enter__(self) -> Detector:
         return self
@@ -167,4 +193,15 @@ class Detector:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        self.close()
+        if error is None or not self._claimed:  # a run that could not be ended keeps the model, and the error is told
+            self.close()
+
+
+def warm_up(detector: Detector, runs: int) -> None:
+    """For whoever has claimed the detector: runs on an empty image, in the background from now on."""
+    backend, (width, height) = detector.backend, detector.model.spec.input_wh
+    backend.start()
+    image = np.zeros((height, width, 3), np.uint8)
+    for run in range(runs):
+        backend.enqueue(run % backend.slots, [image])
+        backend.wait(run % backend.slots)

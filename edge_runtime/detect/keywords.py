@@ -55,7 +55,7 @@ def backend_options(said: Mapping[str, Any], options: BackendOptions) -> Backend
         SpecError: thresholds out of range.
     """
     _demand("options", options, BackendOptions)
-    thresholds = {name: said[name] for name in _fields(Thresholds) & said.keys()}
+    thresholds = {name: _plain(said[name]) for name in _fields(Thresholds) & said.keys()}
     running = {name: said[name] for name in (_fields(BackendOptions) - {"thresholds"}) & said.keys()}
     return replace(options, thresholds=replace(options.thresholds, **thresholds), **running)
 
@@ -70,7 +70,9 @@ def _fields(kind: Any) -> Set[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Paths as text and arrays as lists; what fits a field is for the field to say."""
+    """Paths as text, arrays and sets as lists; what fits a field is for the field to say."""
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
+    if isinstance(value, (set, frozenset)):
+        return list(value)
     return value.tolist() if isinstance(value, np.ndarray) else value

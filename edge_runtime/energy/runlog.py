@@ -6,9 +6,9 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
-from edge_runtime.errors import SinkError, UsageError
+from edge_runtime.errors import UsageError
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.text.escape import csv_cell
 
@@ -30,7 +30,6 @@ class RunLog:
             raise UsageError(f"a log is no {target!r}", hint=f"expected a file that ends in {' or '.join(LOGS)}")
         self._json = target.endswith(".jsonl")
         self._columns: List[str] = []
-        self.error: Optional[SinkError] = None
         self._file = GrowingFile(target)
 
     def __call__(self, row: Dict[str, Any]) -> None:
@@ -40,17 +39,6 @@ class RunLog:
             SinkError: it could not be written.
         """
         self._file.append((json.dumps(row) + "\n" if self._json else self._csv(flat(row))).encode())
-
-    def attempt(self, row: Dict[str, Any]) -> None:
-        """Writes a row, where all before it were written: what a log cannot hold is no reason to end a run.
-
-        The first failure is kept in `error`.
-        """
-        try:
-            if self.error is None:
-                self(row)
-        except SinkError as error:
-            self.error = error
 
     def close(self) -> None:
         """Harmless when repeated."""

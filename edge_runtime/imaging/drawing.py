@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import colorsys
 from functools import lru_cache
-from typing import Optional, Protocol, Tuple
+from typing import Any, Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import SpecError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.text.escape import printable
 
@@ -29,19 +30,21 @@ class Boxes(Protocol):
         """Class name of one box."""
 
 
-def draw(image: NDArray[np.uint8], detections: Boxes) -> NDArray[np.uint8]:
+def draw(image: NDArray[Any], detections: Boxes) -> NDArray[Any]:
     """Draws boxes with class name and confidence, in place; labels lie over boxes, confident ones over others.
 
     Args:
-        image: (H, W, 3) uint8 BGR, writeable.
+        image: (H, W, 3) uint8 BGR, writeable, pixels contiguous within a row.
         detections: boxes in pixels of this image.
 
     Returns:
         The same array.
 
     Raises:
+        SpecError: the image is not such an array.
         BackendUnavailable: OpenCV cannot be loaded.
     """
+    _check_canvas(image)
     worst_first = range(len(detections) - 1, -1, -1)
     for i in worst_first:
         _box(image, detections.xyxy[i], color(int(detections.class_id[i])))
@@ -59,6 +62,14 @@ def annotated(
         canvas = np.empty(image.shape, np.uint8)
     np.copyto(canvas, image)
     return draw(canvas, detections)
+
+
+def _check_canvas(image: NDArray[Any]) -> None:
+    hint = "detections.draw(image) takes any image, and draws into a copy"
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise SpecError("the image to draw into is not an array (H, W, 3) uint8 BGR", hint=hint)
+    if image.strides[1:] != (3, 1) or image.strides[0] < 0 or not image.flags.writeable:
+        raise SpecError("the image to draw into is read-only, or its pixels are not contiguous", hint=hint)
 
 
 @lru_cache(maxsize=None)

@@ -6,35 +6,27 @@ capture thread per source -> inbox (live: newest wins; file: every frame) -> det
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from time import perf_counter
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from types import TracebackType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, Union
 
-from edge_runtime import sinks as sink_family
-from edge_runtime import sources as source_family
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
+from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.monitor import Monitor
-from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
-from edge_runtime.loop.pace import Pace
-from edge_runtime.loop.ring import Inbox, Lease, Ring
-from edge_runtime.loop.targets import Path, SourceTarget, list_sinks, list_sources
-from edge_runtime.sinks import Sink, SinkOptions
-from edge_runtime.sources import Source
-from edge_runtime.types import Detections, Result
+from edge_runtime.loop.outbox import Reader
+from edge_runtime.loop.run import Run
+from edge_runtime.loop.targets import AnyPath, SourceTarget
+from edge_runtime.sinks import Sink
+from edge_runtime.sources import Source, SourceOptions
+from edge_runtime.types import Result
 
-INBOX_DEPTH = 2
-SINK_DEPTH = 2
-JOIN_S = 5.0
 LIMITS = {
     "max_frames": fields.optional(fields.whole(1, 10**9)),
     "duration_s": fields.optional(fields.number(0, 1e9, above=True)),
     "warmup": fields.whole(0, 10_000),
 }
-InFlight = Deque[Tuple[int, List[Lease]]]
 
 
 class Pipeline:
@@ -42,51 +34,60 @@ class Pipeline:
 
         for result in Pipeline(detector, "street.mp4"):
             print(result.frame.index, len(result.detections))
-        Pipeline(detector, 0, ["out.mp4", "out.jsonl"]).run()
+        with Pipeline(detector, 0, ["out.mp4", "out.jsonl"]) as pipeline:
+            pipeline.run()
+
+    It runs once, by `run` or by iteration. The end of the run closes its sources and sinks, also those that were given
+    open. A pipeline that never ran closes, by `close` or `with`, what it opened itself. So does a constructor that
+    fails.
 
     Args:
-        detector: an open detector; it stays open afterwards.
+        detector: an open detector; it stays open afterwards. While the pipeline runs, it refuses other callers.
         source: one source or several, open or as URI, path or camera number.
-        sinks: where results go, one or several, open or as path or URI.
+        sinks: where results go, one or several, open or as path or URI. They are opened before the sources.
         max_frames: stop after this many results.
         duration_s: stop after this many seconds.
         warmup: runs on an empty image before the first frame, not counted anywhere.
+        source_options: for the sources that it opens.
+        fail_fast: one source of several that fails ends the run, or refuses the start. Without, it is reported at once
+            (to the logger "edge_runtime") and in `summary`, the others go on, and the error is raised at the end.
+
+    A sink that fails is reported like such a source, and the others go on; the run ends when the last one has failed.
 
     Attributes:
-        monitor: what has been counted so far.
+        sources: those that are open.
         pace: `pace.fps` limits the frames looked at; those of a live source that are not are dropped and counted.
+
+    Raises:
+        SinkError, SourceError: an output or every source cannot be opened.
+        UsageError: something is given that is no detector, source or sink.
     """
 
     def __init__(
         self,
         detector: Detector,
         source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
-        sinks: Union[Path, Sink, Sequence[Union[Path, Sink]]] = (),
+        sinks: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]] = (),
         *,
         max_frames: Optional[int] = None,
         duration_s: Optional[float] = None,
         warmup: int = 2,
+        source_options: SourceOptions = SourceOptions(),
+        fail_fast: bool = False,
     ) -> None:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
-        if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
-        self.sources: List[Source] = [source_family.open(s) if isinstance(s, str) else s for s in list_sources(source)]
-        self.monitor = Monitor()
-        self._detector, self._backend = detector, detector.backend
-        options = SinkOptions(labels=detector.model.spec.labels)
-        opened = [sink_family.open(s, options) if isinstance(s, str) else s for s in list_sinks(sinks)]
-        for sink in opened:
-            sink_family.begin(sink, {source.name: source.fps or 30.0 for source in self.sources})
-        self._outboxes: List[Outbox] = [SinkThread(sink, SINK_DEPTH, self._fail, self.stop) for sink in opened]
-        self._max_frames, self._duration_s, self._warmup = max_frames, duration_s, warmup
-        self.pace = Pace()
-        self._next: Optional[Detector] = None
-        self._inbox = Inbox([s.live for s in self.sources], INBOX_DEPTH)
-        self._stopping = threading.Event()
-        self._done = threading.Event()
-        self._errors: List[BaseException] = []
-        self._threads: List[threading.Thread] = []
+        self._ends = Ends(source, sinks, detector.model.spec.labels, source_options, fail_fast)
+        self._run = Run(
+            detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast
+        )
+        self.sources, self.pace = self._ends.sources, self._run.detecting.pace
+        self._used = False
+
+    @property
+    def monitor(self) -> Monitor:
+        """What has been counted so far."""
+        return self._run.monitor
 
     def run(self, tick: Callable[[], None] = lambda: None) -> Dict[str, Any]:
         """Runs to the end of the sources, `stop()`, Ctrl-C, or the first error; sinks are always finished.
@@ -99,45 +100,76 @@ class Pipeline:
 
         Raises:
             SourceError, SinkError, EdgeError: the first thing that went wrong, after everything before it was written.
+            UsageError: it ran before, it is closed, or another pipeline runs over the detector.
         """
-        self._start()
+        self._use()
         try:
-            while not self._done.wait(0.25):
-                tick()
+            self._run.start()
+            self._run.wait(tick)
         except KeyboardInterrupt:
             self.stop()
-        self._finish()
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            self._run.finish()
         return self.summary()
 
     def __iter__(self) -> Iterator[Result]:
-        """Results in order; a frame's image is reused once the caller has let go of it."""
-        reader = Reader(SINK_DEPTH)
-        self._outboxes.append(reader)
-        self._start()
+        """Results in order; a frame's image is reused once the caller has let go of it.
+
+        Raises:
+            UsageError: see `run`.
+        """
+        self._use()
+        return self._results(self._run.reader())
+
+    def _results(self, reader: Reader) -> Iterator[Result]:
         try:
+            self._run.start()
             for lease, result in reader:
                 yield result
                 del result
                 lease.release()
-        finally:
+            self._run.wait()
+        except BaseException:
             self.stop()
-            reader.abandon()
-            self._finish()
+            raise
+        finally:
+            reader.leave()
+            self._run.finish()
 
     def stop(self) -> None:
-        """Ends the run soon: nothing new is captured, what is in flight is still finished and written."""
-        self._stopping.set()
-        self._inbox.drop_waiting()
+        """Ends the run soon: nothing new is captured, what is in flight is still finished and written.
+
+        A sink or source that hangs meanwhile is left behind after `run.GRACE_S` seconds, and named.
+        """
+        self._run.stop()
+
+    def close(self) -> None:
+        """Ends the run and closes what is open; harmless when repeated. No run can begin any more.
+
+        Raises:
+            SourceError, SinkError, EdgeError: what went wrong in a run that it had to end.
+        """
+        self._used = True
+        self._run.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
 
     def swap(self, detector: Detector) -> None:
         """Goes on with another detector, from the next frame on; it stays open afterwards, as does the one before.
 
         Raises:
-            UsageError: see `check_swap`.
+            UsageError: see `check_swap`, or another pipeline runs over it.
         """
-        self.check_swap(detector)
-        detector.warm_up(self._warmup)
-        self._next = detector
+        self._run.detecting.swap(detector)
 
     def check_swap(self, detector: Detector) -> None:
         """Nothing, where a detector may take over.
@@ -145,141 +177,27 @@ class Pipeline:
         Raises:
             UsageError: it has other classes, or needs more frames at once.
         """
-        old, new = self._detector, detector
-        if new.model.spec.labels != old.model.spec.labels:
-            raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
-        if new.backend.slots * new.backend.batch > self._backend.slots * self._backend.batch:
-            raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
+        self._run.detecting.check_swap(detector)
 
     @property
     def dropped(self) -> List[int]:
         """Frames of each live source that were replaced by a newer one before they were looked at."""
-        return self._inbox.dropped
+        return self._run.inbox.dropped
 
     def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON: what the monitor counted, and what was dropped or skipped where."""
+        """Plain data for JSON: what the monitor counted, what was dropped or skipped where, who failed or hung."""
         names = [source.name for source in self.sources]
         return {
-            "backend": self._backend.description,
+            "backend": self._run.detecting.backend.description,
             **self.monitor.summary(),
             "dropped": dict(zip(names, self.dropped)),
-            "sinks": {box.name: box.summary() for box in self._outboxes},
+            "sinks": {box.name: box.summary() for box in self._run.outboxes},
             "skipped": [item for source in self.sources for item in source.skipped],
+            "failed": self._ends.failed,
+            "left_behind": self._ends.left_behind,
         }
 
-    def _start(self) -> None:
-        held_by_sinks = len(self._outboxes) * (SINK_DEPTH + 1)
-        size = 1 + INBOX_DEPTH + self._backend.slots * self._backend.batch + held_by_sinks
-        for outbox in self._outboxes:
-            outbox.start()
-        self._spawn(self._detect, size)
-        if self._duration_s is not None:
-            timer = threading.Timer(self._duration_s, self.stop)
-            timer.daemon = True
-            timer.start()
-
-    def _spawn(self, work: Callable[..., None], *arguments: Any) -> None:
-        thread = threading.Thread(target=work, args=arguments, name=work.__name__.strip("_"), daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _fail(self, error: BaseException) -> None:
-        self._errors.append(error)
-        self.stop()
-
-    def _finish(self) -> None:
-        """Waits for the threads; a source that hangs in the driver is left behind, its thread is a daemon."""
-        self._done.wait()
-        for source in self.sources:
-            source.close()
-        for thread in self._threads:
-            thread.join(JOIN_S)
-        if self._errors:
-            raise self._errors[0]
-
-    def _capture(self, number: int, source: Source, ring: Ring) -> None:
-        try:
-            while not self._stopping.is_set():
-                lease = ring.take(0.25)
-                if lease is not None and not self._read(number, source, lease):
-                    break
-        except Exception as error:  # frames before it were good and are still processed
-            self._errors.append(error)
-        finally:
-            self._inbox.end(number)
-
-    def _read(self, number: int, source: Source, lease: Lease) -> bool:
-        started = perf_counter()
-        frame = source.read(lease.buffer)
-        if frame is None:
-            return False
-        lease.fill(frame)
-        lease.source, lease.live, lease.arrived_s = number, source.live, perf_counter()
-        lease.capture_ms = (lease.arrived_s - started) * 1e3
-        return self._inbox.put(lease)
-
-    def _detect(self, ring_size: int) -> None:
-        try:
-            self._detector.warm_up(self._warmup)
-            for number, source in enumerate(self.sources):
-                self._spawn(self._capture, number, source, Ring(ring_size))
-            self._loop()
-        except BaseException as error:
-            self._fail(error)
-        finally:
-            self.stop()
-            for outbox in self._outboxes:
-                outbox.end()
-            self._done.set()
-
-    def _loop(self) -> None:
-        free, in_flight, taken = deque(range(self._backend.slots)), deque(), 0  # type: Deque[int], InFlight, int
-        while True:
-            if self._next and not in_flight:
-                self._detector, self._next = self._next, None
-                self._backend = self._detector.backend
-                free = deque(range(self._backend.slots))
-            leases: List[Lease] = []
-            while free and not self._next and len(leases) < self._backend.batch and taken != self._max_frames:
-                idle = not leases and not in_flight
-                lease = self._inbox.get(block=idle) if self._due(idle) else None
-                if lease is None:
-                    break
-                self.pace.taken()
-                leases.append(lease)
-                taken += 1
-            if leases:
-                slot = free.popleft()
-                self._backend.enqueue(slot, [lease.frame.image for lease in leases if lease.frame])
-                in_flight.append((slot, leases))
-            elif in_flight:
-                slot, leases = in_flight.popleft()
-                self._deliver(slot, leases)
-                free.append(slot)
-            elif not self._next:
-                return
-
-    def _due(self, idle: bool) -> bool:
-        """Whether the next frame may be taken; where nothing else is to be done, it waits for that."""
-        if idle:
-            self._stopping.wait(self.pace.wait_s)
-        return idle or not self.pace.wait_s
-
-    def _deliver(self, slot: int, leases: List[Lease]) -> None:
-        boxes, counts = self._backend.wait(slot)
-        stages = self._backend.stage_ms(slot)
-        labels = self._detector.model.spec.labels
-        for number, lease in enumerate(leases):
-            assert lease.frame is not None
-            frame, found = lease.frame, Detections.from_rows(boxes[number, : counts[number]], labels)
-            found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
-            result = Result(
-                frame,
-                found,
-                {"capture": lease.capture_ms, **stages},
-                (perf_counter() - lease.arrived_s) * 1e3,
-            )
-            self.monitor.write(result)
-            for outbox in self._outboxes:
-                outbox.put(lease, result)
-            lease.release()
+    def _use(self) -> None:
+        if self._used:
+            raise UsageError("this pipeline ran already, or is closed", hint="make a Pipeline for each run")
+        self._used = True

@@ -12,8 +12,8 @@ from edge_runtime.errors import UsageError
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 
-Path = Union[str, "os.PathLike[str]"]
-SourceTarget = Union[Path, SupportsIndex]
+AnyPath = Union[str, "os.PathLike[str]"]
+SourceTarget = Union[AnyPath, SupportsIndex]
 SOURCE_HINT = "a path, a URI, a camera number, an open source, or a list of these"
 SINK_HINT = "out.jsonl, out.mp4, a folder, an open sink, or a list of these"
 
@@ -33,7 +33,7 @@ def open_source(target: SourceTarget, options: SourceOptions = SourceOptions()) 
     return sources.open(_source_text(target), options)
 
 
-def open_sink(target: Path, options: SinkOptions = SinkOptions()) -> Sink:
+def open_sink(target: AnyPath, options: SinkOptions = SinkOptions()) -> Sink:
     """Opens a sink: `out.jsonl`, `out.mp4`, a folder (`drawn/`), `window`.
 
     Raises:
@@ -55,7 +55,7 @@ def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget,
     return listed
 
 
-def list_sinks(given: Union[Path, Sink, Sequence[Union[Path, Sink]]]) -> List[Union[str, Sink]]:
+def list_sinks(given: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]]) -> List[Union[str, Sink]]:
     """What a `Pipeline` was given, as a list: texts are still to be opened, the others are open.
 
     Raises:

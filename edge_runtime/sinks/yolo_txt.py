@@ -84,7 +84,9 @@ class YoloTxtSink:
 
     def _put(self, name: str, lines: Iterable[str]) -> None:
         try:
-            replace_file(self._folder / name, "".join(f"{line}\n" for line in lines).encode())
+            replace_file(
+                self._folder / name, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+            )
         except EdgeError as error:
             raise SinkError(str(error), hint="the files before this one are whole") from error
 

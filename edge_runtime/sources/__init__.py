@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 from dataclasses import dataclass
-from typing import Optional, Protocol, Tuple, cast
+from typing import Iterable, List, Optional, Protocol, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from edge_runtime.files.fields import check_fields
 from edge_runtime.sources import _given
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
+
+KEPT = 1000  # items that were passed over
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,27 @@ FIELDS = {
 }
 
 
+class Skipped(List[str]):
+    """What a source passed over: the last thousand items, and before them a line that says how many there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost = 0
+
+    def append(self, item: str) -> None:
+        """One more."""
+        super().append(item)
+        if len(self) > KEPT:
+            self._lost += 1 if self._lost else 2  # the line takes the place of one
+            del self[:2]
+            self.insert(0, f"{self._lost} more before these")
+
+    def __iadd__(self, items: Iterable[str]) -> Skipped:  # type: ignore[misc,override]
+        for item in items:
+            self.append(item)
+        return self
+
+
 class Source(Protocol):
     """An open source.
 
@@ -65,7 +88,7 @@ class Source(Protocol):
         fps: nominal frames per second, None where unknown.
         frame_count: frames it will give, None where unknown or endless.
         description: one line for the log: size, rate, format as negotiated.
-        skipped: items that were passed over (not an image, broken frame), as "item: reason".
+        skipped: items that were passed over (not an image, broken frame), as "item: reason"; see `Skipped`.
     """
 
     name: str
@@ -73,7 +96,7 @@ class Source(Protocol):
     fps: Optional[float]
     frame_count: Optional[int]
     description: str
-    skipped: list[str]
+    skipped: List[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """The next frame, None at the end. Fills and uses `buffer` (H, W, 3) uint8 where it fits, else allocates.
@@ -96,6 +119,15 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
     target = _given.resolve(target)
     secrets.public(target)  # from here on no error shows its password
     return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
+
+
+def public_name(target: str) -> str:
+    """How a source is called in results and messages: its address, without a password.
+
+    Raises:
+        UsageError: it is said to stand in a variable or a file, and does not.
+    """
+    return secrets.public(_given.resolve(target))
 
 
 def _kind(target: str) -> str:

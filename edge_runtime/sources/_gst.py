@@ -17,6 +17,7 @@ from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.libraries.preload import inherited
+from edge_runtime.sources._opencv import closed_on_error
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
 SINK = "appsink"
@@ -107,7 +108,8 @@ class GstCapture:
         self.fps: Optional[float] = None
         self.error: Optional[str] = None
         self.opened = self.ended = False
-        self.reopen()
+        with closed_on_error(self):  # an interrupt while it waits for the first frame, too: Argus keeps a camera locked
+            self.reopen()
 
     @property
     def size(self) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import threading
-from typing import Any, Iterator, Optional, Sequence, Union
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Protocol, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.opencv import load_cv2
+
+
+class Closeable(Protocol):
+    """Anything that can be closed."""
+
+    def close(self) -> None: ...
 
 
 def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -22,7 +28,17 @@ def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArra
     return buffer
 
 
-@contextlib.contextmanager
+@contextmanager
+def closed_on_error(opened: Closeable) -> Iterator[None]:
+    """A constructor that fails, or is interrupted, leaves nothing open."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
+
+
+@contextmanager
 def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
     """The target; where its name is no UTF-8, a link to it, for the time of opening: OpenCV crashes over the name."""
     if isinstance(target, int) or target == target.encode(errors="replace").decode():

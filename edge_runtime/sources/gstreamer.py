@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.jetson import board, video_nodes
-from edge_runtime.sources import SourceOptions, _gst
+from edge_runtime.sources import Skipped, SourceOptions, _gst
 from edge_runtime.sources.rtsp import StreamSource
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
@@ -96,7 +96,7 @@ class GstSource:
 
     def __init__(self, name: str, capture: _gst.GstCapture, live: bool, loop: bool) -> None:
         self.name, self.live, self.fps = name, live, capture.fps
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         rate = f"{self.fps:g} fps" if self.fps else "no rate"
         self.description = f"{capture.size} at {rate} through GStreamer"
         self._capture, self._loop = capture, loop and not live

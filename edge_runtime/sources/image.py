@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging import image_file
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.sources._opencv import fit
 from edge_runtime.types import Frame
 
@@ -48,7 +48,7 @@ class ImageSource:
     ) -> None:
         load_cv2()
         self.name = target
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self._single = files is None and os.path.isfile(target)
         self._paths = self._images(_files(target) if files is None else list(files))
         self.frame_count = None if options.loop else len(self._paths)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions, image, video
-from edge_runtime.sources._opencv import Capture
+from edge_runtime.sources import Skipped, SourceOptions, image, video
+from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
@@ -63,11 +63,12 @@ class StreamSource:
     def __init__(self, target: str, capture: Optional[Any] = None) -> None:
         """Args: capture: what reads the stream, in place of OpenCV's FFmpeg."""
         self.name = public(target)
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self._capture = capture or _ffmpeg(target)
-        if not self._capture.opened:
-            raise SourceError(f"no stream at {self.name}", hint=CHECK)
-        self.fps = self._capture.fps
+        with closed_on_error(self._capture):
+            if not self._capture.opened:
+                raise SourceError(f"no stream at {self.name}", hint=CHECK)
+            self.fps = self._capture.fps
         self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(self.name).hostname}"
         self.state = "connected"
         self._index = self._tries = 0

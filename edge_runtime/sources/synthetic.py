@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.sources import SourceOptions
+from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.types import Frame
 
 HANDLES = ("synthetic", "synthetic://")
@@ -44,7 +44,7 @@ class SyntheticSource:
         self.name, self.fps, self.live = target, fps, fps is not None
         self.frame_count = None if self.live else frames
         self._end = float("inf") if frames is None else frames
-        self.skipped: List[str] = []
+        self.skipped: List[str] = Skipped()
         self.description = f"{width}x{height} test pattern, {f'{fps:g} fps' if fps else 'as fast as it is taken'}"
         ramp_x, ramp_y = np.linspace(0, 255, width), np.linspace(0, 255, height)
         self._pattern = np.empty((height, width, 3), np.uint8)

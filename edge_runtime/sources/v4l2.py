@@ -14,8 +14,8 @@ from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.libraries import causes
-from edge_runtime.sources import SourceOptions
-from edge_runtime.sources._opencv import Capture
+from edge_runtime.sources import Skipped, SourceOptions
+from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.types import Frame
 
 HANDLES = ("camera:", "v4l2://")
@@ -46,25 +46,14 @@ class CameraSource:
     frame_count: Optional[int] = None
 
     def __init__(self, target: str, number: int, options: SourceOptions) -> None:
-        cv2 = load_cv2()
         self.name = target
-        self.skipped: List[str] = []
-        self._capture = Capture(number, cv2.CAP_V4L2)
-        if not self._capture.opened:
-            raise SourceError(f"camera {number} cannot be opened", hint=f"who has it? fuser -v /dev/video{number}")
-        width, height = options.size_wh or (1280, 720)
-        mjpg = cv2.VideoWriter_fourcc(*"MJPG")
-        self._capture.set(cv2.CAP_PROP_FOURCC, mjpg)  # first, because it decides which sizes and rates there are
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        self._capture.set(cv2.CAP_PROP_FPS, options.fps or 30)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self.fps = self._capture.fps
-        fourcc = (int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin1")
-        asked = f"asked for {width}x{height} MJPG at {options.fps or 30:g} fps"
-        self.description = f"{self._capture.size} {fourcc.strip()} at {self.fps or 0:g} fps ({asked})"
-        self._index = 0
-        self._closed = False
+        self.skipped: List[str] = Skipped()
+        self._index, self._closed = 0, False
+        self._capture = Capture(number, load_cv2().CAP_V4L2)
+        with closed_on_error(self._capture):
+            if not self._capture.opened:
+                raise SourceError(f"camera {number} cannot be opened", hint=f"who has it? fuser -v /dev/video{number}")
+            self._negotiate(options)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """See `Source.read`."""
@@ -83,6 +72,20 @@ class CameraSource:
         """See `Source.close`."""
         self._closed = True
         self._capture.close()
+
+    def _negotiate(self, options: SourceOptions) -> None:
+        cv2 = load_cv2()
+        width, height = options.size_wh or (1280, 720)
+        mjpg = cv2.VideoWriter_fourcc(*"MJPG")
+        self._capture.set(cv2.CAP_PROP_FOURCC, mjpg)  # first, because it decides which sizes and rates there are
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        self._capture.set(cv2.CAP_PROP_FPS, options.fps or 30)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self.fps = self._capture.fps
+        fourcc = (int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin1")
+        asked = f"asked for {width}x{height} MJPG at {options.fps or 30:g} fps"
+        self.description = f"{self._capture.size} {fourcc.strip()} at {self.fps or 0:g} fps ({asked})"
 
 
 def _check(device: str) -> None:

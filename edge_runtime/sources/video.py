@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import SourceOptions
-from edge_runtime.sources._opencv import Capture
+from edge_runtime.sources import Skipped, SourceOptions
+from edge_runtime.sources._mpegts import ends_inside_a_packet
+from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
@@ -44,23 +45,18 @@ class VideoSource:
     live = False
 
     def __init__(self, target: str, options: SourceOptions) -> None:
-        cv2 = load_cv2()
         self.name = public(target)
-        self.skipped: List[str] = []
-        self._capture = Capture(target, cv2.CAP_ANY)
-        if not self._capture.opened:
-            raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
-        times = _times_too_many(self._capture, target)
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
-        self._expected = max(count, 0)  # streams without an index say 0 or less
+        self.skipped: List[str] = Skipped()
+        self._cut_off = ends_inside_a_packet(target)
         self._loop = options.loop
-        self.frame_count = self._expected if self._expected and not self._loop else None
-        self.fps = self._capture.fps and self._capture.fps / times
-        self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
-        self._position_msec = cv2.CAP_PROP_POS_MSEC
         self._index = self._pass_start = self._good = 0
         self._pass_start_s = self._end_s = 0.0
         self._done = False
+        self._capture = Capture(target, load_cv2().CAP_ANY)
+        with closed_on_error(self._capture):
+            if not self._capture.opened:
+                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
+            self._look(target)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """See `Source.read`. Decodes into `buffer`; a video to be rotated (phones) is turned first, which allocates."""
@@ -75,6 +71,17 @@ class VideoSource:
         """See `Source.close`."""
         self._done = True
         self._capture.close()
+
+    def _look(self, target: str) -> None:
+        """What the container says of itself."""
+        cv2 = load_cv2()
+        times = _times_too_many(self._capture, target)
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
+        self._expected = max(count, 0)  # streams without an index say 0 or less
+        self.frame_count = self._expected if self._expected and not self._loop else None
+        self.fps = self._capture.fps and self._capture.fps / times
+        self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
+        self._position_msec = cv2.CAP_PROP_POS_MSEC
 
     def _next(self, buffer: Optional[NDArray[np.uint8]]) -> Optional[NDArray[np.uint8]]:
         """The next decodable image of this pass; each failed read is a broken frame as long as there should be more."""
@@ -100,23 +107,28 @@ class VideoSource:
 
     def _end_of_pass(self) -> None:
         """Starts again where that was asked for, else ends and checks that the file was whole."""
-        truncated = self._truncated()
-        if self._loop and self._good and not truncated:
+        missing = self._missing()
+        if self._loop and self._good and not missing:
             self._capture.reopen()
             self._pass_start, self._pass_start_s, self._good = self._index, self._end_s, 0
             return
         closed, self._done = self._done, True
         if not self._good and not closed:
             raise SourceError(f"{self.name!r} has no readable frame", hint=TRY_IT)
-        if truncated and not closed:
-            message = f"{self.name!r} is truncated: {self._good} of {self._expected} frames"
-            raise SourceError(message, hint="everything readable was processed; copy or record the file again")
+        if missing and not closed:
+            hint = "everything readable was processed; copy or record the file again"
+            raise SourceError(f"{self.name!r} is truncated: {missing}", hint=hint)
 
-    def _truncated(self) -> bool:
-        """Too few frames and too little time: at a varying rate, a container without an index overstates the count."""
+    def _missing(self) -> str:
+        """What tells that the file was cut off, "" where nothing does.
+
+        Too few frames must go with too little time: at a varying rate, a container without an index overstates them.
+        """
         least = (1 - SHORT_BY) * self._expected
         in_pass_s = self._end_s - self._pass_start_s
-        return self._good < least and in_pass_s < least / (self.fps or 30.0)
+        if self._good < least and in_pass_s < least / (self.fps or 30.0):
+            return f"{self._good} of {self._expected} frames"
+        return f"it ends inside a packet, after {self._good} frames" if self._cut_off else ""
 
 
 def _times_too_many(capture: Capture, target: str) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import weakref
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import (
     TYPE_CHECKING,
     Any,
-    Callable,
     Dict,
     Iterator,
     List,
@@ -81,7 +79,7 @@ class Detections:
     source: Optional[str] = None
     path: Optional[str] = None
     image_wh: Optional[Tuple[int, int]] = None
-    _picture: Optional[Callable[[], Any]] = None  # a weak reference
+    _picture: Any = None  # a weak reference, or None
 
     @classmethod
     def from_rows(cls, rows: NDArray[np.float32], labels: Sequence[str] = ()) -> Detections:
@@ -127,7 +125,7 @@ class Detections:
         return all(same) and list(self.labels) == list(other.labels)
 
     def __repr__(self) -> str:
-        found = [f"{box.label!r} {box.confidence:.2f}" for box in islice(self, 5)]
+        found = [f"{box.label!r} {box.confidence:.2f}" for box in self[:5]]
         more = ["…"] if len(self) > len(found) else []
         return f"Detections({len(self)}{': ' if found else ''}{', '.join(found + more)})"
 
@@ -143,7 +141,7 @@ class Detections:
 
         Args:
             image: the image they were found in, as `Detector` takes it; None reads the picture file again, or takes
-                the array or Pillow image that was passed to the detector, as long as the caller holds it.
+                the array or Pillow image that was passed to the detector, as it is now, if the caller still holds it.
 
         Returns:
             (H, W, 3) uint8 BGR, a new array.
@@ -196,10 +194,11 @@ class Detections:
             UsageError: a class without a category id.
         """
         ids = range(1 << 31) if category_ids is None else category_ids
+        xywh = np.hstack([self.xyxy[:, :2], self.xyxy[:, 2:] - self.xyxy[:, :2]]).tolist()
         try:
             return [
-                {"image_id": image_id, "category_id": ids[box.class_id], "bbox": _xywh(box), "score": box.confidence}
-                for box in self
+                {"image_id": image_id, "category_id": ids[box.class_id], "bbox": bbox, "score": box.confidence}
+                for box, bbox in zip(self, xywh)
             ]
         except LookupError as error:
             raise UsageError("a class that was found has no category id", hint="give one for each label") from error
@@ -230,10 +229,7 @@ class Detections:
             raise BackendUnavailable("supervision is not installed", hint=install_hint("supervision")) from error
         names = np.array([box.label for box in self], dtype=str)
         return supervision.Detections(
-            xyxy=self.xyxy,
-            confidence=self.confidence,
-            class_id=self.class_id.astype(int),
-            data={"class_name": names},
+            xyxy=self.xyxy, confidence=self.confidence, class_id=self.class_id.astype(int), data={"class_name": names}
         )
 
     def _name(self, class_id: int) -> str:
@@ -248,8 +244,3 @@ class Detections:
         if picture is None:
             raise UsageError("the image of these detections is gone", hint=f"pass it along. {OWN_IMAGE}")
         return picture
-
-
-def _xywh(box: Detection) -> List[float]:
-    x1, y1, x2, y2 = box.xyxy
-    return [x1, y1, x2 - x1, y2 - y1]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.errors import SpecError
 from edge_runtime.imaging.drawing import annotated, color, draw
 from edge_runtime.types import Detections
 
@@ -85,6 +87,36 @@ def test_annotated_copies_into_its_canvas() -> None:
     assert annotated(image, found, canvas) is canvas and (image == GREY).all()
     np.testing.assert_array_equal(canvas, draw(blank(60, 80), found))
     assert annotated(image, found, np.zeros((5, 5, 3), np.uint8)).shape == image.shape
+
+
+def read_only() -> np.ndarray:
+    image = blank(60, 80)
+    image.flags.writeable = False
+    return image
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        None,
+        blank(60, 80)[..., 0],
+        blank(60, 80) / 255,
+        blank(60, 80)[..., ::-1],
+        blank(60, 80)[::-1],
+        read_only(),
+        "a.jpg",
+    ],
+)
+def test_what_cannot_be_drawn_into_is_refused(image: Any) -> None:
+    with pytest.raises(SpecError, match="to draw into") as caught:
+        draw(image, boxes((10, 30, 50, 50, 0.9, 0)))
+    assert "detections.draw(image)" in str(caught.value.hint)
+
+
+def test_a_part_of_an_image_can_be_drawn_into() -> None:
+    image = blank(60, 80)
+    draw(image[10:50, 20:70], boxes((0, 0, 30, 30, 0.9, 0)))
+    assert (image[10:50, 20:70] != GREY).any() and (image[:, :20] == GREY).all()
 
 
 @given(

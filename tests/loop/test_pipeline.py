@@ -124,6 +124,7 @@ def test_leaving_the_loop_ends_everything(detector):
 def test_a_stalled_sink_does_not_stall_a_live_source(detector):
     source, stalled, healthy = Numbers(150, live=True, period_s=0.002), Collector(), Collector()
     stalled.gate.clear()
+    stalled.target = "stalled"
     pipeline = Pipeline(detector, source, [stalled, healthy])
     thread = threading.Thread(target=pipeline.run)
     thread.start()
@@ -135,7 +136,7 @@ def test_a_stalled_sink_does_not_stall_a_live_source(detector):
     thread.join(10)
     summary = pipeline.summary()
     assert len(healthy.seen) > len(stalled.seen) and stalled.torn == healthy.torn == 0
-    dropped = sum(box.dropped for box in pipeline._outboxes)
+    dropped = sum(box["dropped"] for box in summary["sinks"].values())
     assert dropped == 2 * summary["frames"] - len(stalled.seen) - len(healthy.seen)
     assert summary["frames"] + sum(pipeline.dropped) == 150
 
@@ -154,12 +155,43 @@ def test_one_broken_source_leaves_the_others_running(detector):
     assert len(sink.seen) == 93
 
 
-def test_a_broken_sink_stops_the_run_and_the_others_are_finished(detector):
+def test_a_broken_sink_costs_the_others_nothing(detector, caplog):
     broken, healthy = Collector(fails_at=10), Collector()
+    broken.target = "broken"
+    pipeline = Pipeline(detector, Numbers(300), [broken, healthy])
     with pytest.raises(SinkError, match="disk is full"):
-        Pipeline(detector, Numbers(100_000), [broken, healthy]).run()
+        pipeline.run()
     assert broken.seen == list(range(10)) and broken.finished == healthy.finished == 1
-    assert healthy.seen == list(range(len(healthy.seen)))
+    assert healthy.seen == list(range(300))
+    assert pipeline.summary()["failed"] == [{"sink": "broken", "error": "the disk is full"}]
+    assert caplog.messages == ["output broken failed, the others go on: the disk is full"]
+
+
+def test_the_last_broken_sink_ends_the_run(detector):
+    first, last = Collector(fails_at=10), Collector(fails_at=40)
+    source = Numbers(100_000)
+    with pytest.raises(SinkError, match="disk is full"):
+        Pipeline(detector, source, [first, last]).run()
+    assert first.seen == list(range(10)) and last.seen == list(range(40))
+    assert first.finished == last.finished == 1 and source.index < 1000
+
+
+def test_a_caller_who_iterates_goes_on_without_a_broken_sink(detector):
+    broken, seen = Collector(fails_at=10), []
+    with pytest.raises(SinkError, match="disk is full"):
+        for result in Pipeline(detector, Numbers(100), [broken]):
+            seen.append(result.frame.index)
+    assert seen == list(range(100))
+
+
+def test_a_tick_that_fails_ends_the_run_with_its_sinks_finished(detector):
+    def tick() -> None:
+        raise RuntimeError("a live line")
+
+    sink = Collector(delay_s=0.01)
+    with pytest.raises(RuntimeError, match="a live line"):
+        Pipeline(detector, Numbers(100_000, live=True, period_s=0.001), [sink]).run(tick)
+    assert sink.seen and sink.finished == 1
 
 
 def test_a_broken_model_stops_the_run(detector):

@@ -66,6 +66,20 @@ def test_a_truncated_file_is_an_error_after_its_last_frame(tmp_path: Path, whole
     assert source.read() is None and source.skipped == []
 
 
+@pytest.mark.parametrize("left_bytes", [188 * 40 + 1, 188 * 60 + 100, 188 * 80 + 187])
+def test_a_transport_stream_that_ends_inside_a_packet(tmp_path: Path, left_bytes: int) -> None:
+    """It has no index: nothing else tells that something is missing."""
+    write_clip(tmp_path / "whole.ts", 100, "mp4v")
+    whole = (tmp_path / "whole.ts").read_bytes()
+    assert len(drain(sources.open(str(tmp_path / "whole.ts")))) == 100
+    (tmp_path / "cut.ts").write_bytes(whole[:left_bytes])
+    source, count = sources.open(str(tmp_path / "cut.ts")), 0
+    with pytest.raises(SourceError, match="is truncated: "):
+        for _ in iter(source.read, None):
+            count += 1
+    assert 0 < count < 100 and len(whole) > left_bytes
+
+
 @pytest.mark.parametrize("percent", [95, 60, 10])
 def test_truncated_h264_with_its_index_in_front(shared: Path, tmp_path: Path, percent: int) -> None:
     whole = (shared / "video" / "car-detection.mp4").read_bytes()

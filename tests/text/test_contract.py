@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import cv2
+import matplotlib
 import numpy as np
 import pytest
 
@@ -26,7 +27,7 @@ from edge_runtime.cli import eval as eval_command
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging import drawing
-from edge_runtime.reports import benchmark, evaluation, verdict
+from edge_runtime.reports import benchmark, evaluation, pictures, verdict
 from edge_runtime.sinks import window
 from edge_runtime.types import Detections, Frame, Result
 from tests.sinks.test_contract import target
@@ -108,6 +109,14 @@ def test_report_of_an_evaluation(tmp_path: Path) -> None:
     about = {name: name for name in NASTY}
     path = evaluation.write_evaluation_page(tmp_path, "".join(NASTY), nasty_evaluation(), about)
     assert_harmless_page(path.read_text(encoding="utf-8"))
+
+
+def test_plots_need_no_tex(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with matplotlib.rc_context({"text.usetex": True}):
+        assert pictures.confusion(NASTY, nasty_evaluation().confusion, 0.5)
+        assert pictures.precision_recall(NASTY, nasty_evaluation().curves)
+        assert pictures.pairs(NASTY, [0.5] * len(NASTY), [0.4] * len(NASTY))
 
 
 def test_report_of_a_benchmark() -> None:

@@ -1,0 +1,70 @@
+"""Where frames enter the pipeline: a thread per source that reads into leased buffers."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic, perf_counter
+from typing import Callable
+
+from edge_runtime.loop.ring import Inbox, Lease, Ring
+from edge_runtime.sources import Source
+
+
+class SourceThread:
+    """Reads one source in its own thread; `failed` hears of its error, after all frames before it are in the inbox."""
+
+    def __init__(
+        self,
+        number: int,
+        source: Source,
+        inbox: Inbox,
+        stopping: threading.Event,
+        failed: Callable[[Source, BaseException], None],
+    ) -> None:
+        self.source = source
+        self._number, self._inbox, self._stopping, self._failed = number, inbox, stopping, failed
+        self._reading = threading.Thread(target=self._read_all, name=f"source {source.name}", daemon=True)
+        self._closing = threading.Thread(target=self._close, name=f"close {source.name}", daemon=True)
+
+    def start(self, ring: Ring) -> None:
+        """Frames come from now on, in buffers of the ring."""
+        self._ring = ring
+        self._reading.start()
+
+    def close(self) -> None:
+        """Closes the source, which ends a read that waits; in a thread, as a driver may hang in either."""
+        self._closing.start()
+
+    def join(self, until_s: float) -> bool:
+        """Whether the source is closed and its thread has ended, at the latest at `until_s` (monotonic)."""
+        threads = [thread for thread in (self._reading, self._closing) if thread.ident is not None]
+        for thread in threads:
+            thread.join(max(0.0, until_s - monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _read_all(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                lease = self._ring.take(0.25)
+                if lease is not None and not self._read(lease):
+                    break
+        except Exception as error:
+            self._failed(self.source, error)
+        finally:
+            self._inbox.end(self._number)
+
+    def _read(self, lease: Lease) -> bool:
+        started = perf_counter()
+        frame = self.source.read(lease.buffer)
+        if frame is None:
+            return False
+        lease.fill(frame)
+        lease.source, lease.live, lease.arrived_s = self._number, self.source.live, perf_counter()
+        lease.capture_ms = (lease.arrived_s - started) * 1e3
+        return self._inbox.put(lease)
+
+    def _close(self) -> None:
+        try:
+            self.source.close()
+        except Exception as error:
+            self._failed(self.source, error)

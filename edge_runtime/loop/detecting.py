@@ -1,0 +1,143 @@
+"""The detecting thread's work: frames from the inbox through the slots of a detector, results to whoever takes them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from time import perf_counter
+from typing import Callable, Deque, List, Optional, Tuple
+
+from edge_runtime.detect.detector import Detector, warm_up
+from edge_runtime.errors import UsageError
+from edge_runtime.loop.pace import Pace
+from edge_runtime.loop.ring import Inbox, Lease
+from edge_runtime.types import Detections, Result
+
+InFlight = Deque[Tuple[int, List[Lease]]]
+
+
+class Detecting:
+    """Runs one detector, or several in turn, and has them for itself from `claim` to `release`.
+
+    Args:
+        detector: the first one.
+        inbox: where frames wait.
+        deliver: takes each result with its lease, in order.
+        stopping: set when the run is to end soon.
+        max_frames: how many frames are taken; None for all.
+
+    Attributes:
+        pace: how many frames a second are taken at most.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        inbox: Inbox,
+        deliver: Callable[[Lease, Result], None],
+        stopping: threading.Event,
+        *,
+        max_frames: Optional[int] = None,
+        warmup: int = 2,
+    ) -> None:
+        self._detector, self.backend = detector, detector.backend
+        self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
+        self._max_frames, self._warmup = max_frames, warmup
+        self.pace = Pace()
+        self._next: Optional[Detector] = None
+        self._claimed: List[Detector] = []
+
+    def claim(self, detector: Optional[Detector] = None) -> None:
+        """Takes a detector, the first one by default, for the rest of the run.
+
+        Raises:
+            UsageError: another pipeline runs over it.
+        """
+        detector = detector or self._detector
+        if detector not in self._claimed:
+            detector.claim()
+            self._claimed.append(detector)
+
+    def release(self) -> None:
+        """Others may use the detectors again; harmless when repeated."""
+        while self._claimed:
+            self._claimed.pop().release()
+
+    def warm_up(self) -> None:
+        """Runs the first detector on an empty image."""
+        warm_up(self._detector, self._warmup)
+
+    def swap(self, detector: Detector) -> None:
+        """See `Pipeline.swap`."""
+        self.check_swap(detector)
+        self.claim(detector)
+        warm_up(detector, self._warmup)
+        self._next = detector
+
+    def check_swap(self, detector: Detector) -> None:
+        """See `Pipeline.check_swap`."""
+        if detector.model.spec.labels != self._detector.model.spec.labels:
+            raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
+        if detector.backend.slots * detector.backend.batch > self.backend.slots * self.backend.batch:
+            raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
+
+    def run(self) -> None:
+        """Until the inbox ends, `max_frames`, or the first error."""
+        in_flight: InFlight = deque()
+        try:
+            self._loop(in_flight)
+        finally:
+            for slot, _ in in_flight:  # after an error: the next user finds every slot at rest
+                with suppress(Exception):
+                    self.backend.wait(slot)
+
+    def _loop(self, in_flight: InFlight) -> None:
+        free, taken = deque(range(self.backend.slots)), 0
+        while True:
+            if self._next and not in_flight:
+                self._detector, self._next = self._next, None
+                self.backend = self._detector.backend
+                free = deque(range(self.backend.slots))
+            leases: List[Lease] = []
+            while free and not self._next and len(leases) < self.backend.batch and taken != self._max_frames:
+                idle = not leases and not in_flight
+                lease = self._inbox.get(block=idle) if self._due(idle) else None
+                if lease is None:
+                    break
+                self.pace.taken()
+                leases.append(lease)
+                taken += 1
+            if leases:
+                slot = free.popleft()
+                self.backend.enqueue(slot, [lease.frame.image for lease in leases if lease.frame])
+                in_flight.append((slot, leases))
+            elif in_flight:
+                slot, leases = in_flight.popleft()
+                self._hand_out(slot, leases)
+                free.append(slot)
+            elif not self._next:
+                return
+
+    def _due(self, idle: bool) -> bool:
+        """Whether the next frame may be taken; where nothing else is to be done, it waits for that."""
+        if idle:
+            self._stopping.wait(self.pace.wait_s)
+        return idle or not self.pace.wait_s
+
+    def _hand_out(self, slot: int, leases: List[Lease]) -> None:
+        boxes, counts = self.backend.wait(slot)
+        stages = self.backend.stage_ms(slot)
+        labels = self._detector.model.spec.labels
+        for number, lease in enumerate(leases):
+            assert lease.frame is not None
+            frame, found = lease.frame, Detections.from_rows(boxes[number, : counts[number]], labels)
+            found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
+            result = Result(
+                frame,
+                found,
+                {"capture": lease.capture_ms, **stages},
+                (perf_counter() - lease.arrived_s) * 1e3,
+            )
+            self._deliver(lease, result)
+            lease.release()

@@ -1,0 +1,107 @@
+"""The two ends of a pipeline: its sources and sinks, which of them it opened itself, and which failed or hung."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import Any, Dict, List, Sequence, Union
+
+from edge_runtime import sinks as sink_family
+from edge_runtime import sources as source_family
+from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.loop.targets import list_sinks, list_sources
+from edge_runtime.sinks import Sink, SinkOptions
+from edge_runtime.sources import Source, SourceOptions
+
+log = logging.getLogger("edge_runtime")
+
+
+class Ends:
+    """Opens outputs, then sources: an output that cannot be written starts no camera.
+
+    Args:
+        source, sinks: as `Pipeline` takes them.
+        labels: the model's class names.
+        options: for the sources that are opened.
+        fail_fast: a source that cannot be opened is an error, also where there are others.
+
+    Attributes:
+        sources, sinks: those that are open.
+        errors: of the sources that could not be opened.
+        failed: `{"source", "error"}` of each source that could not be opened, or broke; `{"sink", "error"}` of a sink.
+        left_behind: names of what hung at the end.
+
+    Raises:
+        SinkError, SourceError, UsageError: nothing stays open that was opened here.
+    """
+
+    def __init__(self, source: Any, sinks: Any, labels: Sequence[str], options: SourceOptions, fail_fast: bool) -> None:
+        self.sources: List[Source] = []
+        self.sinks: List[Sink] = []
+        self.errors: List[BaseException] = []
+        self.failed: List[Dict[str, str]] = []
+        self.left_behind: List[str] = []
+        self._others = len(list_sources(source))
+        with ExitStack() as undo:
+            self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
+            self._open_sources(list_sources(source), options, fail_fast, undo)
+            rates = {source.name: source.fps or 30.0 for source in self.sources}
+            for sink in self.sinks:
+                sink_family.begin(sink, rates)
+            self._opened = undo.pop_all()
+
+    def hand_over(self) -> None:
+        """The threads of the run close everything from now on."""
+        self._opened.pop_all()
+
+    def close(self) -> None:
+        """Closes what was opened here and is not handed over; harmless when repeated."""
+        self._opened.close()
+
+    def report(self, name: str, error: BaseException) -> None:
+        """A source failed: said at once where others go on, else it is the error of the run."""
+        self.failed.append({"source": name, "error": str(error)})
+        self._others -= 1
+        if self._others:
+            log.warning("source %s failed, the others go on: %s", name, error)
+
+    def report_sink(self, name: str, error: BaseException, others: bool) -> None:
+        """A sink failed: said at once where others go on."""
+        self.failed.append({"sink": name, "error": str(error)})
+        if others:
+            log.warning("output %s failed, the others go on: %s", name, error)
+
+    def leave(self, name: str, grace_s: float) -> str:
+        """A sink or source hangs; says so at once, and returns what was said."""
+        said = f"{name} did not end within {grace_s:g} s and is left behind"
+        self.left_behind.append(name)
+        log.warning(said)
+        return said
+
+    def _open_sinks(self, listed: List[Union[str, Sink]], options: SinkOptions, undo: ExitStack) -> None:
+        for item in listed:
+            if isinstance(item, str):
+                self.sinks.append(sink_family.open(item, options))
+                undo.callback(self.sinks[-1].close)
+            else:
+                self.sinks.append(item)
+
+    def _open_sources(
+        self, listed: List[Union[str, Source]], options: SourceOptions, fail_fast: bool, undo: ExitStack
+    ) -> None:
+        for item in listed:
+            if not isinstance(item, str):
+                self.sources.append(item)
+                continue
+            try:
+                self.sources.append(source_family.open(item, options))
+                undo.callback(self.sources[-1].close)
+            except UsageError:
+                raise
+            except EdgeError as error:
+                if fail_fast:
+                    raise
+                self.errors.append(error)
+                self.report(source_family.public_name(item), error)
+        if not self.sources:
+            raise self.errors[0]

@@ -1,0 +1,181 @@
+"""The threads of one run, from their start to their end."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic, perf_counter
+from typing import Callable, List, Optional
+
+from edge_runtime.detect.detector import Detector
+from edge_runtime.errors import SinkError
+from edge_runtime.loop.capture import SourceThread
+from edge_runtime.loop.detecting import Detecting
+from edge_runtime.loop.ends import Ends
+from edge_runtime.loop.monitor import Monitor
+from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
+from edge_runtime.loop.ring import Inbox, Lease, Ring
+from edge_runtime.sources import Source
+from edge_runtime.types import Result
+
+INBOX_DEPTH = 2
+SINK_DEPTH = 2
+TICK_S = 0.25
+GRACE_S = 5.0  # after the end was asked for: a sink or source that does nothing for so long is left behind
+HINT = "is its disk, or who reads it, still there? what it took before is written"
+
+
+class Run:
+    """See `Pipeline`. All threads are daemons: one that hangs in a driver or on a disk does not keep the process."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        ends: Ends,
+        *,
+        max_frames: Optional[int],
+        duration_s: Optional[float],
+        warmup: int,
+        fail_fast: bool,
+    ) -> None:
+        self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
+        self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
+        self.inbox = Inbox([source.live for source in ends.sources], INBOX_DEPTH)
+        self.detecting = Detecting(
+            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, warmup=warmup
+        )
+        self._captures = [
+            SourceThread(number, source, self.inbox, self._stopping, self._source_failed)
+            for number, source in enumerate(ends.sources)
+        ]
+        self.outboxes: List[Outbox] = [
+            SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop) for sink in ends.sinks
+        ]
+        self._errors = list(ends.errors)
+        self._thread = threading.Thread(target=self._detect, name="detect", daemon=True)
+        self._timer = None if duration_s is None else threading.Timer(duration_s, self.stop)
+        self._asked_s: Optional[float] = None
+        self._started = self._finished = False
+
+    def reader(self) -> Reader:
+        """A caller who takes the results himself; before `start`."""
+        reader = Reader(SINK_DEPTH)
+        self.outboxes.append(reader)
+        return reader
+
+    def start(self) -> None:
+        """Starts everything.
+
+        Raises:
+            UsageError: another pipeline runs over the detector.
+        """
+        self.detecting.claim()
+        self._started = True
+        self._thread.start()
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def wait(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Until all results are written, or who hangs is left behind; calls `tick` a few times a second."""
+        while not self._done.wait(TICK_S):
+            tick()
+            self._leave_hanging()
+
+    def stop(self) -> None:
+        """See `Pipeline.stop`."""
+        self._asked_s = self._asked_s or perf_counter()
+        self._stop_capturing()
+
+    def finish(self) -> None:
+        """Waits for every thread but those that hang, and closes everything; harmless when repeated.
+
+        Raises:
+            EdgeError: the first thing that went wrong.
+        """
+        with self._ending:
+            if self._started and not self._finished:
+                self.wait()
+                self._thread.join()
+                self._close_sources()
+                if self._timer and self._timer.ident is not None:
+                    self._timer.cancel()
+                    self._timer.join()
+            self.detecting.release()
+            self._ends.close()
+            self._finished = True
+        if self._errors:
+            raise self._errors[0]
+
+    def close(self) -> None:
+        """Ends a run that goes on; closes what was opened for one that never began."""
+        if not self._started:
+            self._ends.close()
+        elif not self._finished:
+            self.stop()
+            for outbox in self.outboxes:
+                if isinstance(outbox, Reader):
+                    outbox.leave()
+            self.finish()
+
+    def _leave_hanging(self) -> None:
+        for outbox in self.outboxes:
+            if self._asked_s is not None and outbox.hangs(self._asked_s, GRACE_S):
+                outbox.leave()
+                self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
+
+    def _close_sources(self) -> None:
+        for capture in self._captures:
+            capture.close()
+        until_s = monotonic() + GRACE_S
+        for capture in self._captures:
+            if not capture.join(until_s):
+                self._ends.leave(capture.source.name, GRACE_S)
+
+    def _stop_capturing(self) -> None:
+        self._stopping.set()
+        self.inbox.drop_waiting()
+
+    def _fail(self, error: BaseException) -> None:
+        self._errors.append(error)
+        self.stop()
+
+    def _sink_failed(self, name: str, error: BaseException) -> None:
+        """What it took before is written. Without another there is nothing left to run for."""
+        others = not all(outbox.broken for outbox in self.outboxes)
+        self._errors.append(error)
+        self._ends.report_sink(name, error, others)
+        if not others:
+            self.stop()
+
+    def _source_failed(self, source: Source, error: BaseException) -> None:
+        """Frames before it were good, and are still processed."""
+        self._errors.append(error)
+        self._ends.report(source.name, error)
+        if self._fail_fast:
+            self.stop()
+
+    def _detect(self) -> None:
+        try:
+            self._ends.hand_over()
+            for outbox in self.outboxes:
+                outbox.start()
+            self.detecting.warm_up()
+            backend = self.detecting.backend
+            size = 1 + INBOX_DEPTH + backend.slots * backend.batch + len(self.outboxes) * (SINK_DEPTH + 1)
+            for capture in self._captures:
+                capture.start(Ring(size))
+            self.detecting.run()
+        except BaseException as error:
+            self._fail(error)
+        finally:
+            self._stop_capturing()
+            for outbox in self.outboxes:
+                outbox.end()
+            for outbox in self.outboxes:
+                outbox.join()
+            self._done.set()
+
+    def _deliver(self, lease: Lease, result: Result) -> None:
+        self.monitor.write(result)
+        for outbox in self.outboxes:
+            outbox.put(lease, result)
