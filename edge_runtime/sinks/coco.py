@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, Sequence
+from typing import IO, Any, Dict, Iterator, Mapping, Sequence
 
 from edge_runtime.errors import SinkError
 from edge_runtime.files.growing import GrowingFile
@@ -28,7 +28,7 @@ def open(target: str, options: SinkOptions) -> CocoSink:
     Raises:
         SinkError: it cannot be written to.
     """
-    return CocoSink(target, options)
+    return CocoSink(target, options.labels)
 
 
 class CocoSink:
@@ -38,8 +38,8 @@ class CocoSink:
     as JSON Lines, `out.coco.json.part.jsonl`, which is what a killed run leaves.
     """
 
-    def __init__(self, target: str, options: SinkOptions) -> None:
-        self.target, self._labels, self._names = target, options.labels, FrameNames(options.sources)
+    def __init__(self, target: str, labels: Sequence[str]) -> None:
+        self.target, self._labels, self._names = target, labels, FrameNames()
         self._finished = False
         self._path = str(written_path(target))
         if not self._path or self._path.endswith("/") or os.path.isdir(self._path):
@@ -52,6 +52,10 @@ class CocoSink:
         except BaseException:
             self._open.close()
             raise
+
+    def begin(self, rates: Mapping[str, float]) -> None:
+        """See `sinks.begin`."""
+        self._names = FrameNames(list(rates))
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
