@@ -60,12 +60,13 @@ def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
     found = [given for given in inputs if os.path.exists(given.path)] if outputs else []
     for number, output in enumerate(outputs):
         _check_kind(output)
-        _check_ours(output)
         for other in outputs[:number]:
             if _is_stored(output.path) and _identity(output.path) == _identity(other.path):
                 fact = f"{other.path} and {output.path} are one file: {other.flag} and {output.flag} both write it"
                 raise UsageError(fact, hint=f"name another with {output.flag}")
     _check_inputs(outputs, found)
+    for output in outputs:
+        _check_ours(output)
 
 
 def _check_kind(output: Output) -> None:
