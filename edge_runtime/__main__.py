@@ -1,7 +1,9 @@
-"""`python -m edge_runtime` is edge-doctor."""
+"""`python -m edge_runtime detect …` is edge-detect, and so on for each command; alone, and with flags, edge-doctor."""
 
 import sys
+from importlib import import_module
 
-from edge_runtime.cli.doctor import main
+COMMANDS = ("bench", "build", "calibrate", "detect", "doctor", "eval", "power")
 
-sys.exit(main())
+command = sys.argv.pop(1) if sys.argv[1:2] and sys.argv[1] in COMMANDS else "doctor"
+sys.exit(import_module(f"edge_runtime.cli.{command}").main())

@@ -89,7 +89,7 @@ def open_detector(path: Path, flags: str, backend: str, threads: int) -> Detecto
     parser = argparse.ArgumentParser()
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser, iou=0.60)
-    said = ["--engine", str(path), "--backend", backend, "--threads", str(threads), *shlex.split(flags)]
+    said = ["--backend", backend, "--threads", str(threads), *shlex.split(flags)]
     args = parser.parse_args(said)
     args.conf, args.max_det, args.multi_label = CONF_BY_FAMILY.get(args.family, CONF), 100, True
     return Detector.open(str(path), flags=_flags.model_flags(args), options=_flags.backend_options(args))

@@ -59,7 +59,7 @@ def source(path: Path, flags: str, shared: Path) -> BuildInput:
     """A model with ranges of two images."""
     parser = argparse.ArgumentParser()
     add_model_flags(parser)
-    spec = describe(str(path), model_flags(parser.parse_args(["--engine", str(path), *flags.split()]))).spec
+    spec = describe(str(path), model_flags(parser.parse_args(flags.split()))).spec
     images = datasets.open(str(shared / "data" / "coco128")).paths[:2]
     made = calibrate.calibrate(str(path), spec, images, method="minmax")
     return build.load_input(str(path), spec, made.model)

@@ -213,13 +213,13 @@ def main(argv: List[str]) -> int:
     return 0
 
 
-def _end_with_parent(folder: Path) -> None:
-    """The parent holds our stdin open; where it is killed, nobody wants the plan, nor the folder it would lie in."""
+def end_with_parent(job: str) -> None:
+    """The parent holds our stdin open; where it is killed, nobody wants the plan, nor the folder that its job is in."""
     os.read(0, 1)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(Path(job).parent, ignore_errors=True)
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, args=(Path(sys.argv[1]).parent,), daemon=True).start()
+    threading.Thread(target=end_with_parent, args=(sys.argv[1],), daemon=True).start()
     sys.exit(main(sys.argv[1:]))

@@ -55,6 +55,7 @@ def calibrate(
     known: Optional[RangeTable] = None,
     state_file: Optional[Path] = None,
     progress: Progress = lambda label, total: lambda: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Calibrated:
     """Makes an INT8 model.
 
@@ -67,6 +68,7 @@ def calibrate(
         known: a range table to use if it is of the same origin; any other is passed over.
         state_file: where notes are kept on the way, so that a killed run goes on.
         progress: called with a label and a total, gives a function to call after each image.
+        say: told where the notes cannot be kept; the run goes on without.
 
     Raises:
         ModelError: the network cannot be quantised, or a range is not usable.
@@ -82,7 +84,7 @@ def calibrate(
     if known is not None and known.origin == wanted:
         table, noise = known, {}
     else:
-        choice = _choose(network, spec, images, wanted, state_file, progress)
+        choice = _choose(network, spec, images, wanted, state_file, progress, say)
         table, noise = (
             RangeTable(wanted, choice.ranges, origins.provenance(len(images)), choice.float_activations),
             choice.noise,
@@ -118,12 +120,13 @@ def _choose(
     wanted: Origin,
     state_file: Optional[Path],
     progress: Progress,
+    say: Callable[[str], None],
 ) -> Choice:
     check_layers(network, wanted.keep)
     names = list(dict.fromkeys([*ONNXRUNTIME.marked(network, wanted.keep), *TENSORRT.marked(network, wanted.keep)]))
     tick = progress("ranges", len(images))
     key = json.dumps([wanted.model, wanted.images, wanted.preprocessing, names])
-    seen = observations.collect(network.model, names, spec, images, state_file, key, tick)
+    seen = observations.collect(network.model, names, spec, images, state_file, key, tick, say)
     if wanted.method != "auto":
         return Choice(seen.ranges(wanted.method), (), {})
     return choose_ranges(network, seen, noise_probe(network, seen.ranges("minmax"), spec, images), wanted.keep)

@@ -64,6 +64,18 @@ def read_image_set(target: str, folder: Optional[str] = None, split: Optional[st
     return Dataset(path.resolve().name, tuple(found), (), ())
 
 
+def picture_set(files: Sequence[str]) -> Dataset:
+    """Pictures that are named one by one.
+
+    Raises:
+        DatasetError: one of them is no picture.
+    """
+    for file in files:
+        if not file.lower().endswith(SUFFIXES) or not os.path.isfile(file):
+            raise DatasetError(f"{file} is no picture", hint="give pictures, or one folder, data set or manifest")
+    return Dataset(f"{len(files)} pictures", tuple(files), (), ())
+
+
 def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
     """Spreads the pictures over calibration and check, evenly over their order.
 
@@ -132,7 +144,7 @@ def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:
     )
     base, listed = Path(folder) if folder else path.parent / kept["folder"], kept["sha256"]
     for name, digest in listed.items():
-        if not (base / name).is_file():
+        if not os.path.isfile(base / name):
             raise DatasetError(f"{base / name} is missing", hint="--image-folder says where the pictures lie")
         if _sha256(str(base / name)) != digest:
             raise _changed(base / name)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.calibrate import runs
 from edge_runtime.calibrate.ranges.histogram import Histogram
 from edge_runtime.calibrate.ranges.methods import METHODS, Range
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.graph import fake
 from edge_runtime.machine import cores
@@ -90,6 +90,7 @@ def collect(
     state: Optional[Path] = None,
     key: str = "",
     tick: Tick = lambda: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Observations:
     """Runs the float network over every image.
 
@@ -100,6 +101,7 @@ def collect(
         state: where notes are kept on the way, and at the end.
         key: of the notes; those of another key are not continued.
         tick: called after each image, also for those that had been seen before.
+        say: told where notes cannot be kept; they are needed only after a kill.
 
     Raises:
         ModelError: an activation is not finite on some image, named with it.
@@ -113,11 +115,19 @@ def collect(
         for path, tensor in runs.prepared(images[notes.images :], spec, pool):
             _note(notes, names, run(tensor), path, pool)
             tick()
-            if state and notes.images % SAVE_EVERY == 0:
-                notes.save(state, key)
-    if state:
-        notes.save(state, key)
+            if state and (notes.images % SAVE_EVERY == 0 or notes.images == len(images)):
+                state = _kept(notes, state, key, say)
     return notes
+
+
+def _kept(notes: Observations, state: Path, key: str, say: Callable[[str], None]) -> Optional[Path]:
+    """Saves notes; where they go from now on."""
+    try:
+        notes.save(state, key)
+        return state
+    except UsageError as error:
+        say(f"note: {error}: a killed run would begin anew")
+        return None
 
 
 def _note(notes: Observations, names: Sequence[str], values: List[Floats], path: str, pool: ThreadPoolExecutor) -> None:

@@ -99,13 +99,18 @@ def speed(
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
+def points(drop: float, what: str = "") -> str:
+    """`0.04 points gained` for -0.04."""
+    return f"{abs(drop):.2f} points{what} {'lost' if drop >= 0 else 'gained'}"
+
+
 def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float) -> str:
     """One sentence."""
     gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else 0.0
     faster = f"{gain:.1f} times as fast as fp32 here" if gain >= 1.05 else f"no faster than fp32 here ({gain:.2f}x)"
     what = "AP" if chosen.metric != AGREEMENT else "agreement"
     low, high = chosen.interval
-    moved = f"{abs(chosen.drop):.2f} points of {what} {'lost' if chosen.drop >= 0 else 'gained'}"
+    moved = points(chosen.drop, f" of {what}")
     change = f"{moved} (95 % of samples lose {low:.2f} to {high:.2f}; {chosen.images} images)"
     if chosen.drop > max_drop and chosen.certain:
         return f"Do not use this INT8 model where accuracy counts: {change}, {faster}."

@@ -90,7 +90,7 @@ def compare_files(args: Namespace) -> int:
 
 
 def show(rows: Sequence[Row], args: Namespace) -> None:
-    """The valid rows as a table on stdout, the others with their reasons on stderr; or all as JSON."""
+    """The measured rows as a table on stdout, and on stderr why some are not valid; or all as JSON."""
     if args.json:
         print(json.dumps(rows))
         return
@@ -100,11 +100,10 @@ def show(rows: Sequence[Row], args: Namespace) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
-        if row["valid"]:
-            table.add_row(
-                printable(results.title(row)), *(_cell(row.get(key), style) for key, _, style in report.COLUMNS)
-            )
-        else:
+        if row.get("fps") is not None:
+            title = printable(results.title(row)) + ("" if row["valid"] else ", not valid")
+            table.add_row(title, *(_cell(row.get(key), style) for key, _, style in report.COLUMNS))
+        if not row["valid"]:
             print(f"not valid: {results.title(row)}: {'; '.join(row['reasons'])}", file=sys.stderr)
     if table.row_count:
         console().print(table)

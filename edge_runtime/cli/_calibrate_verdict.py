@@ -18,6 +18,7 @@ from edge_runtime.calibrate.survey import survey
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
 from edge_runtime.cli import _flags, _progress, _values
 from edge_runtime.detect.detector import Detector
+from edge_runtime.files import atomic
 from edge_runtime.graph.half import half
 from edge_runtime.graph.prepare import float_network
 from edge_runtime.model import onnx_file
@@ -36,14 +37,24 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images, compare nothing"
     )
     group.add_argument(
-        "--max-drop", type=_values.points, default=0.5, metavar="POINTS", help="of AP that may be lost, default 0.5"
+        "--max-drop",
+        type=_values.points,
+        default=0.5,
+        metavar="POINTS",
+        help="points of AP that may be lost, default 0.5",
     )
     group.add_argument(
-        "--verdict-budget", type=_values.seconds, default=300.0, metavar="SECONDS", help="for mending, default 300s"
+        "--verdict-budget",
+        type=_values.seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="time to mend a model that lost more, default 300",
     )
     group.add_argument("--verdict-data", metavar="DIR", help="labelled images to compare on, instead of held-out ones")
     group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, where there are several")
-    group.add_argument("--report", type=Path, metavar="FILE.html", help="a page with everything; a .json beside it")
+    group.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write a page with everything, and a .json beside it"
+    )
 
 
 def judge(
@@ -101,13 +112,13 @@ class _Bench:
     def saved(self, made: Calibrated, name: str) -> str:
         """Writes a candidate; gives its path."""
         path = self._folder / f"{name}.onnx"
-        path.write_bytes(made.model.SerializeToString())
+        atomic.replace_file(path, made.model.SerializeToString())
         return str(path)
 
     def halved(self, network: Any) -> str:
         """The float16 twin of a network."""
         path = self._folder / "fp16.onnx"
-        path.write_bytes(half(network.copy()).SerializeToString())
+        atomic.replace_file(path, half(network.copy()).SerializeToString())
         return str(path)
 
     def found(self, path: str, label: str) -> Found:
@@ -136,10 +147,10 @@ def _print(
 ) -> None:
     low, high = comparison.interval
     print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} other "
-          f"images; {comparison.drop:+.2f} points lost (95 %: {low:+.2f} to {high:+.2f})")  # fmt: skip
+          f"images; {verdict.points(comparison.drop)} (95 %: {low:+.2f} to {high:+.2f} lost)")  # fmt: skip
     print(f"boxes at {verdict.CONF}: {comparison.agreement:.1%} agree, score drift {comparison.score_drift:.3f}")
     if len(tried) > 1:
-        steps = ", ".join(f"{step.in_float} in float: {step.comparison.drop:+.2f}" for step in tried)
+        steps = ", ".join(f"{step.in_float} in float: {verdict.points(step.comparison.drop)}" for step in tried)
         print(f"mended by leaving more in float: {steps}")
     print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
     print(sentence)

@@ -17,6 +17,7 @@ from edge_runtime.files.outputs import Input, Output
 from edge_runtime.gpu import passport
 from edge_runtime.model import onnx_file
 from edge_runtime.sources import image
+from edge_runtime.sources._given import resolve
 
 LABELS = (".xml", ".txt", ".yaml", ".yml", ".names", ".cache")  # files of a data set that are no pictures
 LISTINGS = ("instances*.json", "annotations/instances*.json")
@@ -100,7 +101,9 @@ def _data(path: str) -> Iterator[Input]:
 
 def _source(target: str) -> Iterator[Input]:
     """A source's files; cameras and streams have none."""
-    target = re.sub(r"^((gst\+)?file://|@)", "", target)
+    if target.startswith("@"):
+        yield Input("file with the address", target[1:])
+    target = re.sub(r"^(gst\+)?file://", "", resolve(target))
     named = re.findall(r"location=\"?([^\s\"]+)", target) if target.startswith("gst:") else []
     yield from (Input("source", path) for path in [target, *named])
     inside = os.path.join(glob.escape(target), "*") if os.path.isdir(target) else target

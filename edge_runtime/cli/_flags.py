@@ -6,7 +6,7 @@ import argparse
 
 from edge_runtime import plugins
 from edge_runtime.backends import MOST_BATCH, MOST_THREADS, BackendOptions
-from edge_runtime.cli._values import fraction, triple, whole
+from edge_runtime.cli._values import fraction, triple, whole, wholes
 from edge_runtime.cli._values import positive as positive
 from edge_runtime.cli._values import size as size
 from edge_runtime.cli._values import words as words
@@ -18,62 +18,70 @@ from edge_runtime.model.spec import COLORS
 from edge_runtime.model.thresholds import MOST_BOXES, Thresholds
 
 ZERO_COPY = {"auto": None, "on": True, "off": False}
-METER_HELP = "what measures, default: the best there is; replay:FILE plays a recorded trace"
+METER_HELP = "what measures watts, default: the best there is; replay:FILE plays a recorded trace"
 
 
-def add_model_flags(parser: argparse.ArgumentParser, positional: bool = False) -> None:
-    """The model file and what it does not say about itself.
-
-    Args:
-        positional: for commands that make a file of a file, and name it without `--engine`.
-    """
-    if positional:
-        parser.add_argument("engine", metavar="MODEL.onnx", help="float model")
-    else:
-        parser.add_argument("--engine", "--model", required=True, metavar="FILE", help="model file (.onnx, .plan)")
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """What a model file does not say about itself."""
     group = parser.add_argument_group("about the model, where its file does not say")
-    group.add_argument("--recipe", metavar="FILE.toml", help="these flags, in a file; flags win over it")
-    group.add_argument("--family", choices=plugins.names("heads"), help="how to read its outputs")
+    group.add_argument("--recipe", metavar="FILE.toml", help="a file with these flags; what is typed wins over it")
+    group.add_argument(
+        "--family",
+        choices=plugins.names("heads"),
+        metavar="NAME",
+        help=f"how to read its outputs: {', '.join(plugins.names('heads'))}",
+    )
     group.add_argument("--labels", metavar="coco|voc|FILE|a,b,c", help="class names")
     group.add_argument("--resize", choices=RESIZE_MODES, help="how images are fitted into its input")
     group.add_argument("--color", choices=COLORS, help="order of its input channels")
-    group.add_argument("--mean", type=triple, metavar="A,B,C", help="subtracted per channel, pixel units 0..255")
-    group.add_argument("--std", type=triple, metavar="A,B,C", help="divided by per channel, pixel units 0..255")
     group.add_argument(
-        "--pad-value", type=whole(0, 255), metavar="0..255", help="grey level of the letterbox (default 114)"
+        "--mean", type=triple, metavar="A,B,C", help="subtracted from each channel, in pixel values 0..255"
     )
-    group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, for models that leave it open")
+    group.add_argument(
+        "--std", type=triple, metavar="A,B,C", help="each channel is divided by it, in pixel values 0..255"
+    )
+    group.add_argument("--pad-value", type=whole(0, 255), metavar="0..255", help="grey of the letterbox, default 114")
+    group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, where the model leaves it open")
 
 
-def add_detection_flags(parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45) -> None:
-    """Thresholds, and what runs the model."""
+def add_detection_flags(
+    parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45, batches: bool = False
+) -> None:
+    """Thresholds, and what runs the model.
+
+    Args:
+        batches: several batch sizes may be given, `--batch 1,4`.
+    """
     group = parser.add_argument_group("detection")
-    group.add_argument("--conf", "--conf-thres", "--threshold", type=fraction, default=conf, help=f"default {conf}")
-    group.add_argument("--iou", "--iou-thres", type=fraction, default=iou, help=f"NMS overlap, default {iou}")
-    group.add_argument("--max-det", type=whole(1, MOST_BOXES), default=300, help="most boxes per image, default 300")
-    group.add_argument("--classes", type=words, metavar="NAME|ID,…", help="report only these")
-    group.add_argument("--multi-label", action="store_true", default=None, help="several classes per box")
+    group.add_argument(
+        "--conf", type=fraction, default=conf, metavar="0..1", help=f"least confidence of a detection, default {conf}"
+    )
+    group.add_argument(
+        "--iou", type=fraction, default=iou, metavar="0..1", help=f"overlap at which NMS drops a box, default {iou}"
+    )
+    group.add_argument(
+        "--max-det", type=whole(1, MOST_BOXES), default=300, metavar="N", help="most boxes in an image, default 300"
+    )
+    group.add_argument("--classes", type=words, metavar="NAME|ID,…", help="look for these classes only")
+    group.add_argument("--multi-label", action="store_true", default=None, help="a box may have several classes")
     group = parser.add_argument_group("execution")
     group.add_argument("--backend", choices=plugins.names("backends"), help="default: the fastest one installed")
-    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "tensorrt"))
+    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "tensorrt"), help="default auto")
     group.add_argument(
         "--threads",
         type=whole(0, MOST_THREADS),
         default=0,
         metavar="N",
-        help="inference threads, default: all cores but one",
+        help="threads of inference, default: all cores but one",
     )
     group.add_argument(
-        "--batch",
-        type=whole(1, MOST_BATCH),
-        default=1,
-        metavar="N",
-        help="images per run, for models that leave it open",
-    )
+        "--batch", type=(wholes if batches else whole)(1, MOST_BATCH), default=[1] if batches else 1,
+        metavar="1,4" if batches else "N", help="images in one run, where the model leaves it open",
+    )  # fmt: skip
     group.add_argument(
-        "--zero-copy", choices=ZERO_COPY, default="auto", help="a Jetson's GPU reads images in place; auto measures"
+        "--zero-copy", choices=ZERO_COPY, default="auto", help="let a Jetson's GPU read images in place; auto measures"
     )
-    group.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    group.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
 
 
 def model_flags(args: argparse.Namespace) -> ModelFlags:

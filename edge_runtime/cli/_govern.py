@@ -25,14 +25,14 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
     """Flags of the governor."""
     group.add_argument("--target-fps", type=_values.rate, metavar="FPS", help="hold this rate of each source")
     group.add_argument(
-        "--budget", type=_values.watts, metavar="10W", help="hold this many watts; comes before the rate"
+        "--budget", type=_values.watts, metavar="10W", help="hold this many watts, even if the rate suffers"
     )
     group.add_argument(
         "--power-modes",
         type=_flags.words,
         default=[],
         metavar="15W,30W",
-        help="modes it may choose, from the smallest up",
+        help="modes to choose from, the smallest first",
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
 import signal
 import sys
 import traceback
 from typing import Callable, Iterator, Optional
 
-from edge_runtime.cli import _signals
+from edge_runtime.cli import _signals, _streams
 from edge_runtime.errors import EdgeError
 from edge_runtime.libraries import causes
 from edge_runtime.text.escape import printable
@@ -18,19 +19,33 @@ from edge_runtime.text.escape import printable
 
 @_signals.ending()
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too)."""
+    """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too).
+
+    A reader of our stdout that leaves early, as `head` does, is a normal end: 0, and nothing is said.
+    """
     try:
         with _sysroot(getattr(args, "sysroot", None)):
-            return main(args)
+            code = main(args)
+        if sys.stdout:
+            sys.stdout.flush()  # here a reader that has left is noticed, not when Python ends
+        return code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our stdout has left: `edge-detect --json | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except EdgeError as error:
         print_error(str(error), error.hint, args.verbose)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_has_left():
+            _streams.forget(sys.stdout.fileno())
+            return 0
         print_error(f"{type(error).__name__}: {error}", "this is a fault of edge-runtime: -v shows where", args.verbose)
     return 1
+
+
+def _reader_has_left() -> bool:
+    """Of our stdout; other pipes break too, and that is an error."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLERR)
+    return bool(poll.poll(0))
 
 
 @contextlib.contextmanager

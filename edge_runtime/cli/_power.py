@@ -25,16 +25,20 @@ COVERED = 0.95  # of a run; less is said
 def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Flags of both commands; returns their group."""
     group = parser.add_argument_group("power")
-    group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps")
+    group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the caps of the mode")
     group.add_argument(
-        "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="after a switch of modes"
+        "--settle",
+        type=_values.seconds,
+        default=switch.SETTLE_S,
+        metavar="SECONDS",
+        help="time to wait after a switch of modes",
     )
     group.add_argument(
         "--idle",
         type=_values.seconds,
         default=3.0,
         metavar="SECONDS",
-        help="measured before, to tell what idle costs",
+        help="time to measure idle watts before the run, default 3",
     )
     group.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
     jetson.add_root(group)
@@ -132,4 +136,4 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 def print_status(line: str) -> None:
     """On stderr, where logs go."""
-    print(printable(line), file=sys.stderr)
+    print(printable(line), file=sys.stderr, flush=True)

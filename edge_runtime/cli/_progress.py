@@ -1,19 +1,28 @@
-"""Progress on a terminal."""
+"""Progress: bars on a terminal; elsewhere, in a pipe or a log, a plain line on stderr every few seconds."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+import time
 from typing import Any, Callable, Iterator, Sequence
 
 from edge_runtime.cli import _streams
 
+INTERVAL_S = 5.0
+Begin = Callable[[str, int], Callable[[], None]]
+
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int], Callable[[], None]]]:
-    """Bars with time left on a terminal, silent elsewhere; gives a function that begins one and returns its tick."""
+def progress() -> Iterator[Begin]:
+    """Gives a function that begins a bar, of so many ticks (0: unknown), and returns its tick."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+    if not sys.stderr.isatty():
+        with Lines() as lines:
+            yield lines.begin
+        return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _bars(columns) as bars:
 
@@ -26,9 +35,14 @@ def progress() -> Iterator[Callable[[str, int], Callable[[], None]]]:
 
 @contextlib.contextmanager
 def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
-    """A bar from 0 to 1 on a terminal, with the time gone by: it moves on its own where nobody says how far it is."""
+    """Gives a function that is told how much is done, 0 to 1, and what; time goes by where nobody tells."""
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    if not sys.stderr.isatty():
+        with Lines() as lines:
+            lines.begin(label, 0)
+            yield lines.tell
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with _bars(columns) as bars:
         task = bars.add_task(label, total=None)
@@ -40,6 +54,48 @@ def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
 def _bars(columns: Sequence[Any]) -> Iterator[Any]:
     from rich.progress import Progress
 
-    console = _streams.console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bars, _streams.escaped():
+    with Progress(*columns, console=_streams.console(stderr=True)) as bars, _streams.escaped():
         yield bars  # what is printed meanwhile goes through rich, which obeys control codes
+
+
+class Lines:
+    """A line every `INTERVAL_S` while the block runs, from a thread: what takes long may not tick for a minute."""
+
+    def __init__(self) -> None:
+        self._label, self._said = "", ""
+        self._done = self._total = 0
+        self._began_s = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="progress", daemon=True)
+
+    def __enter__(self) -> Lines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def begin(self, label: str, total: int) -> Callable[[], None]:
+        """What is counted from now on."""
+        self._label, self._done, self._total, self._said = label, 0, total, ""
+        return self._tick
+
+    def tell(self, done: float, phase: str) -> None:
+        """How much is done, 0 to 1, and what is being done."""
+        self._said = " ".join(part for part in (phase, f"{done:.0%}" if done else "") if part)
+
+    @property
+    def line(self) -> str:
+        """`images 12/40, 10 s`."""
+        counted = f"{self._done}/{self._total}" if self._total else str(self._done or "")
+        what = " ".join(part for part in (self._label, counted, self._said) if part)
+        return f"{what or 'at work'}, {time.monotonic() - self._began_s:.0f} s"
+
+    def _tick(self) -> None:
+        self._done += 1
+
+    def _work(self) -> None:
+        while not self._ended.wait(INTERVAL_S):
+            with contextlib.suppress(OSError):  # nobody reads stderr any more: no reason to end the work
+                print(self.line, file=sys.stderr, flush=True)

@@ -95,7 +95,9 @@ def _flush(stream: Any) -> None:
 
 
 def _lasting(stream: Any) -> Any:
-    """The process's own streams as such; others, and those that are it already, as they are."""
+    """The process's own streams as such; others, and those that are it already, as they are; closed ones go nowhere."""
+    if stream is None:
+        return open(os.devnull, "w")
     if not isinstance(stream, io.TextIOWrapper) or stream not in (sys.__stdout__, sys.__stderr__):
         return stream
     stream.flush()

@@ -38,6 +38,12 @@ def whole(low: int, high: int = 10**9) -> Callable[[str], Any]:
     return _value(fields.whole(low, high), int)
 
 
+def wholes(low: int, high: int = 10**9) -> Callable[[str], List[int]]:
+    """`1, 4` as [1, 4], each from low to high."""
+    one = whole(low, high)
+    return lambda text: [one(word) for word in words(text)]
+
+
 def _seconds(text: str) -> float:
     return float(text[:-1] if text.endswith("s") else text)
 

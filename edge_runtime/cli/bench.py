@@ -1,12 +1,12 @@
 """edge-bench: frames per second, and per watt, of engines at power modes, batch sizes and numbers of streams.
 
-    edge-bench --engine nano_int8.plan --power-modes 15W,30W --output bench.json --output bench.html
-    edge-bench --engine a.onnx --engine b.onnx --streams 1,2,4 --data voc2007/ --output bench.csv
+    edge-bench nano_int8.plan --power-modes 15W,30W --output bench.json --output bench.html
+    edge-bench a.onnx b.onnx --streams 1,2,4 --data voc2007/ --output bench.csv
     edge-bench compare before.json after.json
     edge-bench merge 15w.json 30w.json --output all.html
 
-Each row is warmed up, then measured in several windows of at least 30 seconds; what throttled, drifted, lost power
-samples or shared the machine is marked with its reason and left out of the summary.
+Each row is warmed up, then measured in several windows of at least 30 seconds. A row that throttled, drifted, lost
+power samples or shared the machine is marked as not valid, with its reason.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from edge_runtime.benchmark.rows import Case
 from edge_runtime.cli import _files, _flags, _guard, _power, _progress, _streams, _values
 from edge_runtime.cli._bench_files import WRITES, check, compare_files, merge, show, write_files
 from edge_runtime.cli._byproducts import ByProducts
+from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect import engines
@@ -53,50 +54,64 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        conflict_handler="resolve",
-    )  # fmt: skip
+def _parser() -> Parser:
+    parser = Parser("edge-bench", description=__doc__)
+    parser.take_files("FILE", "source", "model files, which are measured one after the other, and a source")
+    parser.add_argument(
+        "--engine", action="append", default=[], metavar="FILE", help="model file (.onnx, .plan); repeatable"
+    )
     group = parser.add_argument_group("what is measured: every combination")
     group.add_argument(
-        "--power-modes", type=_flags.words, default=[None], metavar="15W,30W", help="default: as it is now"
+        "--power-modes",
+        type=_flags.words,
+        default=[None],
+        metavar="15W,30W",
+        help="modes to set, default: the mode as it is",
     )
-    group.add_argument("--streams", type=_numbers, default=[1], metavar="1,2,4", help="copies of the source")
-    group.add_argument("--source", default=SOURCE, metavar="URI", help=f"files are looped; default {SOURCE}")
-    group.add_argument("--data", metavar="DIR", help="labelled images, for the accuracy of each engine")
+    group.add_argument(
+        "--streams", type=_values.wholes(1), default=[1], metavar="1,2,4", help="numbers of copies of the source"
+    )
+    group.add_argument(
+        "--source",
+        default=SOURCE,
+        metavar="URI",
+        help=f"or env:NAME, @FILE; a file is looped; default {SOURCE}",
+    )
+    group.add_argument("--data", metavar="DIR", help="labelled images, to measure accuracy too")
     group.add_argument("--split", metavar="NAME", help="image set of --data")
     group = parser.add_argument_group("how")
     group.add_argument(
         "--seconds",
         type=_values.duration,
         default=validity.SHORTEST_S,
-        help="of a window; less than 30 is not valid",
+        help="length of a window; less than 30 is not valid",
     )
-    group.add_argument("--repeats", type=_flags.positive, default=3, metavar="N", help="windows per row")
-    group.add_argument("--warmup", type=_values.seconds, default=5.0, metavar="SECONDS")
+    group.add_argument("--repeats", type=_flags.positive, default=3, metavar="N", help="windows of each row, default 3")
+    group.add_argument(
+        "--warmup", type=_values.seconds, default=5.0, metavar="SECONDS", help="time before the first window, default 5"
+    )
     _add_output(parser)
     _power.add_flags(parser)
     _flags.add_model_flags(parser)
-    _flags.add_detection_flags(parser)
-    parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help="may be repeated")
-    parser.add_argument("--batch", type=_numbers, default=[1], metavar="1,4", help="images per run")
+    _flags.add_detection_flags(parser, batches=True)
     return parser
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", action="append", default=[], type=Path, metavar="FILE.json|.csv|.html")
-    parser.add_argument("--json", action="store_true", help="everything as JSON on stdout")
+    parser.add_argument(
+        "-o", "--output", action="append", default=[], type=Path, metavar="FILE", help="a .json, .csv or .html"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
 
 
 def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Namespace]:
-    parser = argparse.ArgumentParser(f"edge-bench {words[0]}")
+    parser = Parser(f"edge-bench {words[0]}")
     parser.add_argument("files", nargs=2 if words[0] == "compare" else "+", type=Path, metavar="FILE.json")
     if words[0] == "merge":
         _add_output(parser)
     else:
-        parser.add_argument("--json", action="store_true", help="everything as JSON on stdout")
-    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+        parser.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(words[1:])
     args.command = shlex.join(["edge-bench", *map(public, words)])
     return (compare_files if words[0] == "compare" else merge), args
@@ -186,10 +201,6 @@ class _Bench:
                 found = evaluate.evaluate(detector, self._data)
             self._accuracy[engine] = {"accuracy": {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}}
         return self._accuracy.get(engine, {})
-
-
-def _numbers(text: str) -> List[int]:
-    return [_flags.positive(word) for word in _flags.words(text)]
 
 
 if __name__ == "__main__":

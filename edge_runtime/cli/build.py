@@ -28,6 +28,7 @@ from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _files, _flags, _guard, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
+from edge_runtime.cli._parser import Parser
 from edge_runtime.detect import engines
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
@@ -37,6 +38,7 @@ from edge_runtime.gpu.passport import Passport
 from edge_runtime.model.spec import ModelSpec
 
 MOST_IMAGES = 512
+GROWN = 1.5  # times as big as the model: the reader should know why
 
 
 @_streams.escaped()
@@ -47,43 +49,50 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    _flags.add_model_flags(parser, positional=True)
+def _parser() -> Parser:
+    parser = Parser("edge-build", description=__doc__)
+    parser.take_files("MODEL.onnx", "", "the model to build")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="MODEL.plan", help="default engines/plans/BOARD-trtVERSION/MODEL.plan"
     )
     parser.add_argument(
         "--precision",
         choices=(*build.PRECISIONS, "best"),
-        help="default int8+fp16 for a file with ranges, else fp16; fp16 where the GPU has no INT8",
+        help="default int8+fp16 for a file with ranges on a GPU with INT8, else fp16",
     )
     parser.add_argument(
         "--max-drop",
         type=_values.points,
         default=0.5,
         metavar="POINTS",
-        help="of AP that best may lose to INT8, default 0.5; without labels 20 times as much of agreement",
+        help="points of AP that --precision best may lose to INT8, default 0.5; without labels 20 times as much",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument(
-        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images per run, default 1"
+        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images in one run, default 1"
     )
     parser.add_argument(
-        "--workspace", type=_values.whole(1, 1 << 24), metavar="MIB", help="default: a quarter of free memory"
+        "--workspace",
+        type=_values.whole(1, 1 << 24),
+        metavar="MIB",
+        help="memory to build with, default: a quarter of what is free",
     )
     parser.add_argument(
         "--dla",
         type=_values.whole(0, 15),
         metavar="N",
-        help="a DLA core, in float16; what it cannot run goes to the GPU",
+        help="build for a DLA core, in float16; what it cannot run goes to the GPU",
     )
-    parser.add_argument("--timing-cache", type=Path, metavar="FILE", help="default: one per version beside the plan")
+    parser.add_argument(
+        "--timing-cache",
+        type=Path,
+        metavar="FILE",
+        help="what earlier builds measured, default: a file beside the plan",
+    )
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
-    parser.add_argument("--json", action="store_true", help="the passport on stdout")
-    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    parser.add_argument("--json", action="store_true", help="print the passport on stdout")
+    _flags.add_model_flags(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     jetson.add_root(parser)
     return parser
 
@@ -116,7 +125,7 @@ def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output])
     else:
         with _progress.fraction(f"building {precision}") as told:
             made = build.build(source, plan, options, args.command, told)
-    print(made.to_json() if args.json else _sentence(plan, made))
+    print(made.to_json() if args.json else _sentence(args.engine, plan, made))
     return byproducts.exit_code
 
 
@@ -142,8 +151,9 @@ def _source(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output]
         return build.load_input(args.engine, spec)
     if args.precision in ("fp32", "fp16"):
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
-    images = image_sets.divide(image_sets.read_image_set(args.calib), MOST_IMAGES, False).paths
-    _files.check_images(outputs, images)
+    data = image_sets.read_image_set(args.calib)
+    _files.check_images(outputs, data.paths)
+    images = image_sets.divide(data, MOST_IMAGES, False).paths
     table = _table(args)
     with _progress.progress() as bar:
         made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)
@@ -170,12 +180,13 @@ def _warn(source: BuildInput, precision: str, root: Path) -> None:
         print(f"note: only {free} MiB of memory and swap are free: {memory.SWAP}", file=sys.stderr)
 
 
-def _sentence(plan: Path, made: Passport) -> str:
+def _sentence(model: str, plan: Path, made: Passport) -> str:
     types = ", ".join(f"{count} {name}" for name, count in made.convolutions.items()) or "n/a: not listed"
     place = made.place.board or f"compute capability {made.place.compute_capability or 'of the GPU here'}"
-    size = plan.stat().st_size / 1e6
-    return (f"{plan}: {made.precision}, {size:.1f} MB in {made.seconds:.1f} s by {made.place.tensorrt} for {place}; "
-            f"convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
+    size, before = plan.stat().st_size / 1e6, Path(model).stat().st_size / 1e6
+    why = f" ({before:.1f} MB of model, and compiled kernels for this GPU)" if size > GROWN * before else ""
+    return (f"{plan}: {made.precision}, {size:.1f} MB{why} in {made.seconds:.1f} s by {made.place.tensorrt} "
+            f"for {place}; convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
 
 
 def _table(args: argparse.Namespace) -> Path:
@@ -184,7 +195,10 @@ def _table(args: argparse.Namespace) -> Path:
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: [Output("-o", args.output), Output("-o", passport.passport_path(args.output))],
+    "output": lambda args: [
+        Output("-o", args.output),
+        Output("-o", passport.passport_path(args.output), ours=b'"precision"'),
+    ],
     "calib": lambda args: [Output("-o", _table(args))] if args.output else [],
     "timing_cache": _files.file_of("--timing-cache", "timing_cache"),
 }

@@ -5,7 +5,7 @@
     edge-calibrate nano.onnx --images voc2007/ --split calib -o nano_int8.onnx --report report.html
 
 The images are prepared exactly as for detection. Some are kept back, to compare the two models on. A killed run goes on
-where it was; the range table beside the model is used again only where model, images, preparation and method are equal.
+where it was. The range table beside the model is used again where model, images, preparation and method are the same.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, lega
 from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _power, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._calibrate_verdict import Page
+from edge_runtime.cli._parser import Parser
+from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
@@ -39,33 +41,55 @@ FRAMES, CHOICE = 3000, 20  # of a live source, to pick from: at most, and for ea
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _guard.guarded(_run, _parser().parse_args(argv))
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if bool(args.images) == bool(args.from_source):
+        fact = "--images and --from-source" if args.images else "no pictures to calibrate on"
+        parser.stop(Told(fact, "give one of them: --images DIR, or --from-source URI"))
+    return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-calibrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def _parser() -> Parser:
+    parser = Parser("edge-calibrate", description=__doc__)
+    parser.take_files("FILE", "images", "the float model; pictures, a folder or a data set too, in place of --images")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="where the INT8 model goes"
     )
-    _flags.add_model_flags(parser, positional=True)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="INT8 model to write")
-    either = parser.add_mutually_exclusive_group(required=True)
-    either.add_argument("--images", metavar="DIR|FILE.toml", help="pictures, a data set with labels, or a manifest")
-    either.add_argument("--from-source", metavar="URI", help="pick frames from a video or camera, and keep them")
+    parser.add_argument(
+        "--images", action="append", default=[], metavar="DIR|FILE", help="pictures, a labelled data set, or a manifest"
+    )
+    parser.add_argument("--from-source", metavar="URI", help="pick frames from a source, env:NAME or @FILE")
     parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
     parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
-    parser.add_argument("--num", type=_flags.positive, default=512, metavar="N", help="most images, default 512")
-    group = parser.add_argument_group("calibration")
-    group.add_argument("--method", choices=calibrate.METHODS, default="auto", help="default auto: measured")
-    group.add_argument("--keep-fp", nargs="+", default=[], metavar="LAYER", help="layers that stay in float")
-    group.add_argument("--ranges", type=Path, metavar="FILE", help="range table, default OUT.ranges.json")
-    group.add_argument(
-        "--manifest", type=Path, metavar="FILE.toml", help="write down which pictures it was calibrated on"
+    parser.add_argument(
+        "--num", type=_flags.positive, default=512, metavar="N", help="most images to calibrate on, default 512"
     )
-    group.add_argument("--tensorrt-form", type=Path, metavar="FILE", help="also write what TensorRT wants")
-    group.add_argument("--half", action="store_true", help="what stays in float is float16 in TensorRT's form")
-    group.add_argument("--legacy-cache", type=Path, metavar="FILE", help="also write TensorRT 8/10's cache")
-    group.add_argument("--legacy-version", metavar="10.3.0", help="TensorRT that is to read it, default the one here")
+    group = parser.add_argument_group("calibration")
+    group.add_argument(
+        "--method",
+        choices=calibrate.METHODS,
+        default="auto",
+        help="how ranges are chosen; the default auto tries and measures",
+    )
+    group.add_argument("--keep-fp", nargs="+", default=[], metavar="LAYER", help="layers to leave in float")
+    group.add_argument(
+        "--ranges", type=Path, metavar="FILE", help="where the range table goes, default OUT.ranges.json"
+    )
+    group.add_argument(
+        "--manifest", type=Path, metavar="FILE.toml", help="write a list of the pictures it was calibrated on"
+    )
+    group.add_argument(
+        "--tensorrt-form", type=Path, metavar="FILE", help="also write the model in the form that TensorRT wants"
+    )
+    group.add_argument("--half", action="store_true", help="float16 for what stays in float, in TensorRT's form")
+    group.add_argument(
+        "--legacy-cache", type=Path, metavar="FILE", help="also write a calibration cache of TensorRT 8 or 10"
+    )
+    group.add_argument(
+        "--legacy-version", metavar="10.3.0", help="version of TensorRT that reads the cache, default: the one here"
+    )
     _calibrate_verdict.add_flags(parser)
+    _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
     return parser
 
@@ -81,8 +105,8 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         spec, notes = detector.model.spec, detector.model.notes
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    images = _images(args)
-    _files.check_images(outputs, [*images.paths, *images.held_out.paths])
+    images = _images(args, outputs)
+    _files.check_images(outputs, images.held_out.paths)
     for note in images.notes:
         print(f"note: {note}", file=sys.stderr)
     made = _made(args, spec, images)
@@ -109,9 +133,11 @@ def _legacy_version() -> str:
     return LEGACY_VERSION
 
 
-def _images(args: argparse.Namespace) -> ImageSet:
+def _images(args: argparse.Namespace, outputs: Sequence[Output]) -> ImageSet:
     if args.images:
-        return _divided(args, image_sets.read_image_set(args.images, args.image_folder, args.split))
+        data = _pictures(args)
+        _files.check_images(outputs, data.paths)
+        return _divided(args, data)
     source = sources.open(args.from_source, sources.SourceOptions())
     folder = _frames(args)
     most = min(FRAMES, CHOICE * args.num) if source.live else None
@@ -123,6 +149,12 @@ def _images(args: argparse.Namespace) -> ImageSet:
         source.close()
     print(f"{len(paths)} frames are kept in {folder}", file=sys.stderr)
     return _divided(args, image_sets.read_image_set(str(folder)))
+
+
+def _pictures(args: argparse.Namespace) -> Dataset:
+    if len(args.images) == 1 and not args.images[0].lower().endswith(image_sets.SUFFIXES):
+        return image_sets.read_image_set(args.images[0], args.image_folder, args.split)
+    return image_sets.picture_set(args.images)
 
 
 def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
@@ -147,7 +179,15 @@ def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibr
             print(f"note: {error}; it is made anew", file=sys.stderr)
     with _progress.progress() as bar:
         made = calibrate.calibrate(
-            args.engine, spec, images.paths, args.method, tuple(args.keep_fp), known, _partial(args), bar
+            args.engine,
+            spec,
+            images.paths,
+            args.method,
+            tuple(args.keep_fp),
+            known,
+            _partial(args),
+            bar,
+            _power.print_status,
         )
     if known is not None:
         said = "of another model, image set, preparation or method: made anew" if made.fresh else "up to date: used"
@@ -211,8 +251,9 @@ WRITES: _files.Writes = {
     "manifest": _files.file_of("--manifest", "manifest"),
     "tensorrt_form": _files.file_of("--tensorrt-form", "tensorrt_form"),
     "legacy_cache": _files.file_of("--legacy-cache", "legacy_cache"),
-    "report": lambda args: [Output("--report", path, folders=True)
-                            for path in (args.report, args.report.with_suffix(".json"))],
+    "report": lambda args: [Output("--report", args.report, folders=True),
+                            Output("--report", args.report.with_suffix(".json"), folders=True,
+                                   ours=b'"recommendation"')],
 }  # fmt: skip
 
 

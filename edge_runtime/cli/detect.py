@@ -1,13 +1,14 @@
 """edge-detect: finds objects in cameras, videos, streams and images.
 
-    edge-detect --engine nano.onnx --source demo --output out.mp4 --output out.jsonl
+    edge-detect nano.onnx street.mp4 --output out.mp4 --output out.jsonl
+    edge-detect nano.onnx *.jpg --save annotated/ --json
     edge-detect --engine nano.onnx --camera 0 --show
-    edge-detect --engine nano.onnx --images photos/ --save annotated/ --json
 
-A source is a file, a folder, a glob, a camera number, rtsp://…, http://…, demo or synthetic://1280x720@30. An address
-with a password can stand in a variable (env:CAMERA) or in the first line of a file (@camera.txt). An output is
-FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures), yolo:DIR/ (YOLO txt) or - (JSONL on stdout). In it
-{source} stands for the name of the source. With a power sensor the summary says frames per second per watt:
+Files need no flag and may stand in any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
+http://…, demo or synthetic://1280x720@30. An address with a password can stand in a variable (env:CAMERA) or in the
+first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
+yolo:DIR/ (YOLO txt) or - (JSON lines on stdout). In it {source} stands for the name of the source. Where there is a
+power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -19,13 +20,15 @@ import json
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
 from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _signals, _streams, _values
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
+from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.cli._summary import Status, print_summary
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
@@ -36,9 +39,14 @@ from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text import secrets
-from edge_runtime.text.escape import printable
 
 MODEL = "model"
+SOURCES = (
+    ("--source", "URI", "any source"),
+    ("--camera", "N", "a camera: 0 is /dev/video0"),
+    ("--video", "FILE", "a video"),
+    ("--images", "FILE|DIR", "a picture, or a folder of them"),
+)
 SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
 
 
@@ -50,30 +58,33 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(_run, _parser().parse_args(argv))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-detect", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        conflict_handler="resolve",
-    )  # fmt: skip
+def _parser() -> Parser:
+    parser = Parser("edge-detect", description=__doc__)
+    parser.take_files("FILE", "sources", "model files and sources, in any order")
+    several = "model file (.onnx, .plan); for --target-fps and --budget several, the lightest last"
+    parser.add_argument("--engine", action="append", default=[], metavar="FILE", help=several)
     group = parser.add_argument_group("where frames come from (repeatable)")
-    for flag in ("--source", "--camera", "--video", "--images"):
-        group.add_argument(
-            flag, action="append", dest="sources", metavar="URI" if flag == "--source" else flag[2].upper()
-        )
-    group.add_argument("--size", type=_flags.size, metavar="WxH", help="wanted from cameras")
-    group.add_argument("--fps", type=_values.rate, help="wanted from cameras")
+    for flag, value, about in SOURCES:
+        group.add_argument(flag, action="append", dest="sources", default=[], metavar=value, help=about)
+    group.add_argument("--size", type=_flags.size, metavar="WxH", help="size to ask a camera for")
+    group.add_argument("--fps", type=_values.rate, metavar="FPS", help="rate to ask a camera for")
     group.add_argument(
-        "--shrink", type=_shrink, metavar="model|WxH", help="GStreamer scales frames down to fit; boxes are in those"
+        "--shrink",
+        type=_shrink,
+        metavar="model|WxH",
+        help="frames are made to fit by GStreamer; boxes are in their pixels",
     )
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     group = parser.add_argument_group("where results go (repeatable)")
-    group.add_argument("--output", action="append", default=[], metavar="URI")
-    group.add_argument("--save", metavar="DIR", help="annotated images, like --output DIR/")
-    group.add_argument("--show", action="store_true", help="a window; q or Esc ends")
-    group.add_argument("--json", action="store_true", help="the final summary as JSON on stdout")
+    group.add_argument(
+        "--output", action="append", default=[], metavar="URI", help="a file, a folder or -; the suffix says what"
+    )
+    group.add_argument("--save", metavar="DIR", help="a folder for annotated pictures, as --output DIR/")
+    group.add_argument("--show", action="store_true", help="show a window; q or Esc ends the run")
+    group.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     group = parser.add_argument_group("when to stop")
-    group.add_argument("--max-frames", type=_flags.positive, metavar="N")
-    group.add_argument("--duration", type=_values.duration, metavar="SECONDS")
+    group.add_argument("--max-frames", type=_flags.positive, metavar="N", help="stop after N frames")
+    group.add_argument("--duration", type=_values.duration, metavar="SECONDS", help="stop after so long")
     group.add_argument(
         "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
     )
@@ -82,18 +93,16 @@ def _parser() -> argparse.ArgumentParser:
         type=_values.whole(0, 10_000),
         default=2,
         metavar="N",
-        help="runs before the first frame, not counted",
+        help="runs before the first frame, which are not counted; default 2",
     )
     group = _power.add_flags(parser)
-    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="set while it runs, put back at the end")
+    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="mode to set for the run; the old one is put back")
     group.add_argument(
-        "--log", metavar="FILE.csv|.jsonl", help="a row a second: FPS, stages, watts, clocks, temperatures"
+        "--log", metavar="FILE.csv|.jsonl", help="write a row a second: FPS, stages, watts, clocks, temperatures"
     )
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
-    several = "model file (.onnx, .plan); several, the lightest last, for --target-fps and --budget"
-    parser.add_argument("--engine", "--model", action="append", required=True, metavar="FILE", help=several)
     return parser
 
 
@@ -171,7 +180,7 @@ def _finish(
 ) -> int:
     """Runs the pipeline; the summary is printed whether or not it ends well."""
     try:
-        with _Status(pipeline, efficiency, governing, beside) as status:
+        with Status(pipeline, efficiency, governing, beside) as status:
             pipeline.run(status.show)
     finally:
         names = [source.name for source in pipeline.sources]
@@ -181,72 +190,9 @@ def _finish(
         if args.json:
             print(json.dumps(summary), flush=True)
         else:
-            _print(summary)
+            print_summary(summary)
         code = beside.end()
     return code
-
-
-class _Status:
-    """The live line on a terminal; silent elsewhere."""
-
-    def __init__(
-        self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
-    ) -> None:
-        from rich.status import Status
-        from rich.text import Text
-
-        self._pipeline, self._efficiency = pipeline, efficiency
-        self._parts = [
-            beside.until_it_fails("the measurement", efficiency.tick),
-            *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
-            beside.until_it_fails("the live line", self._line),
-        ]
-        self._text = Text  # a string would be markup
-        self._status = Status("starting", console=_streams.console(stderr=True))
-        self._shown = ExitStack()
-
-    def __enter__(self) -> _Status:
-        if sys.stderr.isatty():
-            self._shown.enter_context(self._status)
-            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._shown.close()
-
-    def show(self) -> None:
-        """Never an error: what is beside the results costs no result."""
-        for part in self._parts:
-            part()
-
-    def _line(self) -> None:
-        if not sys.stderr.isatty():
-            return
-        counts = [source.frame_count for source in self._pipeline.sources]
-        total = None if None in counts else sum(count or 0 for count in counts)
-        counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        self._status.update(self._text(printable(f"{self._efficiency.line}  {counted}")))
-
-
-def _print(summary: Dict[str, Any]) -> None:
-    latency = summary["latency_ms"]
-    print_status(f"{summary['frames']} frames, {summary['fps']:.1f} FPS, latency p50 {latency.get('p50', 0):.1f} ms, "
-         f"p95 {latency.get('p95', 0):.1f} ms")  # fmt: skip
-    for stage, ms in summary["stage_ms"].items():
-        print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
-    found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
-    print_status(f"detections: {found or 'none'}")
-    for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
-        if count:
-            print_status(f"dropped: {count} of {name}")
-    for item in summary["skipped"]:
-        print_status(f"skipped: {item}")
-    for failure in summary["failed"]:
-        print_status(f"failed: {failure['source']}: {failure['error']}")
-    for name in summary["left_behind"]:
-        print_status(f"left behind: {name}")
-    for line in _power.lines(summary["power"]):
-        print_status(line)
 
 
 def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:

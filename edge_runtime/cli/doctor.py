@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import __version__, doctor
-from edge_runtime.cli import _prove, _signals, _streams, jetson
+from edge_runtime.cli import _guard, _prove, _streams, jetson
+from edge_runtime.cli._parser import Parser
 from edge_runtime.doctor.check import Check
 
 WIDTH = len("power sensors")  # the longest name
@@ -33,14 +32,7 @@ WIDTH = len("power sensors")  # the longest name
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the report and returns the exit code."""
     args = _parser().parse_args(argv)
-    try:
-        with _signals.ending():
-            return _prove.main(args) if _prove.asked(args) else _examine(args)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our stdout has left: `edge-doctor | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return _guard.guarded(_prove.main if _prove.asked(args) else _examine, args)
 
 
 def _examine(args: argparse.Namespace) -> int:
@@ -61,16 +53,13 @@ def _examine(args: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _parser() -> Parser:
+    parser = Parser("edge-doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--quick", action="store_true", help="only load the libraries, have them do nothing")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is not needed here, and tracebacks")
     _prove.add_flags(parser)
     jetson.add_root(parser)
-    parser.add_argument("--version", action="version", version=__version__)
     return parser
 
 

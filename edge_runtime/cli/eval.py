@@ -1,10 +1,10 @@
 """edge-eval: what accuracy a detector has on labelled images.
 
-    edge-eval --engine nano_int8.onnx --data voc2007/
+    edge-eval nano_int8.onnx voc2007/
     edge-eval --engine yolov8n.onnx --family yolo_v8 --labels coco --data coco/ --split val2017 --report report/ --json
 
-Data sets in the layout of PASCAL VOC (Annotations/), COCO (instances.json) or YOLO (images/, labels/). Metrics by their
-exact names: voc07_11pt, voc_allpoint (IoU 0.5) and coco_101. Same preprocessing and decoding as edge-detect.
+A data set has the layout of PASCAL VOC (Annotations/), COCO (instances.json) or YOLO (images/, labels/). The metrics
+have their exact names: voc07_11pt, voc_allpoint (IoU 0.5) and coco_101. Images are prepared as by edge-detect.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
 from edge_runtime.cli import _files, _flags, _guard, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
+from edge_runtime.cli._parser import Parser
+from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
@@ -36,22 +38,34 @@ PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code."""
-    return _guard.guarded(_run, _parser().parse_args(argv))
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not args.data:
+        parser.stop(Told("no data set", "--data DIR, a folder of labelled images"))
+    return _guard.guarded(_run, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-eval", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True, metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
+def _parser() -> Parser:
+    parser = Parser("edge-eval", description=__doc__)
+    parser.take_files("FILE", "data", "a model file and a data set")
+    parser.add_argument("--engine", metavar="FILE", help="model file (.onnx, .plan)")
+    parser.add_argument("--data", metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
     parser.add_argument("--split", metavar="NAME", help="image set, where there are several")
-    parser.add_argument("--layout", choices=plugins.names("datasets"), help="default: what the folder looks like")
-    parser.add_argument("--max-images", type=_flags.positive, metavar="N", help="only the first N: a quick look")
-    parser.add_argument("--json", action="store_true", help="every figure as JSON on stdout")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="a page with curves and confusion, and its PNGs")
+    parser.add_argument(
+        "--layout",
+        choices=plugins.names("datasets"),
+        help="layout of the data set, default: what the folder looks like",
+    )
+    parser.add_argument("--max-images", type=_flags.positive, metavar="N", help="look at the first N only")
+    parser.add_argument("--json", action="store_true", help="print every figure as JSON on stdout")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write a page with curves and confusion, and its pictures"
+    )
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser, conf=CONF)
-    parser.add_argument("--single-label", action="store_false", dest="multi_label", help="only the best class of a box")
+    parser.add_argument(
+        "--single-label", action="store_false", dest="multi_label", help="a box has its best class only"
+    )
     parser.set_defaults(multi_label=True)
     return parser
 
@@ -64,8 +78,9 @@ def _run(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     if args.report:
         pictures.figure((1, 1))  # says now if it cannot draw
-    data = _first(datasets.open(args.data, args.split, args.layout), args.max_images)
+    data = datasets.open(args.data, args.split, args.layout)
     _files.check_images(outputs, data.paths)
+    data = _first(data, args.max_images)
     engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
@@ -116,7 +131,10 @@ def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
 
 
 WRITES: _files.Writes = {
-    "report": lambda args: [Output("--report", path, folders=True) for path in report.report_files(args.report)],
+    "report": lambda args: [
+        Output("--report", path, folders=True, ours=b"voc07_11pt" if path.suffix == ".html" else b"")
+        for path in report.report_files(args.report)
+    ],
 }
 
 

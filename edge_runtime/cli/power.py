@@ -19,6 +19,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from edge_runtime import power
 from edge_runtime.cli import _flags, _guard, _streams, jetson
+from edge_runtime.cli._parser import Parser
 from edge_runtime.errors import BoardError, SourceError
 from edge_runtime.jetson import board, caps, hold, nvpmodel
 from edge_runtime.jetson.probe import Probe
@@ -34,13 +35,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return _guard.guarded(jetson.run if args.command else _show, args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "edge-power", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _parser() -> Parser:
+    parser = Parser("edge-power", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--meter", default="", metavar="NAME[:FILE]", help=_flags.METER_HELP)
-    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of errors")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     jetson.add_root(parser)
     commands = parser.add_subparsers(dest="command", metavar="set|restore")
     jetson.add(commands)

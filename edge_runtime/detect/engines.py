@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import List
+from typing import List, Sequence
 
 from edge_runtime import plugins
 from edge_runtime.detect import understand
@@ -17,6 +17,7 @@ from edge_runtime.model.recipe import ModelFlags
 
 PLANS = Path("engines", "plans")  # with a folder for each board and version of TensorRT
 KINDS = {"tensorrt": "trt", "tensorrt_rtx": "rtx"}
+PLAN_SUFFIXES = (".plan", ".engine", ".trt")
 ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
 
 
@@ -46,18 +47,32 @@ def find_engine(name: str) -> str:
     It is looked for in the current folder, this board's plans, `engines/` and at last in the package.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or it is a folder.
     """
     if os.path.isfile(name):
         return name
+    if os.path.isdir(name):
+        inside = _there([name])
+        raise ModelError(f"{name} is a folder, not a model file", hint=inside or "it holds no .onnx or .plan file")
     folders = _folders(name)
     places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in folders]
     for place in places:
         if place.is_file():
             return str(place)
-    there = sorted(str(path) for folder in folders for end in ENGINES for path in Path(folder).glob(end))
-    hint = f"there is: {', '.join(there)}" if there else "give the path of a detector's .onnx or .plan file"
+    hint = _to_build(places) or _there(folders) or "give the path of a detector's .onnx or .plan file"
     raise ModelError(f"no engine {name!r} in {', '.join(str(p.parent) for p in places)}", hint=hint)
+
+
+def _there(folders: Sequence[str]) -> str:
+    found = sorted(str(path) for folder in folders for end in ENGINES for path in Path(folder).glob(end))
+    return f"there is: {', '.join(found)}" if found else ""
+
+
+def _to_build(plans: Sequence[Path]) -> str:
+    """The command that makes a missing plan, where the model of its name is here."""
+    models = [plan.with_suffix(".onnx") for plan in plans if plan.suffix in PLAN_SUFFIXES]
+    model = next((model for model in models if model.is_file()), None)
+    return f"edge-build {model} makes it" if model else ""
 
 
 def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:

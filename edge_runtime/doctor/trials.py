@@ -32,7 +32,8 @@ from edge_runtime.errors import BackendUnavailable, EdgeError, SourceError
 from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
 from edge_runtime.imaging import opencv
 from edge_runtime.jetson import board
-from edge_runtime.libraries import causes, load_library
+from edge_runtime.libraries import causes
+from edge_runtime.libraries.telemetry import kept_out
 from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
 
@@ -69,7 +70,8 @@ def cv2() -> Iterator[str]:
 
 def onnxruntime() -> Iterator[str]:
     """The model is run; what runs it is asked of the session, as what is listed may not start."""
-    import onnxruntime as ort
+    with kept_out():
+        import onnxruntime as ort
 
     yield str(ort.__version__)
     with _network("Relu") as path:
@@ -83,7 +85,9 @@ def onnxruntime() -> Iterator[str]:
 
 def openvino() -> Iterator[str]:
     """The model is run on the processor."""
-    module = load_library("openvino")
+    with kept_out():
+        import openvino as module
+
     yield str(module.__version__.split("-")[0])
     with _network("Relu") as path:
         compiled = openvino_backend._compile(path, SHAPE, 1)

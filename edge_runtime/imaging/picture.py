@@ -121,8 +121,9 @@ def _way_to_bgr(image: NDArray[Any]) -> str:
 
 
 def _from_file(path: str) -> NDArray[np.uint8]:
-    if "://" in path:  # which may hold a password: not repeated
-        raise UsageError(f"{path.split('://')[0]}://… is a stream, not a picture file", hint=IN_A_LOOP)
+    if "://" in path or path.startswith("gst:"):
+        scheme = path.split(":")[0]  # of the rest nothing is repeated: it may hold a password
+        raise UsageError(f"{scheme}:… is a stream, not a picture file", hint=IN_A_LOOP)
     if os.path.isdir(path):
         raise UsageError(f"{path!r} is a folder, not a picture file", hint=IN_A_LOOP)
     try:

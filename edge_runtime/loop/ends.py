@@ -28,7 +28,7 @@ class Ends:
     Attributes:
         sources, sinks: those that are open.
         errors: of the sources that could not be opened.
-        failed: `{"source", "error"}` of each source that could not be opened, or broke.
+        failed: `{"source", "error"}` of each source that could not be opened, or broke; `{"sink", "error"}` of a sink.
         left_behind: names of what hung at the end.
 
     Raises:
@@ -64,6 +64,12 @@ class Ends:
         self._others -= 1
         if self._others:
             log.warning("source %s failed, the others go on: %s", name, error)
+
+    def report_sink(self, name: str, error: BaseException, others: bool) -> None:
+        """A sink failed: said at once where others go on."""
+        self.failed.append({"sink": name, "error": str(error)})
+        if others:
+            log.warning("output %s failed, the others go on: %s", name, error)
 
     def leave(self, name: str, grace_s: float) -> str:
         """A sink or source hangs; says so at once, and returns what was said."""

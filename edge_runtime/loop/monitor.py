@@ -17,12 +17,16 @@ _BINS = 8 * _BINS_PER_DECADE + 1
 
 
 class LatencyHistogram:
-    """Percentiles of any number of durations in constant memory: bins 2.3 % wide from 1 us to 100 s."""
+    """Percentiles of any number of durations in constant memory: bins 2.3 % wide from 1 us to 100 s.
+
+    Attributes:
+        most_ms: no duration is longer.
+    """
 
     def __init__(self) -> None:
         self._bins: List[int] = [0] * _BINS
         self.count = 0
-        self.total_ms = 0.0
+        self.total_ms = self.most_ms = 0.0
 
     def add(self, ms: float) -> None:
         """Counts one duration, milliseconds."""
@@ -30,20 +34,22 @@ class LatencyHistogram:
         self._bins[min(place, _BINS - 1)] += 1
         self.count += 1
         self.total_ms += ms
+        self.most_ms = max(self.most_ms, ms)
 
     def percentile(self, percent: float) -> float:
-        """Upper edge of the bin that holds this percentile, milliseconds; nan without data."""
+        """Upper edge of the bin that holds this percentile, at most the longest duration, ms; nan without data."""
         wanted, seen = percent / 100 * self.count, 0
         for place, number in enumerate(self._bins):
             seen += number
             if number and seen >= wanted:
-                return float(_LOWEST_MS * 10.0 ** ((place + 1) / _BINS_PER_DECADE))
+                return min(self.most_ms, float(_LOWEST_MS * 10.0 ** ((place + 1) / _BINS_PER_DECADE)))
         return float("nan")
 
     def copy(self) -> LatencyHistogram:
         """What it holds now."""
         other = LatencyHistogram()
-        other._bins, other.count, other.total_ms = list(self._bins), self.count, self.total_ms
+        other._bins, other.count = list(self._bins), self.count
+        other.total_ms, other.most_ms = self.total_ms, self.most_ms
         return other
 
     def since(self, before: LatencyHistogram) -> LatencyHistogram:
@@ -51,6 +57,7 @@ class LatencyHistogram:
         other = LatencyHistogram()
         other._bins = [now - then for now, then in zip(self._bins, before._bins)]
         other.count, other.total_ms = self.count - before.count, self.total_ms - before.total_ms
+        other.most_ms = min(self.most_ms, other.total_ms)  # one duration alone is known exactly
         return other
 
     def summary(self) -> Dict[str, float]:
@@ -154,7 +161,7 @@ class Monitor:
         )
         latency = f"latency {now.latency.percentile(50):.1f}/{now.latency.percentile(95):.1f} ms"
         dropped = f"  {sum(drops)} dropped" if sum(drops) else ""
-        frames = f"{now.frames}/{total} frames" if total else f"{now.frames} frames"
+        frames = f"{now.frames}/{total} frames" if total else f"{now.frames} frame{'s' * (now.frames != 1)}"
         return f"{latency} (p50/p95)  {stages}  {frames}{dropped}"
 
     def summary(self) -> Dict[str, Any]:

@@ -24,6 +24,7 @@ class Outbox(Protocol):
 
     name: str
     left: bool
+    broken: bool
 
     def start(self) -> None:
         """Results may come."""
@@ -51,7 +52,7 @@ class _Queued:
     """A bounded queue of leased results: full, it makes a file wait and a live source lose (counted) frames."""
 
     def __init__(self, name: str, depth: int) -> None:
-        self.name, self.dropped, self.left = name, 0, False
+        self.name, self.dropped, self.left, self.broken = name, 0, False, False
         self._queue: Queue[Optional[Item]] = Queue(depth)
 
     def put(self, lease: Lease, result: Result) -> None:
@@ -80,12 +81,17 @@ class _Queued:
 
 
 class SinkThread(_Queued):
-    """Writes results to one sink in its own thread; `fail` hears of the first error, `stop` when a window is closed."""
+    """Writes results to one sink in its own thread; `fail` hears its name and error, `stop` when a window is closed.
 
-    def __init__(self, sink: Sink, depth: int, fail: Callable[[BaseException], None], stop: Callable[[], None]) -> None:
+    Attributes:
+        broken: it failed, and takes no results any more.
+    """
+
+    def __init__(
+        self, sink: Sink, depth: int, fail: Callable[[str, BaseException], None], stop: Callable[[], None]
+    ) -> None:
         super().__init__(sink.target, depth)
         self._sink, self._fail, self._stop = sink, fail, stop
-        self._broken = False
         self._time = LatencyHistogram()
         self._busy_since_s: Optional[float] = None
         self._ended = threading.Event()
@@ -121,20 +127,26 @@ class SinkThread(_Queued):
                 break
             if getattr(self._sink, "closed", False):
                 self._stop()
-        self._broken = False  # a sink that failed to write is still closed
         self._busy_since_s = perf_counter()
-        self._attempt(self._sink.close)
+        self._close()
         self._busy_since_s = None
         self._ended.set()
 
     def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
-        if self._broken:
+        if self.broken:
             return
         try:
             action(*arguments)
         except Exception as error:
-            self._broken = True
-            self._fail(error)
+            self.broken = True
+            self._fail(self.name, error)
+
+    def _close(self) -> None:
+        """A sink that failed is closed too; what it says then is not a second failure."""
+        if self.broken:
+            with suppress(Exception):
+                self._sink.close()
+        self._attempt(self._sink.close)
 
 
 class Reader(_Queued):

@@ -52,6 +52,8 @@ class Pipeline:
         fail_fast: one source of several that fails ends the run, or refuses the start. Without, it is reported at once
             (to the logger "edge_runtime") and in `summary`, the others go on, and the error is raised at the end.
 
+    A sink that fails is reported like such a source, and the others go on; the run ends when the last one has failed.
+
     Attributes:
         sources: those that are open.
         pace: `pace.fps` limits the frames looked at; those of a live source that are not are dropped and counted.

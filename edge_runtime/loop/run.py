@@ -47,7 +47,9 @@ class Run:
             SourceThread(number, source, self.inbox, self._stopping, self._source_failed)
             for number, source in enumerate(ends.sources)
         ]
-        self.outboxes: List[Outbox] = [SinkThread(sink, SINK_DEPTH, self._fail, self.stop) for sink in ends.sinks]
+        self.outboxes: List[Outbox] = [
+            SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop) for sink in ends.sinks
+        ]
         self._errors = list(ends.errors)
         self._thread = threading.Thread(target=self._detect, name="detect", daemon=True)
         self._timer = None if duration_s is None else threading.Timer(duration_s, self.stop)
@@ -95,8 +97,9 @@ class Run:
                 self.wait()
                 self._thread.join()
                 self._close_sources()
-                if self._timer:
+                if self._timer and self._timer.ident is not None:
                     self._timer.cancel()
+                    self._timer.join()
             self.detecting.release()
             self._ends.close()
             self._finished = True
@@ -135,6 +138,14 @@ class Run:
     def _fail(self, error: BaseException) -> None:
         self._errors.append(error)
         self.stop()
+
+    def _sink_failed(self, name: str, error: BaseException) -> None:
+        """What it took before is written. Without another there is nothing left to run for."""
+        others = not all(outbox.broken for outbox in self.outboxes)
+        self._errors.append(error)
+        self._ends.report_sink(name, error, others)
+        if not others:
+            self.stop()
 
     def _source_failed(self, source: Source, error: BaseException) -> None:
         """Frames before it were good, and are still processed."""

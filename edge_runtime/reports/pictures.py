@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any, List, Sequence, Tuple
 
 import numpy as np
@@ -92,7 +93,14 @@ def figure(size: Tuple[float, float]) -> Any:
 
 
 def png(drawn: Any) -> bytes:
-    """A figure as a file."""
+    """A figure as a file. Names are drawn as they are, also where the user's matplotlib writes everything in TeX."""
+    from matplotlib import rc_context
+    from matplotlib.text import Text
+
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", dpi=110)
+    with rc_context({"text.usetex": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a character that the font lacks; the tables have the name as text
+        for text in drawn.findobj(Text):
+            text.set_usetex(False)
+        drawn.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

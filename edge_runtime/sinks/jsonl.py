@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict
 
+from edge_runtime.errors import SinkError
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
@@ -27,15 +28,23 @@ class JsonlSink:
 
     The first line puts a new file in the place of an earlier one; until then the earlier file is as it was. A reader
     who was there before follows by name: `tail -F out.jsonl`.
+
+    Attributes:
+        closed: the reader of standard output has left, as `head` does: the run ends.
     """
 
     def __init__(self, target: str) -> None:
-        self.target = target
+        self.target, self.closed = target, False
         self._file = GrowingFile(target)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        self._file.append(json.dumps(row(result), separators=(",", ":")).encode() + b"\n")
+        try:
+            self._file.append(json.dumps(row(result), separators=(",", ":")).encode() + b"\n")
+        except SinkError as error:
+            if self.target != "-" or not isinstance(error.__cause__, BrokenPipeError):
+                raise
+            self.closed = True
 
     def close(self) -> None:
         """See `Sink.close`. Without a single frame no file is made."""

@@ -12,6 +12,7 @@ from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
 from edge_runtime.sinks._names import FrameNames
 from edge_runtime.sinks._paths import YOLO
+from edge_runtime.text.escape import printable
 from edge_runtime.types import Result
 
 HANDLES = YOLO
@@ -57,7 +58,7 @@ class YoloTxtSink:
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
         if not self._begun and self._labels:
-            self._put(CLASSES, [" ".join(label.split()) for label in self._labels])
+            self._put(CLASSES, [printable(" ".join(label.split())) for label in self._labels])
         self._begun = True
         self._put(f"{self._names.name(result.frame)}.txt", _lines(result, self._conf))
 
@@ -83,7 +84,9 @@ class YoloTxtSink:
 
     def _put(self, name: str, lines: Iterable[str]) -> None:
         try:
-            replace_file(self._folder / name, "".join(f"{line}\n" for line in lines).encode())
+            replace_file(
+                self._folder / name, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+            )
         except EdgeError as error:
             raise SinkError(str(error), hint="the files before this one are whole") from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from contextlib import contextmanager
 from typing import Any, Iterator, Optional, Protocol, Sequence, Union
@@ -36,6 +38,18 @@ def closed_on_error(opened: Closeable) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
+    """The target; where its name is no UTF-8, a link to it, for the time of opening: OpenCV crashes over the name."""
+    if isinstance(target, int) or target == target.encode(errors="replace").decode():
+        yield target
+        return
+    with tempfile.TemporaryDirectory(prefix="edge-video-") as folder:
+        link = os.path.join(folder, "video")
+        os.symlink(os.path.abspath(target), link)
+        yield link
+
+
 class Capture:
     """cv2.VideoCapture that another thread may close: `close()` waits for the read in progress, later ones give None.
 
@@ -46,10 +60,11 @@ class Capture:
     """
 
     def __init__(self, target: Union[str, int], api: int, params: Sequence[int] = ()) -> None:
-        self._arguments = (target, api, list(params))
+        self._target, self._arguments = target, (api, list(params))
         self._lock = threading.Lock()
         self._closed = False
-        self._capture: Any = load_cv2().VideoCapture(*self._arguments)
+        self._capture: Any = load_cv2().VideoCapture()
+        self.reopen()
 
     @property
     def opened(self) -> bool:
@@ -88,7 +103,8 @@ class Capture:
         """Starts again from the beginning, or connects anew; not after `close()`."""
         with self._lock:
             if not self._closed:
-                self._capture.open(*self._arguments)
+                with _openable(self._target) as target:
+                    self._capture.open(target, *self._arguments)
 
     def close(self) -> None:
         """Releases file, device or connection; harmless when repeated."""

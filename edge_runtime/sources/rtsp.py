@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import Skipped, SourceOptions, video
+from edge_runtime.sources import Skipped, SourceOptions, image, video
 from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
@@ -30,12 +30,15 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, video.Video
     """Opens a stream. An http(s) URL whose path ends like a video file is that file: not live, every frame.
 
     Raises:
-        SourceError: the first connection fails; a wrong address should not look like an outage.
+        SourceError: the first connection fails; a wrong address should not look like an outage. Or it is one picture,
+            which FFmpeg would fetch again and again as if it were a stream of 25 fps.
     """
     try:
         address = urlsplit(target)
     except ValueError as error:
         raise UsageError(f"{target} is no address: {error}", hint="expected rtsp://camera/stream") from error
+    if address.scheme.startswith("http") and address.path.lower().endswith(image.SUFFIXES):
+        raise SourceError(f"{public(target)} is one picture, not a stream", hint="download it, then give the file")
     if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
         return video.open(target, options)
     return StreamSource(target)

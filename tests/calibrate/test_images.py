@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sinks.results import small_disk
 
 from edge_runtime.calibrate import diverse, images, survey
 from edge_runtime.datasets import Dataset
-from edge_runtime.errors import DatasetError, SourceError
+from edge_runtime.errors import DatasetError, SourceError, UsageError
 from edge_runtime.types import Frame
 
 
@@ -35,6 +37,16 @@ def test_how_many(count, most, kept, held):
     found = images.divide(data(count), most, hold_out=True)
     assert (len(found.paths), len(found.held_out.paths)) == (kept, held)
     assert bool(found.notes) == (count < images.FEW)
+
+
+def test_pictures_named_one_by_one(tmp_path):
+    for name in ("b.jpg", "a.PNG", "notes.txt"):
+        (tmp_path / name).touch()
+    named = [str(tmp_path / "b.jpg"), str(tmp_path / "a.PNG")]
+    assert images.picture_set(named).paths == tuple(named), "in the order they were named"
+    for wrong in ("notes.txt", "none.jpg", "."):
+        with pytest.raises(DatasetError, match="is no picture"):
+            images.picture_set([*named, str(tmp_path / wrong)])
 
 
 def test_without_a_verdict_all_are_used():
@@ -121,6 +133,48 @@ def test_picking_stops_and_fails_in_words(tmp_path):
     assert len(diverse.pick(Clip(), 8, tmp_path / "a", 5)) == 5
     with pytest.raises(SourceError, match="clip gave no frame"):
         diverse.pick(Clip(0), 8, tmp_path / "b", None)
+
+
+class Broken(Clip):
+    """Breaks after its ninth frame."""
+
+    def read(self, buffer=None):
+        if self._next == 9:
+            raise SourceError("clip: the connection is gone", hint="check it")
+        return super().read(buffer)
+
+
+def test_a_stream_that_breaks_keeps_what_was_picked(tmp_path):
+    said = []
+    paths = diverse.pick(Broken(), 4, tmp_path / "set", None, say=said.append)
+    assert len(paths) == 4 and said == ["note: clip: the connection is gone: the frames before are kept"]
+
+
+def test_pictures_of_an_earlier_run_are_not_used(tmp_path):
+    first = diverse.pick(Clip(), 6, tmp_path / "set", None)
+    second = diverse.pick(Clip(), 2, tmp_path / "set", None)
+    assert len(first) == 6 and sorted(map(str, (tmp_path / "set").iterdir())) == second
+    with pytest.raises(SourceError, match="clip gave no frame"):
+        diverse.pick(Clip(0), 2, tmp_path / "set", None)
+    assert sorted(map(str, (tmp_path / "set").iterdir())) == second, "a run that fails leaves them"
+
+
+def test_a_disk_that_is_full_while_pictures_are_saved(tmp_path):
+    generator = small_disk(tmp_path / "disk", "64k")
+    disk = next(generator)
+    (disk / "set").mkdir()
+    with pytest.raises(UsageError, match=r"\.png cannot be written: No space left"):
+        diverse.pick(Noise(), 12, disk / "set", None)
+    assert os.listdir(disk) == ["set"] and not os.listdir(disk / "set")
+    next(generator, None)
+
+
+class Noise(Clip):
+    """What PNG cannot make small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames = list(np.random.default_rng(1).integers(0, 255, (12, 96, 128, 3), np.uint8))
 
 
 def test_survey(folder):

@@ -74,3 +74,11 @@ def test_a_sample_is_the_average_precision_of_its_images():
 def test_recommendation(other, int8_ms, expected):
     sentence = verdict.recommendation(verdict.compare_models(found(0), other), {"fp32": 10.0, "int8": int8_ms}, 0.5)
     assert sentence.startswith(expected) and sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("drop", "said"), [(-0.04, "0.04 points gained"), (0.5, "0.50 points lost"), (0, "0.00 points lost")]
+)
+def test_points_are_lost_or_gained_and_never_negative(drop, said):
+    assert verdict.points(drop) == said
+    assert verdict.points(drop, " of AP") == said.replace("points", "points of AP")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,14 @@ def test_short_windows_are_not_published(live_xavier, engine, capsys):
     (row,) = json.loads(capsys.readouterr().out)
     assert not row["valid"] and "a window of 0.6 s, at least 30 are wanted" in row["reasons"]
     assert row["fps"] and row["mode"] == "30W_ALL", "measured all the same, in the mode as it is"
+
+
+def test_the_figures_of_what_is_not_valid_are_shown_with_the_reason(live_xavier, engine, capsys):
+    assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(live_xavier)]) == 1
+    said = capsys.readouterr()
+    (line,) = [line for line in said.out.splitlines() if "tiny.onnx, 30W_ALL, not valid" in line]
+    assert len(re.findall(r"\d+\.\d+", line)) >= 5, "FPS, network alone, watts, FPS/W, J per frame"
+    assert "not valid: tiny.onnx, 30W_ALL: " in said.err and "at least 30 are wanted" in said.err
 
 
 def test_what_cannot_be_measured_is_a_row_that_says_why(live_xavier, engine, capsys, published):

@@ -221,3 +221,41 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text()), 0)
+
+
+@rtx
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_killed_in_any_way_the_builder_and_its_folder_go_too(tmp_path, number):
+    """The real worker, held up before it builds."""
+    (tmp_path / "out").mkdir()
+    sleeping = (
+        "import runpy, sys, threading, time; from edge_runtime.build import worker;"
+        "threading.Thread(target=worker.end_with_parent, args=(sys.argv[1],), daemon=True).start(); time.sleep(60)"
+    )
+    code = (
+        "import sys; from edge_runtime import build; from edge_runtime.cli import build as cli;"
+        f"build.WORKER = ('-c', {sleeping!r}); sys.exit(cli.main(sys.argv[1:]))"
+    )
+    said = [sys.executable, "-c", code, FLOAT, "-o", str(tmp_path / "out" / "n.plan"), *TARGET]
+    with subprocess.Popen(said, env={**os.environ, "PYTHONPATH": os.getcwd()}) as process:
+        end = time.monotonic() + 60
+        while not list(tmp_path.glob("out/.n.plan.building-*/job.json")) and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(1.0)
+        process.send_signal(number)
+    end = time.monotonic() + 20
+    while list((tmp_path / "out").iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(("plan_bytes", "why"), [(29_500_000, " (3.1 MB of model, and compiled kernels for this GPU)"),
+                                                 (3_500_000, "")])  # fmt: skip
+def test_a_plan_that_is_much_bigger_than_its_model_says_why(tmp_path, plan_bytes, why):
+    model, plan = tmp_path / "n.onnx", tmp_path / "n.plan"
+    for path, size in ((model, 3_100_000), (plan, plan_bytes)):
+        with path.open("wb") as file:
+            file.truncate(size)
+    place = SimpleNamespace(board="", compute_capability="8.6", tensorrt="tensorrt 10.3.0")
+    made = SimpleNamespace(convolutions={}, place=place, precision="int8", seconds=2.0)
+    assert f"int8, {plan_bytes / 1e6:.1f} MB{why} in 2.0 s" in build._sentence(str(model), plan, made)

@@ -113,6 +113,37 @@ def test_frames_of_a_video_are_picked_and_kept(place, tmp_path, capsys):
     assert "6 frames are kept" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("earlier", [["000007.png"], ["holiday.jpg"], ["000007.png", "notes.txt"]])
+def test_pictures_of_an_earlier_run_are_not_calibrated_on(place, tmp_path, capsys, earlier):
+    folder = tmp_path / "int8_images"
+    folder.mkdir()
+    for name in earlier:
+        (folder / name).write_bytes(b"dear")
+    said = [str(place / "nano.onnx"), "--from-source", "synthetic://64x48@500", "--num", "5", "--no-verdict"]
+    code = calibrate.main([*said, "--method", "minmax", "-o", str(tmp_path / "int8.onnx")])
+    if earlier == ["000007.png"]:
+        assert code == 0 and len(list(folder.iterdir())) == 5 and RangeTable.load(tmp_path / "int8.ranges.json")
+        assert not [path for path in folder.iterdir() if path.read_bytes() == b"dear"]
+        assert all(int(path.stem) < 100 for path in folder.iterdir()), "a live source is looked at for a while only"
+    else:
+        assert code == 1 and f"holds '{sorted(earlier)[-1]}', which no earlier run has made" in capsys.readouterr().err
+        assert sorted(path.name for path in folder.iterdir()) == sorted(earlier)
+
+
+def test_pictures_may_be_named_one_by_one_and_without_a_flag(place, tmp_path):
+    """`--images *.png` of a shell, and a folder as the second word, are what `--images DIR` is."""
+    pictures = sorted(map(str, (place / "photos").iterdir()))
+    ways = [["--images", *pictures], ["--images", str(place / "photos")], [str(place / "photos")]]
+    tables = []
+    for number, way in enumerate(ways):
+        out = tmp_path / f"{number}.onnx"
+        assert (
+            calibrate.main([*way, str(place / "nano.onnx"), "-o", str(out), "--no-verdict", "--method", "minmax"]) == 0
+        )
+        tables.append(json.loads(out.with_suffix(".ranges.json").read_text()))
+    assert tables[0] == tables[1] == tables[2]
+
+
 def test_kept_layers(place, tmp_path):
     assert run(place, tmp_path, "--no-verdict", "--method", "minmax", "--keep-fp", "conv1.linear", "head13") == 0
     network = Network(onnx.load(tmp_path / "int8.onnx"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
@@ -102,17 +105,21 @@ def test_what_nohup_starts_goes_on(engine: str, tmp_path: Path) -> None:
 def test_a_terminal_that_closes_ends_it_cleanly(engine: str, tmp_path: Path, summary: str) -> None:
     video, found, said = tmp_path / "out.mp4", tmp_path / "out.jsonl", tmp_path / "summary.json"
     arguments = command(engine, *LIVE, "--output", str(video), "--output", str(found), "--json")
-    pid, terminal = os.forkpty()
-    if not pid:
-        if summary == "to a file":
-            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 1)
-        os.execv(arguments[0], arguments)
+    terminal, session = pty.openpty()
+
+    def log_in() -> None:
+        os.setsid()
+        fcntl.ioctl(session, termios.TIOCSCTTY, 0)
+
+    with said.open("w") as file:
+        stdout = file if summary == "to a file" else session
+        process = subprocess.Popen(arguments, stdin=session, stdout=stdout, stderr=session, preexec_fn=log_in)
+    os.close(session)
     try:
         until(lambda: lines(found) > 20)
     finally:
         os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, f"exit code {status >> 8}, signal {status & 127}"
+    assert process.wait(30) == 0
     assert frames(video) > 10
     if summary == "to a file":
         assert json.loads(said.read_text())["frames"] > 20

@@ -92,7 +92,16 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert repr(name) in str(caught.value) and "Pipeline(detector" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("url", ["rtsp://me:secret@camera/1", "http://a/bus.jpg?token=secret", "csi://0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://me:secret@camera/1",
+        "http://a/bus.jpg?token=secret",
+        "csi://0",
+        "gst:rtspsrc user-pw=secret ! fakesink",
+        "gst:rtspsrc user-pw=secret location=rtsp://camera",
+    ],
+)
 def test_a_stream_is_a_source_and_its_password_stays_secret(url: str) -> None:
     with pytest.raises(UsageError, match="is a stream") as caught:
         to_bgr(url)

@@ -21,7 +21,21 @@ def test_percentiles_are_within_a_bin(values, percent):
     for value in values:
         histogram.add(value)
     exact = float(np.percentile(values, percent, method="inverted_cdf"))
-    assert exact * 0.97 <= histogram.percentile(percent) <= max(exact, *values) * 1.03
+    assert exact * 0.97 <= histogram.percentile(percent) <= min(exact * 1.03, max(values))
+
+
+@given(st.lists(st.floats(0.001, 50_000), max_size=20), st.floats(0.001, 50_000))
+def test_one_duration_is_its_own_percentile_after_a_mark_too(before, value):
+    histogram = LatencyHistogram()
+    for each in before:
+        histogram.add(each)
+    mark = histogram.copy()
+    histogram.add(value)
+    since = histogram.since(mark)
+    assert since.percentile(50) == since.percentile(99) == pytest.approx(value, rel=0.03)
+    assert since.percentile(50) <= value * (1 + 1e-9) + 1e-7, "no more than the rounding of the sum"
+    if not before:
+        assert histogram.summary()["p50"] == histogram.summary()["mean"] == round(value, 3)
 
 
 def test_no_data_has_no_percentiles():

@@ -155,12 +155,43 @@ def test_one_broken_source_leaves_the_others_running(detector):
     assert len(sink.seen) == 93
 
 
-def test_a_broken_sink_stops_the_run_and_the_others_are_finished(detector):
+def test_a_broken_sink_costs_the_others_nothing(detector, caplog):
     broken, healthy = Collector(fails_at=10), Collector()
+    broken.target = "broken"
+    pipeline = Pipeline(detector, Numbers(300), [broken, healthy])
     with pytest.raises(SinkError, match="disk is full"):
-        Pipeline(detector, Numbers(100_000), [broken, healthy]).run()
+        pipeline.run()
     assert broken.seen == list(range(10)) and broken.finished == healthy.finished == 1
-    assert healthy.seen == list(range(len(healthy.seen)))
+    assert healthy.seen == list(range(300))
+    assert pipeline.summary()["failed"] == [{"sink": "broken", "error": "the disk is full"}]
+    assert caplog.messages == ["output broken failed, the others go on: the disk is full"]
+
+
+def test_the_last_broken_sink_ends_the_run(detector):
+    first, last = Collector(fails_at=10), Collector(fails_at=40)
+    source = Numbers(100_000)
+    with pytest.raises(SinkError, match="disk is full"):
+        Pipeline(detector, source, [first, last]).run()
+    assert first.seen == list(range(10)) and last.seen == list(range(40))
+    assert first.finished == last.finished == 1 and source.index < 1000
+
+
+def test_a_caller_who_iterates_goes_on_without_a_broken_sink(detector):
+    broken, seen = Collector(fails_at=10), []
+    with pytest.raises(SinkError, match="disk is full"):
+        for result in Pipeline(detector, Numbers(100), [broken]):
+            seen.append(result.frame.index)
+    assert seen == list(range(100))
+
+
+def test_a_tick_that_fails_ends_the_run_with_its_sinks_finished(detector):
+    def tick() -> None:
+        raise RuntimeError("a live line")
+
+    sink = Collector(delay_s=0.01)
+    with pytest.raises(RuntimeError, match="a live line"):
+        Pipeline(detector, Numbers(100_000, live=True, period_s=0.001), [sink]).run(tick)
+    assert sink.seen and sink.finished == 1
 
 
 def test_a_broken_model_stops_the_run(detector):

@@ -60,6 +60,18 @@ def test_takes_frames_of_changing_size_and_without_boxes(sink: Sink) -> None:
         sink.write(item)
 
 
+TEXTS = ["$\\frac{a$", "[/b]", "[red]x[/]", "a\nb", "a\0b", "\udcff", "\x1b[31m", "=1+1", '"', "%s {}", "", "x" * 2000]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_is_data(sink: Sink, text: str) -> None:
+    """Of labels and sources, whatever it would mean to a terminal, a formula or a format."""
+    item = result(source=text)
+    item.detections.labels = (text, text)
+    sink.write(item)
+    sink.close()
+
+
 def test_close_may_be_repeated_and_comes_without_a_frame(sink: Sink) -> None:
     sink.close()
     sink.close()

@@ -143,6 +143,14 @@ def test_passwords_stay_out_of_names_and_errors() -> None:
     assert "127.0.0.1:9/live.mp4" in str(caught.value) and "cret" not in f"{caught.value}{caught.value.hint}"
 
 
+@pytest.mark.parametrize("path", ["bus.jpg", "a/B.PNG?size=1", "x.webp#y"])
+def test_a_picture_over_http_is_no_stream(path: str) -> None:
+    """FFmpeg would fetch it again and again. Nothing is listening here: it is refused by its name."""
+    with pytest.raises(SourceError, match="is one picture, not a stream") as caught:
+        sources.open(f"http://me:secret@127.0.0.1:9/{path}")
+    assert "download" in str(caught.value.hint) and "secret" not in str(caught.value)
+
+
 def test_a_video_file_over_http_is_no_live_source(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mkv", 20)
 

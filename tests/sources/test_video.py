@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import Source, video
+from edge_runtime.sources import Source, SourceOptions, video
 from edge_runtime.types import Frame
 from tests.sources.clips import number, write_clip, write_cut_avi
 
@@ -201,3 +201,12 @@ def test_times_too_many(tmp_path: Path, told: Told, times: int) -> None:
     assert video._times_too_many(told, str(tmp_path / "a.mp4")) == times and told.reopened
     (tmp_path / "plain.mp4").write_bytes(b"....ftyp....moov")
     assert video._times_too_many(told, str(tmp_path / "plain.mp4")) == 1
+
+
+def test_a_name_that_is_no_utf8_is_opened_and_looped(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    os.rename(write_clip(tmp_path / "clip.mp4", 3), name)
+    source = sources.open(os.fsdecode(name), SourceOptions(loop=True))
+    assert source.name == os.fsdecode(name)
+    assert [number(source.read().image) for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    source.close()

@@ -1,0 +1,179 @@
+"""The parser of every command: files in any place, other tools' words, and wrong usage told in three lines."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Iterator, List, NoReturn, Optional, Sequence
+
+from edge_runtime import __version__
+from edge_runtime.cli import _habits, _streams, _usage
+from edge_runtime.cli._usage import Told
+
+MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
+RESULTS = (".jsonl", ".csv", ".json", ".txt", ".mp4", ".avi", ".mkv")
+YES, NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our manners; the commands of a command are parsed by it too.
+
+    Args:
+        prog: the command, "edge-detect" or "edge-bench compare".
+    """
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(prog, allow_abbrev=False, **options)
+        self._optionals.title = "general"
+        self._command = prog.split()[0]
+        self._others: Optional[str] = None
+        self.add_argument("--version", action="version", version=__version__, help="print the version and exit")
+
+    def take_files(self, metavar: str, others: str, about: str) -> None:
+        """Files without a flag, in any place: model files become `engine`, the others what a flag says.
+
+        Args:
+            others: the destination of that flag, "" where only models are taken.
+            about: help.
+        """
+        self.add_argument("files", nargs="*", default=[], metavar=metavar, help=about)
+        self._positionals.title, self.usage = "files", f"%(prog)s {metavar} ... [flags]"
+        self._others = others
+
+    def parse_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As argparse does; wrong usage ends the process with exit code 2."""
+        words = list(self._ours(list(sys.argv[1:] if args is None else args)))
+        if self._others is None:
+            return super().parse_args(words, namespace)
+        parsed = self.parse_intermixed_args(words, namespace)
+        self._sort(parsed, self._others)
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        """Wrong usage, in argparse's words."""
+        self.stop(_usage.explain(self, message))
+
+    def stop(self, told: Told) -> NoReturn:
+        """Ends with a fact and the way out."""
+        self.exit(2, f"error: {told.fact}\nhint: {told.hint}\n{self.prog} --help shows all flags\n")
+
+    def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
+        """Help may be read by `head`, which leaves early."""
+        try:
+            if sys.stdout:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _streams.forget(sys.stdout.fileno())
+        super().exit(status, message)
+        raise AssertionError
+
+    def _ours(self, words: List[str]) -> Iterator[str]:
+        """The words, with those of other tools replaced by ours."""
+        self._leave_task_out(words)
+        action: Optional[argparse.Action] = None
+        while words:
+            word = words.pop(0)
+            if word == "--":
+                yield from (word, *words)
+                return
+            if action is not None and (not word.startswith("-") or not word[1:2].isalpha()):
+                yield _value(action, word, words)
+                action = None
+                continue
+            ours = self._flag(word)
+            yield from ours
+            action = self._option_string_actions.get(ours[-1]) if ours else None
+            action = action if action is not None and action.nargs is None else None
+
+    def _leave_task_out(self, words: List[str]) -> None:
+        """`predict` of `edge-detect predict` says nothing new; elsewhere another command does it."""
+        while words and words[0] in _habits.TASKS and not os.path.exists(words[0]):
+            word = words.pop(0)
+            answer = _habits.TASKS[word]
+            if " " in answer:
+                self.stop(Told(f"{self._command} has no command {word!r}", answer))
+            if answer != self._command:
+                self.stop(Told(f"{self._command} does not {word}", f"{answer} does"))
+
+    def _flag(self, word: str) -> List[str]:
+        """A flag, or `key=value`, as our words; anything else as it is."""
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            name, value = f"--{name}", value.strip("[]()")
+            if not equals or os.path.exists(word) or not self._knows(name):
+                return [word]
+        if name in self._option_string_actions:
+            answer: Optional[str] = name
+        else:
+            known, answer = _habits.meaning(self._command, name)
+            if not known and _habits.even(name) in self._option_string_actions:
+                known, answer = True, _habits.even(name)
+            if not known and name.startswith("--") and self._subparsers is None:
+                self.stop(_usage.unknown(self, name))
+            if not known:
+                return [word]
+        if answer is None or (equals and value.lower() in NO and (" " in answer or self._is_switch(answer))):
+            return []
+        if " " in answer:
+            self.stop(Told(f"{self._command} has no {name}", answer))
+        if not equals or self._is_switch(answer):
+            return [answer] if answer and (not equals or value.lower() in YES) else [word] if equals else []
+        action = self._option_string_actions.get(answer)
+        value = _value(action, value, []) if action else value
+        return [f"{answer}={value}"] if answer.startswith("--") else [answer, value] if answer else [value]
+
+    def _knows(self, flag: str) -> bool:
+        options = self._option_string_actions
+        return flag in options or _habits.even(flag) in options or _habits.meaning(self._command, flag)[0]
+
+    def _is_switch(self, answer: str) -> bool:
+        """Whether it takes no value: `--show`, `--precision=fp16`."""
+        action = self._option_string_actions.get(answer)
+        return "=" in answer or (action is not None and action.nargs == 0)
+
+    def _sort(self, parsed: Any, others: str) -> None:
+        """Files without a flag go where they belong."""
+        models = [file for file in parsed.files if file.lower().endswith(MODELS) or _habits.foreign(file)]
+        rest = [file for file in parsed.files if file not in models]
+        said = getattr(parsed, "engine", None)  # of those that make a file of a file it is never a flag
+        several = isinstance(said, list)
+        named = list(said or []) if several else [said] if said else []
+        models = [*named, *models]
+        for model in models:
+            what = _habits.foreign(model)
+            if what:
+                self.stop(Told(f"{model} is {what[0]}", what[1]))
+        if not models:
+            self.stop(Told("no model file", f"{self._command} MODEL.onnx, or a .plan file of edge-build"))
+        if not several and len(models) > 1:
+            self.stop(Told(f"two models: {models[0]} and {models[1]}", "one at a time; -o names what is written"))
+        parsed.engine = models if several else models[0]
+        del parsed.files
+        self._give(parsed, rest, others)
+
+    def _give(self, parsed: Any, files: List[str], flag: str) -> None:
+        """Files that are no models become values of a flag."""
+        said = getattr(parsed, flag, None) if flag else None
+        if isinstance(said, list):
+            setattr(parsed, flag, [*said, *files])
+            for file in getattr(parsed, flag)[1:]:  # `IN OUT`, as others have it
+                if file.lower().endswith(RESULTS) and not (set(file) & set(":*?[") or os.path.exists(file)):
+                    self.stop(Told(f"no such file: {file}", f"to write it: --output {file}"))
+        elif files and (not flag or len(files) > 1 or said != self.get_default(flag)):
+            self.stop(Told(f"{files[-1]} has no use here", f"one at a time: --{flag} {files[-1]}" if flag else
+                           "it takes one model file; the rest is said with flags"))  # fmt: skip
+        elif files:
+            setattr(parsed, flag, files[0])
+
+
+def _value(action: argparse.Action, word: str, rest: List[str]) -> str:
+    """A value in our words; numbers that follow apart are taken from the rest."""
+    if action.dest == "device":
+        return _habits.DEVICES.get(word.lower(), word)
+    separator = next((_habits.JOINED[flag] for flag in action.option_strings if flag in _habits.JOINED), "")
+    parts = [word]
+    while separator and word.isdigit() and rest and rest[0].isdigit():
+        parts.append(rest.pop(0))
+    return separator.join(reversed(parts) if separator == "x" else parts)

@@ -1,0 +1,88 @@
+"""What edge-detect says: a line while it runs, and the summary at its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from typing import Any, Dict, Optional
+
+from edge_runtime.cli import _power, _progress, _streams
+from edge_runtime.cli._byproducts import ByProducts
+from edge_runtime.cli._govern import Governing
+from edge_runtime.cli._power import print_status
+from edge_runtime.energy.efficiency import Efficiency
+from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.text.escape import printable
+
+
+class Status:
+    """The live line on a terminal; elsewhere a line every few seconds."""
+
+    def __init__(
+        self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
+    ) -> None:
+        from rich import status
+        from rich.text import Text
+
+        self._pipeline, self._efficiency = pipeline, efficiency
+        self._parts = [
+            beside.until_it_fails("the measurement", efficiency.tick),
+            *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
+            beside.until_it_fails("the live line", self._line),
+        ]
+        self._text = Text  # a string would be markup
+        self._status = status.Status("starting", console=_streams.console(stderr=True))
+        self._shown = ExitStack()
+        self._said_s = time.monotonic()
+
+    def __enter__(self) -> Status:
+        if sys.stderr.isatty():
+            self._shown.enter_context(self._status)
+            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shown.close()
+
+    def show(self) -> None:
+        """Called a few times a second; what fails beside the results costs no result."""
+        for part in self._parts:
+            part()
+
+    def _line(self) -> None:
+        terminal = sys.stderr.isatty()
+        if not terminal and time.monotonic() - self._said_s < _progress.INTERVAL_S:
+            return
+        self._said_s = time.monotonic()
+        counts = [source.frame_count for source in self._pipeline.sources]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
+        line = f"{self._efficiency.line}  {counted}"
+        if terminal:
+            self._status.update(self._text(printable(line)))
+        else:
+            print_status(line)
+
+
+def print_summary(summary: Dict[str, Any]) -> None:
+    """The summary, for people, on stderr."""
+    frames, latency = summary["frames"], summary["latency_ms"]
+    rate = f", {summary['fps']:.1f} FPS" if frames > 1 else ""  # one frame has no rate
+    times = f", latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms" if latency else ""
+    print_status(f"{frames} frame{'s' * (frames != 1)}{rate}{times}")
+    for stage, ms in summary["stage_ms"].items():
+        print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
+    found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
+    print_status(f"detections: {found or 'none'}")
+    for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
+        if count:
+            print_status(f"dropped: {count} of {name}")
+    for item in summary["skipped"]:
+        print_status(f"skipped: {item}")
+    for failure in summary["failed"]:
+        print_status(f"failed: {failure.get('source') or failure['sink']}: {failure['error']}")
+    for name in summary["left_behind"]:
+        print_status(f"left behind: {name}")
+    for line in _power.lines(summary["power"]):
+        print_status(line)

@@ -1,0 +1,177 @@
+"""Who owns what: a pipeline runs once and closes what it opened, and a detector in it is nobody else's."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Callable, Iterator, List
+
+import numpy as np
+import pytest
+
+from edge_runtime import sources
+from edge_runtime.detect.detector import Detector
+from edge_runtime.errors import SinkError, SourceError, UsageError
+from edge_runtime.loop.pipeline import Pipeline
+from tests.loop.parts import Numbers, Sink, descriptors, open_detector, threads, within
+from tests.sources.clips import write_clip
+
+IMAGE = np.zeros((48, 64, 3), np.uint8)
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Iterator[Detector]:
+    with open_detector(tmp_path) as opened:
+        yield opened
+
+
+def test_a_pipeline_runs_once(detector: Detector) -> None:
+    ran, iterated, closed = (Pipeline(detector, Numbers(3)) for _ in range(3))
+    ran.run()
+    assert len(list(iterated)) == 3
+    closed.close()
+    closed.close()
+    for pipeline in (ran, iterated, closed):
+        with pytest.raises(UsageError, match="ran already, or is closed") as caught:
+            pipeline.run()
+        assert "a Pipeline for each run" in str(caught.value.hint)
+        with pytest.raises(UsageError, match="ran already, or is closed"):
+            iter(pipeline)
+
+
+def test_with_closes_what_was_opened(detector: Detector, tmp_path: Path) -> None:
+    clip, before = str(write_clip(tmp_path / "clip.mp4", 12)), (descriptors(), threads())
+    with Pipeline(detector, clip, str(tmp_path / "out.jsonl")):
+        assert descriptors() != before[0]
+    with Pipeline(detector, clip, str(tmp_path / "out.jsonl")) as pipeline:
+        assert [result.frame.index for result in pipeline] == list(range(12))
+    with Pipeline(detector, clip, str(tmp_path / "out.jsonl")) as pipeline:
+        for result in pipeline:
+            if result.frame.index == 3:
+                break
+        del result
+    Pipeline(detector, clip, str(tmp_path / "out.jsonl"), duration_s=60).run()
+    assert (descriptors(), threads()) == before
+
+
+def test_what_is_given_open_stays_open_without_a_run(detector: Detector) -> None:
+    source, sink = Numbers(3), Sink()
+    with Pipeline(detector, source, sink):
+        pass
+    assert not source.closed and not sink.finished
+    Pipeline(detector, source, sink).run()
+    assert source.closed and sink.finished == 1
+
+
+def test_leaving_with_an_iterator_in_hand_ends_the_run(detector: Detector) -> None:
+    source, sink, before = Numbers(10**6), Sink(), threads()
+    with Pipeline(detector, source, sink) as pipeline:
+        results = iter(pipeline)
+        next(results)
+    assert source.closed and sink.finished == 1 and threads() == before
+    assert list(results) == [] and len(detector(IMAGE)) == 1
+
+
+def test_an_iterator_that_never_began_holds_nothing(detector: Detector) -> None:
+    with Pipeline(detector, Numbers(3)) as pipeline:
+        iter(pipeline)
+        assert len(detector(IMAGE)) == 1
+
+
+@pytest.mark.parametrize("broken", ["missing.mp4", "nothing://here", "bad.mp4"])
+def test_a_constructor_that_fails_leaves_nothing_open(detector: Detector, tmp_path: Path, broken: str) -> None:
+    clip = str(write_clip(tmp_path / "clip.mp4", 12))
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    target = broken if "://" in broken else str(tmp_path / broken)
+    before, kept = (descriptors(), threads()), []
+    for _ in range(5):
+        with pytest.raises((SourceError, UsageError)) as caught:
+            Pipeline(detector, [clip, target], [str(tmp_path / "o.jsonl"), str(tmp_path / "o.mp4")], fail_fast=True)
+        kept.append(caught)  # and with it the frames of the constructor
+    assert (descriptors(), threads()) == before
+
+
+def test_an_output_that_cannot_be_written_starts_no_camera(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: List[str] = []
+    monkeypatch.setattr(sources, "open", lambda target, options: asked.append(target))
+    with pytest.raises((SinkError, UsageError)):
+        Pipeline(detector, 0, [str(tmp_path / "good.jsonl"), str(tmp_path / "none" / "out.jsonl")])
+    assert asked == []
+
+
+def test_a_video_has_the_rate_of_its_source_all_the_same(detector: Detector, tmp_path: Path) -> None:
+    Pipeline(detector, "synthetic://64x48@7", str(tmp_path / "out.mp4"), max_frames=3).run()
+    with_rate = sources.open(str(tmp_path / "out.mp4"))
+    assert with_rate.fps == pytest.approx(7, rel=0.01)
+    with_rate.close()
+
+
+def test_a_detector_in_a_pipeline_refuses_everybody_else(detector: Detector, tmp_path: Path) -> None:
+    with open_detector(tmp_path, "second") as second:
+        with Pipeline(detector, Numbers(10**6)) as pipeline:
+            results = iter(pipeline)
+            next(results)
+            pipeline.swap(second)
+            for call in [*_uses(detector), *_uses(second)]:
+                with pytest.raises(UsageError, match="a Pipeline runs over this detector") as caught:
+                    call()
+                assert "Pipeline" in str(caught.value.hint) or "second Detector" in str(caught.value.hint)
+            pipeline.swap(detector)  # its own it may take back
+            next(results)
+        assert len(detector(IMAGE)) == len(second(IMAGE)) == 1
+        assert Pipeline(second, Numbers(3)).run()["frames"] == 3
+
+
+def _uses(detector: Detector) -> List[Callable[[], object]]:
+    return [
+        lambda: detector(IMAGE),
+        lambda: detector([IMAGE]),
+        lambda: detector.warm_up(1),
+        detector.close,
+        Pipeline(detector, Numbers(3)).run,
+        lambda: next(iter(Pipeline(detector, Numbers(3)))),
+    ]
+
+
+def test_a_detector_that_runs_elsewhere_cannot_take_over(detector: Detector, tmp_path: Path) -> None:
+    with open_detector(tmp_path, "second") as second, Pipeline(second, Numbers(10**6)) as elsewhere:
+        busy = iter(elsewhere)
+        next(busy)
+        with Pipeline(detector, Numbers(10**6)) as pipeline:
+            results = iter(pipeline)
+            next(results)
+            with pytest.raises(UsageError, match="a Pipeline runs over this detector"):
+                pipeline.swap(second)
+            next(results)
+
+
+def test_a_second_pipeline_that_is_refused_leaves_nothing_open(detector: Detector, tmp_path: Path) -> None:
+    clip = str(write_clip(tmp_path / "clip.mp4", 12))
+    thread = threading.Thread(target=(first := Pipeline(detector, Numbers(10**6))).run)
+    thread.start()
+    assert within(10, lambda: first.monitor.frames > 0)
+    before = descriptors()
+    with pytest.raises(UsageError, match="runs over this detector"):
+        Pipeline(detector, clip, str(tmp_path / "o.jsonl")).run()
+    assert descriptors() == before
+    first.close()
+    thread.join(10)
+    assert not thread.is_alive() and len(detector(IMAGE)) == 1
+
+
+def test_an_error_on_its_way_is_not_hidden_by_the_detector(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), open_detector(tmp_path) as detector:
+        pipeline = Pipeline(detector, Numbers(10**6))
+        results = iter(pipeline)
+        next(results)
+        raise ZeroDivisionError
+    pipeline.close()
+    detector.close()
+
+
+def test_a_detector_is_at_rest_after_a_run_that_broke(detector: Detector) -> None:
+    with pytest.raises(SourceError):
+        Pipeline(detector, Numbers(100, fails_at=5)).run()
+    assert len(detector(IMAGE)) == 1
