@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
 
 WRITES: _files.Writes = {
     "prove": lambda args: [Output("-o", target)] if (target := _target(args)) else [],
-    "record": _files.file_of("--record", "record"),
+    "record": lambda args: [Output("--record", Path(args.record), ours=b'"files"')],
 }
 
 

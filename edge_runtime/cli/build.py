@@ -195,7 +195,10 @@ def _table(args: argparse.Namespace) -> Path:
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: [Output("-o", args.output), Output("-o", passport.passport_path(args.output))],
+    "output": lambda args: [
+        Output("-o", args.output),
+        Output("-o", passport.passport_path(args.output), ours=b'"precision"'),
+    ],
     "calib": lambda args: [Output("-o", _table(args))] if args.output else [],
     "timing_cache": _files.file_of("--timing-cache", "timing_cache"),
 }

@@ -116,7 +116,6 @@ BAD = {
     "disk full": (["--source", "synthetic://64x48?frames=500", "--output", "{tmp}/full.jsonl"], "full.jsonl"),
     "no source": ([], "no source"),
     "unknown class": (["--source", "synthetic", "--classes", "zebra"], "zebra"),
-    "conf": (["--source", "synthetic", "--conf", "7"], "conf"),
     "output is the source": (
         ["--source", "{tmp}/garbage.mp4", "--output", "{tmp}/garbage.mp4"],
         "both source and output",
@@ -146,6 +145,7 @@ def test_bad_input_is_one_error_and_one_hint(case, engine, tmp_path):
 def test_wrong_usage_is_exit_2(engine):
     assert run("--engine", engine, "--resize", "shrink").returncode == 2
     assert run("--engine", engine, "--mean", "1,2").returncode == 2
+    assert run("--engine", engine, "--source", "synthetic", "--conf", "7").returncode == 2
 
 
 def test_a_bare_name_is_looked_up_in_engines(engine, tmp_path):
