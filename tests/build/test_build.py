@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_runtime import build
 from edge_runtime.build import BuildOptions, forms
+from edge_runtime.build.job import Job
 from edge_runtime.detect.understand import understand
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.gpu import passport, trt
@@ -158,3 +161,16 @@ def test_names_of_gpus(name):
 @pytest.mark.parametrize(("name", "dotted"), [("SM86", "8.6"), ("SM120", "12.0"), ("", "")])
 def test_names_of_gpus_as_cuda_writes_them(name, dotted):
     assert build._dotted(name) == dotted
+
+
+def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monkeypatch):
+    """ENOMEM of a new process is not a folder that cannot be written."""
+
+    def no_memory(*args, **kwargs):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    job = Job("a.onnx", "a.plan", "fp16", 0, None, "", "")
+    with pytest.raises(ModelError, match="process does not start: Cannot allocate memory") as caught:
+        build._child(job, tmp_path / "job.json", lambda fraction, phase: None)
+    assert "swap" in caught.value.hint
