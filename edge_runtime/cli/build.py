@@ -195,8 +195,11 @@ def _table(args: argparse.Namespace) -> Path:
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: [Output("-o", args.output), Output("-o", passport.passport_path(args.output))],
-    "calib": lambda args: [Output("-o", _table(args))] if args.output else [],
+    "output": lambda args: [
+        Output("-o", args.output, folders=True),
+        Output("-o", passport.passport_path(args.output), folders=True),
+    ],
+    "calib": lambda args: [Output("-o", _table(args), folders=True)] if args.output else [],
     "timing_cache": _files.file_of("--timing-cache", "timing_cache"),
 }
 
