@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from itertools import accumulate
+from math import isfinite
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -142,6 +143,8 @@ def _truth(path: Path, classes: int) -> Truth:
 def _row(line: str, classes: int) -> List[float]:
     """`class cx cy w h`; a polygon (more numbers) becomes its bounding box."""
     values = [float(value) for value in line.split()]
+    if not all(map(isfinite, values)):
+        raise ValueError("a number is not finite")
     if not (0 <= values[0] < (classes or MOST_CLASSES) and values[0].is_integer()):
         raise ValueError(f"class {values[0]:g} of {classes or 'numbers from 0'}")
     if len(values) == 5:
