@@ -52,11 +52,7 @@ def test_a_number_out_of_range_is_wrong_usage(command, before, flag, wrong, caps
             continue
         with pytest.raises(SystemExit) as ended:
             command.main([*before, f"{flag}={text}"])
-<<<<<<< HEAD
         said = capsys.readouterr().err.splitlines()[0]
-=======
-        said = capsys.readouterr().err
->>>>>>> h_edges
         assert ended.value.code == 2
         assert flag in said
         assert len(said) < 600
