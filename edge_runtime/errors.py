@@ -21,6 +21,17 @@ from typing import Optional
 
 from edge_runtime.text.secrets import redact
 
+LOOKED_AT, SHOWN = (
+    1 << 16,
+    4000,
+)  # characters of a message: the name of a file or a library's words may be of any length
+
+
+def _shown(text: str) -> str:
+    """The text without secrets, cut where nobody would read on."""
+    clean = redact(text[:LOOKED_AT])
+    return clean if len(clean) <= SHOWN else f"{clean[:SHOWN]}…"
+
 
 class EdgeError(Exception):
     """Base of every error raised on purpose.
@@ -31,8 +42,8 @@ class EdgeError(Exception):
     """
 
     def __init__(self, message: str, *, hint: Optional[str] = None) -> None:
-        self.message = redact(message)
-        self.hint = hint and redact(hint)
+        self.message = _shown(message)
+        self.hint = hint and _shown(hint)
         super().__init__(self.message)
 
     def __str__(self) -> str:

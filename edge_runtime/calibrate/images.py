@@ -144,7 +144,7 @@ def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:
     )
     base, listed = Path(folder) if folder else path.parent / kept["folder"], kept["sha256"]
     for name, digest in listed.items():
-        if not (base / name).is_file():
+        if not os.path.isfile(base / name):
             raise DatasetError(f"{base / name} is missing", hint="--image-folder says where the pictures lie")
         if _sha256(str(base / name)) != digest:
             raise _changed(base / name)

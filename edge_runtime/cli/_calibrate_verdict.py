@@ -18,6 +18,7 @@ from edge_runtime.calibrate.survey import survey
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
 from edge_runtime.cli import _flags, _progress, _values
 from edge_runtime.detect.detector import Detector
+from edge_runtime.files import atomic
 from edge_runtime.graph.half import half
 from edge_runtime.graph.prepare import float_network
 from edge_runtime.model import onnx_file
@@ -111,13 +112,13 @@ class _Bench:
     def saved(self, made: Calibrated, name: str) -> str:
         """Writes a candidate; gives its path."""
         path = self._folder / f"{name}.onnx"
-        path.write_bytes(made.model.SerializeToString())
+        atomic.replace_file(path, made.model.SerializeToString())
         return str(path)
 
     def halved(self, network: Any) -> str:
         """The float16 twin of a network."""
         path = self._folder / "fp16.onnx"
-        path.write_bytes(half(network.copy()).SerializeToString())
+        atomic.replace_file(path, half(network.copy()).SerializeToString())
         return str(path)
 
     def found(self, path: str, label: str) -> Found:

@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
 READS: _claims.Reads = {"sysroot": _claims.board, "read": _claims.plain("proof")}
 WRITES: _claims.Writes = {
     "prove": lambda args: [Output("-o", target)] if (target := _target(args)) else [],
-    "record": _claims.file_of("--record", "record"),
+    "record": lambda args: [Output("--record", Path(args.record), ours=b'"files"')],
 }
 
 

@@ -251,8 +251,9 @@ WRITES: _files.Writes = {
     "manifest": _files.file_of("--manifest", "manifest"),
     "tensorrt_form": _files.file_of("--tensorrt-form", "tensorrt_form"),
     "legacy_cache": _files.file_of("--legacy-cache", "legacy_cache"),
-    "report": lambda args: [Output("--report", path, folders=True)
-                            for path in (args.report, args.report.with_suffix(".json"))],
+    "report": lambda args: [Output("--report", args.report, folders=True),
+                            Output("--report", args.report.with_suffix(".json"), folders=True,
+                                   ours=b'"recommendation"')],
 }  # fmt: skip
 
 

@@ -131,7 +131,10 @@ def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:
 
 
 WRITES: _files.Writes = {
-    "report": lambda args: [Output("--report", path, folders=True) for path in report.report_files(args.report)],
+    "report": lambda args: [
+        Output("--report", path, folders=True, ours=b"voc07_11pt" if path.suffix == ".html" else b"")
+        for path in report.report_files(args.report)
+    ],
 }
 
 

@@ -9,6 +9,7 @@ A member is a module with
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
@@ -58,7 +59,7 @@ def open(path: str, split: Optional[str] = None, layout: Optional[str] = None) -
     Raises:
         DatasetError: not a data set, a split that it has not, damaged labels, missing images.
     """
-    if not Path(path).exists():
+    if not os.path.exists(path):
         raise DatasetError(f"no such data set: {path}", hint="check the path given with --data")
     if layout:
         return _finite(plugins.load_member("datasets", layout).read(Path(path), split))
@@ -90,9 +91,9 @@ def require(paths: Sequence[Path]) -> Tuple[str, ...]:
         raise DatasetError("the data set has no image", hint="check its list of images, or choose another --split")
     if len(set(paths)) < len(paths):
         raise DatasetError("the data set lists an image twice", hint="it would count twice: clean the list")
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
-        fact = f"{len(missing)} of {len(paths)} images are missing, the first is {missing[0]}"
+        fact = f"{len(missing)} of {len(paths)} images are missing, the first is {str(missing[0])[:999]}"
         raise DatasetError(fact, hint="labels without their images would count as objects not found")
     return tuple(str(path) for path in paths)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -25,7 +26,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, split: Optional[str]) -> Dataset:
     """Every annotation; categories are numbered in the order of their ids."""
     listing = path
-    if path.is_dir():
+    if os.path.isdir(path):
         listings = _listings(path)
         listing = listings[datasets.choose_layout(split, list(listings))]
     try:
@@ -68,6 +69,8 @@ def _folder(listing: Path, name: str) -> Path:
 
 def _truth(notes: List[Dict[str, Any]], number: Dict[int, int]) -> Truth:
     boxes = np.array([note["bbox"] for note in notes], np.float64).reshape(-1, 4)
+    if not (np.abs(boxes) <= datasets.LARGEST).all():
+        raise ValueError("a bbox is not finite, or huge")
     sides = boxes[:, 2:].copy()
     boxes[:, 2:] += boxes[:, :2]
     return Truth(

@@ -5,6 +5,7 @@ An image without a text file holds no object. A `data.yaml` may name the folder 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -35,12 +36,12 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, split: Optional[str]) -> Dataset:
     """Every object of the split; boxes stay fractions, because only the images know their sizes."""
-    described = path if path.is_file() else _description(path)
+    described = path if os.path.isfile(path) else _description(path)
     content = _yaml(described) if described else {}
     root = described.parent / str(content.get("path", "")) if described else path
-    folder, chosen = _images(root if root.is_dir() else path, content, split)
+    folder, chosen = _images(root if os.path.isdir(root) else path, content, split)
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-    names = _names(path if path.is_dir() else path.parent, content)
+    names = _names(path if os.path.isdir(path) else path.parent, content)
     truths = tuple(_truth(_label_file(file), len(names)) for file in files)
     name = " ".join(filter(None, (root.resolve().name, chosen)))
     return Dataset(name, datasets.require(files), truths, names, relative=True, notes=(datasets.NO_DIFFICULT,))
@@ -75,13 +76,13 @@ def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[
     if stated:
         chosen = datasets.choose_layout(split or ("val" if "val" in stated else None), list(stated))
         folder = root / stated[chosen]
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise DatasetError(f"no folder {folder}, which data.yaml names for {chosen}", hint="check path: and split")
         return folder, chosen
     images = root / "images"
-    if not images.is_dir():
+    if not os.path.isdir(images):
         raise DatasetError(f"no folder {images}", hint="expected images/ beside labels/")
-    inner = [folder.name for folder in images.iterdir() if folder.is_dir()]
+    inner = [folder.name for folder in images.iterdir() if os.path.isdir(folder)]
     if inner or split:
         chosen = datasets.choose_layout(split, inner)
         return images / chosen, chosen
@@ -118,7 +119,7 @@ def _names(root: Path, content: Dict[str, Any]) -> Tuple[str, ...]:
 
 def _truth(path: Path, classes: int) -> Truth:
     try:
-        lines = read_file.read_text(path).split("\n") if path.is_file() else []
+        lines = read_file.read_text(path).split("\n") if os.path.isfile(path) else []
         rows = np.array([_row(line, classes) for line in lines if line.strip()], np.float64).reshape(-1, 5)
     except ValueError as error:
         raise DatasetError(f"{path}: {error}", hint="expected lines of: class cx cy w h, fractions") from error

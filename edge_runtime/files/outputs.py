@@ -10,6 +10,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
 from edge_runtime.errors import UsageError
 
+LOOKED_AT = 1 << 20  # bytes of a file, to tell whose it is
 Identity = Union[Tuple[int, int], str]
 
 
@@ -37,12 +38,14 @@ class Output:
         path: file or folder.
         over: None for a file; for a folder the endings of the files in it whose place results may take; "" for all.
         folders: folders on the way to it are made where they are missing.
+        ours: for a name that the user has not typed: what a file of an earlier run holds. Another file stays.
     """
 
     flag: str
     path: Path
     over: Optional[Tuple[str, ...]] = None
     folders: bool = False
+    ours: bytes = b""
 
 
 def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
@@ -51,8 +54,8 @@ def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
     Files are told apart by device and inode, so links and spellings make no difference.
 
     Raises:
-        UsageError: an output is an input, holds one whose place it would take, is another output, or is a folder where
-            a file is wanted.
+        UsageError: an output is an input, holds one whose place it would take, is another output, is a folder where
+            a file is wanted, or has the name of a file that nobody meant.
     """
     found = [given for given in inputs if os.path.exists(given.path)] if outputs else []
     for number, output in enumerate(outputs):
@@ -62,6 +65,8 @@ def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
                 fact = f"{other.path} and {output.path} are one file: {other.flag} and {output.flag} both write it"
                 raise UsageError(fact, hint=f"name another with {output.flag}")
     _check_inputs(outputs, found)
+    for output in outputs:
+        _check_ours(output)
 
 
 def _check_kind(output: Output) -> None:
@@ -73,6 +78,19 @@ def _check_kind(output: Output) -> None:
     above = output.path.parent
     if not output.folders and output.over is None and not above.is_dir():
         raise UsageError(f"no folder {above} for {output.path}", hint=f"mkdir -p {above}")
+
+
+def _check_ours(output: Output) -> None:
+    if not output.ours or not output.path.is_file() or not _is_stored(output.path):
+        return
+    try:
+        with output.path.open("rb") as file:
+            start = file.read(LOOKED_AT)
+    except OSError as error:
+        raise UsageError(f"{output.path} cannot be read: {error.strerror}", hint="it would be replaced") from error
+    if start and output.ours not in start:
+        fact = f"{output.flag} would also replace {output.path}, which no earlier run has made"
+        raise UsageError(fact, hint=f"move it away, or give another name with {output.flag}")
 
 
 def _check_inputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:

@@ -11,9 +11,9 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any, BinaryIO, Dict, Union
 
-MIB = 1 << 20
+MIB, CHUNK = 1 << 20, 1 << 20
 TEXT = 16 * MIB  # bytes of a text file, where a reader says nothing else
 DIGITS = 40  # of a whole number in JSON; Python needs minutes for a million of them
 
@@ -35,7 +35,7 @@ def read_bytes(path: Union[str, Path], most: int) -> bytes:
         if not stat.S_ISREG(about.st_mode):
             raise ValueError("is a folder" if stat.S_ISDIR(about.st_mode) else "is not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(most + 1) if about.st_size <= most else b""
+            content = b"" if about.st_size > most else file.read(min(about.st_size, most) + 1) + _rest(file, most)
     except OSError as error:
         raise ValueError(_reason(error)) from error
     finally:
@@ -43,6 +43,17 @@ def read_bytes(path: Union[str, Path], most: int) -> bytes:
     if about.st_size > most or len(content) > most:
         raise ValueError(f"is larger than {most / MIB:g} MiB")
     return content
+
+
+def _rest(file: BinaryIO, most: int) -> bytes:
+    """What a file has beyond its stated size, as those of /proc have; a part where it is too much."""
+    parts, size = [], 0
+    while size <= most:
+        parts.append(file.read(CHUNK))
+        size += len(parts[-1])
+        if not parts[-1]:
+            break
+    return b"".join(parts)
 
 
 def read_text(path: Union[str, Path], most: int = TEXT) -> str:

@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.errors import BackendUnavailable
+from edge_runtime.errors import BackendUnavailable, UsageError
+from edge_runtime.files import atomic
 from edge_runtime.gpu import cuda_driver
 
 CSRC = Path(__file__).resolve().parents[1] / "native" / "csrc"
@@ -205,13 +206,9 @@ def _instead(compiler: Any, architecture: str, cache: Optional[Path], why: Backe
 
 def _keep(path: Path, code: bytes) -> None:
     """All or nothing; a cache that cannot be written costs time, nothing else."""
-    try:
+    with suppress(OSError, UsageError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.write_bytes(code)
-        os.replace(new, path)
-    except OSError:
-        pass
+        atomic.replace_file(path, code)
 
 
 def _refused(compiler: str, architecture: str, log: str) -> BackendUnavailable:

@@ -7,15 +7,17 @@ clocks, not of watts.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from edge_runtime.errors import BoardError, UsageError
 from edge_runtime.jetson import board
 
 CONF, STATUS = "etc/nvpmodel.conf", "var/lib/nvpmodel/status"
 HEADER = re.compile(r"<\s*(PARAM|POWER_MODEL|PM_CONFIG)\b(.*)>")
+LONGEST = 1000  # characters of a line that are looked at
 UNCAPPED = ("-1", "2147483647", "9223372036854775807")
 NEXT_KERNEL = "_KNEXT"  # paths that a newer kernel has
 GPU_FOLDERS = ("/sys/devices/gpu.0/", "/sys/devices/platform/gpu.0/")  # the same device, by kernel
@@ -81,9 +83,15 @@ class Conf:
             if "**" in path or ".." in path.split("/"):
                 continue  # no configuration has these: they would search the whole disk, or leave it
             for old, new in (("", ""), GPU_FOLDERS, GPU_FOLDERS[::-1]):
-                for found in root.glob(path.replace(old.lstrip("/"), new.lstrip("/"), 1)) if path else ():
+                found = next(_glob(root, path.replace(old.lstrip("/"), new.lstrip("/"), 1)), None)
+                if found:
                     return found
         return None
+
+
+def _glob(root: Path, pattern: str) -> Iterator[Path]:
+    with suppress(OSError, ValueError, RecursionError):  # a name that no file can have
+        yield from root.glob(pattern) if pattern else ()
 
 
 def parse(text: str) -> Conf:
@@ -95,7 +103,7 @@ def parse(text: str) -> Conf:
     paths: Dict[Tuple[str, str], str] = {}
     modes: List[Tuple[int, str, List[Setting]]] = []
     default, section, name = None, "", ""
-    for line in (line.split("#")[0].strip() for line in text.splitlines()):
+    for line in (line[:LONGEST].split("#")[0].strip() for line in text.splitlines()):
         header = HEADER.match(line)
         words = line.split()
         if header:

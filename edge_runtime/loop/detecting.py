@@ -45,7 +45,7 @@ class Detecting:
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
         self._max_frames, self._warmup = max_frames, warmup
         self.pace = Pace()
-        self._next: Optional[Detector] = None
+        self._next: Deque[Detector] = deque(maxlen=1)
         self._claimed: List[Detector] = []
 
     def claim(self, detector: Optional[Detector] = None) -> None:
@@ -71,9 +71,10 @@ class Detecting:
     def swap(self, detector: Detector) -> None:
         """See `Pipeline.swap`."""
         self.check_swap(detector)
-        self.claim(detector)
-        warm_up(detector, self._warmup)
-        self._next = detector
+        if detector not in self._claimed:  # the others are warm, and one of them runs now
+            self.claim(detector)
+            warm_up(detector, self._warmup)
+        self._next.append(detector)
 
     def check_swap(self, detector: Detector) -> None:
         """See `Pipeline.check_swap`."""
@@ -96,7 +97,7 @@ class Detecting:
         free, taken = deque(range(self.backend.slots)), 0
         while True:
             if self._next and not in_flight:
-                self._detector, self._next = self._next, None
+                self._detector = self._next.pop()
                 self.backend = self._detector.backend
                 free = deque(range(self.backend.slots))
             leases: List[Lease] = []

@@ -28,7 +28,7 @@ def open(target: str, options: SinkOptions) -> CocoSink:
     Raises:
         SinkError: it cannot be written to.
     """
-    return CocoSink(target, options)
+    return CocoSink(target, options.labels)
 
 
 class CocoSink:
@@ -38,8 +38,8 @@ class CocoSink:
     as JSON Lines, `out.coco.json.part.jsonl`, which is what a killed run leaves.
     """
 
-    def __init__(self, target: str, options: SinkOptions) -> None:
-        self.target, self._labels, self._names = target, options.labels, FrameNames()
+    def __init__(self, target: str, labels: Sequence[str]) -> None:
+        self.target, self._labels, self._names = target, labels, FrameNames()
         self._finished = False
         self._path = str(written_path(target))
         if not self._path or self._path.endswith("/") or os.path.isdir(self._path):

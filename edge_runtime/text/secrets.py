@@ -11,14 +11,15 @@ SHORTEST = 4  # a shorter secret is hidden where it stands in an address, but no
 
 # What stands between :// and @. A password may hold / ? # and @ although it should not: all up to the last @ goes.
 # But in synthetic://1280x720@30 it is a size.
-_LOGIN = r"(?<=://)(?!(?<=\bsynthetic://)[\dx]*@)(?:{plain}*@|{plain}*:{any}*@)"
+_LOGIN = r"(?<=://)(?!(?<=\bsynthetic://)[\dx]*@)(?:{plain}{{0,999}}@|{plain}{{0,999}}:{any}{{0,4096}}@)"
 _LOGIN_IN_TEXT = re.compile(_LOGIN.format(plain=r"[^\s\"'<>/?#@]", any=r"[^\s\"'<>]"), re.IGNORECASE)
 _LOGIN_OF_TARGET = re.compile(_LOGIN.format(plain=r"[^/?#@]", any="."), re.IGNORECASE | re.DOTALL)
 
+# Every part has an end, so that the time grows with a text's length and not with its square.
 # name=value: of a URL's query, of a GStreamer element. Short names count only where a query has its names.
-_SECRET = r"[\w.-]*(?:pass(?:w(?:or)?d|phrase)?|pwd|token|secret|credentials?|authorization|signature|api[_-]?key)"
+_SECRET = r"[\w.-]{0,64}(?:pass(?:w(?:or)?d|phrase)?|pwd|token|secret|credentials?|authorization|signature|api[_-]?key)"
 _OF_GSTREAMER = r"(?:user|proxy)-(?:id|pw)|cookies|extra-headers"
-_OF_QUERY = r"(?<=[?&;#])[\w.-]*(?:key|auth|pw|pas|sig|jwt|sid|session|code|usr|user)"
+_OF_QUERY = r"(?<=[?&;#])[\w.-]{0,64}(?:key|auth|pw|pas|sig|jwt|sid|session|code|usr|user)"
 _VALUE = r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s&;#"'<>]+)"""
 _PAIR = re.compile(rf"({_SECRET}|{_OF_GSTREAMER}|{_OF_QUERY})\s*=\s*(?:\(\w+\)\s*)?{_VALUE}", re.IGNORECASE)
 

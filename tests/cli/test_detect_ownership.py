@@ -80,11 +80,12 @@ def test_a_source_that_fails_among_several(engine: str, tmp_path: Path) -> None:
 
 def test_all_sources_failed(engine: str, tmp_path: Path) -> None:
     names = [str(tmp_path / name) for name in ("a.mp4", "b.mp4")]
-    done = run(
-        "--engine", engine, "--source", names[0], "--source", names[1], "--output", str(tmp_path / "o.jsonl"), *FLAGS
-    )
-    assert done.returncode == 1 and f"error: no such file: {names[0]!r}" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    for name in names:
+        Path(name).write_bytes(b"no video")
+    given = ["--source", names[0], "--source", names[1], "--output", str(tmp_path / "o.jsonl")]
+    done = run("--engine", engine, *given, *FLAGS)
+    assert done.returncode == 1 and f"error: {names[0]!r} cannot be opened as a video" in done.stderr
+    assert sorted(map(str, tmp_path.iterdir())) == names
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -220,3 +220,22 @@ def test_every_flag_that_may_name_a_file_is_declared(command):
             names_a_file = action.nargs != 0 and action.choices is None and action.type in (None, str, Path)
             assert not names_a_file or action.dest in declared, f"is {action.option_strings} read, written or a word?"
     assert not {*getattr(holder, "WRITES", {})} & READS - {"from_source", "calib", "prove"}
+
+
+DERIVED = (
+    ([*OTHER, "--report", "results.html"], "results.json"),
+    ([*BUILD, "-o", "x.plan"], "x.plan.json"),
+    (["eval", "--engine", "m.onnx", "--data", "data", "--report", "site"], "site/index.html"),
+    (["doctor", "--sysroot", "board.json", "--record", "notes.json"], "notes.json"),
+)
+
+
+@pytest.mark.parametrize(("words", "name"), DERIVED, ids=lambda value: str(value)[-40:])
+def test_a_file_whose_name_nobody_typed_is_the_users(place, capsys, words, name):
+    (place / name).parent.mkdir(exist_ok=True)
+    (place / name).write_text('{"dear": "notes"}')
+    before = contents(place)
+    assert importlib.import_module(f"edge_runtime.cli.{words[0]}").main(words[1:]) == 1
+    err = capsys.readouterr().err
+    assert f"would also replace {name}, which no earlier run has made\nhint: move it away" in err
+    assert contents(place) == before

@@ -124,6 +124,22 @@ def test_a_detector_in_a_pipeline_refuses_everybody_else(detector: Detector, tmp
         assert Pipeline(second, Numbers(3)).run()["frames"] == 3
 
 
+def test_engines_that_take_turns_are_not_warmed_up_while_they_run(detector: Detector, tmp_path: Path) -> None:
+    """Back and forth without a pause, as a restless governor would: the box is the box, and nobody is refused."""
+    with open_detector(tmp_path, "second") as second, Pipeline(detector, Numbers(2000)) as pipeline:
+        for number, result in enumerate(pipeline):
+            assert result.detections.class_id.tolist() == [1]
+            pipeline.swap((detector, second)[number % 2])
+        assert pipeline.summary()["frames"] == 2000
+
+
+@pytest.mark.parametrize("given", ["m.onnx", None, 3])
+def test_what_is_no_detector(given: object) -> None:
+    with pytest.raises(UsageError, match="detector is of type") as caught:
+        Pipeline(given, "demo")  # type: ignore[arg-type]
+    assert "Detector.open" in str(caught.value.hint)
+
+
 def _uses(detector: Detector) -> List[Callable[[], object]]:
     return [
         lambda: detector(IMAGE),

@@ -78,4 +78,4 @@ def test_sources_and_sinks_are_opened_with_options(tmp_path: Path) -> None:
         open_source(63)  # no such camera
     sink = open_sink(tmp_path / "drawn", SinkOptions())
     sink.close()
-    assert os.path.isdir(tmp_path / "drawn")
+    assert sink.target == f"{tmp_path}/drawn/" and not os.path.exists(sink.target), "made with the first picture"

@@ -85,7 +85,7 @@ def test_names_say_the_folder_only_where_there_are_several(tmp_path: Path) -> No
 
 def test_frames_of_several_videos_have_names_of_their_own(tmp_path: Path) -> None:
     sink = sinks.open(str(tmp_path / "out.coco.json"), OPTIONS)
-    sinks.begin(sink, {"a.mp4": 25.0, "b.mp4": 25.0})
+    sinks.begin(sink, {"a.mp4": 30.0, "b.mp4": 30.0})
     for source in ("a.mp4", "b.mp4"):
         sink.write(result(7, source=source))
     sink.close()

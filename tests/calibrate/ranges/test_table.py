@@ -71,3 +71,21 @@ def test_versions_that_read_no_cache_are_refused(version):
     with pytest.raises(UsageError) as caught:
         legacy_number(version)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "ends", [[0, 1e30], [-1e-30, 1e-30], [0, 1e-13], [-1e13, 0], ["0", 1], [0], [0, 1, 2], None, 3]
+)
+def test_ranges_that_no_network_has_are_not_used(ends, tmp_path):
+    origin = {"model": "a", "images": "b", "preprocessing": "c", "method": "mse", "keep": []}
+    content = {"format": 2, "origin": origin, "about": {}, "free": [], "ranges": {"good": [-1, 2], "edited": ends}}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"t\.json: range table: .*edited") as caught:
+        RangeTable.load(tmp_path / "t.json")
+    assert caught.value.hint
+
+
+def test_a_tiny_end_beside_a_large_one_is_a_range(tmp_path):
+    table = RangeTable(Origin("a", "b", "c", "mse"), {"silu": (-1e-30, 6.0)}, {})
+    (tmp_path / "t.json").write_text(table.to_json(1))
+    assert RangeTable.load(tmp_path / "t.json") == table

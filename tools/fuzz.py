@@ -1,0 +1,107 @@
+"""Fuzzes every reader of the user's files, in process, and every command, with damaged files and odd arguments.
+
+    python tools/fuzz.py readers [--count 3000] [--only picture] [--seed 1]
+    python tools/fuzz.py commands [--count 300] [--only detect]
+
+Each outcome must be a value or an EdgeError; a command must end with 0, 1 or 2, without a traceback and without "fault
+of edge-runtime". Children have 30 seconds for an input and 2 GiB beside what Python and the libraries hold already. The
+counts go into tools/reference/fuzz.json and .md; inputs that fail are kept in --keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from fuzzing import children, commands, readers
+from fuzzing.mutate import mutated
+
+from edge_runtime.errors import EdgeError
+
+TARGET = Path(__file__).resolve().parent / "reference" / "fuzz.json"
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Fuzzes, prints a line for each reader or command, and returns 1 where there is a fault."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("readers", "commands"))
+    parser.add_argument("--count", type=int, help="inputs for each: default 3000 for readers, 300 for commands")
+    parser.add_argument("--only", action="append", help="name of a reader or command")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="folder for inputs that fail")
+    args = parser.parse_args(argv)
+    known = readers.READERS if args.what == "readers" else commands.COMMANDS
+    count = args.count or (3000 if args.what == "readers" else 300)
+    keep = args.keep.absolute() if args.keep else None
+    faults = 0
+    for name in args.only or known:
+        began = time.monotonic()
+        run = read_all if args.what == "readers" else commands.run_all
+        found, bad = run(name, count, args.seed, keep)
+        _note(args.what, name, {"inputs": count, "seed": args.seed, **found, "faults": len(bad)})
+        print(f"{name:22} {count} inputs, {json.dumps(found)}, {time.monotonic() - began:.0f} s", flush=True)
+        for number, reason in bad[:5]:
+            print(f"  fault at {number}: {reason.strip()[-1500:]}", flush=True)
+        faults += len(bad)
+    return 1 if faults else 0
+
+
+def read_all(name: str, count: int, seed: int, keep: Optional[Path] = None) -> Any:
+    """Tries one reader; outcomes, and faults."""
+    reader = readers.READERS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        readers.prepare(Path(folder))
+        path, good = Path(folder, reader.name), reader.good()
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+        def content(number: int) -> bytes:
+            chance = random.Random(f"{name} {seed} {number}")
+            return good[number] if number < len(good) else mutated(chance.choice(good), chance)
+
+        def work(number: int) -> str:
+            path.write_bytes(content(number))
+            try:
+                reader.read(path)
+            except EdgeError as error:
+                return "refused" if error.message and error.hint else f"FAULT no hint: {error}"
+            return "read"
+
+        outcomes, faults = children.tried(count, work)
+        for number, _ in faults:
+            if keep:
+                keep.mkdir(parents=True, exist_ok=True)
+                (keep / f"{number}_{Path(reader.name).name}").write_bytes(content(number))
+    return outcomes, faults
+
+
+def _note(what: str, name: str, found: Dict[str, Any]) -> None:
+    content: Dict[str, Any] = json.loads(TARGET.read_text()) if TARGET.is_file() else {}
+    content["conditions"] = {
+        "python": platform.python_version(), "machine": platform.machine(),
+        "seconds for an input": children.SECONDS, "GiB for a child": children.BYTES >> 30,
+    }  # fmt: skip
+    content.setdefault(what, {})[name] = found
+    TARGET.write_text(json.dumps(content, indent=1) + "\n")
+    TARGET.with_suffix(".md").write_text(_table(content))
+
+
+def _table(content: Dict[str, Any]) -> str:
+    said = ", ".join(f"{key} {value}" for key, value in content["conditions"].items())
+    lines: List[str] = ["# Fuzzing", "", f"Made by `tools/fuzz.py`; {said}."]
+    for what in ("readers", "commands"):
+        rows = content.get(what, {})
+        columns = list(dict.fromkeys(key for row in rows.values() for key in row))
+        lines += ["", f"## {what}", "", f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+        lines += [f"| {name} | {' | '.join(str(row.get(key, 0)) for key in columns)} |" for name, row in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Fuzzers of readers and commands; see tools/fuzz.py."""
