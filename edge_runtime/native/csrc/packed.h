@@ -1,4 +1,4 @@
-// packed.h: a decode description as two plain arrays, which Python writes (device_plan.py) and every thread reads.
+// packed.h: a decode description as two plain arrays, which Python writes (gpu/packing.py) and every thread reads.
 //
 // words    kind, box, class and objectness activation, classes, first class, class channel, bins, suppress (0, 1),
 //          several classes per box (0, 1), most detections, levels, where the priors begin in `numbers`,
