@@ -22,7 +22,7 @@ from edge_runtime import plugins, sinks
 from edge_runtime.accuracy.evaluate import Evaluation, Found
 from edge_runtime.accuracy.voc import Curve
 from edge_runtime.benchmark import results
-from edge_runtime.cli import _bench_files, _guard, _streams, _summary
+from edge_runtime.cli import _bench_files, _guard, _streams, _summary, detect
 from edge_runtime.cli import eval as eval_command
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.errors import SourceError
