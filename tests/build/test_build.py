@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -158,3 +159,19 @@ def test_names_of_gpus(name):
 @pytest.mark.parametrize(("name", "dotted"), [("SM86", "8.6"), ("SM120", "12.0"), ("", "")])
 def test_names_of_gpus_as_cuda_writes_them(name, dotted):
     assert build._dotted(name) == dotted
+
+
+def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
+    """A build killed between the two leaves no plan of which nothing is known."""
+    new, plan = tmp_path / "made.plan", tmp_path / "p.plan"
+    new.write_bytes(b"plan")
+    passport.passport_path(new).write_text("passport")
+    replace, there = os.replace, []
+
+    def watched(source: Path, target: str) -> None:
+        replace(source, target)
+        there.append((plan.exists(), passport.passport_path(plan).exists()))
+
+    monkeypatch.setattr(os, "replace", watched)
+    build.place(new, plan)
+    assert there == [(False, True), (True, True)] and plan.read_bytes() == b"plan"
