@@ -77,7 +77,17 @@ def test_clean_under_the_address_and_undefined_behaviour_sanitizers(tmp_path: Pa
     core = build(tmp_path)
     more = {"LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0", "EDGE_SANITIZED_CORE": str(core)}
     plugins = ["-p", "tests.native.sanitized_core", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    command = [sys.executable, "-m", "pytest", "-x", *plugins, "--hypothesis-profile=few", "--rootdir", str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "--capture=sys",
+        *plugins,
+        "--hypothesis-profile=few",
+        "--rootdir",
+        str(ROOT),
+    ]
     done = subprocess.run(
         [*command, *(str(ROOT / "tests" / name) for name in TESTS)],
         env={**os.environ, **more, "PYTHONPATH": str(ROOT)},
