@@ -126,7 +126,7 @@ def _kept(notes: Observations, state: Path, key: str, say: Callable[[str], None]
         notes.save(state, key)
         return state
     except UsageError as error:
-        say(f"note: {error}: if this run is killed, the next one starts from the beginning")
+        say(f"note: {error}: after a kill the run starts from the beginning")
         return None
 
 
