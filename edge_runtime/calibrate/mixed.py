@@ -63,7 +63,7 @@ class MixedPrecisionSearch:
         made: Calibrated,
         trial: Callable[[Calibrated], Comparison],
     ) -> None:
-        """Args: network: a prepared float network; images: its calibration images; trial: compares with the original"""
+        """Args: network: a prepared float network; images: for calibration; trial: compares with the original."""
         self._network, self._spec, self._images, self._made, self._trial = network, spec, images, made, trial
 
     def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Trial]]:

@@ -69,9 +69,7 @@ class RangeTable:
         object.__setattr__(self, "ranges", short)
         for name, (low, high) in self.ranges.items():
             if not (isfinite(low) and isfinite(high)):
-                raise ModelError(
-                    f"the range of {name} is {low} to {high}", hint="the network overflows on an image"
-                )
+                raise ModelError(f"the range of {name} is {low} to {high}", hint="the network overflows on an image")
             if not low <= 0.0 <= high or low == high:
                 raise ModelError(
                     f"the range of {name} is {low} to {high}",
