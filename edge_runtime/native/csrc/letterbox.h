@@ -93,8 +93,8 @@ struct RowKernels {
   const char* name;
   // values[k] = blend(a[k], b[k], weight), count values.
   void (*blend_rows)(const uint8_t* a, const uint8_t* b, int count, int weight, int16_t* values);
-  // planes[c].row[x] from values[offsets[x] + c] and values[offsets[x] + 3 + c], for width pixels. The weights alternate
-  // between u0 and u1. It may read 8 values from any offset.
+  // planes[c].row[x] from values[offsets[x] + c] and values[offsets[x] + 3 + c], for width pixels. `weights` holds u0
+  // and u1 in turn. It may read 8 values from any offset.
   void (*mix_row)(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
                   const Plane planes[3]);
 };
