@@ -172,7 +172,7 @@ def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monk
 
     monkeypatch.setattr(subprocess, "Popen", no_memory)
     job = Job("a.onnx", "a.plan", "fp16", 0, None, "", "")
-    with pytest.raises(ModelError, match="process does not start: Cannot allocate memory") as caught:
+    with pytest.raises(ModelError, match="process of the builder does not start: Cannot allocate memory") as caught:
         build._child(job, tmp_path / "job.json", lambda fraction, phase: None)
     assert "swap" in caught.value.hint
 
