@@ -30,7 +30,7 @@ def laid_out(path: str) -> Path:
     """Returns a folder with a record (or with the record in a proof). The folder is deleted when the program ends.
 
     Raises:
-        UsageError: the file is no record.
+        UsageError: the file is not a record.
     """
     folder = tempfile.TemporaryDirectory(prefix="board-")
     _KEPT.append(folder)

@@ -131,7 +131,7 @@ def load_conf(root: Path = Path("/")) -> Conf:
         BoardError: it has none, or one without modes.
     """
     if not (root / CONF).is_file():
-        raise BoardError("no nvpmodel here, so no power modes", hint="they are a Jetson's; see edge-doctor")
+        raise BoardError("no nvpmodel here, so no power modes", hint="only a Jetson has power modes; see edge-doctor")
     return parse(board.read_text(root / CONF))
 
 
