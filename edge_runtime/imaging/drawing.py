@@ -17,7 +17,10 @@ Color = Tuple[int, int, int]
 
 
 class Boxes(Protocol):
-    """The boxes to draw: `types.Detections`. That class uses this file, so this file cannot import it."""
+    """The boxes to draw: xyxy (n, 4), confidence (n,) and class_id (n,).
+
+    They are `types.Detections`. That class uses this file, so this file cannot import it.
+    """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]

@@ -133,7 +133,7 @@ def _from_file(path: str) -> NDArray[np.uint8]:
 
 
 def _from_pillow(image: Any) -> NDArray[np.uint8]:
-    from PIL import ImageOps    # Pillow is installed, because the image is one of its
+    from PIL import ImageOps  # Pillow is installed, because the image is one of its
 
     try:
         upright = ImageOps.exif_transpose(image)
@@ -141,7 +141,7 @@ def _from_pillow(image: Any) -> NDArray[np.uint8]:
             return _from_array(_high_byte(np.asarray(upright)))
         if upright.mode == "F":
             raise ValueError("floats have no fixed range")
-        rgb = upright.convert("RGBA" if upright.mode.startswith("P") else "RGB")    # RGB of a palette warns
+        rgb = upright.convert("RGBA" if upright.mode.startswith("P") else "RGB")  # RGB of a palette warns
     except (OSError, SyntaxError, ValueError) as error:
         hint = "image.convert('RGB') gives an image that fits; is the file complete?"
         raise SpecError(f"Pillow image of mode {image.mode!r} cannot be read: {error}", hint=hint) from error

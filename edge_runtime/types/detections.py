@@ -87,7 +87,7 @@ class Detections:
         return cls(rows[:, :4].copy(), rows[:, 4].copy(), rows[:, 5].astype(np.int32), labels)
 
     def found_in(self, picture: Picture, image: NDArray[np.uint8]) -> None:
-        """Remembers what a caller passed: the path of a file, or a weak reference to an object, so that it can be freed.
+        """Remembers what a caller passed: the path of a file, or a weak reference to an object, so it can be freed.
 
         Args:
             picture: as it was passed.
@@ -140,8 +140,8 @@ class Detections:
         """The image with boxes, names and confidences drawn in.
 
         Args:
-            image: the image that the boxes were found in, in any form that `Detector` takes. None reads the file again, or
-                uses the array or Pillow image that was passed to the detector, if the caller still holds it.
+            image: the image that the boxes were found in, in any form that `Detector` takes. None reads the file again.
+                Or it uses the array or Pillow image that was passed to the detector, if the caller still holds it.
 
         Returns:
             (H, W, 3) uint8 BGR, a new array.
