@@ -17,9 +17,12 @@ Color = Tuple[int, int, int]
 
 
 class Boxes(Protocol):
-    """The boxes to draw: xyxy (n, 4), confidence (n,) and class_id (n,).
+    """The boxes to draw: `types.Detections`. That class uses this file, so this file cannot import it.
 
-    They are `types.Detections`. That class uses this file, so this file cannot import it.
+    Attributes:
+        xyxy: (n, 4) float32 `[x1, y1, x2, y2]`, image pixels.
+        confidence: (n,) float32.
+        class_id: (n,) int32.
     """
 
     xyxy: NDArray[np.float32]

@@ -1,9 +1,7 @@
 """Holds a power mode for a while. The mode before is put back at the end and on Ctrl-C.
 
-After a kill, the next process that starts puts it back.
-
-The mode to put back is written to a file before anything is changed. The file survives a reboot, because the mode does.
-A lock is held while the file is read and written and the mode is switched.
+After a kill, the next process that starts puts it back. The mode to put back is written to a file, under a lock, before
+anything is changed. The file survives a reboot, because the mode does.
 """
 
 from __future__ import annotations
@@ -159,9 +157,9 @@ def recover(root: Path = Path("/")) -> str:
     if not _left_behind(root):
         return ""
     with lock.locked(root / STATE):
-        held = _left_behind(root)  # another process may have been faster
+        held = _left_behind(root)
         if not held:
-            return ""
+            return ""  # another process was faster
         mode = _put_back(root, held)
     return f"process {held.pid} was killed and left {held.mode} behind: {mode.name} is back"
 
@@ -204,8 +202,7 @@ def _recorded(conf: Conf, held: HeldMode) -> Mode:
     """The mode to put back. It may be gone if the configuration was edited meanwhile."""
     before = conf.mode(held.before)
     if before is None:
-        names = ", ".join(mode.name for mode in conf.modes)
-        hint = f"sudo edge-power set MODE sets a mode that stays: {names}"
+        hint = f"sudo edge-power set MODE sets a mode that stays: {', '.join(mode.name for mode in conf.modes)}"
         raise BoardError(f"mode {held.before} is to be put back, but /{nvpmodel.CONF} does not have it", hint=hint)
     return before
 

@@ -75,8 +75,6 @@ class Pipeline:
         source_options: SourceOptions = SourceOptions(),
         fail_fast: bool = False,
     ) -> None:
-        if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
         if not isinstance(detector, Detector):
