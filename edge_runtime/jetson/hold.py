@@ -70,9 +70,7 @@ class Hold:
         self._conf: Conf = nvpmodel.load_conf(root)
 
     def set(self, wanted: str, settle_s: Optional[float] = None) -> str:
-        """Sets a mode by name or ID.
-
-        Returns its name, with a remark if several modes fitted.
+        """Sets a mode by name or ID. Returns its name, with a remark if several modes fitted.
 
         Args:
             settle_s: seconds to wait this time.
