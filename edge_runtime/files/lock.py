@@ -62,7 +62,7 @@ def _taken(output: Union[str, Path]) -> socket.socket:
 
 
 def _name(output: Union[str, Path]) -> bytes:
-    """Name of a lock, by device and inode of the folder, which may have many paths. A NUL in front: it is not a file."""
+    """Name of a lock, by device and inode of the folder, which may have many paths. A NUL in front: not a file."""
     path = Path(os.path.realpath(output))
     try:
         found = os.stat(path.parent)

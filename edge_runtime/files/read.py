@@ -46,7 +46,7 @@ def read_bytes(path: Union[str, Path], most: int) -> bytes:
 
 
 def _rest(file: BinaryIO, most: int) -> bytes:
-    """The bytes beyond a file's stated size, because files in /proc have some. If there are too many, a part of them."""
+    """The bytes beyond a file's stated size, which files in /proc have. If there are too many, a part of them."""
     parts, size = [], 0
     while size <= most:
         parts.append(file.read(CHUNK))
