@@ -70,7 +70,7 @@ def load_onnx(path: str) -> onnx.ModelProto:
     import onnx
 
     if not Path(path).is_file():
-        raise ModelError(f"no such model: {path}", hint="check the path given with --engine")
+        raise ModelError(f"no such model: {path}", hint="check the path")
     if Path(path).stat().st_size >= MOST_BYTES:
         raise ModelError(f"{path} is larger than 2 GiB, which no ONNX file is", hint="check that it is the right file")
     try:

@@ -106,6 +106,19 @@ def test_a_larger_image_grows_its_buffer_alone(machine):
     assert not here.gpu.held and not here.gpu.faults
 
 
+def test_a_little_larger_image_finds_room(machine):
+    """Sources whose pictures differ a little would allocate again and again."""
+    here = machine()
+    with here.open(here.plan()) as detector:
+        detector(IMAGE)
+        before = len(here.gpu.calls)
+        for side in range(130, 157, 2):  # 156 * 156 is just below 1.5 * 128 * 128
+            assert len(detector(np.full((side, side, 3), 90, np.uint8))) == 2
+        assert not {"pagelocked_empty", "mem_alloc"} & set(here.gpu.names()[before:])
+        detector(np.full((157, 157, 3), 90, np.uint8))
+        assert here.gpu.names()[before:].count("pagelocked_empty") == 1
+
+
 def test_one_thread_makes_every_call_whoever_asks(machine):
     here = machine()
     path = here.plan()
