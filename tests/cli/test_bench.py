@@ -41,7 +41,7 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
     arguments = ["--engine", engine, "--power-modes", "15W,30W", "--streams", "1,2", *QUICK, *FLAGS, *outputs]
     assert bench.main([*arguments, "--sysroot", str(switching_board), "--jetson-clocks"]) == 0
     said = capsys.readouterr()
-    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL here" in said.err
+    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL on this board" in said.err
     assert "tiny.onnx, 15W, streams 2" in said.out and "FPS/W" in said.out
     content = json.loads(files[0].read_text())
     rows = content["rows"]
