@@ -1,4 +1,4 @@
-"""What is wrong with a command line, told from argparse's words: a fact, and the way out."""
+"""Turns argparse's messages about a wrong command line into an error and a hint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _unknown(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
 
 
 def unknown(parser: argparse.ArgumentParser, flag: str) -> Told:
-    """A flag that there is not, and the nearest that there is."""
+    """A flag that does not exist, and the nearest one that does."""
     flags = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     near = difflib.get_close_matches(flag, flags, n=1)
     return Told(f"{parser.prog} has no {flag}", f"did you mean {near[0]}?" if near else "leave it out")
@@ -80,7 +80,7 @@ TELLERS: Tuple[Tuple[Pattern[str], Teller], ...] = (
 
 
 def _name(action: argparse.Action) -> Optional[str]:
-    """As argparse names it."""
+    """The argument's name, like in argparse."""
     return argparse._get_action_name(action)
 
 
@@ -99,7 +99,7 @@ def _metavar(action: argparse.Action) -> str:
 
 
 def _expected(action: argparse.Action, value: str = "") -> str:
-    """What an argument wants, with the choice that is nearest to what was given."""
+    """The values that an argument takes, with the choice nearest to the given one."""
     if action.choices is None:
         return f"expected {_metavar(action)}" + (f": {action.help}" if action.help else "")
     choices: List[str] = [str(choice) for choice in action.choices]
