@@ -13,6 +13,8 @@ from edge_runtime.loop.targets import list_sinks, list_sources
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 
+USUAL_FPS = 30.0
+
 log = logging.getLogger("edge_runtime")
 
 
@@ -45,9 +47,8 @@ class Ends:
         with ExitStack() as undo:
             self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
             self._open_sources(list_sources(source), options, fail_fast, undo)
-            rates = {source.name: source.fps or 30.0 for source in self.sources}
             for sink in self.sinks:
-                sink_family.begin(sink, rates)
+                sink_family.begin(sink, _rates(self.sources))
             self._opened = undo.pop_all()
 
     def hand_over(self) -> None:
@@ -105,3 +106,9 @@ class Ends:
                 self.report(source_family.public_name(item), error)
         if not self.sources:
             raise self.errors[0]
+
+
+def _rates(sources: Sequence[Source]) -> Dict[str, float]:
+    """Frames per second of each source, by name; a picture beside videos has the rate of the fastest of them."""
+    known = {source.name: source.fps or USUAL_FPS for source in sources if source.fps or source.live}
+    return {source.name: known.get(source.name, max(known.values(), default=USUAL_FPS)) for source in sources}
