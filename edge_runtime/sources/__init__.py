@@ -26,6 +26,7 @@ from edge_runtime.sources import _given
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
+KINDS = "a video, a picture, a folder of pictures, a camera number, csi://0, rtsp://…, http://…, gst:… or demo"
 KEPT = 1000  # items that were skipped
 
 
@@ -118,7 +119,14 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
     """
     target = _given.resolve(target)
     secrets.public(target)  # no error shows its password after this
-    return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
+    try:
+        member = plugins.pick("sources", _kind(target))
+    except UsageError as error:
+        named = repr(secrets.public(target))
+        there = "://" in target or os.path.exists(target)
+        fact = f"{named} is no source" if there else f"no such file or folder: {named}"
+        raise UsageError(fact, hint=f"expected {KINDS}") from error
+    return cast(Source, member.open(target, options))
 
 
 def public_name(target: str) -> str:

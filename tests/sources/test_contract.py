@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import plugins, sources
-from edge_runtime.errors import BackendUnavailable
+from edge_runtime.errors import BackendUnavailable, UsageError
 from edge_runtime.sources import Source, SourceOptions
 from tests.sources.clips import picture, write_clip
 from tests.sources.mjpeg import MjpegServer
@@ -150,3 +150,16 @@ def test_loops_with_a_running_index_and_rising_time(name: str, targets: Dict[str
     np.testing.assert_array_equal(frames[-1].image, first)
     assert source.frame_count is None
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "fact"),
+    [("nofolder", "no such file or folder: 'nofolder'"), ("ftp://a/b", "is no source"),
+     ("notes.xyz", "'notes.xyz' is no source")],
+)  # fmt: skip
+def test_what_is_no_source_is_said_in_the_users_words(tmp_path, monkeypatch, target: str, fact: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.xyz").touch()
+    with pytest.raises(UsageError, match=fact) as caught:
+        sources.open(target)
+    assert caught.value.hint.startswith("expected a video")
