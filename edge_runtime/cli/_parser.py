@@ -10,6 +10,7 @@ from typing import Any, Iterator, List, NoReturn, Optional, Sequence
 from edge_runtime import __version__
 from edge_runtime.cli import _habits, _streams, _usage
 from edge_runtime.cli._usage import Told
+from edge_runtime.model import shipped
 
 MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
 RESULTS = (".jsonl", ".csv", ".json", ".txt", ".mp4", ".avi", ".mkv")
@@ -155,7 +156,9 @@ class Parser(argparse.ArgumentParser):
             if what:
                 self.stop(Told(f"{model} is {what[0]}", what[1]))
         if not models:
-            self.stop(Told("no model file", f"{self._command} MODEL.onnx, or a .plan file of edge-build"))
+            runs = self._command in _habits.RUN.split()
+            more = f", or a .plan file of edge-build; {shipped.INT8} comes along" if runs else ""
+            self.stop(Told("no model file", f"{self._command} MODEL.onnx{more}"))
         if not several and len(models) > 1:
             self.stop(Told(f"two models: {models[0]} and {models[1]}", "one at a time; -o names what is written"))
         parsed.engine = models if several else models[0]

@@ -26,8 +26,8 @@ from edge_runtime.sources import _given
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
-KINDS = "a video, a picture, a folder of pictures, a camera number, csi://0, rtsp://…, http://…, gst:… or demo"
 KEPT = 1000  # items that were skipped
+KINDS = "photo.jpg, photos/, clip.mp4, 0 (a camera), csi://0, rtsp://…, http://…, gst:…, demo, synthetic://1280x720@30"
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,23 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
         UsageError: no member handles such a target.
     """
     target = _given.resolve(target)
-    secrets.public(target)  # no error shows its password after this
+    secrets.public(target)  # from here on no error shows its password
     try:
         member = plugins.pick("sources", _kind(target))
     except UsageError as error:
-        named = repr(secrets.public(target))
-        there = "://" in target or os.path.exists(target)
-        fact = f"{named} is no source" if there else f"no such file or folder: {named}"
-        raise UsageError(fact, hint=f"expected {KINDS}") from error
+        raise _no_source(target) from error
     return cast(Source, member.open(target, options))
+
+
+def _no_source(target: str) -> UsageError:
+    """Said of what no member opens: a file of another kind, a wrong path, an address of another kind."""
+    if os.path.exists(target):
+        return UsageError(
+            f"{target!r} is not named as a picture or a video",
+            hint="a picture is .jpg, .png and so on, a video .mp4, .mkv and so on",
+        )
+    what = "source" if ":" in target else "file"
+    return UsageError(f"no such {what}: {target!r}", hint=f"expected one like {KINDS}")
 
 
 def public_name(target: str) -> str:

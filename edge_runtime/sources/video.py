@@ -55,7 +55,8 @@ class VideoSource:
         self._capture = Capture(target, load_cv2().CAP_ANY)
         with closed_on_error(self._capture):
             if not self._capture.opened:
-                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
+                hint = "check the address; try it in a player" if "://" in self.name else TRY_IT
+                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=hint)
             self._look(target)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
