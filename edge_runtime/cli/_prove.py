@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, TextIO
 
 from edge_runtime import prove
-from edge_runtime.cli import _files, _streams
+from edge_runtime.cli import _claims, _streams
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.files import atomic, read
 from edge_runtime.files.outputs import Output
@@ -48,14 +48,15 @@ def main(args: argparse.Namespace) -> int:
             together = "--prove, --read and --record go alone; --output and --power-mode go with --prove"
             print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
             return 2
-        with _files.claimed(args, WRITES):
+        with _claims.claimed(args, WRITES, READS):
             return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
     except EdgeError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return 1
 
 
-WRITES: _files.Writes = {
+READS: _claims.Reads = {"sysroot": _claims.board, "read": _claims.plain("proof")}
+WRITES: _claims.Writes = {
     "prove": lambda args: [Output("-o", target)] if (target := _target(args)) else [],
     "record": lambda args: [Output("--record", Path(args.record), ours=b'"files"')],
 }

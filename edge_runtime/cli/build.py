@@ -196,10 +196,10 @@ def _table(args: argparse.Namespace) -> Path:
 
 WRITES: _files.Writes = {
     "output": lambda args: [
-        Output("-o", args.output),
-        Output("-o", passport.passport_path(args.output), ours=b'"precision"'),
+        Output("-o", args.output, folders=True),
+        Output("-o", passport.passport_path(args.output), folders=True, ours=b'"precision"'),
     ],
-    "calib": lambda args: [Output("-o", _table(args))] if args.output else [],
+    "calib": lambda args: [Output("-o", _table(args), folders=True)] if args.output else [],
     "timing_cache": _files.file_of("--timing-cache", "timing_cache"),
 }
 

@@ -14,7 +14,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Optional, Sequence
 
 from edge_runtime import calibrate, sources
 from edge_runtime.calibrate import Calibrated, diverse
@@ -22,14 +22,12 @@ from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
 from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _power, _progress, _streams
-from edge_runtime.cli._byproducts import ByProducts
-from edge_runtime.cli._calibrate_verdict import Page
+from edge_runtime.cli._calibrate_files import WRITES, frames, partial, table, write, write_byproducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
 from edge_runtime.gpu import trt
 from edge_runtime.model.spec import ModelSpec
@@ -111,9 +109,9 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         print(f"note: {note}", file=sys.stderr)
     made = _made(args, spec, images)
     made, page = _calibrate_verdict.judge(args, spec, images, made) if args.verdict else (made, None)
-    _write(args, made)
-    _partial(args).unlink(missing_ok=True)
-    return _write_byproducts(args, made, images, page)
+    write(args, made)
+    partial(args).unlink(missing_ok=True)
+    return write_byproducts(args, made, images, page)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -139,7 +137,7 @@ def _images(args: argparse.Namespace, outputs: Sequence[Output]) -> ImageSet:
         _files.check_images(outputs, data.paths)
         return _divided(args, data)
     source = sources.open(args.from_source, sources.SourceOptions())
-    folder = _frames(args)
+    folder = frames(args)
     most = min(FRAMES, CHOICE * args.num) if source.live else None
     try:
         with _progress.progress() as bar:
@@ -171,7 +169,7 @@ def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
 
 
 def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibrated:
-    table_path, known = _table(args), None
+    table_path, known = table(args), None
     if table_path.exists():
         try:
             known = RangeTable.load(table_path)
@@ -185,7 +183,7 @@ def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibr
             args.method,
             tuple(args.keep_fp),
             known,
-            _partial(args),
+            partial(args),
             bar,
             _power.print_status,
         )
@@ -193,68 +191,6 @@ def _made(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> Calibr
         said = "of another model, image set, preparation or method: made anew" if made.fresh else "up to date: used"
         print(f"{table_path} is {said}", file=sys.stderr)
     return made
-
-
-def _table(args: argparse.Namespace) -> Path:
-    path: Path = args.ranges or args.output.with_suffix(".ranges.json")
-    return path
-
-
-def _partial(args: argparse.Namespace) -> Path:
-    path: Path = args.output.with_suffix(".partial.npz")
-    return path
-
-
-def _frames(args: argparse.Namespace) -> Path:
-    """The folder of the frames that were picked."""
-    path: Path = args.output.with_name(f"{args.output.stem}_images")
-    return path
-
-
-def _write(args: argparse.Namespace, made: Calibrated) -> None:
-    atomic.replace_file(args.output, made.model.SerializeToString())
-    before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
-    print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
-          f"{len(made.table.float_activations)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip
-
-
-def _write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSet, page: Optional[Page]) -> int:
-    """Everything beside the model, which is written already; the exit code."""
-    files: Tuple[Tuple[Optional[Path], Callable[[], bytes]], ...] = (
-        (_table(args), lambda: made.table.to_json(1).encode()),
-        (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model, args.half).SerializeToString()),
-        (args.legacy_cache, lambda: made.table.legacy_cache(args.legacy_version).encode()),
-    )
-    byproducts = ByProducts(args.verbose)
-    for path, content in files:
-        if path is not None:
-            with byproducts.attempt(str(path)):
-                atomic.replace_file(path, content())
-    if args.manifest:
-        with byproducts.attempt(str(args.manifest)):
-            image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
-    if args.report and page:
-        with byproducts.attempt(str(args.report)):
-            page()
-    return byproducts.exit_code
-
-
-def _model_and_notes(args: argparse.Namespace) -> List[Output]:
-    table = [] if args.ranges else [Output("-o", _table(args))]
-    return [Output("-o", args.output), Output("-o", _partial(args)), *table]
-
-
-WRITES: _files.Writes = {
-    "output": _model_and_notes,
-    "from_source": lambda args: [Output("-o", _frames(args), over=("",))],
-    "ranges": _files.file_of("--ranges", "ranges"),
-    "manifest": _files.file_of("--manifest", "manifest"),
-    "tensorrt_form": _files.file_of("--tensorrt-form", "tensorrt_form"),
-    "legacy_cache": _files.file_of("--legacy-cache", "legacy_cache"),
-    "report": lambda args: [Output("--report", args.report, folders=True),
-                            Output("--report", args.report.with_suffix(".json"), folders=True,
-                                   ours=b'"recommendation"')],
-}  # fmt: skip
 
 
 if __name__ == "__main__":

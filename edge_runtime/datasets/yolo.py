@@ -6,6 +6,9 @@ An image without a text file holds no object. A `data.yaml` may name the folder 
 from __future__ import annotations
 
 import os
+import re
+from itertools import accumulate
+from math import isfinite
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -21,7 +24,7 @@ from edge_runtime.libraries.extras import install_hint
 from edge_runtime.model import labels
 from edge_runtime.types import Truth
 
-MOST, MOST_CLASSES = read_file.MIB, 1 << 20
+MOST, MOST_CLASSES, DEEPEST = read_file.MIB // 4, 1 << 20, 50  # bytes of a description, classes, brackets
 NAME = fields.Field(
     "a name", lambda value: str(value) if isinstance(value, (str, int, float)) else fields.text().take(value)
 )
@@ -57,7 +60,10 @@ def _yaml(path: Path) -> Dict[str, Any]:
     except ImportError as error:
         raise BackendUnavailable("PyYAML is not installed", hint=install_hint("eval")) from error
     try:
-        return dict(yaml.safe_load(read_file.read_text(path, MOST)))
+        text = read_file.read_text(path, MOST)
+        if _too_deep(text):
+            raise ValueError("is nested too deeply")
+        return dict(yaml.safe_load(text))
     except (
         ValueError,
         TypeError,
@@ -87,6 +93,12 @@ def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[
         chosen = datasets.choose_layout(split, inner)
         return images / chosen, chosen
     return images, None
+
+
+def _too_deep(text: str) -> bool:
+    """Whether its brackets or dashes are nested beyond any data set's; PyYAML needs minutes for a thousand."""
+    depths = accumulate(1 if mark in "[{" else -1 for mark in re.findall(r"[\[\]{}]", text))
+    return max(depths, default=0) > DEEPEST or re.search(rf"(?:[-?:]\s+){{{DEEPEST}}}", text) is not None
 
 
 def _name(value: Any) -> str:
@@ -131,6 +143,8 @@ def _truth(path: Path, classes: int) -> Truth:
 def _row(line: str, classes: int) -> List[float]:
     """`class cx cy w h`; a polygon (more numbers) becomes its bounding box."""
     values = [float(value) for value in line.split()]
+    if not all(map(isfinite, values)):
+        raise ValueError("a number is not finite")
     if not (0 <= values[0] < (classes or MOST_CLASSES) and values[0].is_integer()):
         raise ValueError(f"class {values[0]:g} of {classes or 'numbers from 0'}")
     if len(values) == 5:

@@ -32,7 +32,7 @@ def refuse_unknown(unknown: Iterable[str], known: Iterable[str]) -> None:
     for name in unknown:
         near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, list(known), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(sorted(known))}"
-        raise UsageError(f"Detector.open has no keyword {name!r}", hint=hint)
+        raise UsageError(f"no keyword {name!r} of Detector.open", hint=hint)
 
 
 def model_flags(said: Mapping[str, Any], flags: ModelFlags) -> ModelFlags:

@@ -17,7 +17,13 @@ Color = Tuple[int, int, int]
 
 
 class Boxes(Protocol):
-    """What is drawn: `types.Detections`, which lies a floor above because it draws itself."""
+    """What is drawn: `types.Detections`, which lies a floor above because it draws itself.
+
+    Attributes:
+        xyxy: (n, 4) float32 `[x1, y1, x2, y2]`, image pixels.
+        confidence: (n,) float32.
+        class_id: (n,) int32.
+    """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]

@@ -1,7 +1,6 @@
 """A power mode for a while: the one before is put back at the end, on Ctrl-C, and after a kill by whoever starts next.
 
-What is to be put back is written down before anything is changed, on a disk that outlives a reboot, as the mode does.
-A lock lies around reading it, deciding, writing and switching.
+What is to be put back is written down, under a lock, before anything is changed: on a disk that outlives a reboot.
 """
 
 from __future__ import annotations
@@ -155,9 +154,9 @@ def recover(root: Path = Path("/")) -> str:
     if not _left_behind(root):
         return ""
     with lock.locked(root / STATE):
-        held = _left_behind(root)  # somebody else may have been faster
+        held = _left_behind(root)
         if not held:
-            return ""
+            return ""  # somebody else was faster
         mode = _put_back(root, held)
     return f"process {held.pid} was killed and left {held.mode} behind: {mode.name} is back"
 
@@ -200,8 +199,7 @@ def _recorded(conf: Conf, held: HeldMode) -> Mode:
     """The mode to put back; a configuration that was edited since may not have it any more."""
     before = conf.mode(held.before)
     if before is None:
-        names = ", ".join(mode.name for mode in conf.modes)
-        hint = f"sudo edge-power set MODE sets one that stays: {names}"
+        hint = f"sudo edge-power set MODE sets one that stays: {', '.join(mode.name for mode in conf.modes)}"
         raise BoardError(f"mode {held.before} is to be put back, and /{nvpmodel.CONF} has none such", hint=hint)
     return before
 

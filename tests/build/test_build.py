@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_runtime import build
 from edge_runtime.build import BuildOptions, forms
+from edge_runtime.build.job import Job
 from edge_runtime.detect.understand import understand
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.gpu import passport, trt
@@ -175,3 +178,16 @@ def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", watched)
     build.place(new, plan)
     assert there == [(False, True), (True, True)] and plan.read_bytes() == b"plan"
+
+
+def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monkeypatch):
+    """ENOMEM of a new process is not a folder that cannot be written."""
+
+    def no_memory(*args, **kwargs):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    job = Job("a.onnx", "a.plan", "fp16", 0, None, "", "")
+    with pytest.raises(ModelError, match="process does not start: Cannot allocate memory") as caught:
+        build._child(job, tmp_path / "job.json", lambda fraction, phase: None)
+    assert "swap" in caught.value.hint

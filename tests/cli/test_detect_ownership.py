@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import List
@@ -16,7 +19,7 @@ from tests.cli.test_detect import FLAGS, command, engine, run
 
 __all__ = ["engine"]  # a fixture
 
-PIPE_BYTES = 65536  # what a pipe holds; then its writer waits
+FULL_BYTES = 60_000  # a pipe holds 64 KiB, less what whole lines leave of each page
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -30,12 +33,16 @@ def lines_of(path: Path) -> List[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def wait_until_it_hangs(lines: Path) -> None:
-    """The healthy sink gets no more either: a file's frames wait for the sink that hangs."""
-    until, seen = time.monotonic() + 60, -1
-    while time.monotonic() < until and (len(lines_of(lines)) < 100 or len(lines_of(lines)) != seen):
-        seen = len(lines_of(lines))
-        time.sleep(0.5)
+def wait_until_it_is_full(pipe: int) -> None:
+    """Until the writer of a pipe that nobody reads can only wait."""
+    until = time.monotonic() + 60
+    while _held(pipe) < FULL_BYTES and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
+def _held(pipe: int) -> int:
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -50,7 +57,7 @@ def test_one_signal_ends_it_although_a_reader_has_stopped(
     process = started(
         "--engine", engine, "--source", "synthetic://64x48", "--output", str(lines), "--output", stuck, *FLAGS
     )
-    wait_until_it_hangs(lines)
+    wait_until_it_is_full(reader if target == "fifo" else process.stdout.fileno())
     process.send_signal(number)
     began = time.monotonic()
     while process.poll() is None and time.monotonic() < began + 30:

@@ -184,3 +184,21 @@ def test_shared_sets(shared):
     by_name = {Path(path).name: truth for path, truth in zip(boxes.paths, boxes.truths)}
     same = [len(by_name[Path(path).name].xyxy) == len(truth.xyxy) for path, truth in zip(lines.paths, lines.truths)]
     assert np.mean(same) > 0.9, "YOLO's labels lack only the crowds"
+
+
+@pytest.mark.parametrize("text", ["names: " + "[" * 3000, "names: " + "{" * 3000, "- " * 3000 + "a", "a" * (1 << 20)])
+def test_a_description_that_would_take_minutes_is_refused(tmp_path, text):
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(DatasetError, match="cannot be read") as caught:
+        datasets.open(str(tmp_path / "data.yaml"))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("row", ["0 nan 0.5 0.1 0.1", "0 0.5 0.5 inf 0.1", "0.5 0.5 0.5 0.1 0.1", "-1 0.5 0.5 0.1 0.1"])
+def test_labels_that_are_no_numbers_are_refused(tmp_path, row):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"")
+    (tmp_path / "labels" / "a.txt").write_text(row)
+    with pytest.raises(DatasetError):
+        datasets.open(str(tmp_path))

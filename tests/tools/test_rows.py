@@ -103,3 +103,7 @@ def test_a_python_that_is_not_here_is_no_failure(rows: Dict[str, ModuleType]) ->
 def test_what_pip_says_becomes_a_sentence(rows: Dict[str, ModuleType]) -> None:
     said = "WARNING: x\nERROR: Cannot install numpy==1.17.4 and onnxruntime==1.16.3\nERROR: ResolutionImpossible\n"
     assert rows["environment"]._reason(said) == "ERROR: Cannot install numpy==1.17.4 and onnxruntime==1.16.3"
+
+
+def test_the_short_list_names_tests_that_exist(rows: Dict[str, ModuleType]) -> None:
+    assert not [name for name in rows["outcome"].SHORT if not (ROOT / name).exists()]

@@ -59,7 +59,7 @@ def _page(path: Path) -> Any:
     rows = results.read_rows(path)
     results.to_csv(rows)
     results.compare_rows(rows, rows)
-    return [report._table(rows), report._left_out(rows), report._conditions(rows)]
+    return [report._table([row for row in rows if row["valid"]]), report._left_out(rows), report._conditions(rows)]
 
 
 READERS: Dict[str, Reader] = {
