@@ -6,7 +6,7 @@ looked up. Our own flags always come first: `--data` of edge-eval is never looke
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR = (
     "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor".split()
@@ -215,6 +215,27 @@ def meaning(command: str, word: str) -> Tuple[bool, Optional[str]]:
         if wanted in words.split() and command in commands.split():
             return True, answer
     return False, None
+
+
+def known_words(command: str) -> List[str]:
+    """All flags of others that a command knows and that are words, not letters."""
+    known = (words.split() for words, commands, _ in FLAGS if command in commands.split())
+    return [word for each in known for word in each if word.startswith("--")]
+
+
+def our_word(command: str, word: str) -> str:
+    """A sentence that answers a flag of others with ours.
+
+    Args:
+        command: our command, "edge-detect".
+        word: one of `known_words`.
+    """
+    _, answer = meaning(command, word)
+    if answer is SO_ALREADY:
+        return "it is so anyway: leave it out"
+    if answer == FILE:
+        return "here the file needs no flag"
+    return answer if " " in answer else f"here it is {answer}"
 
 
 def even(word: str) -> str:

@@ -80,12 +80,21 @@ class Parser(argparse.ArgumentParser):
                 return
             if action is not None and (not word.startswith("-") or not word[1:2].isalpha()):
                 yield _value(action, word, words)
+                yield from self._more(action, words)
                 action = None
                 continue
             ours = self._flag(word)
             yield from ours
             action = self._option_string_actions.get(ours[-1]) if ours else None
             action = action if action is not None and action.nargs is None else None
+
+    def _more(self, action: argparse.Action, words: List[str]) -> Iterator[str]:
+        """Files that follow a flag's first one are its own too: `--video a.mp4 b.mp4`."""
+        several = self._others is not None and action.dest == self._others and isinstance(action.default, list)
+        while several and words and not words[0].startswith("-") and not _is_model(words[0]):
+            if "=" in words[0] and self._flag(words[0]) != [words[0]]:
+                return
+            yield from (action.option_strings[-1], words.pop(0))
 
     def _leave_task_out(self, words: List[str]) -> None:
         """`predict` of `edge-detect predict` says nothing new; elsewhere another command does it."""
@@ -135,7 +144,7 @@ class Parser(argparse.ArgumentParser):
 
     def _sort(self, parsed: Any, others: str) -> None:
         """Files without a flag go where they belong."""
-        models = [file for file in parsed.files if file.lower().endswith(MODELS) or _habits.foreign(file)]
+        models = [file for file in parsed.files if _is_model(file)]
         rest = [file for file in parsed.files if file not in models]
         said = getattr(parsed, "engine", None)  # of those that make a file of a file it is never a flag
         several = isinstance(said, list)
@@ -158,14 +167,23 @@ class Parser(argparse.ArgumentParser):
         said = getattr(parsed, flag, None) if flag else None
         if isinstance(said, list):
             setattr(parsed, flag, [*said, *files])
-            for file in getattr(parsed, flag)[1:]:  # `IN OUT`, as others have it
-                if file.lower().endswith(RESULTS) and not (set(file) & set(":*?[") or os.path.exists(file)):
-                    self.stop(Told(f"no such file: {file}", f"to write it: --output {file}"))
+            if files and len(said) + len(files) > 1 and not getattr(parsed, "output", None):
+                self._refuse_output(files[-1])
         elif files and (not flag or len(files) > 1 or said != self.get_default(flag)):
             self.stop(Told(f"{files[-1]} has no use here", f"one at a time: --{flag} {files[-1]}" if flag else
                            "it takes one model file; the rest is said with flags"))  # fmt: skip
         elif files:
             setattr(parsed, flag, files[0])
+
+    def _refuse_output(self, last: str) -> None:
+        """`IN OUT`, as others have it; a file that a flag calls a source is one, there or not."""
+        if last.lower().endswith(RESULTS) and not (set(last) & set(":*?[") or os.path.exists(last)):
+            self.stop(Told(f"no such file: {last}", f"to write it: --output {last}"))
+
+
+def _is_model(file: str) -> bool:
+    """By its name: one that we run, or one of other programs that we have a word for."""
+    return file.lower().endswith(MODELS) or _habits.foreign(file) is not None
 
 
 def _value(action: argparse.Action, word: str, rest: List[str]) -> str:

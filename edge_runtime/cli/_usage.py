@@ -7,6 +7,8 @@ import difflib
 import re
 from typing import Callable, List, Match, NamedTuple, Optional, Pattern, Tuple
 
+from edge_runtime.cli import _habits
+
 
 class Told(NamedTuple):
     """One error: what is wrong, and what to do."""
@@ -31,10 +33,19 @@ def _unknown(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
 
 
 def unknown(parser: argparse.ArgumentParser, flag: str) -> Told:
-    """A flag that there is not, and the nearest that there is."""
-    flags = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
-    near = difflib.get_close_matches(flag, flags, n=1)
-    return Told(f"{parser.prog} has no {flag}", f"did you mean {near[0]}?" if near else "leave it out")
+    """A flag that there is not, and the nearest that there is; a word of other tools is answered with ours."""
+    ours = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    command = parser.prog.split()[0]
+    names = {name.lstrip("-"): name for name in [*_habits.known_words(command), *ours]}
+    typed = _habits.even(flag).lstrip("-")
+    begun = [name for name in names if names[name] in ours and len(typed) > 1 and name.startswith(typed)]
+    near = begun or difflib.get_close_matches(typed, names, n=1)
+    fact = f"{parser.prog} has no {flag}"
+    if not near:
+        return Told(fact, f"is it spelled right? {parser.prog} does nothing like it")
+    name = names[near[0]]
+    meant = "" if name in ours else f" {_habits.our_word(command, name)}"
+    return Told(fact, f"did you mean {name}?{meant}")
 
 
 def _missing(parser: argparse.ArgumentParser, found: Match[str]) -> Told:

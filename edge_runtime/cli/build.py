@@ -99,6 +99,7 @@ def _parser() -> Parser:
 
 def _run(args: argparse.Namespace) -> int:
     _files.declared(args, WRITES)
+    args.engine = engines.find_engine(args.engine)
     trt.library()
     model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:

@@ -26,6 +26,7 @@ from edge_runtime.cli._calibrate_files import WRITES, frames, partial, table, wr
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files.outputs import Output
@@ -99,6 +100,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     _check(args)
+    args.engine = engines.find_engine(args.engine)
     with Detector.open(args.engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         spec, notes = detector.model.spec, detector.model.notes
     for note in notes:

@@ -279,8 +279,8 @@ def test_a_passport_describes_the_model_and_is_read_without_cuda(machine):
 @pytest.mark.parametrize(
     ("change", "said", "touched"),
     [
-        ({"tensorrt": "tensorrt 8.6.2"}, "it was built by tensorrt 8.6.2, here is tensorrt 10.3.0", False),
-        ({"compute_capability": "7.2"}, "it was built for a GPU of compute capability 7.2, here is 8.7", True),
+        ({"tensorrt": "tensorrt 8.6.2"}, "it was built with tensorrt 8.6.2, but here is tensorrt 10.3.0", False),
+        ({"compute_capability": "7.2"}, "it was built for a GPU of compute capability 7.2, but this one has 8.7", True),
         ({"board": "NVIDIA Jetson Orin Nano", "compute_capability": "8.7"}, "it was built on NVIDIA Jetson", False),
     ],
 )

@@ -54,14 +54,14 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
         assert len(row["engine_sha256"]) == 64 and row["ranges_sha256"] == ""
     assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
     page = files[2].read_text()
-    assert page.count("<img") == 4 and 'src="http' not in page and "Published for YOLO Nano" in page
+    assert page.count("<img") == 4 and 'src="http' not in page and "Published results of YOLO Nano" in page
     assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL" and hold.mode_held(switching_board) is None
 
 
 def test_short_windows_are_not_published(switching_board, engine, capsys):
     assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(switching_board), "--json"]) == 1
     (row,) = json.loads(capsys.readouterr().out)
-    assert not row["valid"] and "a window of 0.6 s, at least 30 are wanted" in row["reasons"]
+    assert not row["valid"] and "a window of 0.6 s, at least 30 s are needed" in row["reasons"]
     assert row["fps"] and row["mode"] == "30W_ALL", "measured all the same, in the mode as it is"
 
 
@@ -70,7 +70,7 @@ def test_the_figures_of_what_is_not_valid_are_shown_with_the_reason(switching_bo
     said = capsys.readouterr()
     (line,) = [line for line in said.out.splitlines() if "tiny.onnx, 30W_ALL, not valid" in line]
     assert len(re.findall(r"\d+\.\d+", line)) >= 5, "FPS, network alone, watts, FPS/W, J per frame"
-    assert "not valid: tiny.onnx, 30W_ALL: " in said.err and "at least 30 are wanted" in said.err
+    assert "not valid: tiny.onnx, 30W_ALL: " in said.err and "at least 30 s are needed" in said.err
 
 
 def test_what_cannot_be_measured_is_a_row_that_says_why(switching_board, engine, capsys, published):
