@@ -164,8 +164,6 @@ def test_names_of_gpus_as_cuda_writes_them(name, dotted):
     assert build._dotted(name) == dotted
 
 
-<<<<<<< HEAD
-=======
 def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monkeypatch):
     """ENOMEM of a new process is not a folder that cannot be written."""
 
@@ -179,7 +177,6 @@ def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monk
     assert "swap" in caught.value.hint
 
 
->>>>>>> main
 def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
     """A build killed between the two leaves no plan of which nothing is known."""
     new, plan = tmp_path / "made.plan", tmp_path / "p.plan"
@@ -194,19 +191,3 @@ def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", watched)
     build.place(new, plan)
     assert there == [(False, True), (True, True)] and plan.read_bytes() == b"plan"
-<<<<<<< HEAD
-
-
-def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monkeypatch):
-    """ENOMEM of a new process is not a folder that cannot be written."""
-
-    def no_memory(*args, **kwargs):
-        raise OSError(errno.ENOMEM, "Cannot allocate memory")
-
-    monkeypatch.setattr(subprocess, "Popen", no_memory)
-    job = Job("a.onnx", "a.plan", "fp16", 0, None, "", "")
-    with pytest.raises(ModelError, match="process does not start: Cannot allocate memory") as caught:
-        build._child(job, tmp_path / "job.json", lambda fraction, phase: None)
-    assert "swap" in caught.value.hint
-=======
->>>>>>> main

@@ -48,6 +48,7 @@ def they_were_faster(theirs: HeldMode, monkeypatch: pytest.MonkeyPatch) -> HeldM
 
 
 def test_a_process_that_lives_is_told_from_one_of_the_same_number(theirs: HeldMode) -> None:
+    assert int(theirs.started) > 0, "ticks since boot"
     assert theirs.alive and not replace(theirs, started="1").alive and not replace(theirs, boot="another").alive
 
 
