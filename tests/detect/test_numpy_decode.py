@@ -11,6 +11,7 @@ import pytest
 from edge_runtime import heads
 from edge_runtime.detect.detector import Detector
 from edge_runtime.detect.numpy_decode import NumpyDecoded
+from edge_runtime.imaging.picture import to_bgr, write_picture
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.types import Detections
 from tests.models import FLOAT, MODELS, PICTURES
@@ -56,9 +57,12 @@ def test_classes_and_limits_are_kept(undescribed: None) -> None:
 
 
 def test_it_runs_in_a_pipeline(undescribed: None, tmp_path: Path) -> None:
-    with Detector.open(MODELS / "nanodet.onnx", threads=1, conf=0.1) as detector:
-        alone = [detector(path) for path in PICTURES]
-        with Pipeline(detector, str(PICTURES[0].parent)) as pipeline:
+    """Two batches are in flight, of pictures of several sizes."""
+    for number, path in enumerate(PICTURES):
+        write_picture(tmp_path / path.name, to_bgr(path)[: 90 - 20 * number])
+    with Detector.open(MODELS / "nanodet.onnx", threads=1, conf=0.1, slots=2) as detector:
+        alone = [detector(path) for path in sorted(tmp_path.iterdir())]
+        with Pipeline(detector, str(tmp_path)) as pipeline:
             together = [(result.detections, dict(result.stage_ms)) for result in pipeline]
     assert [rows(found).tolist() for found, _ in together] == [rows(found).tolist() for found in alone]
     assert all({"preprocess", "inference"} <= set(stages) for _, stages in together)

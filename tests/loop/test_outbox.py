@@ -79,6 +79,7 @@ def test_a_sink_gets_everything_in_order_and_is_closed_once(failed: List[Tuple[s
         box.put(lease, result)
         lease.release()
         assert within(5, lambda index=index: len(sink.seen) > index)  # type: ignore[misc]
+    assert within(5, lambda: not box.hangs(0.0, -1.0)), "it waits again"
     box.end()
     box.join()
     assert sink.seen == list(range(20)) and sink.finished == 1 and not failed and not box.broken
