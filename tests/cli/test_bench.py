@@ -48,9 +48,9 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
     assert [(row["mode"], row["streams"], row["valid"]) for row in rows] == [
         ("15W", 1, True), ("15W", 2, True), ("30W_ALL", 1, True), ("30W_ALL", 2, True)]  # fmt: skip
     for row in rows:
-        assert row["caps_verified"] and row["scope"] == "rail_sum" and row["l4t"] == "35.3.1"
-        assert row["mean_w"] == row["idle_w"] == 5.963 and 0 < row["fps"] < 55 * row["streams"]
-        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 5.963, rel=1e-2) and row["fps_engine"] > 0
+        assert row["caps_verified"] and row["scope"] == "module_input" and row["l4t"] == "36.4.3"
+        assert row["mean_w"] == row["idle_w"] == 6.0 and 0 < row["fps"] < 55 * row["streams"]
+        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 6.0, rel=1e-2) and row["fps_engine"] > 0
         assert len(row["engine_sha256"]) == 64 and row["ranges_sha256"] == ""
     assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
     page = files[2].read_text()
