@@ -41,16 +41,16 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
     arguments = ["--engine", engine, "--power-modes", "15W,30W", "--streams", "1,2", *QUICK, *FLAGS, *outputs]
     assert bench.main([*arguments, "--sysroot", str(switching_board), "--jetson-clocks"]) == 0
     said = capsys.readouterr()
-    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL here" in said.err
+    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL on this board" in said.err
     assert "tiny.onnx, 15W, streams 2" in said.out and "FPS/W" in said.out
     content = json.loads(files[0].read_text())
     rows = content["rows"]
     assert [(row["mode"], row["streams"], row["valid"]) for row in rows] == [
         ("15W", 1, True), ("15W", 2, True), ("30W_ALL", 1, True), ("30W_ALL", 2, True)]  # fmt: skip
     for row in rows:
-        assert row["caps_verified"] and row["scope"] == "rail_sum" and row["l4t"] == "35.3.1"
-        assert row["mean_w"] == row["idle_w"] == 5.963 and 0 < row["fps"] < 55 * row["streams"]
-        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 5.963, rel=1e-2) and row["fps_engine"] > 0
+        assert row["caps_verified"] and row["scope"] == "module_input" and row["l4t"] == "36.4.3"
+        assert row["mean_w"] == row["idle_w"] == 6.0 and 0 < row["fps"] < 55 * row["streams"]
+        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 6.0, rel=1e-2) and row["fps_engine"] > 0
         assert len(row["engine_sha256"]) == 64 and row["ranges_sha256"] == ""
     assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
     page = files[2].read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-import bench_versions  # noqa: E402
+import bench_versions
 
 
 def test_ratios_are_of_medians() -> None:
