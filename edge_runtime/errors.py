@@ -11,8 +11,8 @@
     ├── BoardError          (RuntimeError)  a power mode that was refused or did not take
     └── BackendUnavailable  (ImportError)   a library that is not installed
 
-A message is a lower-case fact without a full stop, with what was got and what was expected; `hint` is the way out.
-Neither holds a password: what looks like one is taken out.
+A message is a lower-case fact without a full stop. It says what was got and what was expected. `hint` is the way out.
+Neither contains a password: text that looks like one is removed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from edge_runtime.text.secrets import redact
 LOOKED_AT, SHOWN = (
     1 << 16,
     4000,
-)  # characters of a message: the name of a file or a library's words may be of any length
+)  # characters of a message, because file names and the messages of libraries can be of any length
 
 
 def _shown(text: str) -> str:
-    """The text without secrets, cut where nobody would read on."""
+    """The text without secrets, cut to `SHOWN` characters."""
     clean = redact(text[:LOOKED_AT])
     return clean if len(clean) <= SHOWN else f"{clean[:SHOWN]}…"
 
 
 class EdgeError(Exception):
-    """Base of every error raised on purpose.
+    """Base class of every error that the package raises on purpose.
 
     Args:
         message: the fact, lower case, one line.
@@ -55,7 +55,7 @@ class UsageError(EdgeError, ValueError):
 
 
 class ModelError(EdgeError, ValueError):
-    """A file that is not a detector we can read."""
+    """A file that is not a detector, or one that we cannot read."""
 
 
 class SpecError(EdgeError, ValueError):
@@ -63,7 +63,7 @@ class SpecError(EdgeError, ValueError):
 
 
 class SourceError(EdgeError, OSError):
-    """No frames, or no more of them."""
+    """A source that gives no frames, or no more frames."""
 
 
 class SinkError(EdgeError, OSError):
@@ -79,7 +79,7 @@ class DeviceError(EdgeError, RuntimeError):
 
 
 class BoardError(EdgeError, RuntimeError):
-    """A power mode that was refused, or did not take."""
+    """A power mode that was refused, or did not take effect."""
 
 
 class BackendUnavailable(EdgeError, ImportError):

@@ -1,4 +1,4 @@
-"""What this machine has of cores and memory, and what its processor does besides us."""
+"""The cores and the memory of this machine, and how busy other processes keep it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cores() -> int:
 
 
 def meminfo(root: Path = Path("/")) -> Dict[str, int]:
-    """Bytes by name, "MemTotal", "SwapFree", from /proc/meminfo; empty where it cannot be read."""
+    """Bytes by name, "MemTotal", "SwapFree", from /proc/meminfo. Empty if it cannot be read."""
     text = read_text(root / "proc/meminfo")
     return {name: int(value) * 1024 for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
 
@@ -34,14 +34,14 @@ def cpu_ticks() -> Tuple[int, int]:
 
 
 class Others:
-    """Cores that other processes keep busy, on average since it was made."""
+    """Number of cores that other processes keep busy, on average since this object was created."""
 
     def __init__(self) -> None:
         self._before = self._now()
 
     @property
     def cores(self) -> float:
-        """0 where that cannot be told."""
+        """The average, in cores. 0 if it is not known."""
         (busy_s, own_s, began_s), (busy_now_s, own_now_s, now_s) = self._before, self._now()
         return max(0.0, (busy_now_s - busy_s) - (own_now_s - own_s)) / max(now_s - began_s, 1e-9)
 

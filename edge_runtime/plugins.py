@@ -1,4 +1,4 @@
-"""A family is a folder; a file in it is one implementation. The folder is the registry."""
+"""Finds the implementations of a family. A family is a folder, and each file in it is one implementation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_runtime.libraries import BROKEN
 
 
 def names(family: str) -> List[str]:
-    """Names of the implementations in a family's folder, sorted; files starting with `_` are helpers, not members."""
+    """Names of the implementations in a family's folder, sorted. Files that start with `_` are helpers, not members."""
     return sorted(p.stem for p in (Path(__file__).parent / family).glob("*.py") if not p.stem.startswith("_"))
 
 
@@ -21,7 +21,7 @@ def load_member(family: str, name: str) -> ModuleType:
     """The implementation of that name.
 
     Raises:
-        UsageError: there is none; the hint lists those there are.
+        UsageError: there is none. The hint lists the existing names.
     """
     known = names(family)
     if name not in known:
@@ -38,10 +38,10 @@ def members(family: str) -> List[ModuleType]:
 
 
 def pick(family: str, target: str) -> ModuleType:
-    """The implementation whose HANDLES names this target's suffix (`.onnx`), scheme (`rtsp://`) or whole name.
+    """The implementation whose HANDLES has this target's suffix (`.onnx`), scheme (`rtsp://`) or whole name.
 
-    Where several match, the available one of the highest PRIORITY wins; where none is available, the first says why
-    when it is opened: one that is broken before those that are not installed.
+    If several match, the available one with the highest PRIORITY is used. If none is available, the first one is used,
+    and it says why when it is opened. A broken one comes before those that are not installed.
 
     Raises:
         UsageError: no member handles it.
@@ -56,7 +56,7 @@ def pick(family: str, target: str) -> ModuleType:
 
 
 def _reason(member: ModuleType) -> str:
-    """Why a member is not available, "" where it is."""
+    """Why a member is not available; "" if it is."""
     return str(member.available() or "") if hasattr(member, "available") else ""
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Dict, Iterator, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
 from standins import nvpmodel
 
 from edge_runtime.imaging.opencv import load_cv2
+
+DATA = Path(__file__).resolve().parent / "data"
 
 settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
@@ -34,12 +36,24 @@ def shared() -> Path:
 
 
 @pytest.fixture
-def board_tree(shared: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """Lays out a board's fixture as a tree that can stand for `/`: `root = board_tree("orin-nano_l4t36")`."""
+def recorded(request: pytest.FixtureRequest) -> Callable[[str], Dict[str, Any]]:
+    """A board's record: `recorded("test-board")` is ours, the others are real boards' in the shared data."""
+
+    def read(board: str) -> Dict[str, Any]:
+        ours = DATA / f"{board}.json"
+        path = ours if ours.exists() else request.getfixturevalue("shared") / "fixtures" / "jetson" / ours.name
+        return cast(Dict[str, Any], json.loads(path.read_text()))
+
+    return read
+
+
+@pytest.fixture
+def board_tree(recorded: Callable[[str], Dict[str, Any]], tmp_path: Path) -> Callable[[str], Path]:
+    """Lays out a board's record as a tree that can stand for `/`: `root = board_tree("test-board")`."""
 
     def lay(board: str) -> Path:
         root = tmp_path / board
-        tree = json.loads((shared / "fixtures" / "jetson" / f"{board}.json").read_text())
+        tree = recorded(board)
         for path, text in tree["files"].items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
@@ -67,18 +81,17 @@ def live_board(board_tree: Callable[[str], Path]) -> Iterator[Callable[..., Path
 
 
 @pytest.fixture
-def live_xavier(live_board: Callable[..., Path]) -> Path:
-    """AGX Xavier in MODE_30W_ALL, which switches all its modes but one without a reboot."""
-    return live_board("agx-xavier_l4t35")
+def switching_board(live_board: Callable[..., Path]) -> Path:
+    """The board of tools/make_test_board.py in MODE_30W_ALL, which switches all its modes but one without a reboot."""
+    return live_board("test-board")
 
 
 @pytest.fixture
-def under_load(shared: Path) -> Callable[[Path], None]:
+def under_load(recorded: Callable[[str], Dict[str, Any]]) -> Callable[[Path], None]:
     """Turns a board's idle tree, named after the board, into the loaded one."""
 
     def load(root: Path) -> None:
-        tree = json.loads((shared / "fixtures" / "jetson" / f"{root.name}.json").read_text())
-        for path, text in tree["overlay_load"].items():
+        for path, text in recorded(root.name)["overlay_load"].items():
             (root / path).write_text(text)
 
     return load

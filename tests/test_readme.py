@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import List
 
 import pytest
+
+from edge_runtime.sources.demo import PHOTOS
+from tests.sources.clips import write_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(ROOT.glob("*.md"))
@@ -23,14 +27,13 @@ def blocks(text: str, language: str) -> List[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
-def test_python_runs(readme: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks run one after the other in one namespace, in a folder that holds engines/ and a few pictures."""
+def test_python_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks run one after the other in one namespace, in a folder that holds what they name."""
     code = blocks(readme, "python")
     assert code, "the README shows no Python"
     (tmp_path / "engines").symlink_to(ROOT / "engines")
-    for picture in (shared / "images").glob("*.jpg"):
-        (tmp_path / picture.name).symlink_to(picture)
-    (tmp_path / "street.mp4").symlink_to(shared / "video/car-detection.mp4")
+    shutil.copy(PHOTOS / "astronaut.jpg", tmp_path / "bus.jpg")
+    write_clip(tmp_path / "street.mp4", 30)
     monkeypatch.chdir(tmp_path)
     namespace: dict = {}
     for block in code:

@@ -1,1 +1,1 @@
-"""How right a detector is: it is run over a data set, and compared with labels."""
+"""Measures how accurate a detector is: runs it over a data set and compares the result with the labels."""

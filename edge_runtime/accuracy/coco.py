@@ -19,17 +19,17 @@ NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 def average_precision(
     detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int
 ) -> Tuple[Dict[str, float], NDArray[np.float64]]:
-    """coco_101: mean over the classes that have ground truth, best 100 detections per image and class.
+    """Computes coco_101: the mean over the classes that have ground truth, best 100 detections per image and class.
 
-    COCO knows crowds but no difficult objects: those count like any other.
+    COCO knows crowds but no difficult objects. Difficult objects count like any other.
 
     Args:
         detections: per image (n, 6) `[x1, y1, x2, y2, score, class_id]`, image pixels.
-        truths: the same images' objects.
+        truths: the labelled objects of the same images.
 
     Returns:
-        `{"AP", "AP50", "AP75", "APs", "APm", "APl"}`, -1 where there is no such object; and (num_classes, 2) AP and
-        AP50 per class.
+        `{"AP", "AP50", "AP75", "APs", "APm", "APl"}`, and an array (num_classes, 2) with AP and AP50 per class. A value
+        is -1 if there is no such object.
 
     Raises:
         BackendUnavailable: pycocotools is not installed.
@@ -39,7 +39,7 @@ def average_precision(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    precision = evaluation.eval["precision"][..., 0, -1]  # (IoU, recall, class) over all areas, most detections
+    precision = evaluation.eval["precision"][..., 0, -1]  # (IoU, recall, class) for all areas and the most detections
     per_class = np.stack([_mean(precision), _mean(precision[:1])], axis=1)
     return {name: float(value) for name, value in zip(NAMES, evaluation.stats)}, per_class
 
@@ -50,13 +50,15 @@ def resampled(
     num_classes: int,
     draws: Sequence[NDArray[np.int64]],
 ) -> NDArray[np.float64]:
-    """AP of samples of the images, drawn with replacement: how much chance there is in it (bootstrap).
+    """Returns the AP of random samples of the images, drawn with replacement (bootstrap).
+
+    Their spread shows how much the AP depends on chance.
 
     Args:
-        draws: per sample (images,) image numbers. The same for two detectors gives paired samples.
+        draws: per sample (images,) image numbers. Use the same draws for two detectors to get paired samples.
 
     Returns:
-        (samples,) AP, 0..1, by the same definition as `average_precision`.
+        (samples,) AP, 0..1, defined as in `average_precision`.
     """
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = _matched(detections, truths, num_classes)
@@ -65,7 +67,7 @@ def resampled(
         evaluation.evaluate()
         found, images = evaluation.evalImgs, len(truths)
         aps = []
-        for draw in draws:  # matches are listed per class, each with all images
+        for draw in draws:  # matches are listed by class, then by image
             evaluation.evalImgs = [found[k * images + i] for k in range(len(found) // images) for i in draw]
             evaluation.accumulate()
             precision = evaluation.eval["precision"]
@@ -89,7 +91,7 @@ def _matched(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth],
 
 
 def _mean(precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Per class; a class without ground truth is -1 throughout."""
+    """Returns the mean precision of each class. A class without ground truth has -1 everywhere."""
     means: NDArray[np.float64] = precision.mean(axis=(0, 1))
     return means
 

@@ -1,4 +1,4 @@
-"""Which class was taken for which, at one confidence."""
+"""Counts which class was mistaken for which, at one confidence."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def matrix(
     conf: float = 0.25,
     iou: float = 0.5,
 ) -> Counts:
-    """(num_classes + 1, num_classes + 1) counts: row = labelled class, column = found class, last = nothing.
+    """Returns counts (num_classes + 1, num_classes + 1): row = labelled class, column = found class, last = nothing.
 
-    Pairs are made best overlap first, whatever their classes, each box once. Ignored objects (difficult, crowds) and
-    what is found on them count nowhere.
+    Boxes of any two classes are paired, those with the best overlap first. Each box is used once. Ignored objects
+    (difficult, crowds) and detections on them do not count.
 
     Args:
         detections: per image (n, 6) `[x1, y1, x2, y2, score, class_id]`, image pixels.
         conf: detections below it are left out.
-        iou: pairs overlap by at least this.
+        iou: least overlap of a pair.
     """
     counts = np.zeros((num_classes + 1, num_classes + 1), np.int64)
     for rows, truth in zip(detections, truths):

@@ -1,4 +1,4 @@
-"""Evaluation: a detector over a data set, through the same pipeline as detection, then every metric by its name."""
+"""Evaluation: runs a detector over a data set with the same pipeline as detection, then computes every metric."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources.image import ImageSource
 from edge_runtime.types import Truth
 
-# The same thing as VOC and as COCO call it.
+# names of VOC, and the names of COCO for the same things
 ALIASES = {
     "aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle",
     "pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv",
@@ -27,14 +27,14 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Found:
-    """What a detector found in a data set, in the data set's classes.
+    """What a detector found in a data set. Only classes that the model and the data set both know are in it.
 
     Attributes:
         rows: per image (n, 6) float32 `[x1, y1, x2, y2, score, class_id]`, image pixels.
-        truths: the same images' objects, image pixels.
-        labels: names of the classes that both know; `class_id` counts in them.
-        fps: images per second, reading them included.
-        notes: what a reader of the figures should know.
+        truths: the labelled objects of the same images, image pixels.
+        labels: names of the classes that both know; `class_id` is an index into them.
+        fps: images per second, including the time to read them.
+        notes: what a reader of the results should know.
     """
 
     rows: Tuple[Rows, ...]
@@ -46,14 +46,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of what was found.
+    """The metrics of a detector on a data set.
 
     Attributes:
         curves: VOC precision and recall per class at IoU 0.5.
-        voc07_11pt, voc_allpoint: their means, 0..1.
-        coco_101: AP, AP50, AP75, APs, APm, APl, 0..1; -1 where there is no such object.
+        voc07_11pt, voc_allpoint: the two VOC averages of these curves, mean over the classes, 0..1.
+        coco_101: AP, AP50, AP75, APs, APm, APl, 0..1; -1 if there is no such object.
         per_class: (classes, 2) COCO AP and AP50; -1 for a class without objects.
-        confusion: counts at `CONFUSION_CONF`, see `metrics.confusion`.
+        confusion: counts at `CONFUSION_CONF`, see `confusion.matrix`.
     """
 
     found: Found
@@ -65,7 +65,7 @@ class Evaluation:
     confusion: confusion.Counts
 
     def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns the metrics as plain data for JSON."""
         return {
             "voc07_11pt": self.voc07_11pt,
             "voc_allpoint": self.voc_allpoint,
@@ -78,7 +78,7 @@ class Evaluation:
         }
 
     def classes(self) -> List[Dict[str, Any]]:
-        """One entry per class that has objects."""
+        """Returns one entry per class that has objects."""
         return [
             {"label": label, "objects": curve.truths, "voc07_11pt": curve.eleven_point(),
              "voc_allpoint": curve.all_point(), "AP": float(ap), "AP50": float(ap50)}
@@ -87,11 +87,11 @@ class Evaluation:
 
 
 def evaluate(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda: None) -> Evaluation:
-    """Detects in every image and computes every metric.
+    """Runs the detector on every image and computes every metric.
 
     Args:
-        detector: open, with the thresholds that the protocol wants: VOC figures here are usually quoted at
-            conf 0.005, NMS at 0.45, several classes per box.
+        detector: an open detector with the thresholds of the protocol. For VOC these are usually conf 0.005, NMS 0.45
+            and several classes per box.
         tick: called after each image.
 
     Raises:
@@ -102,7 +102,7 @@ def evaluate(detector: Detector, data: Dataset, tick: Callable[[], None] = lambd
 
 
 def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda: None) -> Found:
-    """Runs the detector over every image; one that cannot be read counts with nothing found in it."""
+    """Runs the detector over every image. An image that cannot be read counts as one in which nothing was found."""
     labels = detector.model.spec.labels
     asked = detector.options.thresholds.class_ids(labels)
     common, of_model, of_data = match_labels(labels, data.labels or labels, asked)
@@ -130,7 +130,7 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
 
 
 def measure(found: Found) -> Evaluation:
-    """Every metric of detections that are there already."""
+    """Computes every metric from detections."""
     count = len(found.labels)
     curves = tuple(voc.curves(found.rows, found.truths, count))
     summary, per_class = coco.average_precision(found.rows, found.truths, count)
@@ -148,21 +148,22 @@ def measure(found: Found) -> Evaluation:
 def match_labels(
     model: Sequence[str], data: Sequence[str], asked: Sequence[int]
 ) -> Tuple[Tuple[str, ...], NDArray[np.int64], NDArray[np.int64]]:
-    """The classes that both know, as the data names them; and each side's numbers in them, -1 for the others.
+    """Finds the classes that the model and the data both know.
 
-    The numbers are (classes of the model,) and (classes of the data,) int64.
+    Returns their names in the data, then two int64 arrays, (classes of the model,) and (classes of the data,). An entry
+    is the index of that class among the common ones, -1 for a class that only one side knows.
 
     Args:
-        asked: numbers of the model's classes to look at.
+        asked: ids of the model's classes to look at.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: the two have no class in common.
     """
     known = {canonical(model[number]): number for number in asked}
     common = tuple(label for label in data if canonical(label) in known)
     if not common:
         fact = f"model and data share no class: {_some(model)} against {_some(data)}"
-        raise DatasetError(fact, hint="--labels names the model's classes")
+        raise DatasetError(fact, hint="give the names of the model's classes with --labels")
     of_model, of_data = np.full(len(model), -1), np.full(len(data), -1)
     for number, label in enumerate(common):
         of_model[known[canonical(label)]] = number
@@ -171,13 +172,13 @@ def match_labels(
 
 
 def canonical(label: str) -> str:
-    """A class name without case, separators and dialect."""
+    """Returns a class name without case and separators, with one spelling for VOC and COCO."""
     plain = " ".join(label.lower().replace("_", " ").replace("-", " ").split())
     return ALIASES.get(plain.replace(" ", ""), plain)
 
 
 def _renumbered(truth: Truth, of_data: NDArray[np.int64]) -> Truth:
-    """The objects of the common classes, numbered in them."""
+    """Returns the objects of the common classes, with their new class ids."""
     number = of_data[truth.class_id]
     known = number >= 0
     crowd = None if truth.crowd is None else truth.crowd[known]
@@ -186,15 +187,15 @@ def _renumbered(truth: Truth, of_data: NDArray[np.int64]) -> Truth:
 
 
 def _notes(asked: Sequence[int], data: Dataset, common: Sequence[str]) -> List[str]:
-    """What was left out because only one side knows it."""
+    """Returns notes on the classes that were left out because only one side knows them."""
     notes = []
     missing = [label for label in data.labels if label not in common]
     if missing:
-        notes.append(f"{len(missing)} classes of the data are not the model's, and left out: {_some(missing)}")
+        notes.append(f"{len(missing)} classes of the data are left out: the model does not have {_some(missing)}")
     if len(common) < len(asked):
-        notes.append(f"{len(asked) - len(common)} classes of the model are not in the data: finds of them are left out")
+        notes.append(f"{len(asked) - len(common)} classes of the model are not in the data: their boxes are left out")
     if not data.labels:
-        notes.append("the data has no class names: its numbers are taken for the model's")
+        notes.append("the data has no class names: its class numbers are used as the model's")
     return notes
 
 

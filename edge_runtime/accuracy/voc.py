@@ -1,11 +1,12 @@
-"""Average precision as PASCAL VOC defines it (Everingham et al. 2010, the development kit; py-faster-rcnn's reading).
+"""Average precision as PASCAL VOC defines it (Everingham et al. 2010, the development kit, as py-faster-rcnn reads it).
 
-Per class and image, detections are taken best first. Each looks at the ground truth it overlaps most, matched or not,
-difficult or not; it is right above the IoU threshold if that one is still free, wrong if it is taken, and ignored if it
-is difficult. Difficult objects count nowhere.
+Detections of one class in one image are taken in the order of their score, best first. Each is compared with the object
+that it overlaps most, even if that object is matched already or difficult. At an IoU above the threshold, the detection
+is right if the object is still free, wrong if it is matched already, and ignored if it is difficult. Difficult objects
+do not count.
 
-The development kit's boxes name their first and last pixel, so that widths are x2 - x1 + 1. Ours span from edge to
-edge, which is the same overlap without the one.
+In the development kit a box is given by its first and last pixel, so its width is x2 - x1 + 1. Our boxes go from edge
+to edge: the overlap is the same, without adding 1.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """Recall and precision of one class after each detection that counts, best score first.
+    """Recall and precision of one class after each detection that counts; best score first.
 
     Attributes:
         recall, precision, score: (m,) float64.
-        truths: objects that are not difficult.
+        truths: number of objects that are not difficult.
     """
 
     recall: Floats
@@ -36,15 +37,16 @@ class Curve:
     truths: int
 
     def eleven_point(self) -> float:
-        """voc07_11pt: mean over recall 0, 0.1 … 1 of the best precision at that recall or beyond.
+        """Returns voc07_11pt: the mean, over recall 0, 0.1 … 1, of the best precision at that recall or a higher one.
 
-        Recall levels are exact tenths; `np.arange(0, 1.1, 0.1)`, common elsewhere, makes three of them too large.
+        The recall levels are exact tenths. Other programs often use `np.arange(0, 1.1, 0.1)`, which makes three of
+        them a little too large.
         """
         levels = [self.precision[self.recall >= k / 10 - 1e-12].max(initial=0.0) for k in range(11)]
         return float(np.mean(levels))
 
     def all_point(self) -> float:
-        """voc_allpoint: the area under the precision envelope (VOC 2010 on)."""
+        """Returns voc_allpoint: the area under the precision envelope (VOC since 2010)."""
         recall = np.concatenate([[0.0], self.recall])
         envelope = np.maximum.accumulate(self.precision[::-1])[::-1]
         return float(np.sum(np.diff(recall) * envelope))
@@ -57,19 +59,19 @@ def curves(
     iou: float = 0.5,
     last_pixel: float = 0.0,
 ) -> List[Curve]:
-    """One curve per class.
+    """Computes one curve per class.
 
     Args:
         detections: per image (n, 6) `[x1, y1, x2, y2, score, class_id]`, image pixels, in any order.
-        truths: the same images' objects.
-        iou: a match overlaps by more than this.
-        last_pixel: 1 where x2 and y2 name the last pixel of a box, as in the development kit's files.
+        truths: the labelled objects of the same images.
+        iou: the overlap of a match must be larger than this.
+        last_pixel: 1 if x2 and y2 are the last pixel of a box, as in the files of the development kit; else 0.
     """
     return [_curve(detections, truths, class_id, iou, last_pixel) for class_id in range(num_classes)]
 
 
 def mean(values: Sequence[float], found: Sequence[Curve]) -> float:
-    """Mean over the classes that have ground truth; 0 where none has."""
+    """Returns the mean over the classes that have ground truth; 0 if none has."""
     counted = [value for value, curve in zip(values, found) if curve.truths]
     return float(np.mean(counted)) if counted else 0.0
 
@@ -99,7 +101,7 @@ def _verdict(
     iou: float,
     last_pixel: float,
 ) -> int:
-    """1 right, 0 wrong, -1 not counted; marks the object as taken."""
+    """Returns 1 for right, 0 for wrong, -1 for not counted. Marks the object as matched."""
     if not len(boxes):
         return 0
     overlaps = overlap(box, boxes, last_pixel)
@@ -114,7 +116,7 @@ def _verdict(
 
 
 def overlap(box: NDArray[np.float32], boxes: Floats, last_pixel: float = 0.0) -> Floats:
-    """(n,) IoU of one box (4,) with boxes (n, 4); see `curves` for `last_pixel`."""
+    """Returns the IoU (n,) of one box (4,) with boxes (n, 4). `last_pixel` is explained in `curves`."""
     box = box.astype(np.float64)
     side = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]) + last_pixel
     inter = np.prod(np.clip(side, 0, None), axis=1)

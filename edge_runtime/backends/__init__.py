@@ -1,15 +1,15 @@
-"""Backends: run a model file. Image slots in, boxes out.
+"""Backends run a model file: images go in, boxes come out.
 
 A member is a module with
 
     HANDLES                                suffixes it opens (".onnx")
     DEVICES                                values of --device it serves; the first is its own
-    PRIORITY                               who is preferred where several match (default 0)
-    available() -> str | None              None where its libraries are here, else the reason
+    PRIORITY                               the highest is preferred if several match (default 0)
+    available() -> str | None              None if its libraries are here, else the reason
     read_io(path, imgsz, batch) -> ModelIO names, shapes and metadata of the file
     open(path, spec, decode, options) -> Backend
 
-A backend has `slots` preallocated slots of `batch` images each. `enqueue` and `wait` are called by one thread.
+A backend has `slots` preallocated slots of `batch` images each. One thread calls `enqueue` and `wait`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class BackendOptions:
     """How to run a model.
 
     Attributes:
-        backend: name of a file in `backends/`; None picks the preferred one that is installed.
+        backend: name of a file in `backends/`; None chooses the preferred one that is installed.
         device: "auto", "cpu", "cuda" or "tensorrt" (ONNX Runtime's provider, which builds an engine when it opens).
-        slots: images or batches in flight; two are enough to hide pre- and post-processing.
-        batch: images per slot, for models whose batch size is open.
+        slots: images or batches in work at the same time. Two are enough to hide pre- and post-processing.
+        batch: images per slot, for models without a fixed batch size.
         threads: inference threads, 0 for all cores.
         spinning: keep inference threads awake between operators; None decides by the machine's load.
-        zero_copy: let a GPU that shares the host's memory read images in place; None measures which is faster.
-        thresholds: what becomes a detection.
+        zero_copy: let a GPU that shares the host's memory read images without a copy; None measures which is faster.
+        thresholds: which boxes become detections.
     """
 
     backend: Optional[str] = None
@@ -80,32 +80,32 @@ class Backend(Protocol):
     batch: int
 
     def start(self) -> None:
-        """From now on `enqueue` runs inference in the background; without it, `wait` runs it."""
+        """After this call `enqueue` runs inference in the background. Without it, `wait` runs inference."""
 
     def enqueue(self, slot: int, images: Images) -> None:
-        """Starts 1 to `batch` images, (H, W, 3) uint8 BGR of any size, which may change once this returns."""
+        """Starts 1 to `batch` images, (H, W, 3) uint8 BGR of any size. The caller may change them after the return."""
 
     def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Boxes (batch, max_det, 6) `[x1, y1, x2, y2, score, class_id]` in image pixels, and counts (batch,).
 
-        Views, valid until the slot is enqueued again. Without a decode description: counts are 0, see `outputs`.
+        Views, valid until the slot is enqueued again. Without a decode description, counts are 0: see `outputs`.
         """
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
-        """The model's raw outputs of a slot, each (batch, ...) float32; views, valid like those of `wait`."""
+        """The model's raw outputs of a slot, each (batch, ...) float32: views, valid as long as those of `wait`."""
 
     def stage_ms(self, slot: int) -> Dict[str, float]:
-        """Milliseconds the slot's last images spent in preprocess, inference and postprocess."""
+        """Milliseconds that the slot's last images spent in preprocess, inference and postprocess."""
 
     def close(self) -> None:
-        """Frees everything; harmless when repeated."""
+        """Frees everything. It may be called more than once."""
 
 
 def choose_backend(path: str, options: BackendOptions) -> ModuleType:
     """The backend for a file and the wanted device.
 
     Raises:
-        UsageError: none handles the file, or the named one does not serve the device.
+        UsageError: no backend handles the file, or the named one does not serve the device.
         BackendUnavailable: its library is missing.
     """
     if options.backend is not None:
@@ -126,7 +126,7 @@ def choose_backend(path: str, options: BackendOptions) -> ModuleType:
 
 
 def passed_over(path: str, chosen: ModuleType) -> List[str]:
-    """Why preferred backends do not run a file although their library is installed: each a sentence."""
+    """Why preferred backends do not run a file although their library is installed, one sentence for each."""
     handling = [m for m in plugins.members("backends") if path.lower().endswith(tuple(m.HANDLES))]
     preferred = handling[: handling.index(chosen)] if chosen in handling else []
     reasons = [str(member.available() or "") for member in preferred]

@@ -1,4 +1,4 @@
-"""What goes wrong in a library that runs models, in our words: no exception of its own reaches a user."""
+"""Turns the exceptions of a library that runs models into our errors, so that none of its own reaches a user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES = "export it without its own post-processing (NMS), so that its outputs ha
 
 @contextmanager
 def said_of(library: str, path: str) -> Iterator[None]:
-    """Turns what a library raises meanwhile into one of our errors.
+    """Turns what a library raises in the block into one of our errors.
 
     Raises:
         DeviceError: memory ran out.
@@ -31,12 +31,12 @@ def said_of(library: str, path: str) -> Iterator[None]:
         yield
     except EdgeError:
         raise
-    except Exception as error:  # their own types are not public
+    except Exception as error:  # the libraries' exception types are not public
         raise explained(library, path, error) from error
 
 
 def explained(library: str, path: str, error: BaseException) -> EdgeError:
-    """The error in our words."""
+    """The error of ours that fits the library's exception."""
     reason = " ".join(str(error).split())
     if isinstance(error, MemoryError) or MEMORY.search(reason):
         return DeviceError(f"memory ran out while {library} ran {path}", hint=SMALLER)
@@ -53,7 +53,7 @@ def check_batch(asked: int, has: int) -> None:
     """Refuses a batch size that the file does not have.
 
     Raises:
-        UsageError: so it is.
+        UsageError: the file does not have it.
     """
     if asked not in (1, has):
         raise UsageError(
@@ -63,7 +63,7 @@ def check_batch(asked: int, has: int) -> None:
 
 
 def check_buffers(shapes: Sequence[Shape], dtypes: Sequence[str], slots: int) -> None:
-    """Refuses inputs and outputs for which no memory can be set aside.
+    """Refuses inputs and outputs for which no memory can be allocated.
 
     Raises:
         ModelError: a size or a type is unknown.

@@ -1,4 +1,4 @@
-"""What backends that run on the host share: slots, preprocessing into them, decoding out of them, one worker thread."""
+"""Shared parts of backends that run on the host: slots, preprocessing, decoding, and one worker thread."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Bind = Callable[[NDArray[np.generic], List[NDArray[np.generic]]], Callable[[], N
 class HostSlot:
     """Buffers of one batch in flight. `run` executes the model from `feed` into `fetches`.
 
-    `tensor` and `outputs` are what pre- and post-processing use: the same memory as `feed` and `fetches`, or float32
-    copies of them where the model works in another precision.
+    Preprocessing writes `tensor`, postprocessing reads `outputs`. They are the same memory as `feed` and `fetches`, or
+    float32 copies of them if the model works in another precision.
     """
 
     def __init__(self, input_shape: Shape, output_shapes: Sequence[Shape], dtypes: Sequence[str], max_det: int) -> None:
@@ -48,7 +48,7 @@ class HostSlot:
         self.error: Optional[BaseException] = None
 
     def infer(self) -> None:
-        """Runs the model, timed."""
+        """Runs the model and measures the time."""
         started = perf_counter()
         if self.tensor is not self.feed:
             np.copyto(self.feed, self.tensor, casting="same_kind")
@@ -60,7 +60,7 @@ class HostSlot:
 
 
 class HostBackend:
-    """A backend on the host; a member gives `bind`, which ties a slot's buffers to its library and returns `run`."""
+    """A backend on the host. A member passes `bind`, which gives a slot's buffers to its library and returns `run`."""
 
     def __init__(
         self,
@@ -145,20 +145,20 @@ class HostBackend:
         for state in iter(self._queue.get, None):
             try:
                 state.infer()
-            except BaseException as error:  # handed to the thread that waits
+            except BaseException as error:  # passed to the thread that waits
                 state.error = error
             state.done.release()
 
 
 def auto_threads(options: BackendOptions) -> int:
-    """Inference threads: as asked, else all cores this process may use."""
+    """Number of inference threads: as asked, else all cores that this process may use."""
     return options.threads or cores()
 
 
 def auto_spinning(options: BackendOptions, threads: int) -> bool:
-    """Whether idle inference threads should spin: it wins on a quiet machine and loses badly on a busy one.
+    """Whether idle inference threads should spin. It is faster on a quiet machine, and much slower on a busy one.
 
-    Quiet means that what others use now leaves a core for each inference thread.
+    A machine is quiet if other processes leave a core for each inference thread.
     """
     if options.spinning is not None:
         return options.spinning
@@ -166,7 +166,7 @@ def auto_spinning(options: BackendOptions, threads: int) -> bool:
 
 
 def busy_cores(sample_s: float = 0.05) -> float:
-    """Cores of this machine in use during a short sleep of the caller (the load average would count our own past)."""
+    """Cores of this machine in use while the caller sleeps briefly (the load average would include our own past)."""
     try:
         busy, total = cpu_ticks()
         time.sleep(sample_s)
@@ -177,7 +177,7 @@ def busy_cores(sample_s: float = 0.05) -> float:
 
 
 def _aligned(shape: Shape, dtype: str) -> NDArray[np.generic]:
-    """Zeros that start at a cache line: numpy's own start 16 bytes into one, which costs every wide load a second."""
+    """Zeros that start at a cache line. Numpy's own start 16 bytes later, so each wide load would need two lines."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + 64, np.uint8)
     start = -raw.ctypes.data % 64

@@ -1,4 +1,4 @@
-"""ONNX Runtime: CPU everywhere, CUDA where its provider is installed, TensorRT's provider only on request."""
+"""ONNX Runtime: CPU everywhere, CUDA if its provider is installed, TensorRT's provider only on request."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ PROVIDERS = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
     "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
 }
-TOO_NEW = {  # what it says of a file that is younger than itself: the file's number and its own
+TOO_NEW = {  # its messages about a file that is newer than itself: the file's number, then its own
     "opset": r"Opset (\d+) is under development.* is till opset (\d+)",
     "IR version": r"Unsupported model IR version: (\d+), max supported IR version: (\d+)",
 }
 
 
 def available() -> Optional[str]:
-    """None where onnxruntime can be imported, else the reason."""
+    """None if onnxruntime can be imported, else the reason."""
     return libraries.missing("onnxruntime", install_hint("cpu"))
 
 
 def library() -> Any:
-    """The module onnxruntime, which says only what goes wrong: from 1.23 on it warns of the GPUs of every Jetson.
+    """The module onnxruntime. It logs errors only, because from 1.23 on it warns about the GPU of every Jetson.
 
     Raises:
         ImportError: it cannot be loaded.
@@ -50,7 +50,7 @@ def library() -> Any:
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
-    """See `onnx_file.read_io`; output sizes that shape inference cannot tell are found by one run."""
+    """See `onnx_file.read_io`. If shape inference cannot tell the output sizes, one run of the model finds them."""
     io = onnx_file.read_io(path, imgsz, batch)
     if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
         return io
@@ -82,7 +82,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
                 binding.bind_output(name, "cpu", 0, fetch.dtype, fetch.shape, fetch.ctypes.data)
 
         def run() -> None:
-            # The binding holds bare addresses: the arrays live as long as the slot that owns this closure.
+            # The binding holds plain addresses. The arrays live as long as the slot that owns this closure.
             with said_of("onnxruntime", path):
                 session.run_with_iobinding(binding)
 
@@ -105,17 +105,17 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str
         session = ort.InferenceSession(_source(path), settings, providers=providers)
     except Exception as error:  # onnxruntime's own exception types are not public
         raise _unreadable(path, error) from error
-    if PROVIDERS[device][0] not in session.get_providers():  # it is listed, but lacks its libraries
+    if PROVIDERS[device][0] not in session.get_providers():  # it is listed, but its libraries are missing
         if options.device != "auto":
             fact = f"{PROVIDERS[device][0]} is listed by onnxruntime, but does not start"
-            raise BackendUnavailable(fact, hint="edge-doctor says what it lacks; or --device cpu")
+            raise BackendUnavailable(fact, hint="edge-doctor says what is missing; or use --device cpu")
         device = "cpu"
     detail = f"{threads} thread{'s'[: threads > 1]}{', spinning' if spinning else ''}"
     return session, f"onnxruntime {ort.__version__} {device}" + (f", {detail}" if device == "cpu" else "")
 
 
 def _source(path: str) -> Union[str, bytes]:
-    """What to read: the file, or where we quantised it, the same with everything that stays float unpacked."""
+    """The file to run. If we quantised it, a form of it in which everything that stays float is unpacked."""
     file = onnx_file.load_onnx(path)
     ours = any(entry.key == RANGES_KEY for entry in file.metadata_props)
     return float_weights(file).SerializeToString() if ours else path

@@ -1,4 +1,4 @@
-"""OpenVINO: the fastest way to run the same ONNX files on an x86 or ARM CPU, INT8 above all. Extra `[openvino]`."""
+"""OpenVINO: the fastest way to run the ONNX files on an x86 or ARM CPU, mostly in INT8. Extra `[openvino]`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PRIORITY = 10
 
 
 def available() -> Optional[str]:
-    """None where openvino can be imported, else the reason."""
+    """None if openvino can be imported, else the reason."""
     return libraries.missing("openvino", install_hint("openvino"))
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
-    """See `onnx_file.read_io`; output sizes that shape inference cannot tell are asked of OpenVINO."""
+    """See `onnx_file.read_io`. If shape inference cannot tell the output sizes, OpenVINO does."""
     io = onnx_file.read_io(path, imgsz, batch)
     if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
         return io
@@ -60,7 +60,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
         def run() -> None:
             with said_of("openvino", path):
                 request.start_async()
-                request.wait()  # unlike infer(), builds no result dictionary
+                request.wait()  # unlike infer(), it builds no result dictionary
 
         return run
 
@@ -85,7 +85,7 @@ def _model(path: str, input_shape: Tuple[int, ...]) -> Any:
 
 
 def _source(path: str) -> Tuple[Any, ...]:
-    """What to read: the file, or its lighter form where we quantised it (a fifth faster and nearer to float)."""
+    """The file to run. If we quantised it, its lighter form (a fifth faster and nearer to float)."""
     file = onnx_file.load_onnx(path)
     if all(entry.key != RANGES_KEY for entry in file.metadata_props):
         return (path,)
@@ -96,7 +96,7 @@ def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
     config: Dict[str, Any] = {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
-        # Ours is a runtime people compare with float references: no silent bfloat16 on processors that have it.
+        # People compare results with float references, so bfloat16 is not used silently on processors that have it.
         "INFERENCE_PRECISION_HINT": "f32",
     }
     with said_of("openvino", path):

@@ -1,4 +1,4 @@
-"""Replays recorded model outputs, in turn: pipelines and heads can be tested without a network."""
+"""Replays recorded model outputs, one after the other, to test pipelines and heads without a network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edge_runtime.model.spec import IO_FIELDS, ModelIO, ModelSpec
 
 HANDLES = (".replay.npz",)
 MOST = 1024 * read.MIB
-# What zipfile and numpy say of damaged archives.
+# What zipfile and numpy raise for damaged archives.
 BROKEN = (OSError, BadZipFile, EOFError, zlib.error, RuntimeError, struct.error, SyntaxError, TypeError)
 DEVICES = ("cpu",)
 
@@ -50,7 +50,7 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
-    """Opens a recording; after its last run it starts again."""
+    """Opens a recording. After its last run it starts again."""
     io, recorded = _load(path)
     count, runs = len(recorded), cycle(recorded)
     dtypes = ["float32"] * (1 + len(io.outputs))
@@ -69,7 +69,7 @@ def _fill(fetches: List[NDArray[np.generic]], runs: Iterator[List[NDArray[np.flo
 
 
 def _load(path: str) -> Tuple[ModelIO, List[List[NDArray[np.float32]]]]:
-    """What was recorded: names and shapes, and the outputs of each run."""
+    """Content of a recording: names and shapes, and the outputs of each run."""
     try:
         arrays = _arrays(read.read_bytes(path, MOST))
         text = read.parse_json_object(str(arrays.pop("io")))

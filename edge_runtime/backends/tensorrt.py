@@ -1,7 +1,7 @@
 """TensorRT: runs plans on a GPU. Copy, letterbox, network, decoding and NMS are one CUDA graph per slot.
 
-All CUDA calls are made by one thread, the owner, whoever asks; see `cuda.Device`. Where a graph cannot be captured
-(DLA, some layers) the same calls are made one by one, and the description says so. TensorRT-RTX opens by the same code.
+One thread, the owner, makes all CUDA calls for all other threads; see `cuda.Device`. If a graph cannot be captured
+(DLA, some layers), the same calls are made one by one, and the description says so. The same code runs TensorRT-RTX.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from edge_runtime.types import Images
 
 HANDLES = (".plan", ".engine", ".trt")
 DEVICES = ("cuda",)
-MEASURED = 20  # runs with copied and with mapped images, where the GPU could read the host's memory
+MEASURED = 20  # runs with copied and with mapped images, if the GPU can read the host's memory
 
 
 def available() -> Optional[str]:
-    """None where TensorRT, pycuda and a driver are here, else the reason."""
+    """None if TensorRT, pycuda and a driver are here, else the reason."""
     return trt.missing() or cuda.missing()
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
-    """What the passport says; a plan without one is opened for it.
+    """Names, shapes and metadata from the passport. A plan without a passport is opened for them.
 
     Raises:
-        ModelError: no such plan, or one that does not run here.
+        ModelError: there is no such plan, or it does not run here.
         DeviceError: TensorRT refuses it.
     """
     about = passport.read_passport(Path(path))
@@ -51,10 +51,10 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
-    """Opens a plan; the passport is checked before CUDA is touched.
+    """Opens a plan. The passport is checked before any CUDA call.
 
     Raises:
-        ModelError: it does not run here; the hint is the command that builds it again.
+        ModelError: it does not run here. The hint is the command that builds it again.
         DeviceError: the GPU or TensorRT refuses.
     """
     plan = plan_file.load_plan(path)
@@ -83,7 +83,7 @@ class TensorRTBackend:
             raise
 
     def start(self) -> None:
-        """Nothing: the GPU always works in the background."""
+        """Does nothing: the GPU always works in the background."""
 
     def enqueue(self, slot: int, images: Images) -> None:
         if not 1 <= len(images) <= self.batch:
@@ -112,7 +112,7 @@ class TensorRTBackend:
         return self._slots[slot].outputs
 
     def stage_ms(self, slot: int) -> Dict[str, float]:
-        """As `Backend` says; decoding and NMS are part of the graph, and so of inference."""
+        """See `Backend`. Decoding and NMS are part of the graph, so they count as inference."""
         return self._stage_ms[slot]
 
     def close(self) -> None:
@@ -152,10 +152,10 @@ class TensorRTBackend:
         return io.input_shape[0], f"{trt.version()}, {precision}GPU {device.capability}, {how}, {images}"
 
     def _free(self) -> None:
-        with suppress(Exception):  # a GPU that failed: what was started must not be waited for
+        with suppress(Exception):  # the GPU failed: do not wait for what was started
             for pending in filter(None, self._pending):
                 pending.result()
-        while self._slots:  # the last references to streams, events and contexts go here, in the owner's thread
+        while self._slots:  # the last references to streams, events and contexts end here, in the owner's thread
             self._slots.pop().close()
         if self._engine is not None:
             self._engine.close()
@@ -176,7 +176,7 @@ def _look(plan: plan_file.Plan, batch: int) -> ModelIO:
 
 
 def _faster(one: DeviceSlot, other: DeviceSlot) -> bool:
-    """Whether the first of two slots takes 720p images through in less time; both are given up afterwards."""
+    """Whether the first of two slots is faster with 720p images. Both slots are freed afterwards."""
     image, seconds = [np.zeros((720, 1280, 3), np.uint8)], []
     for slot in (one, other):
         slot.grow(image)

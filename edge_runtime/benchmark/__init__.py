@@ -1,7 +1,7 @@
-"""Benchmark: engines under conditions, in windows long enough to be believed.
+"""Benchmark: measures engines under given conditions, in windows that are long enough for reliable results.
 
-One pipeline runs for all windows of a case: warm-up, then window after window, each with its own count, joules and
-states. Afterwards the engine runs alone, nothing else beside it, for what the network itself can do.
+One pipeline runs for all windows of a case. After a warm-up the windows follow one another. Each has its own count,
+joules and states. Then the engine runs alone, to measure the network itself.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Times:
     """How long a case is measured.
 
     Attributes:
-        warmup_s: before the first window.
-        window_s: of each window.
-        repeats: windows.
-        alone_s: of the engine alone.
+        warmup_s: seconds before the first window.
+        window_s: seconds of each window.
+        repeats: number of windows.
+        alone_s: seconds of the engine alone.
     """
 
     warmup_s: float = 5.0
@@ -51,15 +51,15 @@ def windows(
     intruders: Callable[[], Tuple[int, ...]] = lambda: (),
     tick: Callable[[], None] = lambda: None,
 ) -> List[Window]:
-    """Runs a detector over `streams` copies of a source; what each window saw.
+    """Runs a detector over `streams` copies of a source, and returns what was measured in each window.
 
     Args:
-        sampler: must run; it may have no meter.
-        intruders: other processes on the GPU, by number.
+        sampler: a running sampler; it may have no meter.
+        intruders: returns the process numbers of other processes on the GPU.
         tick: called after the warm-up and after each window.
 
     Raises:
-        SourceError, EdgeError: what broke the pipeline.
+        SourceError, EdgeError: the error that stopped the pipeline.
     """
     pipeline = Pipeline(detector, [source] * streams, source_options=SourceOptions(loop=True), fail_fast=True)
     running = _Running(pipeline)
@@ -76,9 +76,9 @@ def windows(
 
 
 def alone(detector: Detector, seconds: float) -> Optional[float]:
-    """Images per second of the network alone: its own milliseconds, image after image of the same kind.
+    """Returns images per second of the network alone, from its own milliseconds. All images are the same.
 
-    On TensorRT decoding and NMS are part of the graph, and so of this figure. None where the backend says no time.
+    With TensorRT decoding and NMS are part of the graph, so they are included. None if the backend gives no times.
     """
     backend, (width, height) = detector.backend, detector.model.spec.input_wh
     image, spent_ms, runs = np.full((height, width, 3), 127, np.uint8), 0.0, 0
@@ -86,24 +86,24 @@ def alone(detector: Detector, seconds: float) -> Optional[float]:
     while runs < 2 or time.monotonic() < until:
         backend.enqueue(0, [image] * backend.batch)
         backend.wait(0)
-        if runs:  # the first is warming up
+        if runs:  # the first run is the warm-up
             spent_ms += backend.stage_ms(0)["inference"]
         runs += 1
     return 1e3 * backend.batch * (runs - 1) / spent_ms if spent_ms else None
 
 
 def check_batch(detector: Detector, batch: int) -> None:
-    """Nothing, where the engine runs that many images at once.
+    """Checks that the engine runs that many images at once.
 
     Raises:
-        ModelError: its batch is another.
+        ModelError: its batch size is different.
     """
     if detector.backend.batch != batch:
         raise ModelError(f"its batch is fixed at {detector.backend.batch}", hint="export or build it for another")
 
 
 class _Running:
-    """A pipeline in a thread of its own, so that the caller may sleep and be interrupted."""
+    """A pipeline in a thread of its own, so that the caller can sleep and can be interrupted."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -112,16 +112,16 @@ class _Running:
         self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Sleeps, no longer than the pipeline runs.
+        """Sleeps, at most as long as the pipeline runs.
 
         Raises:
-            EdgeError: what broke it, or that it came to an end.
+            EdgeError: the error that stopped the pipeline; also if the source ended.
         """
         self._thread.join(seconds)
         if self._error:
             raise self._error
         if not self._thread.is_alive():
-            raise ModelError("the source came to its end", hint="give a longer one, or synthetic://1280x720")
+            raise ModelError("the source ended too early", hint="give a longer one, or synthetic://1280x720")
 
     def stop(self) -> None:
         self._pipeline.stop()

@@ -1,4 +1,4 @@
-"""Results of benchmarks as files: JSON with everything, CSV with a line per row; merged, and compared."""
+"""Results of benchmarks as files: JSON with everything, CSV with one line per row. Merges and compares results."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from edge_runtime.files.fields import check_fields, show
 from edge_runtime.text.escape import csv_cell
 
 FORMAT = 1
-MOST = 256 * read.MIB  # bytes of a result file
-KEYS = ("engine", "board", "mode", "batch", "streams")  # tell rows apart
+MOST = 256 * read.MIB  # largest size of a result file, bytes
+KEYS = ("engine", "board", "mode", "batch", "streams")  # rows with equal values here measure the same
 COMPARED = ("fps", "fps_engine", "mean_w", "fps_per_watt", "joules_per_frame", "accuracy")
 NESTED = ("windows", "trace")
 Row = Dict[str, Any]
 
 
 def to_json(rows: Sequence[Row], command: str) -> str:
-    """A result file."""
+    """Returns the content of a result file."""
     return json.dumps({"format": FORMAT, "command": command, "rows": list(rows)}, indent=1) + "\n"
 
 
 def read_rows(path: Path) -> List[Row]:
-    """The rows of a result file.
+    """Reads the rows of a result file.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a result file.
     """
     try:
         content = read.parse_json_object(read.read_text(path, MOST))
@@ -46,7 +46,7 @@ def read_rows(path: Path) -> List[Row]:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """One line per row, valid or not; what is a list or a trace is left to the JSON."""
+    """Returns one line per row, valid or not. Lists and traces are only in the JSON."""
     cells = [flat({name: _cell(value) for name, value in row.items() if name not in NESTED}) for row in rows]
     columns = list(dict.fromkeys(name for row in cells for name in row))
     text = io.StringIO()
@@ -57,17 +57,17 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def merge_rows(parts: Sequence[Sequence[Row]]) -> List[Row]:
-    """All rows; of those that measure the same, the later one."""
+    """Returns all rows. Of rows that measure the same, only the later one is kept."""
     return list({_key(row): row for rows in parts for row in rows}.values())
 
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of two results.
+    """One number in two results.
 
     Attributes:
-        ratio: after over before; of accuracy the difference.
-        beyond_spread: whether the two ranges of windows are apart; None where no spread is known.
+        ratio: after / before; for accuracy the difference.
+        beyond_spread: whether the ranges of the windows do not overlap; None if no spread is known.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Change:
 
 
 def compare_rows(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tuple[Row, List[Change]]], List[str]]:
-    """What changed in rows that both have, and why others are left out."""
+    """Returns what changed in rows that both results have, and why other rows are left out."""
     then = {_key(row): row for row in before}
     found, left_out = [], []
     for row in after:
@@ -94,7 +94,7 @@ def compare_rows(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tupl
 
 
 def title(row: Row) -> str:
-    """What a row measures, in one line."""
+    """Returns what a row measures, in one line."""
     parts = [str(row["engine"]), str(row.get("mode") or "")]
     parts += [f"{name} {row[name]}" for name in ("batch", "streams") if row[name] != 1]
     return ", ".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""What a row of a result file may hold; see `rows.assemble`, which makes them."""
+"""The fields of a row in a result file. `rows.assemble` makes these rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEEDED: Dict[str, Field] = {
     "engine": _TEXT, "batch": fields.whole(1, 1 << 31), "streams": fields.whole(1, 1 << 31), "valid": fields.flag(),
     "reasons": _LISTED, "notes": _LISTED,
 }  # fmt: skip
-OF_VALID = ("fps", "fps_low", "fps_high")  # which every valid row has
+OF_VALID = ("fps", "fps_low", "fps_high")  # every valid row has them
 KNOWN: Dict[str, Field] = {
     **NEEDED,
     **dict.fromkeys(_FIGURES, optional(_NUMBER)),
@@ -35,7 +35,7 @@ KNOWN: Dict[str, Field] = {
 
 
 def _filled(value: Any, table: Dict[str, Field]) -> Dict[str, Any]:
-    """The value, with what the table names checked and what it does not name as it is."""
+    """Returns the value. Entries that the table names are checked; other entries stay as they are."""
     whole = fields.mapping(fields.anything()).take(value)
     absent = next((name for name in table if name not in whole), None)
     if absent:

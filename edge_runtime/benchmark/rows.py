@@ -1,4 +1,4 @@
-"""Rows of a benchmark: what was measured of one engine under one set of conditions, and under which."""
+"""Rows of a benchmark: the results of one engine under one set of conditions, and these conditions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_runtime.jetson import board
 from edge_runtime.model.spec import RANGES_KEY
 from edge_runtime.power import Total
 
-ENOUGH = 2  # windows that must be sound, where there are so many
+ENOUGH = 2  # least number of good windows, if that many were measured
 TRACE = ("gpu_mhz", "cpu_mhz", "emc_mhz")
 
 
@@ -31,18 +31,18 @@ class Case:
     streams: int
 
     def to_dict(self) -> Dict[str, Any]:
-        """The columns that tell rows apart."""
+        """Returns the columns that distinguish the rows."""
         return {"engine": Path(self.engine).name, "mode": self.mode, "batch": self.batch, "streams": self.streams}
 
 
 def machine(root: Path) -> Dict[str, Any]:
-    """What the rows were measured on; empty texts where it is no Jetson."""
+    """Returns facts about the machine of the measurement; empty texts if it is no Jetson."""
     release = board.l4t(root)
     return {"board": board.model(root), "l4t": release, "jetpack": board.jetpack(release)}
 
 
 def identity(detector: Detector) -> Dict[str, str]:
-    """Which engine it is: SHA-256 of the file and of the range table in it, and what runs it."""
+    """Returns which engine it is: SHA-256 of the file and of its range table, and what runs it."""
     path = Path(detector.model.path)
     about = passport.read_passport(path)
     ranges = detector.model.io.metadata.get(RANGES_KEY, "")
@@ -63,11 +63,11 @@ def assemble(
     shortest_s: float,
     against: Sequence[str] = (),
 ) -> Dict[str, Any]:
-    """One row: medians over the sound windows, the spread, and why others were left out.
+    """Makes one row: medians over the good windows, the spread, and why other windows were left out.
 
     Args:
-        about: identity, accuracy, machine: copied into the row.
-        against: what speaks against the whole row.
+        about: identity, accuracy and machine; they are copied into the row.
+        against: reasons why the whole row is not valid.
     """
     judged = [(window, faults(window, shortest_s)) for window in windows]
     sound = [window for window, found in judged if not found]
@@ -96,7 +96,7 @@ def assemble(
 
 
 def refused(case: Case, about: Dict[str, Any], reason: str) -> Dict[str, Any]:
-    """The row of a case that could not be measured."""
+    """Returns the row of a case that could not be measured."""
     return {**case.to_dict(), **about, "valid": False, "reasons": [reason], "notes": []}
 
 
@@ -130,7 +130,7 @@ def _percentiles(summaries: Sequence[Dict[str, float]]) -> Dict[str, float]:
 
 
 def _trace(windows: Sequence[Window]) -> List[Dict[str, Any]]:
-    """The hottest zone and the clocks, about once a second, for plots."""
+    """Returns the temperature of the hottest zone and the clocks, about once a second, for plots."""
     states = [state for window in windows for state in window.states]
     return [
         {"hottest_c": max(state.temperatures_c.values(), default=None),

@@ -1,4 +1,4 @@
-"""Which measurements may be published: none that throttled, drifted, lost power samples or shared the machine."""
+"""Decides which measurements may be published: none that throttled, drifted, lost power samples or was not alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edge_runtime.energy.extremes import events
 from edge_runtime.energy.joules import Energy
 from edge_runtime.jetson.probe import State
 
-SHORTEST_S = 30.0  # of a window: the chips average over seconds, and the clocks need some to settle
-COVERAGE = 0.95  # of the time, by power samples
-CLOCK_DRIFT = 0.05  # of a median clock, from the first third of a window to the last
-TEMPERATURE_DRIFT_C = 5.0  # of the hottest zone, likewise
-PEAKS_PER_S = 30.0  # over-current peaks of a millisecond each: usual where a board is asked for all it has
-OTHERS = 0.10  # of all cores, by other processes
-GPU_IDLE = 5.0  # percent: more, before we begin, is somebody else's
+SHORTEST_S = 30.0  # shortest window: power chips average over seconds, and clocks need seconds to become stable
+COVERAGE = 0.95  # part of the time that power samples must cover
+CLOCK_DRIFT = 0.05  # largest change of a median clock, from the first third of a window to the last
+TEMPERATURE_DRIFT_C = 5.0  # largest change of the hottest zone, in the same way
+PEAKS_PER_S = 30.0  # over-current peaks of a millisecond each; up to this is usual at full load
+OTHERS = 0.10  # part of all cores that other processes may use
+GPU_IDLE = 5.0  # percent; if the GPU is busier before we begin, another process uses it
 CLOCKS = ("gpu_mhz", "gpu_min_mhz", "gpu_max_mhz", "cpu_max_mhz", "emc_mhz")
 
 
@@ -25,14 +25,14 @@ class Window:
     """What was measured in one window.
 
     Attributes:
-        seconds: its length.
+        seconds: length of the window.
         fps: frames per second, end to end.
-        latency_ms, stage_ms: percentiles.
-        energy: of the whole machine; None without a meter.
+        latency_ms, stage_ms: percentiles, milliseconds.
+        energy: energy of the whole machine; None without a meter.
         rails_w: mean watts by rail.
-        states: the board's state, about once a second.
-        others: cores that other processes kept busy, as a part of all.
-        intruders: other processes on the GPU.
+        states: states of the board, about one per second.
+        others: part of all cores that other processes kept busy.
+        intruders: numbers of other processes on the GPU.
     """
 
     seconds: float
@@ -47,24 +47,24 @@ class Window:
 
     @property
     def throttle(self) -> Dict[str, int]:
-        """What was counted from its first state to its last."""
+        """Returns the throttling events that were counted from the first state to the last."""
         return events(self.states[0], self.states[-1]) if self.states else {}
 
     def to_dict(self) -> Dict[str, Any]:
-        """Plain data for JSON, without the states."""
+        """Returns plain data for JSON, without the states."""
         watts = self.energy.mean_w if self.energy else None
         return {"seconds": round(self.seconds, 2), "fps": self.fps, "mean_w": watts, "others": round(self.others, 3)}
 
 
 def faults(window: Window, shortest_s: float = SHORTEST_S) -> List[str]:
-    """Why a window may not be published; empty where nothing speaks against it."""
+    """Returns why a window may not be published; empty if there is no reason."""
     found = []
     if window.seconds < 0.98 * shortest_s:
-        found.append(f"a window of {window.seconds:.1f} s, at least {shortest_s:g} are wanted")
+        found.append(f"a window of {window.seconds:.1f} s, at least {shortest_s:g} s are needed")
     if not window.fps:
         found.append("no frame was seen")
     if window.energy is not None and window.energy.coverage < COVERAGE:
-        found.append(f"power was measured {window.energy.coverage:.0%} of the time, with {window.energy.gaps} gaps")
+        found.append(f"power was measured for {window.energy.coverage:.0%} of the time, with {window.energy.gaps} gaps")
     if window.others > OTHERS:
         found.append(f"other processes used {window.others:.0%} of the cores")
     if window.intruders:
@@ -73,16 +73,16 @@ def faults(window: Window, shortest_s: float = SHORTEST_S) -> List[str]:
 
 
 def remarks(window: Window) -> List[str]:
-    """What a reader should know of a window that may be published."""
+    """Returns what a reader should know about a window that may be published."""
     peaks = window.throttle.get("over_current_peak", 0)
     return [f"{peaks / window.seconds:.1f} over-current peaks a second"] if peaks else []
 
 
 def busy_before(states: Sequence[State]) -> Optional[str]:
-    """Whether the GPU was in use before we began."""
+    """Returns a reason if the GPU was in use before the measurement; else None."""
     loads = [state.gpu_load for state in states if state.gpu_load is not None]
     if loads and median(loads) > GPU_IDLE:
-        return f"the GPU was {median(loads):.0f} % busy before it began"
+        return f"the GPU was {median(loads):.0f} % busy before the measurement"
     return None
 
 

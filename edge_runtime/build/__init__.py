@@ -1,7 +1,7 @@
-"""Building: an ONNX file in, a TensorRT plan with its passport out.
+"""Building: turns an ONNX file into a TensorRT plan with its passport.
 
-The builder runs in a child process. Whatever it needs in memory is freed with it, and where the system kills it for
-memory, that is one sentence here.
+The builder runs in a child process. Its memory is freed when it ends. If the system kills it because memory ran out,
+the user gets one clear error.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class BuildOptions:
     Attributes:
         precision: one of `forms.PRECISIONS`.
         batch: images per run.
-        workspace: bytes for the builder, 0 to choose by the memory that is free.
-        dla: number of a DLA core, what it cannot run goes to the GPU; None for the GPU alone.
-        timing_cache: file that keeps what the builder measured; None for none.
-        compute_capability: GPU to build for, "SM86", with TensorRT-RTX; "" for the one at hand.
-        root: tree of the machine; another folder stands in for it in tests.
+        workspace: bytes for the builder; 0 chooses a size by the free memory.
+        dla: number of a DLA core; layers that it cannot run go to the GPU. None uses only the GPU.
+        timing_cache: file that keeps the builder's measurements; None for no file.
+        compute_capability: GPU to build for with TensorRT-RTX, "SM86"; "" for the GPU of this machine.
+        root: root folder of the machine; tests give another folder.
     """
 
     precision: str = "fp16"
@@ -61,17 +61,17 @@ def build(
     command: str = "",
     report: Report = lambda fraction, phase: None,
 ) -> Passport:
-    """Writes a plan and its passport, both or none.
+    """Writes a plan and its passport: both, or neither.
 
     Args:
-        source: see `load`.
+        source: the model, from `load_input`.
         plan: file to write.
-        command: that builds it again, for the passport.
-        report: hears how far the builder is: 0 to 1, and the name of the phase.
+        command: the command that builds the plan again, for the passport.
+        report: called with the progress, 0 to 1, and the name of the phase.
 
     Raises:
         BackendUnavailable: TensorRT is not installed.
-        UsageError: INT8 without ranges, or a device that is not there.
+        UsageError: INT8 without ranges, or a device that does not exist.
         ModelError: TensorRT cannot read or build the network.
     """
     check(options)
@@ -89,8 +89,8 @@ def build(
         about = _passport(source, options, made, target or made["compute_capability"], command)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
             raise ModelError(
-                f"the network gives {about.io.shapes} for a batch of {options.batch}",
-                hint="its batch size is written into it: export it with a dynamic batch",
+                f"the network's outputs are {about.io.shapes} for a batch of {options.batch}",
+                hint="its batch size is fixed: export it with a dynamic batch",
             )
         atomic.replace_file(passport.passport_path(new), about.to_json().encode())
         place(new, plan)
@@ -98,10 +98,10 @@ def build(
 
 
 def place(new: Path, plan: Path) -> None:
-    """Moves a plan and its passport on the same disk.
+    """Moves a plan and its passport to their place on the same disk.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the place cannot be written.
     """
     with atomic.said_of(plan):
         os.replace(passport.passport_path(new), os.path.realpath(passport.passport_path(plan)))
@@ -109,21 +109,21 @@ def place(new: Path, plan: Path) -> None:
 
 
 def check(options: BuildOptions) -> None:
-    """Refuses what the GPU or a DLA core does not compute in, before anything is built or calibrated.
+    """Checks, before anything is built or calibrated, that the GPU or the DLA core supports the precision.
 
     Raises:
-        UsageError: so it is.
+        UsageError: it does not.
     """
     int8, gpu = options.precision.startswith("int8"), gpu_without_int8(options)
     if int8 and gpu:
         raise UsageError(f"a GPU of compute capability {gpu} has no INT8", hint="build with --precision fp16")
     if options.dla is not None and options.precision not in ("fp16", "best"):
-        why = "DLA takes no network with Q/DQ operators, as INT8 has them" if int8 else "DLA has no float32"
-        raise UsageError(why, hint="build with --precision fp16, or leave --dla out")
+        why = "DLA takes no network with the Q/DQ operators of INT8" if int8 else "DLA has no float32"
+        raise UsageError(why, hint="build with --precision fp16, or without --dla")
 
 
 def gpu_without_int8(options: BuildOptions) -> str:
-    """The compute capability of the GPU to build for, where it has no INT8; "" where it has, or is not known."""
+    """Returns the compute capability of the GPU to build for if it has no INT8; "" if it has, or is not known."""
     known = _dotted(options.compute_capability) or board.compute_capability(options.root)
     capability = known or cuda_driver.compute_capability()
     return capability if capability in WITHOUT_INT8 else ""
@@ -154,7 +154,7 @@ def _started(command: List[str], env: Dict[str, str]) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, encoding="utf-8", errors="replace", env=env)
     except OSError as error:  # ENOMEM, EAGAIN
-        fact = f"the builder's process does not start: {error.strerror}"
+        fact = f"the process of the builder does not start: {error.strerror}"
         raise ModelError(fact, hint=f"close other programs, or add swap: {memory.SWAP}") from error
 
 
@@ -183,7 +183,7 @@ def _child(job: Job, path: Path, report: Report) -> Dict[str, Any]:
 
 
 def _parsed(line: str) -> Dict[str, Any]:
-    """What the child says; libraries in it may print other things."""
+    """Returns a message of the child process. Its libraries may print other lines too."""
     try:
         said = json.loads(line)
     except json.JSONDecodeError:
@@ -198,14 +198,14 @@ def _death(code: int, way_out: str) -> EdgeError:
             hint=f"close the desktop, give --workspace 256, or add swap: {memory.SWAP}",
         )
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    return ModelError(f"TensorRT's builder ended {how}", hint=f"its last words are above; {way_out}")
+    return ModelError(f"TensorRT's builder ended {how}", hint=f"its last messages are above; {way_out}")
 
 
 def _dotted(name: str) -> str:
-    """As CUDA writes it: "8.6" for "SM86".
+    """Returns a compute capability as CUDA writes it: "8.6" for "SM86".
 
     Raises:
-        UsageError: no such name.
+        UsageError: there is no such name.
     """
     digits = name[2:]
     if name and (not name.startswith("SM") or not digits.isdecimal() or len(digits) < 2):

@@ -1,6 +1,7 @@
-"""What TensorRT is given for a precision: precision is written into the network, as strong typing wants it.
+"""The network that TensorRT gets for each precision.
 
-Where the builder types weakly (8.x) the network stays in float32 around its roundings, and flags say the rest.
+With strong typing the precision is written into the network. With weak typing (8.x) the network stays float32, except
+for its roundings, and flags of the builder give the precision.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class BuildInput:
 
     Attributes:
         path: the ONNX file.
-        model: its content, or that of its calibrated twin.
+        model: the content of the file, or of the INT8 model that was calibrated from it.
         spec: how images are prepared.
     """
 
@@ -46,24 +47,24 @@ class BuildInput:
 
     @property
     def ranges_hash(self) -> str:
-        """SHA-256 of the range table in the model; "" where there is none."""
+        """SHA-256 of the range table in the model; "" if there is no table."""
         text = self._metadata.get(RANGES_KEY)
         return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
     @property
     def quantised(self) -> bool:
-        """Whether an INT8 engine can be built of it."""
+        """Whether an INT8 engine can be built from it."""
         return RANGES_KEY in self._metadata
 
     @property
     def drop(self) -> Optional[float]:
-        """Points of AP that INT8 costs, by the verdict in the file; None where there is none."""
+        """Points of AP that INT8 costs, from the verdict in the file; None if there is none."""
         text = self._metadata.get(DROP_KEY)
         return float(text) if text else None
 
     @property
     def disagreement(self) -> Optional[float]:
-        """Points of agreement that INT8 costs, by a verdict without labels; None where there is none."""
+        """Points of agreement that INT8 costs, from a verdict without labels; None if there is none."""
         text = self._metadata.get(AGREEMENT_KEY)
         return float(text) if text else None
 
@@ -73,10 +74,10 @@ class BuildInput:
 
 
 def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto] = None) -> BuildInput:
-    """A file to build from; one that was quantised elsewhere keeps its own scales.
+    """Reads a file to build from. A file that another program quantised keeps its own scales.
 
     Raises:
-        ModelError: not an ONNX file, or quantised in a form that cannot be built.
+        ModelError: the file is not ONNX, or is quantised in a form that cannot be built.
     """
     model = calibrated or onnx_file.load_onnx(path)
     if RANGES_KEY not in (entry.key for entry in model.metadata_props) and state(model) == "quantised":
@@ -85,7 +86,7 @@ def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto]
 
 
 def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> onnx.ModelProto:
-    """The network in one precision, its input of a fixed size.
+    """Returns the network in one precision, with an input of fixed size.
 
     Args:
         precision: one of PRECISIONS.
@@ -93,13 +94,13 @@ def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> on
         batch: images per run.
 
     Raises:
-        UsageError: INT8 is wanted of a model without ranges.
+        UsageError: INT8 was asked for, but the model has no ranges.
     """
     if precision.startswith("int8"):
         if not source.quantised:
             raise UsageError(
                 f"{source.path} has no activation ranges, which INT8 needs",
-                hint="edge-calibrate makes a file that has them, or give sample images with --calib DIR",
+                hint="make a file that has them with edge-calibrate, or give sample images with --calib DIR",
             )
         made = calibrate.tensorrt_form(source.model, float16=strong and precision == "int8+fp16")
     else:
@@ -112,7 +113,7 @@ def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> on
 
 
 def _fix(model: onnx.ModelProto, spec: ModelSpec, batch: int) -> None:
-    """Sets the input's size; what follows from it is for the parser to find out."""
+    """Sets the size of the input. The parser computes the other sizes from it."""
     given = next(value for value in model.graph.input if value.name == Network(model).inputs[0])
     width, height = spec.input_wh
     for dim, size in zip(given.type.tensor_type.shape.dim, (batch, 3, height, width)):

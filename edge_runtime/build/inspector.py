@@ -1,4 +1,4 @@
-"""Which type each layer of an engine reads, asked of the engine itself: TensorRT 8.2 and later, on the plan's GPU."""
+"""Finds which data type each layer reads, from the engine itself: TensorRT 8.2 and later, on the plan's GPU."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from edge_runtime.build.listing import EngineLayer, type_name
 
 
 def inspect_layers(lib: Any, log: Any, plan: bytes) -> List[EngineLayer]:
-    """The layers of a plan; none where it does not open here, or nothing can be asked."""
-    runtime = lib.Runtime(log)  # kept until the end: the engine is its own
+    """Returns the layers of a plan; none if it does not open here, or this TensorRT cannot list them."""
+    runtime = lib.Runtime(log)  # kept until the end, because it owns the engine
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None or not hasattr(engine, "create_engine_inspector"):
         return []
@@ -18,7 +18,7 @@ def inspect_layers(lib: Any, log: Any, plan: bytes) -> List[EngineLayer]:
 
 
 def layers_of_json(text: str) -> List[EngineLayer]:
-    """The layers in an inspector's JSON; none where it gives their names alone, or is damaged."""
+    """Returns the layers in an inspector's JSON; none if it holds only their names, or is damaged."""
     try:
         return [_layer(layer) for layer in json.loads(text)["Layers"] if isinstance(layer, dict)]
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -30,5 +30,5 @@ def _layer(layer: Dict[str, Any]) -> EngineLayer:
 
 
 def _type(tensor: Dict[str, Any]) -> str:
-    """Of a tensor: `Format/Datatype` up to 10, `DataType` beside `Format` in 11."""
+    """Returns the data type of a tensor: part of `Format/Datatype` up to TensorRT 10, `DataType` in 11."""
     return type_name(" ".join(str(value) for key, value in tensor.items() if key.lower().endswith("datatype")))

@@ -1,4 +1,4 @@
-"""What the process that builds is told."""
+"""The job description for the process that builds."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Job:
     """What to build.
 
     Attributes:
-        onnx, plan: files to read and to write.
-        precision: for flags, where the builder types weakly.
-        workspace: bytes.
+        onnx, plan: file to read, file to write.
+        precision: precision for the builder's flags, with weak typing.
+        workspace: size of the workspace in bytes.
         dla: number of a DLA core, or None.
-        timing_cache: file to read and to renew, or "".
-        compute_capability: of the GPU to build for, "SM86", where TensorRT-RTX shall not ask the one at hand.
+        timing_cache: file to read and to update, or "".
+        compute_capability: GPU that TensorRT-RTX builds for, "SM86"; "" for the GPU of this machine.
     """
 
     onnx: str
@@ -30,9 +30,9 @@ class Job:
 
     @property
     def way_out(self) -> str:
-        """What to try where TensorRT fails with this precision."""
+        """What the user can try if TensorRT fails with this precision."""
         return f"try --precision {'fp32' if self.precision == 'fp16' else 'fp16'}"
 
     def to_json(self) -> str:
-        """The file's content."""
+        """Returns the content of the job file."""
         return json.dumps(asdict(self))

@@ -1,7 +1,7 @@
-"""Which type each layer of an engine reads, from the builder's own messages.
+"""Finds which data type each layer of an engine reads, from the builder's messages.
 
-TensorRT 8 logs `Layer(KIND): NAME, Tactic: …, x[Int8(1,3,8,8)] -> …`; 9 and later list `Name: …, LayerType: …` with the
-types in words, as `Channel major FP32 format where channel % 4 == 0`.
+TensorRT 8 logs `Layer(KIND): NAME, Tactic: …, x[Int8(1,3,8,8)] -> …`. TensorRT 9 and later list `Name: …, LayerType: …`
+with the types in words, such as `Channel major FP32 format where channel % 4 == 0`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class EngineLayer:
     """One layer of an engine.
 
     Attributes:
-        name: TensorRT's; of several operators where they were fused.
+        name: TensorRT's name; it names several operators if they were fused.
         kind: "CaskConvolution", "correlation", "kgen", …
-        types: of its inputs, values of TYPES or UNKNOWN.
+        types: data types of its inputs, values of TYPES or UNKNOWN.
     """
 
     name: str
@@ -38,17 +38,17 @@ class EngineLayer:
     @property
     def convolves(self) -> bool:
         """Whether it multiplies by the weights of a convolution or a dense layer."""
-        fused = self.kind == "runtime_fusion" and "Corr" in self.name  # with the activation function behind it
+        fused = self.kind == "runtime_fusion" and "Corr" in self.name  # fused with the activation function after it
         return fused or CONVOLVES.search(self.kind) is not None
 
 
 def type_name(text: str) -> str:
-    """The type that TensorRT's words tell, one of TYPES' values; UNKNOWN where none is named."""
+    """Returns the type that TensorRT's text names, one of the values of TYPES; UNKNOWN if it names none."""
     return next((TYPES[word] for word in re.findall(r"\w+", text.lower()) if word in TYPES), UNKNOWN)
 
 
 def layers_of_text(texts: List[str]) -> List[EngineLayer]:
-    """The layers listed in a builder's messages (profiling verbosity DETAILED); none where there is no list."""
+    """Returns the layers in a builder's messages (profiling verbosity DETAILED); none if there is no list."""
     for beginning, read in ((LISTED, _listed), (LOGGED, _logged)):
         places = [place for place, text in enumerate(texts) if beginning in text]
         lines = "\n".join(texts[places[-1] :]).splitlines() if places else []
@@ -59,12 +59,12 @@ def layers_of_text(texts: List[str]) -> List[EngineLayer]:
 
 
 def summary(found: List[EngineLayer]) -> Dict[str, int]:
-    """How many layers read which type first, the most frequent first."""
+    """Returns how many layers have which type as their first input, the most frequent type first."""
     return dict(Counter(layer.types[0] for layer in found if layer.types).most_common())
 
 
 def _listed(line: str) -> Optional[EngineLayer]:
-    """A line of 9 and later."""
+    """Reads a line of TensorRT 9 and later."""
     name = re.match(r"Name: (.*?), LayerType: (\w+)", line)
     if name is None:
         return None
@@ -75,7 +75,7 @@ def _listed(line: str) -> Optional[EngineLayer]:
 
 
 def _logged(line: str) -> Optional[EngineLayer]:
-    """A line of 8; its tensors are written `x[Int8(1,3,8,8)]` or `x (Int8[1,3,8,8])`."""
+    """Reads a line of TensorRT 8. Its tensors are written `x[Int8(1,3,8,8)]` or `x (Int8[1,3,8,8])`."""
     parts = re.match(r"\s*Layer\((\w+)\): (.*), Tactic: [-\w]+, (.*?)\s*->", line)
     if parts is None:
         return None

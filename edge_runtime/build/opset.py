@@ -1,7 +1,8 @@
-"""Networks in an opset that TensorRT's parser knows.
+"""Rewrites networks in an opset that TensorRT's parser knows.
 
-Most files need no newer one: exporters write the newest that they know. onnx's own converter goes up well, but down it
-stops at `Add`; here an operator goes down where both opsets mean the same by it, and is named where they do not.
+Exporters write the newest opset that they know, but most networks do not need it. The converter of onnx raises an opset
+well, but cannot lower it even for `Add`. Here an operator is lowered if both opsets define it in the same way. If they
+do not, the error names it.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from edge_runtime.graph.network import Network
 if TYPE_CHECKING:
     import onnx
 
-CHANGED = ("DFT", "GridSample", "GroupNormalization", "RoiAlign")  # the same words with another meaning
+CHANGED = ("DFT", "GridSample", "GroupNormalization", "RoiAlign")  # same attributes, but another meaning
 NESTED = ("If", "Loop", "Scan", "SequenceMap")  # networks within the network
 DOMAINS = ("", "ai.onnx")
-IR = 8  # of the file format; it was the newest at opset 17
+IR = 8  # version of the file format: the newest at the time of opset 17
 
 
 def newest(lib: Any) -> Optional[int]:
-    """The newest opset that a library's parser knows; None where no limit is known to us."""
+    """Returns the newest opset that a library's parser knows; None if we know of no limit."""
     if not hasattr(lib, "TensorIOMode"):
         return 13  # 8.0 to 8.4
     if not trt.strongly_typed(lib):
@@ -33,10 +34,10 @@ def newest(lib: Any) -> Optional[int]:
 
 
 def lower(model: onnx.ModelProto, limit: Optional[int]) -> onnx.ModelProto:
-    """The model in an opset of at most `limit`; edited in place, left alone where it needs no change.
+    """Lowers the model to opset `limit`, in place. A model that is not above `limit` is not changed.
 
     Raises:
-        ModelError: an operator cannot be written in it.
+        ModelError: an operator cannot be written in that opset.
     """
     entry = next(entry for entry in model.opset_import if entry.domain in DOMAINS)
     if limit is None or entry.version <= limit:
@@ -50,7 +51,7 @@ def lower(model: onnx.ModelProto, limit: Optional[int]) -> onnx.ModelProto:
 
 
 class _Descent:
-    """From one opset to another."""
+    """Lowers one model from one opset to another."""
 
     def __init__(self, model: onnx.ModelProto, now: int, limit: int) -> None:
         self.network, self._now, self._limit = Network(model), now, limit
@@ -58,7 +59,7 @@ class _Descent:
         self._shapes = _shapes(model) if parts else {}
 
     def rewrite(self, node: onnx.NodeProto) -> None:
-        """Writes a node as the older opset has it."""
+        """Rewrites a node in the form of the older opset."""
         from onnx import defs
 
         if not defs.has(node.op_type):
@@ -68,24 +69,24 @@ class _Descent:
         try:
             old, new = (defs.get_schema(node.op_type, opset) for opset in (self._limit, self._now))
         except defs.SchemaError as error:
-            raise self._refused(node, "does not exist there") from error
+            raise self._refused(node, "does not exist in the older opset") from error
         if old.since_version == new.since_version:
             return
         if node.op_type in CHANGED:
-            raise self._refused(node, "means something else there")
+            raise self._refused(node, "means something else in the older opset")
         if node.op_type.startswith("Reduce"):
             self._axes(node, old)
         if node.op_type == "Split":
             self._sizes(node)
         for attribute in [each for each in node.attribute if each.name not in old.attributes]:
             if not self._needless(node, attribute, new):
-                raise self._refused(node, f"has no {attribute.name} there")
+                raise self._refused(node, f"has no {attribute.name} in the older opset")
             node.attribute.remove(attribute)
         if len(node.input) > old.max_input:
-            raise self._refused(node, f"has {old.max_input} inputs there")
+            raise self._refused(node, f"has at most {old.max_input} inputs in the older opset")
 
     def _axes(self, node: onnx.NodeProto, old: Any) -> None:
-        """Axes became an input with opset 18."""
+        """Turns the input `axes` into an attribute, which it was before opset 18."""
         from onnx import helper
 
         if "axes" in old.attributes and len(node.input) > 1 and node.input[1] in self.network.constants:
@@ -94,7 +95,7 @@ class _Descent:
             node.attribute.append(helper.make_attribute("axes", axes))
 
     def _sizes(self, node: onnx.NodeProto) -> None:
-        """`num_outputs` came with opset 18; the last part may be smaller, which older ones must be told."""
+        """Replaces `num_outputs`, which is new in opset 18, by the sizes of the parts. The last may be smaller."""
         number = next((each for each in node.attribute if each.name == "num_outputs"), None)
         if number is None:
             return
@@ -102,12 +103,12 @@ class _Descent:
         dims = [self._shapes.get(name) for name in node.output]
         sizes = [each[axis].dim_value if each else 0 for each in dims]
         if not all(sizes):
-            raise self._refused(node, "has no num_outputs there")
+            raise self._refused(node, "has no num_outputs in the older opset")
         node.attribute.remove(number)
         node.input.append(self.network.set_constant(f"{node.output[0]}.sizes", np.array(sizes, np.int64)))
 
     def _needless(self, node: onnx.NodeProto, attribute: Any, schema: Any) -> bool:
-        """Whether an attribute says nothing that is not so without it."""
+        """Whether the node means the same without the attribute."""
         from onnx import helper
 
         default = schema.attributes[attribute.name].default_value
@@ -118,14 +119,14 @@ class _Descent:
 
     def _refused(self, node: onnx.NodeProto, why: str) -> ModelError:
         return ModelError(
-            f"{trt.version()} reads opset {self._limit}, the file is of {self._now}: "
+            f"{trt.version()} reads opset {self._limit}, the file has {self._now}: "
             f"{node.op_type} {node.name or node.output[0]} {why}",
             hint=f"export the network with opset {self._limit}, or build with a newer TensorRT",
         )
 
 
 def _shapes(model: onnx.ModelProto) -> Dict[str, Any]:
-    """Dimensions by tensor, as far as they are known."""
+    """Returns the dimensions of the tensors whose shapes are known."""
     from onnx import shape_inference
 
     graph = shape_inference.infer_shapes(model).graph

@@ -1,4 +1,4 @@
-"""How far the builder is, where it says so (TensorRT 9 and later)."""
+"""The progress of the builder, if it reports any (TensorRT 9 and later)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Report = Callable[[float, str], None]
 
 
 class BuildProgress:
-    """Nested phases, each of so many steps, as one fraction that never goes back."""
+    """Turns nested phases, each with a number of steps, into one fraction that never goes down."""
 
     def __init__(self, report: Report) -> None:
         self._report, self._best = report, 0.0
@@ -45,7 +45,7 @@ class BuildProgress:
 
 
 def progress_monitor(lib: Any, report: Report) -> Any:
-    """An IProgressMonitor that tells."""
+    """Returns an IProgressMonitor that calls `report`."""
     progress = BuildProgress(report)
 
     class Monitor(lib.IProgressMonitor):  # type: ignore[misc]

@@ -1,8 +1,8 @@
-"""The child process that builds: a killed or crashed builder takes nobody with it.
+"""The child process that builds. If the builder is killed or crashes, our own process goes on.
 
     python -m edge_runtime.build.worker JOB.json
 
-Reads a `Job`, writes the plan, and says how it goes in lines of JSON on stdout: {"fraction": …, "phase": …}, at the end
+It reads a `Job`, writes the plan, and reports on stdout in lines of JSON: {"fraction": …, "phase": …}, and at the end
 {"done": …} or {"error": …, "hint": …}.
 """
 
@@ -27,7 +27,7 @@ from edge_runtime.gpu import cuda_driver, trt, trt_bindings
 
 
 class Builder:
-    """One build. What TensorRT lends out is kept until the end: it frees nothing that is still needed by itself."""
+    """One build. TensorRT's objects need one another, so all of them are kept until the end."""
 
     def __init__(self, job: Job) -> None:
         self._job, self._lib = job, trt.library()
@@ -43,7 +43,7 @@ class Builder:
     def _started(self) -> Any:
         try:
             builder = self._lib.Builder(self._log)
-        except TypeError:  # the binding's word for having been given none
+        except TypeError:  # the binding raises it if the library returned no builder
             builder = None
         if builder is None:
             said = self._messages.errors() or [text for _, text in self._messages.said] or ["it gives no reason"]
@@ -51,7 +51,7 @@ class Builder:
         return builder
 
     def build(self) -> Dict[str, Any]:
-        """Writes the plan; says what it holds."""
+        """Writes the plan, and returns what it holds."""
         self._refuse_int8()
         content = Path(self._job.onnx).read_bytes()
         self._refuse_unsupported(content)
@@ -74,16 +74,16 @@ class Builder:
         return {"seconds": seconds, "tensorrt": trt.version(), **about, **self._tensors(), **self._layers(bytes(plan))}
 
     def _refuse_int8(self) -> None:
-        """Asked of 8.x alone: the question is deprecated in later ones."""
+        """Refuses INT8 on a GPU without it. Only 8.x is asked: the question is deprecated in later versions."""
         asked = "int8" in self._job.precision and not trt.strongly_typed(self._lib)
         if asked and not self._builder.platform_has_fast_int8:
             raise UsageError("this GPU does not compute in INT8", hint="build with --precision fp16")
 
     def _refuse_unsupported(self, content: bytes) -> None:
-        """Names every operator that has no implementation, before minutes are spent on the others."""
+        """Names every operator that has no implementation, before the build spends minutes on the others."""
         from onnx import load_from_string
 
-        network = self._builder.create_network(self._flags)  # asking leaves traces in the parser and its network
+        network = self._builder.create_network(self._flags)  # the question changes the parser and its network
         parser = self._lib.OnnxParser(network, self._log)
         if hasattr(parser, "supports_model_v2"):
             supported = parser.supports_model_v2(content)
@@ -97,7 +97,7 @@ class Builder:
         named = [f"{node.op_type} {node.name or node.output[0]}" for k, node in enumerate(nodes) if k not in fine]
         if named:
             said = self._reason(parser) if parser.num_errors else ""
-            reason = f"; the first: {said}" if " " in said else ""  # some are no more than a condition in C++
+            reason = f"; the first: {said}" if " " in said else ""  # some reasons are only a condition in C++
             raise ModelError(
                 f"TensorRT does not support {', '.join(named[:8])} ({len(named)} in all){reason}", hint=EXPORT
             )
@@ -110,7 +110,7 @@ class Builder:
         return f"{' '.join(filter(None, where)) or f'node {error.node()}'}: {self._reason(self._parser)}"
 
     def _reason(self, parser: Any) -> str:
-        """The first error that TensorRT itself logged; what the parser adds only says where it was."""
+        """Returns the first error that TensorRT logged. The parser's own error only says where it happened."""
         said = [text for text in self._messages.errors() if not text.startswith("ModelImporter")]
         lines = [line for line in str(parser.get_error(0).desc()).splitlines() if line.strip() and not trt.noise(line)]
         return str((said or lines[-1:] or ["it gives no reason"])[0]).strip()
@@ -152,12 +152,12 @@ class Builder:
         if not name or not hasattr(kinds, name):
             known = ", ".join(kind for kind in dir(kinds) if kind.startswith("SM"))
             fact = f"{trt.version()} does not build for {name}" if name else "there is no GPU here to build for"
-            raise UsageError(fact, hint=f"name one with --compute-capability: {known}")
+            raise UsageError(fact, hint=f"give one of these with --compute-capability: {known}")
         self._config.num_compute_capabilities = 1
         self._config.set_compute_capability(getattr(kinds, name), 0)
 
     def _timing_cache(self) -> Any:
-        """What earlier builds measured; TensorRT-RTX measures nothing."""
+        """Loads the measurements of earlier builds. TensorRT-RTX measures nothing."""
         if not self._job.timing_cache or trt.is_rtx(self._lib):
             return None
         path = Path(self._job.timing_cache)
@@ -166,7 +166,7 @@ class Builder:
         return cache
 
     def _keep(self, measured: bytes) -> None:
-        """Renews the timing cache; where that fails only later builds are slower."""
+        """Updates the timing cache. If that fails, only later builds are slower."""
         try:
             atomic.replace_file(Path(self._job.timing_cache), measured)
         except UsageError as error:
@@ -183,7 +183,7 @@ class Builder:
         }
 
     def _layers(self, plan: bytes) -> Dict[str, Any]:
-        """By the engine itself where it opens here, else by what the builder said."""
+        """Returns the types of the layers: from the engine if it opens here, else from the builder's messages."""
         said = [text for _, text in self._messages.said]
         asked = inspector.inspect_layers(self._lib, self._log, plan) if cuda_driver.compute_capability() else []
         found = asked or listing.layers_of_text(said)
@@ -192,17 +192,17 @@ class Builder:
 
 
 EXPORT = "export the network without its own post-processing, or with a lower opset"
-NO_DLA = "leave --dla out: Orin Nano and Thor have no DLA, and the last TensorRT 10 that drives one is 10.7"
+NO_DLA = "build without --dla: Orin Nano and Thor have no DLA, and the last TensorRT 10 that supports one is 10.7"
 
 
 def send(**line: Any) -> None:
-    """One line to the parent."""
+    """Sends one line to the parent process."""
     print(json.dumps(line), flush=True)
 
 
 def main(argv: List[str]) -> int:
-    """Builds, and says how it went."""
-    warnings.simplefilter("ignore")  # of attributes that are deprecated: each version deprecates others
+    """Builds, and reports the result."""
+    warnings.simplefilter("ignore")  # about deprecated attributes, which differ between versions
     try:
         job = Job(**json.loads(Path(argv[0]).read_text(encoding="utf-8")))
         send(done=Builder(job).build())
@@ -214,7 +214,10 @@ def main(argv: List[str]) -> int:
 
 
 def end_with_parent(job: str) -> None:
-    """The parent holds our stdin open; where it is killed, nobody wants the plan, nor the folder that its job is in."""
+    """Ends this process when the parent ends: it holds our stdin open.
+
+    If the parent is killed, the plan and the folder of the job are not needed any more.
+    """
     os.read(0, 1)
     shutil.rmtree(Path(job).parent, ignore_errors=True)
     os._exit(1)

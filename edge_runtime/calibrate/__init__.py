@@ -1,4 +1,4 @@
-"""Calibration: a float network and sample images in, ranges of activations and a quantised network out."""
+"""Calibration: finds the ranges of activations of a float network on sample images, and makes a quantised network."""
 
 from edge_runtime.calibrate.calibration import METHODS, Calibrated, calibrate, quantised
 from edge_runtime.calibrate.forms import tensorrt_form

@@ -1,9 +1,9 @@
-"""The method `auto`: ranges by what they do to the detector's outputs, and what had better stay in float.
+"""The method `auto`: chooses ranges by their effect on the detector's outputs, and what should stay in float.
 
 Two ranges are tried for every activation: the one with the least squared error, and the one with the least squared
-error behind the activation function that follows. Most roundings hardly matter; a few ruin a network, above all where
-channels of very different size share one scale before a depthwise convolution. Those stay in float, as far as at most a
-small part of the multiplications does.
+error after the activation function that follows. Most roundings hardly matter, but a few ruin a network. The worst are
+those before a depthwise convolution, if channels of very different size share one scale. These activations stay in
+float, as long as only a small part of the multiplications does.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.onnx_stats import onnx_layers
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
-LOUD = 0.0003  # noise of one activation that is worth leaving it in float
-FLOAT_MACS = 0.08  # part of the multiplications that may stay in float for it
+LOUD = 0.0003  # an activation with more noise than this stays in float, if possible
+FLOAT_MACS = 0.08  # largest part of the multiplications that may stay in float for that
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Ranges, what stays in float, and why.
+    """The chosen ranges, and which activations stay in float.
 
     Attributes:
-        ranges: by activation.
-        float_activations: activations that stay in float, the loudest first.
-        noise: of each activation rounded alone; see `Probe`.
+        ranges: range of each activation.
+        float_activations: activations that stay in float, those with the most noise first.
+        noise: noise if only this activation is rounded, by activation; see `NoiseProbe`.
     """
 
     ranges: Dict[str, Range]
@@ -40,11 +40,11 @@ class Choice:
 
 
 def choose_ranges(network: Network, notes: Observations, probe: NoiseProbe, keep: Collection[str] = ()) -> Choice:
-    """Measures and chooses.
+    """Measures the noise of each activation, then chooses ranges and what stays in float.
 
     Args:
-        network: prepared, in float.
-        probe: of every activation that ONNX Runtime's form rounds.
+        network: a prepared float network.
+        probe: a probe of every activation that is rounded in ONNX Runtime's form.
         keep: layers that stay in float in any case.
     """
     plain, functions = notes.ranges("mse"), followers(network)
@@ -60,7 +60,7 @@ def choose_ranges(network: Network, notes: Observations, probe: NoiseProbe, keep
 
 
 def multiplications(network: Network) -> Dict[str, float]:
-    """By activation, the part of all multiplications with weights that read it."""
+    """Returns, by activation, which part of all multiplications with weights reads it."""
     shares: Dict[str, float] = {}
     counted = {stats.name: stats.conv_macs for stats in onnx_layers(network.model)}
     total = sum(counted.values())

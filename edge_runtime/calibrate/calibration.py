@@ -1,4 +1,4 @@
-"""From a float network and images to ranges, and to the quantised network."""
+"""Makes ranges, and a quantised network, from a float network and images."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     import onnx
 
 METHODS = ("auto", "entropy", "minmax", "mse", "percentile")
-PROBED, AVERAGED = 2, 64  # images for measuring noise, and for means; both are enough to be stable
+PROBED, AVERAGED = 2, 64  # images to measure noise, and to compute means; both numbers give stable results
 Progress = Callable[[str, int], Callable[[], None]]
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What calibration gives.
+    """The result of a calibration.
 
     Attributes:
-        model: quantised, in the form of ONNX Runtime and OpenVINO, the range table in its metadata.
+        model: the quantised model, in the form of ONNX Runtime and OpenVINO, with the range table in its metadata.
         table: ranges, and what stays in float.
-        noise: of each activation rounded alone, where that was measured; see `Probe`.
-        fresh: whether the ranges were made now, rather than taken from an equal table.
+        noise: noise if only this activation is rounded, by activation, if it was measured; see `NoiseProbe`.
+        fresh: whether the ranges were made now; False if they come from a table of the same origin.
     """
 
     model: onnx.ModelProto
@@ -60,18 +60,18 @@ def calibrate(
     """Makes an INT8 model.
 
     Args:
-        path: the float ONNX file; one that is quantised already keeps its own scales.
-        spec: how images are prepared: that of the opened model.
-        images: files, in order.
+        path: the float ONNX file. A file that is quantised already keeps its own scales.
+        spec: how images are prepared; the spec of the opened model.
+        images: image files, in order.
         method: one of `METHODS`.
-        keep: layers that stay in float, by name.
-        known: a range table to use if it is of the same origin; any other is passed over.
-        state_file: where notes are kept on the way, so that a killed run goes on.
-        progress: called with a label and a total, gives a function to call after each image.
-        say: told where the notes cannot be kept; the run goes on without.
+        keep: names of layers that stay in float.
+        known: a range table. It is used if it has the same origin, and ignored otherwise.
+        state_file: file that keeps the observations during the run, so that a killed run can continue.
+        progress: called with a label and a total; returns a function to call after each image.
+        say: called with a message if the observations cannot be saved. The run continues.
 
     Raises:
-        ModelError: the network cannot be quantised, or a range is not usable.
+        ModelError: the network cannot be quantised, or a range cannot be used.
         SourceError: an image cannot be read.
     """
     file = onnx_file.load_onnx(path)
@@ -100,7 +100,7 @@ def quantised(
     images: Sequence[str],
     progress: Progress = lambda label, total: lambda: None,
 ) -> onnx.ModelProto:
-    """Writes a table's ranges into a copy of a prepared network, and corrects its biases by the images."""
+    """Writes the ranges of a table into a copy of a prepared network, and corrects the biases with the images."""
     keep = table.origin.keep
     marked = [name for name in ONNXRUNTIME.marked(network, keep) if name not in table.float_activations]
     limits = {name: table.ranges[name] for name in marked if name in table.ranges}
@@ -133,10 +133,10 @@ def _choose(
 
 
 def noise_probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, images: Sequence[str]) -> NoiseProbe:
-    """Of every activation that ONNX Runtime's form rounds, on a few of the images.
+    """Makes a probe of every activation that is rounded in ONNX Runtime's form, on a few of the images.
 
     Args:
-        seen: everything that was seen of the activations, or wider.
+        seen: by activation, a range that holds all its values.
     """
     marked = {name: seen[name] for name in ONNXRUNTIME.marked(network) if name in seen}
     some: List[str] = list(images[:: max(1, len(images) // PROBED)][:PROBED])

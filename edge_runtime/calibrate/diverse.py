@@ -1,4 +1,4 @@
-"""Picks frames that differ from one another out of a video or a camera: k-centre on small pictures."""
+"""Picks frames from a video or a camera that differ from one another (k-centre on small pictures)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from edge_runtime.files import atomic, folders
 from edge_runtime.imaging.opencv import load_cv2, resize
 from edge_runtime.sources import Source
 
-SIDE = 12  # of the small picture that stands for a frame
+SIDE = 12  # side of the small picture that represents a frame, pixels
 OURS = r"\d{6,}\.png"
 Floats = NDArray[np.float32]
 
 
 class Picker:
-    """Keeps `count` frames that lie far apart, whatever comes (a greedy k-centre in one pass, constant memory).
+    """Keeps the `count` frames that differ most (greedy k-centre in one pass, constant memory).
 
-    When it is full, a new frame replaces the one of the closest pair if it lies farther from all others than that pair
-    is apart.
+    When it is full, look at the two kept frames that are closest to each other. A new frame replaces one of them if its
+    distance to all other frames is larger than the distance of these two.
     """
 
     def __init__(self, count: int) -> None:
@@ -33,7 +33,7 @@ class Picker:
         self._distances: NDArray[np.float64] = np.zeros((0, 0))
 
     def add(self, number: int, image: NDArray[np.uint8]) -> None:
-        """Looks at a frame, (H, W, 3) uint8."""
+        """Keeps or drops a frame, (H, W, 3) uint8."""
         feature = _feature(image)
         away = np.array([float(np.linalg.norm(feature - other)) for other in self._features])
         if len(self.frames) < self._count:
@@ -66,16 +66,16 @@ def pick(
     tick: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> List[str]:
-    """Reads a source to its end and saves what was picked, as PNG without loss.
+    """Reads a source to its end and saves the picked frames as PNG, without loss.
 
     Args:
-        folder: holds these pictures afterwards, and none of an earlier run.
-        frames: most frames to look at; a live source never ends.
+        folder: folder for the pictures. Pictures of an earlier run are removed from it.
+        frames: largest number of frames to look at. A live source never ends.
         tick: called after each frame.
-        say: told where the source broke; what was picked before is kept.
+        say: called with a message if the source breaks. The frames picked before are kept.
 
     Raises:
-        SourceError: it gave no frame.
+        SourceError: the source gave no frame.
         UsageError: the folder holds other files, or cannot be written.
     """
     with folders.replacing_folder(folder, OURS) as new:
@@ -90,9 +90,9 @@ def pick(
         except SourceError as error:
             if not picker.frames:
                 raise
-            say(f"note: {error}: the frames before are kept")
+            say(f"note: {error}: the frames before that are kept")
         if not picker.frames:
-            raise SourceError(f"{source.name} gave no frame", hint="try it with edge-detect --source first")
+            raise SourceError(f"{source.name} gave no frame", hint="try the source with edge-detect --source first")
         names = [_saved(new, number, image) for number, image in sorted(picker.frames, key=lambda entry: entry[0])]
     return [str(folder / name) for name in names]
 

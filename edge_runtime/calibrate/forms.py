@@ -1,4 +1,4 @@
-"""What a quantised network is written as: its metadata, and the form that TensorRT wants."""
+"""How a quantised network is written: its metadata, and the form that TensorRT needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def with_metadata(model: onnx.ModelProto, spec: ModelSpec, table: RangeTable) -> onnx.ModelProto:
-    """Puts spec and range table into a model's metadata, in place; what was measured of the float model goes."""
+    """Puts spec and range table into a model's metadata, in place. Results measured on the float model are removed."""
     kept = [p for p in model.metadata_props if p.key not in (METADATA_KEY, RANGES_KEY, "measured")]
     entries = [(p.key, p.value) for p in kept] + [(METADATA_KEY, spec.to_json()), (RANGES_KEY, table.to_json())]
     del model.metadata_props[:]
@@ -27,17 +27,19 @@ def with_metadata(model: onnx.ModelProto, spec: ModelSpec, table: RangeTable) ->
 
 
 def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelProto:
-    """What TensorRT wants of an INT8 file that we made: symmetric steps, roundings before what multiplies by weights.
+    """Returns an INT8 file that we made in the form for TensorRT.
+
+    Its ranges are symmetric, and it rounds before the operators that multiply by weights.
 
     Args:
-        float16: what is not in 8 bits is in float16, input and outputs of the network aside.
+        float16: compute everything that is not in 8 bits in float16. Input and outputs stay float32.
 
     Raises:
         ModelError: the file carries no range table.
     """
     text = next((p.value for p in model.metadata_props if p.key == RANGES_KEY), None)
     if text is None:
-        raise ModelError("the model carries no range table", hint="edge-calibrate makes one that does")
+        raise ModelError("the model carries no range table", hint="make one that does with edge-calibrate")
     table, whole = RangeTable.from_json(text), type(model)()
     whole.CopyFrom(model)
     form = quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.float_activations)

@@ -1,4 +1,4 @@
-"""Image sets: which pictures a calibration looks at, written down so that it can be had again."""
+"""Image sets: which pictures a calibration reads. A manifest lists them, so that it can be repeated."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from edge_runtime.imaging.image_file import MOST_BYTES
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MANIFEST = {"folder": fields.text(), "sha256": fields.mapping(fields.text(64))}
 FEW = 100
-HELD_OUT = 5  # one image of so many, where all are needed
+HELD_OUT = 5  # one image of this many is held out, if there are not enough images for both uses
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures for calibration, and pictures that it does not see.
+    """Pictures for calibration, and other pictures to check the result.
 
     Attributes:
-        name: for titles.
-        paths: to calibrate on, in order.
-        held_out: to check on; a data set without labels has no class names.
-        notes: what a reader of figures made with it should know.
+        name: name for titles.
+        paths: pictures to calibrate on, in order.
+        held_out: pictures to check on. A data set without labels has no class names.
+        notes: what a reader of the results should know.
     """
 
     name: str
@@ -40,14 +40,14 @@ class ImageSet:
 
 
 def read_image_set(target: str, folder: Optional[str] = None, split: Optional[str] = None) -> Dataset:
-    """A folder of pictures, a data set with labels, or a manifest.
+    """Reads a folder of pictures, a data set with labels, or a manifest.
 
     Args:
-        folder: where the pictures of a manifest lie; default: where it says.
-        split: image set, where a data set has several.
+        folder: folder of a manifest's pictures; default: the folder that the manifest names.
+        split: image set, if a data set has several.
 
     Raises:
-        DatasetError: there is no picture, or one is not the one that the manifest means.
+        DatasetError: there is no picture, or a picture differs from the one in the manifest.
     """
     path = Path(target)
     if path.suffix == ".toml":
@@ -65,23 +65,23 @@ def read_image_set(target: str, folder: Optional[str] = None, split: Optional[st
 
 
 def picture_set(files: Sequence[str]) -> Dataset:
-    """Pictures that are named one by one.
+    """Returns a data set of the given picture files.
 
     Raises:
-        DatasetError: one of them is no picture.
+        DatasetError: one of them is not a picture.
     """
     for file in files:
         if not file.lower().endswith(SUFFIXES) or not os.path.isfile(file):
-            raise DatasetError(f"{file} is no picture", hint="give pictures, or one folder, data set or manifest")
+            raise DatasetError(f"{file} is not a picture", hint="give pictures, or one folder, data set or manifest")
     return Dataset(f"{len(files)} pictures", tuple(files), (), ())
 
 
 def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
-    """Spreads the pictures over calibration and check, evenly over their order.
+    """Divides the pictures into those for calibration and those for the check, evenly over their order.
 
     Args:
-        most: pictures to calibrate on.
-        hold_out: keep some back.
+        most: largest number of pictures to calibrate on.
+        hold_out: whether to hold some out for the check.
     """
     numbers = list(range(len(data.paths)))
     if not hold_out:
@@ -100,21 +100,21 @@ def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
 
 
 def subset(data: Dataset, numbers: Sequence[int]) -> Dataset:
-    """Some of a data set's images."""
+    """Returns a data set of the images with these numbers."""
     truths = tuple(data.truths[k] for k in numbers) if data.truths else ()
     paths = tuple(data.paths[k] for k in numbers)
     return Dataset(data.name, paths, truths, data.labels, data.relative, data.notes)
 
 
 def write_manifest(path: Path, images: Sequence[str], folder: Optional[str] = None, about: str = "") -> None:
-    """Writes names and hashes of pictures, all or nothing.
+    """Writes the names and hashes of pictures; the file is either complete or not written.
 
     Args:
-        folder: what the names are relative to; default: the manifest's own folder.
-        about: a sentence for people.
+        folder: the names are relative to it; default: the manifest's own folder.
+        about: a sentence for readers of the file.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     base = Path(folder) if folder else path.parent
     lines = [f"# {about}"] if about else []
@@ -126,10 +126,10 @@ def write_manifest(path: Path, images: Sequence[str], folder: Optional[str] = No
 
 
 def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:
-    """Paths of the pictures that a manifest lists, each checked.
+    """Returns the paths of the pictures that a manifest lists, after checking each one.
 
     Raises:
-        DatasetError: not a manifest, or a picture is missing or another one.
+        DatasetError: the file is not a manifest, or a picture is missing or has another hash.
     """
     try:
         content = read.parse_toml(read.read_text(path))
@@ -145,18 +145,18 @@ def read_manifest(path: Path, folder: Optional[str] = None) -> Tuple[str, ...]:
     base, listed = Path(folder) if folder else path.parent / kept["folder"], kept["sha256"]
     for name, digest in listed.items():
         if not os.path.isfile(base / name):
-            raise DatasetError(f"{base / name} is missing", hint="--image-folder says where the pictures lie")
+            raise DatasetError(f"{base / name} is missing", hint="give the folder of the pictures with --image-folder")
         if _sha256(str(base / name)) != digest:
             raise _changed(base / name)
     return tuple(str(base / name) for name in listed)
 
 
 def _changed(path: Path) -> EdgeError:
-    return DatasetError(f"{path} is not the picture that the manifest means", hint="make the manifest anew")
+    return DatasetError(f"{path} is not the picture that the manifest lists", hint="make the manifest again")
 
 
 def _sha256(path: str) -> str:
     try:
         return hashlib.sha256(read.read_bytes(path, MOST_BYTES)).hexdigest()
     except ValueError as error:
-        raise DatasetError(f"{path} {error}", hint="take it out, or replace it") from error
+        raise DatasetError(f"{path} {error}", hint="remove or replace it") from error

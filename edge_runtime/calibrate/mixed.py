@@ -1,4 +1,4 @@
-"""Mixed precision: the fewest activations left in float that bring the loss under a bound, and what hurts most."""
+"""Mixed precision: leaves as few activations in float as needed to keep the loss small, and finds the worst ones."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.model.spec import ModelSpec
 
-GROWTH = (4, 8, 16, 32)  # more of the loudest activations in float, step by step
-FLOAT_MACS = 0.10  # more of the multiplications in float would not be an INT8 model
+GROWTH = (4, 8, 16, 32)  # activations to leave in float in addition, those with the most noise first
+FLOAT_MACS = 0.10  # largest part of the multiplications in float that still makes an INT8 model
 WORST = 12
-ALIKE = 5.0  # points of agreement that may be lost without labels: boxes near the threshold come and go
+ALIKE = 5.0  # points of agreement that may be lost without labels: boxes near the threshold appear and disappear
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate: how many activations stayed in float, and what that gave."""
+    """A candidate: how many activations stayed in float, and the result."""
 
     in_float: int
     comparison: Comparison
 
     def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {"in_float": self.in_float, "drop": self.comparison.drop, "interval": list(self.comparison.interval)}
 
 
 @dataclass(frozen=True)
 class WorstActivation:
-    """An activation that costs much.
+    """An activation whose rounding costs much accuracy.
 
     Attributes:
-        name: of the tensor.
-        sqnr_db: signal to quantisation noise at the head outputs with it rounded alone.
-        without_db: how much better that ratio becomes with all rounded but it.
+        name: name of the tensor.
+        sqnr_db: signal to quantisation noise at the head outputs if only this activation is rounded.
+        without_db: how much that ratio improves if all activations are rounded except this one.
         in_float: whether it stays in float.
     """
 
@@ -53,7 +53,7 @@ class WorstActivation:
 
 
 class MixedPrecisionSearch:
-    """Tries candidates in the order of their noise."""
+    """Tries candidates, with more and more of the noisiest activations in float."""
 
     def __init__(
         self,
@@ -63,11 +63,11 @@ class MixedPrecisionSearch:
         made: Calibrated,
         trial: Callable[[Calibrated], Comparison],
     ) -> None:
-        """Args: network: prepared, in float; images: that it was calibrated on; trial: compares with the original."""
+        """Args: network: a prepared float network; images: for calibration; trial: compares with the original."""
         self._network, self._spec, self._images, self._made, self._trial = network, spec, images, made, trial
 
     def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Trial]]:
-        """The first candidate whose drop is at most `max_drop` points, else the best; and all that were tried."""
+        """Returns the first candidate that loses at most `max_drop` points, else the best; and all that were tried."""
         best, tried = self._made, [Trial(len(self._made.table.float_activations), self._trial(self._made))]
         if tried[0].comparison.metric == AGREEMENT:
             max_drop = max(max_drop, ALIKE)
@@ -91,7 +91,7 @@ class MixedPrecisionSearch:
         return sorted(noise, key=lambda name: -noise[name])
 
     def _fitting(self, order: Sequence[str], more: int) -> Tuple[str, ...]:
-        """What stays in float already and the next loudest, as far as their multiplications are few."""
+        """Returns what stays in float already and the noisiest others, as long as their multiplications are few."""
         shares, free = multiplications(self._network), list(self._made.table.float_activations)
         spent = sum(shares.get(name, 0.0) for name in free)
         for name in order:
@@ -112,7 +112,7 @@ class MixedPrecisionSearch:
 def worst_activations(
     network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated
 ) -> List[WorstActivation]:
-    """The activations whose rounding costs most, alone and in company."""
+    """Returns the activations whose rounding costs most, alone and together with all others."""
     probe, ranges = _probe(network, spec, images, made)
     alone = probe.each(ranges)
     loudest = sorted(alone, key=lambda name: -alone[name])[:WORST]

@@ -1,4 +1,4 @@
-"""How much noise rounding an activation brings to the detector's outputs, measured on a few images."""
+"""Measures on a few images how much noise the rounding of an activation adds to the detector's outputs."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Values = Dict[str, Floats]
-PARTS = 8  # of the network: what comes before the first rounding need not be computed again
+PARTS = 8  # the network is cut into parts, because the nodes before the first rounding need not run again
 
 
 class NoiseProbe:
-    """A network in which any activations can be rounded, by inputs.
+    """A network whose inputs choose which activations are rounded.
 
-    Noise is the power of what rounding changes over the power of the signal, at the head output where it is largest;
-    weights are not rounded.
+    Noise is the power of the change by rounding, divided by the power of the signal. It is taken at the head output
+    where it is largest. Weights are not rounded.
     """
 
     def __init__(self, network: Network, seen: Mapping[str, Range], feeds: Sequence[Floats]) -> None:
-        """Uses the network up.
+        """Changes the network, which must not be used afterwards.
 
         Args:
-            seen: the activations to ask about, with everything that was seen of them.
+            seen: the activations to measure, each with a range that holds all its values.
             feeds: (1, 3, H, W) inputs to measure on.
         """
         self._outputs = rounding_points.ends(network)
         given = network.inputs[0]
         self._model = fake.insert(network, seen)
-        self._places: Dict[str, int] = {}  # number of the node where an activation is rounded
+        self._places: Dict[str, int] = {}  # by activation, number of the node that rounds it
         for place, node in enumerate(self._model.graph.node):
             self._places.setdefault(node.input[0], place)
         names = sorted(seen, key=lambda name: self._places[name])
@@ -61,11 +61,11 @@ class NoiseProbe:
         self._power = [float(np.mean([known[name].var() for known in self._known])) for name in self._outputs]
 
     def noise(self, ranges: Mapping[str, Range]) -> float:
-        """Noise with these activations rounded, all others not."""
+        """Returns the noise if these activations are rounded, and no others."""
         return self._noise(self._whole, ranges)
 
     def each(self, ranges: Mapping[str, Range]) -> Dict[str, float]:
-        """Noise of each activation rounded alone; quicker than asking one by one."""
+        """Returns, for each activation, the noise if only it is rounded. Faster than a call of `noise` for each."""
         found: Dict[str, float] = {}
         with ThreadPoolExecutor(cores()) as pool:
             for part in self._parts:
@@ -73,7 +73,7 @@ class NoiseProbe:
         return {name: found[name] for name in ranges}
 
     def _alone(self, part: Sequence[str], ranges: Mapping[str, Range], pool: ThreadPoolExecutor) -> Dict[str, float]:
-        """The same for those of one part."""
+        """Returns the same for the activations of one part."""
         names = [name for name in part if name in ranges]
         end = _End(self._model, self._first(part), self._outputs, self._known)
         return dict(zip(names, pool.map(partial(self._noise, end), ({name: ranges[name]} for name in names))))
@@ -100,7 +100,7 @@ class NoiseProbe:
 
 
 class _End:
-    """A session of the nodes from one on."""
+    """A session of the nodes from a given one to the end."""
 
     def __init__(self, model: onnx.ModelProto, first: int, outputs: Sequence[str], known: Sequence[Values]) -> None:
         handed = boundary_tensors(model, first, [])
@@ -111,6 +111,6 @@ class _End:
         self._session = runs.session(end, self._outputs, threads=1)
 
     def run(self, known: Values, settings: Values) -> Values:
-        """The outputs that these nodes make; the others stay as they are."""
+        """Returns the outputs that these nodes compute. Other outputs stay as they are."""
         feeds = {name: value for name, value in {**known, **settings}.items() if name in self._inputs}
         return dict(zip(self._outputs, self._session.run(self._outputs, feeds)))

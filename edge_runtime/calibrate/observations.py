@@ -1,7 +1,7 @@
-"""What the activations of a float network are like over many images.
+"""Observes the values of a float network's activations over many images.
 
-The images are prepared exactly as for inference. Memory does not grow with their number. The notes are saved while they
-are taken: after a kill the same call goes on where it was, and gives the same notes.
+The images are prepared exactly as for inference. Memory does not grow with their number. The observations are saved
+during the run. After a kill the same call continues where it was, and its result is the same.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ Tick = Callable[[], None]
 
 @dataclass
 class Observations:
-    """What has been seen.
+    """What was observed.
 
     Attributes:
-        histograms: by tensor name.
-        images: how many.
+        histograms: histograms by tensor name.
+        images: number of images.
     """
 
     histograms: Dict[str, Histogram]
     images: int = 0
 
     def ranges(self, method: str) -> Dict[str, Range]:
-        """Ranges by one of `METHODS`.
+        """Returns ranges, chosen by one of `METHODS`.
 
         Raises:
-            ModelError: an activation was always zero.
+            ModelError: an activation was zero on all images.
         """
         zero = [name for name, histogram in self.histograms.items() if histogram.low == histogram.high == 0]
         if zero:
@@ -57,10 +57,10 @@ class Observations:
             return dict(zip(self.histograms, pool.map(METHODS[method], self.histograms.values())))
 
     def save(self, path: Path, key: str) -> None:
-        """Writes everything, all or nothing.
+        """Writes the observations; the file is either complete or not written.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the file cannot be written.
         """
         arrays: Dict[str, Any] = {"key": np.array(key), "images": np.array(self.images)}
         for number, histogram in enumerate(self.histograms.values()):
@@ -70,7 +70,7 @@ class Observations:
 
     @classmethod
     def restored(cls, path: Path, key: str, names: Sequence[str]) -> Observations:
-        """What `save` wrote under the same key, else empty notes."""
+        """Returns what `save` wrote with the same key, else empty observations."""
         empty = cls({name: Histogram() for name in names})
         try:
             with path.open("rb") as file, np.load(file) as arrays:
@@ -78,7 +78,7 @@ class Observations:
                     return empty
                 states = [{part: arrays[f"{part}{n}"] for part in ("counts", "about")} for n in range(len(names))]
                 return cls({n: Histogram.restored(s) for n, s in zip(names, states)}, int(arrays["images"]))
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):  # absent, or not ours
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):  # it does not exist, or is not ours
             return empty
 
 
@@ -95,16 +95,16 @@ def collect(
     """Runs the float network over every image.
 
     Args:
-        names: activations to look at.
+        names: activations to observe.
         spec: how images are prepared.
-        images: files, in order.
-        state: where notes are kept on the way, and at the end.
-        key: of the notes; those of another key are not continued.
-        tick: called after each image, also for those that had been seen before.
-        say: told where notes cannot be kept; they are needed only after a kill.
+        images: image files, in order.
+        state: file that keeps the observations, during the run and at its end.
+        key: key of the observations. A file with another key is not continued.
+        tick: called after each image, also for images that were observed in an earlier run.
+        say: called with a message if the observations cannot be saved. They are needed only after a kill.
 
     Raises:
-        ModelError: an activation is not finite on some image, named with it.
+        ModelError: an activation is not finite on an image. The message names both.
         BackendUnavailable: ONNX Runtime is not installed.
     """
     notes = Observations.restored(state, key, names) if state else Observations({name: Histogram() for name in names})
@@ -121,12 +121,12 @@ def collect(
 
 
 def _kept(notes: Observations, state: Path, key: str, say: Callable[[str], None]) -> Optional[Path]:
-    """Saves notes; where they go from now on."""
+    """Saves the observations, and returns where to save them from now on: nowhere (None) if it failed."""
     try:
         notes.save(state, key)
         return state
     except UsageError as error:
-        say(f"note: {error}: a killed run would begin anew")
+        say(f"note: {error}: after a kill the run starts from the beginning")
         return None
 
 
@@ -135,7 +135,7 @@ def _note(notes: Observations, names: Sequence[str], values: List[Floats], path:
         try:
             notes.histograms[name].add(value)
         except ValueError as error:
-            raise ModelError(f"{name} on {path}: {error}", hint="is this the model's preprocessing?") from error
+            raise ModelError(f"{name} on {path}: {error}", hint="check --color, --mean and --std") from error
 
     list(pool.map(look, names, values))
     notes.images += 1
@@ -148,10 +148,10 @@ def means(
     images: Sequence[str],
     tick: Tick = lambda: None,
 ) -> Dict[str, Tuple[Floats, Floats]]:
-    """(channels,) means of activations over the images, as they are and rounded, for bias correction.
+    """Returns (channels,) means of activations over the images, before and after rounding, for bias correction.
 
     Args:
-        ranges: by activation; None for one that is not rounded.
+        ranges: range of each activation; None if it is not rounded.
     """
     names = list(ranges)
     run = runs.runner(model, names)

@@ -1,4 +1,4 @@
-"""What a range table was made from: a table of another origin is not used again."""
+"""Describes what a range table was made from. A table of another origin is not used again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREPARATION = ("input_wh", "resize", "pad_value", "color", "mean", "std")
 
 
 def origin(path: str, images: Sequence[str], spec: ModelSpec, method: str, keep: Collection[str] = ()) -> Origin:
-    """What a table of these would be made from."""
+    """Returns the origin of a table that is made from these."""
     digest = hashlib.sha256()
     for image in images:
         digest.update(hashlib.sha256(Path(image).read_bytes()).digest())
@@ -27,5 +27,5 @@ def origin(path: str, images: Sequence[str], spec: ModelSpec, method: str, keep:
 
 
 def provenance(images: int) -> Dict[str, object]:
-    """For people who read a table."""
+    """Returns facts for people who read a table: the number of images, and our version."""
     return {"images": images, "edge_runtime": __version__}

@@ -1,4 +1,4 @@
-"""Runs a float network over prepared images and hands out what is inside."""
+"""Runs a float network over prepared images and returns its activations."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Floats = NDArray[np.float32]
 
 
 def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> Any:
-    """An ONNX Runtime session that also hands out the named activations.
+    """Returns an ONNX Runtime session that also outputs the named activations.
 
     Args:
-        threads: 0 for all cores.
+        threads: number of threads; 0 for all cores.
 
     Raises:
         BackendUnavailable: ONNX Runtime is not installed, or broken.
     """
     reason = ours.available()
     if reason:
-        raise BackendUnavailable(reason, hint="calibrating needs it whatever runs the model; edge-doctor says more")
+        raise BackendUnavailable(reason, hint="calibration always needs it; edge-doctor says more")
     onnxruntime = ours.library()
     from onnx import ValueInfoProto
 
@@ -44,14 +44,17 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> A
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # between two runs the cores are ours
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between two runs we need the cores
     available = onnxruntime.get_available_providers()
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
     return onnxruntime.InferenceSession(exposed.SerializeToString(), options, providers=providers)
 
 
 def runner(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Floats], List[Floats]]:
-    """A function from the network's input (1, 3, H, W) to the named activations; the input may be one of them."""
+    """Returns a function that takes the network's input (1, 3, H, W) and returns the named activations.
+
+    The input may be one of them.
+    """
     weights = {tensor.name for tensor in model.graph.initializer}
     feed = next(value.name for value in model.graph.input if value.name not in weights)
     wanted = [name for name in names if name != feed]
@@ -65,7 +68,7 @@ def runner(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Floats], L
 
 
 def prepared(images: Sequence[str], spec: ModelSpec, pool: ThreadPoolExecutor) -> Iterator[Tuple[str, Floats]]:
-    """(path, network input) in order, prepared a few images ahead.
+    """Yields (path, network input (1, 3, H, W)) in order. A few images are prepared ahead.
 
     Raises:
         SourceError: an image cannot be read.

@@ -1,4 +1,4 @@
-"""Looks an image set over: what makes one unfit for calibration."""
+"""Examines an image set for what makes it unsuitable for calibration."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources.image import ImageSource
 
 DARK, BLURRED = 40.0, 25.0  # mean grey level; variance of the Laplacian at 320 px
-ALIKE = 2  # differing bits, of 64, of two difference hashes
+ALIKE = 2  # two images look the same if at most this many of the 64 bits of their difference hashes differ
 SIDE = 320
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What was seen.
+    """The result of a survey.
 
     Attributes:
-        count: images that could be read.
-        sizes: (width, height) and how many have it, the most frequent first.
-        dark, blurred, unreadable: their paths.
-        alike: pairs that look the same.
-        classes: objects per class, where there are labels.
-        warnings: sentences.
+        count: number of images that could be read.
+        sizes: (width, height) and the number of images of that size, the most frequent first.
+        dark, blurred, unreadable: paths of such images.
+        alike: pairs of images that look the same.
+        classes: number of objects per class, if there are labels.
+        warnings: sentences about what to improve.
     """
 
     count: int
@@ -42,7 +42,7 @@ class Survey:
 
     @property
     def warnings(self) -> List[str]:
-        """What to mend."""
+        """Sentences about what to improve."""
         said = [
             (self.count < FEW, f"only {self.count} images: {FEW} to 500 from the place of use are better"),
             (10 * len(self.alike) > self.count, f"{len(self.alike)} pairs of images look the same"),
@@ -55,7 +55,7 @@ class Survey:
         return [sentence for holds, sentence in said if holds]
 
     def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "images": self.count,
             "sizes": [[*size, count] for size, count in self.sizes[:10]],
@@ -72,7 +72,7 @@ def survey(paths: Sequence[str], labelled: Dataset) -> Survey:
     """Reads every image once.
 
     Args:
-        labelled: data set whose labels count, if it has any.
+        labelled: data set whose labels are counted, if it has any.
     """
     sizes: Counter[Tuple[int, int]] = Counter()
     dark, blurred, unreadable, hashes = [], [], [], {}
@@ -105,7 +105,7 @@ def _grey(image: Any) -> Any:
 
 
 def _hash(grey: Any) -> Any:
-    """64 bits: where the picture becomes brighter from left to right."""
+    """Returns 64 bits: whether the picture becomes brighter from left to right, at 64 places."""
     cv2 = load_cv2()
     small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     return (small[:, 1:] > small[:, :-1]).reshape(-1)

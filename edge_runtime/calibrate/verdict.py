@@ -1,4 +1,4 @@
-"""The verdict on a quantised model: what it and its float original find in images that it was not made with."""
+"""The verdict on a quantised model. It is compared with its float original on images that calibration did not see."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from edge_runtime.accuracy import coco
 from edge_runtime.accuracy.evaluate import Found
 from edge_runtime.detect.detector import Detector
 
-CONF = 0.25  # of boxes that count as found where two models are matched box by box
+CONF = 0.25  # lowest confidence of boxes that count when the boxes of two models are matched
 OVERLAP = 0.5
 SAMPLES = 200
 ROUNDS, WARM = 15, 3
-AGREEMENT = "agreement"  # the metric where there are no labels
+AGREEMENT = "agreement"  # the metric if there are no labels
 Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model beside its original.
+    """A quantised model compared with its original.
 
     Attributes:
-        metric: what `before` and `after` are: `coco_101 AP` with labels, else `agreement`.
-        before, after: 0..1.
-        drop: points, positive where the model lost.
-        interval: of the drop, points: 95 % of samples of the images lie in it.
-        agreement: F1 of the boxes at `CONF`, the original's taken for the truth: same class, IoU of 0.5.
+        metric: name of the metric in `before` and `after`: `coco_101 AP` with labels, else `agreement`.
+        before, after: the metric of the original and of the quantised model, 0..1.
+        drop: loss in points, positive if the quantised model is worse.
+        interval: interval of the drop in points that holds 95 % of the samples of the images.
+        agreement: F1 of the boxes at `CONF`, with the original's boxes as the truth: same class, IoU of 0.5.
         score_drift: mean absolute change of the score of matched boxes.
-        score_shift: mean change of it.
-        classes: label, before, after (AP), where there are labels.
-        images: how many.
+        score_shift: mean change of the score, with its sign.
+        classes: label, before, after (AP), if there are labels.
+        images: number of images.
     """
 
     metric: str
@@ -50,17 +50,17 @@ class Comparison:
 
     @property
     def certain(self) -> bool:
-        """Whether the drop is more than chance."""
+        """Whether the drop is more than chance explains."""
         return self.interval[0] > 0
 
     def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         classes = [{"label": label, "before": before, "after": after} for label, before, after in self.classes]
         return {**self.__dict__, "interval": list(self.interval), "classes": classes}
 
 
 def compare_models(before: Found, after: Found) -> Comparison:
-    """Compares what two models found in the same images; with labels by AP, without by agreement.
+    """Compares what two models found in the same images: by AP if there are labels, else by agreement.
 
     Raises:
         BackendUnavailable: there are labels, and pycocotools is not installed.
@@ -87,7 +87,7 @@ def compare_models(before: Found, after: Found) -> Comparison:
 def speed(
     detectors: Dict[str, Detector], image: NDArray[np.uint8], tick: Callable[[], None] = lambda: None
 ) -> Dict[str, float]:
-    """Median milliseconds of inference alone on an (H, W, 3) image, the detectors taking turns."""
+    """Returns the median milliseconds of inference alone, on an (H, W, 3) image. The detectors take turns."""
     times: Dict[str, List[float]] = {name: [] for name in detectors}
     for number in range(WARM + ROUNDS):
         for name, detector in detectors.items():
@@ -100,12 +100,12 @@ def speed(
 
 
 def points(drop: float, what: str = "") -> str:
-    """`0.04 points gained` for -0.04."""
+    """Returns a drop as words: `0.04 points gained` for -0.04."""
     return f"{abs(drop):.2f} points{what} {'lost' if drop >= 0 else 'gained'}"
 
 
 def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float) -> str:
-    """One sentence."""
+    """Returns the advice for the user, in one sentence."""
     gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else 0.0
     faster = f"{gain:.1f} times as fast as fp32 here" if gain >= 1.05 else f"no faster than fp32 here ({gain:.2f}x)"
     what = "AP" if chosen.metric != AGREEMENT else "agreement"
@@ -113,7 +113,7 @@ def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float
     moved = points(chosen.drop, f" of {what}")
     change = f"{moved} (95 % of samples lose {low:.2f} to {high:.2f}; {chosen.images} images)"
     if chosen.drop > max_drop and chosen.certain:
-        return f"Do not use this INT8 model where accuracy counts: {change}, {faster}."
+        return f"Do not use this INT8 model if accuracy is important: {change}, {faster}."
     if gain < 1.05:
         return f"INT8 brings little on this machine: {faster}; {change}."
     chance = ", which may be chance" if chosen.drop and not chosen.certain else ""
@@ -124,7 +124,10 @@ Pair = Tuple[int, int, NDArray[np.float64]]
 
 
 def _match(before: Rows, after: Rows) -> Pair:
-    """Boxes of either, and the changes of score of those that belong together; best scores choose first."""
+    """Matches the boxes of two models, best scores first.
+
+    Returns the boxes of each, and the changes of the score of matched boxes.
+    """
     first, second = (rows[rows[:, 4] >= CONF] for rows in (before, after))
     free, changes = np.ones(len(second), bool), []
     for row in first[np.argsort(-first[:, 4])]:
@@ -137,7 +140,7 @@ def _match(before: Rows, after: Rows) -> Pair:
 
 
 def _agreement(pairs: Sequence[Pair]) -> float:
-    """F1 over all boxes; 1 where neither found anything."""
+    """Returns the F1 over all boxes; 1 if neither model found anything."""
     boxes = sum(first + second for first, second, _ in pairs)
     return 2 * sum(len(changes) for *_, changes in pairs) / boxes if boxes else 1.0
 

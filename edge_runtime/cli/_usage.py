@@ -1,4 +1,4 @@
-"""What is wrong with a command line, told from argparse's words: a fact, and the way out."""
+"""Turns argparse's messages about a wrong command line into an error and a hint."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import difflib
 import re
 from typing import Callable, List, Match, NamedTuple, Optional, Pattern, Tuple
+
+from edge_runtime.cli import _habits
 
 
 class Told(NamedTuple):
@@ -31,10 +33,19 @@ def _unknown(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
 
 
 def unknown(parser: argparse.ArgumentParser, flag: str) -> Told:
-    """A flag that there is not, and the nearest that there is."""
-    flags = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
-    near = difflib.get_close_matches(flag, flags, n=1)
-    return Told(f"{parser.prog} has no {flag}", f"did you mean {near[0]}?" if near else "leave it out")
+    """A flag that does not exist, and the nearest one that does. For a flag of other tools, the answer is ours."""
+    ours = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    command = parser.prog.split()[0]
+    names = {name.lstrip("-"): name for name in [*_habits.known_words(command), *ours]}
+    typed = _habits.even(flag).lstrip("-")
+    begun = [name for name in names if names[name] in ours and len(typed) > 1 and name.startswith(typed)]
+    near = begun or difflib.get_close_matches(typed, names, n=1)
+    fact = f"{parser.prog} has no {flag}"
+    if not near:
+        return Told(fact, f"is it spelled right? {parser.prog} has nothing like it")
+    name = names[near[0]]
+    meant = "" if name in ours else f" {_habits.our_word(command, name)}"
+    return Told(fact, f"did you mean {name}?{meant}")
 
 
 def _missing(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
@@ -80,7 +91,7 @@ TELLERS: Tuple[Tuple[Pattern[str], Teller], ...] = (
 
 
 def _name(action: argparse.Action) -> Optional[str]:
-    """As argparse names it."""
+    """The argument's name, like in argparse."""
     return argparse._get_action_name(action)
 
 
@@ -99,7 +110,7 @@ def _metavar(action: argparse.Action) -> str:
 
 
 def _expected(action: argparse.Action, value: str = "") -> str:
-    """What an argument wants, with the choice that is nearest to what was given."""
+    """The values that an argument takes, with the choice nearest to the given one."""
     if action.choices is None:
         return f"expected {_metavar(action)}" + (f": {action.help}" if action.help else "")
     choices: List[str] = [str(choice) for choice in action.choices]

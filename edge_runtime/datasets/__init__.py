@@ -1,10 +1,10 @@
-"""Datasets: labelled images in.
+"""Data sets: reads labelled images.
 
-A member is a module with
+Each member is a module that defines
 
-    recognises(path) -> bool        whether a folder or file is laid out this way, from names alone
+    recognises(path) -> bool        whether a folder or file has this layout; looks only at names
     read(path, split) -> Dataset
-    PRIORITY                        who is preferred where several recognise it (default 0)
+    PRIORITY                        if several recognise a path, the highest is used (default 0)
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from edge_runtime import plugins
 from edge_runtime.errors import DatasetError
 from edge_runtime.types import Truth
 
-LARGEST = 1e12  # coordinate or area
+LARGEST = 1e12  # largest coordinate or area in labels
 NO_DIFFICULT = (
-    "the labels mark no object as difficult: where such objects were kept they count in full, where they were removed "
-    "a hit on one counts as wrong; VOC figures are not comparable with those of the original label files"
+    "the labels mark no object as difficult: difficult objects count fully if they were kept, and detections of them "
+    "count as wrong if they were removed; VOC results cannot be compared with those of the original label files"
 )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images, and what is in them.
+    """Images and their labelled objects.
 
     Attributes:
-        name: for titles.
+        name: name for titles.
         paths: image files; all exist.
-        truths: the objects of each.
-        labels: class names; empty where the data has only numbers, which are then the model's.
-        relative: boxes are fractions of the image's width and height instead of pixels.
-        notes: what a reader of figures measured on it should know.
+        truths: the labelled objects of each image.
+        labels: class names. Empty if the data has only numbers, which are then the class ids of the model.
+        relative: whether boxes are fractions of the image's width and height, not pixels.
+        notes: what a reader of results on this data set should know.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Dataset:
 
 
 def open(path: str, split: Optional[str] = None, layout: Optional[str] = None) -> Dataset:
-    """Reads the labels of a data set; images stay where they are.
+    """Reads the labels of a data set. Images are not read.
 
     Args:
         path: its folder, or the file that describes it (`instances.json`, `data.yaml`).
-        split: image set, where there are several.
-        layout: `voc`, `coco` or `yolo`; default: what the names in the folder say.
+        split: image set, if there are several.
+        layout: `voc`, `coco` or `yolo`; default: found from the names in the folder.
 
     Raises:
-        DatasetError: not a data set, a split that it has not, damaged labels, missing images.
+        DatasetError: the path is not a data set, the split does not exist, labels are damaged, or images are missing.
     """
     if not os.path.exists(path):
         raise DatasetError(f"no such data set: {path}", hint="check the path given with --data")
@@ -67,46 +67,46 @@ def open(path: str, split: Optional[str] = None, layout: Optional[str] = None) -
         if member.recognises(Path(path)):
             return _finite(member.read(Path(path), split))
     raise DatasetError(
-        f"{path} is not laid out as a data set",
+        f"{path} does not have the layout of a data set",
         hint="expected Annotations/ (VOC), instances.json (COCO), or images/ and labels/ (YOLO)",
     )
 
 
 def _finite(data: Dataset) -> Dataset:
-    """The data set, where every number of its labels is one."""
+    """Returns the data set. Raises DatasetError if a number of its labels is not finite or is too large."""
     for path, truth in zip(data.paths, data.truths):
         for values in (truth.xyxy, truth.area):
             if values is not None and not (np.abs(values) <= LARGEST).all():
-                raise DatasetError(f"a label of {path} is not finite, or huge", hint="mend the label, or take it out")
+                raise DatasetError(f"a label of {path} is not finite, or huge", hint="correct or remove the label")
     return data
 
 
 def require(paths: Sequence[Path]) -> Tuple[str, ...]:
-    """The paths as text.
+    """Returns the paths as text.
 
     Raises:
-        DatasetError: there are none, some are listed twice, or do not exist.
+        DatasetError: there is no path, or some paths are listed twice or do not exist.
     """
     if not paths:
         raise DatasetError("the data set has no image", hint="check its list of images, or choose another --split")
     if len(set(paths)) < len(paths):
-        raise DatasetError("the data set lists an image twice", hint="it would count twice: clean the list")
+        raise DatasetError("the data set lists an image twice", hint="it would count twice: correct the list")
     missing = [path for path in paths if not os.path.isfile(path)]
     if missing:
         fact = f"{len(missing)} of {len(paths)} images are missing, the first is {str(missing[0])[:999]}"
-        raise DatasetError(fact, hint="labels without their images would count as objects not found")
+        raise DatasetError(fact, hint="add the images or remove their labels: their objects would count as not found")
     return tuple(str(path) for path in paths)
 
 
 def choose_layout(split: Optional[str], there: Sequence[str]) -> str:
-    """The split asked for, or the one that evaluations usually mean.
+    """Returns the split that was asked for, or the one that evaluations usually use.
 
     Raises:
-        DatasetError: it does not exist, or the choice is not clear.
+        DatasetError: the split does not exist, or the choice is not clear.
     """
     usual = [name for name in ("test", "val", "eval", "valid", "val2017") if name in there]
     chosen = split or (there[0] if len(there) == 1 else next(iter(usual), None))
     if chosen is None or chosen not in there:
         wanted = f"no split {split!r}" if split else "several splits"
-        raise DatasetError(f"{wanted} in the data set", hint=f"--split with one of: {', '.join(sorted(there))}")
+        raise DatasetError(f"{wanted} in the data set", hint=f"give --split with one of: {', '.join(sorted(there))}")
     return chosen

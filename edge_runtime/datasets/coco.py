@@ -15,8 +15,8 @@ from edge_runtime.errors import DatasetError
 from edge_runtime.files import read as read_file
 from edge_runtime.types import Truth
 
-MOST = 2048 * read_file.MIB  # bytes of a listing; that of COCO 2017 has 450 MB
-PRIORITY = 10  # its boxes are pixels with crowds and areas, where the same folder has YOLO's as well
+MOST = 2048 * read_file.MIB  # largest size of a listing, bytes; that of COCO 2017 has 450 MB
+PRIORITY = 10  # used before YOLO if a folder has both: only COCO labels have crowds and areas
 
 
 def recognises(path: Path) -> bool:
@@ -24,7 +24,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, split: Optional[str]) -> Dataset:
-    """Every annotation; categories are numbered in the order of their ids."""
+    """Reads every annotation. Categories get numbers in the order of their ids."""
     listing = path
     if os.path.isdir(path):
         listings = _listings(path)
@@ -35,12 +35,12 @@ def read(path: Path, split: Optional[str]) -> Dataset:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(
-            f"{listing} is not a COCO listing: {error!r}", hint="expected images, annotations and categories"
+            f"{listing} is not a COCO listing: {error!r}", hint="it needs images, annotations and categories"
         ) from error
 
 
 def _listings(path: Path) -> Dict[str, Path]:
-    """JSON files by split: `annotations/instances_val2017.json` is val2017, `instances.json` is instances."""
+    """Returns JSON files by split: `annotations/instances_val2017.json` is val2017, `instances.json` is instances."""
     files = [*path.glob("instances*.json"), *path.glob("annotations/instances*.json")]
     return {file.stem[len("instances_") :] or file.stem: file for file in files}
 
@@ -60,7 +60,7 @@ def _dataset(listing: Path, content: Dict[str, Any]) -> Dataset:
 
 
 def _folder(listing: Path, name: str) -> Path:
-    """Where the images are: beside the listing, or in one of the usual folders."""
+    """Returns the folder of the images: that of the listing, or one of the usual folders."""
     split = listing.stem[len("instances_") :]
     roots = [listing.parent, listing.parent.parent]
     places = [root / part for root in roots for part in ("images", split, f"images/{split}", "")]

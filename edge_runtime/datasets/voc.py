@@ -15,7 +15,7 @@ from edge_runtime.files import read as read_file
 from edge_runtime.model.labels import VOC
 from edge_runtime.types import Truth
 
-MOST = 16 * read_file.MIB  # bytes of the labels of an image
+MOST = 16 * read_file.MIB  # largest size of the labels of an image, bytes
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 Row = Tuple[str, List[float], bool]
 
@@ -25,7 +25,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, split: Optional[str]) -> Dataset:
-    """Every object of the split; pixels counted from 1 become edges counted from 0."""
+    """Reads every object of the split. Pixels counted from 1 become edges counted from 0."""
     names, chosen = _names(path, split)
     files = {image.stem: image for image in (path / "JPEGImages").glob("*.*")}
     images = datasets.require([files.get(name, path / "JPEGImages" / f"{name}.jpg") for name in names])
@@ -39,7 +39,7 @@ def read(path: Path, split: Optional[str]) -> Dataset:
 
 
 def _names(path: Path, split: Optional[str]) -> Tuple[List[str], Optional[str]]:
-    """Names of images, and of the split; lists of one class (`car_val.txt`) are not splits."""
+    """Returns the names of the images, and the name of the split. Lists of one class (`car_val.txt`) are no splits."""
     lists = {file.stem: file for file in (path / "ImageSets" / "Main").glob("*.txt")}
     splits = [name for name in lists if name.rpartition("_")[0] not in VOC]
     if not splits and split is None:
@@ -48,16 +48,16 @@ def _names(path: Path, split: Optional[str]) -> Tuple[List[str], Optional[str]]:
     try:
         lines = read_file.read_text(lists[chosen]).split("\n")
     except ValueError as error:
-        raise DatasetError(f"{lists[chosen]} {error}", hint="expected a list of names") from error
+        raise DatasetError(f"{lists[chosen]} {error}", hint="it must be a list of names") from error
     return [line.split()[0] for line in lines if line.strip()], chosen
 
 
 def _rows(path: Path) -> List[Row]:
-    """(label, [x1, y1, x2, y2], difficult) of each object."""
+    """Returns (label, [x1, y1, x2, y2], difficult) of each object."""
     try:
         return [_row(thing) for thing in ElementTree.fromstring(read_file.read_bytes(path, MOST)).iter("object")]
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}", hint="is the file complete?") from error
+        raise DatasetError(f"{path} cannot be read: {error}", hint="check that the file is complete") from error
 
 
 def _row(thing: ElementTree.Element) -> Row:

@@ -1,6 +1,6 @@
 """YOLO: images/ and labels/ with one text file per image (`class cx cy w h`, fractions), names in data.yaml or *.names.
 
-An image without a text file holds no object. A `data.yaml` may name the folder of each split, as Ultralytics' do.
+An image without a text file has no objects. A `data.yaml` may name the folder of each split, as with Ultralytics.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, split: Optional[str]) -> Dataset:
-    """Every object of the split; boxes stay fractions, because only the images know their sizes."""
+    """Reads every object of the split. Boxes stay fractions, because the labels do not hold the sizes of the images."""
     described = path if os.path.isfile(path) else _description(path)
     content = _yaml(described) if described else {}
     root = described.parent / str(content.get("path", "")) if described else path
@@ -73,11 +73,11 @@ def _yaml(path: Path) -> Dict[str, Any]:
         RecursionError,
         yaml.YAMLError,
     ) as error:
-        raise DatasetError(f"{path} cannot be read: {error}", hint="expected names: and val:") from error
+        raise DatasetError(f"{path} cannot be read: {error}", hint="it needs names: and val:") from error
 
 
 def _images(root: Path, content: Dict[str, Any], split: Optional[str]) -> Tuple[Path, Optional[str]]:
-    """The folder of the split's images, and its name."""
+    """Returns the folder of the split's images, and the name of the split."""
     stated = {key: content[key] for key in ("train", "val", "test") if isinstance(content.get(key), str)}
     if stated:
         chosen = datasets.choose_layout(split or ("val" if "val" in stated else None), list(stated))
@@ -108,7 +108,7 @@ def _name(value: Any) -> str:
 
 
 def _label_file(image: Path) -> Path:
-    """The last `images` of the path becomes `labels`."""
+    """Returns the path of an image's label file: the last `images` in the path becomes `labels`."""
     parts = list(image.with_suffix(".txt").parts)
     place = len(parts) - 1 - parts[::-1].index("images") if "images" in parts else -1
     if place >= 0:
@@ -134,14 +134,14 @@ def _truth(path: Path, classes: int) -> Truth:
         lines = read_file.read_text(path).split("\n") if os.path.isfile(path) else []
         rows = np.array([_row(line, classes) for line in lines if line.strip()], np.float64).reshape(-1, 5)
     except ValueError as error:
-        raise DatasetError(f"{path}: {error}", hint="expected lines of: class cx cy w h, fractions") from error
+        raise DatasetError(f"{path}: {error}", hint="each line must be: class cx cy w h, fractions") from error
     centre, half = rows[:, 1:3], rows[:, 3:5] / 2
     boxes = np.concatenate([centre - half, centre + half], axis=1)
     return Truth(boxes, rows[:, 0].astype(np.int64), np.zeros(len(rows), bool))
 
 
 def _row(line: str, classes: int) -> List[float]:
-    """`class cx cy w h`; a polygon (more numbers) becomes its bounding box."""
+    """Reads `class cx cy w h`. A polygon (more numbers) becomes its bounding box."""
     values = [float(value) for value in line.split()]
     if not all(map(isfinite, values)):
         raise ValueError("a number is not finite")

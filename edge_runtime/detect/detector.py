@@ -32,7 +32,7 @@ class Detector:
 
     Attributes:
         model: what is known about the file.
-        backend: what runs it; a `Pipeline` uses it directly.
+        backend: the library that runs it. A `Pipeline` uses it directly.
     """
 
     def __init__(self, model: Model, backend: Backend, options: BackendOptions) -> None:
@@ -73,26 +73,26 @@ class Detector:
         scale_xy: Optional[Sequence[float]] = None,
         **unknown: NoReturn,
     ) -> Detector:
-        """Opens a model file; never builds or converts one. Keywords are the flags of the commands.
+        """Opens a model file. It never builds or converts one. The keywords are the flags of the commands.
 
             Detector.open("yolo_nano_voc_int8.onnx", conf=0.4, classes=["dog", "cat"], device="cpu")
 
         Args:
-            path: `.onnx`, `.plan` (or whatever a file in `backends/` handles); a bare name is looked up as the commands
-                do: in the current folder, this board's plans, `engines/`, the package.
-            flags: what the file does not say about itself; the keywords below win over it, it wins over the recipe.
-            options: how to run it; the keywords below win over it.
+            path: `.onnx`, `.plan`, or another suffix that a file in `backends/` handles. A bare name is looked up like
+                in the commands: in the current folder, this board's plans, `engines/`, the package.
+            flags: what the file does not say about itself. The keywords below override it. It overrides the recipe.
+            options: how to run it. The keywords below override it.
             backend, device, slots, batch, threads, spinning, zero_copy: see `BackendOptions`.
             conf, iou, max_det, classes, multi_label: see `Thresholds`; `classes="dog"` is one class.
             recipe: a TOML file with the keys below.
             family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy: see `ModelFlags`;
-                labels also as a list of names, imgsz as one number or (width, height) in pixels.
+                labels may also be a list of names, imgsz one number or (width, height) in pixels.
 
         Raises:
-            ModelError: no such file, or not a detector that this program can read.
+            ModelError: there is no such file, or it is not a detector that this program can read.
             SpecError: flags or thresholds that contradict the model.
             UsageError: an unknown keyword, or a value that makes no sense.
-            BackendUnavailable: no library here runs such a file.
+            BackendUnavailable: no installed library runs such a file.
         """
         given = dict(locals())
         keywords.refuse_unknown(unknown, given.keys() - UNNAMED)
@@ -118,19 +118,19 @@ class Detector:
     def __call__(self, image: Union[List[Any], Tuple[Any, ...]]) -> List[Detections]: ...
 
     def __call__(self, image: Any) -> Union[Detections, List[Detections]]:
-        """Boxes in one image or several; not while a `Pipeline` runs on this detector.
+        """Finds boxes in one image or several. It cannot be called while a `Pipeline` runs on this detector.
 
         Args:
             image: path of a picture file; uint8 array (H, W, 3) BGR, as `cv2.imread` gives it, (H, W) grey or (H, W, 4)
-                BGRA; image of Pillow, of any colour; or a list of these, which is read as it is worked on.
+                BGRA; image of Pillow in any colour mode; or a list of these, which is read step by step.
 
         Returns:
-            Detections in pixels of that image, best first; owned by the caller. A list of them for a list.
+            Detections in pixels of that image, best first. They belong to the caller. For a list, a list of them.
 
         Raises:
             SpecError: an array or Pillow image of another kind, or another type.
             SourceError: a picture file that cannot be read.
-            UsageError: a stream or a folder, which are sources of a `Pipeline`; or a `Pipeline` runs on this detector.
+            UsageError: a stream or a folder, which only a `Pipeline` reads; or a `Pipeline` runs on this detector.
         """
         if not isinstance(image, (list, tuple)):
             return self._detect([image])[0]
@@ -150,7 +150,7 @@ class Detector:
         return found
 
     def warm_up(self, runs: int) -> None:
-        """Runs on an empty image, in the background as a `Pipeline` does from now on.
+        """Runs on an empty image. From now on the model runs in the background, as in a `Pipeline`.
 
         Raises:
             UsageError: a `Pipeline` runs on this detector.
@@ -160,21 +160,21 @@ class Detector:
             warm_up(self, runs)
 
     def claim(self) -> None:
-        """The caller has it for itself until `release`; everybody else is refused.
+        """Reserves the detector for the caller until `release`. Other callers are refused.
 
         Raises:
-            UsageError: somebody else has it.
+            UsageError: another caller has reserved it.
         """
         with self._lock:
             self._refuse_while_claimed()
             self._claimed = True
 
     def release(self) -> None:
-        """Others may use it again."""
+        """Ends the reservation, so that others may use the detector again."""
         self._claimed = False
 
     def close(self) -> None:
-        """Frees the model; harmless when repeated.
+        """Frees the model. It may be called more than once.
 
         Raises:
             UsageError: a `Pipeline` runs on this detector.
@@ -193,12 +193,12 @@ class Detector:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        if error is None or not self._claimed:  # a run that could not be ended keeps the model, and the error is told
+        if error is None or not self._claimed:  # a run that could not end keeps the model, and its error is raised
             self.close()
 
 
 def warm_up(detector: Detector, runs: int) -> None:
-    """For whoever has claimed the detector: runs on an empty image, in the background from now on."""
+    """Like `warmup`, for the caller that has claimed the detector."""
     backend, (width, height) = detector.backend, detector.model.spec.input_wh
     backend.start()
     image = np.zeros((height, width, 3), np.uint8)

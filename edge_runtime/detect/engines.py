@@ -1,4 +1,4 @@
-"""Where engines are looked up, and what a model file says before it is opened."""
+"""Finds model files by name, and reads what they say before they are opened."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ENGINES = ("*.plan", "*.engine", "*.trt", "*.onnx")
 
 
 def plan_folder(root: Path) -> Path:
-    """Where plans for this board and its TensorRT go, `engines/plans/orin-nano-trt10.3.0`: no other opens them.
+    """Folder for plans of this board and its TensorRT, `engines/plans/orin-nano-trt10.3.0`. Only these can open them.
 
     Raises:
-        BackendUnavailable: TensorRT is installed and does not load.
+        BackendUnavailable: TensorRT is installed but does not load.
     """
     if trt.missing():
         return PLANS / board.slug(root)
@@ -34,7 +34,7 @@ def plan_folder(root: Path) -> Path:
 
 
 def _folders(name: str) -> List[str]:
-    """Where an engine is looked up; TensorRT, which may be broken, is asked for its version for the sake of plans."""
+    """Places where an engine is looked up. Asks TensorRT, which may be broken, only for a plan."""
     plans = [PLANS / slug for slug in board.former_slugs(board.root())]
     if PLANS.is_dir() and not name.endswith(".onnx"):
         plans.insert(0, plan_folder(board.root()))
@@ -42,12 +42,12 @@ def _folders(name: str) -> List[str]:
 
 
 def find_engine(name: str) -> str:
-    """The file meant by `--engine`: a path, or a bare name that is looked up.
+    """The file that `--engine` means: a path, or a bare name that is looked up.
 
-    It is looked for in the current folder, this board's plans, `engines/` and at last in the package.
+    The name is looked up in the current folder, this board's plans, `engines/`, and last in the package.
 
     Raises:
-        ModelError: there is none, or it is a folder.
+        ModelError: there is no such file, or it is a folder.
     """
     if os.path.isfile(name):
         return name
@@ -69,17 +69,17 @@ def _there(folders: Sequence[str]) -> str:
 
 
 def _to_build(plans: Sequence[Path]) -> str:
-    """The command that makes a missing plan, where the model of its name is here."""
+    """The command that makes a missing plan, if the model of this name is here."""
     models = [plan.with_suffix(".onnx") for plan in plans if plan.suffix in PLAN_SUFFIXES]
     model = next((model for model in models if model.is_file()), None)
     return f"edge-build {model} makes it" if model else ""
 
 
 def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:
-    """What is known about an ONNX file, without opening it where it says enough itself.
+    """What is known about an ONNX file. It is opened only if its metadata do not say enough.
 
     Raises:
-        ModelError: not a detector that this program can read.
+        ModelError: the file is not a detector that this program can read.
     """
     member = plugins.load_member("backends", "onnxruntime")
     read = onnx_file.read_io if member.available() else member.read_io

@@ -1,4 +1,4 @@
-"""The keywords of `Detector.open`: those of the command line, and what they become."""
+"""The keywords of `Detector.open`. They are the flags of the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.model.recipe import ModelFlags, load_recipe
 from edge_runtime.model.thresholds import Thresholds
 
-# What others call it; difflib would not find these.
+# Words of other tools that difflib would not find.
 OTHER_NAMES = {
     "confidence": "conf", "conf_thres": "conf", "threshold": "conf", "score_threshold": "conf",
     "iou_thres": "iou", "nms": "iou", "nms_threshold": "iou", "names": "labels", "class_names": "labels",
@@ -24,7 +24,7 @@ OTHER_NAMES = {
 
 
 def refuse_unknown(unknown: Iterable[str], known: Iterable[str]) -> None:
-    """Nothing, where no keyword is left over.
+    """Refuses keywords that are left over.
 
     Raises:
         UsageError: one is; the hint has the nearest that there is.
@@ -32,14 +32,14 @@ def refuse_unknown(unknown: Iterable[str], known: Iterable[str]) -> None:
     for name in unknown:
         near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, list(known), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(sorted(known))}"
-        raise UsageError(f"Detector.open has no keyword {name!r}", hint=hint)
+        raise UsageError(f"no keyword {name!r} of Detector.open", hint=hint)
 
 
 def model_flags(said: Mapping[str, Any], flags: ModelFlags) -> ModelFlags:
-    """What the keywords say about the model; then `flags`; then the recipe.
+    """What is said about the model. The keywords override `flags`, and `flags` override the recipe.
 
     Raises:
-        UsageError: a value of the wrong type, or a recipe that cannot be read.
+        UsageError: a value has the wrong type, or the recipe cannot be read.
     """
     _demand("flags", flags, ModelFlags)
     stated = ModelFlags(**{name: _plain(said[name]) for name in _fields(ModelFlags) & said.keys()})
@@ -48,10 +48,10 @@ def model_flags(said: Mapping[str, Any], flags: ModelFlags) -> ModelFlags:
 
 
 def backend_options(said: Mapping[str, Any], options: BackendOptions) -> BackendOptions:
-    """What the keywords say about running the model and about thresholds; then `options`.
+    """What is said about running the model and about thresholds. The keywords override `options`.
 
     Raises:
-        UsageError: `options` are none.
+        UsageError: `options` is not a `BackendOptions`.
         SpecError: thresholds out of range.
     """
     _demand("options", options, BackendOptions)
@@ -70,7 +70,7 @@ def _fields(kind: Any) -> Set[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Paths as text, arrays and sets as lists; what fits a field is for the field to say."""
+    """Turns paths into text, arrays and sets into lists. The field then checks the value."""
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     if isinstance(value, (set, frozenset)):

@@ -1,4 +1,4 @@
-"""Lets a head without a DecodeSpec run: its numpy decode, then the native NMS on the dense result."""
+"""Runs a head without a DecodeSpec: its numpy decode, then the native NMS on the dense result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_runtime.types import Images
 
 
 class NumpyDecoded:
-    """A backend whose boxes come from `heads/<family>.decode`; for the rest it is the backend it wraps."""
+    """A backend whose boxes come from `heads/<family>.decode`. All else is done by the backend that it wraps."""
 
     def __init__(self, backend: Backend, model: Model, thresholds: Thresholds) -> None:
         self._backend, self._model, self._thresholds = backend, model, thresholds
@@ -70,6 +70,6 @@ class NumpyDecoded:
 
 
 def dense(count: int, num_classes: int) -> DecodeSpec:
-    """Describes what every head's numpy decode gives: corners (N, 4) in model pixels and scores (N, C)."""
+    """Describes the result of every head's numpy decode: corners (N, 4) in model pixels and scores (N, C)."""
     level = Level((count, 1), View(0, 0, 0, 4, 1), View(1, 0, 0, num_classes, 1))
     return DecodeSpec("xyxy", (level,), num_classes)

@@ -1,4 +1,4 @@
-"""Puts together what is known about a model: its file, its metadata, its output shapes, and what the user says."""
+"""Collects what is known about a model: from its file, its metadata, its output shapes, and the user's flags."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LONGEST = 1 << 20  # characters of a Python literal in the metadata
 
 @dataclass(frozen=True)
 class Model:
-    """A model file, understood.
+    """What is known about a model file.
 
     Attributes:
         path: the file.
         spec: preprocessing and class names.
-        decode: how the native decoder reads the outputs; None where the family only has a numpy decode.
-        notes: what was assumed or overruled, one sentence each, for the log.
+        decode: how the native decoder reads the outputs; None if the family has a numpy decode only.
+        notes: what was assumed or overridden, one sentence each, for the log.
     """
 
     path: str
@@ -40,7 +40,7 @@ class Model:
 
 
 def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
-    """(width, height) to run a model at: the file's own, else the user's, else its metadata's, else 640.
+    """(width, height) to run a model at: that of the file, else of the user, else of its metadata, else 640.
 
     Raises:
         UsageError: the file's size is fixed and the user wants another.
@@ -63,10 +63,10 @@ def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
 def describe(
     path: str, read_io: Callable[[str, Optional[Tuple[int, int]], int], ModelIO], flags: ModelFlags, batch: int = 1
 ) -> Model:
-    """Reads a file and understands it; where it leaves its input size open, that is settled first.
+    """Reads a file and finds out what it is. If its input size is open, the size is chosen first.
 
     Args:
-        read_io: of the backend that shall run it.
+        read_io: that of the backend that will run it.
 
     Raises:
         ModelError: not a detector that this program can read.
@@ -78,15 +78,15 @@ def describe(
 
 
 def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:
-    """Finds family, preprocessing and class names: flags, then our metadata, then Ultralytics', then output shapes.
+    """Finds family, preprocessing and class names: from flags, our metadata, those of Ultralytics, then output shapes.
 
     Args:
         path: the model file, for messages.
         io: with concrete shapes.
-        flags: what the user says; wins over the file, and every contradiction becomes a note.
+        flags: what the user says. They override the file, and every contradiction becomes a note.
 
     Raises:
-        ModelError: no known detector.
+        ModelError: it is not a known detector.
         SpecError: the outputs do not fit the family.
     """
     notes: List[str] = []
@@ -130,7 +130,7 @@ def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec
 
 
 def _statements(flags: ModelFlags) -> Dict[str, Any]:
-    """The flags that are fields of a ModelSpec as they stand."""
+    """The flags that are fields of a ModelSpec without any change."""
     return {key: value for key, value in flags.said().items() if key not in ("family", "labels", "imgsz")}
 
 
@@ -159,7 +159,7 @@ def _literal(text: str) -> Any:
 
 
 def _class_number(key: Any) -> Tuple[int, str]:
-    """Numbers in their order; whatever else a file has there comes behind them."""
+    """Sorts numbers by value, and other keys of the file after them."""
     return (key, "") if isinstance(key, int) else (1 << 30, str(key))
 
 

@@ -1,6 +1,6 @@
-"""What a machine has, what it lacks, and how to get it: a list of checks, one for each line of edge-doctor's report.
+"""Says what a machine has, what it lacks, and how to get it. There is one check for each line of edge-doctor's report.
 
-A check goes the way that the product goes, as a library that is listed may still not work. `root` stands for `/`.
+A check uses a library as the product uses it, because an installed library may still not work. `root` stands for `/`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ TRIED = (
 
 
 def examine(root: Path, verbose: bool = False, quick: bool = False) -> Iterator[Check]:
-    """One finding after the other.
+    """Yields the result of each check, one after the other.
 
     Args:
         root: stands for `/`.
-        verbose: print the traceback of a check that breaks.
-        quick: only load libraries, have them do nothing.
+        verbose: print the traceback of a check that raises.
+        quick: only load the libraries, do not run anything with them.
     """
     for check in ALL:
         yield run(check, root, verbose, **({"quick": True} if quick and check in TRIED else {}))
 
 
 def missing_parts(checks: Sequence[Check]) -> List[str]:
-    """Names of the parts without which nothing can be detected; any one backend is enough."""
+    """Names of the missing parts that detection needs. Any one backend is enough."""
     missing = [name for name in CORE if name not in {check.name for check in checks if check.ok}]
     return missing if backends(checks) else [*missing, "a backend"]
 
@@ -49,12 +49,12 @@ def backends(checks: Sequence[Check]) -> List[str]:
     found = {check.name.lower(): check.ok for check in checks}
     behind_tensorrt = found.get("pycuda") and found.get("cuda driver") and found.get("kernels", True)
     if not behind_tensorrt:
-        found["tensorrt"] = False  # it builds plans, but does not run them
+        found["tensorrt"] = False  # TensorRT then builds plans, but cannot run them
     return [name for name in plugins.names("backends") if found.get(name)]
 
 
 def run(check: Callable[..., Check], root: Path, verbose: bool, **wishes: Any) -> Check:
-    """The finding of one check; one that breaks is a finding too, as the doctor must outlive what it examines."""
+    """The result of one check. If the check raises, the result says so: the doctor must go on."""
     try:
         return check(root, **wishes)
     except Exception as error:

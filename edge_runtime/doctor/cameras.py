@@ -1,4 +1,4 @@
-"""The cameras the doctor looks at: what each is opened by, and whether this user may."""
+"""The doctor's checks of cameras: the name to open each by, and whether this user may open it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOUNT = "connect one; in a container, add --device /dev/video0"
 
 
 def cameras(root: Path) -> Check:
-    """Video devices, what they are opened by, and whether this user may open them."""
+    """Video devices, the names to open them by, and whether this user may open them."""
     nodes = video_nodes.look(root)
     seen = [node for node in nodes if video_nodes.target(node, nodes)]
     if not seen:
@@ -27,7 +27,7 @@ def cameras(root: Path) -> Check:
 
 
 def argus(root: Path) -> Check:
-    """The service behind csi://; its socket is made when it starts, and is what a container must be given."""
+    """The service behind csi://. It creates a socket when it starts. A container must be given this socket."""
     if not board.is_jetson(root):
         return Check("CSI cameras", False, "not a Jetson", absent=True)
     sensors = [node for node in video_nodes.look(root) if node.kind == video_nodes.CSI]

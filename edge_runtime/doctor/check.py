@@ -13,9 +13,9 @@ class Check:
     Attributes:
         name: what was looked at.
         ok: it is here and works.
-        detail: version and particulars, or the reason why not.
-        fix: what to do about it, None where nothing is to be done.
-        absent: it is not here, and on this machine nothing needs it.
+        detail: version and details, or the reason why it does not work.
+        fix: what to do about it; None if nothing is to be done.
+        absent: it is not here, and nothing on this machine needs it.
     """
 
     name: str

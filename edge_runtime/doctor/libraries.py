@@ -1,7 +1,7 @@
-"""The libraries the doctor looks at: one small function per line of its report.
+"""The doctor's checks of libraries: one small function for each line of the report.
 
-Nothing but the standard library is needed here, as anything else may be what is missing: what is tried with a library
-is in `trials`, for a child process. `root` stands for `/`; `quick` only loads.
+This file needs the standard library only, because anything else may be missing. What is tried with a library is in
+`trials`, which runs in a child process. `root` stands for `/`. `quick` only loads the library.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ BUILD_LIMIT_S = 180.0  # the first build of a session loads gigabytes of kernels
 SYSTEM_OPENCV = "sudo apt install libopencv-python, and a venv made with --system-site-packages"
 HIDDEN = "pip uninstall opencv-python opencv-python-headless: they hide the system's OpenCV, which has GStreamer"
 ON_GPU = "it runs on the processor: for the GPU, make a plan with edge-build"
-TWO_ORT = "pip uninstall onnxruntime onnxruntime-gpu, then install one of them: they lie over one another"
+TWO_ORT = "pip uninstall onnxruntime onnxruntime-gpu, then install one of them: they overwrite each other's files"
 
 
 def python(root: Path) -> Check:
-    """The interpreter; it runs, so it is recent enough."""
+    """The interpreter. It runs this code, so it is new enough."""
     return Check("Python", True, f"{platform.python_version()} ({sys.executable}), {platform.machine()}")
 
 
@@ -48,7 +48,7 @@ def native_core(root: Path) -> Check:
 
 
 def opencv(root: Path, quick: bool = False) -> Check:
-    """Reads and writes images and video; on a Jetson the system's has GStreamer and pip's has not."""
+    """Reads and writes images and video. On a Jetson, the system's OpenCV has GStreamer. The one from pip does not."""
     jetson = board.is_jetson(root)
     if not _installed("cv2"):
         return Check("OpenCV", False, "not installed", SYSTEM_OPENCV if jetson else install_hint("cpu"))
@@ -76,7 +76,7 @@ def openvino(root: Path, quick: bool = False) -> Check:
 
 
 def tensorrt(root: Path, quick: bool = False) -> Check:
-    """TensorRT or TensorRT-RTX as Python sees it, and where a copy is that it does not see."""
+    """TensorRT or TensorRT-RTX for this Python, or the place of a copy that this Python does not see."""
     if any(map(_installed, trt.MODULES)):
         return _tried("TensorRT", attempt("tensorrt", root, quick, BUILD_LIMIT_S))
     copies = sorted(root.glob("usr/lib/python3*/dist-packages/tensorrt"))
@@ -93,7 +93,7 @@ def tensorrt(root: Path, quick: bool = False) -> Check:
 
 
 def pycuda(root: Path, quick: bool = False) -> Check:
-    """CUDA from Python, for the TensorRT backend; its driver module needs libcuda."""
+    """CUDA from Python, for the TensorRT backend. Its driver module needs libcuda."""
     if _installed("pycuda"):
         return _tried("pycuda", attempt("pycuda", root, quick))
     path = f"{machine.ADD_TO_PATH}, then " if machine.off_path(root) else ""
@@ -102,7 +102,7 @@ def pycuda(root: Path, quick: bool = False) -> Check:
 
 
 def kernel_compiler(root: Path, quick: bool = False) -> Check:
-    """What compiles our CUDA kernels when a plan is opened."""
+    """The compiler that builds our CUDA kernels when a plan is opened."""
     found = attempt("kernel_compiler", root, quick)
     none = found.reason == kernels.NONE
     return replace(_tried("kernels", found), absent=none and not machine.has_gpu(root))
@@ -123,7 +123,7 @@ def _tried(name: str, found: TrialOutcome) -> Check:
 def _installed(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except (ImportError, ValueError):  # ValueError: it is kept from being imported
+    except (ImportError, ValueError):  # ValueError: something prevents its import
         return False
 
 
@@ -135,7 +135,7 @@ def _distribution(name: str) -> Optional[str]:
 
 
 def _imported(name: str) -> Tuple[Any, str]:
-    """A module and "", or None and the reason; a broken library may raise anything."""
+    """A module and "", or None and the reason. A broken library may raise any exception."""
     if not _installed(name.split(".")[0]):
         return None, "not installed"
     try:

@@ -1,4 +1,4 @@
-"""The machine the doctor looks at: CUDA, board, memory, power sensors; standard library only."""
+"""The doctor's checks of the machine: CUDA, board, memory, power sensors. It uses the standard library only."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from edge_runtime.jetson import board
 from edge_runtime.libraries import causes
 from edge_runtime.machine import meminfo
 
-NVIDIA = "0x10de"  # of the PCI bus
+NVIDIA = "0x10de"  # its vendor number on the PCI bus
 ADD_TO_PATH = "export PATH=/usr/local/cuda/bin:$PATH"
 GPU_NODES = ("dev/nvmap", "dev/nvhost-gpu", "dev/nvgpu/igpu0/*", "dev/dri/renderD*", "dev/nvidiactl")
 GIB = 1 << 30
-SMALL, BUILDING = 4.5 * GIB, 1.5 * GIB  # memory of boards sold as 4 GB; what a build may take
+SMALL, BUILDING = 4.5 * GIB, 1.5 * GIB  # memory of boards sold as 4 GB; memory that a build may need
 NANO = "take an image with Ubuntu 20.04, Python 3.8 and TensorRT 8, and calibrate on another machine"
 
 
 def has_gpu(root: Path) -> bool:
-    """Whether there is a GPU of NVIDIA's, be it without a driver."""
+    """Whether there is an NVIDIA GPU, with or without a driver."""
     vendors = (board.read_text(path) for path in root.glob("sys/bus/pci/devices/*/vendor"))
     return board.is_jetson(root) or cuda_driver.driver() is not None or NVIDIA in vendors
 
 
 def cuda_devices(root: Path, quick: bool = False) -> Check:
-    """The driver and its devices, asked directly: no toolkit is needed for that."""
+    """The driver and its devices. The driver is asked directly, so no toolkit is needed."""
     if cuda_driver.driver() is None:
         fix = "sudo apt install nvidia-l4t-cuda; in a container --runtime nvidia" if board.is_jetson(root) else None
         absent = not has_gpu(root)
@@ -71,7 +71,7 @@ def cuda_toolkit(root: Path) -> Check:
 
 
 def off_path(root: Path) -> bool:
-    """Whether there is a toolkit that a compiling pip would not find."""
+    """Whether there is a toolkit that pip would not find when it compiles."""
     return shutil.which("nvcc") is None and _default_nvcc(root) is not None
 
 
@@ -97,7 +97,7 @@ def jetpack(root: Path) -> Check:
 
 
 def memory(root: Path) -> Check:
-    """Building a plan takes a gigabyte or two; where that is not there it is killed, on small boards above all."""
+    """Memory. Building a plan takes one or two gigabytes. Without them the system kills it, mostly on small boards."""
     found = meminfo(root)
     if not found:
         return Check("memory", False, "/proc/meminfo cannot be read", absent=True)
@@ -111,7 +111,7 @@ def memory(root: Path) -> Check:
 
 
 def power_sensors(root: Path) -> Check:
-    """What measures watts here, the preferred one first; `edge-power` shows them."""
+    """The power meters of this machine, the preferred one first. `edge-power` shows their watts."""
     reasons = power.reasons(root)
     usable = [name for name, reason in reasons.items() if reason is None]
     if usable:

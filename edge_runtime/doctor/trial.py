@@ -18,13 +18,13 @@ LIMIT_S = 60.0
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What came of a trial.
+    """Result of a trial.
 
     Attributes:
-        said: what was reached, step by step: the version of what was loaded, then what it did.
-        reason: why it went no further, with the cause where that is known; "" where all went well.
+        said: what worked, step by step: the version of what was loaded, then what it did.
+        reason: why it went no further, with the cause if that is known; "" if everything worked.
         fix: what to do about it.
-        notes: remarks of our own code on the way.
+        notes: remarks that our own code printed.
     """
 
     said: Tuple[str, ...]
@@ -34,21 +34,21 @@ class TrialOutcome:
 
     @property
     def detail(self) -> str:
-        """All of it in one line."""
+        """The whole result in one line."""
         return "; ".join(filter(None, [", ".join(self.said), self.reason, *self.notes]))
 
 
 def attempt(name: str, root: Path = Path("/"), quick: bool = False, limit_s: float = LIMIT_S) -> TrialOutcome:
-    """Tries a library as the product uses it.
+    """Tries a library in the way that the product uses it.
 
     Args:
         name: of a function in `trials`.
         root: stands for `/` when the board is read.
         quick: only load it.
-        limit_s: after which it is killed.
+        limit_s: seconds after which it is killed.
     """
     command = [sys.executable, "-m", "edge_runtime.doctor.trials", name, *(["--quick"] if quick else [])]
-    paths = os.pathsep.join(filter(None, sys.path))  # the child imports what we import
+    paths = os.pathsep.join(filter(None, sys.path))  # so that the child imports the same modules as we do
     same = {**os.environ, "PYTHONPATH": paths, "EDGE_SYSROOT": str(root)}
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=same, encoding="utf-8",
@@ -57,7 +57,7 @@ def attempt(name: str, root: Path = Path("/"), quick: bool = False, limit_s: flo
         try:
             out, err = child.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)  # whatever it has started holds our pipes too
+            os.killpg(child.pid, signal.SIGKILL)  # its own children hold our pipes too
             out, err = child.communicate()
             return _outcome(name, out, err, f"it did not end within {limit_s:g} s")
         except BaseException:
@@ -78,14 +78,14 @@ def _outcome(name: str, out: str, err: str, death: str) -> TrialOutcome:
 
 
 def _death(code: int, err: str) -> str:
-    """How the child ended, where it says nothing itself."""
+    """How the child ended, for a child that printed no result."""
     last: List[str] = [line.strip() for line in err.splitlines() if line.strip()][-1:]
     how = f"it ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
     return ": ".join([how, *last])
 
 
 def _parsed(line: str) -> Dict[str, Any]:
-    """What the child says; libraries in it may print other things."""
+    """The lines of the child's result. Libraries in it may print other lines."""
     try:
         said = json.loads(line)
     except json.JSONDecodeError:

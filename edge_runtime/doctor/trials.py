@@ -1,9 +1,9 @@
-"""What each library is tried with: loaded by the product's own loader, then put to its work once, small.
+"""The trial of each library: the product's own loader loads it, then it does one small piece of its work.
 
     python -m edge_runtime.doctor.trials NAME [--quick]
 
-A trial yields what it has reached: first the version of what it loaded, where `--quick` stops, then what that did. Each
-is a line of JSON on stdout: {"said": …}, at the end {"done": true} or {"error": …, "hint": …}.
+A trial yields first the version of what it loaded. `--quick` stops there. Then it yields what the library did. Each is
+a line of JSON on stdout: {"said": …}. The last line is {"done": true} or {"error": …, "hint": …}.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
 
 Trial = Callable[[], Iterator[str]]
-SHAPE = (1, 8, 16, 16)  # of what the network of one layer takes
+SHAPE = (1, 8, 16, 16)  # size of the input of the network of one layer
 NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 NVIDIA_ELEMENTS = ("nvarguscamerasrc", "nvvidconv", "nvv4l2decoder")
 ELEMENTS = ("appsink", "videoconvert", "videoscale", "decodebin", "filesrc", "v4l2src", "jpegdec", "rtspsrc")
@@ -69,7 +69,7 @@ def cv2() -> Iterator[str]:
 
 
 def onnxruntime() -> Iterator[str]:
-    """The model is run; what runs it is asked of the session, as what is listed may not start."""
+    """The model is run. The session says which provider runs it, because a listed provider may not start."""
     with kept_out():
         import onnxruntime as ort
 
@@ -105,7 +105,7 @@ def tensorrt() -> Iterator[str]:
             Builder(Job(path, f"{path}.plan", "fp32", WORKSPACE, compute_capability=aim)).build()
         except EdgeError as error:
             raise _with_log(error) from error
-        except Exception as error:  # what the binding raises where the library gives it nothing
+        except Exception as error:  # the binding raises this if the library returns nothing
             raise _with_log(BackendUnavailable(f"TensorRT builds nothing: {error}")) from error
         yield "builds a layer"
         if not aim and cuda_driver.compute_capability():
@@ -121,7 +121,7 @@ def pycuda() -> Iterator[str]:
 
 
 def kernel_compiler() -> Iterator[str]:
-    """Our kernels are compiled for the GPU of this machine, or one like it."""
+    """Our kernels are compiled for the GPU of this machine, or for a similar one."""
     yield str(kernels.find_compiler().name)
     capability = cuda_driver.compute_capability() or board.compute_capability(board.root()) or "7.5"
     kernels.cubin(capability)
@@ -129,7 +129,7 @@ def kernel_compiler() -> Iterator[str]:
 
 
 def gstreamer() -> Iterator[str]:
-    """A test picture goes through, and each element that our pipelines use is there."""
+    """A test picture passes through a pipeline, and every element that our pipelines use is installed."""
     gst = _gst.load_gst()
     yield str(gst.version_string().split()[-1])
     wanted = (*ELEMENTS, *(NVIDIA_ELEMENTS if board.is_jetson(board.root()) else ()))
@@ -170,7 +170,7 @@ def built_with(build_information: str, name: str) -> bool:
 
 @contextmanager
 def _network(kind: str) -> Iterator[str]:
-    """A file with a network of one layer, as old as our libraries."""
+    """A file with a network of one layer, in a format old enough for all supported libraries."""
     x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, SHAPE) for name in "xy")
     weights = helper.make_tensor("w", onnx.TensorProto.FLOAT, (8, 8, 1, 1), np.ones(64, np.float32).tobytes(), raw=True)
     more = [weights] if kind == "Conv" else []
@@ -195,12 +195,12 @@ def _read(path: str, image: Any) -> None:
         frame = source.read()
     if frame is None or frame.image.shape != image.shape:
         raise SourceError(
-            f"what OpenCV wrote to a file of type {Path(path).suffix} it does not read", hint="install another OpenCV"
+            f"OpenCV does not read the {Path(path).suffix} file that it wrote", hint="install another OpenCV"
         )
 
 
 def _with_log(error: EdgeError) -> EdgeError:
-    """The error with what TensorRT logged, for the cause to be found in."""
+    """The error with TensorRT's log, so that the cause can be found in it."""
     said = [text for severity, text in trt.log()[1].said if "ERROR" in severity and text not in str(error)]
     return type(error)("; ".join([str(error), *said[:1]]), hint=error.hint)
 
@@ -220,7 +220,7 @@ def _device_name(lib: Any, number: int) -> str:
 
 
 def main(argv: List[str]) -> int:
-    """Makes a trial and says how far it came."""
+    """Runs a trial and says how far it got."""
     try:
         for text in islice(TRIALS[argv[0]](), 1 if "--quick" in argv else None):
             print(json.dumps({"said": text}), flush=True)

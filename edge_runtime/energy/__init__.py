@@ -1,1 +1,1 @@
-"""Joules and frames per second per watt, measured and held to a budget."""
+"""Measures joules and frames per second per watt, and holds them to a budget."""

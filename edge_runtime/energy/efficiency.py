@@ -1,7 +1,8 @@
-"""Frames per second per watt: what a monitor counted beside what a sampler measured.
+"""Frames per second per watt: joins what a monitor counted and what a sampler measured.
 
-FPS/W is frames over joules, mean FPS over mean watts of the same time. Beside the measured figure stand the nominal one
-(the watts in the mode's name, which are a cap of clocks and not what is drawn) and the one above idle.
+FPS/W is frames per joule, or mean FPS per mean watt of the same time. There are two more figures. The nominal one uses
+the watts in the mode's name, which stand for a cap of clocks and not for the power drawn. The other one uses the watts
+above idle.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ PAPER = {
     15: {"model": "YOLO Nano", "board": "AGX Xavier", "mode": "15W", "fps": 26.9, "fps_per_watt": 1.97},
     30: {"model": "YOLO Nano", "board": "AGX Xavier", "mode": "30W", "fps": 48.2, "fps_per_watt": 1.61},
 }
-RESOLVED = 0.01  # of the watts; less above idle cannot be told from noise
+RESOLVED = 0.01  # share of the watts; if less is above idle, it may be noise
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a run was made under.
+    """The conditions of a run.
 
     Attributes:
         mode: the board's power mode; None on other machines.
         caps_verified: whether its caps were read back.
-        idle_w: watts before the run, the model loaded; None where that was not measured.
+        idle_w: watts before the run, with the model loaded; None if they were not measured.
     """
 
     mode: Optional[Mode] = None
@@ -42,7 +43,7 @@ class Conditions:
 
     @property
     def mode_name(self) -> Optional[str]:
-        """Without nvpmodel's prefix: 15W."""
+        """The mode's name without nvpmodel's prefix: 15W."""
         return re.sub("^MODE_", "", self.mode.name) if self.mode else None
 
 
@@ -50,12 +51,12 @@ class Efficiency:
     """Joins a monitor and a sampler: a row a second, a line for the terminal, a summary at the end.
 
     Args:
-        monitor: counts frames; may be that of a pipeline that has not begun.
-        sampler: measures; it must run.
-        conditions: what the run is made under.
+        monitor: counts frames. It may belong to a pipeline that has not begun.
+        sampler: measures watts. It must be running.
+        conditions: the conditions of the run.
         drops: frames lost so far.
-        log: takes each row; None for no rows.
-        extra: more columns of a row.
+        log: called with each row; None for no rows.
+        extra: gives more columns of a row.
         every_s: seconds per row.
         clock: monotonic, seconds.
     """
@@ -83,12 +84,12 @@ class Efficiency:
         self._state = sampler.state
 
     def change(self, conditions: Conditions) -> None:
-        """The power mode is another from now on: there is no one nominal figure for the run any more."""
+        """The power mode has changed. The run then has no single nominal figure any more."""
         self._modes[conditions.mode_name] = conditions.mode
         self._conditions = replace(conditions, idle_w=self._conditions.idle_w)
 
     def tick(self) -> None:
-        """Called a few times a second: begins with the first frame, and writes a row when one is due."""
+        """Call it a few times a second. It begins with the first frame, and writes a row when one is due."""
         if self._whole is None and self._monitor.frames:
             self._sampler.restart()
             self._whole_mark, self._whole = self._monitor.mark(), self._sampler.begin(states=False)
@@ -108,7 +109,7 @@ class Efficiency:
         return "  ".join([*parts, *([f"mode {mode}"] if mode else [])])
 
     def finish(self) -> Dict[str, Any]:
-        """Ends the measurement; plain data for JSON. Without a meter it holds the reason alone."""
+        """Ends the measurement and returns plain data for JSON. Without a meter the data hold only the reason."""
         for span in (self._row, self._whole):
             if span:
                 self._sampler.end(span)
@@ -163,7 +164,7 @@ class Efficiency:
 
 
 def figures(fps: Optional[float], energy: Energy, conditions: Conditions) -> Dict[str, Any]:
-    """What `per_watt` says of an energy, with its joules and how well they were measured."""
+    """The figures of `per_watt`, with the joules and how well they were measured."""
     return {
         "fps": _round(fps),
         **per_watt(fps, energy.mean_w, conditions),
@@ -176,7 +177,7 @@ def figures(fps: Optional[float], energy: Energy, conditions: Conditions) -> Dic
 
 
 def per_watt(fps: Optional[float], watts: Optional[float], conditions: Conditions) -> Dict[str, Optional[float]]:
-    """Mean and idle watts, joules per frame, and FPS/W: measured, nominal, above idle; None where there is none."""
+    """Mean and idle watts, joules per frame, and FPS/W: measured, nominal, above idle. None for unknown figures."""
     nominal, idle_w = conditions.mode.nominal_w if conditions.mode else None, conditions.idle_w
     above = watts - idle_w if watts is not None and idle_w is not None else 0.0
     return {
@@ -190,7 +191,7 @@ def per_watt(fps: Optional[float], watts: Optional[float], conditions: Condition
 
 
 def paper(mode: Optional[Mode]) -> Optional[Dict[str, Any]]:
-    """The published figures of the nearest budget; None without one."""
+    """The published figures of the nearest power budget; None without a budget."""
     if mode is None or mode.nominal_w is None:
         return None
     nominal = mode.nominal_w

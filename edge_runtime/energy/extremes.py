@@ -1,4 +1,4 @@
-"""Highest temperatures, and what was throttled over a time, in constant memory."""
+"""Highest temperatures and throttle events of a span of time, in constant memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge_runtime.jetson.probe import State
 
 
 class Extremes:
-    """Grows state by state."""
+    """Collects the extremes, state by state."""
 
     def __init__(self, states: Iterable[State] = ()) -> None:
         self._hottest: Dict[str, float] = {}
@@ -19,7 +19,7 @@ class Extremes:
             self.add(state)
 
     def add(self, state: State) -> None:
-        """One more state, later than those before."""
+        """Adds a state, which must be later than those before."""
         self._first = self._first or state
         self._last = state
         self._cooling = max(self._cooling, state.throttle.get("cooling", 0))
@@ -29,13 +29,13 @@ class Extremes:
     def to_dict(self) -> Dict[str, Any]:
         """Plain data for JSON: `temperatures_c` by zone, `throttle` by cause."""
         throttle = events(self._first, self._last) if self._first else {}
-        if "cooling" in throttle:  # of the moment: what was held back in between counts, too
+        if "cooling" in throttle:  # this one is a present value: what was limited in between counts too
             throttle["cooling"] = self._cooling
         return {"temperatures_c": dict(sorted(self._hottest.items())), "throttle": throttle}
 
 
 def events(before: State, after: State) -> Dict[str, int]:
-    """What was counted between two states; `cooling` is a number of devices, not a counter."""
+    """Events that were counted between two states. `cooling` is a number of devices, not a counter."""
     return {
         name: count if name == "cooling" else count - before.throttle.get(name, count)
         for name, count in after.throttle.items()

@@ -1,8 +1,8 @@
-"""Holds a rate or a budget of watts: by skipping frames, by another engine, by another power mode.
+"""Holds a frame rate or a budget of watts: it skips frames, or changes the engine or the power mode.
 
-Pure decisions, every few seconds, from what was seen since the last one. It acts on what lasts (several looks in a
-row), leaves a band in which nothing happens, waits after each change, and waits twice as long before it tries again
-what has failed. The budget comes before the rate.
+This file only decides, every few seconds, from what was seen since the last decision. It acts if a state lasts several
+looks in a row. There is a band in which it does nothing. It waits after each change. After a failed try it waits twice
+as long before the next. The budget comes before the rate.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, Optional, Tuple
 
-LOOK_S = 2.0  # between two looks
-LASTS = 3  # looks in a row before it acts on a shortfall
-IDLES = 5  # and before it takes back what it has done
-SHORT, OVER = 0.95, 1.02  # of the rate, of the budget: beyond, something must be done
-ROOM_W = 0.90  # of the budget: below, more may be asked for
-FULL, ROOM = 0.90, 0.60  # of the engine's time
-FITS = 0.85  # of the engine's time, to go back to one that takes longer
-AIM = 0.97  # of the budget, when frames are skipped to meet it
-STEP = 1.25  # most that the rate grows at once
+LOOK_S = 2.0  # time between two looks
+LASTS = 3  # looks in a row before it acts on a problem
+IDLES = 5  # looks in a row before it takes a change back
+SHORT, OVER = 0.95, 1.02  # shares of the rate and the budget: it acts below the first, above the second
+ROOM_W = 0.90  # share of the budget: below it, the run may use more
+FULL, ROOM = 0.90, 0.60  # shares of the engine's time
+FITS = 0.85  # share of the engine's time, to go back to a slower engine
+AIM = 0.97  # share of the budget, when frames are skipped to meet it
+STEP = 1.25  # largest growth of the rate in one step
 SLOWEST_FPS = 1.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 30.0, 960.0
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be held; either may be None.
+    """What to hold. One of the two may be None.
 
     Attributes:
         fps: frames per second.
-        watts: mean of the whole machine.
+        watts: mean watts of the whole machine.
     """
 
     fps: Optional[float] = None
@@ -38,12 +38,12 @@ class Goal:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen since the last look.
+    """What was measured since the last look.
 
     Attributes:
-        fps: frames per second that were looked at.
-        engine_ms: milliseconds that the engine took for one.
-        watts: mean of the whole machine; None where they were not measured.
+        fps: frames per second that went through the engine.
+        engine_ms: milliseconds that the engine took for one frame.
+        watts: mean watts of the whole machine; None if they were not measured.
     """
 
     fps: float
@@ -52,18 +52,18 @@ class Seen:
 
     @property
     def busy(self) -> float:
-        """Part of the time that the engine worked."""
+        """Part of the time in which the engine worked."""
         return self.fps * self.engine_ms / 1e3
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What the governor decides on.
+    """The values that the governor chooses.
 
     Attributes:
-        engine: place in the list; the first is preferred, later ones are lighter.
-        mode: place in the list of power modes, from the smallest budget up.
-        pace_fps: frames looked at per second at most; None for all.
+        engine: index in the list. The first engine is preferred, later ones are lighter.
+        mode: index in the list of power modes, which begins with the smallest budget.
+        pace_fps: most frames per second that go through the engine; None for all.
     """
 
     engine: int = 0
@@ -73,21 +73,21 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Decision:
-    """A new setting, and why."""
+    """A new setting and its reason."""
 
     setting: OperatingPoint
     reason: str
 
 
 class Governor:
-    """Decides; see the module.
+    """Makes the decisions; see the module.
 
     Args:
-        goal: at least one of the two.
+        goal: a rate, a budget, or both.
         engines, modes: how many there are.
-        setting: what the run begins with.
-        settle_s: seconds after a change of mode in which nothing seen counts.
-        idle_w: watts without work, to reckon what a frame costs; None where unknown.
+        setting: the setting at the start of the run.
+        settle_s: seconds after a change of mode that do not count.
+        idle_w: watts without work, to compute what a frame costs; None if unknown.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class Governor:
         self._retry_s: Dict[str, float] = {}
         self._tried: Dict[str, float] = {}
         self._hopeless = ""
-        self.switchable = True  # whether modes may be changed; not after a refusal
+        self.switchable = True  # whether modes may be changed; False after a refusal
 
     def look(self, seen: Seen, now_s: float) -> Optional[Decision]:
-        """What to change, None for nothing; called every `LOOK_S`."""
+        """What to change; None for nothing. It is called every `LOOK_S`."""
         if now_s < self._deaf_until_s:
             return None
         if seen.engine_ms:
@@ -136,7 +136,7 @@ class Governor:
         return "room" if room_w and (goal.fps is None or seen.busy < ROOM) else ""
 
     def _less(self, seen: Seen, now_s: float) -> Optional[Decision]:
-        """Over the budget: a smaller mode where the rate bears it, a lighter engine, fewer frames."""
+        """Over the budget: takes a smaller mode if the rate allows it, else a lighter engine, else fewer frames."""
         assert self.goal.watts is not None and seen.watts is not None
         why = f"{seen.watts:.1f} W are over the budget of {self.goal.watts:g} W"
         rate_bears_it = self.goal.fps is None or seen.busy < ROOM
@@ -156,7 +156,7 @@ class Governor:
         return self._cannot(f"{why}, and nothing is left to take away")
 
     def _more(self, seen: Seen, now_s: float) -> Optional[Decision]:
-        """Too slow: frames that were skipped for the budget, a bigger mode, a lighter engine."""
+        """Too slow: takes back skipped frames if the budget allows it, else a bigger mode, else a lighter engine."""
         assert self.goal.fps is not None
         why = f"{seen.fps:.1f} FPS are short of {self.goal.fps:g}"
         if self.setting.pace_fps is not None and self.setting.pace_fps < self.goal.fps:
@@ -170,7 +170,7 @@ class Governor:
         return self._cannot(f"{why}, and there is nothing faster")
 
     def _back(self, seen: Seen, now_s: float) -> Optional[Decision]:
-        """Room: more frames, the preferred engine, a smaller mode at the same rate, a bigger one within the budget."""
+        """Room to spare: more frames, the preferred engine, a smaller mode at the same rate, or a bigger one."""
         self._hopeless = ""
         if self.goal.fps is None:
             return self._within_budget(seen, now_s)
@@ -211,13 +211,13 @@ class Governor:
         return self.switchable and self.setting.mode + 1 < self._modes
 
     def _share(self, watts: float) -> float:
-        """What part of the frames the budget allows, as only what lies above idle is due to them."""
+        """Share of the frames that the budget allows. Only the watts above idle come from frames."""
         assert self.goal.watts is not None
         idle_w = min(self._idle_w, 0.9 * self.goal.watts, 0.9 * watts)
         return (AIM * self.goal.watts - idle_w) / (watts - idle_w)
 
     def _fits(self, engine: int, mode: int) -> bool:
-        """Whether an engine would hold the rate, by its milliseconds when it last ran."""
+        """Whether an engine would hold the rate, judged by its milliseconds when it last ran."""
         known = [ms for (which, there), ms in self._engine_ms.items() if which == engine and there == mode]
         known = known or [ms for (which, _), ms in self._engine_ms.items() if which == engine]
         return self.goal.fps is None or not known or known[-1] * self.goal.fps / 1e3 < FITS
@@ -226,13 +226,13 @@ class Governor:
         return now_s - self._tried.get(what, -LONGEST_RETRY_S) >= self._retry_s.get(what, 0.0)
 
     def _failed(self, what: str, now_s: float) -> None:
-        """It had to be taken back: the next try waits twice as long, if the last one was not long ago."""
+        """Notes a change that was taken back. The next try waits twice as long, unless the last one was long ago."""
         waited = self._retry_s.get(what, FIRST_RETRY_S / 2)
         self._retry_s[what] = min(LONGEST_RETRY_S, 2 * waited)
         self._tried[what] = now_s
 
     def _cannot(self, why: str) -> Optional[Decision]:
-        """Says once that the goal is out of reach."""
+        """Says once that the goal cannot be reached."""
         if self._hopeless:
             return None
         self._hopeless = why

@@ -1,25 +1,25 @@
-"""Joules from watts: the trapezoid over monotonic time, and how much of that time was seen."""
+"""Joules from watts: the trapezoid rule over monotonic time, and how much of that time was measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Optional
 
-LONGEST_S = 1.0  # between two samples; a longer pause is a gap
+LONGEST_S = 1.0  # longest time between two samples; a longer pause is a gap
 
 
 @dataclass
 class Energy:
     """An integral that grows sample by sample, in constant memory.
 
-    Over a gap nothing is assumed: its time counts as not covered, and its joules are not guessed.
+    The joules of a gap are not guessed. Its time counts as not covered.
 
     Attributes:
-        joules: of the time that was covered.
+        joules: energy of the time that was covered.
         covered_s: seconds between samples that are close enough.
         elapsed_s: seconds from the first sample to the last.
-        gaps: pauses that were too long, and readings that failed.
-        samples: readings that did not fail.
+        gaps: number of pauses that were too long and readings that failed.
+        samples: number of readings that did not fail.
     """
 
     longest_s: float = LONGEST_S
@@ -33,11 +33,11 @@ class Energy:
     _first_s: Optional[float] = None
 
     def add(self, time_s: float, watts: Optional[float]) -> None:
-        """One reading.
+        """Adds a reading.
 
         Args:
-            time_s: monotonic, later than that before.
-            watts: None where it failed: what lies between the readings around it is a gap.
+            time_s: monotonic, later than that of the reading before.
+            watts: None if the reading failed. The time between the readings around it is then a gap.
         """
         self._first_s = time_s if self._first_s is None else self._first_s
         self.elapsed_s = time_s - self._first_s
@@ -51,12 +51,12 @@ class Energy:
 
     @property
     def coverage(self) -> float:
-        """Part of the time that was seen, 0 to 1."""
+        """Part of the time that was measured, 0 to 1."""
         return self.covered_s / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def mean_w(self) -> Optional[float]:
-        """Mean watts of the time that was seen; None where none was."""
+        """Mean watts of the time that was measured; None if nothing was measured."""
         return self.joules / self.covered_s if self.covered_s else None
 
     def _span(self, seconds: float, before: float, after: float) -> None:

@@ -1,4 +1,4 @@
-"""A run's log: one row a second, as CSV or JSON lines."""
+"""The log of a run: one row a second, as CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LOGS = (".csv", ".jsonl")
 
 
 class RunLog:
-    """A file of rows, `.csv` or `.jsonl`; each row is written whole, at once. The first replaces an earlier log.
+    """A file of rows, `.csv` or `.jsonl`. Each row is written at once. The first row replaces an earlier log.
 
-    A CSV has the columns of its first row; JSON lines have all that each row has.
+    A CSV has the columns of its first row. JSON lines have all columns of each row.
 
     Raises:
-        UsageError: neither of the two, or another run writes it.
-        SinkError: it cannot be written to.
+        UsageError: the suffix is neither of the two, or another run writes the file.
+        SinkError: the file cannot be written.
     """
 
     def __init__(self, target: str) -> None:
@@ -33,7 +33,7 @@ class RunLog:
         self._file = GrowingFile(target)
 
     def __call__(self, row: Dict[str, Any]) -> None:
-        """Writes a row; the first one says which columns a CSV has.
+        """Writes a row. The first row sets the columns of a CSV.
 
         Raises:
             SinkError: it could not be written.
@@ -41,7 +41,7 @@ class RunLog:
         self._file.append((json.dumps(row) + "\n" if self._json else self._csv(flat(row))).encode())
 
     def close(self) -> None:
-        """Harmless when repeated."""
+        """Closes the file. It may be called more than once."""
         self._file.close()
 
     def _csv(self, cells: Dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""Watts over time: one thread reads the whole five times a second, the other rails and the board's state once.
+"""Watts over time. One thread reads the total five times a second, and once the other rails and the board's state.
 
-More often says no more: the chips average over 0.4 s, and each file that is read costs a board about a millisecond.
+More readings give no more information: the chips average over 0.4 s. And each file costs a board about a millisecond.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from edge_runtime.power import Meter, Total
 
 HZ = 5.0
 STATE_EVERY_S = 1.0
-RAIL_GAP_S = 2.5  # between two readings of a rail that is not part of the whole
+RAIL_GAP_S = 2.5  # time between two readings of a rail that is not part of the total
 
 
-@dataclass(eq=False)  # two spans that hold the same are still two
+@dataclass(eq=False)  # two spans with equal values are still two
 class Span:
-    """What was measured since it began; it grows until it is ended.
+    """What was measured since the span began. It grows until it is ended.
 
     Attributes:
-        energy: of the whole.
+        energy: energy of the whole machine.
         rails: energy of each rail.
-        extremes: of the board's states, from `began_s` on.
-        states: the states themselves, about once a second, where `keeps_states`.
-        began_s: monotonic.
+        extremes: extremes of the board's states since `began_s`.
+        states: the states themselves, about one a second, if `keeps_states`.
+        began_s: its start, monotonic.
     """
 
     began_s: float
@@ -49,7 +49,7 @@ class Span:
             self.states.append(state)
 
     def rails_w(self) -> Dict[str, float]:
-        """Mean watts of each rail that was seen."""
+        """Mean watts of each rail that was read."""
         means = {name: energy.mean_w for name, energy in self.rails.items()}
         return {name: watts for name, watts in means.items() if watts is not None}
 
@@ -64,14 +64,14 @@ class Sampler:
             print(span.energy.joules, span.energy.coverage)
 
     Args:
-        meter: None where nothing can be measured; `reason` then says why.
-        probe: the board's state; None to leave it out.
+        meter: reads watts; None if nothing can be measured. `reason` then says why.
+        probe: reads the board's state; None leaves it out.
         reason: why there is no meter.
         hz: readings per second.
         clock: monotonic, seconds.
 
     Attributes:
-        total: what the total is made of; None without a meter.
+        total: the rails of the total; None without a meter.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class Sampler:
 
     @classmethod
     def open(cls, root: Path = Path("/"), named: str = "", hz: float = HZ) -> Sampler:
-        """Of this machine, or of the tree below `root`; `named` as for `power.open`.
+        """The sampler of this machine, or of the tree below `root`. `named` is as for `power.open`.
 
         Raises:
-            SourceError, UsageError: the named meter cannot be read; without a name that is a reason, no error.
+            SourceError, UsageError: the named meter cannot be read. Without a name, `reason` says so instead.
         """
         try:
             return cls(power.open(root, named), Probe(root), hz=hz)
@@ -112,7 +112,7 @@ class Sampler:
 
     @property
     def watts(self) -> Optional[float]:
-        """Of the whole, as last read; None where that failed, or nothing measures."""
+        """Watts of the whole machine at the last reading; None if it failed, or without a meter."""
         return self.total.watts(self._latest) if self.total else None
 
     @property
@@ -121,16 +121,16 @@ class Sampler:
         return hasattr(self.meter, "restart")
 
     def restart(self) -> None:
-        """A measured run begins: a recorded trace plays from its beginning. Sensors take no notice."""
+        """Begins a measured run: a recorded trace starts at its beginning. Sensors are not changed."""
         if self.recorded:
             with self._lock:
                 self.meter.restart()  # type: ignore[union-attr]
 
     def begin(self, states: bool = True) -> Span:
-        """A span that begins now, from the reading before on.
+        """A span that begins now. It includes the reading before.
 
         Args:
-            states: keep every state; not for a span as long as a run, which would grow with it.
+            states: keep every state. Do not use it for a long span, which would need more and more memory.
         """
         with self._lock:
             span = Span(self._clock(), keeps_states=states)
@@ -140,7 +140,7 @@ class Sampler:
         return span
 
     def end(self, span: Span) -> Span:
-        """Ends a span with a reading of now; returns it. Harmless when repeated."""
+        """Ends a span with a reading of this moment, and returns it. It may be called more than once."""
         with self._lock:
             if span in self._spans:
                 self._read(everything=True)

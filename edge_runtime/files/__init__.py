@@ -1,1 +1,1 @@
-"""Files of the user: how they are written."""
+"""Files of the user: how they are read, checked and written."""

@@ -1,4 +1,4 @@
-"""Files that are written all or nothing."""
+"""Writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import BinaryIO, Iterator
 from edge_runtime.errors import EdgeError, UsageError
 
 HINT = "check folder, rights and space"
-LONGEST = 200  # bytes of a name that fit beside our own ending
+LONGEST = 200  # bytes of a name, so that our own suffix still fits
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file all or nothing.
+    """Writes a file completely or not at all.
 
     Raises:
-        UsageError: it cannot be written; what was there before is untouched.
+        UsageError: it cannot be written. An earlier file stays as it was.
     """
     with replacing(path) as file:
         file.write(content)
@@ -26,9 +26,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `path` where the block ends well; else nothing has happened.
+    """A file to write. It replaces `path` if the block ends without an error. Otherwise nothing changes.
 
-    A link stays a link: the file it leads to is replaced. Devices and pipes are written to as they are.
+    A link stays a link: the file that it leads to is replaced. Devices and pipes are written directly.
 
     Raises:
         UsageError: it cannot be written.
@@ -52,10 +52,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: Path) -> None:
-    """Refuses an output that could not be written, before long work is done for it; its folder may still be missing.
+    """Refuses an output that cannot be written, before long work is done for it. Its folder may still be missing.
 
     Raises:
-        UsageError: so it is.
+        UsageError: it cannot be written.
     """
     folder = Path(os.path.realpath(path)).parent
     while not folder.exists():
@@ -70,7 +70,7 @@ def check_writable(path: Path) -> None:
 
 
 def is_special(path: Path) -> bool:
-    """Whether it is a device or a pipe: something that is written to, and not replaced."""
+    """Whether it is a device or a pipe. These are written directly and not replaced."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -79,13 +79,13 @@ def is_special(path: Path) -> bool:
 
 
 def temporary(path: Path) -> Path:
-    """The name of what is not finished yet, beside the file that it becomes."""
+    """Name of the unfinished file, in the folder of the final file."""
     name = os.fsdecode(os.fsencode(path.name)[:LONGEST])
     return path.with_name(f".{name}.{os.getpid()}.new")
 
 
 def _fresh(new: Path) -> BinaryIO:
-    """A file with the rights that the user's umask leaves; one that a killed process of our number left is removed."""
+    """Opens a new file with the rights of the user's umask. Removes what a killed process of our number left."""
     with contextlib.suppress(OSError):
         new.unlink()
     return open(new, "xb")
@@ -93,14 +93,14 @@ def _fresh(new: Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def said_of(path: Path) -> Iterator[None]:
-    """Says of an output what the system says while it is written.
+    """Turns the system's errors while an output is written into our own.
 
     Raises:
-        UsageError: instead of an OSError.
+        UsageError: the block raised an OSError.
     """
     try:
         yield
-    except EdgeError:  # some are OSErrors too
+    except EdgeError:  # some of ours are OSErrors too
         raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint=HINT) from error

@@ -1,4 +1,4 @@
-"""What a field of a file, a recipe or an option may hold: one validator for all, with a table of fields for each.
+"""Checks the fields of files, recipes and options. There is one validator for all, and each has a table of fields.
 
     FIELDS = {"pad_value": whole(0, 255), "strides": several(whole(1, 4096))}
     kept = check_fields({"pad_value": 300}, FIELDS, "recipe m.toml: ", UsageError)
@@ -24,11 +24,11 @@ SIDE, AREA = 65536, 1 << 26  # pixels of a model's input; 64 million of them are
 
 @dataclass(frozen=True)
 class Field:
-    """What may stand in one place.
+    """The values that a field may have.
 
     Attributes:
-        expected: in words, to follow "expected".
-        take: gives the value as it is kept; raises ValueError or TypeError where it does not fit.
+        expected: the values in words, to follow "expected".
+        take: returns the value as it is kept. Raises ValueError or TypeError if it does not fit.
     """
 
     expected: str
@@ -36,7 +36,7 @@ class Field:
 
 
 class Misfit(ValueError):
-    """A value that does not fit, and where it stands: `ranges[relu_3][0]`."""
+    """A value that does not fit, and its place: `ranges[relu_3][0]`."""
 
     def __init__(self, place: str, value: Any, expected: str) -> None:
         super().__init__(place)
@@ -49,11 +49,11 @@ def check_fields(
     """The values as they are kept.
 
     Args:
-        where: what the message begins with, "recipe m.toml: ".
-        error: to raise.
+        where: beginning of the message, "recipe m.toml: ".
+        error: class of the error to raise.
 
     Raises:
-        EdgeError: of the kind `error`: a key is unknown, or a value does not fit.
+        EdgeError: of the class `error`: a key is unknown, or a value does not fit.
     """
     kept = {}
     for name, value in values.items():
@@ -67,7 +67,7 @@ def check_fields(
 
 
 def take(place: str, field: Field, value: Any) -> Any:
-    """The value as it is kept; a `Misfit` says where what does not fit stands."""
+    """The value as it is kept. Raises `Misfit`, which names the place, if it does not fit."""
     try:
         return field.take(value)
     except Misfit as inner:
@@ -77,14 +77,14 @@ def take(place: str, field: Field, value: Any) -> Any:
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
-    """A hint: the known name that an unknown one may mean, or all of them."""
+    """A hint: the known name that an unknown name may mean, or all known names."""
     known = list(known)
     near = difflib.get_close_matches(str(name)[:80], known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
 
 
 def show(value: Any) -> str:
-    """A value as Python writes it, cut where it is long or deep."""
+    """A value as Python writes it, cut if it is long or deep."""
     return _SHORT.repr(value)
 
 
@@ -94,7 +94,7 @@ def text(most: int = 4096) -> Field:
 
 
 def one_of(words: Iterable[str]) -> Field:
-    """One of some words."""
+    """One of these words."""
     known = tuple(words)
     return Field(f"one of: {', '.join(known)}", lambda value: _demand(value, isinstance(value, str) and value in known))
 
@@ -131,7 +131,7 @@ def several(field: Field, least: int = 0, most: int = LONGEST, alone: bool = Fal
     """A list of one kind.
 
     Args:
-        alone: a value without its list is taken as a list of one.
+        alone: a value without a list counts as a list of one.
     """
 
     def fitting(value: Any) -> Tuple[Any, ...]:
@@ -145,7 +145,7 @@ def several(field: Field, least: int = 0, most: int = LONGEST, alone: bool = Fal
 
 
 def repeated(field: Field, times: int) -> Field:
-    """A list of so many values, or one value for all of them."""
+    """A list of `times` values, or one value for all of them."""
     listed = several(field, times, times)
     return Field(
         f"{field.expected}, or {times} of them in a list",
@@ -164,17 +164,17 @@ def mapping(field: Field) -> Field:
 
 
 def optional(field: Field) -> Field:
-    """The same, or nothing."""
+    """A value of this field, or nothing."""
     return Field(f"{field.expected}, or nothing", lambda value: None if value is None else field.take(value))
 
 
 def anything() -> Field:
-    """What is for people."""
+    """A text for people."""
     return Field("anything", lambda value: value)
 
 
 def size() -> Field:
-    """(width, height) of a model's input in pixels; written as 640, "640", "1280x720" or [1280, 720]."""
+    """(width, height) of a model's input in pixels. It is written as 640, "640", "1280x720" or [1280, 720]."""
 
     def fitting(value: Any) -> Tuple[int, int]:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Folders that are filled before anybody sees them."""
+"""Folders that are filled completely before they appear under their name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from edge_runtime.files.atomic import LONGEST, said_of, temporary
 
 @contextlib.contextmanager
 def replacing_folder(path: Path, ours: str) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of `path` where the block ends well; else nothing has happened.
+    """An empty folder to fill. It replaces `path` if the block ends without an error. Otherwise nothing changes.
 
     Args:
-        path: the folder; of an earlier run, or not there.
-        ours: pattern of the names that an earlier run gave; a folder that holds anything else is not replaced.
+        path: the folder, which is of an earlier run or does not exist.
+        ours: pattern of the names that an earlier run gave. A folder with other names in it is not replaced.
 
     Raises:
         UsageError: it holds other files, or cannot be written.
@@ -29,7 +29,7 @@ def replacing_folder(path: Path, ours: str) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     _check_ours(path, ours)
     new = temporary(target)
-    shutil.rmtree(new, ignore_errors=True)  # of a killed process of our number
+    shutil.rmtree(new, ignore_errors=True)  # left by a killed process of our number
     with said_of(path):
         new.mkdir()
     try:
@@ -49,7 +49,7 @@ def _check_ours(path: Path, ours: str) -> None:
 
 
 def _swap(new: Path, target: Path) -> None:
-    """The old folder goes only when the new one is in its place."""
+    """Removes the old folder only after the new one has its place."""
     old = target.with_name(f"{new.name}.old")
     if target.is_dir():
         os.rename(target, old)
@@ -64,9 +64,9 @@ def _swap(new: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """A folder beside a file, for what the file is made from; removed at the end.
+    """A folder beside a file, for data that the file is made from. It is removed at the end.
 
-    One that a killed run has left is removed here: a lock that died with its process tells it from one in use.
+    A folder that a killed run left is removed here. A folder in use has a lock, which ends with its process.
 
     Raises:
         UsageError: nothing can be written there.

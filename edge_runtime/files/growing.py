@@ -1,4 +1,4 @@
-"""Files that grow while a run writes them."""
+"""Writes files that grow during a run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NOWHERE = "is the folder there, and may you write to it?"
 
 
 class GrowingFile:
-    """A file that grows piece by piece, each of them there at once and whole.
+    """A file that grows piece by piece. Each piece is in the file at once and complete.
 
-    Nothing is touched before the first piece: an earlier file of that name stays as it was when a start fails. With the
-    first piece the new file takes its place, all at once. A kill loses no piece. A piece that does not fit on the disk
-    is taken back. The file has the user's umask. Another run that writes the same file is refused.
+    Nothing changes before the first piece: if the start fails, an earlier file of that name stays as it was. The first
+    piece replaces the earlier file in one step. A kill loses no piece. A piece that does not fit on the disk is removed
+    again. The file has the rights of the user's umask. Another run that writes the same file is refused.
 
-    Devices, named pipes and standard output are written to as they are.
+    Devices, named pipes and standard output are written directly.
 
     Args:
-        target: path of the file, as the user gave it; "-" for standard output. What a link leads to is written, the
-            link stays.
+        target: path of the file, as the user gave it; "-" for standard output. If it is a link, the file that it leads
+            to is written, and the link stays.
 
     Raises:
         SinkError: it cannot be written.
@@ -46,11 +46,11 @@ class GrowingFile:
                 self._take(os.dup(1) if target == "-" else os.open(self._path, os.O_WRONLY | os.O_CLOEXEC))
 
     def append(self, piece: bytes) -> None:
-        """Adds a piece; the first one begins the file.
+        """Adds a piece. The first piece begins the file.
 
         Raises:
-            SinkError: it could not be written, or the file is not in its folder any more. What was there before it
-                is whole.
+            SinkError: it could not be written, or the file is not in its folder any more. The pieces before it are
+                complete.
         """
         with self._said():
             if self._fd < 0:
@@ -60,7 +60,7 @@ class GrowingFile:
         self.size += len(piece)
 
     def patch(self, offset: int, content: bytes) -> None:
-        """Writes over what is there already.
+        """Writes over bytes that are in the file already.
 
         Raises:
             SinkError: it could not be written.
@@ -69,7 +69,7 @@ class GrowingFile:
             os.pwrite(self._fd, content, offset)
 
     def read(self, offset: int, count: int) -> bytes:
-        """What was written.
+        """Returns bytes that were written.
 
         Raises:
             SinkError: it could not be read.
@@ -79,12 +79,12 @@ class GrowingFile:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a first piece."""
+        """Whether the first piece was written."""
         return self.size > 0
 
     @property
     def free_bytes(self) -> int:
-        """Space left on its disk.
+        """Free space on its disk, bytes.
 
         Raises:
             SinkError: its folder is gone.
@@ -111,7 +111,7 @@ class GrowingFile:
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _begin(self, piece: bytes) -> None:
-        if not os.access(self._folder, os.W_OK):  # only the file itself may be written
+        if not os.access(self._folder, os.W_OK):  # the user may write the file, but not its folder
             self._take(os.open(self._path, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC))
             self._add(piece)
             return

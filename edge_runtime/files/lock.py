@@ -1,4 +1,4 @@
-"""One writer per output: a second run that would write the same file is refused."""
+"""One writer for each output: a second run that would write the same file is refused."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ HINT = "wait until it ends, or name another output"
 def locked(*outputs: Union[str, Path]) -> Iterator[None]:
     """Keeps outputs for this process until the block ends.
 
-    The lock is a name that the kernel keeps for a process: no file is left behind, however the process ends, and a
-    folder that cannot be written needs none. Processes in other network namespaces (containers without the host's
-    network) do not see it.
+    The lock is a name that the kernel keeps for a process. So no file stays behind after a kill, and it works in a
+    folder that cannot be written. Processes in other network namespaces (containers without the host's network) do not
+    see it.
 
     Args:
-        outputs: files or folders, there already or not. Devices and pipes are not locked.
+        outputs: files or folders, which may not exist yet. Devices and pipes are not locked.
 
     Raises:
-        UsageError: another run writes one of them; the message names its process.
+        UsageError: another run writes one of them. The message names its process.
     """
     with contextlib.ExitStack() as stack:
         for output in outputs:
@@ -62,18 +62,18 @@ def _taken(output: Union[str, Path]) -> socket.socket:
 
 
 def _name(output: Union[str, Path]) -> bytes:
-    """By device and inode of the folder, as one folder has many paths; a leading zero: the name is no file."""
+    """Name of a lock, by device and inode of the folder, which may have many paths. A NUL in front: not a file."""
     path = Path(os.path.realpath(output))
     try:
         found = os.stat(path.parent)
         key = f"{found.st_dev}:{found.st_ino}:{path.name}"
-    except OSError:  # a folder that is not there yet
+    except OSError:  # a folder that does not exist yet
         key = str(path)
     return b"\0edge-runtime:" + hashlib.sha256(os.fsencode(key)).hexdigest().encode()
 
 
 def _holder(name: bytes) -> str:
-    """The process that holds a lock, by number and name as far as they are known."""
+    """The process that holds a lock: its number and name if they are known."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
             asking.setblocking(False)

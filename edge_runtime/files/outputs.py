@@ -1,4 +1,4 @@
-"""The one place that decides whether an output may be written: never over what is read, never two over each other."""
+"""Decides whether an output may be written: never over an input, and never over another output."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
 
 from edge_runtime.errors import UsageError
 
-LOOKED_AT = 1 << 20  # bytes of a file, to tell whose it is
+LOOKED_AT = 1 << 20  # bytes at the start of a file that tell which program wrote it
 Identity = Union[Tuple[int, int], str]
 
 
 @dataclass(frozen=True)
 class Input:
-    """Something that is read.
+    """A file or folder that is read.
 
     Attributes:
         what: for people: "model", "source".
-        path: file or folder; one that is not there cannot be destroyed, and is passed over.
-        below: endings of the files below a folder that are read too; "" for all of them.
+        path: the file or folder. If it does not exist, it cannot be destroyed and is ignored.
+        below: suffixes of the files in a folder that are read too; "" for all of them.
     """
 
     what: str
@@ -31,14 +31,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Something that is written.
+    """A file or folder that is written.
 
     Attributes:
-        flag: that names it, or a part of it.
-        path: file or folder.
-        over: None for a file; for a folder the endings of the files in it whose place results may take; "" for all.
-        folders: folders on the way to it are made where they are missing.
-        ours: for a name that the user has not typed: what a file of an earlier run holds. Another file stays.
+        flag: the flag that names it, or a part of it.
+        path: the file or folder.
+        over: None for a file. For a folder, the suffixes of the files in it that results may replace; "" for all.
+        folders: whether missing folders on the way to it are created.
+        ours: for a name that the user did not type: content that marks a file of an earlier run. Other files are kept.
     """
 
     flag: str
@@ -49,13 +49,13 @@ class Output:
 
 
 def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
-    """Refuses to destroy what is read, and to write two results into one file; opens nothing.
+    """Refuses to destroy an input, and to write two results into one file. Opens no file.
 
-    Files are told apart by device and inode, so links and spellings make no difference.
+    Files are compared by device and inode, so links and spellings make no difference.
 
     Raises:
-        UsageError: an output is an input, holds one whose place it would take, is another output, is a folder where
-            a file is wanted, or has the name of a file that nobody meant.
+        UsageError: an output is an input, holds an input that it would replace, is another output, is a folder instead
+            of a file, or would replace a file that the user did not name.
     """
     found = [given for given in inputs if os.path.exists(given.path)] if outputs else []
     for number, output in enumerate(outputs):
@@ -106,7 +106,7 @@ def _check_inputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
 
 
 def _held(output: Output, inputs: Sequence[Input], by_identity: Dict[Identity, Input]) -> Optional[Input]:
-    """An input that lies in an output's folder, at whatever depth, or is linked to from there."""
+    """Finds an input that lies at any depth in an output's folder, or that a link there leads to."""
     if output.over is None:
         return None
     top = os.path.realpath(output.path)
@@ -119,7 +119,7 @@ def _held(output: Output, inputs: Sequence[Input], by_identity: Dict[Identity, I
 
 
 def _below(output: Output, inputs: Sequence[Input]) -> Optional[Input]:
-    """An input folder, of which the output would replace a file that is read."""
+    """Finds an input folder in which the output would replace a file that is read."""
     if output.over is not None or not output.path.exists():
         return None
     real = os.path.realpath(output.path)
@@ -140,7 +140,7 @@ def _files_in(folder: str) -> Set[Identity]:
 
 
 def _is_stored(path: Path) -> bool:
-    """Not a device or a pipe, which may be named twice."""
+    """Whether it is a file or a folder. Devices and pipes are not, so they may be named twice."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -149,7 +149,7 @@ def _is_stored(path: Path) -> bool:
 
 
 def _identity(path: Union[str, Path]) -> Identity:
-    """Device and inode; of what is not there yet, where it will be."""
+    """Device and inode of a file; its path if it does not exist yet."""
     try:
         found = os.stat(path)
     except OSError:

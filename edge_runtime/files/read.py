@@ -1,6 +1,6 @@
-"""Files of the user, read within bounds: a device, a pipe or a file of any size must not stop or fill the program.
+"""Reads files of the user within limits, so that a device, a pipe or a huge file cannot stop or fill the program.
 
-All raise ValueError with the reason, as words that follow the path in a sentence.
+All functions raise ValueError with the reason. Its text follows the path in a sentence.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Union
 
 MIB, CHUNK = 1 << 20, 1 << 20
-TEXT = 16 * MIB  # bytes of a text file, where a reader says nothing else
-DIGITS = 40  # of a whole number in JSON; Python needs minutes for a million of them
+TEXT = 16 * MIB  # bytes of a text file, unless a reader sets another limit
+DIGITS = 40  # digits of a whole number in JSON; Python needs minutes for a million digits
 
 
 def read_bytes(path: Union[str, Path], most: int) -> bytes:
-    """A regular file of at most so many bytes.
+    """Returns a regular file of at most `most` bytes.
 
     Raises:
-        ValueError: it is missing, no regular file, or larger.
+        ValueError: it is missing, not a regular file, or larger.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would be waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # else a named pipe would block
     except OSError as error:
         raise ValueError(_reason(error)) from error
     except ValueError as error:
@@ -46,7 +46,7 @@ def read_bytes(path: Union[str, Path], most: int) -> bytes:
 
 
 def _rest(file: BinaryIO, most: int) -> bytes:
-    """What a file has beyond its stated size, as those of /proc have; a part where it is too much."""
+    """The bytes beyond a file's stated size, which files in /proc have. If there are too many, a part of them."""
     parts, size = [], 0
     while size <= most:
         parts.append(file.read(CHUNK))
@@ -57,7 +57,7 @@ def _rest(file: BinaryIO, most: int) -> bytes:
 
 
 def read_text(path: Union[str, Path], most: int = TEXT) -> str:
-    """A text file in UTF-8; every kind of line end becomes a newline.
+    """Returns a text file in UTF-8. Every kind of line end becomes a newline.
 
     Raises:
         ValueError: see `read_bytes`; or it is not UTF-8.
@@ -70,14 +70,14 @@ def read_text(path: Union[str, Path], most: int = TEXT) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """A JSON text without NaN and infinity, which Python would take.
+    """Parses a JSON text. Refuses NaN and infinity, which Python would accept.
 
     Raises:
-        ValueError: it is none, or is nested too deeply.
+        ValueError: it is not JSON, or it is nested too deeply.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole)
-        if "\\ud" in text.lower():  # half of a pair of surrogates: can be neither printed nor written
+        if "\\ud" in text.lower():  # half of a pair of surrogates cannot be printed or written
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
@@ -89,7 +89,7 @@ def parse_json(text: str) -> Any:
 
 
 def parse_json_object(text: str) -> Dict[str, Any]:
-    """As `parse_json`, for a text that must be an object.
+    """Like `parse_json`, for a text that must be an object.
 
     Raises:
         ValueError: see `parse_json`; or it is something else.
@@ -101,14 +101,14 @@ def parse_json_object(text: str) -> Dict[str, Any]:
 
 
 def parse_toml(text: str) -> Dict[str, Any]:
-    """A TOML text.
+    """Parses a TOML text.
 
     Raises:
-        ValueError: it is none, or is nested too deeply.
+        ValueError: it is not TOML, or it is nested too deeply.
     """
     if sys.version_info >= (3, 11):
         import tomllib
-    else:  # not there on a board's own Python, which reads no TOML
+    else:  # missing in a board's own Python, which then reads no TOML
         import tomli as tomllib
     try:
         return tomllib.loads(text)

@@ -1,1 +1,1 @@
-"""NVIDIA GPUs: CUDA, TensorRT, and the buffers of an engine that runs there."""
+"""NVIDIA GPUs: CUDA, TensorRT, and the buffers of an engine that runs on them."""

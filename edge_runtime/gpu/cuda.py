@@ -1,8 +1,7 @@
-"""A CUDA device behind plain functions; the only file that knows pycuda.
+"""A CUDA device with plain functions. This is the only file that uses pycuda.
 
-A `Device` belongs to the thread that opened it: pycuda frees nothing from another. It retains the GPU's primary
-context, which TensorRT uses too, and never touches the default stream. pycuda has no graphs: those are made through the
-driver.
+A `Device` belongs to the thread that opened it: pycuda frees nothing in another thread. It retains the GPU's primary
+context, which TensorRT uses too, and never uses the default stream. pycuda has no CUDA graphs: the driver makes them.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from edge_runtime.gpu.cuda_driver import Graph, driver
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
 
-NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: nothing waits for the default stream
+NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: the stream does not wait for the default stream
 OUT_OF_MEMORY = "close other programs, or use a smaller batch or fewer slots"
 Launch = Callable[..., None]
 
 
 def missing() -> Optional[str]:
-    """None where a device can be opened, else the reason; touches no GPU."""
+    """Returns None if a device can be opened, else the reason. Does not touch the GPU."""
     if not find_spec("pycuda"):
         return f"pycuda is not installed: {install_hint('tensorrt')}"
     return None if driver() else "there is no CUDA driver: libcuda.so.1 does not load"
 
 
 def binding() -> Any:
-    """The module pycuda.driver.
+    """Returns the module pycuda.driver.
 
     Raises:
         BackendUnavailable: pycuda or the driver is missing, or pycuda does not load.
@@ -51,10 +50,10 @@ def binding() -> Any:
 
 
 class Device:
-    """An open GPU. What it hands out is freed by `close`, the last first.
+    """An open GPU. `close` frees all that its methods returned, in reverse order.
 
     Attributes:
-        capability: "8.7".
+        capability: compute capability, "8.7".
         integrated: whether it shares the host's memory, as on a Jetson.
 
     Raises:
@@ -64,7 +63,7 @@ class Device:
 
     def __init__(self, number: int = 0) -> None:
         self._api = binding()
-        self._undo: Dict[int, Callable[[], None]] = {}  # by address, or by a number below zero
+        self._undo: Dict[int, Callable[[], None]] = {}  # by address, or by a negative number for what has no address
         self._numbers = count(-1, -1)
         try:
             self._do("starting CUDA", self._api.init)
@@ -80,17 +79,17 @@ class Device:
             raise
 
     def stream(self) -> Any:
-        """A stream of its own; `handle` is its address."""
+        """Makes a stream; `handle` is its address."""
         stream = self._do("making a stream", self._api.Stream, NON_BLOCKING)
         self._later(stream.synchronize)
         return stream
 
     def event(self) -> Any:
-        """Something to wait for, and to tell time by; who waits sleeps."""
+        """Makes an event, to wait for and to measure time. A thread that waits for it sleeps."""
         return self._do("making an event", self._api.Event, self._api.event_flags.BLOCKING_SYNC)
 
     def pinned(self, shape: Tuple[int, ...], dtype: Any, mapped: bool = False) -> NDArray[Any]:
-        """Zeros of any shape in host memory that copies need not stage; `mapped`: the GPU can read them in place."""
+        """Returns zeros of any shape in pinned host memory. With `mapped` the GPU can read them in place."""
         flags = self._api.host_alloc_flags.DEVICEMAP if mapped else 0
         array: Any = self._do("pinning memory", self._api.pagelocked_empty, shape, dtype, mem_flags=flags)
         self._later(array.base.free, array.ctypes.data)
@@ -98,43 +97,43 @@ class Device:
         return array  # type: ignore[no-any-return]
 
     def address(self, mapped: Any) -> int:
-        """Where the GPU sees a mapped array."""
+        """Returns the address of a mapped array on the GPU."""
         return int(self._do("mapping memory", mapped.base.get_device_pointer))
 
     def memory(self, size: int) -> int:
-        """Address of `size` bytes on the device."""
+        """Allocates `size` bytes on the device, and returns their address."""
         allocation = self._do("allocating memory", self._api.mem_alloc, max(size, 1))
         self._later(allocation.free, int(allocation))
         return int(allocation)
 
     def free(self, address: int) -> None:
-        """Gives back what `memory` or `pinned` gave, before `close` does; nobody may be using it."""
+        """Frees what `memory` or `pinned` returned, before `close` would. It must not be in use."""
         self._do("freeing memory", self._undo.pop(address))
 
     def upload(self, array: NDArray[Any], stream: Any) -> int:
-        """Address of a copy of an array of any shape, complete when this returns."""
+        """Copies an array of any shape to the device, and returns its address. The copy is complete on return."""
         address = self.memory(array.nbytes)
         self.copy_in(address, np.ascontiguousarray(array), stream)
         self.finish(stream)
         return address
 
     def copy_in(self, target: int, source: NDArray[Any], stream: Any) -> None:
-        """From pinned memory of any shape, in the stream's order."""
+        """Copies pinned memory of any shape to the device, in the stream's order."""
         self._do("copying to the GPU", self._api.memcpy_htod_async, target, source, stream)
 
     def copy_out(self, target: NDArray[Any], source: int, stream: Any) -> None:
-        """Into pinned memory of any shape, in the stream's order."""
+        """Copies from the device into pinned memory of any shape, in the stream's order."""
         self._do("copying from the GPU", self._api.memcpy_dtoh_async, target, source, stream)
 
     def zero(self, target: int, words: int, stream: Any) -> None:
-        """Clears 32-bit words, in the stream's order."""
+        """Sets 32-bit words to zero, in the stream's order."""
         self._do("clearing memory", self._api.memset_d32_async, target, 0, words, stream)
 
     def kernels(self, code: bytes, formats: Dict[str, str]) -> Dict[str, Launch]:
-        """Functions of a cubin by name, each called as f(grid, block, stream, *arguments).
+        """Returns the functions of a cubin by name. Each is called as f(grid, block, stream, *arguments).
 
         Args:
-            formats: of their arguments, as `struct` writes them.
+            formats: by function, the format of its arguments for `struct`.
         """
         module = self._do("loading the kernels", self._api.module_from_buffer, code)
         self._later(lambda module=module: None)  # type: ignore[misc]  # functions do not keep their module
@@ -146,7 +145,7 @@ class Device:
         return functions
 
     def graph(self, stream: Any, calls: Callable[[], None]) -> Optional[Graph]:
-        """Captures what `calls` puts into the stream; None where the driver or a library refuses to be captured."""
+        """Captures what `calls` puts into the stream. Returns None if the driver or a library refuses the capture."""
         try:
             graph = Graph(stream.handle, calls)
         except DeviceError:
@@ -155,30 +154,30 @@ class Device:
         return graph
 
     def finish(self, stream: Any) -> None:
-        """Sleeps until all that is in the stream is done."""
+        """Sleeps until everything in the stream is done."""
         self._do("running", stream.synchronize)
 
     def milliseconds(self, begin: Any, end: Any) -> float:
-        """Between two events that have come."""
+        """Returns the milliseconds between two events that have happened."""
         return float(self._do("telling the time", end.time_since, begin))
 
     def record(self, event: Any, stream: Any) -> None:
-        """The event comes after all that is in the stream."""
+        """Puts the event into the stream, after everything that is in it."""
         self._do("recording an event", event.record, stream)
 
     def wait(self, event: Any) -> None:
-        """Sleeps until the event has come."""
+        """Sleeps until the event has happened."""
         self._do("running", event.synchronize)
 
     def free_memory(self) -> Tuple[int, int]:
-        """(free, all) bytes of the device."""
+        """Returns (free, total) bytes of the device."""
         free, total = self._do("asking for memory", self._api.mem_get_info)
         return int(free), int(total)
 
     def close(self) -> None:
-        """Gives everything back, the last first; harmless when repeated. In the thread that opened it."""
+        """Frees everything in reverse order. Must run in the thread that opened the device. May be repeated."""
         while self._undo:
-            with suppress(Exception):  # after a failed kernel every call fails: the others still have to be made
+            with suppress(Exception):  # after a failed kernel every call fails, but all of them must be made
                 self._undo.popitem()[1]()
 
     def _later(self, undo: Callable[[], None], address: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The CUDA driver, asked directly: no toolkit and no binding is needed for what is here."""
+"""Calls the CUDA driver directly, which needs no toolkit and no binding."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from edge_runtime.errors import DeviceError
 
 MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
-THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may go on allocating
-INSTANTIATE = ("cuGraphInstantiateWithFlags", "cuGraphInstantiate")  # since CUDA 11.4, and before
+THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may still allocate memory
+INSTANTIATE = ("cuGraphInstantiateWithFlags", "cuGraphInstantiate")  # since CUDA 11.4; before that
 GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
     "cuStreamBeginCapture_v2": (ctypes.c_void_p, ctypes.c_int),
     "cuStreamEndCapture": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)),
@@ -26,7 +26,7 @@ GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
 
 @lru_cache(maxsize=None)
 def driver() -> Optional[Any]:
-    """The driver's library; None where it does not load."""
+    """Returns the library of the driver; None if it does not load."""
     try:
         return ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -34,7 +34,7 @@ def driver() -> Optional[Any]:
 
 
 def driver_version() -> str:
-    """Newest CUDA version that the driver knows, "12.6"; "" where there is no driver."""
+    """Returns the newest CUDA version that the driver supports, "12.6"; "" if there is no driver."""
     version, lib = ctypes.c_int(), driver()
     if lib is None or lib.cuDriverGetVersion(ctypes.byref(version)):
         return ""
@@ -42,7 +42,7 @@ def driver_version() -> str:
 
 
 def compute_capability(device: int = 0) -> str:
-    """That of a GPU, "8.7"; "" where there is none. Makes no context."""
+    """Returns the compute capability of a GPU, "8.7"; "" if there is no GPU. Makes no context."""
     lib, handle = driver(), ctypes.c_int()
     if lib is None or lib.cuInit(0) or lib.cuDeviceGet(ctypes.byref(handle), device):
         return ""
@@ -56,10 +56,10 @@ def compute_capability(device: int = 0) -> str:
 
 
 class Graph:
-    """Calls captured from a stream, launched as one.
+    """Calls that were captured from a stream and are launched together.
 
     Raises:
-        DeviceError: capturing was refused.
+        DeviceError: the capture was refused.
     """
 
     def __init__(self, stream: int, calls: Callable[[], None]) -> None:
@@ -67,7 +67,7 @@ class Graph:
         self._graph, self._ready = ctypes.c_void_p(), ctypes.c_void_p()
         for name, kinds in GRAPH_CALLS.items():
             if hasattr(self._lib, name) or name not in INSTANTIATE:
-                self._function(name).argtypes = kinds  # all before: a stream that cannot end its capture is lost
+                self._function(name).argtypes = kinds  # before the capture begins: a stream that cannot end it is lost
         self._call("cuStreamBeginCapture_v2", stream, THREAD_LOCAL)
         try:
             calls()
@@ -92,7 +92,7 @@ class Graph:
         self._call("cuGraphLaunch", self._ready, stream)
 
     def close(self) -> None:
-        """Frees it; harmless when repeated."""
+        """Frees the graph. May be repeated."""
         for name, handle in (("cuGraphExecDestroy", self._ready), ("cuGraphDestroy", self._graph)):
             if handle.value:
                 self._function(name)(handle)
@@ -111,7 +111,7 @@ class Graph:
     def _function(self, name: str) -> Any:
         function = getattr(self._lib, name, None)
         if function is None:
-            raise DeviceError(f"this CUDA driver has no {name}", hint="a newer JetPack or driver has it")
+            raise DeviceError(f"this CUDA driver has no {name}", hint="update JetPack or the driver")
         return function
 
     def _call(self, name: str, *arguments: Any) -> None:

@@ -1,7 +1,7 @@
-"""Compiles the CUDA kernels on the machine they run on: cubins of a newer CUDA do not load on an older driver.
+"""Compiles the CUDA kernels on the machine where they run: an older driver cannot load cubins of a newer CUDA.
 
-nvcc does it where there is one that works, else NVRTC, which also comes as a Python package. Results are kept in the
-user's cache, under the hash of the sources, the GPU's architecture and the compiler. C++14 is what CUDA 10.2 knows.
+It uses nvcc if that works, else NVRTC, which also comes as a Python package. Results are kept in the user's cache,
+under a hash of the sources, the GPU's architecture and the compiler. The kernels are C++14, for CUDA 10.2.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from edge_runtime.gpu import cuda_driver
 
 CSRC = Path(__file__).resolve().parents[1] / "native" / "csrc"
 SOURCE = "kernels.cu"
-FLAGS = ("-std=c++14", "--fmad=false")  # multiply and add are rounded apart, as on the host
-NONE = "no CUDA compiler is here"
+FLAGS = ("-std=c++14", "--fmad=false")  # multiply and add are rounded separately, as on the host
+NONE = "there is no CUDA compiler here"
 NVCC_PLACES = ("/usr/local/cuda/bin/nvcc",)
 NVRTC_NAMES = ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so.10.2", "libnvrtc.so")
 
 
 def cubin(compute_capability: str, cache: Optional[Path] = None) -> bytes:
-    """Machine code of all kernels for one GPU architecture; PTX of an NVRTC before CUDA 11.1.
+    """Returns the machine code of all kernels for one GPU architecture; with an NVRTC before CUDA 11.1 it is PTX.
 
     Args:
-        compute_capability: "8.7".
-        cache: folder of earlier results; the user's own where it is None.
+        compute_capability: compute capability of the GPU, "8.7".
+        cache: folder of earlier results; None for the user's own cache.
 
     Raises:
-        BackendUnavailable: no compiler is here, or it refuses the sources or the architecture.
+        BackendUnavailable: there is no compiler, or it refuses the sources or the architecture.
     """
     architecture = f"sm_{compute_capability.replace('.', '')}"
     compiler = find_compiler()
     try:
         return _compiled(compiler, architecture, cache)
-    except BackendUnavailable as error:  # a toolkit without a host compiler, or one older than the GPU
+    except BackendUnavailable as error:  # the toolkit has no host compiler, or is older than the GPU
         lib = load_nvrtc() if isinstance(compiler, Nvcc) else None
         if lib is None:
             raise
@@ -52,15 +52,15 @@ def cubin(compute_capability: str, cache: Optional[Path] = None) -> bytes:
 
 
 def sources() -> Dict[str, str]:
-    """The kernels and every header, by file name."""
+    """Returns the text of the kernels and of every header, by file name."""
     return {path.name: path.read_text(encoding="utf-8") for path in sorted([CSRC / SOURCE, *CSRC.glob("*.h")])}
 
 
 class Nvcc:
-    """CUDA's compiler, of a toolkit.
+    """CUDA's compiler from a toolkit.
 
     Attributes:
-        warnings: what it said last. A newer toolkit warns of what an older one did not: that stops nobody.
+        warnings: warnings of its last run. A newer toolkit may warn about more; warnings are not errors.
     """
 
     warnings = ""
@@ -79,7 +79,7 @@ class Nvcc:
         self.name = f"nvcc {release.group(1) if release else path}"
 
     def compile(self, architecture: str) -> bytes:
-        """A cubin, or for `compute_87` PTX."""
+        """Returns a cubin, or PTX for an architecture such as `compute_87`."""
         kind = "-ptx" if architecture.startswith("compute") else "-cubin"
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder, "kernels")
@@ -95,7 +95,7 @@ class Nvcc:
 
 
 class Nvrtc:
-    """CUDA's compiler as a library; `warnings` as with nvcc."""
+    """CUDA's compiler as a library; `warnings` as in `Nvcc`."""
 
     warnings = ""
 
@@ -106,7 +106,7 @@ class Nvrtc:
         self.name = f"NVRTC {major.value}.{minor.value}"
 
     def compile(self, architecture: str) -> bytes:
-        """A cubin, or PTX: for `compute_87`, and where the library is older than CUDA 11.1."""
+        """Returns a cubin; or PTX for an architecture such as `compute_87`, or with a library before CUDA 11.1."""
         if not hasattr(self._lib, "nvrtcGetCUBIN"):
             architecture = architecture.replace("sm_", "compute_")
         files = sources()
@@ -138,13 +138,13 @@ class Nvrtc:
 
 
 def find_compiler() -> Any:
-    """The compiler of this machine.
+    """Returns the compiler of this machine.
 
     Raises:
-        BackendUnavailable: there is none.
+        BackendUnavailable: there is no compiler.
     """
     path = shutil.which("nvcc") or next((place for place in NVCC_PLACES if os.access(place, os.X_OK)), None)
-    with suppress(OSError, subprocess.SubprocessError):  # one that does not start, or does not answer, is none
+    with suppress(OSError, subprocess.SubprocessError):  # nvcc may not start, or not answer
         if path:
             return Nvcc(path)
     lib = load_nvrtc()
@@ -154,17 +154,17 @@ def find_compiler() -> Any:
 
 
 def load_nvrtc(folders: Optional[List[Path]] = None) -> Optional[Any]:
-    """NVRTC of the system or of a Python package; None where there is none.
+    """Loads NVRTC from the system or from a Python package. Returns None if there is none.
 
     Args:
-        folders: where packages lie.
+        folders: folders with installed packages.
     """
     packages = [Path(entry) for entry in sys.path if entry] if folders is None else folders
     newest = int((cuda_driver.driver_version() or "99").split(".")[0])
     wheels = [path for folder in packages for path in folder.glob("nvidia/*/lib/libnvrtc.so.*")]
     for path in sorted((path for path in wheels if _major(path) <= newest), key=_major, reverse=True):
         try:
-            for part in path.parent.glob("libnvrtc-builtins.so*"):  # NVRTC looks for it on the loader's path alone
+            for part in path.parent.glob("libnvrtc-builtins.so*"):  # NVRTC looks for it only on the loader's path
                 ctypes.CDLL(str(part), mode=ctypes.RTLD_GLOBAL)
             return ctypes.CDLL(str(path))
         except OSError:
@@ -178,12 +178,12 @@ def load_nvrtc(folders: Optional[List[Path]] = None) -> Optional[Any]:
 
 
 def _major(library: Path) -> int:
-    """Of the CUDA version that "libnvrtc.so.12" or "libnvrtc.so.11.2" belongs to."""
+    """Returns the major CUDA version of a library "libnvrtc.so.12" or "libnvrtc.so.11.2"."""
     return int(library.name.split(".so.")[1].split(".")[0])
 
 
 def _compiled(compiler: Any, architecture: str, cache: Optional[Path]) -> bytes:
-    """What the compiler makes, or made before."""
+    """Returns the compiled kernels, from the cache if they are in it."""
     folder = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-runtime"
     key = hashlib.sha256("\n".join([architecture, compiler.name, *FLAGS, *sources().values()]).encode())
     path = folder / f"kernels_{key.hexdigest()[:32]}.cubin"
@@ -195,7 +195,7 @@ def _compiled(compiler: Any, architecture: str, cache: Optional[Path]) -> bytes:
 
 
 def _instead(compiler: Any, architecture: str, cache: Optional[Path], why: BackendUnavailable) -> bytes:
-    """The second compiler's, and a word about the first."""
+    """Compiles with the second compiler, and prints a note about the first."""
     try:
         code = _compiled(compiler, architecture, cache)
     except BackendUnavailable as error:
@@ -205,7 +205,7 @@ def _instead(compiler: Any, architecture: str, cache: Optional[Path], why: Backe
 
 
 def _keep(path: Path, code: bytes) -> None:
-    """All or nothing; a cache that cannot be written costs time, nothing else."""
+    """Writes a whole file or none. If the cache cannot be written, the next start only takes longer."""
     with suppress(OSError, UsageError):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.replace_file(path, code)
@@ -215,5 +215,5 @@ def _refused(compiler: str, architecture: str, log: str) -> BackendUnavailable:
     reason = next((line for line in log.splitlines() if "error" in line.lower()), log.strip() or "it gives no reason")
     return BackendUnavailable(
         f"{compiler} does not compile the kernels for {architecture}: {reason}",
-        hint="a CUDA toolkit that knows this GPU is needed: that of its JetPack, or a newer one",
+        hint="install a CUDA toolkit that supports this GPU: that of its JetPack, or a newer one",
     )

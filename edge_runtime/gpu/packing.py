@@ -1,4 +1,4 @@
-"""What kernels are told, as plain arrays: the layouts that csrc/packed.h and csrc/pixel.h read."""
+"""Packs the parameters of kernels into plain arrays, in the layouts that csrc/packed.h and csrc/pixel.h read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CANDIDATE_BYTES = 24  # Candidate of kernels.cu
 
 
 def pack_decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(words, numbers) of a decode description and its thresholds, see csrc/packed.h."""
+    """Returns (words, numbers) of a decode description and its thresholds, (n,) each; see csrc/packed.h."""
     numbers: List[float] = [
         thresholds.conf, thresholds.iou, spec.cell_offset, *spec.box_scale, spec.class_power, spec.objectness_power,
         *spec.variance, spec.max_exponent,
@@ -43,34 +43,34 @@ def pack_decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.in
 
 
 def boxes_of(level: Level) -> int:
-    """Boxes of one grid."""
+    """Returns the number of boxes of one grid."""
     return level.grid_wh[0] * level.grid_wh[1] * len(level.anchors)
 
 
 def boxes(spec: DecodeSpec) -> int:
-    """Boxes of all grids: threads of the kernel that looks for candidates."""
+    """Returns the number of boxes of all grids. The kernel that finds candidates has one thread for each."""
     return sum(boxes_of(level) for level in spec.levels)
 
 
 def candidate_capacity(spec: DecodeSpec, thresholds: Thresholds) -> int:
-    """Candidates that one image can have at most."""
+    """Returns the largest possible number of candidates of one image."""
     return boxes(spec) * (spec.num_classes if thresholds.per_box_classes else 1)
 
 
 def normalisation(spec: ModelSpec) -> NDArray[np.float32]:
-    """(6,) scale and bias of blue, green and red, as letterbox.h computes them."""
+    """Returns the scale and bias of blue, green and red, (6,) float32, as letterbox.h computes them."""
     mean, std = (np.array(values, np.float32).astype(np.float64) for values in (spec.mean, spec.std))
     order = slice(None, None, -1 if spec.color == "rgb" else 1)
     return np.concatenate([(1.0 / (std * ONE))[order], (-mean / std)[order]]).astype(np.float32)
 
 
 def pack_image(address: int, shape: Tuple[int, ...], stride: int, box: Letterbox) -> Tuple[int, ...]:
-    """One row of the letterbox kernel's images: (8,) words.
+    """Returns one image as the letterbox kernel reads it: (8,) words.
 
     Args:
-        address: of the first pixel, as the kernel sees it.
+        address: address of the first pixel, as the kernel sees it.
         shape: (H, W, 3).
-        stride: bytes from row to row.
-        box: where the image goes.
+        stride: bytes from one row to the next.
+        box: where the image lies in the input.
     """
     return (address, shape[1], shape[0], stride, box.width, box.height, box.pad_x, box.pad_y)

@@ -1,7 +1,7 @@
-"""A plan's passport: what it holds, from what it was built, and where it runs. A JSON file beside the plan.
+"""A plan's passport: what the plan holds, what it was built from, and where it runs. A JSON file beside the plan.
 
-It is beside the plan and not in it, so that trtexec and others can read the plan. It is read before anything touches
-CUDA: a plan only runs where TensorRT's version and the GPU are those it was built with.
+It is beside the plan and not in it, so that trtexec and other programs can read the plan. A plan runs only with the
+TensorRT version and the GPU that it was built with. So the passport is read before CUDA is used.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Platform:
-    """Where a plan was built, or is to run. What is not known is an empty text.
+    """The machine where a plan was built, or where it should run. What is not known is an empty text.
 
     Attributes:
-        tensorrt: "tensorrt 10.3.0".
-        compute_capability: "8.7".
-        board: a Jetson's name, "Jetson Orin Nano 8GB".
-        cuda: of the driver, "12.6".
-        jetpack, l4t: "6", "36.4.3".
+        tensorrt: name and version, "tensorrt 10.3.0".
+        compute_capability: that of the GPU, "8.7".
+        board: name of a Jetson, "Jetson Orin Nano 8GB".
+        cuda: CUDA version of the driver, "12.6".
+        jetpack, l4t: versions, "6" and "36.4.3".
         power_mode: name of the nvpmodel mode.
     """
 
@@ -51,14 +51,14 @@ class Passport:
     Attributes:
         spec: how images are prepared, and the classes.
         io: names and shapes of its tensors; `metadata` is that of the ONNX file.
-        precision: that was asked for.
-        layers: how many of the engine's layers read which type, {"int8": 10}: numpy's names, or "unknown";
-            empty where TensorRT does not list them.
-        convolutions: the same of its convolutions alone.
-        onnx, ranges: SHA-256 of the ONNX file and of its range table; "" where there is none.
-        place: where it was built, or what for.
-        seconds: that building took.
-        command: that builds it again.
+        precision: the precision that was asked for.
+        layers: how many layers of the engine read which type, {"int8": 10}: numpy's names, or "unknown". Empty if
+            TensorRT does not list them.
+        convolutions: the same for convolutions only.
+        onnx, ranges: SHA-256 of the ONNX file and of its range table; "" if there is none.
+        place: the machine where it was built, or for which it was built.
+        seconds: how long the build took.
+        command: the command that builds it again.
     """
 
     spec: ModelSpec
@@ -73,7 +73,7 @@ class Passport:
     command: str
 
     def to_json(self) -> str:
-        """The file's content."""
+        """Returns the content of the file."""
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
 
     @classmethod
@@ -81,12 +81,12 @@ class Passport:
         """Reads what `to_json` wrote.
 
         Raises:
-            ModelError: not a passport, or one of an unknown format.
+            ModelError: the text is not a passport, or has an unknown format.
         """
         try:
             data = read.parse_json_object(text)
             if data.get("format") != FORMAT:
-                fact = f"passport of format {show(data.get('format'))}"
+                fact = f"the passport has the unknown format {show(data.get('format'))}"
                 raise ModelError(fact, hint="build the plan again with this version")
             kept = check_fields({name: data[name] for name in FIELDS}, FIELDS, "passport: ", ModelError)
             io = check_fields(kept["io"], IO_FIELDS, "passport: io: ", ModelError)
@@ -99,15 +99,15 @@ class Passport:
             raise ModelError(f"not a passport: {error!r}", hint="edge-build writes one beside every plan") from error
 
     def refusal(self, here: Platform) -> Optional[str]:
-        """Why the plan does not run here, without a full stop; None where nothing speaks against it."""
+        """Returns why the plan does not run here, without a full stop; None if there is no reason."""
         reasons, there = [], self.place
         if here.tensorrt and there.tensorrt != here.tensorrt:
-            reasons.append(f"it was built by {there.tensorrt}, here is {here.tensorrt}")
+            reasons.append(f"it was built with {there.tensorrt}, but here is {here.tensorrt}")
         capabilities = there.compute_capability, here.compute_capability
         if all(capabilities) and capabilities[0] != capabilities[1]:
-            reasons.append("it was built for a GPU of compute capability {}, here is {}".format(*capabilities))
+            reasons.append("it was built for a GPU of compute capability {}, but this one has {}".format(*capabilities))
         elif not all(capabilities) and bool(there.board) != bool(here.board):
-            reasons.append(f"it was built on {there.board or 'a computer'}, here is {here.board or 'a computer'}")
+            reasons.append(f"it was built on {there.board or 'a computer'}, but this is {here.board or 'a computer'}")
         return ", and ".join(reasons) or None
 
 
@@ -123,7 +123,10 @@ FIELDS = {
 
 
 def this_platform(root: Optional[Path] = None, cuda: str = "", compute_capability: str = "") -> Platform:
-    """This machine (or the tree below `root`), as far as it is known without CUDA: a Jetson's chip tells its GPU."""
+    """Returns what is known without CUDA about this machine, or the one whose files are below `root`.
+
+    A Jetson's chip tells which GPU it has.
+    """
     root = root or board.root()
     release = board.l4t(root)
     return Platform(
@@ -138,15 +141,15 @@ def this_platform(root: Optional[Path] = None, cuda: str = "", compute_capabilit
 
 
 def passport_path(plan: Path) -> Path:
-    """Where a plan's passport lies."""
+    """Returns the path of a plan's passport."""
     return plan.with_name(f"{plan.name}.json")
 
 
 def read_passport(plan: Path) -> Optional[Passport]:
-    """The passport of a plan; None where it has none.
+    """Reads the passport of a plan; None if it has none.
 
     Raises:
-        ModelError: it is damaged.
+        ModelError: the passport is damaged.
     """
     path = passport_path(plan)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Plan files: what they say about themselves, and the engine in them."""
+"""Plan files: their passport and metadata, and the engine in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.libraries import causes
 from edge_runtime.model.spec import METADATA_KEY, ModelIO
 
 MOST = 8192 * read.MIB
-LENGTH = 4  # bytes before Ultralytics' metadata
+LENGTH = 4  # bytes of the length in front of Ultralytics' metadata
 FLOATS = ("float32", "float16")
 REBUILD = "edge-build MODEL.onnx"
 
@@ -25,9 +25,9 @@ class Plan:
 
     Attributes:
         path: the file.
-        engine: what TensorRT wants.
-        passport: ours, None where the plan was built by others.
-        metadata: Ultralytics' own, of a `.engine` file.
+        engine: the part of the file that TensorRT reads.
+        passport: our passport; None if another program built the plan.
+        metadata: Ultralytics' metadata of an `.engine` file.
     """
 
     path: str
@@ -37,18 +37,18 @@ class Plan:
 
     @property
     def rebuild(self) -> str:
-        """The command that builds it again."""
+        """Returns the command that builds the plan again."""
         return self.passport.command if self.passport else REBUILD
 
     def refuse(self, here: Platform) -> None:
-        """Raises ModelError where the passport says that it does not run here."""
+        """Raises ModelError if the passport says that the plan does not run here."""
         reason = self.passport.refusal(here) if self.passport else None
         if reason:
             raise ModelError(f"{self.path} does not run here: {reason}", hint=f"build it here: {self.rebuild}")
 
 
 def load_plan(path: str) -> Plan:
-    """Reads a file; touches no GPU.
+    """Reads a plan file. Does not touch the GPU.
 
     Raises:
         ModelError: it is missing or empty, or its passport is damaged.
@@ -56,7 +56,7 @@ def load_plan(path: str) -> Plan:
     try:
         content = read.read_bytes(path, MOST)
     except ValueError as error:
-        raise ModelError(f"no such plan: {path} {error}", hint="edge-build makes one of an ONNX file") from error
+        raise ModelError(f"no such plan: {path} {error}", hint="build one from an ONNX file with edge-build") from error
     if not content:
         raise ModelError(f"{path} is empty", hint=f"build it again: {REBUILD}")
     metadata = _ultralytics(content)
@@ -65,11 +65,11 @@ def load_plan(path: str) -> Plan:
 
 
 class Engine:
-    """A deserialised engine. TensorRT lends its parts out: the runtime is kept as long as they are.
+    """A deserialised engine. Its parts need TensorRT's runtime, which is kept as long as they are.
 
     Args:
-        plan: the file.
-        memory: gives the address of so many bytes on the device, for the contexts of TensorRT-RTX.
+        plan: the plan file.
+        memory: allocates bytes on the device and returns their address, for the contexts of TensorRT-RTX.
 
     Raises:
         DeviceError: TensorRT refuses the plan.
@@ -93,33 +93,33 @@ class Engine:
         self.outputs = [name for name in names if name not in self.inputs]
 
     def context(self) -> Any:
-        """An execution context, with memory of its own.
+        """Makes an execution context with memory of its own.
 
         Raises:
-            DeviceError: there is no memory for it.
+            DeviceError: there is not enough memory.
         """
         memory = self._memory if trt.wants_user_memory(self._lib) else None
         strategy = [self._lib.ExecutionContextAllocationStrategy.USER_MANAGED] if memory else []
         made = self.engine.create_execution_context(*strategy)
         if made is None:
-            raise DeviceError("TensorRT makes no execution context", hint="memory may be short: use fewer slots")
+            raise DeviceError("TensorRT makes no execution context", hint="memory may be too small: use fewer slots")
         if memory:
             size = self.engine.device_memory_size_v2
             made.set_device_memory(memory(size), size)
         return made
 
     def io(self, batch: int, metadata: Dict[str, str]) -> ModelIO:
-        """Names and shapes, an open batch size filled in.
+        """Returns names and shapes, with an open batch size replaced by `batch`.
 
         Raises:
-            ModelError: not an image detector.
+            ModelError: the plan is not an image detector.
         """
         shapes = {name: self._shape(name, batch) for name in (*self.inputs, *self.outputs)}
         if len(self.inputs) != 1 or len(shapes[self.inputs[0]]) != 4 or shapes[self.inputs[0]][1] != 3:
             seen = ", ".join(f"{name} {list(shapes[name])}" for name in self.inputs) or "none"
             raise ModelError(
                 f"the plan is not an image detector: its inputs are {seen}",
-                hint="expected one input (batch, 3, height, width)",
+                hint="build one with one input (batch, 3, height, width)",
             )
         dtypes = {name: trt.dtype_name(self._lib, self.engine.get_tensor_dtype(name)) for name in shapes}
         other = [f"{name} is {dtype or 'of an unknown type'}" for name, dtype in dtypes.items() if dtype not in FLOATS]
@@ -129,7 +129,7 @@ class Engine:
         return ModelIO(self.inputs[0], shapes[self.inputs[0]], outputs, metadata, dtypes)
 
     def close(self) -> None:
-        """Lets go of it, the engine before its runtime."""
+        """Frees the engine, then its runtime."""
         self.engine = self._runtime = None
 
     def _shape(self, name: str, batch: int) -> tuple[int, ...]:
@@ -138,7 +138,7 @@ class Engine:
 
 
 def io_of_passport(about: Passport) -> ModelIO:
-    """What a passport says about the plan's tensors, with the description of the model in it."""
+    """Returns the plan's tensors as its passport lists them, with the model's description in the metadata."""
     return replace(about.io, metadata={METADATA_KEY: about.spec.to_json()})
 
 
@@ -154,7 +154,7 @@ def _ultralytics(content: bytes) -> Dict[str, str]:
 
 
 def _keyed(value: Any) -> Any:
-    """JSON has made texts of class numbers."""
+    """Turns the keys of a mapping back into class numbers, which JSON has turned into texts."""
     if isinstance(value, dict) and all(len(key) < 10 and key.isdecimal() for key in value):
         return {int(key): name for key, name in value.items()}
     return value

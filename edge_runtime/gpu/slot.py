@@ -1,4 +1,4 @@
-"""What one batch in flight needs on a GPU, and the calls that take it through: all of it in the device's thread."""
+"""The GPU buffers of one batch, and the calls that process it. All calls run in the device's thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_runtime.native import ops
 from edge_runtime.types import Images
 
 IMAGE_WORDS, FRAME_WORDS = 8, 6
-MOST_OUTPUTS = 32  # of kernels.cu
+MOST_OUTPUTS = 32  # the limit in kernels.cu
 FORMATS = {
     "edge_letterbox32": "PPPiiii",
     "edge_letterbox16": "PPPiiii",
@@ -34,7 +34,7 @@ PIXELS, CANDIDATES, SUPPRESS = (256, 1, 1), (128, 1, 1), (1024, 1, 1)  # threads
 
 
 class Constants:
-    """What all slots share: kernels, and the description of the outputs in device memory."""
+    """What all slots share: the kernels, and the description of the outputs in device memory."""
 
     def __init__(
         self,
@@ -45,26 +45,26 @@ class Constants:
         decode: Optional[DecodeSpec],
         thresholds: Thresholds,
     ) -> None:
-        """Raises SpecError where the description reaches outside the outputs, or the model lacks a wanted class."""
+        """Raises SpecError if the description reaches outside the outputs, or the model lacks a wanted class."""
         self.spec, self.decode, self.max_det = spec, decode, thresholds.max_det
         self.kernels: Dict[str, Launch] = device.kernels(kernels.cubin(device.capability), FORMATS)
         self.normalisation = device.upload(packing.normalisation(spec), stream)
         if decode is not None:
             words, numbers = packing.pack_decode(decode, thresholds)
             self.packed = device.upload(words, stream), device.upload(numbers, stream)
-            checked = ops.Decoder(decode, io.shapes)  # a kernel would read on
+            checked = ops.Decoder(decode, io.shapes)  # a kernel would read beyond the end
             self.mask = device.upload(checked.class_mask(thresholds.class_ids(spec.labels)), stream)
             self.boxes, self.room = packing.boxes(decode), packing.candidate_capacity(decode, thresholds)
 
 
 class DeviceSlot:
-    """Buffers, stream and graph of one batch. Images grow their buffers; nothing else is ever allocated again.
+    """Buffers, stream and graph of one batch. Only the buffers of images can grow later.
 
     Attributes:
         boxes, counts: results, in pinned memory.
         outputs: the network's raw outputs, where the host decodes them.
-        stream: where all of it happens.
-        behind: the calls that follow the network.
+        stream: the stream of all its calls.
+        behind: the calls after the network.
     """
 
     def __init__(self, device: Device, engine: Engine, io: ModelIO, shared: Constants, mapped: bool) -> None:
@@ -90,21 +90,21 @@ class DeviceSlot:
         self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
     def holds(self, images: Images) -> bool:
-        """Whether there is room for these images, each (H, W, 3) uint8."""
+        """Whether the buffers have room for these images, each (H, W, 3) uint8."""
         sizes = zip(self._pixels, self._padded(images))
         return all(pixels.size >= image.size for pixels, image in sizes)
 
     def grow(self, images: Images) -> None:
-        """Makes room for images of these sizes, each (H, W, 3) uint8, and half as much again.
+        """Makes room for images of these sizes, each (H, W, 3) uint8, and for half as much in addition.
 
-        To be called in the device's thread, with nothing in flight.
+        Must be called in the device's thread, while no batch is running.
         """
         for number, image in enumerate(self._padded(images)):
             if self._pixels[number].size < image.size:
                 self._replace(number, image.size * 3 // 2)
 
     def fill(self, images: Images) -> None:
-        """Copies images, each (H, W, 3) uint8 BGR, into pinned memory, in any thread."""
+        """Copies images, each (H, W, 3) uint8 BGR, into pinned memory. May run in any thread."""
         spec = self._shared.spec
         for number, image in enumerate(self._padded(images)):
             height, width = image.shape[:2]
@@ -114,7 +114,7 @@ class DeviceSlot:
             self.frames[number] = ops.frame_row(box, (width, height))
 
     def enqueue(self) -> None:
-        """Starts the batch: copies of this size, then the graph, which is the same for all sizes."""
+        """Starts the batch: first the copies, whose size varies, then the graph, which is the same for all sizes."""
         device, stream = self._device, self.stream
         device.record(self._begun, stream)
         if not self._mapped:
@@ -128,27 +128,27 @@ class DeviceSlot:
         device.record(self._done, stream)
 
     def wait(self) -> Tuple[float, float]:
-        """Sleeps until the batch is done; milliseconds of the copies, and of all that followed."""
+        """Sleeps until the batch is done. Returns the milliseconds of the copies, and of everything after them."""
         device = self._device
         device.wait(self._done)
         return device.milliseconds(self._begun, self._copied), device.milliseconds(self._copied, self._done)
 
     def capture(self) -> bool:
-        """Runs once, as TensorRT wants it before, then captures; False where that is refused."""
+        """Runs once, which TensorRT needs, then captures the calls. Returns False if the capture is refused."""
         self._run()
         self._device.finish(self.stream)
-        capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX knows it before
+        capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX can tell it in advance
         if capturable is None or capturable(self.stream.handle):
             self._graph = self._device.graph(self.stream, self._run)
         return self._graph is not None
 
     def address(self, name: str) -> int:
-        """Where one of the network's tensors is on the device."""
+        """Returns the device address of one of the network's tensors."""
         return self._tensors[name]
 
     def close(self) -> None:
-        """Waits for what is in flight and lets go of the execution context; the device frees the rest."""
-        with suppress(DeviceError):  # a GPU that failed has nothing in flight
+        """Waits for a running batch and frees the execution context. The device frees the rest."""
+        with suppress(DeviceError):  # a GPU that failed runs no batch
             self._device.finish(self.stream)
         self._context = None
 
@@ -166,7 +166,7 @@ class DeviceSlot:
         self.behind()
 
     def _decoding(self) -> Callable[[], None]:
-        """What follows the network where the GPU decodes its outputs."""
+        """Returns the calls after the network if the GPU decodes its outputs."""
         device, stream, shared, batch = self._device, self.stream, self._shared, self._batch
         widened = self._widened()
         pointers = device.upload(np.array(list(widened.values()), np.int64), stream)
@@ -192,7 +192,7 @@ class DeviceSlot:
         return calls
 
     def _fetching(self) -> Callable[[], None]:
-        """What follows the network where the host decodes its outputs."""
+        """Returns the calls after the network if the host decodes its outputs."""
         device, stream = self._device, self.stream
         widened = self._widened()
         self.outputs = [device.pinned(self._io.outputs[name], np.float32) for name in widened]
@@ -205,10 +205,10 @@ class DeviceSlot:
         return calls
 
     def _widened(self) -> Dict[str, int]:
-        """Where each output is in float32."""
+        """Returns the device address of each output in float32."""
         if len(self._io.outputs) > MOST_OUTPUTS:
             raise DeviceError(
-                f"the engine has {len(self._io.outputs)} outputs", hint=f"at most {MOST_OUTPUTS} are read"
+                f"the engine has {len(self._io.outputs)} outputs", hint=f"export it with at most {MOST_OUTPUTS} outputs"
             )
         halves = [name for name in self._io.outputs if self._io.dtypes[name] == "float16"]
         return {name: self._device.memory(4 * int(np.prod(self._io.outputs[name]))) if name in halves
@@ -222,7 +222,7 @@ class DeviceSlot:
                 self._shared.kernels["edge_widen"](grid, PIXELS, self.stream, self._tensors[name], address, count)
 
     def _padded(self, images: Images) -> Images:
-        """A full batch: the last image stands in for those that are missing."""
+        """Returns a full batch. Missing images are replaced by the last one."""
         return [*images, *[images[-1]] * (self._batch - len(images))]
 
     def _replace(self, number: int, size: int) -> None:

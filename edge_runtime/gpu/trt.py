@@ -1,6 +1,6 @@
-"""TensorRT's Python module, whichever of its kin is installed: TensorRT 8.0 to 11, or TensorRT-RTX on a desktop.
+"""TensorRT's Python module, of the product that is installed: TensorRT 8.0 to 11, or TensorRT-RTX on a desktop.
 
-What a version can do is asked with `hasattr`, never read from its number: names come and go between 8.0 and 11.
+`hasattr` tells what a version can do, never its number: names appear and disappear between 8.0 and 11.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edge_runtime.libraries.extras import install_hint
 from edge_runtime.libraries.preload import preload
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
-NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of building where there is no driver
+NOISE = ("cudaError 35", "CUDA initialization failure with error: 35")  # of a build without a driver
 NO_RTX = "use TensorRT itself on this GPU, or the ONNX file with onnxruntime-gpu"
 MOST = 100_000  # messages; a build makes tens of thousands
 DTYPES = {
@@ -28,7 +28,7 @@ DTYPES = {
 
 
 def missing() -> Optional[str]:
-    """None where TensorRT can be imported, else the reason."""
+    """Returns None if TensorRT can be imported, else the reason."""
     if any(find_spec(name) for name in MODULES):
         return None
     return f"TensorRT is not installed: it comes with JetPack; on a desktop {install_hint('rtx')}"
@@ -36,10 +36,10 @@ def missing() -> Optional[str]:
 
 @lru_cache(maxsize=None)
 def library() -> Any:
-    """The module.
+    """Imports and returns the module.
 
     Raises:
-        BackendUnavailable: none is installed, or it does not load.
+        BackendUnavailable: no such module is installed, or it does not load.
     """
     reason = missing()
     if reason:
@@ -56,24 +56,26 @@ def library() -> Any:
 
 
 def version() -> str:
-    """What plans are tied to: "tensorrt 10.3.0", "tensorrt_rtx 1.7.1.116"."""
+    """Returns the version that plans depend on: "tensorrt 10.3.0", "tensorrt_rtx 1.7.1.116"."""
     lib = library()
     return f"{'tensorrt_rtx' if is_rtx(lib) else 'tensorrt'} {lib.__version__}"
 
 
 def is_rtx(lib: Any) -> bool:
-    """Whether it is TensorRT-RTX, which builds for named GPUs, without one at hand."""
+    """Whether it is TensorRT-RTX, which can build for a named GPU that this machine does not have."""
     return hasattr(lib, "ComputeCapability")
 
 
 def check_rtx_runs(lib: Any, compute_capability: str) -> None:
-    """TensorRT-RTX builds for a GPU of data centres, such as an H100 (9.0), but then does not open what it built.
+    """Checks that TensorRT-RTX runs on a GPU.
+
+    It can build a plan for a data centre GPU, such as an H100 (9.0), but then cannot open that plan.
 
     Args:
-        compute_capability: "8.6".
+        compute_capability: that of the GPU, "8.6".
 
     Raises:
-        BackendUnavailable: this TensorRT-RTX does not run there. It runs on what it names, and on newer ones.
+        BackendUnavailable: it does not run on this GPU. It runs on the GPUs that it names, and on newer ones.
     """
     known = sorted(int(name[2:]) for name in dir(lib.ComputeCapability) if re.fullmatch(r"SM\d+", name))
     number = int(compute_capability.replace(".", ""))
@@ -84,49 +86,50 @@ def check_rtx_runs(lib: Any, compute_capability: str) -> None:
 
 
 def strongly_typed(lib: Any) -> bool:
-    """Whether precision is in the network (10 and later), rather than in flags of the builder (8.x)."""
+    """Whether the network holds the precision (10 and later); otherwise flags of the builder do (8.x)."""
     return hasattr(lib.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
 
 
 def wants_user_memory(lib: Any) -> bool:
-    """Whether a stream with its engines can be captured only where the memory they work in is ours (RTX 1.2)."""
+    """Whether the work of its engines can be captured only if we provide their memory (RTX 1.2)."""
     return hasattr(lib.BuilderFlag, "REQUIRE_USER_ALLOCATION")
 
 
 def dtype_name(lib: Any, dtype: Any) -> str:
-    """Numpy's name of a TensorRT data type, "" for one that numpy does not have."""
+    """Returns numpy's name of a TensorRT data type; "" if numpy does not have the type."""
     known = {getattr(lib.DataType, name): text for name, text in DTYPES.items() if hasattr(lib.DataType, name)}
     return str(known.get(dtype, ""))
 
 
 def noise(text: str) -> bool:
-    """Whether a message only says that there is no GPU."""
+    """Whether the message only says that there is no GPU."""
     return any(part in text for part in NOISE)
 
 
 class Messages:
-    """What TensorRT said.
+    """The messages of TensorRT.
 
     Attributes:
-        said: (severity by name, text) since the last `clear`, the last MOST of them: a process may run for weeks.
+        said: (name of the severity, text) since the last `clear`. Only the last MOST are kept, because a process may
+            run for weeks.
     """
 
     def __init__(self) -> None:
         self.said: Deque[Tuple[str, str]] = deque(maxlen=MOST)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all messages."""
         self.said.clear()
 
     def errors(self) -> List[str]:
-        """Errors in order, without what only says that there is no GPU."""
+        """Returns the errors in order, without those that only say that there is no GPU."""
         found = [text for severity, text in self.said if severity in ("ERROR", "INTERNAL_ERROR")]
         return [text for text in found if not noise(text)]
 
 
 @lru_cache(maxsize=None)
 def log() -> Tuple[Any, Messages]:
-    """The process's one logger, which TensorRT wants from its first call on, and what it has heard."""
+    """Returns the only logger of this process, and its messages. TensorRT needs it from its first call on."""
     lib, messages = library(), Messages()
 
     class TrtLog(lib.ILogger):  # type: ignore[misc, name-defined]

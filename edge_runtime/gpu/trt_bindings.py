@@ -1,7 +1,7 @@
-"""TensorRT 8.0 to 8.4, of the Jetson Nano and TX2: the one place that knows what is different there.
+"""TensorRT 8.0 to 8.4, for the Jetson Nano and TX2: only this file knows what is different in them.
 
-Their engines have numbered bindings in the place of named tensors. `adapted` gives such an engine the names of 8.5,
-which all the rest uses. What a version has is asked with `hasattr`, never read from its number.
+Their engines have numbered bindings instead of named tensors. `adapted` gives such an engine the names of 8.5, which
+all other code uses. `hasattr` tells what a version has, never its number.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from typing import Any, Dict, List, Tuple
 
 
 class TensorIOMode(enum.Enum):
-    """What a tensor is; 8.5 and later bring their own."""
+    """Whether a tensor is an input or an output. TensorRT 8.5 and later have their own enumeration."""
 
     INPUT = 1
     OUTPUT = 2
 
 
 def modes(lib: Any) -> Any:
-    """The library's TensorIOMode, or the one here."""
+    """Returns the library's TensorIOMode, or the one of this file."""
     return getattr(lib, "TensorIOMode", TensorIOMode)
 
 
 def adapted(engine: Any) -> Any:
-    """An engine with the names of 8.5: itself where it has them."""
+    """Returns an engine with the names of 8.5; the engine itself if it has them."""
     return engine if hasattr(engine, "num_io_tensors") else BindingsEngine(engine)
 
 
 def limit_workspace(lib: Any, config: Any, size: int) -> None:
-    """Bytes that the builder's tactics may use; memory pools came with 8.4."""
+    """Limits the bytes that the builder's tactics may use. Memory pools exist since 8.4."""
     if hasattr(config, "set_memory_pool_limit"):
         config.set_memory_pool_limit(lib.MemoryPoolType.WORKSPACE, size)
     else:
@@ -36,7 +36,7 @@ def limit_workspace(lib: Any, config: Any, size: int) -> None:
 
 
 def detailed(lib: Any) -> Any:
-    """The verbosity that lists every layer; before 8.2 it was called VERBOSE."""
+    """Returns the verbosity that lists every layer. Before 8.2 it was called VERBOSE."""
     kinds = lib.ProfilingVerbosity
     return kinds.DETAILED if hasattr(kinds, "DETAILED") else kinds.VERBOSE
 
@@ -45,7 +45,7 @@ class BindingsEngine:
     """An engine of 8.0 to 8.4 with the names of 8.5. Each optimisation profile repeats the bindings: the first is used.
 
     Attributes:
-        num_io_tensors: inputs and outputs.
+        num_io_tensors: number of inputs and outputs.
     """
 
     def __init__(self, engine: Any) -> None:

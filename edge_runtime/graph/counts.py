@@ -1,4 +1,4 @@
-"""Counts of a layer, and of several added up."""
+"""Counts of parameters and operations: of one layer, or the sum of several layers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Iterable, List
 
 @dataclass(frozen=True)
 class Stats:
-    """Counts of one layer, or of several added up.
+    """Counts of one layer, or the sum of several layers.
 
     Attributes:
-        weights, biases: of convolutions, as in the table: before folding.
-        bn: trainable parameters of batch normalisation, gamma and beta.
-        conv_macs, thop_macs: see the module's docstring.
+        weights, biases: parameters of convolutions, before batch normalisation is folded into them.
+        bn: trainable parameters of batch normalisation (gamma and beta).
+        conv_macs, thop_macs: two ways of counting multiply-adds; see the docstring of `zoo/stats.py`.
     """
 
     name: str
@@ -30,23 +30,23 @@ class Stats:
 
     @property
     def ops(self) -> int:
-        """Two per multiply-add."""
+        """Operations of the convolutions: two per multiply-add."""
         return 2 * self.conv_macs
 
     def bytes(self, bits: int) -> int:
-        """Size of the folded network's parameters: weights at `bits` each, and float32 shifts."""
+        """Returns the size of the folded network in bytes: weights of `bits` bits each, and float32 shifts."""
         return self.weights * bits // 8 + 4 * (self.biases + self.bn // 2)
 
 
 def total(counts: Iterable[Stats], name: str = "total") -> Stats:
-    """Counts added up."""
+    """Returns the sum of the counts."""
     rows = list(counts)
     numbers = [field.name for field in fields(Stats) if field.name != "name"]
     return Stats(name, **{number: sum(getattr(row, number) for row in rows) for number in numbers})
 
 
 def table(counts: Iterable[Stats]) -> str:
-    """Text for people: a row per layer that has parameters or operations, and the total."""
+    """Returns a text table: one row per layer that has parameters or operations, and the total."""
     rows: List[Stats] = [row for row in counts if row.thop_macs or row.parameters]
     whole = total(rows)
     width = max(24, *(len(row.name) + 1 for row in rows), 0)

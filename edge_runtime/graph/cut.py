@@ -1,4 +1,4 @@
-"""The end of a network on its own, for whoever runs it many times behind a beginning that stays the same."""
+"""Cuts off the end of a network as a model of its own. It can then run many times while the beginning runs once."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 
 def boundary_tensors(model: onnx.ModelProto, first: int, outputs: List[str]) -> List[str]:
-    """What the nodes before number `first` make and the others, or the caller, read."""
+    """Returns the tensors that nodes before number `first` write, and that later nodes or the caller read."""
     read = {name for node in model.graph.node[first:] for name in node.input} | set(outputs)
     return [name for node in model.graph.node[:first] for name in node.output if name in read]
 
 
 def cut_from(model: onnx.ModelProto, first: int, handed: Mapping[str, NDArray[np.generic]]) -> onnx.ModelProto:
-    """A copy with the nodes from number `first` on.
+    """Returns a copy of the model that has only the nodes from number `first` on.
 
     Args:
-        handed: arrays of any shape, examples of what `boundary_tensors` names; they become inputs.
+        handed: example arrays, of any shape, for the tensors that `boundary_tensors` names. These tensors become
+            inputs of the copy.
     """
     from onnx import helper
 

@@ -1,4 +1,4 @@
-"""Rounding whose parameters are inputs: one session tries any range on any activation."""
+"""Adds rounding whose parameters are inputs, so that one session can try any range on any activation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 LEVELS = 256
 LARGEST = 3e38
-FINE = 2.0**20  # steps over what was seen, of an activation that is not to be rounded: float32 has 24 bits
+FINE = 2.0**20  # steps over the range of an activation that is not rounded: float32 has 24 bits
 
 
 def insert(network: Network, names: Collection[str]) -> onnx.ModelProto:
-    """Rounds the named activations, in place; who reads them reads `NAME.fake`.
+    """Rounds the named activations, in place. The nodes that read activation `NAME` now read `NAME.fake`.
 
-    Each gets the scalar inputs of `parameters`.
+    Each activation gets the scalar inputs that `parameters` lists.
     """
     from onnx import helper
 
@@ -51,9 +51,10 @@ def insert(network: Network, names: Collection[str]) -> onnx.ModelProto:
 
 
 def parameters(name: str, limits: Tuple[float, float], rounded: bool = True) -> Dict[str, NDArray[np.float32]]:
-    """Values of the inputs that round an activation to 256 steps within its limits, or that leave it alone.
+    """Returns values for the inputs of one activation.
 
-    Each is a scalar, an array of shape ().
+    With `rounded` they round it to 256 steps within its limits. Otherwise they leave it alone.
+    Each value is a scalar, an array of shape ().
     """
     low, high = limits
     if rounded:
@@ -67,7 +68,7 @@ def parameters(name: str, limits: Tuple[float, float], rounded: bool = True) -> 
 
 
 def rounded(values: NDArray[np.float32], limits: Tuple[float, float]) -> NDArray[np.float32]:
-    """The same in numpy, for values of any shape."""
+    """Returns the values rounded in the same way, by numpy; any shape."""
     by = {kind.rsplit(".", 1)[1]: value for kind, value in parameters("", limits).items()}
     found: NDArray[np.float32] = np.clip(np.round(values * by["inverse"]), by["first"], by["last"]) * by["step"]
     return found

@@ -1,4 +1,4 @@
-"""The activation functions that lie between a convolution and whoever reads it."""
+"""Finds the activation functions that follow the tensors of a network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def hard_swish(x: Floats) -> Floats:
 
 
 def followers(network: Network) -> Dict[str, Function]:
-    """By tensor, the function that alone reads it."""
+    """Returns, by tensor name, the activation function that is the only reader of that tensor."""
     found = {name: _function(network, name) for node in network.nodes for name in node.output}
     return {name: function for name, function in found.items() if function is not None}
 

@@ -1,4 +1,4 @@
-"""A network in float16: weights at half the size, inputs and outputs as before."""
+"""Turns a network into float16: weights take half the space, inputs and outputs keep their types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def half(network: Network) -> onnx.ModelProto:
-    """Computes in float16 from the input to the outputs, in place; what is quantised stays so, with float32 scales."""
+    """Makes the network compute in float16 between its inputs and outputs, in place.
+
+    Quantised parts stay quantised, with float32 scales.
+    """
     from onnx import TensorProto, helper
 
     names = _constants(network)
@@ -53,7 +56,10 @@ def half(network: Network) -> onnx.ModelProto:
 
 
 def _constants(network: Network) -> Dict[str, str]:
-    """Adds a float16 copy of every float constant that is computed with; those nobody reads any more go at the end."""
+    """Adds a float16 copy of every float32 constant and returns {name: name of the copy}.
+
+    Constants that no node reads are removed at the end, by `replace_nodes`.
+    """
     names: Dict[str, str] = {}
     for name, value in list(network.constants.items()):
         if value.dtype == np.float32:
@@ -63,7 +69,7 @@ def _constants(network: Network) -> Dict[str, str]:
 
 
 def _retype(node: onnx.NodeProto) -> None:
-    """Casts to float32 and constant tensors inside a node become float16."""
+    """Changes casts to float32, and constant tensors inside a node, to float16."""
     from onnx import TensorProto, numpy_helper
 
     for attribute in node.attribute:

@@ -1,4 +1,4 @@
-"""An ONNX graph with its wiring at hand, and the edits that passes share."""
+"""An ONNX graph that knows which node writes and reads each tensor, and the edits that passes share."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Network:
     """A model that is edited in place.
 
     Attributes:
-        model: the file's content.
-        constants: initializers by name, as arrays; change them with `set_constant`.
+        model: the content of the ONNX file.
+        constants: initializers by name, as arrays. Change them with `set_constant`.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -33,27 +33,27 @@ class Network:
 
     @property
     def nodes(self) -> List[onnx.NodeProto]:
-        """In an order in which they can be computed."""
+        """The nodes, in an order in which they can be computed."""
         return list(self.model.graph.node)
 
     @property
     def inputs(self) -> List[str]:
-        """Names of what comes in from outside; initializers are none."""
+        """Names of the network's inputs, without the initializers."""
         return [value.name for value in self.model.graph.input if value.name not in self.constants]
 
     @property
     def outputs(self) -> List[str]:
-        """Names of what goes out."""
+        """Names of the network's outputs."""
         return [value.name for value in self.model.graph.output]
 
     def copy(self) -> Network:
-        """Another network to use up."""
+        """Returns a separate network that can be edited."""
         model = type(self.model)()
         model.CopyFrom(self.model)
         return Network(model)
 
     def wire(self) -> None:
-        """Looks at the wiring again, after an edit."""
+        """Finds again which node writes and reads each tensor; to be called after an edit."""
         self._producer: Dict[str, onnx.NodeProto] = {}
         self._consumers: Dict[str, List[onnx.NodeProto]] = {}
         for node in self.model.graph.node:
@@ -63,15 +63,15 @@ class Network:
                 self._consumers.setdefault(name, []).append(node)
 
     def producer(self, name: str) -> Optional[onnx.NodeProto]:
-        """The node that makes a tensor; None for inputs and constants."""
+        """Returns the node that writes a tensor; None for inputs and constants."""
         return self._producer.get(name)
 
     def consumers(self, name: str) -> List[onnx.NodeProto]:
-        """The nodes that read a tensor."""
+        """Returns the nodes that read a tensor."""
         return self._consumers.get(name, [])
 
     def set_constant(self, name: str, value: NDArray[np.generic]) -> str:
-        """Adds or replaces an initializer, of any shape; returns its name."""
+        """Adds or replaces an initializer of any shape, and returns its name."""
         from onnx import numpy_helper
 
         tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
@@ -84,7 +84,7 @@ class Network:
         return name
 
     def replace_nodes(self, nodes: List[onnx.NodeProto]) -> None:
-        """Puts these nodes, in this order, in place of all; constants nobody reads go."""
+        """Replaces all nodes by these, in this order, and removes the constants that no node reads."""
         del self.model.graph.node[:]
         self.model.graph.node.extend(nodes)
         used: Set[str] = {name for node in nodes for name in node.input} | set(self.outputs)
@@ -99,12 +99,15 @@ class Network:
         self.wire()
 
     def weight(self, node: onnx.NodeProto) -> Optional[str]:
-        """Name of the constant that a Conv, ConvTranspose, Gemm or MatMul multiplies by, if it has one."""
+        """Returns the constant that a Conv, ConvTranspose, Gemm or MatMul multiplies by, as a name; None if none."""
         weighted = node.op_type in WEIGHTED and len(node.input) > 1 and node.input[1] in self.constants
         return node.input[1] if weighted else None
 
     def leading_to_weights(self) -> Set[str]:
-        """First outputs of the nodes that multiply by weights or lead to one: the others only decode what was found."""
+        """Returns the first outputs of the nodes that multiply by weights, or come before such a node.
+
+        All other nodes only decode the result.
+        """
         wanted: Set[str] = set()
         found: Set[str] = set()
         for node in reversed(self.nodes):
@@ -114,7 +117,10 @@ class Network:
         return found
 
     def _learnt(self, node: onnx.NodeProto) -> bool:
-        """Whether a node multiplies by learnt weights; the mean over a distribution's bins is a Conv, but decodes."""
+        """Whether a node multiplies by learnt weights.
+
+        The mean over the bins of a distribution is a Conv too, but it belongs to the decoding.
+        """
         name = self.weight(node)
         if name is None:
             return False
@@ -124,7 +130,7 @@ class Network:
 
 
 def _constants_to_initializers(model: onnx.ModelProto) -> None:
-    """One form for all constants."""
+    """Turns Constant nodes into initializers, so that all constants have one form."""
     kept = []
     for node in model.graph.node:
         value = next((a for a in node.attribute if a.name == "value"), None) if node.op_type == "Constant" else None

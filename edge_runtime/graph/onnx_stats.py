@@ -1,4 +1,4 @@
-"""Counts an ONNX file in the conventions of `stats`: whoever made it, quantised or not."""
+"""Counts the layers of any ONNX file, quantised or not, by the rules of `zoo/stats.py`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     import onnx
 
 Shapes = Dict[str, Tuple[int, ...]]
-# Place of weight and bias among the inputs of operators that multiply by a weight.
+# Positions of weight and bias among the inputs of operators that multiply by a weight.
 WEIGHTED = {"Conv": (1, 2), "ConvTranspose": (1, 2), "ConvInteger": (1, 9), "QLinearConv": (3, 8), "Gemm": (1, 2),
             "MatMul": (1, 9), "MatMulInteger": (1, 9), "QLinearMatMul": (3, 9)}  # fmt: skip
 
 
 def onnx_layers(model: onnx.ModelProto, imgsz: Optional[int] = None) -> List[Stats]:
-    """Counts of every node that has parameters or operations, at batch 1.
+    """Returns the counts of every node that has parameters or operations, at batch 1.
 
     Args:
-        imgsz: side of the input, where the file leaves it open.
+        imgsz: side of the input, if the file leaves it open.
 
     Raises:
-        ModelError: shapes that the file leaves open, so that nothing can be counted.
+        ModelError: the file leaves shapes open, so nothing can be counted.
     """
     from onnx import shape_inference
 
@@ -44,7 +44,7 @@ def _shapes(model: onnx.ModelProto) -> Shapes:
 
 
 def _constants(model: onnx.ModelProto) -> Shapes:
-    """Shapes of constants, also behind a DequantizeLinear."""
+    """Returns the shapes of constants, and of constants that pass through a DequantizeLinear."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         for attribute in node.attribute if node.op_type == "Constant" else ():
@@ -87,13 +87,13 @@ def _weighted(name: str, node: onnx.NodeProto, shapes: Shapes, constants: Shapes
 
 
 def _features(node: onnx.NodeProto, kernel: Sequence[int]) -> int:
-    """Output features of a matrix product."""
+    """Returns the number of output features of a matrix product."""
     transposed = any(a.name == "transB" and a.i for a in node.attribute)
     return kernel[0] if transposed else kernel[-1]
 
 
 def _elements(shapes: Shapes, name: str) -> int:
-    """Values of a tensor in one image."""
+    """Returns the number of values of a tensor for one image."""
     shape = shapes.get(name, (0,))
     if 0 in shape[1:] or len(shape) < 2:
         raise ModelError(f"the shape of {name} is open: {list(shape)}", hint="--imgsz N fixes the size of the input")

@@ -1,4 +1,4 @@
-"""A float network made ready for quantising: recognised for what it is, batch normalisation folded, opset raised."""
+"""Prepares a float network for quantising: checks its state, folds batch normalisation, raises the opset."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from edge_runtime.graph.network import Network
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 13  # the first with scales per channel
+OPSET = 13  # the first opset with scales per channel
 DYNAMIC = ("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
 
 
 def state(model: onnx.ModelProto) -> str:
-    """`float`, or `quantised` where every convolution reads quantised weights.
+    """Returns `float`, or `quantised` if every convolution reads quantised weights.
 
     Raises:
-        ModelError: quantised in a form that cannot be calibrated or built; the hint is the way out.
+        ModelError: the model is quantised in a form that cannot be calibrated or built.
     """
     kinds = {node.op_type for node in model.graph.node}
     dynamic = sorted(kinds & set(DYNAMIC))
@@ -44,7 +44,7 @@ def state(model: onnx.ModelProto) -> str:
 
 
 def prepare(model: onnx.ModelProto) -> Network:
-    """The network, with batch normalisation folded into convolutions and per-channel quantisation expressible.
+    """Returns the network with batch normalisation folded into convolutions, in an opset with scales per channel.
 
     Raises:
         ModelError: the opset cannot be converted.
@@ -69,10 +69,10 @@ def prepare(model: onnx.ModelProto) -> Network:
 
 
 def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
-    """Prepared for quantising.
+    """Returns the network, prepared for quantising.
 
     Args:
-        input_wh: (width, height) that its input is set to, pixels.
+        input_wh: (width, height) in pixels; the input is set to this size.
     """
     network = prepare(file)
     width, height = input_wh
@@ -83,7 +83,7 @@ def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
 
 
 def drop_empty_parameters(network: Network) -> None:
-    """Leaves out what Resize gets as an empty array: ONNX Runtime fails on it when it moves transpositions about."""
+    """Removes inputs of Resize that are empty arrays. ONNX Runtime fails on them when it moves transpositions."""
     for node in network.nodes:
         if node.op_type == "Resize":
             for place, name in enumerate(node.input):
@@ -92,7 +92,7 @@ def drop_empty_parameters(network: Network) -> None:
 
 
 def fold_batch_norm(network: Network) -> int:
-    """Folds every BatchNormalization behind a convolution that nobody else reads; returns how many."""
+    """Folds every BatchNormalization that is the only reader of a convolution, and returns how many were folded."""
     nodes, gone = network.nodes, 0
     kept: List[onnx.NodeProto] = []
     for node in nodes:

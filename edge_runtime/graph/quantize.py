@@ -1,4 +1,4 @@
-"""Writes ranges into a network as QuantizeLinear and DequantizeLinear, in the form that a runtime wants."""
+"""Writes ranges into a network as QuantizeLinear and DequantizeLinear nodes, in the form that a runtime needs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Means = Mapping[str, Tuple[Floats, Floats]]
-LARGEST_BIAS = 2.0**30  # of an int32, with room for the products
+LARGEST_BIAS = 2.0**30  # fits an int32, with room for the products
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a runtime wants its 8 bits.
+    """How a runtime needs the network to be quantised.
 
     Attributes:
-        everywhere: activations between all operators, instead of before weighted ones alone.
-        signed: int8 around a zero point of 0, instead of uint8 with any zero point.
-        float_bias: biases stay float32, instead of int32 at the scale of the products.
-        float_weights: weights stay float32 behind their own QuantizeLinear, instead of int8.
+        everywhere: activations are quantised between all operators; otherwise only before weighted ones.
+        signed: int8 with a zero point of 0; otherwise uint8 with any zero point.
+        float_bias: biases stay float32; otherwise they are int32 at the scale of the products.
+        float_weights: weights stay float32, followed by a QuantizeLinear of their own; otherwise they are int8.
     """
 
     everywhere: bool
@@ -38,7 +38,7 @@ class Form:
     float_weights: bool
 
     def marked(self, network: Network, keep: Collection[str] = ()) -> List[str]:
-        """The activations that this form quantises."""
+        """Returns the names of the activations that this form quantises."""
         return (rounding_points.everywhere if self.everywhere else rounding_points.before_weights)(network, keep)
 
 
@@ -54,14 +54,14 @@ def quantize(
     means: Optional[Means] = None,
     float_activations: Collection[str] = (),
 ) -> onnx.ModelProto:
-    """Quantises in place; the network is used up.
+    """Quantises the network in place.
 
     Args:
-        ranges: of every activation that the form marks, and any others.
+        ranges: range of every activation that the form marks; others may be in it too.
         keep: names of nodes, or of their first outputs, that stay in float.
-        float_activations: those that stay in float; weights that multiply them are rounded all the same, for space.
-        means: (channels,) mean of activations, as they are and rounded, for bias correction: what rounding adds to a
-            convolution's mean output is taken off its bias (Nagel et al. 2019, arXiv 1906.04721).
+        float_activations: activations that stay in float. Weights that multiply them are rounded too, to save space.
+        means: (channels,) mean of each activation, before and after rounding, for bias correction. What rounding adds
+            to a convolution's mean output is subtracted from its bias (Nagel et al. 2019, arXiv 1906.04721).
 
     Raises:
         ModelError: a range is missing, or a name in `keep` does not exist.
@@ -77,7 +77,7 @@ def quantize(
 
 
 def check_layers(network: Network, keep: Collection[str]) -> None:
-    """Raises ModelError for a name that is neither a node's nor that of its first output."""
+    """Raises ModelError for a name that is neither the name of a node nor of a node's first output."""
     names = {name for node in network.nodes for name in (node.name, node.output[0])}
     unknown = [name for name in keep if name not in names]
     if unknown:
@@ -94,11 +94,11 @@ class _Writer:
         self._scales = {name: _scale(limits, form.signed) for name, limits in ranges.items()}
         self._nodes: List[onnx.NodeProto] = []
         self._numbers: Dict[str, int] = {}
-        self._weights: Dict[str, Tuple[str, Floats]] = {}  # name and scales of what is dequantised already
+        self._weights: Dict[str, Tuple[str, Floats]] = {}  # name and scales of the weights that are done
         self._body = network.leading_to_weights()
 
     def write(self) -> None:
-        """Every node in turn: its inputs from their 8-bit copies, its marked outputs followed by theirs."""
+        """Goes through the nodes: each reads the 8-bit copies of its inputs, and its marked outputs get such copies."""
         for name in self._network.inputs:
             self._round(name)
         for node in self._network.nodes:
@@ -108,10 +108,10 @@ class _Writer:
             for name in list(node.output):
                 self._round(name)
         self._network.replace_nodes(self._nodes)
-        del self._network.model.graph.value_info[:]  # of the float network
+        del self._network.model.graph.value_info[:]  # it describes the float network
 
     def _read(self, node: onnx.NodeProto) -> None:
-        """Lets a node read rounded values: in TensorRT's places weighted operators and additions alone."""
+        """Makes a node read rounded values. In TensorRT's form only weighted operators and additions do."""
         inside = node.output[0] in self._body
         weighted = inside and self._network.weight(node) is not None
         if weighted:
@@ -122,7 +122,7 @@ class _Writer:
                     node.input[place] = f"{self._short(name)}.dq"
 
     def _round(self, name: str) -> None:
-        """Quantises an activation and back."""
+        """Adds nodes that quantise an activation and dequantise it again."""
         if name not in self._scales:
             return
         (scale, zero), short = self._scales[name], self._short(name)
@@ -134,7 +134,7 @@ class _Writer:
         self._add("DequantizeLinear", [f"{short}.q", *parameters], f"{short}.dq")
 
     def _weigh(self, node: onnx.NodeProto) -> None:
-        """Quantises a node's weight per output channel, and its bias; that of a float input stays in float."""
+        """Quantises a node's weight per output channel, and its bias. With a float input the bias stays in float."""
         name, axis = node.input[1], _axis(node)
         step = self._scales[node.input[0]][0] if node.input[0] in self._scales else None
         if name not in self._weights:
@@ -150,7 +150,7 @@ class _Writer:
         others = tuple(k for k in range(weight.ndim) if k != axis)
         scales = np.maximum(np.abs(weight).max(axis=others) / 127, 1e-12)
         if bias is not None and step is not None and len(bias) == len(scales):
-            # a channel of tiny weights must not overflow its bias
+            # if the weights of a channel are tiny, its bias must not overflow
             scales = np.maximum(scales, np.abs(bias) / (step * LARGEST_BIAS))
         scales = scales.astype(np.float32)
         parameters = [
@@ -171,7 +171,7 @@ class _Writer:
         return self._network.constants[node.input[2]].astype(np.float32) if known else None
 
     def _correct(self, node: onnx.NodeProto, name: str) -> None:
-        """Takes off the bias what rounded weights and inputs add to the mean output."""
+        """Subtracts from the bias what rounded weights and inputs add to the mean output."""
         source = node.input[0]
         if source not in self._means or node.op_type != "Conv":
             return
@@ -201,11 +201,11 @@ class _Writer:
         node.input[2] = self._add("DequantizeLinear", inputs, f"{short}.dq", axis=0)
 
     def _short(self, name: str) -> str:
-        """A number in place of a long name: names are a tenth of a small INT8 file."""
+        """Returns a short name with a number. Long names would be a tenth of a small INT8 file."""
         return f"q{self._numbers.setdefault(name, len(self._numbers))}"
 
     def _zero(self, value: NDArray[np.generic]) -> str:
-        """A zero point; equal ones are one constant, which counts in the size of small models."""
+        """Returns the name of a zero point. Equal ones share one constant, to keep small models small."""
         kind = f"{value.dtype.kind}{8 * value.dtype.itemsize}"
         name = f"{kind}.{value.reshape(-1)[0]}" + (f".{value.size}" if value.ndim else "")
         return name if name in self._network.constants else self._network.set_constant(name, value)
@@ -218,7 +218,7 @@ class _Writer:
 
 
 def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
-    """Step and zero point of a range."""
+    """Returns the step and the zero point of a range."""
     low, high = limits
     if signed:
         return np.array(max(-low, high) / 127, np.float32), np.array(0, np.int8)
@@ -227,7 +227,7 @@ def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
 
 
 def _per_output(mean: Floats, shape: Tuple[int, ...]) -> Floats:
-    """(out, in per group) mean of what each filter of a convolution reads."""
+    """Returns the means of the channels that each filter of a convolution reads, (out, in per group)."""
     filters, each = shape[:2]
     group = np.arange(filters) * (len(mean) // each) // filters
     inputs: Floats = mean.reshape(-1, each)[group]
@@ -235,7 +235,7 @@ def _per_output(mean: Floats, shape: Tuple[int, ...]) -> Floats:
 
 
 def _axis(node: onnx.NodeProto) -> int:
-    """The axis of a weight that counts output channels."""
+    """Returns the axis of the output channels in a node's weight."""
     if node.op_type == "Conv":
         return 0
     if node.op_type == "Gemm":

@@ -1,4 +1,4 @@
-"""Which activations are quantised, and which of them share one scale."""
+"""Chooses which activations are quantised, and which of them share one scale."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     import onnx
 
 Range = Tuple[float, float]
-# Their result is made of the very values that come in: one scale serves both sides, and nothing is rounded twice.
-# Not Concat: its inputs keep their own steps. With a common one that reaches beyond a Clip, the Clip could not go.
+# These operators only move values. Input and output share one scale, so that no value is rounded twice.
+# Concat is not among them: its inputs keep their own scales. A common scale could reach beyond the end of a Clip, and
+# the Clip could then not be removed.
 MOVING = ("Flatten", "Gather", "MaxPool", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose",
           "Unsqueeze")  # fmt: skip
 COMPUTING = (*WEIGHTED, "Add", "AveragePool", "Concat", "GlobalAveragePool", "LeakyRelu", "Mul")
-CLIPPING = ("Relu", "Clip")  # part of what is before them: the range already says where it ends
+CLIPPING = ("Relu", "Clip")  # merged into the operator before them: the end of the range already clips
 
 
 def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
-    """Every activation between operators that compute in 8 bits; what decoding reads is not rounded.
+    """Returns every activation between operators that compute in 8 bits. The inputs of the decoding are not rounded.
 
     Args:
         keep: names of nodes, or of their first outputs, that stay in float.
@@ -35,7 +36,7 @@ def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
 
 
 def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
-    """Inputs of weighted operators, and of additions of two such results the one that skipped: TensorRT's places."""
+    """Returns the places where TensorRT rounds: inputs of weighted operators, and the skip input of each addition."""
     body = network.leading_to_weights()
     marked: Dict[str, None] = {}
     for node in network.nodes:
@@ -49,7 +50,10 @@ def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
 
 
 def ends(network: Network) -> List[str]:
-    """Activations that decoding reads. A logit of -108 to 54 has steps of 0.6 in 8 bits: that costs points of AP."""
+    """Returns the activations that decoding reads.
+
+    They are not rounded. A logit from -108 to 54 would have steps of 0.6 in 8 bits, which costs points of AP.
+    """
     body = network.leading_to_weights()
     names = [name for node in network.nodes if node.output[0] in body for name in node.output]
     return [name for name in names if name in network.outputs or _decoded(network, name, body)]
@@ -60,7 +64,7 @@ def _decoded(network: Network, name: str, body: Collection[str]) -> bool:
 
 
 def shared(network: Network, ranges: Mapping[str, Range], marked: Collection[str]) -> Dict[str, Range]:
-    """Ranges of the marked activations, made equal where values only move from one to the other."""
+    """Returns the ranges of the marked activations. Activations between which values only move get the same range."""
     groups = _Groups(marked)
     for node in network.nodes:
         if node.op_type in MOVING:
@@ -77,12 +81,12 @@ def shared(network: Network, ranges: Mapping[str, Range], marked: Collection[str
 
 
 def kept(node: onnx.NodeProto, keep: Collection[str]) -> bool:
-    """Whether a node was asked to stay in float, by its name or that of its first output."""
+    """Whether a node was asked to stay in float, by its own name or the name of its first output."""
     return node.name in keep or node.output[0] in keep
 
 
 class _Groups:
-    """Sets of names that grow together (union-find)."""
+    """Sets of names that can be joined (union-find)."""
 
     def __init__(self, names: Collection[str]) -> None:
         self.parent = {name: name for name in names}
@@ -97,7 +101,7 @@ class _Groups:
 
 
 def _computes(network: Network, node: onnx.NodeProto) -> bool:
-    """Whether 8-bit kernels exist for it: weights have to be constants, the operands of Add and Mul must not be."""
+    """Whether 8-bit kernels exist for a node. Its weights must be constants; the operands of Add and Mul must not."""
     if node.op_type in WEIGHTED:
         return network.weight(node) is not None
     if node.op_type in ("Add", "Mul"):
@@ -106,13 +110,13 @@ def _computes(network: Network, node: onnx.NodeProto) -> bool:
 
 
 def _activations(network: Network, node: onnx.NodeProto) -> List[str]:
-    """Its inputs that are neither constants nor parameters such as sizes and indices."""
+    """Returns the node's inputs that are neither constants nor parameters such as sizes and indices."""
     candidates = list(node.input) if node.op_type in ("Add", "Mul", "Concat") else [node.input[0]]
     return [name for name in candidates if name and name not in network.constants]
 
 
 def _behind_clip(network: Network, name: str) -> str:
-    """The tensor behind a Relu or Clip that alone reads this one, else itself."""
+    """Returns the output of a Relu or Clip if that is the only reader of this tensor; otherwise the tensor itself."""
     readers = network.consumers(name)
     alone = len(readers) == 1 and readers[0].op_type in CLIPPING and name not in network.outputs
     return str(readers[0].output[0]) if alone else name
@@ -125,12 +129,12 @@ def _into_clip(network: Network, name: str) -> bool:
 
 
 def _gate(network: Network, name: str) -> bool:
-    """Whether a sigmoid makes it: steps of 1/255 are coarse near 0 and cost accuracy, and rounding saves no time."""
+    """Whether a sigmoid computes it. Steps of 1/255 near 0 cost accuracy, and rounding here saves no time."""
     maker = network.producer(name)
     return maker is not None and maker.op_type in ("Sigmoid", "HardSigmoid")
 
 
 def _skip(network: Network, node: onnx.NodeProto) -> str:
-    """Of an addition's inputs the one that others read too; the second where that is not clear."""
+    """Returns the input of an addition that other nodes read too. If that is not clear, returns the second input."""
     first, second = str(node.input[0]), str(node.input[1])
     return first if len(network.consumers(first)) > len(network.consumers(second)) else second

@@ -1,4 +1,4 @@
-"""The ranges that a quantised network brings along."""
+"""Reads the ranges that are stored in a quantised network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_runtime.graph.network import Network
 
 
 def stored_ranges(network: Network) -> Dict[str, Tuple[float, float]]:
-    """Ranges of activations as their QuantizeLinear nodes say them: where the 8 bits end."""
+    """Returns the ranges that the QuantizeLinear nodes of activations define: their smallest and largest values."""
     found: Dict[str, Tuple[float, float]] = {}
     for node in network.nodes:
         if node.op_type != "QuantizeLinear" or node.input[0] in network.constants:

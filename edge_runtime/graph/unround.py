@@ -1,4 +1,4 @@
-"""Takes roundings out of a quantised network that a runtime need not see, and all of them: back to float."""
+"""Removes roundings from a quantised network: those that a runtime does not need, or all of them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PAIR = ("QuantizeLinear", "DequantizeLinear")
 
 
 def drop_redundant_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Leaves activations rounded before weighted operators alone, in place.
+    """Keeps only the roundings directly before weighted operators, in place.
 
-    What lies between two of them is then computed in float inside the fused kernel: OpenVINO is faster so, and as
-    there is less rounding, more exact. ONNX Runtime needs the roundings, to know that a result is wanted in 8 bits.
+    Between two weighted operators the fused kernel then computes in float. OpenVINO is faster that way, and more exact
+    because it rounds less. ONNX Runtime needs all roundings: they tell it which results to compute in 8 bits.
     """
     network = Network(model)
     weights = {n.output[0] for n in network.nodes if n.op_type == "DequantizeLinear" and _constant(network, n)}
@@ -36,7 +36,7 @@ def drop_redundant_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights that multiply an activation in float become float, in place: ONNX Runtime would do so in every run."""
+    """Converts weights that multiply a float activation to float, in place. ONNX Runtime would do it in every run."""
     network = Network(model)
     for node in network.nodes:
         maker = network.producer(node.input[1]) if node.op_type in WEIGHTED and len(node.input) > 1 else None
@@ -50,7 +50,7 @@ def float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def to_float(model: onnx.ModelProto) -> Network:
-    """The float network that computes with the quantised weights and biases, all roundings of activations taken out."""
+    """Returns a float network with the quantised weights and biases, and no rounding of activations."""
     network = Network(model)
     values: Dict[str, str] = {}
     for node in network.nodes:
@@ -66,7 +66,7 @@ def to_float(model: onnx.ModelProto) -> Network:
 
 
 def _rounded(network: Network) -> Dict[str, str]:
-    """Rounded activations, and what they are rounded from."""
+    """Returns {rounded activation: the activation before rounding}."""
     found: Dict[str, str] = {}
     for node in network.nodes:
         maker = network.producer(node.input[0]) if node.op_type == "DequantizeLinear" else None
@@ -76,7 +76,7 @@ def _rounded(network: Network) -> Dict[str, str]:
 
 
 def _constant(network: Network, node: onnx.NodeProto) -> bool:
-    """Whether it dequantises a constant, be it one in float behind its own QuantizeLinear."""
+    """Whether the node dequantises a constant. The constant may also be a float with its own QuantizeLinear."""
     maker = network.producer(node.input[0])
     source = node.input[0] if maker is None else maker.input[0]
     return source in network.constants
@@ -95,7 +95,7 @@ def _dequantised(network: Network, node: onnx.NodeProto) -> Floats:
 
 
 def _sweep(network: Network) -> None:
-    """Takes out every node whose result nobody reads."""
+    """Removes every node whose result is not read."""
     wanted: Set[str] = set(network.outputs)
     kept: List[onnx.NodeProto] = []
     for node in reversed(network.nodes):

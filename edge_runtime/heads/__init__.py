@@ -1,17 +1,17 @@
-"""Heads: how to read a detector's outputs.
+"""Heads: how to read the outputs of a detector.
 
-A member is a module with
+Each member is a module that defines
 
-    SUMMARY                                     one line for lists and errors: layout and where it comes from
-    PRIORITY                                    who is asked first when shapes are recognised (default 0)
-    DEFAULTS                                    ModelSpec fields it was trained with, e.g. {"resize": "stretch"}
+    SUMMARY                                     one line for lists and errors: the layout, and who uses it
+    PRIORITY                                    members with a higher one are asked first (default 0)
+    DEFAULTS                                    ModelSpec fields of the family's training, e.g. {"resize": "stretch"}
     match(io, num_classes) -> bool              do the output shapes alone identify this family? num_classes may be None
     classes(io) -> int                          number of classes, from the shapes
-    describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: numpy decode only
+    describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: only numpy can decode
     decode(outputs, spec) -> (boxes, scores)    numpy reference for one image: outputs in file order, without the batch
                                                 axis, float32 -> boxes (N, 4) float32 `[x1, y1, x2, y2]` in model
                                                 pixels and scores (N, C) float32
-Levels are matched by grid size, never by the order of outputs. A shape that does not fit raises SpecError.
+Levels are matched by grid size, never by the order of the outputs. A shape that does not fit raises SpecError.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 
 class Head(Protocol):
-    """What a member module offers; see the module's docstring."""
+    """What each member module defines; see the docstring of this module."""
 
     SUMMARY: str
     DEFAULTS: Mapping[str, Any]
@@ -45,25 +45,25 @@ class Head(Protocol):
 
 
 def load_head(family: str) -> Head:
-    """The head of that name.
+    """Returns the head of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such head.
     """
     return cast(Head, plugins.load_member("heads", family))
 
 
 def recognise(io: ModelIO, num_classes: Optional[int] = None) -> str:
-    """Name of the family whose output shapes these are.
+    """Returns the name of the family that has these output shapes.
 
     Raises:
-        ModelError: none fits; the message lists what was seen.
+        ModelError: no family fits. The message lists the shapes.
     """
     for member in plugins.members("heads"):
         if cast(Head, member).match(io, num_classes):
             return member.__name__.rsplit(".", 1)[-1]
     seen = ", ".join(f"{name} {list(shape)}" for name, shape in io.outputs.items())
     raise ModelError(
-        f"the outputs are of no known detector: {seen}",
+        f"the outputs do not belong to a known detector: {seen}",
         hint=f"name the family with --family ({', '.join(plugins.names('heads'))}), and --labels, --resize, --color",
     )

@@ -1,4 +1,4 @@
-"""What the Darknet line of heads (YOLOv2, v3, v5) shares: per anchor `tx, ty, tw, th, objectness, classes`."""
+"""What the Darknet heads (YOLOv2, v3, v5) share: each anchor has `tx, ty, tw, th, objectness, classes`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Grids:
     classes: int
 
     def levels(self) -> Tuple[Level, ...]:
-        """For the native decoder."""
+        """Returns the levels for the native decoder."""
         return tuple(self._level(*each) for each in zip(self.maps, self.anchors, self.scale_xy))
 
     def _level(self, m: views.Map, anchors: Anchors, scale_xy: float) -> Level:
@@ -42,18 +42,18 @@ class Grids:
         return Level(m.grid_wh, m.view(0, k), m.view(5, k), m.view(4, k), m.stride_xy, anchors, scale_xy=scale_xy)
 
     def rows(self, outputs: Sequence[Floats]) -> Iterator[Tuple[views.Map, Floats, Floats, float]]:
-        """(map, (A, cells, 5 + C) values, (A, 1, 2) anchors, scale_xy) of every level."""
+        """Yields (map, (A, cells, 5 + C) values, (A, 1, 2) anchors, scale_xy) of every level."""
         for m, anchors, scale_xy in zip(self.maps, self.anchors, self.scale_xy):
             yield m, m.rows(outputs, len(anchors)), np.array(anchors, np.float32)[:, None], scale_xy
 
 
 def grids(found: List[views.Map], spec: ModelSpec, defaults: Mapping[int, Tuple[Anchors, ...]], k: float) -> Grids:
-    """Joins maps and anchors.
+    """Combines maps and anchors.
 
     Args:
-        found: one map per level, finest first, all of one size of channels.
-        defaults: anchors by number of levels, for a spec without any.
-        k: `scale_xy` for a spec without any.
+        found: one map per level, finest first, all with the same number of channels.
+        defaults: anchors by number of levels, for a spec without anchors.
+        k: `scale_xy` for a spec that has none.
 
     Raises:
         SpecError: anchors, channels and labels contradict one another.

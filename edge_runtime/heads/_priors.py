@@ -1,4 +1,4 @@
-"""What the heads with prior boxes share: the SSD line and EfficientDet."""
+"""What the heads with prior boxes share: SSD and EfficientDet."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Sizes = Sequence[Tuple[float, float]]
 
 
 def tile(sizes: Sequence[Sizes], grids: Sequence[Tuple[int, int]], input_wh: Tuple[int, int]) -> Floats:
-    """Priors of all levels.
+    """Returns the priors of all levels.
 
     Args:
         sizes: per level, (width, height) of each anchor in model pixels.
-        grids: per level, cells in x and y; they share the input out evenly.
+        grids: per level, cells in x and y; the input is divided evenly among them.
 
     Returns:
-        (P, 4) float32 `[cx, cy, w, h]` in model pixels: level by level, cell by cell, anchors inner.
+        (P, 4) float32 `[cx, cy, w, h]` in model pixels: by level, then by cell, then by anchor.
     """
     levels = []
     for anchors, (w, h) in zip(sizes, grids):
@@ -34,16 +34,20 @@ def tile(sizes: Sequence[Sizes], grids: Sequence[Tuple[int, int]], input_wh: Tup
 
 
 def decode(deltas: Floats, priors: Floats, variance: Tuple[float, float], max_exponent: float = np.inf) -> Floats:
-    """(N, 4) `dx, dy, dw, dh` and (N, 4) priors to (N, 4) corners, model pixels (SSD, Liu et al. 2016, section 2.2)."""
+    """Turns (N, 4) `dx, dy, dw, dh` and (N, 4) priors into (N, 4) corners in model pixels.
+
+    SSD, Liu et al. 2016, section 2.2.
+    """
     centre = deltas[:, :2] * np.float32(variance[0]) * priors[:, 2:] + priors[:, :2]
     exponent = np.minimum(deltas[:, 2:] * np.float32(variance[1]), np.float32(max_exponent))
     return views.corners(centre, np.exp(exponent) * priors[:, 2:])
 
 
 def flat_pair(seen: Sequence[Shape]) -> Optional[Tuple[int, int, int, int]]:
-    """(output of the boxes, output of the scores, N, columns of the scores) of [N, 4] and [N, K] in either order.
+    """Finds outputs [N, 4] and [N, K] in any order.
 
-    None where there is no such pair, or where both have four columns.
+    Returns (number of the box output, number of the score output, N, K). None if there is no such pair, or if both have
+    four columns.
     """
     flat = [tuple(side for side in shape if side != 1) for shape in seen]
     if len(flat) != 2 or any(len(shape) != 2 for shape in flat) or flat[0][0] != flat[1][0]:

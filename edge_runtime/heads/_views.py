@@ -1,4 +1,4 @@
-"""Head tensors on grids: found by their size; seen as `View`s by the native decoder, as rows by the numpy decode."""
+"""Head tensors on grids. They are found by their size. The native decoder reads them as `View`s, numpy as rows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Map:
     """One head tensor that lies on a grid.
 
     Attributes:
-        tensor: number of the output.
+        tensor: index of the output.
         stride: model pixels per cell.
         grid_wh: cells in x and y.
-        channels: values per cell, those of all anchors together.
+        channels: values per cell, for all anchors together.
         layout: "planar" [K, h, w], "last" [h, w, K] or [h*w, K], "anchors" [A, h, w, K / A].
-        start: first row, where several levels share one [N, K].
+        start: first row, if several levels share one tensor [N, K].
     """
 
     tensor: int
@@ -37,16 +37,16 @@ class Map:
 
     @property
     def cells(self) -> int:
-        """How many cells the grid has."""
+        """Number of cells of the grid."""
         return self.grid_wh[0] * self.grid_wh[1]
 
     @property
     def stride_xy(self) -> Tuple[float, float]:
-        """(x, y) model pixels per cell, as a `Level` wants it."""
+        """(x, y) model pixels per cell, as a `Level` needs it."""
         return float(self.stride), float(self.stride)
 
     def view(self, first: int, per_anchor: int = 0) -> View:
-        """Where channel `first` lies; each anchor's own channels follow one another, `per_anchor` of them."""
+        """Returns where channel `first` lies. Each anchor has `per_anchor` channels, one after the other."""
         if self.layout == "planar":
             return View(self.tensor, first * self.cells, per_anchor * self.cells, 1, self.cells)
         if self.layout == "last":
@@ -54,7 +54,7 @@ class Map:
         return View(self.tensor, first, self.cells * per_anchor, per_anchor, 1)
 
     def rows(self, outputs: Sequence[Floats], anchors: int = 1) -> Floats:
-        """(anchors, cells, channels / anchors): the same values, independent of `view`."""
+        """Returns the same values as (anchors, cells, channels / anchors), without the use of `view`."""
         tensor = outputs[self.tensor]
         if self.layout == "anchors":
             rows: Floats = tensor.reshape(anchors, self.cells, -1)
@@ -65,19 +65,19 @@ class Map:
         return rows
 
     def cell_xy(self) -> Floats:
-        """(cells, 2) float32, x and y of each cell, row by row."""
+        """Returns x and y of each cell, row by row, (cells, 2) float32."""
         y, x = np.divmod(np.arange(self.cells, dtype=np.float32), np.float32(self.grid_wh[0]))
         xy: Floats = np.stack([x, y], axis=1)
         return xy
 
 
 def shapes(io: ModelIO) -> List[Shape]:
-    """Output shapes without the batch axis."""
+    """Returns the output shapes without the batch axis."""
     return [shape[1:] for shape in io.shapes]
 
 
 def fits(read: Callable[[Sequence[Shape], ModelSpec], object], io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Whether a head's reader of shapes takes these outputs without an error."""
+    """Whether a head's function `read` accepts these outputs without an error."""
     try:
         read(shapes(io), probe(io, num_classes))
     except SpecError:
@@ -86,21 +86,21 @@ def fits(read: Callable[[Sequence[Shape], ModelSpec], object], io: ModelIO, num_
 
 
 def probe(io: ModelIO, num_classes: Optional[int] = None) -> ModelSpec:
-    """A stand-in for the spec of a model of which only shapes, and perhaps the number of classes, are known."""
+    """Returns a temporary spec for a model whose labels are not known, only its shapes and perhaps `num_classes`."""
     return ModelSpec("", io.input_wh, ("",) * (num_classes or 0))
 
 
 def misfit(seen: Sequence[Shape], spec: ModelSpec, expected: str) -> SpecError:
-    """The error for outputs that are not of a family; `expected` is its SUMMARY."""
+    """Returns the error for outputs that do not fit a family; `expected` is the SUMMARY of the family."""
     listed = ", ".join(str(["B", *shape]).replace("'", "") for shape in seen)
     return SpecError(
         f"outputs {listed} at input {spec.input_wh[0]}x{spec.input_wh[1]} do not fit: expected {expected}",
-        hint="is this the right --family and --imgsz, and are --labels as many as the model's classes?",
+        hint="check --family and --imgsz, and that --labels has as many names as the model has classes",
     )
 
 
 def agree(found: int, spec: ModelSpec) -> int:
-    """The number of classes found in the outputs, once it is the number of labels too."""
+    """Returns the number of classes in the outputs. Raises SpecError if the number of labels is different."""
     if spec.labels and found != len(spec.labels):
         raise SpecError(
             f"the outputs have {found} classes, there are {len(spec.labels)} labels",
@@ -110,12 +110,12 @@ def agree(found: int, spec: ModelSpec) -> int:
 
 
 def grid(input_wh: Tuple[int, int], stride: int) -> Tuple[int, int]:
-    """Cells in x and y; sides that the stride does not divide are rounded up, as strided convolutions do."""
+    """Returns the number of cells in x and y, rounded up, as strided convolutions do."""
     return -(-input_wh[0] // stride), -(-input_wh[1] // stride)
 
 
 def pyramid(count: int, spec: ModelSpec) -> Tuple[int, ...]:
-    """Strides of neighbouring levels, finest first, that have `count` cells together; empty where there are none."""
+    """Returns the strides of neighbouring levels, finest first, that together have `count` cells; empty if none fit."""
     runs = [STRIDES[first:end] for first in range(3) for end in range(first + 2, len(STRIDES) + 1)]
     for strides in [spec.strides] if spec.strides else runs:
         sides = [grid(spec.input_wh, stride) for stride in strides]
@@ -125,7 +125,7 @@ def pyramid(count: int, spec: ModelSpec) -> Tuple[int, ...]:
 
 
 def maps(seen: Sequence[Shape], spec: ModelSpec) -> List[Map]:
-    """Every output as a `Map`, finest stride first; empty where one of them lies on no grid."""
+    """Returns every output as a `Map`, finest stride first; empty if one of them fits no grid."""
     found = [_map(tensor, shape, spec) for tensor, shape in enumerate(seen)]
     return sorted((m for m in found if m), key=lambda m: m.stride) if all(found) and min(spec.input_wh) > 0 else []
 
@@ -143,7 +143,7 @@ def _map(tensor: int, shape: Shape, spec: ModelSpec) -> Optional[Map]:
 
 
 def stacked(seen: Sequence[Shape], spec: ModelSpec) -> List[Map]:
-    """The levels of one [N, K] that has a row for every cell of all of them; empty where it has not."""
+    """Returns the levels of one output [N, K] that has a row for each cell of all levels; empty if it does not fit."""
     found: List[Map] = []
     start = 0
     for stride in pyramid(seen[0][0], spec) if len(seen) == 1 and len(seen[0]) == 2 else ():
@@ -153,17 +153,17 @@ def stacked(seen: Sequence[Shape], spec: ModelSpec) -> List[Map]:
 
 
 def one_per_level(found: Sequence[Map]) -> bool:
-    """Whether there is one map per stride, all with as many channels and laid out alike."""
+    """Whether there is one map per stride, and all have the same number of channels and the same layout."""
     alike = {(m.channels, m.layout) for m in found}
     return len(alike) == 1 and len({m.stride for m in found}) == len(found)
 
 
 def pair_per_level(found: Sequence[Map], usual: int, named: int) -> List[Tuple[Map, Map]]:
-    """(box map, class map) per stride, finest first; empty where the maps are not such pairs.
+    """Returns (box map, class map) per stride, finest first; empty if the maps are not such pairs.
 
     Args:
-        usual: channels of the box maps in the common export.
-        named: channels of the class maps where the number of classes is known, else 0.
+        usual: channels of the box maps in the usual export.
+        named: channels of the class maps if the number of classes is known, else 0.
     """
     sizes: Set[int] = {m.channels for m in found}
     of_box = next((s for s in sizes if sizes - {s} == {named}), usual)
@@ -174,30 +174,31 @@ def pair_per_level(found: Sequence[Map], usual: int, named: int) -> List[Tuple[M
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(-x)) in the half that cannot overflow."""
+    """Returns 1 / (1 + exp(-x)), computed so that it cannot overflow; any shape."""
     small = np.exp(-np.abs(x))
     y: Floats = np.where(x >= 0, np.float32(1), small) / (1 + small)
     return y
 
 
 def softmax(x: Floats) -> Floats:
-    """Over the last axis."""
+    """Returns the softmax over the last axis; any shape."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     y: Floats = e / e.sum(axis=-1, keepdims=True)
     return y
 
 
 def corners(centre: Floats, size: Floats) -> Floats:
-    """(..., 2) centres and sizes to (N, 4) `[x1, y1, x2, y2]`."""
+    """Turns (..., 2) centres and sizes into (N, 4) `[x1, y1, x2, y2]`."""
     half = size * np.float32(0.5)
     boxes: Floats = np.concatenate([centre - half, centre + half], axis=-1).reshape(-1, 4)
     return boxes
 
 
 def expected_distance(logits: Floats, bins: int) -> Floats:
-    """(N, 4 * bins), side-major, to (N, 4): the mean of each side's distribution over 0..bins-1; bins = 1 is the value.
+    """Returns the mean of each side's distribution over 0..bins-1, (N, 4); with bins = 1 the value itself.
 
-    Generalized Focal Loss, Li et al. 2020, section 3.2 ("DFL" in Ultralytics' exports).
+    The logits are (N, 4 * bins), all bins of one side together. Generalized Focal Loss, Li et al. 2020, section 3.2
+    (called DFL in exports by Ultralytics).
     """
     if bins == 1:
         return logits
@@ -206,5 +207,5 @@ def expected_distance(logits: Floats, bins: int) -> Floats:
 
 
 def around(centre: Floats, distance: Floats) -> Floats:
-    """(N, 2) centres and (N, 4) distances to left, top, right and bottom, to (N, 4) corners."""
+    """Turns (N, 2) centres and (N, 4) distances (left, top, right, bottom) into (N, 4) corners."""
     return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1)

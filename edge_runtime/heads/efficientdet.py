@@ -16,7 +16,7 @@ SUMMARY = (
     "per level [B, 9 * C, h, w] logits and [B, 36, h, w] boxes (or channels last), or [B, N, C] and [B, N, 4];"
     " boxes dy dx dh dw (EfficientDet)"
 )
-PRIORITY = 2  # ten maps on five levels are nobody else's
+PRIORITY = 2  # no other family has ten maps on five levels
 DEFAULTS = {
     "resize": "letterbox_topleft",
     "color": "rgb",
@@ -25,14 +25,14 @@ DEFAULTS = {
 }
 
 STRIDES = (8, 16, 32, 64, 128)
-ANCHOR_SCALE = 4.0  # anchor side per cell side; Lite models have 3: give those anchors in the spec
+ANCHOR_SCALE = 4.0  # side of an anchor / side of a cell. Lite models have 3: their anchors must be in the spec
 OCTAVES = (2.0**0, 2.0 ** (1 / 3), 2.0 ** (2 / 3))
 ASPECTS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))
 
 
 @dataclass(frozen=True)
 class EfficientDetLayout:
-    """Levels of maps, or one flat pair of outputs (boxes, scores)."""
+    """The layout of the outputs: maps on levels, or one flat pair (boxes, scores)."""
 
     pairs: Sequence[Tuple[views.Map, views.Map]]
     flat: Optional[Tuple[int, int]]
@@ -42,7 +42,7 @@ class EfficientDetLayout:
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Box maps of 36 channels on five levels, or as many rows as those have anchors."""
+    """Whether there are box maps of 36 channels on five levels, or one row for each anchor of such levels."""
     return views.fits(_read, io, num_classes)
 
 
@@ -70,7 +70,7 @@ def _levels(found: EfficientDetLayout) -> Tuple[Level, ...]:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre anchor + t * anchor size, size anchor * exp(t); sigmoid scores.
+    """Decodes: centre = anchor + t * anchor size, size = anchor * exp(t); sigmoid scores.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
@@ -115,6 +115,6 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> EfficientDetLayout:
 
 
 def _sizes(input_wh: Tuple[int, int], grid_wh: Tuple[int, int]) -> _priors.Sizes:
-    """(width, height) of the nine anchors, octaves outer (EfficientDet's reference anchors)."""
+    """Returns (width, height) of the nine anchors, by octave, then by ratio (EfficientDet's reference anchors)."""
     side_x, side_y = (ANCHOR_SCALE * side / cells for side, cells in zip(input_wh, grid_wh))
     return [(side_x * octave * w, side_y * octave * h) for octave in OCTAVES for w, h in ASPECTS]

@@ -1,4 +1,4 @@
-"""FastestDet: one grid, anchor-free; scores are activated in the file, boxes are not."""
+"""FastestDet: one grid, no anchors. The network activates its scores, but not its boxes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 SUMMARY = "one map [B, 5 + C, h, w]: objectness, raw x, y, w, h (tanh, tanh, sigmoid, sigmoid), classes (FastestDet)"
 DEFAULTS = {"resize": "stretch", "color": "bgr"}
 
-# score = objectness^0.6 * class^0.4, the author's mix
+# score = objectness^0.6 * class^0.4, as the author of FastestDet has it
 OBJECTNESS_POWER, CLASS_POWER = 0.6, 0.4
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """A single map at stride 16; at stride 32 it is YOLOv2's."""
+    """Whether there is a single map at stride 16. A single map at stride 32 belongs to YOLOv2."""
     return views.fits(_read, io, num_classes) and _read(views.shapes(io), views.probe(io)).stride == 16
 
 
@@ -37,7 +37,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (tanh(t) + cell) * stride, size sigmoid(t) * input; score objectness^0.6 * class^0.4.
+    """Decodes: centre = (tanh(t) + cell) * stride, size = sigmoid(t) * input; score = objectness^0.6 * class^0.4.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.

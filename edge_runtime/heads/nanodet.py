@@ -1,4 +1,4 @@
-"""NanoDet and PicoDet: distances as distributions (Generalized Focal Loss), one pair of outputs per level."""
+"""NanoDet and PicoDet: one pair of outputs per level; distances are distributions (Generalized Focal Loss)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DEFAULTS = {
     "std": (57.375, 57.12, 58.395),
 }
 
-BOX_CHANNELS = 32  # 4 sides of 8 bins, unless the number of classes says otherwise
-CELL_OFFSET = 0.5  # boxes grow from the middle of a cell
+BOX_CHANNELS = 32  # 4 sides of 8 bins, if the number of classes is not known
+CELL_OFFSET = 0.5  # distances are measured from the middle of a cell
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Pairs of row tensors, one row per cell, on two or more levels."""
+    """Whether there are pairs of tensors on two or more levels, with one row per cell."""
     return len(io.outputs) > 2 and views.fits(_read, io, num_classes)
 
 
@@ -40,7 +40,9 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """The middle of the cell, minus and plus the expected distances to four sides, * stride; scores as they are.
+    """Decodes: the middle of the cell minus and plus the expected distances to the four sides, * stride.
+
+    Scores are used as they are.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
@@ -55,7 +57,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
 
 
 def _read(seen: Sequence[Shape], spec: ModelSpec) -> List[Tuple[views.Map, views.Map]]:
-    """(distances, scores) per level."""
+    """Returns (distances, scores) per level."""
     found = views.maps(seen, spec) if all(len(shape) == 2 for shape in seen) else []
     pairs = views.pair_per_level(found, BOX_CHANNELS, len(spec.labels))
     if not pairs or pairs[0][0].channels % 4:

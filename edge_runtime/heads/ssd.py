@@ -1,4 +1,4 @@
-"""SSD: boxes relative to priors, or finished, beside scores that start with a background class."""
+"""SSD: boxes relative to priors, or finished boxes, and scores that start with a background class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = (
-    "[B, N, 4] boxes and [B, N, 1 + C] scores, told apart by N: torchvision's SSDLite (dx dy dw dh, softmax logits),"
+    "[B, N, 4] boxes and [B, N, 1 + C] scores; N tells the layout: torchvision's SSDLite (dx dy dw dh, softmax logits),"
     " the TensorFlow API's (dy dx dh dw, sigmoid logits) or UltraFace (corners in 0..1, softmaxed scores)"
 )
 DEFAULTS = {
@@ -33,7 +33,7 @@ ULTRAFACE = ((8, 3), (16, 2), (32, 2), (64, 3))  # stride, boxes per cell
 
 @dataclass(frozen=True)
 class SsdLayout:
-    """Which outputs, and how they are to be read; priors (n, 4) `[cx, cy, w, h]` float32, None for finished boxes."""
+    """Which outputs to read, and how. Priors are (n, 4) `[cx, cy, w, h]` float32, None for finished boxes."""
 
     kind: str
     boxes: int
@@ -44,7 +44,7 @@ class SsdLayout:
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Two outputs whose N is the number of priors of one of the three layouts at this input size."""
+    """Whether there are two outputs whose N is the number of priors of one of the three layouts at this input size."""
     return views.fits(_read, io, num_classes)
 
 
@@ -72,7 +72,9 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre prior + 0.1 * t * prior size, size prior * exp(0.2 * t); finished boxes are only scaled to pixels.
+    """Decodes: centre = prior + 0.1 * t * prior size, size = prior * exp(0.2 * t).
+
+    Finished boxes are only scaled to pixels.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
@@ -102,7 +104,7 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> SsdLayout:
 
 
 def _torchvision_sizes(spec: ModelSpec) -> Sequence[_priors.Sizes]:
-    """Six per cell, sides as parts of the input, at most all of it (torchvision DefaultBoxGenerator)."""
+    """Returns six sizes per cell. Sides are fractions of the input, at most 1 (torchvision DefaultBoxGenerator)."""
     width, height = spec.input_wh
     levels = []
     for scale, after in zip(SCALES, SCALES[1:]):
@@ -115,7 +117,10 @@ def _torchvision_sizes(spec: ModelSpec) -> Sequence[_priors.Sizes]:
 
 
 def _tensorflow_sizes(spec: ModelSpec) -> Sequence[_priors.Sizes]:
-    """Three per cell on the finest level, then six (TensorFlow Object Detection API, ssd_anchor_generator)."""
+    """Returns three sizes per cell on the finest level, six on the others.
+
+    They are those of the TensorFlow Object Detection API, ssd_anchor_generator.
+    """
     shorter = min(spec.input_wh)
     levels = [[(0.1, 1.0), (SCALES[0], 2.0), (SCALES[0], 0.5)]]
     for scale, after in zip(SCALES[1:], SCALES[2:]):

@@ -1,4 +1,4 @@
-"""Yolo-FastestV2: three anchors per cell that share one set of classes, everything activated in the file."""
+"""Yolo-FastestV2: three anchors per cell that share one set of classes. The network activates all values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from edge_runtime.model.decode import DecodeSpec, Level
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "one map [B, h, w, 12 + 3 + C] per level: 3 boxes, 3 objectness, shared classes, activated (Yolo-FastestV2)"
-PRIORITY = -1  # after yolo_v3, whose channels-last maps can have this shape
+PRIORITY = -1  # asked after yolo_v3, whose channels-last maps can have this shape
 DEFAULTS = {"resize": "stretch", "color": "bgr"}
 
-# COCO, in pixels of a 352 x 352 input
+# anchors for COCO, in pixels of a 352 x 352 input
 ANCHORS = (
     ((12.64, 19.39), (37.88, 51.48), (55.71, 138.31)),
     ((126.91, 78.23), (131.57, 214.55), (279.92, 258.87)),
@@ -23,7 +23,7 @@ ANCHORS = (
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Two maps, channels last."""
+    """Whether there are two maps, channels last."""
     seen = views.shapes(io)
     return views.fits(_read, io, num_classes) and views.maps(seen, views.probe(io))[0].layout == "last"
 
@@ -42,7 +42,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (2 * t - 0.5 + cell) * stride, size anchor * (2 * t)^2; score objectness * class.
+    """Decodes: centre = (2 * t - 0.5 + cell) * stride, size = anchor * (2 * t)^2; score = objectness * class.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.

@@ -1,4 +1,4 @@
-"""YOLOv10 and other end-to-end exports: finished boxes, best first, no suppression needed."""
+"""YOLOv10 and other end-to-end exports: finished boxes, best first. They need no NMS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Six columns, and a number of rows that is no grid's: those are YOLOv5 or YOLOX of one class."""
+    """Whether there are six columns and the rows fit no grid. Rows of a grid belong to YOLOv5 or YOLOX of one class."""
     if not views.fits(_read, io, num_classes):
         return False
     count, spec = views.shapes(io)[0][0], views.probe(io)
@@ -26,7 +26,7 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
 
 def classes(io: ModelIO) -> int:
     raise SpecError(
-        "finished boxes do not tell how many classes the model has", hint="name them with --labels coco, voc or a file"
+        "finished boxes do not show how many classes the model has", hint="name them with --labels coco, voc or a file"
     )
 
 
@@ -37,7 +37,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """The rows as they are, each with a score in its own class; they must not be suppressed again.
+    """Returns the rows as they are, each with a score for its own class. NMS must not be applied to them again.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.

@@ -15,12 +15,12 @@ from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 SUMMARY = "one map [B, A * (5 + C), h, w] or [B, h, w, A * (5 + C)], raw (YOLOv2 and Tiny YOLOv2, Darknet region)"
 DEFAULTS = {"resize": "letterbox", "color": "rgb", "pad_value": 128}
 
-# Tiny YOLOv2, VOC (yolov2-tiny-voc.cfg), in grid cells.
+# anchors of Tiny YOLOv2 for VOC (yolov2-tiny-voc.cfg), in grid cells
 VOC_CELLS = ((1.08, 1.19), (3.42, 4.41), (6.63, 11.38), (9.42, 5.11), (16.62, 10.52))
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """One map at stride 32 of five anchors; a single map at stride 16 is FastestDet's."""
+    """Whether there is one map at stride 32 with five anchors. A single map at stride 16 belongs to FastestDet."""
     return views.fits(_read, io, num_classes) and views.maps(views.shapes(io), views.probe(io))[0].stride == 32
 
 
@@ -34,7 +34,9 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (sigmoid(t) + cell) * stride, size anchor * exp(t); score sigmoid(objectness) * softmax(classes).
+    """Decodes: centre = (sigmoid(t) + cell) * stride, size = anchor * exp(t).
+
+    The score is sigmoid(objectness) * softmax(classes).
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.

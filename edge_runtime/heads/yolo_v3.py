@@ -1,4 +1,4 @@
-"""YOLOv3's yolo layers as the network leaves them: also Tiny YOLOv3, YOLO Nano, YOLOv4 (`scale_xy`)."""
+"""The raw outputs of YOLOv3's yolo layers; also for Tiny YOLOv3, YOLO Nano and YOLOv4 (`scale_xy`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Two or three maps of three anchors; raw YOLOv5 heads of the same shape need `--family yolo_v5`."""
+    """Whether there are two or three maps of three anchors. Raw YOLOv5 of the same shape needs `--family yolo_v5`."""
     return views.fits(_read, io, num_classes)
 
 
@@ -31,7 +31,9 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (k * sigmoid(t) - (k - 1) / 2 + cell) * stride, size anchor * exp(t), k = scale_xy; sigmoid scores.
+    """Decodes: centre = (k * sigmoid(t) - (k - 1) / 2 + cell) * stride, size = anchor * exp(t), k = scale_xy.
+
+    The score is sigmoid(objectness) * sigmoid(class).
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.

@@ -1,4 +1,4 @@
-"""YOLOv5 and v7: boxes decoded in the file (also Darknet models converted that way), or raw heads."""
+"""YOLOv5 and v7: boxes that the network itself decodes (also some converted Darknet models), or raw heads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Raw heads with an axis for the anchors, or decoded rows: three per cell (one per cell is YOLOX)."""
+    """Whether there are raw heads with an anchor axis, or decoded rows, three per cell (YOLOX has one per cell)."""
     seen = views.shapes(io)
     if not views.fits(_read, io, num_classes):
         return False
@@ -40,7 +40,9 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Raw: centre (2 * sigmoid(t) - 0.5 + cell) * stride, size anchor * (2 * sigmoid(t))^2; sigmoid scores.
+    """Decodes raw heads: centre = (2 * sigmoid(t) - 0.5 + cell) * stride, size = anchor * (2 * sigmoid(t))^2.
+
+    Their score is sigmoid(objectness) * sigmoid(class). Decoded boxes are only turned into corners.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
@@ -60,7 +62,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
 
 
 def _read(seen: Sequence[Shape], spec: ModelSpec) -> Union[int, anchors.Grids]:
-    """The number of classes where the boxes are decoded, the grids where they are raw."""
+    """Returns the number of classes if the boxes are decoded, the grids if they are raw."""
     if len(seen) == 1 and len(seen[0]) == 2 and 5 < seen[0][1] < seen[0][0]:
         return views.agree(seen[0][1] - 5, spec)
     found = views.maps(seen, spec)

@@ -1,4 +1,4 @@
-"""YOLOv8 and its heirs (v9, 11, 12, LeYOLO, the "u" models): decoded in the file, or raw distance heads."""
+"""YOLOv8 and its successors (v9, 11, 12, LeYOLO, the "u" models): boxes decoded by the network, or raw distances."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SUMMARY = (
     "decoded [B, 4 + C, N] or [B, N, 4 + C], or per level raw [B, 4 * bins + C, h, w],"
     " or [B, 4 * bins, h, w] and [B, C, h, w] (YOLOv8, v9, 11, LeYOLO)"
 )
-PRIORITY = 1  # before yolo_v3, see match
+PRIORITY = 1  # asked before yolo_v3, see `match`
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 
-BOX_CHANNELS = 64  # 4 sides of 16 bins, unless the number of classes says otherwise
+BOX_CHANNELS = 64  # 4 sides of 16 bins, if the number of classes is not known
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Raw:
-    """(box map, class map, first class channel) per level."""
+    """Raw heads: (box map, class map, first class channel) per level."""
 
     levels: Sequence[Tuple[views.Map, views.Map, int]]
     classes: int
@@ -41,10 +41,10 @@ class Raw:
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Decoded rows, or raw planar maps.
+    """Whether there are decoded rows, or raw planar maps.
 
-    Raw maps of an unknown number of classes that could be YOLOv3's (three anchors: a multiple of 3) are taken for v8
-    only with the channels of 80 or 20 classes.
+    Raw maps could also be YOLOv3's if their number of channels is a multiple of 3 (three anchors). If the number of
+    classes is not known, they count as v8 only with the channels of 80 or 20 classes.
     """
     if not views.fits(_read, io, num_classes):
         return False
@@ -74,7 +74,9 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Raw: the middle of the cell, minus and plus the expected distances to four sides, * stride; sigmoid scores.
+    """Decodes raw heads: the middle of the cell minus and plus the expected distances to the four sides, * stride.
+
+    Their score is sigmoid(class). Decoded boxes are only turned into corners.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.
@@ -112,7 +114,7 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> Union[Decoded, Raw]:
 
 
 def _decoded(seen: Sequence[Shape], spec: ModelSpec) -> Decoded:
-    """The axis that has one entry per cell is the boxes'."""
+    """Finds the axis of the boxes: the one that has one entry per cell."""
     first, second = seen[0]
     planar = bool(views.pyramid(second, spec))
     channels, count = (first, second) if planar else (second, first)

@@ -1,4 +1,4 @@
-"""YOLOX: anchor-free rows of all levels in one tensor, scores activated, boxes still relative to their cells."""
+"""YOLOX: the rows of all levels in one tensor, no anchors. Scores are activated, boxes are relative to their cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_runtime.model.decode import DecodeSpec, Level
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "[B, N, 5 + C], one row per cell of strides 8, 16, 32: cell offsets, log sizes, scores activated (YOLOX)"
-PRIORITY = 2  # before yolo_v8, whose transposed rows can have this shape
+PRIORITY = 2  # asked before yolo_v8, whose transposed rows can have this shape
 DEFAULTS = {
     "resize": "letterbox_topleft",
     "color": "bgr",
@@ -22,7 +22,7 @@ DEFAULTS = {
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """One row per cell; three per cell are YOLOv5's."""
+    """Whether there is one row per cell. Three rows per cell belong to YOLOv5."""
     return views.fits(_read, io, num_classes)
 
 
@@ -39,7 +39,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
-    """Centre (t + cell) * stride, size exp(t) * stride; score objectness * class.
+    """Decodes: centre = (t + cell) * stride, size = exp(t) * stride; score = objectness * class.
 
     Returns:
         Boxes (n, 4) `[x1, y1, x2, y2]` in model pixels and scores (n, classes), both float32.

@@ -1,1 +1,1 @@
-"""OpenCV, and what is read and drawn with it."""
+"""OpenCV, and reading and drawing pictures with it."""

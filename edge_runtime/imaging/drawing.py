@@ -1,4 +1,4 @@
-"""Boxes and labels drawn into an image."""
+"""Draws boxes and labels into an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ Color = Tuple[int, int, int]
 
 
 class Boxes(Protocol):
-    """What is drawn: `types.Detections`, which lies a floor above because it draws itself."""
+    """The boxes to draw: `types.Detections`. That class uses this file, so this file cannot import it.
+
+    Attributes:
+        xyxy: (n, 4) float32 `[x1, y1, x2, y2]`, image pixels.
+        confidence: (n,) float32.
+        class_id: (n,) int32.
+    """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]
@@ -31,7 +37,7 @@ class Boxes(Protocol):
 
 
 def draw(image: NDArray[Any], detections: Boxes) -> NDArray[Any]:
-    """Draws boxes with class name and confidence, in place; labels lie over boxes, confident ones over others.
+    """Draws boxes with class name and confidence, in place. Labels cover boxes, confident boxes cover others.
 
     Args:
         image: (H, W, 3) uint8 BGR, writeable, pixels contiguous within a row.
@@ -57,7 +63,7 @@ def draw(image: NDArray[Any], detections: Boxes) -> NDArray[Any]:
 def annotated(
     image: NDArray[np.uint8], detections: Boxes, canvas: Optional[NDArray[np.uint8]] = None
 ) -> NDArray[np.uint8]:
-    """A drawn copy of an (H, W, 3) image, in `canvas` where its shape fits, else in a new array."""
+    """A copy of an (H, W, 3) image with boxes: in `canvas` if its shape fits, else in a new array."""
     if canvas is None or canvas.shape != image.shape:
         canvas = np.empty(image.shape, np.uint8)
     np.copyto(canvas, image)
@@ -74,7 +80,7 @@ def _check_canvas(image: NDArray[Any]) -> None:
 
 @lru_cache(maxsize=None)
 def color(class_id: int) -> Color:
-    """BGR colour of a class: always the same, and far from its neighbours' (golden-ratio steps round the hues)."""
+    """BGR colour of a class: always the same, and far from its neighbours' (golden-ratio steps in the hues)."""
     hue, value = class_id * 0.618034 % 1.0, 1.0 - 0.25 * (class_id // 12 % 2)
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
     return round(255 * blue), round(255 * green), round(255 * red)
@@ -90,7 +96,7 @@ def _box(image: NDArray[np.uint8], xyxy: NDArray[np.float32], bgr: Color) -> Non
 
 
 def _label(image: NDArray[np.uint8], xyxy: NDArray[np.float32], text: str, bgr: Color) -> None:
-    """Text on a filled bar above the detection, pushed back in where it would leave the image."""
+    """Text on a filled bar above the detection. The bar is moved back if it would leave the image."""
     cv2 = load_cv2()
     height, width = image.shape[:2]
     scale, weight = max(0.4, min(height, width) / 1100), max(1, _thickness(image) // 2)

@@ -1,4 +1,4 @@
-"""Reads image files: the one place where a file becomes a picture, or a reason why not."""
+"""Reads image files. Only this file turns a file into a picture, or into the reason why it cannot be read."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ END_OF_IMAGE = b"\xff\xd9"
 
 
 def read_image(path: str) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 BGR as `cv2.imread` would give it, from files that are whole.
+    """(H, W, 3) uint8 BGR as `cv2.imread` would give it. The file must be complete.
 
-    Read by Python, because cv2.imread fails on some paths that are not ASCII.
+    Python reads the file, because cv2.imread fails on some paths that are not ASCII.
 
     Raises:
-        ValueError: why it cannot be read, to follow the path in a sentence.
+        ValueError: why it cannot be read. The text follows the path in a sentence.
         BackendUnavailable: OpenCV cannot be loaded.
     """
     cv2 = load_cv2()
@@ -45,7 +45,7 @@ def read_image(path: str) -> NDArray[np.uint8]:
 
 
 def _is_cut(data: bytes) -> bool:
-    """Whether this is a JPEG without its end: OpenCV 4 would give what is there, and grey for the rest."""
+    """Whether this is a JPEG without its end. OpenCV 4 would read the part that is there and make the rest grey."""
     if not data.startswith(picture_size.JPEG):
         return False
     scan = picture_size.first_scan(data)

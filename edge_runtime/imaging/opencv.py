@@ -1,4 +1,4 @@
-"""OpenCV, loaded late and kept quiet: what goes wrong with it is said in our own errors."""
+"""Loads OpenCV late and switches its log off. Our own errors say what went wrong."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from edge_runtime.libraries import NUMPY_HINT, OTHER_NUMPY, causes
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.libraries.preload import preload
 
-# Read by OpenCV when it opens a file; the user's own setting wins. Two decoder threads take no more CPU per frame than
-# one, but a frame is there sooner when a fast detector waits for it. -8 is FFmpeg's "quiet".
-# A picture of more pixels is refused: OpenCV's own limit is 1024 million, which take 3 GB and more.
+# OpenCV reads these when it opens a file. A setting of the user is kept. Two decoder threads need no more CPU per frame
+# than one, but a fast detector waits less for a frame. -8 is FFmpeg's "quiet".
+# A picture with more pixels is refused. OpenCV's own limit is 1024 million, which need 3 GB and more.
 MOST_PIXELS = 1 << 27
 DEFAULTS = {
     "OPENCV_FFMPEG_THREADS": "2",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(MOST_PIXELS),
 }
-OLDEST = (4, 5, 4)  # the oldest that the tests are run with; 4.2 cannot open a video with parameters
-# How lines begin that OpenCV and its libraries print past every log level.
+OLDEST = (4, 5, 4)  # the oldest version that is tested; 4.2 cannot open a video with parameters
+# How the lines begin that OpenCV and its libraries print at every log level.
 NOISE = re.compile(
     rb"libpng |imdecode_|imread_|Corrupt JPEG|Premature end|Invalid |Unsupported |JPEG |TIFF|\[.*(WARN|ERROR)|OpenCV"
 )
@@ -39,7 +39,7 @@ NOISE = re.compile(
 
 @lru_cache(maxsize=None)
 def load_cv2() -> Any:
-    """The module cv2, its log switched off unless the user has set OPENCV_LOG_LEVEL.
+    """The module cv2. Its log is off unless the user has set OPENCV_LOG_LEVEL.
 
     Raises:
         BackendUnavailable: OpenCV cannot be loaded, or is too old.
@@ -65,7 +65,7 @@ def load_cv2() -> Any:
 
 
 def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8, scaled by area. OpenCV 4.5 cannot do that with a single pixel."""
+    """Scales an image (H, W, 3) uint8 by area. OpenCV 4.5 cannot do that with a single pixel."""
     cv2, (width, height) = load_cv2(), size_wh
     if image.shape[:2] == (1, 1):
         return np.broadcast_to(image, (height, width, image.shape[2])).copy()
@@ -74,11 +74,11 @@ def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uin
 
 
 def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scales an image to fit into the middle of a page, keeping its shape; what is left of the page is black.
+    """Scales an image to fit into the middle of a page, with its shape kept. The rest of the page is black.
 
     Args:
         image: (H, W, 3) uint8.
-        page: (H, W, 3) uint8, written to; it may be a part of a larger one.
+        page: (H, W, 3) uint8, which is written. It may be a part of a larger array.
 
     Returns:
         The page.
@@ -94,9 +94,9 @@ def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drops what OpenCV and its libraries print on stderr meanwhile; what others print comes a moment later.
+    """Drops what OpenCV and its libraries print on stderr meanwhile. Other output appears a moment later.
 
-    For short calls. With OPENCV_LOG_LEVEL set nothing is dropped.
+    Use it for short calls. If OPENCV_LOG_LEVEL is set, nothing is dropped.
     """
     if "OPENCV_LOG_LEVEL" in os.environ:
         yield
@@ -109,7 +109,7 @@ def quiet() -> Iterator[None]:
 
 
 class _Silence:
-    """Standard error led into a file while anybody wants it; several threads may."""
+    """Sends standard error into a file while at least one thread needs it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -153,10 +153,10 @@ def _check_version(version: str) -> None:
 
 
 def _hush_ffmpeg() -> None:
-    """Gives FFmpeg a log function that does nothing: OpenCV 4.5 does not know OPENCV_FFMPEG_LOGLEVEL.
+    """Gives FFmpeg a log function that does nothing, because OpenCV 4.5 does not know OPENCV_FFMPEG_LOGLEVEL.
 
-    It resets the level whenever it opens a file, but not the function. `getpid` stands in for one, as it takes no
-    notice of its arguments; one in Python would need the interpreter's lock in FFmpeg's threads.
+    OpenCV resets the log level when it opens a file, but not the function. The function is `getpid`, because it ignores
+    its arguments. A function in Python would need the interpreter's lock in FFmpeg's threads.
     """
     with contextlib.suppress(OSError):
         maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")

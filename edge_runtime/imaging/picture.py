@@ -1,4 +1,4 @@
-"""Pictures as users hand them over, files, arrays or images of Pillow, and as they get them back: a file."""
+"""Reads the pictures that users pass, which are files, arrays or images of Pillow, and writes pictures to files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IN_A_LOOP = "for a video, a camera or a folder: for result in Pipeline(detector,
 
 
 class PillowImage(Protocol):
-    """An image of Pillow, which is recognised and never imported."""
+    """An image of Pillow. Pillow is recognised without importing it."""
 
     @property
     def mode(self) -> str:
@@ -37,14 +37,14 @@ Picture = Union[str, "os.PathLike[str]", NDArray[Any], PillowImage]
 
 
 def to_bgr(picture: Picture) -> NDArray[np.uint8]:
-    """What a user calls an image, as the rest of the package wants it.
+    """Turns a picture of a user into the array that the rest of the package needs.
 
     Args:
         picture: path of a picture file; uint8 array (H, W, 3) BGR, (H, W) or (H, W, 1) grey, or (H, W, 4) BGRA, whose
             alpha is dropped; image of Pillow, turned upright by its EXIF orientation. 16-bit pictures are scaled.
 
     Returns:
-        (H, W, 3) uint8 BGR with contiguous pixels; the array itself where it is one.
+        (H, W, 3) uint8 BGR with contiguous pixels. If the picture is such an array, it is returned itself.
 
     Raises:
         SpecError: an array or a Pillow image of another kind, or another type.
@@ -66,23 +66,23 @@ def to_bgr(picture: Picture) -> NDArray[np.uint8]:
 
 
 def is_pillow(value: object) -> bool:
-    """Whether this is an image of Pillow; where nobody has imported Pillow, nothing is."""
+    """Whether this is an image of Pillow. If nobody has imported Pillow, it is not."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(value, module.Image)
 
 
 def picture_path(picture: Picture) -> str:
-    """The file that a picture was read from, "" where it has none."""
+    """The file that a picture was read from; "" if it has none."""
     if isinstance(picture, (str, os.PathLike)):
         return os.fsdecode(picture)
     return os.fsdecode(getattr(picture, "filename", "") or "") if is_pillow(picture) else ""
 
 
 def write_picture(path: Union[str, os.PathLike[str]], image: NDArray[np.uint8]) -> None:
-    """Writes (H, W, 3) uint8 BGR to a file, all or nothing; its suffix says the format.
+    """Writes (H, W, 3) uint8 BGR to a file, completely or not at all. The suffix says the format.
 
     Raises:
-        UsageError: no format of that suffix, or the file cannot be written.
+        UsageError: there is no format with that suffix, or the file cannot be written.
         BackendUnavailable: OpenCV cannot be loaded.
     """
     cv2, target = load_cv2(), Path(path)
@@ -93,7 +93,7 @@ def write_picture(path: Union[str, os.PathLike[str]], image: NDArray[np.uint8]) 
         good, data = False, None
     if not good:
         hint = "end the name in .jpg or .png"
-        raise UsageError(f"{str(target)!r} cannot be written: no picture format of that name holds it", hint=hint)
+        raise UsageError(f"{str(target)!r} cannot be written: no picture format of that name can store it", hint=hint)
     replace_file(target, data.tobytes())
 
 
@@ -122,7 +122,7 @@ def _way_to_bgr(image: NDArray[Any]) -> str:
 
 def _from_file(path: str) -> NDArray[np.uint8]:
     if "://" in path or path.startswith("gst:"):
-        scheme = path.split(":")[0]  # of the rest nothing is repeated: it may hold a password
+        scheme = path.split(":")[0]  # the rest is not shown: it may hold a password
         raise UsageError(f"{scheme}:… is a stream, not a picture file", hint=IN_A_LOOP)
     if os.path.isdir(path):
         raise UsageError(f"{path!r} is a folder, not a picture file", hint=IN_A_LOOP)
@@ -133,7 +133,7 @@ def _from_file(path: str) -> NDArray[np.uint8]:
 
 
 def _from_pillow(image: Any) -> NDArray[np.uint8]:
-    from PIL import ImageOps  # there, as the image is
+    from PIL import ImageOps  # Pillow is installed, because the image is one of its
 
     try:
         upright = ImageOps.exif_transpose(image)
@@ -141,15 +141,15 @@ def _from_pillow(image: Any) -> NDArray[np.uint8]:
             return _from_array(_high_byte(np.asarray(upright)))
         if upright.mode == "F":
             raise ValueError("floats have no fixed range")
-        rgb = upright.convert("RGBA" if upright.mode.startswith("P") else "RGB")  # RGBA: or a palette's alpha warns
+        rgb = upright.convert("RGBA" if upright.mode.startswith("P") else "RGB")  # RGB of a palette warns
     except (OSError, SyntaxError, ValueError) as error:
         hint = "image.convert('RGB') gives an image that fits; is the file complete?"
-        raise SpecError(f"Pillow image of mode {image.mode!r} cannot be read: {error}", hint=hint) from error
+        raise SpecError(f"a Pillow image of mode {image.mode!r} cannot be read: {error}", hint=hint) from error
     return np.ascontiguousarray(np.asarray(rgb)[:, :, 2::-1])
 
 
 def _high_byte(grey: NDArray[Any]) -> NDArray[np.uint8]:
-    """16 bits as 8, as OpenCV scales them. Pillow's mode "I" has 32 bits, and holds 16 where a file had them."""
+    """Scales 16 bits to 8, like OpenCV. Pillow's mode "I" has 32 bits, but holds 16 if the file had 16."""
     if grey.size and not 0 <= grey.min() <= grey.max() < 1 << 16:
         raise ValueError("its values are not of 16 bits")
     return (grey >> 8).astype(np.uint8)

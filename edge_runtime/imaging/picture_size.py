@@ -1,6 +1,6 @@
-"""How many pixels a picture file says it has, read from its header before anything is decoded.
+"""Reads the number of pixels from the header of a picture file, before anything is decoded.
 
-A few bytes can ask for gigabytes. OpenCV has a limit of its own, which does not hold where others loaded it first.
+A few bytes can ask for gigabytes. OpenCV has its own limit, but it does not apply if other code loaded OpenCV first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 256, 257  # tags of a TIFF
 
 
 def stated(data: bytes) -> Size:
-    """(width, height) in pixels as the header has them; (0, 0) where it is of no kind known here, or cut."""
+    """(width, height) in pixels from the header. (0, 0) if the format is not known here, or the header is cut."""
     try:
         return _stated(data)
     except struct.error:
@@ -52,7 +52,7 @@ def _webp(data: bytes) -> Size:
 
 
 def _tiff(data: bytes, order: str) -> Size:
-    """Of the first picture in it."""
+    """Size of the first picture in a TIFF."""
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     (count,) = struct.unpack_from(f"{order}H", data, at)
     found = {}
@@ -75,12 +75,12 @@ def _frames(data: bytes) -> Iterator[Size]:
 
 
 def first_scan(data: bytes) -> Optional[int]:
-    """Where a JPEG's own data begins, behind the thumbnail that a header may hold; None where it does not."""
+    """Where a JPEG's own data begins, after the thumbnail that its header may hold. None if there is none."""
     return next((at for marker, at in _segments(data) if marker in (None, START_OF_SCAN)), None)
 
 
 def _segments(data: bytes) -> Iterator[Tuple[Optional[int], int]]:
-    """Markers of a JPEG's header and where they stand, up to the first scan; None for what is no marker."""
+    """Markers of a JPEG's header and their places, up to the first scan. None for bytes that are not a marker."""
     at = len(JPEG)
     while at + 4 <= len(data):
         marker = data[at + 1]

@@ -1,4 +1,4 @@
-"""Which board this is and what it runs, read from files; any folder laid out alike can stand in for `/`."""
+"""Which board this is and what it runs, read from files. Any folder with the same layout can stand in for `/`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MINOR_OF_L4T: Dict[str, str] = {
     "38.2.0": "7.0", "38.2.1": "7.0", "38.2.2": "7.0", "38.4.0": "7.1", "39.2.0": "7.2",
 }  # fmt: skip
 CAPABILITY_OF_SOC = {"tegra210": "5.3", "tegra186": "6.2", "tegra194": "7.2", "tegra234": "8.7", "tegra264": "11.0"}
-# The GPU's clock is named after its chip; a container sees it where nobody left it the device tree's texts.
+# The GPU's clock is named after its chip. A container sees it, even if nobody left copies of the device tree there.
 SOC_OF_GPU = {
     "57000000.gpu": "tegra210", "17000000.gp10b": "tegra186", "17000000.gv11b": "tegra194",
     "17000000.ga10b": "tegra234", "17000000.gpu": "tegra234",
@@ -40,7 +40,7 @@ def root() -> Path:
 
 
 def read_text(path: Path) -> str:
-    """Text of a small system file without NULs and surrounding blanks; empty where it cannot be read."""
+    """Text of a small system file, without NULs and without blanks around it. Empty if it cannot be read."""
     try:
         return read.read_bytes(path, MOST).decode(errors="replace").replace("\0", " ").strip()
     except ValueError:
@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
 
 
 def number(path: Path) -> Optional[float]:
-    """The number in a file; None where it cannot be read, or holds something else (EACCES, EAGAIN, a vanished file)."""
+    """The number in a file. None if it cannot be read (EACCES, EAGAIN, no such file) or holds something else."""
     try:
         value = float(path.read_text().split()[0])
     except (OSError, ValueError, IndexError):
@@ -62,7 +62,7 @@ def is_whole(text: str) -> bool:
 
 
 def module(root: Path = Path("/")) -> Module:
-    """The module, by its part number where that is known, else by what the board calls itself."""
+    """The module: by its part number if that is known, else by the name that the board gives itself."""
     if _is_x86(root):
         return Module()
     gpu = next((SOC_OF_GPU[path.name] for path in root.glob("sys/class/devfreq/*") if path.name in SOC_OF_GPU), "")
@@ -70,9 +70,9 @@ def module(root: Path = Path("/")) -> Module:
 
 
 def is_jetson(root: Path = Path("/")) -> bool:
-    """Whether the tree below `root` is that of a Jetson, or of a container on one: by its chip, or its release.
+    """Whether the tree below `root` is that of a Jetson, or of a container on one. Its chip or its release tells.
 
-    DRIVE computers have the same chips, and an IGX board may have a graphics card in the place of the chip's GPU.
+    DRIVE computers have the same chips. An IGX board may use a graphics card instead of the chip's GPU.
     """
     if modules.is_drive(_first(root, COMPATIBLE_FILES), _first(root, MODEL_FILES)) or has_graphics_card(root):
         return False
@@ -90,7 +90,7 @@ def has_graphics_card(root: Path = Path("/")) -> bool:
 
 
 def name(root: Path = Path("/")) -> str:
-    """Module and memory, "Jetson Orin Nano 8GB", as far as they are known; empty where it is no Jetson."""
+    """Module and memory, "Jetson Orin Nano 8GB", as far as they are known. Empty if it is not a Jetson."""
     if not is_jetson(root):
         return ""
     found = module(root)
@@ -98,7 +98,7 @@ def name(root: Path = Path("/")) -> str:
 
 
 def model(root: Path = Path("/")) -> str:
-    """What the board calls itself, "NVIDIA Orin Nano Developer Kit", else its name; empty where it is no Jetson."""
+    """What the board calls itself, "NVIDIA Orin Nano Developer Kit", else its name. Empty if it is not a Jetson."""
     return (_first(root, MODEL_FILES) or name(root)) if is_jetson(root) else ""
 
 
@@ -118,7 +118,7 @@ def soc(root: Path = Path("/")) -> str:
 
 
 def l4t(root: Path = Path("/")) -> str:
-    """Release of Jetson Linux, "36.4.3", from /etc/nv_tegra_release or the installed nvidia-l4t-core; else empty."""
+    """Release of Jetson Linux, "36.4.3", from /etc/nv_tegra_release or the package nvidia-l4t-core; else empty."""
     if _is_x86(root):
         return ""
     release = re.search(r"R(\d+) .*?REVISION: ([\d.]+)", read_text(root / "etc/nv_tegra_release"))
@@ -131,24 +131,24 @@ def l4t(root: Path = Path("/")) -> str:
 
 
 def jetpack(release: str) -> str:
-    """Major version of JetPack for a release of Jetson Linux: "36.4.3" -> "6"; empty where unknown."""
+    """Major version of JetPack for a release of Jetson Linux: "36.4.3" -> "6". Empty if unknown."""
     return JETPACK_OF_L4T.get(release.split(".")[0], "")
 
 
 def jetpack_version(release: str) -> str:
-    """Version of JetPack as far as it is known: "36.4.3" -> "6.2", "36.9.0" -> "6"; empty where unknown."""
+    """Version of JetPack as far as it is known: "36.4.3" -> "6.2", "36.9.0" -> "6". Empty if unknown."""
     return MINOR_OF_L4T.get(release, jetpack(release))
 
 
 def compute_capability(root: Path = Path("/")) -> str:
-    """That of a Jetson's GPU, "8.7", told by its chip, without CUDA; empty on other machines."""
+    """Compute capability of a Jetson's GPU, "8.7", by its chip. CUDA is not needed. Empty on other machines."""
     return CAPABILITY_OF_SOC.get(soc(root), "") if is_jetson(root) else ""
 
 
 def slug(root: Path = Path("/")) -> str:
-    """A folder name for what is built on this machine, the same in a container: "orin-nano"; "pc" on a computer.
+    """Name of the folder for plans of this machine: "orin-nano"; "pc" on a computer. It is the same in a container.
 
-    It is the family's, as a container may know the model alone.
+    The name says the family only, because a container may know no more than the model.
     """
     found = module(root)
     words = found.family.replace("Jetson ", "").lower().split()
@@ -156,7 +156,7 @@ def slug(root: Path = Path("/")) -> str:
 
 
 def former_slugs(root: Path = Path("/")) -> List[str]:
-    """What earlier versions called the folder: plans may still be there."""
+    """Names that earlier versions gave the folder. Plans may still be there."""
     words = re.findall(r"[a-z0-9]+", _first(root, MODEL_FILES).lower())
     last = _first(root, COMPATIBLE_FILES).rpartition("nvidia,")[2]
     by_model = "-".join(word for word in words if word not in COMMON)
@@ -164,10 +164,10 @@ def former_slugs(root: Path = Path("/")) -> List[str]:
 
 
 def _first(root: Path, paths: Sequence[str]) -> str:
-    """The text of the first file that has one."""
+    """The text of the first file that is not empty."""
     return next(filter(None, (read_text(root / path) for path in paths)), "")
 
 
 def _is_x86(root: Path) -> bool:
-    """Whether its processor is a computer's, on which copies of a board's files may lie."""
+    """Whether the processor is that of a PC. A PC may hold copies of a board's files."""
     return "vendor_id" in read_text(root / "proc/cpuinfo")

@@ -1,6 +1,6 @@
-"""What a power mode promises, compared with what the running kernel has: nvpmodel's own word is not enough.
+"""Compares what a power mode promises with what the running kernel has. nvpmodel's own report is not enough.
 
-Its exit code may be 0 where nothing was written (in a container), and its status file may name a mode that the board
+Its exit code may be 0 although nothing was written (in a container). Its status file may name a mode that the board
 refused at boot.
 """
 
@@ -19,11 +19,11 @@ CAP, TABLE, ONLINE = "MAX_FREQ", "FREQ_TABLE", "CPU_ONLINE"
 
 @dataclass(frozen=True)
 class Caps:
-    """What a comparison found.
+    """Result of a comparison.
 
     Attributes:
-        differing: one line per cap that did not take: "GPU MAX_FREQ is 1020000000, 25W caps it to 918000000".
-        read: caps that could be compared.
+        differing: one line per cap that did not take effect: "GPU MAX_FREQ is 1020000000, 25W wants 918000000".
+        read: number of caps that could be compared.
     """
 
     differing: Tuple[str, ...]
@@ -31,16 +31,19 @@ class Caps:
 
     @property
     def verified(self) -> bool:
-        """Something was compared, and all of it agrees."""
+        """Whether at least one cap was compared and all of them agree."""
         return bool(self.read) and not self.differing
 
 
 def compare_caps(root: Path, conf: Conf, mode: Mode) -> Caps:
-    """Cores, clock caps and power-gating masks of a mode against the live files; what cannot be read is left out."""
+    """Compares cores, clock caps and power-gating masks of a mode with the live files.
+
+    Leaves out what cannot be read.
+    """
     differing, read = [], 0
     for setting in mode.settings:
         if setting.param != ONLINE and setting.arg != CAP and MASK not in setting.arg:
-            continue  # lower limits and power control move on their own
+            continue  # the system itself changes lower limits and power control
         path = conf.live(root, setting)
         live = board.read_text(path) if path else ""
         table = _table(root, conf, setting)
@@ -54,7 +57,7 @@ def compare_caps(root: Path, conf: Conf, mode: Mode) -> Caps:
 
 
 def stands(root: Path, conf: Conf, mode: Mode) -> bool:
-    """Whether a mode is set already, by its status and by its caps."""
+    """Whether a mode is set already: both its status and its caps say so."""
     return nvpmodel.current(root, conf) == mode and compare_caps(root, conf, mode).verified
 
 
@@ -71,7 +74,7 @@ def _agrees(value: str, live: str, table: List[int]) -> bool:
 
 
 def _lifted(conf: Conf, setting: Setting, live: str, table: List[int]) -> bool:
-    """Whether no cap of another mode is left: the table may list steps that this board does not reach."""
+    """Whether no cap of another mode is left. The table may list steps that this board does not reach."""
     values = [row.value for mode in conf.modes for row in mode.settings if row.name == setting.name]
     highest = max((int(value) for value in values if board.is_whole(value)), default=0)
     rounded = table[min(bisect_left(table, highest), len(table) - 1)]

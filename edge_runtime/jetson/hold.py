@@ -1,6 +1,6 @@
-"""A power mode for a while: the one before is put back at the end, on Ctrl-C, and after a kill by whoever starts next.
+"""Holds a power mode. The mode before is put back at the end, on Ctrl-C, and by the next run after a kill.
 
-What is to be put back is written down, under a lock, before anything is changed: on a disk that outlives a reboot.
+The mode to put back is written to a file, under a lock, before anything is changed. The file survives a reboot.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ STATE = "var/lib/edge-runtime/power.json"
 
 @dataclass(frozen=True)
 class HeldMode:
-    """What is written down.
+    """Content of the file that says what to put back.
 
     Attributes:
         before: ID of the mode to put back.
         mode: name of the one that was set.
         clocks: whether jetson_clocks holds them.
-        pid, started: the process whose end ends it, and when it began (a number may be used again).
-        boot: ID of the boot it runs in.
+        pid, started: the process that holds the mode until its end, and when it began (numbers are used again).
+        boot: ID of the boot that the process runs in.
     """
 
     before: int
@@ -41,17 +41,17 @@ class HeldMode:
 
     @property
     def alive(self) -> bool:
-        """Whether its process still runs."""
+        """Whether the process still runs."""
         return self.boot == _boot() and self.started == _started(self.pid) != ""
 
 
 class Hold:
-    """Holds one mode after another; as a context manager it puts back the mode that was there at first.
+    """Holds one mode after another. As a context manager it puts back the mode that was set at the start.
 
     Args:
         root: stands for `/`.
-        owner: process whose end ends it; this one, or a script that calls us.
-        jetson_clocks: hold clocks at each mode's caps, too.
+        owner: process that holds the mode until its end: this one, or a script that calls us.
+        jetson_clocks: also hold clocks at each mode's caps.
         settle_s: seconds to wait after each switch.
     """
 
@@ -69,19 +69,19 @@ class Hold:
         self._conf: Conf = nvpmodel.load_conf(root)
 
     def set(self, wanted: str, settle_s: Optional[float] = None) -> str:
-        """Sets a mode by name or ID; returns its name, with a remark where that was a choice among several.
+        """Sets a mode by name or ID. Returns its name, with a remark if several modes fitted.
 
         Args:
             settle_s: seconds to wait this time.
 
         Raises:
             UsageError: there is no such mode.
-            BoardError: another process holds one, it needs a reboot, was refused, or did not take.
+            BoardError: another process holds a mode, or the mode needs a reboot, was refused, or did not take effect.
         """
         mode, remark = nvpmodel.resolve(self._conf, wanted)
         switch.refuse_reboot(self._root, self._conf, mode)
         if not (self._clocks or mode_held(self._root)) and caps.stands(self._root, self._conf, mode):
-            return remark or mode.name  # nothing to set, nothing to put back, and no need of root
+            return remark or mode.name  # nothing to set and nothing to put back, so root is not needed
         with lock.locked(self._root / STATE, lambda: mode_held_by(self._root, self._owner)):
             self._switch(mode, self._settle_s if settle_s is None else settle_s)
         return remark or mode.name
@@ -93,11 +93,11 @@ class Hold:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         held = mode_held(self._root)
-        if held and held.pid == self._owner:  # what another process holds is its own to put back
+        if held and held.pid == self._owner:  # a mode that another process holds is put back by that process
             restore(self._root, self._owner, sleep=self._sleep)
 
     def _switch(self, mode: Mode, settle_s: float) -> None:
-        # what a killed run has left is still to be put back
+        # the mode that a killed run left is still to be put back
         held = mode_held_by(self._root, self._owner) or mode_held(self._root)
         before = held.before if held else self._before()
         self._write(HeldMode(before, mode.name, self._clocks, self._owner, _started(self._owner), _boot()))
@@ -112,7 +112,7 @@ class Hold:
             raise
 
     def _forget_where_unchanged(self, before: int) -> None:
-        """After a refusal nothing may have changed, as the clocks tell (in a container the status file lies)."""
+        """Asks the clocks whether a refused switch changed anything (in a container the status file is wrong)."""
         mode = self._conf.mode(before)
         if mode and caps.compare_caps(self._root, self._conf, mode).verified and not self._clocks:
             forget(self._root)
@@ -138,7 +138,7 @@ class Hold:
 
 
 def mode_held(root: Path = Path("/")) -> Optional[HeldMode]:
-    """What is written down; None where no mode is held."""
+    """Reads the file of the held mode. None if no mode is held."""
     try:
         return HeldMode(**json.loads(board.read_text(root / STATE)))
     except (ValueError, TypeError):
@@ -146,7 +146,7 @@ def mode_held(root: Path = Path("/")) -> Optional[HeldMode]:
 
 
 def recover(root: Path = Path("/")) -> str:
-    """Puts back the mode that a killed run has left behind, and says so; an empty text where there was none.
+    """Puts back the mode that a killed run left behind. Returns a sentence about it, or "" if there was none.
 
     Raises:
         BoardError: it could not be put back.
@@ -156,19 +156,19 @@ def recover(root: Path = Path("/")) -> str:
     with lock.locked(root / STATE):
         held = _left_behind(root)
         if not held:
-            return ""  # somebody else was faster
+            return ""  # another process was faster
         mode = _put_back(root, held)
     return f"process {held.pid} was killed and left {held.mode} behind: {mode.name} is back"
 
 
 def restore(root: Path, owner: int = 0, sleep: Callable[[float], None] = time.sleep) -> Optional[Mode]:
-    """Puts back the mode (and clocks) that were there before; None where nothing is held.
+    """Puts back the mode (and clocks) from before. Returns None if nothing is held.
 
     Args:
-        owner: who may hold it; this process, or nobody that lives.
+        owner: process that may hold the mode; 0 for this process.
 
     Raises:
-        BoardError: another process holds it, or they could not be put back and stay written down.
+        BoardError: another process holds it, or mode and clocks could not be put back. The file then stays.
     """
     if mode_held(root) is None:
         return None
@@ -196,21 +196,21 @@ def _put_back(root: Path, held: HeldMode, sleep: Callable[[float], None] = time.
 
 
 def _recorded(conf: Conf, held: HeldMode) -> Mode:
-    """The mode to put back; a configuration that was edited since may not have it any more."""
+    """The mode to put back. It may be gone if the configuration was edited meanwhile."""
     before = conf.mode(held.before)
     if before is None:
-        hint = f"sudo edge-power set MODE sets one that stays: {', '.join(mode.name for mode in conf.modes)}"
-        raise BoardError(f"mode {held.before} is to be put back, and /{nvpmodel.CONF} has none such", hint=hint)
+        hint = f"sudo edge-power set MODE sets a mode that stays: {', '.join(mode.name for mode in conf.modes)}"
+        raise BoardError(f"mode {held.before} is to be put back, but /{nvpmodel.CONF} does not have it", hint=hint)
     return before
 
 
 def forget(root: Path) -> None:
-    """Nothing is to be put back any more."""
+    """Removes the file: nothing is left to put back."""
     (root / STATE).unlink(missing_ok=True)
 
 
 def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jetson_clocks: bool = False) -> str:
-    """Sets a mode that stays; returns its name, with a remark where that was a choice among several.
+    """Sets a mode that stays. Returns its name, with a remark if several modes fitted.
 
     Raises:
         UsageError, BoardError: see `Hold.set`.
@@ -227,7 +227,7 @@ def set_for_good(root: Path, wanted: str, settle_s: float = switch.SETTLE_S, jet
 
 
 def mode_held_by(root: Path, owner: int) -> Optional[HeldMode]:
-    """What this owner holds; None where nobody that lives holds anything.
+    """The mode that this owner holds. None if no living process holds one.
 
     Raises:
         BoardError: another living process holds a mode.
@@ -236,12 +236,12 @@ def mode_held_by(root: Path, owner: int) -> Optional[HeldMode]:
     if held is None or not held.alive:
         return None
     if held.pid != owner:
-        raise BoardError(f"process {held.pid} holds {held.mode}", hint="wait for its end, or end it")
+        raise BoardError(f"process {held.pid} holds {held.mode}", hint="wait until it ends, or end it")
     return held
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since boot (field 22 of proc(5)); empty where there is none."""
+    """When a process began, in ticks since boot (field 22 of proc(5)). Empty if there is no such process."""
     fields = board.read_text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     return fields[19] if len(fields) > 19 else ""
 

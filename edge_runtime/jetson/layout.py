@@ -1,4 +1,4 @@
-"""A board's record laid out as a folder that can stand for `/`."""
+"""Writes a board's record into a folder that can stand for `/`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FIELDS = {
     "programs": fields.several(fields.text()),
     "commands": fields.mapping(fields.text(MOST)),
 }
-SAYS = '#!/bin/sh\nwhile cat "$0.txt"; do sleep 0.2; done\n'  # in tegrastats' place; ours, never the file's
-_KEPT: List[Any] = []  # folders, until the program ends
+SAYS = '#!/bin/sh\nwhile cat "$0.txt"; do sleep 0.2; done\n'  # stands in for tegrastats; never from the record
+_KEPT: List[Any] = []  # the folders, so that they stay until the program ends
 
 
 @lru_cache(maxsize=None)
 def laid_out(path: str) -> Path:
-    """A record (or a proof, which holds one) as a folder, which is there until the program ends.
+    """Returns a folder with a record (or with the record in a proof). The folder is deleted when the program ends.
 
     Raises:
-        UsageError: the file is no record.
+        UsageError: the file is not a record.
     """
     folder = tempfile.TemporaryDirectory(prefix="board-")
     _KEPT.append(folder)
@@ -43,13 +43,13 @@ def laid_out(path: str) -> Path:
 
 
 def lay(tree: Dict[str, Any], root: Path) -> None:
-    """Writes a record into an empty folder; nothing of it can be run, and no link leads out of it.
+    """Writes a record into an empty folder. None of its files can be run, and no link leads out of the folder.
 
     Args:
         tree: as `record` gives it.
 
     Raises:
-        ValueError: it would leave the folder, or is no record.
+        ValueError: a path would leave the folder, or the file is not a record.
     """
     tree = check_fields({name: tree[name] for name in FIELDS if name in tree}, FIELDS, "", UsageError)
     for path, text in {**tree["files"], **dict.fromkeys(tree.get("read_errors", {}), "")}.items():

@@ -1,4 +1,4 @@
-"""One process at a time reads, decides and sets the power mode. The lock ends with its process, however that ends."""
+"""Lets one process at a time read and set the power mode. The lock ends with its process, also after a kill."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Callable, Iterator
 
 from edge_runtime.errors import BoardError
 
-NO_RIGHT = "run it with sudo: it writes down which mode to put back"
+NO_RIGHT = "run it with sudo: it must save which mode to put back"
 PATIENCE_S, AGAIN_S = 60.0, 0.05  # a switch takes 10 s to settle, and nvpmodel 15 s at most
 
 
 @contextmanager
 def locked(state: Path, ask: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Holds the lock; waits for it while another process has it.
+    """Holds the lock. Waits while another process has it.
 
     Args:
-        state: the file that is read and written meanwhile. Its folder is what is locked: the file is replaced.
-        ask: called before each try; what it raises ends the waiting.
+        state: the file that the lock protects. The lock is on its folder, because the file is replaced.
+        ask: called before each try. If it raises, the waiting ends.
 
     Raises:
-        BoardError: the folder cannot be made, or another process keeps the lock too long.
+        BoardError: the folder cannot be created, or another process keeps the lock too long.
     """
     ask()
     try:

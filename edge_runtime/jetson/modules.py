@@ -1,7 +1,7 @@
 """Which module a board carries, from the texts of its device tree.
 
-NVIDIA's part numbers in `compatible` tell it best. The model is what the maker of the carrier board calls it: "quill",
-"Jetson-AGX", or a product of another firm.
+NVIDIA's part numbers in `compatible` are the surest sign. The model is a name that the maker of the carrier board
+chose: "quill", "Jetson-AGX", or a product of another company.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Dict, Tuple
 
 PART = re.compile(r"[pe]\d{4}(?:-\d{4})?")
-# Family, and what the number says besides. Some are numbers of a developer kit, where the tree names no module.
+# Family, then variant. Some numbers are those of a developer kit, because its tree names no module.
 MODULES: Dict[str, Tuple[str, str]] = {
     "p2180-1000": ("Jetson TX1", "4GB"),
     "p2371-2180": ("Jetson TX1", "4GB"),
@@ -49,9 +49,9 @@ MODULES: Dict[str, Tuple[str, str]] = {
     "p3834-0000": ("Jetson AGX Thor", "T4000 64GB"),
     "p3834-0008": ("Jetson AGX Thor", "T5000 128GB"),
 }
-# Carrier boards that make another product of a Jetson's module, which is not called Jetson.
+# Products that carry a Jetson's module but are not called Jetson.
 CARRIERS = {"p3740": "IGX Orin", "e3900": "Clara AGX"}
-# Chip and model of each family; the first that fits.
+# Chip and model of each family. The first match counts.
 FAMILIES: Tuple[Tuple[str, str, str], ...] = (
     ("IGX Thor", "tegra264", r"\bigx.?thor"),
     ("IGX Orin", "tegra234", r"\bigx.?orin|clara.?holoscan"),
@@ -68,17 +68,17 @@ FAMILIES: Tuple[Tuple[str, str, str], ...] = (
     ("Jetson Nano", "tegra210", r"jetson.?nano"),
 )
 CHIPS = {family: chip for family, chip, _ in FAMILIES}
-WITH_GRAPHICS_CARD = ("IGX Orin", "Clara AGX")  # boards that are sold with a discrete GPU, which then is the one in use
+WITH_GRAPHICS_CARD = ("IGX Orin", "Clara AGX")  # boards also sold with a graphics card, which is then used
 DRIVE = re.compile(r"\bdrive\b|\b(e3550|p3479|p3663|p3710|p3898|p3960)\b")
 
 
 @dataclass(frozen=True)
 class Module:
-    """What the texts tell; empty where they do not.
+    """What the texts say about the module. A field is empty if they do not say it.
 
     Attributes:
         family: "Jetson Orin Nano".
-        variant: "8GB"; empty where only the model is known.
+        variant: "8GB"; empty if only the model is known.
         soc: "tegra234".
     """
 
@@ -88,18 +88,18 @@ class Module:
 
     @property
     def name(self) -> str:
-        """Of the module: "Jetson Orin Nano 8GB"."""
+        """Name of the module: "Jetson Orin Nano 8GB"."""
         return f"{self.family} {self.variant}".strip()
 
 
 def soc(compatible: str) -> str:
-    """The chip: the entry with digits alone, as every Orin of L4T 35 ends with nvidia,tegra23x; else empty."""
+    """The chip: the entry with digits only, because every Orin of L4T 35 ends with nvidia,tegra23x; else empty."""
     entries = re.findall(r"(?<!\S)nvidia,(tegra\d+)(?!\S)", compatible.lower())
     return entries[0] if entries else ""
 
 
 def is_drive(compatible: str, model: str) -> bool:
-    """Whether it is a DRIVE computer: a Jetson's chip without a Jetson's module, running another system."""
+    """Whether it is a DRIVE computer: it has a Jetson's chip, but no Jetson module, and runs another system."""
     modules = [part for part in PART.findall(compatible.lower()) if part in MODULES]
     return not modules and bool(DRIVE.search(f"{compatible} {model}".lower()))
 
@@ -109,7 +109,7 @@ def find_module(compatible: str, model: str, chip: str = "") -> Module:
 
     Args:
         compatible: entries of the device tree, with blanks between.
-        chip: what is known of it from elsewhere; a model that belongs to another chip is not believed.
+        chip: the chip if it is known from elsewhere. A model that belongs to another chip is ignored.
     """
     chip = soc(compatible) or chip
     if is_drive(compatible, model):
@@ -123,13 +123,13 @@ def find_module(compatible: str, model: str, chip: str = "") -> Module:
 
 
 def _family(model: str, chip: str) -> str:
-    """The first family that the model names, of this chip where that is known."""
+    """The first family that the model names. If the chip is known, the family must have this chip."""
     fitting = (family for family, of, words in FAMILIES if chip in ("", of) and re.search(words, model.lower()))
     return next(fitting, "")
 
 
 def _number(compatible: str) -> Tuple[str, str]:
-    """Family and variant by the part numbers; the family alone where a number is newer than this list."""
+    """Family and variant by the part numbers. Only the family if a number is newer than this list."""
     parts = PART.findall(compatible.lower())
     known = [MODULES[part] for part in parts if part in MODULES]
     if known:

@@ -1,7 +1,7 @@
 """nvpmodel's power modes, read from its configuration: names, caps, masks.
 
-IDs are not portable (15 W is 2 on AGX Xavier, 0 on Orin Nano), so modes are asked for by name. A name is a cap of
-clocks, not of watts.
+IDs are not portable (15 W is 2 on AGX Xavier, 0 on Orin Nano), so modes are asked for by name. A mode caps clocks, not
+watts.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ LONGEST = 1000  # characters of a line that are looked at
 UNCAPPED = ("-1", "2147483647", "9223372036854775807")
 NEXT_KERNEL = "_KNEXT"  # paths that a newer kernel has
 GPU_FOLDERS = ("/sys/devices/gpu.0/", "/sys/devices/platform/gpu.0/")  # the same device, by kernel
-MASK = "PG_MASK"  # settings of what is power-gated: a change of one needs a reboot
+MASK = "PG_MASK"  # settings that power parts of the chip off: a change of one needs a reboot
 # 15W, and 28_1_W or 28_W as NVIDIA's Power Estimator writes it.
 WATTS = re.compile(r"(?:^|[_-])(?:(\d+(?:\.\d+)?)W|(\d+(?:_\d+)?)_W)(?:[_-]|$)", re.IGNORECASE)
-# Thor keeps its mask outside the configuration; these are those of a T5000.
+# Thor keeps its masks outside the configuration. These are the masks of a T5000.
 THOR_MASKS = {"MAXN": 512, "120W": 512, "90W": 17353, "70W": 17353}
 THOR_MASK_FILE = "opt/nvidia/l4t-gpusetup/gpu_pg_mask"
 
@@ -53,13 +53,13 @@ class Mode:
 
     @property
     def nominal_w(self) -> Optional[float]:
-        """Watts that the name promises: 15 of MODE_15W_2CORE, 28.1 of MODE_28_1_W; None of MAXN."""
+        """Watts in the name: 15 of MODE_15W_2CORE, 28.1 of MODE_28_1_W; None of MAXN."""
         return watts_of(self.name)
 
 
 @dataclass(frozen=True)
 class Conf:
-    """What an nvpmodel.conf says.
+    """Content of an nvpmodel.conf.
 
     Attributes:
         paths: file of each (parameter, argument); of HWMON rows with a `*` for the folder whose number changes.
@@ -72,16 +72,16 @@ class Conf:
     default: Optional[int]
 
     def mode(self, number: Optional[int]) -> Optional[Mode]:
-        """The mode of an ID; None where there is none."""
+        """The mode with this ID; None if there is none."""
         return next((mode for mode in self.modes if mode.id == number), None)
 
     def live(self, root: Path, setting: Setting, arg: str = "") -> Optional[Path]:
-        """The file that a setting (or its twin `arg`) is written to on this kernel; None where it is not there."""
+        """The file of a setting (or of its sibling `arg`) on this kernel; None if it does not exist."""
         arg = arg or setting.arg
         for name in (arg + NEXT_KERNEL, arg):
             path = self.paths.get((setting.param, name), "").lstrip("/")
             if "**" in path or ".." in path.split("/"):
-                continue  # no configuration has these: they would search the whole disk, or leave it
+                continue  # no real configuration has these: they would search the whole disk, or leave `root`
             for old, new in (("", ""), GPU_FOLDERS, GPU_FOLDERS[::-1]):
                 found = next(_glob(root, path.replace(old.lstrip("/"), new.lstrip("/"), 1)), None)
                 if found:
@@ -131,18 +131,18 @@ def load_conf(root: Path = Path("/")) -> Conf:
         BoardError: it has none, or one without modes.
     """
     if not (root / CONF).is_file():
-        raise BoardError("no nvpmodel here, so no power modes", hint="they are a Jetson's; see edge-doctor")
+        raise BoardError("no nvpmodel here, so no power modes", hint="only a Jetson has power modes; see edge-doctor")
     return parse(board.read_text(root / CONF))
 
 
 def current(root: Path, conf: Conf) -> Optional[Mode]:
-    """The mode that was set last, as its status file says; whether the clocks obey it is another question."""
+    """The mode that was set last, by the status file. The clocks may be different."""
     status = re.search(r"pmode:(\d{1,9})\b", board.read_text(root / STATUS))
     return conf.mode(int(status.group(1))) if status else None
 
 
 def current_name(root: Path = Path("/")) -> str:
-    """Name of the mode that was set last; empty where there is none."""
+    """Name of the mode that was set last; empty if there is none."""
     try:
         mode = current(root, load_conf(root))
     except BoardError:
@@ -151,19 +151,19 @@ def current_name(root: Path = Path("/")) -> str:
 
 
 def watts_of(name: str) -> Optional[float]:
-    """Watts in a mode's name; None where it has none."""
+    """Watts in a mode's name; None if it has none."""
     found = WATTS.search(name)
     watts = float((found.group(1) or found.group(2)).replace("_", ".")) if found else 0.0
     return watts or None
 
 
 def resolve(conf: Conf, wanted: str) -> Tuple[Mode, str]:
-    """The mode meant by "15W", "MODE_15W", "28.1W", "MAXN" or an ID, and a remark where that was a choice.
+    """The mode that "15W", "MODE_15W", "28.1W", "MAXN" or an ID means, and a remark if several modes fitted.
 
-    Several modes of one budget: the one with all cores (MODE_30W_ALL), else the board's default among them.
+    If several modes have the same watts, it is the one with all cores (MODE_30W_ALL), else the board's default.
 
     Raises:
-        UsageError: none is meant, or several are and none is the default.
+        UsageError: no mode fits, or several fit and none of them is the default.
     """
     text, listed = wanted.strip().upper(), ", ".join(f"{mode.id} {mode.name}" for mode in conf.modes)
     exact = [mode for mode in conf.modes if mode.name.upper() in (text, f"MODE_{text}") or str(mode.id) == text]
@@ -184,16 +184,16 @@ def resolve(conf: Conf, wanted: str) -> Tuple[Mode, str]:
 
 
 def _means(text: str, mode: Mode) -> bool:
-    """Whether it is a word of the mode's name, or its watts as people write them; a number alone is an ID."""
+    """Whether it is a word of the mode's name, or its watts as people write them. A number alone is an ID."""
     if re.fullmatch(r"[\d.]+W", text):
         return watts_of(text) == mode.nominal_w is not None
     return text in mode.name.upper().split("_") and not board.is_whole(text)
 
 
 def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
-    """Why a switch to this mode would need a reboot: what is power-gated now differs; None where it does not.
+    """Why a switch to this mode would need a reboot: other parts are powered off now. None if no reboot is needed.
 
-    The masks of the running kernel count; where they cannot be read, those of the mode that was set last.
+    Uses the masks of the running kernel. If they cannot be read, uses those of the mode that was set last.
     """
     before = current(root, conf)
     for setting in target.settings:
@@ -213,6 +213,6 @@ def reboot_reason(root: Path, conf: Conf, target: Mode) -> Optional[str]:
 
 
 def _integer(text: str) -> Optional[int]:
-    """The last whole number of a text, `gpu_pg_mask_param=512` or `0xf0`; None without one."""
+    """The last whole number of a text, `gpu_pg_mask_param=512` or `0xf0`; None if there is none."""
     found = re.findall(r"0x[0-9a-fA-F]{1,16}\b|-?\b\d{1,19}\b", text)
     return int(found[-1], 16 if found[-1].startswith("0x") else 10) if found else None

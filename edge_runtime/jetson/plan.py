@@ -1,4 +1,4 @@
-"""What setting a power mode would do, told without doing it: it reads, needs no root and runs no program."""
+"""Says what setting a power mode would do, without doing it. It only reads: it needs no root and runs no program."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from edge_runtime.jetson import board, caps, nvpmodel
 from edge_runtime.jetson.caps import CAP, ONLINE
 from edge_runtime.jetson.nvpmodel import Conf, Mode, Setting
 
-CLOCKS = {"CPU": 1e3, "GPU": 1e6, "EMC": 1e6}  # by the beginning of a setting's name; its unit per MHz
+CLOCKS = {"CPU": 1e3, "GPU": 1e6, "EMC": 1e6}  # keys: how a setting's name begins; values: its unit per MHz
 
 
 def lines(root: Path, conf: Conf, mode: Mode, remark: str = "") -> List[str]:
-    """The command, whether it needs a reboot, which mode it is now, and each cap beside what is live.
+    """The command, whether it needs a reboot, which mode is set now, and each cap beside the current value.
 
     Args:
-        remark: said in the place of the mode's name, where that was a choice.
+        remark: printed instead of the mode's name if several modes fitted.
     """
     before, reason = nvpmodel.current(root, conf), nvpmodel.reboot_reason(root, conf, mode)
     now = f"the mode is {before.name} now" if before else "the mode now is not known"
@@ -34,7 +34,7 @@ def _cores(root: Path, conf: Conf, mode: Mode) -> Iterator[str]:
 
 
 def _clocks(root: Path, conf: Conf, mode: Mode) -> Iterator[str]:
-    """The highest cap of each group, as the groups' members are capped alike."""
+    """The highest cap of each group, because all members of a group have the same cap."""
     for group, unit in CLOCKS.items():
         rows = [row for row in mode.settings if row.arg == CAP and row.param.split("_")[0] == group]
         if rows:
@@ -45,7 +45,7 @@ def _clocks(root: Path, conf: Conf, mode: Mode) -> Iterator[str]:
 
 
 def _mhz(value: str, unit: float) -> str:
-    """A user's own mode may hold anything."""
+    """MHz if the value is a number. Otherwise the value itself, because a mode of the user may contain any text."""
     return f"{int(value) / unit:g} MHz" if board.is_whole(value) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""Takes out of a text what says whose machine it comes from: addresses, names of host and users, serial numbers."""
+"""Removes from a text what identifies the machine: addresses, names of host and users, serial numbers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import FrozenSet, Match
 from edge_runtime.jetson import board
 
 MAC = re.compile(r"(?<![\w:-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?![\w:-])")
-# Versions of TensorRT have four parts, too.
+# Versions of TensorRT also have four parts.
 IPV4 = re.compile(r"(?i)(?<![\w.-])(?<!rt )(?<!rtx )(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
 IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F:]{3,39}(?![\w:])")
 HOME = re.compile(r"/home/[^/\s'\",:;)]+")
 SERIALS = ("proc/device-tree/serial-number", "sys/class/dmi/id/product_serial", "etc/machine-id")
 HOSTS = ("etc/hostname", "proc/sys/kernel/hostname")
-PEOPLE = 1000  # the first number of a user who is a person
+PEOPLE = 1000  # the lowest user ID of a person
 NOBODY = {"root", "nobody", "localhost", "user", "host", "(none)", ""}
 
 
@@ -31,7 +31,7 @@ def without_addresses(text: str) -> str:
 
 
 def without_names(text: str, root: Path = Path("/")) -> str:
-    """The same, with names of this host and its users, their folders and the machine's serial numbers replaced."""
+    """Like `without_addresses`. Names of this host, users, their folders and serial numbers are replaced too."""
     text = HOME.sub("/home/<name>", without_addresses(text))
     for name in sorted(_names(root), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", "<name>", text)
@@ -40,12 +40,12 @@ def without_names(text: str, root: Path = Path("/")) -> str:
 
 @lru_cache(maxsize=None)
 def _names(root: Path) -> FrozenSet[str]:
-    """What is replaced; a name that the board's own has as a word ("nvidia", "orin") tells nothing."""
+    """The words to replace. A word of the board's own name ("nvidia", "orin") is not among them: it tells nothing."""
     known = f"{board.model(root)} {board.read_text(root / 'proc/device-tree/compatible')} jetson ubuntu".lower()
     found = {board.read_text(root / path) for path in (*SERIALS, *HOSTS)} | _users(root)
     if root == Path("/"):
         found |= {socket.gethostname(), socket.gethostname().split(".")[0], os.environ.get("SUDO_USER", "")}
-        with suppress(Exception):  # a number that no user has
+        with suppress(Exception):  # a user ID that does not exist
             found.add(getpass.getuser())
     return frozenset(name for name in found - NOBODY if name.lower() not in re.findall(r"\w+", known))
 

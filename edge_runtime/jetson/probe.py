@@ -1,6 +1,7 @@
-"""The board's own state: clocks, temperatures, load, throttle events. Its files are found once and read often.
+"""The board's state: clocks, temperatures, load, throttle events. Its files are found once and read often.
 
-What cannot be read is left out, never 0: some files are root's alone, some answer EAGAIN while their block is off.
+A value that cannot be read is left out and is never 0. Only root can read some files. Others give EAGAIN while their
+part of the chip is off.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from edge_runtime.jetson.board import is_whole, number, read_text
 GPU_CLOCK = re.compile(r".*\.(gpu|gp10b|gv11b|ga10b)|gpu-gpc-0")
 GPU_LOAD = ("gpu.0/load", "platform/gpu.0/load", "*.g*/load", "platform/bus@0/*.gpu/load", "platform/*.gpu/load")
 EMC_RATES = ("sys/kernel/debug/bpmp/debug/clk/emc/rate", "sys/kernel/debug/clk/override.emc/clk_rate")
-GPU_LIMITS = "sys/kernel/debug/bpmp/debug/clk/nafll_gpc*/max_rate"  # the firmware's own, which devfreq does not know
-OFF_C = -250.0  # what a block says of itself while it has no power
+GPU_LIMITS = "sys/kernel/debug/bpmp/debug/clk/nafll_gpc*/max_rate"  # a clock of the firmware, unknown to devfreq
+OFF_C = -250.0  # readings of a part without power
 CONSTANT_ZONES = ("PMIC-Die",)  # always 50 or 100
-# Counted since boot, by what caused them (t234 and Thor). Peaks last a millisecond and are common where a board is
-# asked for all it has.
+# Counted since boot, by cause (t234 and Thor). Peaks last a millisecond. They are common under full load.
 EVENTS = {"oc1_event_cnt": "under_voltage", "oc2_event_cnt": "over_current", "oc3_event_cnt": "over_current_peak"}
 
 
@@ -30,10 +30,10 @@ class State:
 
     Attributes:
         clocks: MHz: cpu_mhz (the fastest core), cpu_max_mhz, gpu_mhz, gpu_min_mhz, gpu_max_mhz, emc_mhz; cpus_online.
-            The kernel's request: what over-current throttling takes away does not show.
+            The clocks are those that the kernel asks for. Over-current throttling lowers them and does not show.
         temperatures_c: by zone: cpu, gpu, tj.
         gpu_load: percent.
-        throttle: events counted since boot, and `cooling`, how many devices hold something back now.
+        throttle: events counted since boot, and `cooling`, the number of devices that limit something now.
     """
 
     clocks: Dict[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Probe:
         gpu = [entry for entry in sorted(root.glob("sys/class/devfreq/*")) if GPU_CLOCK.fullmatch(entry.name)]
         self._gpu = gpu[0] if gpu else None
         self._load = next((path for pattern in GPU_LOAD for path in root.glob(f"sys/devices/{pattern}")), None)
-        # os.path.exists: that of Path raises where only root may look
+        # os.path.exists, because Path.exists raises if only root may look
         self._emc = [root / path for path in EMC_RATES if os.path.exists(root / path)]
         self._cpus = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
         self._online = root / "sys/devices/system/cpu/online"
@@ -89,7 +89,7 @@ class Probe:
 
     @property
     def gpu_limit_mhz(self) -> Optional[float]:
-        """What the firmware holds the GPU to, where that is below the cap of its clock; root may read it."""
+        """The firmware's limit of the GPU's clock, if it is below the cap. Only root can read it."""
         cap = self._clocks().get("gpu_max_mhz", 0.0)
         limits = [hertz / 1e6 for path in self._limits for hertz in _known(path)]
         return min((mhz for mhz in limits if 0 < mhz < cap), default=None)
@@ -124,7 +124,7 @@ def _varies(zone: Path) -> bool:
 
 
 def _stem(zone: str) -> str:
-    """`GPU-therm`, `gpu-thermal` and `GPU` are one zone by three kernels."""
+    """Short name of a zone. Three kernels call the same zone `GPU-therm`, `gpu-thermal` and `GPU`."""
     return re.split(r"[-_]", zone.lower())[0]
 
 
@@ -133,6 +133,6 @@ def _hwmon(root: Path, name: str) -> List[Path]:
 
 
 def _count(ranges: str) -> int:
-    """How many a list of ranges names: "0-3,6" is 5."""
+    """How many numbers a list of ranges has: "0-3,6" has 5."""
     spans = [span.split("-") for span in ranges.split(",") if span]
     return sum(int(span[-1]) - int(span[0]) + 1 for span in spans if all(is_whole(end) for end in span))

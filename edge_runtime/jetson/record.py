@@ -1,6 +1,6 @@
-"""A board as one file: everything that is read of it, as plain data for JSON. `layout` makes a folder of it again.
+"""Records a board in one file: every file that we read, as plain data for JSON. `layout` makes a folder of it again.
 
-Only what is listed here is read: serial numbers, addresses and hosts' names do not come in.
+Only the files listed here are read. Serial numbers, addresses and host names are left out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ READ = (
     "sys/class/powercap/intel-rapl:*/name", "sys/class/powercap/intel-rapl:*/*energy*_uj",
     "sys/class/video4linux/video*/name", "sys/class/video4linux/video*/index",
 )  # fmt: skip
-THERE = (  # whether they are there, and where they lead, is all that counts
+THERE = (  # only whether they exist and where they lead counts
     "dev/video[0-9]*", "dev/nvhost-*", "dev/nvmap", "dev/nvidia*", "dev/dri/*", "run/jtop.sock", "tmp/argus_socket",
     "usr/lib/python3*/dist-packages/tensorrt/__init__.py",
     "sys/class/video4linux/video*/device/driver",
@@ -54,11 +54,11 @@ MOST = 1 << 20  # bytes of a file
 
 
 def record(root: Path = Path("/"), ask: bool = True) -> Dict[str, Any]:
-    """What a board's files hold.
+    """Returns the content of a board's files.
 
     Args:
         root: stands for `/`.
-        ask: run the board's programs too; they change nothing.
+        ask: also run the board's programs, which change nothing.
 
     Returns:
         Plain data for JSON: `files` (path -> text), `links` (path -> relative target), `read_errors` (path -> name of
@@ -78,7 +78,7 @@ def record(root: Path = Path("/"), ask: bool = True) -> Dict[str, Any]:
 
 
 class _Tree:
-    """Files by where they really are, and the links that lead to them."""
+    """Files by their real paths, and the links that lead to them."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -87,7 +87,7 @@ class _Tree:
         self.errors: Dict[str, str] = {}
 
     def add(self, path: str, content: bool = True) -> None:
-        """A file's text; of a device or a socket, that it is there."""
+        """Adds a file's text. Of a device or a socket, only that it exists."""
         real = self._follow(path)
         if real is None or real in self.files:
             return
@@ -100,7 +100,7 @@ class _Tree:
                 self.errors[real] = errno.errorcode.get(error.errno or 0, "EIO")
 
     def _follow(self, path: str) -> Optional[str]:
-        """Where a path really is below the root, its links noted on the way; None where they go round in a circle."""
+        """The real path below the root. Notes the links on the way. None if the links form a circle."""
         done: List[str] = []
         rest: Deque[str] = deque(path.split("/"))
         for _ in range(400):
@@ -126,7 +126,7 @@ class _Tree:
 
 
 def _matching(root: Path, pattern: str) -> Iterator[str]:
-    """Paths below the root; one without a wildcard is tried as it is, so that its error is known."""
+    """Paths below the root. A path without a wildcard is always given, so that its error is recorded."""
     if not re.search(r"[*?\[]", pattern):
         yield pattern
         return
@@ -142,7 +142,7 @@ def _chip_files(root: Path) -> Iterator[str]:
 
 
 def _caps(root: Path) -> Iterator[str]:
-    """Every file that a power mode of this board sets, and the steps it may be set to."""
+    """Every file that a power mode of this board sets, and the file with the steps that it may be set to."""
     try:
         conf = nvpmodel.load_conf(root)
     except BoardError:
@@ -159,7 +159,7 @@ def _text(root: Path, path: str, real: str) -> str:
         text = file.read(MOST).decode("utf-8", "replace") if path != DPKG else _packages(file.read())
     if path == DPKG:
         return text  # versions of packages look like addresses
-    if path == CPUINFO:  # of the first core; boards have a serial number in it
+    if path == CPUINFO:  # only of the first core, because the rest holds a serial number on some boards
         return "".join(f"{line}\n" for line in text.split("\n\n")[0].splitlines() if PROCESSOR.match(line))
     if path == nvpmodel.CONF:  # users write names into comments
         return "".join(f"{line.split('#')[0].rstrip()}\n" for line in text.splitlines() if line.split("#")[0].strip())
@@ -179,20 +179,20 @@ def _packages(content: bytes) -> str:
 
 
 def _left_behind(root: Path, text: str) -> str:
-    """A mode that a killed run has left; what is held now is nothing that is left behind."""
+    """The mode that a killed run left. Empty if a living process holds it."""
     held = hold.mode_held(root)
     return "" if held is None or held.alive else json.dumps({**json.loads(text), "boot": "", "started": ""})
 
 
 def _said(root: Path) -> Dict[str, str]:
-    """What the board's programs say; they are asked, and change nothing."""
+    """What the board's programs print. They change nothing."""
     asked = {"nvpmodel_-q.txt": [NVPMODEL, "-q"], SAID: [TEGRASTATS, "--interval", "200"]}
     found = {name: _first_lines(root, *command) for name, command in asked.items()}
     return {name: private.without_names(text, root) for name, text in found.items() if text}
 
 
 def _first_lines(root: Path, program: str, *arguments: str) -> str:
-    """Of a program that may go on for ever: one line of tegrastats, all of the other's."""
+    """The first line of tegrastats, which never ends. All lines of another program."""
     path = shutil.which(str(root / program))
     if path is None:
         return ""

@@ -1,4 +1,4 @@
-"""Setting a power mode so that it is set: no reboot, no prompt, no hanging, no taking nvpmodel's word for it."""
+"""Sets a power mode and checks that it is set. It never reboots, never prompts and never hangs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_runtime.jetson.probe import Probe
 
 NVPMODEL, CLOCKS = "usr/sbin/nvpmodel", "usr/bin/jetson_clocks"
 TIMEOUT_S = 15.0
-SETTLE_S = 10.0  # the first seconds after a switch run on stale clocks
+SETTLE_S = 10.0  # the clocks are still the old ones in the first seconds after a switch
 ASK = "sudo nvpmodel -m {} asks whether the board may restart"
 STORED_CLOCKS = "var/lib/edge-runtime/jetson_clocks.conf"
 
@@ -32,10 +32,10 @@ def set_mode(
     timeout_s: float = TIMEOUT_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Sets a mode, reads back whether it took, and waits until its clocks have settled.
+    """Sets a mode, reads back whether it took effect, and waits until its clocks are stable.
 
     Raises:
-        BoardError: it needs a reboot (nothing was changed), was refused, or did not take.
+        BoardError: it needs a reboot (nothing was changed), was refused, or did not take effect.
     """
     refuse_reboot(root, conf, mode)
     said = run_nvpmodel(root, NVPMODEL, ["-m", str(mode.id)], timeout_s)
@@ -45,7 +45,7 @@ def set_mode(
 
 
 def refuse_reboot(root: Path, conf: Conf, mode: Mode) -> None:
-    """Nothing, where a switch to this mode can be made while the board runs.
+    """Refuses a mode that cannot be set while the board runs.
 
     Raises:
         BoardError: it needs a reboot.
@@ -56,14 +56,14 @@ def refuse_reboot(root: Path, conf: Conf, mode: Mode) -> None:
 
 
 def lock_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
-    """Stores the clocks' limits and holds all clocks at the caps of the current mode.
+    """Stores the limits of the clocks, then holds all clocks at the caps of the current mode.
 
     Raises:
-        BoardError: jetson_clocks is not there, failed, or the GPU's clock is free afterwards.
+        BoardError: jetson_clocks does not exist or failed, or the GPU's clock is not held afterwards.
     """
     stored = root / STORED_CLOCKS
     stored.parent.mkdir(parents=True, exist_ok=True)
-    stored.unlink(missing_ok=True)  # it refuses to overwrite one
+    stored.unlink(missing_ok=True)  # jetson_clocks refuses to overwrite a file
     run_nvpmodel(root, CLOCKS, ["--store", str(stored)], timeout_s)
     run_nvpmodel(root, CLOCKS, [], timeout_s)
     if not Probe(root).locked:
@@ -71,10 +71,10 @@ def lock_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
 
 
 def free_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
-    """Puts back the limits that `lock_clocks` has stored, once; nothing where it came to store none.
+    """Puts back the limits that `lock_clocks` stored, once. Does nothing if it stored none.
 
     Raises:
-        BoardError: jetson_clocks is not there, or failed.
+        BoardError: jetson_clocks does not exist, or failed.
     """
     stored = root / STORED_CLOCKS
     if stored.exists():
@@ -83,10 +83,12 @@ def free_clocks(root: Path, timeout_s: float = TIMEOUT_S) -> None:
 
 
 def run_nvpmodel(root: Path, program: str, arguments: Sequence[str], timeout_s: float) -> str:
-    """What a board's program prints, both streams; it gets no input and is ended with all its children after a while.
+    """Returns what a board's program prints on both streams. It gets no input.
+
+    After `timeout_s` it is killed with its children.
 
     Raises:
-        BoardError: it is not there, is root's alone, took too long, or returned an error.
+        BoardError: it does not exist, needs root, took too long, or returned an error.
     """
     name = Path(program).name
     command = [_executable(root, program), *arguments]
@@ -98,7 +100,7 @@ def run_nvpmodel(root: Path, program: str, arguments: Sequence[str], timeout_s: 
     )  # fmt: skip
     try:
         said = process.communicate(timeout=timeout_s)[0]
-    except BaseException as error:  # Ctrl-C too: nothing of it stays behind
+    except BaseException as error:  # also on Ctrl-C: no process may stay behind
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
@@ -120,13 +122,13 @@ def _executable(root: Path, program: str) -> str:
 
 
 def _believe(said: str, mode: Mode) -> None:
-    """Looks for what nvpmodel prints beside an exit code of 0.
+    """Looks for errors in what nvpmodel prints, because its exit code may be 0 all the same.
 
     Raises:
-        BoardError: it did nothing.
+        BoardError: it did not set the mode.
     """
     if "ignoring request" in said:
-        hint = "set the mode on the host, docker/run.sh --power-mode MODE; the status file may lie now"
+        hint = "set the mode on the host, docker/run.sh --power-mode MODE; the status file may be wrong now"
         raise BoardError("nvpmodel does nothing inside a container", hint=hint)
     if "Reboot required" in said:
         raise BoardError(f"{mode.name} needs a reboot, which was declined", hint=ASK.format(mode.id))
@@ -154,6 +156,6 @@ def _verify(root: Path, conf: Conf, mode: Mode, timeout_s: float) -> None:
 
 
 def _first(said: str) -> str:
-    """The line that says most."""
+    """The first line with an error, else the last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return next((line for line in lines if "ERROR" in line), lines[-1] if lines else "it says nothing")

@@ -1,6 +1,6 @@
-"""What is behind /dev/video0: a camera that OpenCV reads, a CSI sensor that only Argus reads, or no camera at all.
+"""Finds out what /dev/video0 is: a camera that OpenCV reads, a CSI sensor that only Argus reads, or no camera.
 
-The driver is asked; where it cannot be (no permission, a recorded tree), the names in sysfs decide.
+The driver tells it. If it cannot be asked (no permission, a recorded tree), the names in sysfs decide.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Node:
 
     Attributes:
         device: "/dev/video0".
-        name: as the driver calls it, "vi-output, imx219 9-0010"; "" where unknown.
+        name: as the driver calls it, "vi-output, imx219 9-0010"; "" if unknown.
         kind: CAMERA, CSI, METADATA or OTHER (an encoder, a screen).
     """
 
@@ -46,7 +46,7 @@ def look(root: Path = Path("/")) -> List[Node]:
 
 
 def refuse(device: str, root: Path) -> None:
-    """Says what to open instead of a device that gives OpenCV no pictures.
+    """Refuses a device that gives OpenCV no pictures, and says what to open instead.
 
     Raises:
         SourceError: it is a CSI sensor or no camera.
@@ -58,7 +58,7 @@ def refuse(device: str, root: Path) -> None:
     cameras = ", ".join(filter(None, (target(other, nodes) for other in nodes))) or "none"
     if node.kind == CSI:
         raise SourceError(
-            f"{device} is a CSI sensor ({node.name}): it gives raw pixels, which only NVIDIA's Argus makes pictures of",
+            f"{device} is a CSI sensor ({node.name}): it gives raw pixels, and only NVIDIA's Argus can read them",
             hint=f"use {target(node, nodes)}",
         )
     what = "the metadata of a camera" if node.kind == METADATA else "no camera's pictures"
@@ -66,7 +66,7 @@ def refuse(device: str, root: Path) -> None:
 
 
 def target(node: Node, nodes: List[Node]) -> str:
-    """What to open a camera by: "/dev/video0" or "csi://0"; "" for what is no camera."""
+    """The name to open a camera by: "/dev/video0" or "csi://0"; "" if it is not a camera."""
     sensors = [other.device for other in nodes if other.kind == CSI]
     if node.kind == CSI:
         return f"csi://{sensors.index(node.device)}"
@@ -91,7 +91,7 @@ def _kind(driver: str, capabilities: int, formats: List[str]) -> str:
 
 
 def _guess(about: Path, name: str) -> str:
-    """By name and place: behind each node that gives pictures a UVC camera has one for metadata."""
+    """Guesses by name and place. After each node that gives pictures, a UVC camera has a node for metadata."""
     driver = os.path.basename(os.path.realpath(about / "device/driver"))
     if name.startswith("vi-output") or "tegra" in driver:
         return CSI
@@ -100,7 +100,7 @@ def _guess(about: Path, name: str) -> str:
 
 
 def _ask(path: Path) -> Optional[Tuple[str, str, int, List[str]]]:
-    """(driver, card, capabilities, pixel formats); None where it does not answer."""
+    """(driver, card, capabilities, pixel formats); None if the driver does not answer."""
     try:
         file = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError:
@@ -108,7 +108,7 @@ def _ask(path: Path) -> Optional[Tuple[str, str, int, List[str]]]:
     try:
         answer = fcntl.ioctl(file, QUERYCAP, bytes(CAPABILITY.size))
         driver, card, _, _, every, own = CAPABILITY.unpack(answer)
-        capabilities = own or every  # of this node; of the whole device with a kernel before 3.4
+        capabilities = own or every  # `own` is of this node; `every` is of the whole device, for kernels before 3.4
         kinds = [kind for flag, kind in CAPTURE.items() if capabilities & flag]
         return _text(driver), _text(card), capabilities, _formats(file, kinds[0]) if kinds else []
     except OSError:

@@ -1,4 +1,4 @@
-"""Libraries that may be missing or broken: whether they load is found out by loading them, once."""
+"""Libraries that may be missing or broken. Each is loaded once to find out whether it loads."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OTHER_NUMPY, NUMPY_HINT = "it was built for another numpy than", "pip install 'n
 
 
 def missing(name: str, install: str) -> Optional[str]:
-    """None where a library can be imported, else why not: "openvino is not installed: pip install openvino".
+    """None if a library can be imported, else the reason: "openvino is not installed: pip install openvino".
 
     Args:
-        install: what installs it.
+        install: the command that installs it.
     """
     if find_spec(name) is None:
         return f"{name} is not installed: {install}"
@@ -31,7 +31,7 @@ def missing(name: str, install: str) -> Optional[str]:
 
 
 def load_library(name: str) -> ModuleType:
-    """The library.
+    """Returns the library.
 
     Raises:
         ImportError: with the reason, in one line.
@@ -42,17 +42,17 @@ def load_library(name: str) -> ModuleType:
     return module
 
 
-@lru_cache(maxsize=None)  # a second try says less than the first, or crashes
+@lru_cache(maxsize=None)  # a second try gives a worse message than the first, or crashes
 def _load(name: str) -> Tuple[Optional[ModuleType], str]:
-    """The module, or None and the reason.
+    """Returns the module and "", or None and the reason.
 
-    What it prints while it fails is dropped. One that was built for another numpy may load and crash when it is used.
+    What it prints while it fails is dropped. A library that was built for another numpy may load and crash later.
     """
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), kept_out():
             module = import_module(name)
-    except Exception as error:  # what does not fit together may raise anything
+    except Exception as error:  # libraries that do not fit together may raise any exception
         text = " ".join(str(error).split()) or f"{type(error).__name__} without a reason"
         return None, _numpy_reason(said.getvalue() + text) or text
     reason = _numpy_reason(said.getvalue())
@@ -62,7 +62,7 @@ def _load(name: str) -> Tuple[Optional[ModuleType], str]:
 
 
 def _numpy_reason(said: str) -> str:
-    """A sentence, where numpy complains that it is not the one that a library was built for."""
+    """A sentence if numpy complains that a library was built for another numpy."""
     if "NumPy 1.x cannot be run in" not in said and "numpy.core.multiarray" not in said:
         return ""
     return f"{OTHER_NUMPY} {_version('numpy')}"

@@ -1,4 +1,4 @@
-"""What the words of a failing library mean, and what to do: one table for edge-doctor and for our own errors."""
+"""What the messages of a failing library mean, and what to do. edge-doctor and our own errors share this table."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Optional, Tuple
 
 GROUPS = "sudo usermod -aG video,render $USER, then log in again; in a container --group-add with the host's numbers"
 ARGUS = "sudo systemctl restart nvargus-daemon; in a container also -v /tmp/argus_socket:/tmp/argus_socket"
-REGISTRY = "rm -f ~/.cache/gstreamer-1.0/registry.*.bin"  # GStreamer remembers there what it could not load once
+REGISTRY = "rm -f ~/.cache/gstreamer-1.0/registry.*.bin"  # there GStreamer remembers elements that once failed to load
 DRIVER = "install the NVIDIA driver; in a container --runtime nvidia on a Jetson, --gpus all elsewhere"
 SWAP = "sudo fallocate -l 8G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile"
 TOOLKIT = "on a Jetson sudo apt install nvidia-jetpack; elsewhere install that version of CUDA"
 
-# (words, why, what to do); {0} is what the first pair of brackets found. The first that matches counts: the special
-# ones come before the general ones.
+# (words, why, what to do). {0} is the text that the first pair of brackets matched. The first match counts, so special
+# cases come before general ones.
 TABLE: Tuple[Tuple[str, str, str], ...] = (
     (r"libnvdla_compiler\.so", "TensorRT of JetPack 5 and 6 needs the compiler of the DLA, which is not here",
      "sudo apt install nvidia-l4t-dla-compiler, for a container on its host; JetPack 7.2 has none: "
@@ -24,7 +24,7 @@ TABLE: Tuple[Tuple[str, str, str], ...] = (
     (r"does not support this compute capability", "TensorRT-RTX is for GPUs of desktops, not of data centres",
      "use TensorRT itself on this GPU, or the ONNX file with onnxruntime-gpu"),
     (r"(\S+\.so[\w.]*): cannot allocate memory in static TLS block",
-     "the room that it needs was used up by libraries that were loaded before it",
+     "libraries that were loaded before it used up the memory that it needs",
      f"export LD_PRELOAD={{0}}; where GStreamer is concerned, also {REGISTRY}"),
     (r"_ARRAY_API not found|compiled using NumPy 1\.x",
      "it was built for numpy 1, and numpy 2 is here", "pip install 'numpy<2'"),
@@ -33,9 +33,9 @@ TABLE: Tuple[Tuple[str, str, str], ...] = (
     (r"numpy\.core\.(?:multiarray|umath) failed to import|built for another numpy",
      "it was built for another numpy than the one that is here, most likely numpy 1", "pip install 'numpy<2'"),
     (r"gapi_wip|cv2\.dnn.*DictValue|partially initialized module 'cv2'",
-     "several OpenCV packages lie over one another",
+     "several OpenCV packages overwrite each other's files",
      "pip uninstall opencv-python opencv-python-headless opencv-contrib-python, then install one of them"),
-    (r"lib(?:GL|EGL|SM|Xext|Xrender|gthread-2\.0|glib-2\.0)\.so", "this OpenCV shows windows, and wants a desktop's "
+    (r"lib(?:GL|EGL|SM|Xext|Xrender|gthread-2\.0|glib-2\.0)\.so", "this OpenCV shows windows, and needs a desktop's "
      "libraries", "sudo apt install libgl1 libglib2.0-0, or take opencv-python-headless"),
     (r"libopencv_\w+\.so", "OpenCV's Python module is here, but not its libraries of that version",
      "sudo apt install --reinstall libopencv libopencv-python"),
@@ -82,7 +82,7 @@ class Cause:
 
 
 def find_cause(text: str) -> Optional[Cause]:
-    """The cause behind what a library said; None where it is not known."""
+    """The cause behind a library's message; None if it is not known."""
     for words, why, fix in TABLE:
         match = re.search(words, text)
         if match:
@@ -91,10 +91,10 @@ def find_cause(text: str) -> Optional[Cause]:
 
 
 def explain(fact: str, hint: Optional[str], said: str = "") -> Tuple[str, Optional[str]]:
-    """The message and hint of an error: the fact with its cause and the cause's fix where it is known.
+    """Returns the message and the hint of an error. If the cause is known, they contain the cause and its fix.
 
     Args:
-        said: what else the library printed.
+        said: other text that the library printed.
     """
     cause = find_cause(f"{fact}\n{said}")
     if cause is None or any(why in fact for _, why, _ in TABLE):  # not known, or said already

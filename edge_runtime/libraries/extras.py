@@ -1,4 +1,4 @@
-"""How an extra is installed: by the checkout that runs, or by the names of what it needs. No index has this package."""
+"""How to install an extra: from the checkout that runs, or by the packages that it needs. No index has this package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPERATORS: Dict[str, Callable[[Any, Any], bool]] = {
 
 
 def install_hint(extra: str) -> str:
-    """The command that installs an extra of this very installation, one line.
+    """The command, in one line, that installs an extra of this installation.
 
     Args:
         extra: its name, "cpu".
@@ -28,13 +28,13 @@ def install_hint(extra: str) -> str:
     if _is_ours(CHECKOUT):
         words = [f".[{extra}]" if _is_current(CHECKOUT) else f"{CHECKOUT}[{extra}]"]
     else:
-        words = list(requirements(extra)) or [f".[{extra}]"]  # without metadata: in the folder it came from
+        words = list(requirements(extra)) or [f".[{extra}]"]  # without metadata: in the folder of the code
     return " ".join(["pip install", *map(shlex.quote, [*words, *_numpy()])])
 
 
 def requirements(extra: str) -> Iterator[str]:
-    """What an extra needs on this machine, as pip takes it, by the metadata of the installed package."""
-    from importlib import metadata  # takes as long as all of our own modules that need this one
+    """The packages that an extra needs on this machine, in pip's form, from the metadata of the installed package."""
+    from importlib import metadata  # its import takes as long as that of all our modules that need this one
 
     try:
         lines = metadata.requires(NAME) or []
@@ -70,7 +70,7 @@ def _holds(condition: Tuple[str, str, str]) -> bool:
 
 
 def _numpy() -> List[str]:
-    """Keeps numpy 1 beside an OpenCV of the system, which is compiled for it: pip would take numpy 2 along."""
+    """Keeps numpy 1 for an OpenCV of the system that is compiled for it. Without this, pip would install numpy 2."""
     loaded = sys.modules.get("numpy") if "cv2" in sys.modules else None
     with_2 = loaded is not None and not str(loaded.__version__).startswith("1.")
     return ["numpy<2"] if _has_system_opencv() and not with_2 else []

@@ -1,8 +1,8 @@
 """Libraries that must be loaded before others.
 
-On ARM, glibc before 2.34 keeps little room for the data of threads. Big libraries use it up, and what comes after them
-fails with "cannot allocate memory in static TLS block": libgomp under OpenCV, libGLdispatch under NVIDIA's GStreamer
-elements, which GStreamer then leaves out for ever.
+On ARM, glibc before 2.34 keeps little memory for the data of threads. Big libraries use it up. Libraries loaded later
+then fail with "cannot allocate memory in static TLS block": libgomp for OpenCV, libGLdispatch for NVIDIA's GStreamer
+elements. GStreamer remembers that and never loads these elements again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EARLY = ("libgomp.so.1", "libGLdispatch.so.0")
 
 @lru_cache(maxsize=None)
 def preload() -> List[str]:
-    """Loads them, and names those that are there; to be called before a big library is imported."""
+    """Loads them, and returns the names of those that exist. Call it before a big library is imported."""
     loaded: List[str] = []
     for name in EARLY if platform.machine() == "aarch64" else ():
         with suppress(OSError):
@@ -30,7 +30,7 @@ def preload() -> List[str]:
 
 @contextmanager
 def inherited() -> Iterator[None]:
-    """Programs that are started meanwhile load them too: GStreamer tries its elements in one of its own."""
+    """Makes programs that are started meanwhile load them too. GStreamer tries its elements in another program."""
     before = os.environ.get("LD_PRELOAD")
     names = [*preload(), *filter(None, [before])]
     if names:

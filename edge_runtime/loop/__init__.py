@@ -1,1 +1,1 @@
-"""The detection loop: frames from sources through a detector to sinks, counted."""
+"""The detection loop: takes frames from sources through a detector to sinks, and counts them."""

@@ -1,4 +1,4 @@
-"""Where frames enter the pipeline: a thread per source that reads into leased buffers."""
+"""Takes frames into the pipeline. Each source has a thread that reads into shared buffers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime.sources import Source
 
 
 class SourceThread:
-    """Reads one source in its own thread; `failed` hears of its error, after all frames before it are in the inbox."""
+    """Reads one source in its own thread. Calls `failed` with its error after all earlier frames are in the inbox."""
 
     def __init__(
         self,
@@ -27,16 +27,16 @@ class SourceThread:
         self._closing = threading.Thread(target=self._close, name=f"close {source.name}", daemon=True)
 
     def start(self, ring: Ring) -> None:
-        """Frames come from now on, in buffers of the ring."""
+        """Starts the thread. Frames then come in buffers of the ring."""
         self._ring = ring
         self._reading.start()
 
     def close(self) -> None:
-        """Closes the source, which ends a read that waits; in a thread, as a driver may hang in either."""
+        """Closes the source, which ends a waiting read. It uses a thread, because a driver may hang in both."""
         self._closing.start()
 
     def join(self, until_s: float) -> bool:
-        """Whether the source is closed and its thread has ended, at the latest at `until_s` (monotonic)."""
+        """Whether the source is closed and its thread has ended. Waits until `until_s` (monotonic) at most."""
         threads = [thread for thread in (self._reading, self._closing) if thread.ident is not None]
         for thread in threads:
             thread.join(max(0.0, until_s - monotonic()))

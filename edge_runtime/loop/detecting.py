@@ -1,4 +1,4 @@
-"""The detecting thread's work: frames from the inbox through the slots of a detector, results to whoever takes them."""
+"""The work of the detecting thread: takes frames from the inbox through a detector's slots and delivers results."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ InFlight = Deque[Tuple[int, List[Lease]]]
 
 
 class Detecting:
-    """Runs one detector, or several in turn, and has them for itself from `claim` to `release`.
+    """Runs one detector, or several one after the other. They are reserved for it from `claim` to `release`.
 
     Args:
-        detector: the first one.
-        inbox: where frames wait.
-        deliver: takes each result with its lease, in order.
-        stopping: set when the run is to end soon.
-        max_frames: how many frames are taken; None for all.
+        detector: the first detector.
+        inbox: the waiting frames.
+        deliver: called with each result and its lease, in order.
+        stopping: set when the run must end soon.
+        max_frames: number of frames to take; None for all.
 
     Attributes:
-        pace: how many frames a second are taken at most.
+        pace: the most frames per second that are taken.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Detecting:
         self._claimed: List[Detector] = []
 
     def claim(self, detector: Optional[Detector] = None) -> None:
-        """Takes a detector, the first one by default, for the rest of the run.
+        """Reserves a detector, the first one by default, for the rest of the run.
 
         Raises:
             UsageError: another pipeline runs over it.
@@ -60,7 +60,7 @@ class Detecting:
             self._claimed.append(detector)
 
     def release(self) -> None:
-        """Others may use the detectors again; harmless when repeated."""
+        """Ends the reservation of the detectors. It may be called more than once."""
         while self._claimed:
             self._claimed.pop().release()
 
@@ -71,7 +71,7 @@ class Detecting:
     def swap(self, detector: Detector) -> None:
         """See `Pipeline.swap`."""
         self.check_swap(detector)
-        if detector not in self._claimed:  # the others are warm, and one of them runs now
+        if detector not in self._claimed:  # the other detectors are warm, and one of them runs now
             self.claim(detector)
             warm_up(detector, self._warmup)
         self._next.append(detector)
@@ -84,12 +84,12 @@ class Detecting:
             raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
 
     def run(self) -> None:
-        """Until the inbox ends, `max_frames`, or the first error."""
+        """Runs until the inbox ends, until `max_frames`, or until the first error."""
         in_flight: InFlight = deque()
         try:
             self._loop(in_flight)
         finally:
-            for slot, _ in in_flight:  # after an error: the next user finds every slot at rest
+            for slot, _ in in_flight:  # after an error too, so that the next user finds no slot in work
                 with suppress(Exception):
                     self.backend.wait(slot)
 
@@ -121,7 +121,7 @@ class Detecting:
                 return
 
     def _due(self, idle: bool) -> bool:
-        """Whether the next frame may be taken; where nothing else is to be done, it waits for that."""
+        """Whether the next frame may be taken now. If there is no other work, it waits until it may."""
         if idle:
             self._stopping.wait(self.pace.wait_s)
         return idle or not self.pace.wait_s

@@ -1,4 +1,4 @@
-"""The two ends of a pipeline: its sources and sinks, which of them it opened itself, and which failed or hung."""
+"""The sources and sinks of a pipeline: which of them it opened itself, and which failed or hung."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from edge_runtime.loop.targets import list_sinks, list_sources
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 
+USUAL_FPS = 30.0
+
 log = logging.getLogger("edge_runtime")
 
 
 class Ends:
-    """Opens outputs, then sources: an output that cannot be written starts no camera.
+    """Opens outputs first, then sources, so that no camera starts if an output cannot be written.
 
     Args:
         source, sinks: as `Pipeline` takes them.
         labels: the model's class names.
         options: for the sources that are opened.
-        fail_fast: a source that cannot be opened is an error, also where there are others.
+        fail_fast: a source that cannot be opened is an error, even if there are others.
 
     Attributes:
         sources, sinks: those that are open.
-        errors: of the sources that could not be opened.
-        failed: `{"source", "error"}` of each source that could not be opened, or broke; `{"sink", "error"}` of a sink.
-        left_behind: names of what hung at the end.
+        errors: errors of the sources that could not be opened.
+        failed: `{"source", "error"}` of each source that could not be opened or broke; `{"sink", "error"}` of a sink.
+        left_behind: names of the sources and sinks that hung at the end.
 
     Raises:
-        SinkError, SourceError, UsageError: nothing stays open that was opened here.
+        SinkError, SourceError, UsageError: one cannot be opened. All that was opened here is closed again.
     """
 
     def __init__(self, source: Any, sinks: Any, labels: Sequence[str], options: SourceOptions, fail_fast: bool) -> None:
@@ -45,34 +47,33 @@ class Ends:
         with ExitStack() as undo:
             self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
             self._open_sources(list_sources(source), options, fail_fast, undo)
-            rates = {source.name: source.fps or 30.0 for source in self.sources}
             for sink in self.sinks:
-                sink_family.begin(sink, rates)
+                sink_family.begin(sink, _rates(self.sources))
             self._opened = undo.pop_all()
 
     def hand_over(self) -> None:
-        """The threads of the run close everything from now on."""
+        """Notes that the threads of the run will close everything."""
         self._opened.pop_all()
 
     def close(self) -> None:
-        """Closes what was opened here and is not handed over; harmless when repeated."""
+        """Closes what was opened here, unless the run closes it. It may be called more than once."""
         self._opened.close()
 
     def report(self, name: str, error: BaseException) -> None:
-        """A source failed: said at once where others go on, else it is the error of the run."""
+        """Notes a failed source. If others go on, it is reported at once. Otherwise it is the error of the run."""
         self.failed.append({"source": name, "error": str(error)})
         self._others -= 1
         if self._others:
             log.warning("source %s failed, the others go on: %s", name, error)
 
     def report_sink(self, name: str, error: BaseException, others: bool) -> None:
-        """A sink failed: said at once where others go on."""
+        """Notes a failed sink. If others go on, it is reported at once."""
         self.failed.append({"sink": name, "error": str(error)})
         if others:
             log.warning("output %s failed, the others go on: %s", name, error)
 
     def leave(self, name: str, grace_s: float) -> str:
-        """A sink or source hangs; says so at once, and returns what was said."""
+        """Reports a sink or source that hangs, and returns the message."""
         said = f"{name} did not end within {grace_s:g} s and is left behind"
         self.left_behind.append(name)
         log.warning(said)
@@ -105,3 +106,9 @@ class Ends:
                 self.report(source_family.public_name(item), error)
         if not self.sources:
             raise self.errors[0]
+
+
+def _rates(sources: Sequence[Source]) -> Dict[str, float]:
+    """Frames per second of each source, by name; a picture beside videos has the rate of the fastest of them."""
+    known = {source.name: source.fps or USUAL_FPS for source in sources if source.fps or source.live}
+    return {source.name: known.get(source.name, max(known.values(), default=USUAL_FPS)) for source in sources}

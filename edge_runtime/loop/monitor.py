@@ -17,10 +17,10 @@ _BINS = 8 * _BINS_PER_DECADE + 1
 
 
 class LatencyHistogram:
-    """Percentiles of any number of durations in constant memory: bins 2.3 % wide from 1 us to 100 s.
+    """Percentiles of any number of durations in constant memory. Its bins are 2.3 % wide, from 1 us to 100 s.
 
     Attributes:
-        most_ms: no duration is longer.
+        most_ms: the longest duration.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class LatencyHistogram:
         self.most_ms = max(self.most_ms, ms)
 
     def percentile(self, percent: float) -> float:
-        """Upper edge of the bin that holds this percentile, at most the longest duration, ms; nan without data."""
+        """Upper edge of the bin of this percentile, ms. It is at most the longest duration. nan without data."""
         wanted, seen = percent / 100 * self.count, 0
         for place, number in enumerate(self._bins):
             seen += number
@@ -46,18 +46,18 @@ class LatencyHistogram:
         return float("nan")
 
     def copy(self) -> LatencyHistogram:
-        """What it holds now."""
+        """A copy of the present state."""
         other = LatencyHistogram()
         other._bins, other.count = list(self._bins), self.count
         other.total_ms, other.most_ms = self.total_ms, self.most_ms
         return other
 
     def since(self, before: LatencyHistogram) -> LatencyHistogram:
-        """What was added after `before` was copied."""
+        """The durations that were added after the copy `before`."""
         other = LatencyHistogram()
         other._bins = [now - then for now, then in zip(self._bins, before._bins)]
         other.count, other.total_ms = self.count - before.count, self.total_ms - before.total_ms
-        other.most_ms = min(self.most_ms, other.total_ms)  # one duration alone is known exactly
+        other.most_ms = min(self.most_ms, other.total_ms)  # a single duration is known exactly
         return other
 
     def summary(self) -> Dict[str, float]:
@@ -70,7 +70,7 @@ class LatencyHistogram:
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a monitor stood: frames, the time of the last one (`perf_counter`), durations."""
+    """State of a monitor at one moment: frames, the time of the last one (`perf_counter`), durations."""
 
     frames: int
     last_s: float
@@ -79,9 +79,9 @@ class Mark:
 
 
 class Monitor:
-    """Watches results go by; a sink like any other, cheap enough to be called by the detecting thread.
+    """Counts results. It is a sink like any other, but so cheap that the detecting thread calls it.
 
-    It may be read by any thread while it counts: what is read belongs together, up to one whole frame.
+    Any thread may read it while it counts. The values that are read always belong to the same frames.
     """
 
     def __init__(self, window: int = 120) -> None:
@@ -92,7 +92,7 @@ class Monitor:
         self._labels: Sequence[str] = ()
         self._first_s = self._last_s = 0.0
         self._recent: Deque[float] = deque(maxlen=window)
-        self._lock = threading.Lock()  # readers copy under it and reckon afterwards, so that they never delay a frame
+        self._lock = threading.Lock()  # readers only copy under it and compute later, so that they never delay a frame
 
     def write(self, result: Result) -> None:
         """Counts one result."""
@@ -112,7 +112,7 @@ class Monitor:
 
     @property
     def fps(self) -> float:
-        """Frames per second over the last frames, up to now."""
+        """Frames per second over the latest frames, up to now."""
         with self._lock:
             count = len(self._recent)
             return (count - 1) / max(self._recent[-1] - self._recent[0], 1e-9) if count > 1 else 0.0
@@ -130,7 +130,7 @@ class Monitor:
         return {names[i] if i < len(names) else str(i): n for i, n in per_class.most_common()}
 
     def mark(self) -> Mark:
-        """Where it stands; what comes after is counted by `since`."""
+        """Marks the present state. `since` counts what comes after it."""
         with self._lock:
             stages = {name: histogram.copy() for name, histogram in self.stages.items()}
             return Mark(self.frames, self._last_s, self.latency.copy(), stages)
@@ -144,7 +144,7 @@ class Monitor:
             for name, histogram in now.stages.items()
         }
         if not mark.last_s:
-            frames -= 1  # the first frame begins the first second
+            frames -= 1  # the first frame only starts the clock
         return {
             "frames": frames,
             "fps": frames / seconds if frames > 0 and seconds > 0 else None,
@@ -153,7 +153,7 @@ class Monitor:
         }
 
     def status(self, drops: Sequence[int], total: Optional[int] = None) -> str:
-        """One line for a terminal: latency, stages, frames of `total` where that is known, drops."""
+        """One line for a terminal: latency, stages, frames (of `total` if that is known), drops."""
         now = self.mark()
         stages = "  ".join(
             f"{name} {histogram.percentile(50):.1f}/{histogram.percentile(95):.1f}"

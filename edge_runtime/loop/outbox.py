@@ -1,6 +1,6 @@
-"""Where results leave the pipeline: a bounded queue per sink with its thread, or a reader who iterates.
+"""Takes results out of the pipeline: through a bounded queue and a thread for each sink, or to a caller who iterates.
 
-Whoever waits to put something is let go when the consumer is left behind: a sink that hangs stops nobody for ever.
+If a consumer is left behind, a thread that waits to put something goes on. So a hanging sink stops no other thread.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ class Outbox(Protocol):
     broken: bool
 
     def start(self) -> None:
-        """Results may come."""
+        """Starts the consumer."""
 
     def put(self, lease: Lease, result: Result) -> None:
-        """Takes a result: waits for a place, or counts it as dropped where the source is live."""
+        """Takes a result. If there is no place, it waits, or counts the result as dropped if the source is live."""
 
     def end(self) -> None:
-        """No more results come."""
+        """Tells the consumer that no more results come."""
 
     def join(self) -> None:
-        """Waits until everything is written and the sink is closed, or it is left behind."""
+        """Waits until everything is written and the sink is closed, or until the consumer is left behind."""
 
     def hangs(self, since_s: float, grace_s: float) -> bool:
-        """Whether it has been at one thing for `grace_s`, counted from `since_s` (`perf_counter`) at the earliest."""
+        """Whether one call has lasted longer than `grace_s`. Time before `since_s` (`perf_counter`) does not count."""
 
     def leave(self) -> None:
-        """Leaves it behind: what waits for it is released, and nobody waits for it any more."""
+        """Leaves the consumer behind: releases its waiting results, and nobody waits for it any more."""
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON."""
 
 
 class _Queued:
-    """A bounded queue of leased results: full, it makes a file wait and a live source lose (counted) frames."""
+    """A bounded queue of leased results. If it is full, a file waits, and a live source loses frames (counted)."""
 
     def __init__(self, name: str, depth: int) -> None:
         self.name, self.dropped, self.left, self.broken = name, 0, False, False
@@ -66,7 +66,7 @@ class _Queued:
             lease.release()
 
     def end(self) -> None:
-        self._queue.put(None)  # a result that waits in `put` and this both have room once it is left behind
+        self._queue.put(None)  # does not block for ever: `leave` makes room for this and a waiting result
 
     def leave(self) -> None:
         self.left = True
@@ -81,10 +81,10 @@ class _Queued:
 
 
 class SinkThread(_Queued):
-    """Writes results to one sink in its own thread; `fail` hears its name and error, `stop` when a window is closed.
+    """Writes results to one sink in its own thread. Calls `fail` with its name and error, `stop` for a closed window.
 
     Attributes:
-        broken: it failed, and takes no results any more.
+        broken: the sink failed and takes no more results.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class SinkThread(_Queued):
             self._fail(self.name, error)
 
     def _close(self) -> None:
-        """A sink that failed is closed too; what it says then is not a second failure."""
+        """Closes the sink, also after a failure. An error of this call is then not a second failure."""
         if self.broken:
             with suppress(Exception):
                 self._sink.close()
@@ -150,19 +150,19 @@ class SinkThread(_Queued):
 
 
 class Reader(_Queued):
-    """The caller who iterates over a pipeline."""
+    """The consumer for a caller who iterates over a pipeline."""
 
     def __init__(self, depth: int) -> None:
         super().__init__("iteration", depth)
 
     def start(self) -> None:
-        """Nothing to start: the caller's thread reads."""
+        """Does nothing: the caller's thread reads."""
 
     def join(self) -> None:
-        """Nothing to wait for: what the caller has not read is the caller's."""
+        """Does nothing: results that the caller has not read are the caller's choice."""
 
     def hangs(self, since_s: float, grace_s: float) -> bool:
-        """Never: the caller may take any time."""
+        """Always False: the caller may take any time."""
         return False
 
     def __iter__(self) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""At most so many frames a second, on average."""
+"""Limits the frames per second, on average."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Callable, Optional
 
 
 class Pace:
-    """When the next frame is due.
+    """Knows when the next frame is due.
 
     Attributes:
-        fps: frames per second at most; None for all. May be changed at any time, by any thread.
+        fps: most frames per second; None for all. Any thread may change it at any time.
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
@@ -19,11 +19,11 @@ class Pace:
 
     @property
     def wait_s(self) -> float:
-        """Seconds until the next frame is due; 0 where it is."""
+        """Seconds until the next frame is due; 0 if it is due."""
         return max(0.0, self._due_s - self._clock()) if self.fps else 0.0
 
     def taken(self) -> None:
-        """A frame is taken: the next is due a period after this one was, or after now where that is long ago."""
+        """Notes a frame. The next one is due one period after this one was due, or after now if that was long ago."""
         if self.fps:
             period_s = 1 / self.fps
             self._due_s = max(self._due_s + period_s, self._clock())

@@ -1,7 +1,7 @@
-"""Pipeline: sources -> detector -> sinks, each in its own thread, over leased buffers.
+"""Pipeline: sources -> detector -> sinks, each in its own thread, with shared buffers.
 
 capture thread per source -> inbox (live: newest wins; file: every frame) -> detecting thread, two slots in flight
--> one thread and bounded queue per sink. A stalled sink never stalls a live source: its frames are dropped and counted.
+-> one thread and bounded queue per sink. A slow sink never stops a live source: its frames are dropped and counted.
 """
 
 from __future__ import annotations
@@ -30,37 +30,37 @@ LIMITS = {
 
 
 class Pipeline:
-    """Runs a detector over sources and hands every result to sinks, or to the caller who iterates.
+    """Runs a detector over sources and passes every result to sinks, or to the caller who iterates.
 
         for result in Pipeline(detector, "street.mp4"):
             print(result.frame.index, len(result.detections))
         with Pipeline(detector, 0, ["out.mp4", "out.jsonl"]) as pipeline:
             pipeline.run()
 
-    It runs once, by `run` or by iteration. The end of the run closes its sources and sinks, also those that were given
-    open. A pipeline that never ran closes, by `close` or `with`, what it opened itself. So does a constructor that
-    fails.
+    It runs once, by `run` or by iteration. The end of the run closes its sources and sinks, also those that were passed
+    open. If a pipeline never ran, `close` or the end of `with` closes what it opened itself. A constructor that fails
+    does the same.
 
     Args:
-        detector: an open detector; it stays open afterwards. While the pipeline runs, it refuses other callers.
+        detector: an open detector. It stays open afterwards. While the pipeline runs, it refuses other callers.
         source: one source or several, open or as URI, path or camera number.
-        sinks: where results go, one or several, open or as path or URI. They are opened before the sources.
+        sinks: one sink or several for the results, open or as path or URI. They are opened before the sources.
         max_frames: stop after this many results.
         duration_s: stop after this many seconds.
-        warmup: runs on an empty image before the first frame, not counted anywhere.
-        source_options: for the sources that it opens.
-        fail_fast: one source of several that fails ends the run, or refuses the start. Without, it is reported at once
-            (to the logger "edge_runtime") and in `summary`, the others go on, and the error is raised at the end.
+        warmup: number of runs on an empty image before the first frame. They are not counted.
+        source_options: options for the sources that it opens.
+        fail_fast: if one of several sources fails, the run ends or does not start. Without it, the failure is reported
+            at once (to the logger "edge_runtime") and in `summary`, the others go on, and the end raises the error.
 
-    A sink that fails is reported like such a source, and the others go on; the run ends when the last one has failed.
+    A sink that fails is reported in the same way, and the others go on. The run ends when the last one has failed.
 
     Attributes:
         sources: those that are open.
-        pace: `pace.fps` limits the frames looked at; those of a live source that are not are dropped and counted.
+        pace: `pace.fps` limits the frames per second. A live source's other frames are dropped and counted.
 
     Raises:
         SinkError, SourceError: an output or every source cannot be opened.
-        UsageError: something is given that is no detector, source or sink.
+        UsageError: an argument is not a detector, source or sink.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Pipeline:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
         if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
+            raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
         self._ends = Ends(source, sinks, detector.model.spec.labels, source_options, fail_fast)
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast
@@ -88,11 +88,11 @@ class Pipeline:
 
     @property
     def monitor(self) -> Monitor:
-        """What has been counted so far."""
+        """The counts so far."""
         return self._run.monitor
 
     def run(self, tick: Callable[[], None] = lambda: None) -> Dict[str, Any]:
-        """Runs to the end of the sources, `stop()`, Ctrl-C, or the first error; sinks are always finished.
+        """Runs until the end of the sources, `stop()`, Ctrl-C, or the first error. Sinks are always finished.
 
         Args:
             tick: called a few times a second in the calling thread.
@@ -101,8 +101,8 @@ class Pipeline:
             `summary()`.
 
         Raises:
-            SourceError, SinkError, EdgeError: the first thing that went wrong, after everything before it was written.
-            UsageError: it ran before, it is closed, or another pipeline runs over the detector.
+            SourceError, SinkError, EdgeError: the first failure. All results before it were written.
+            UsageError: it ran before, it is closed, or another pipeline runs the detector.
         """
         self._use()
         try:
@@ -118,7 +118,7 @@ class Pipeline:
         return self.summary()
 
     def __iter__(self) -> Iterator[Result]:
-        """Results in order; a frame's image is reused once the caller has let go of it.
+        """Yields results in order. A frame's image is reused after the caller has released it.
 
         Raises:
             UsageError: see `run`.
@@ -142,17 +142,17 @@ class Pipeline:
             self._run.finish()
 
     def stop(self) -> None:
-        """Ends the run soon: nothing new is captured, what is in flight is still finished and written.
+        """Ends the run soon. No new frame is captured. Frames in work are still finished and written.
 
-        A sink or source that hangs meanwhile is left behind after `run.GRACE_S` seconds, and named.
+        A sink or source that hangs meanwhile is left behind after `run.GRACE_S` seconds, and its name is reported.
         """
         self._run.stop()
 
     def close(self) -> None:
-        """Ends the run and closes what is open; harmless when repeated. No run can begin any more.
+        """Ends the run and closes what is open. It may be called more than once. No run can begin any more.
 
         Raises:
-            SourceError, SinkError, EdgeError: what went wrong in a run that it had to end.
+            SourceError, SinkError, EdgeError: the failure of a run that it had to end.
         """
         self._used = True
         self._run.close()
@@ -166,15 +166,15 @@ class Pipeline:
         self.close()
 
     def swap(self, detector: Detector) -> None:
-        """Goes on with another detector, from the next frame on; it stays open afterwards, as does the one before.
+        """Uses another detector from the next frame on. Both detectors stay open afterwards.
 
         Raises:
-            UsageError: see `check_swap`, or another pipeline runs over it.
+            UsageError: see `check_swap`, or another pipeline runs the detector.
         """
         self._run.detecting.swap(detector)
 
     def check_swap(self, detector: Detector) -> None:
-        """Nothing, where a detector may take over.
+        """Refuses a detector that cannot take over.
 
         Raises:
             UsageError: it has other classes, or needs more frames at once.
@@ -183,11 +183,11 @@ class Pipeline:
 
     @property
     def dropped(self) -> List[int]:
-        """Frames of each live source that were replaced by a newer one before they were looked at."""
+        """Number of frames of each live source that a newer frame replaced before detection."""
         return self._run.inbox.dropped
 
     def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON: what the monitor counted, what was dropped or skipped where, who failed or hung."""
+        """Plain data for JSON: the monitor's counts, dropped and skipped frames, and what failed or hung."""
         names = [source.name for source in self.sources]
         return {
             "backend": self._run.detecting.backend.description,

@@ -1,4 +1,4 @@
-"""Frames in flight: preallocated, leased buffers, and the inbox where they wait for the detector."""
+"""Frames in work: preallocated, shared buffers, and the inbox where frames wait for the detector."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Frame
 
-_OWN_REFERENCES = 2  # the lease's, and getrefcount's argument
+_OWN_REFERENCES = 2  # references: that of the lease, and getrefcount's argument
 
 
 class Lease:
-    """A buffer and the frame in it. Readers are counted; the last one to release gives the buffer back to the ring.
+    """A buffer and the frame in it. Readers are counted. When the last one releases it, the ring gets the buffer back.
 
     Attributes:
-        frame: what the source read; None while the buffer is free.
+        frame: the frame that the source read; None while the buffer is free.
         source: number of the source.
         live: whether the source is live.
         arrived_s: `perf_counter()` when the frame was complete.
-        capture_ms: how long reading it took.
+        capture_ms: duration of the read, milliseconds.
     """
 
     __slots__ = ("_lock", "_readers", "_ring", "arrived_s", "buffer", "capture_ms", "frame", "live", "source")
@@ -36,7 +36,7 @@ class Lease:
         self.source, self.live, self.arrived_s, self.capture_ms = 0, False, 0.0, 0.0
 
     def fill(self, frame: Frame) -> None:
-        """Takes a frame in; its image becomes the buffer of later frames. The caller is the first reader."""
+        """Takes a frame. Its image becomes the buffer of later frames. The caller is the first reader."""
         self.frame, self.buffer = frame, frame.image
         self._readers = 1
 
@@ -55,7 +55,7 @@ class Lease:
 
 
 class Ring:
-    """A fixed number of leases. Buffers are made when first filled and used again afterwards."""
+    """A fixed number of leases. Their buffers are created at the first use and used again afterwards."""
 
     def __init__(self, size: int) -> None:
         self._free: SimpleQueue[Lease] = SimpleQueue()
@@ -63,7 +63,7 @@ class Ring:
             self._free.put(Lease(self))
 
     def take(self, timeout_s: Optional[float] = None) -> Optional[Lease]:
-        """A free lease, None after the timeout. A buffer that somebody still refers to is left to them, not reused."""
+        """A free lease; None after the timeout. A buffer that other code still refers to is not used again."""
         try:
             lease = self._free.get(timeout=timeout_s)
         except Empty:
@@ -81,10 +81,10 @@ class Ring:
 class Inbox:
     """Frames of all sources, waiting for the detector, served in turn.
 
-    A live source has one place and the newest frame wins; any other source waits while its places are taken.
+    A live source has one place, and a newer frame replaces an older one. Any other source waits for a free place.
 
     Attributes:
-        dropped: frames of each source that a newer one replaced.
+        dropped: number of frames of each source that a newer one replaced.
     """
 
     def __init__(self, live: Sequence[bool], depth: int = 2) -> None:
@@ -96,7 +96,7 @@ class Inbox:
         self.dropped = [0] * len(live)
 
     def put(self, lease: Lease) -> bool:
-        """Adds a frame, waiting for a place if need be; False where the source was ended meanwhile (frame released)."""
+        """Adds a frame. Waits for a free place. False if the source was ended meanwhile; the frame is then released."""
         queue = self._queues[lease.source]
         with self._changed:
             if lease.live:
@@ -113,7 +113,7 @@ class Inbox:
         return taken
 
     def get(self, block: bool) -> Optional[Lease]:
-        """The next frame, source by source; None where there is none now, or (blocking) none will come any more."""
+        """The next frame, from the sources in turn. None if there is none now, or (blocking) if no more will come."""
         with self._changed:
             if block:
                 self._changed.wait_for(lambda: any(self._queues) or not any(self._open))
@@ -126,13 +126,13 @@ class Inbox:
         return None
 
     def end(self, source: int) -> None:
-        """No more frames come from this source; those waiting are still served."""
+        """Notes that no more frames come from this source. Waiting frames are still served."""
         with self._changed:
             self._open[source] = False
             self._changed.notify_all()
 
     def drop_waiting(self) -> None:
-        """Ends every source and releases what waits."""
+        """Ends every source and releases the waiting frames."""
         with self._changed:
             self._open = [False] * len(self._open)
             for queue in self._queues:

@@ -20,12 +20,12 @@ from edge_runtime.types import Result
 INBOX_DEPTH = 2
 SINK_DEPTH = 2
 TICK_S = 0.25
-GRACE_S = 5.0  # after the end was asked for: a sink or source that does nothing for so long is left behind
-HINT = "is its disk, or who reads it, still there? what it took before is written"
+GRACE_S = 5.0  # after the end was asked for, a sink or source that hangs for this time is left behind
+HINT = "is its disk or its reader still there? all results before are written"
 
 
 class Run:
-    """See `Pipeline`. All threads are daemons: one that hangs in a driver or on a disk does not keep the process."""
+    """See `Pipeline`. All threads are daemons, so a thread that hangs in a driver or a disk cannot keep the process."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Run:
         self._started = self._finished = False
 
     def reader(self) -> Reader:
-        """A caller who takes the results himself; before `start`."""
+        """Adds a caller who reads the results. Call it before `start`."""
         reader = Reader(SINK_DEPTH)
         self.outboxes.append(reader)
         return reader
@@ -66,7 +66,7 @@ class Run:
         """Starts everything.
 
         Raises:
-            UsageError: another pipeline runs over the detector.
+            UsageError: another pipeline runs the detector.
         """
         self.detecting.claim()
         self._started = True
@@ -76,7 +76,7 @@ class Run:
             self._timer.start()
 
     def wait(self, tick: Callable[[], None] = lambda: None) -> None:
-        """Until all results are written, or who hangs is left behind; calls `tick` a few times a second."""
+        """Waits until all results are written, or what hangs is left behind. Calls `tick` a few times a second."""
         while not self._done.wait(TICK_S):
             tick()
             self._leave_hanging()
@@ -87,10 +87,10 @@ class Run:
         self._stop_capturing()
 
     def finish(self) -> None:
-        """Waits for every thread but those that hang, and closes everything; harmless when repeated.
+        """Waits for every thread except those that hang, and closes everything. It may be called more than once.
 
         Raises:
-            EdgeError: the first thing that went wrong.
+            EdgeError: the first failure.
         """
         with self._ending:
             if self._started and not self._finished:
@@ -107,7 +107,7 @@ class Run:
             raise self._errors[0]
 
     def close(self) -> None:
-        """Ends a run that goes on; closes what was opened for one that never began."""
+        """Ends a run that goes on. If it never began, closes what was opened for it."""
         if not self._started:
             self._ends.close()
         elif not self._finished:
@@ -140,7 +140,7 @@ class Run:
         self.stop()
 
     def _sink_failed(self, name: str, error: BaseException) -> None:
-        """What it took before is written. Without another there is nothing left to run for."""
+        """Notes a failed sink. Its earlier results are written. The run ends if it was the last sink."""
         others = not all(outbox.broken for outbox in self.outboxes)
         self._errors.append(error)
         self._ends.report_sink(name, error, others)
@@ -148,7 +148,7 @@ class Run:
             self.stop()
 
     def _source_failed(self, source: Source, error: BaseException) -> None:
-        """Frames before it were good, and are still processed."""
+        """Notes a failed source. Its earlier frames are still processed."""
         self._errors.append(error)
         self._ends.report(source.name, error)
         if self._fail_fast:

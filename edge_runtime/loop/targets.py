@@ -1,4 +1,4 @@
-"""What users name as source or sink: a text, a path, a camera number, an open one, or several of these."""
+"""The sources and sinks that users name: a text, a path, a camera number, an open one, or several of these."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SINK_HINT = "out.jsonl, out.mp4, a folder, an open sink, or a list of these"
 
 
 def open_source(target: SourceTarget, options: SourceOptions = SourceOptions()) -> Source:
-    """Opens a source, for what `Pipeline` cannot be told in a word: size, rate, loop.
+    """Opens a source with options that a name cannot say: size, rate, loop.
 
         source = open_source(0, SourceOptions(size_wh=(1280, 720)))
 
@@ -37,17 +37,17 @@ def open_sink(target: AnyPath, options: SinkOptions = SinkOptions()) -> Sink:
     """Opens a sink: `out.jsonl`, `out.mp4`, a folder (`drawn/`), `window`.
 
     Raises:
-        SinkError: it cannot be written to.
+        SinkError: it cannot be written.
         UsageError: nothing opens such a target.
     """
     return sinks.open(_sink_text(target), options)
 
 
 def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]]) -> List[Union[str, Source]]:
-    """What a `Pipeline` was given, as a list: texts are still to be opened, the others are open.
+    """The sources that a `Pipeline` was given, as a list. Texts must still be opened, the others are open.
 
     Raises:
-        UsageError: no source, or something that is none.
+        UsageError: there is no source, or something else.
     """
     listed = [item if _has(item, "read", "live") else _source_text(item) for item in _several(given)]
     if not listed:
@@ -56,10 +56,10 @@ def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget,
 
 
 def list_sinks(given: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]]) -> List[Union[str, Sink]]:
-    """What a `Pipeline` was given, as a list: texts are still to be opened, the others are open.
+    """The sinks that a `Pipeline` was given, as a list. Texts must still be opened, the others are open.
 
     Raises:
-        UsageError: something that is no sink.
+        UsageError: one of them is not a sink.
     """
     return [item if _has(item, "write", "target") else _sink_text(item) for item in _several(given)]
 
@@ -81,7 +81,7 @@ def _source_text(target: Any) -> str:
 
 
 def _sink_text(target: Any) -> str:
-    """A path object cannot end in "/": without a suffix it is meant as a folder."""
+    """A path object cannot end in "/", so one without a suffix means a folder."""
     if isinstance(target, PurePath) and not target.suffix:
         return f"{target}/"
     if isinstance(target, (str, os.PathLike)):

@@ -1,4 +1,4 @@
-"""How a head's output tensors become boxes, as plain data: the same on host and device."""
+"""Describes as plain data how the output tensors of a head become boxes. It is the same on host and device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_runtime.errors import SpecError
 
 @dataclass(frozen=True)
 class View:
-    """Where one quantity lies in a head tensor, as element strides within one image of the batch.
+    """Where one quantity lies in a head tensor. Strides count elements within one image of the batch.
 
     Channel `c` of anchor `a` at grid cell `i = y * grid_width + x` is element
     `offset + a * anchor + i * cell + c * channel` of output number `tensor`.
@@ -32,12 +32,12 @@ class Level:
 
     Attributes:
         grid_wh: cells in x and y; a flat list of N candidates is (N, 1).
-        box: 4 channels (4 * bins for "distance").
-        score: one channel per class.
-        objectness: one channel, or None.
+        box: view of the box, 4 channels (4 * bins for "distance").
+        score: view of the scores, one channel per class.
+        objectness: view of the objectness, one channel; None if there is none.
         stride: (x, y) model pixels per cell.
         anchors: (width, height) of each anchor in model pixels; a level without anchors has one, (1, 1).
-        prior: index of this level's first row in `DecodeSpec.priors`; candidates follow cell by cell, anchors inner.
+        prior: index of this level's first row in `DecodeSpec.priors`. The rows are sorted by cell, then by anchor.
         scale_xy: Darknet's `scale_x_y`; 2.0 gives YOLOv5's `2 * sigmoid - 0.5`.
     """
 
@@ -59,8 +59,8 @@ ACTIVATIONS = ("none", "sigmoid", "softmax")
 class DecodeSpec:
     """Everything the native decoder needs to turn head tensors into boxes: plain data, the same on host and device.
 
-    With t0..t3 the box channels, (cx, cy) the cell, (sx, sy) its stride, (aw, ah) the anchor and act() the box
-    activation, a candidate's box in model pixels is
+    The box channels are t0..t3, the cell is (cx, cy), its stride (sx, sy), the anchor (aw, ah), and act() is the box
+    activation. Then the box of a candidate in model pixels is
 
         cxcywh         centre (t0, t1) * box_scale, size (t2, t3) * box_scale
         xyxy, yxyx     corners t * box_scale, in that order
@@ -72,16 +72,16 @@ class DecodeSpec:
         prior          with (px, py, pw, ph) the prior: centre t0 * variance[0] * pw + px, size pw * exp(t2 *
                        variance[1]), exponents clamped to at most `max_exponent`; prior_yx reads ty, tx, th, tw
 
-    and its score for class c is `act(class)`, times `act(objectness)` where there is one: class^(class_power) *
-    objectness^(objectness_power). Class tensors may start with background classes (`first_class`), which take part
-    in the softmax and are never reported. With `class_channel` the candidate is finished: its one class id is read from
-    that channel of the score view's tensor (counted from the score) and its score from the score channel.
+    Its score for class c is `act(class)`, times `act(objectness)` if there is an objectness: class^(class_power) *
+    objectness^(objectness_power). Class tensors may start with background classes (`first_class`). They take part in
+    the softmax and are never reported. With `class_channel` the candidate is finished: it has one class id, read from
+    that channel of the score view's tensor (counted from the score), and its score is the score channel.
 
     Attributes:
         kind: one of BOX_KINDS.
-        levels: the grids; the order of candidates (for ties) is level, anchor, cell, class.
-        num_classes: classes reported, background not counted.
-        box_activation: "none" or "sigmoid", on t0, t1 (and t2, t3 of anchor_square).
+        levels: the grids. If scores are equal, the order of candidates is level, anchor, cell, class.
+        num_classes: number of classes reported, without the background.
+        box_activation: "none" or "sigmoid", for t0, t1 (and t2, t3 of anchor_square).
         class_activation: one of ACTIVATIONS.
         objectness_activation: "none" or "sigmoid".
         priors: (P, 4) float32 `[cx, cy, w, h]` in model pixels, for the prior kinds.

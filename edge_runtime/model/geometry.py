@@ -1,4 +1,4 @@
-"""How an image is fitted into a model's input, and how boxes find their way back."""
+"""Fits an image into a model's input, and maps boxes from the model's pixels back to the image's."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ class Letterbox:
 
 @lru_cache(maxsize=256)
 def fit(image_wh: Tuple[int, int], model_wh: Tuple[int, int], resize: str = "letterbox") -> Letterbox:
-    """Fits an image into a model's input.
+    """Computes where an image lies in a model's input.
 
     Args:
         image_wh: (width, height) of the image, both at least 1.
         model_wh: (width, height) of the model's input.
-        resize: "letterbox" keeps the ratio and centres (an odd padding puts the smaller half left and above, as
-            Ultralytics does), "letterbox_topleft" keeps the ratio and pads right and below (YOLOX, EfficientDet),
-            "stretch" fills the input (SSD, Darknet).
+        resize: "letterbox" keeps the aspect ratio and centres the image; of an odd padding the smaller half is left
+            and above, as Ultralytics does. "letterbox_topleft" keeps the aspect ratio and pads right and below (YOLOX,
+            EfficientDet). "stretch" fills the input (SSD, Darknet).
 
     Returns:
-        The placement; sides are rounded half up and never below one pixel.
+        The placement. Sides are rounded, halves up, and are at least one pixel.
     """
     (image_w, image_h), (model_w, model_h) = image_wh, model_wh
     width, height = model_w, model_h

@@ -1,4 +1,4 @@
-"""Class names: the two well-known sets, and files with one name per line."""
+"""Class names: the two well-known sets (COCO and VOC), and files with one name per line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Dict, Sequence, Tuple, Union
 from edge_runtime.errors import UsageError
 from edge_runtime.files import read
 
-MOST = read.MIB  # bytes of a file of names
+MOST = read.MIB  # largest size of a file of names, bytes
 
 COCO: Tuple[str, ...] = tuple(
     "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
@@ -25,10 +25,10 @@ SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC}
 
 
 def load_labels(name: Union[str, Sequence[str]]) -> Tuple[str, ...]:
-    """Class names by set name (`coco`, `voc`), from a file with one name per line, or from a list of them.
+    """Returns class names from a set (`coco`, `voc`), from a file with one name per line, or from a list of names.
 
     Raises:
-        UsageError: neither a set nor a readable text file, or no name in it.
+        UsageError: `name` is neither a set nor a readable text file, or the file holds no name.
     """
     if not isinstance(name, str):
         return tuple(name)
@@ -41,9 +41,9 @@ def load_labels(name: Union[str, Sequence[str]]) -> Tuple[str, ...]:
     except ValueError as error:
         raise UsageError(
             f"no label set or readable label file {name!r}: it {error}",
-            hint="coco, voc, a,b,c or a text file with one name per line",
+            hint="give coco, voc, a list like a,b,c or a text file with one name per line",
         ) from error
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
-        raise UsageError(f"label file {name} is empty", hint="one class name per line, in the order of class ids")
+        raise UsageError(f"label file {name} is empty", hint="write one class name per line, in the order of class ids")
     return names

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     import onnx
 
 
-MOST_NODES = 10_000  # of a network; OpenVINO needs minutes for more, and gigabytes for a million
-MOST_BYTES = 1 << 31  # of a file, as protobuf has it
-MOST_VALUES = 1 << 29  # of an input or output: 2 GiB of float32
+MOST_NODES = 10_000  # nodes of a network; OpenVINO needs minutes for more, and gigabytes for a million
+MOST_BYTES = 1 << 31  # bytes of a file, the limit of protobuf
+MOST_VALUES = 1 << 29  # values of an input or output: 2 GiB of float32
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
-    """Names, shapes and metadata of an ONNX detector.
+    """Reads the names, shapes and metadata of an ONNX detector.
 
     Args:
         path: the file.
-        imgsz, batch: (width, height) and images per run to assume where the file leaves them open; output sizes then
-            follow by shape inference, as far as it goes.
+        imgsz, batch: (width, height) and images per run to assume if the file leaves them open. Shape inference then
+            finds the output sizes, if it can.
 
     Raises:
-        ModelError: missing, not ONNX, or without one image input (B, 3, H, W).
+        ModelError: the file is missing, not ONNX, or does not have one image input (B, 3, H, W).
     """
     model = load_onnx(path)
     image = _image_input(model, path)
@@ -56,37 +56,37 @@ def _inferred(model: onnx.ModelProto, path: str) -> onnx.ModelProto:
 
     try:
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception as error:  # its own type, and RuntimeError and ValueError of its C++
+    except Exception as error:  # a type of its own, or RuntimeError or ValueError from C++
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{path} contradicts itself: {reason}", hint="export it again") from error
 
 
 def load_onnx(path: str) -> onnx.ModelProto:
-    """The file as it is, external data aside.
+    """Reads the file as it is, without its external data.
 
     Raises:
-        ModelError: missing, not ONNX, or empty.
+        ModelError: the file is missing, not ONNX, or empty.
     """
     import onnx
 
     if not Path(path).is_file():
-        raise ModelError(f"no such model: {path}", hint="check the path given with --engine")
+        raise ModelError(f"no such model: {path}", hint="check the path")
     if Path(path).stat().st_size >= MOST_BYTES:
-        raise ModelError(f"{path} is larger than 2 GiB, which no ONNX file is", hint="is it the right file?")
+        raise ModelError(f"{path} is larger than 2 GiB, which no ONNX file is", hint="check that it is the right file")
     try:
         model: onnx.ModelProto = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf raises its own, unrelated types
+    except Exception as error:  # protobuf raises types of its own
         raise ModelError(f"{path} is not an ONNX file", hint="it may be truncated: copy or export it again") from error
     if not model.graph.node:
         raise ModelError(f"{path} holds no network", hint="it may be empty: copy or export it again")
     if count_nodes(model.graph) > MOST_NODES:
         fact = f"{path} has more than {MOST_NODES} operators, and detectors have hundreds"
-        raise ModelError(fact, hint="is it the right file? export it again, simplified")
+        raise ModelError(fact, hint="check that it is the right file; if so, simplify the model when you export it")
     return model
 
 
 def count_nodes(graph: onnx.GraphProto) -> int:
-    """Operators of a graph and of the graphs in it, counted until there are too many."""
+    """Counts the operators of a graph and of the graphs in it. It stops when there are too many."""
     count, rest = 0, [graph]
     while rest and count <= MOST_NODES:
         nodes = rest.pop().node
@@ -98,7 +98,7 @@ def count_nodes(graph: onnx.GraphProto) -> int:
 
 
 def external_files(path: str) -> Tuple[str, ...]:
-    """The files beside a model that hold its weights, as it names them; none for what is no ONNX file."""
+    """Returns the names of the files beside a model that hold its weights; none if the file is not ONNX."""
     try:
         model = load_onnx(path)
     except ModelError:
@@ -118,7 +118,7 @@ def _image_input(model: onnx.ModelProto, path: str) -> Any:
     seen = ", ".join(f"{value.name} {list(_shape(value))}" for value in inputs) or "none"
     raise ModelError(
         f"{path} is not an image detector: its inputs are {seen}",
-        hint="expected one input (batch, 3, height, width); export the network without its preprocessing",
+        hint="export the network without its preprocessing, with one input (batch, 3, height, width)",
     )
 
 

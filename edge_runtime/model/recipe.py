@@ -1,4 +1,4 @@
-"""What a user says about a model that its file does not: flags, or the same keys in a TOML recipe."""
+"""What a user says about a model and its file does not say: flags, or the same keys in a TOML recipe."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edge_runtime.model.spec import Triple
 
 @dataclass(frozen=True)
 class ModelFlags:
-    """Statements about a model; None means not said. Keys of a recipe and flags of every command are the same.
+    """Statements about a model; None if nothing was said. Recipes and the flags of all commands use the same names.
 
     Attributes:
-        family: a file name in `heads/`.
+        family: name of a file in `heads/`.
         labels: "coco", "voc", a path, a comma-separated list, or the names themselves.
         imgsz: (width, height) for models with an open input size, pixels.
         resize, color, mean, std, pad_value, anchors, strides, scale_xy: as in `ModelSpec`.
@@ -40,19 +40,20 @@ class ModelFlags:
             object.__setattr__(self, name, value)
 
     def said(self) -> Dict[str, Any]:
-        """The statements that were made."""
+        """Returns the statements that were made, those that are not None."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def over(self, weaker: ModelFlags) -> ModelFlags:
-        """These statements, completed by weaker ones."""
+        """Returns these statements. What they do not say is taken from the weaker ones."""
         return replace(weaker, **self.said())
 
 
 def load_recipe(path: str) -> ModelFlags:
-    """Reads a recipe; its tables, such as `[training]`, are for people.
+    """Reads a recipe. Its tables, such as `[training]`, are for people and are ignored.
 
     Raises:
-        UsageError: not readable, not TOML, a value that does not fit, or an unknown key (the hint names the nearest).
+        UsageError: the file is not readable or not TOML, a value does not fit, or a key is unknown (the hint names the
+            nearest one).
     """
     try:
         data = read.parse_toml(read.read_text(path))
@@ -62,7 +63,7 @@ def load_recipe(path: str) -> ModelFlags:
     return ModelFlags(**check_fields(stated, FIELDS, f"recipe {path}: ", UsageError))
 
 
-# As the flags take them: one number for three channels, one size for both sides, labels as a list or as a word.
+# As with the flags: one number is for three channels, one size is for both sides, labels are a list or a word.
 FIELDS = {
     **{name: field for name, field in spec.FIELDS.items() if name != "input_wh"},
     "labels": Field("coco, voc, a file, or a list of names", lambda value: _labels(value)),

@@ -1,4 +1,4 @@
-"""What a model says about itself: ModelIO (its file), ModelSpec (how images are prepared, what classes are called)."""
+"""What a model says about itself: ModelIO (its tensors), ModelSpec (how to prepare images, names of classes)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edge_runtime.files.fields import check_fields
 from edge_runtime.model.geometry import RESIZE_MODES
 
 METADATA_KEY = "edge_runtime"
-RANGES_KEY = "ranges"  # of the range table in the metadata of INT8 files
-DROP_KEY = "drop"  # of the points of AP that INT8 was measured to cost
-AGREEMENT_KEY = "disagreement"  # of the points of agreement that it cost, where there were no labels
+RANGES_KEY = "ranges"  # key of the range table in the metadata of INT8 files
+DROP_KEY = "drop"  # key of the points of AP that INT8 costs, as measured
+AGREEMENT_KEY = "disagreement"  # key of the points of agreement that INT8 costs, measured without labels
 COLORS = ("rgb", "bgr")
 DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "bool")
 Shape = Tuple[int, ...]
@@ -27,8 +27,8 @@ class ModelIO:
 
     Attributes:
         input_name: name of the image input.
-        input_shape: (B, 3, H, W); -1 where the file leaves a size open.
-        outputs: output name -> shape, in the file's order; -1 where open.
+        input_shape: (B, 3, H, W); -1 for a size that the file leaves open.
+        outputs: output name -> shape, in the file's order; -1 for an open size.
         metadata: the file's `metadata_props`.
         dtypes: tensor name -> numpy dtype name, for the input and every output.
     """
@@ -41,18 +41,18 @@ class ModelIO:
 
     @property
     def input_wh(self) -> Tuple[int, int]:
-        """(width, height) of the input, pixels; -1 where open."""
+        """(width, height) of the input, pixels; -1 if open."""
         return self.input_shape[3], self.input_shape[2]
 
     @property
     def shapes(self) -> Tuple[Shape, ...]:
-        """Output shapes in order."""
+        """The output shapes, in order."""
         return tuple(self.outputs.values())
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """How to prepare an image for a model and what its classes are called; travels inside the model file.
+    """How to prepare an image for a model, and the names of its classes. It is stored inside the model file.
 
     Attributes:
         family: name of the file in `heads/` that reads its outputs.
@@ -62,10 +62,10 @@ class ModelSpec:
         pad_value: grey level of the padding, 0..255.
         color: order of the input channels, "rgb" or "bgr".
         mean, std: (x - mean) / std per channel, pixel units 0..255, in the order of `color`.
-        anchors: per level, finest stride first, the (width, height) of each anchor in model pixels; empty for
-            anchor-free families and where the family's own are meant.
-        strides: model pixels per grid cell, finest first; empty where the family's own are meant.
-        scale_xy: Darknet's `scale_x_y` per level (1.0 = plain YOLOv3); empty means 1.0 everywhere.
+        anchors: per level, finest stride first, the (width, height) of each anchor in model pixels. Empty for families
+            without anchors, and for the default anchors of the family.
+        strides: model pixels per grid cell, finest first; empty for the default strides of the family.
+        scale_xy: Darknet's `scale_x_y` per level (1.0 = plain YOLOv3); empty means 1.0 for all levels.
     """
 
     family: str
@@ -85,15 +85,15 @@ class ModelSpec:
             object.__setattr__(self, name, value)
 
     def to_json(self) -> str:
-        """The text stored under the metadata key `edge_runtime`."""
+        """Returns the text that is stored under the metadata key `edge_runtime`."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> ModelSpec:
-        """Reads what `to_json` wrote; unknown keys are ignored, so that older programs read newer files.
+        """Reads what `to_json` wrote. Unknown keys are ignored, so that older programs can read newer files.
 
         Raises:
-            SpecError: not JSON, or not a description.
+            SpecError: the text is not JSON, or not such a description.
         """
         try:
             data = read.parse_json_object(text)

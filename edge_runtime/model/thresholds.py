@@ -1,4 +1,4 @@
-"""Which candidates become detections."""
+"""Thresholds: which candidates become detections."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Thresholds:
     """Which candidates become detections.
 
     Attributes:
-        conf: lowest score reported, 0..1 (scores must be above it).
-        iou: candidates of one class overlapping a better one by more than this are dropped, 0..1.
-        max_det: most detections per image.
-        classes: class ids or names to report, one or several, None for all; names become ids once the model is known.
-        multi_label: report every class above `conf` of a box instead of its best; None: only where conf <= 0.01,
-            which is how mAP is measured.
+        conf: only scores above it are reported, 0..1.
+        iou: a candidate that overlaps a better one of its class by more than this is dropped, 0..1.
+        max_det: largest number of detections per image.
+        classes: class ids or names to report, one or several; None for all. Names become ids once the model is known.
+        multi_label: report every class of a box that is above `conf`, instead of only its best class. None: only if
+            conf <= 0.01, which is how mAP is measured.
     """
 
     conf: float = 0.25
@@ -35,16 +35,16 @@ class Thresholds:
             object.__setattr__(self, name, value)
 
     def class_ids(self, labels: Sequence[str]) -> Sequence[int]:
-        """Ids of the wanted classes, all of them where none were named.
+        """Returns the ids of the wanted classes; all ids if no class was named.
 
         Raises:
-            SpecError: a name or id that the model does not have, or an empty list.
+            SpecError: the model does not have a class of that name or id, or the list is empty.
         """
         if self.classes is None:
             return range(len(labels))
         ids = [_class_id(wanted, labels) for wanted in _listed(self.classes, labels)]
         if not ids:
-            raise SpecError("classes names no class", hint="leave it out for all classes")
+            raise SpecError("classes names no class", hint="for all classes, do not give it")
         return ids
 
     @property
@@ -66,7 +66,7 @@ FIELDS = {
 
 
 def _listed(classes: Any, labels: Sequence[str]) -> Iterator[Any]:
-    """Classes one by one: `dog,cat` is two, unless the model has a class of that very name."""
+    """Yields the classes one by one. `dog,cat` is two classes, except if the model has a class of exactly that name."""
     for wanted in classes:
         if isinstance(wanted, str) and wanted not in labels:
             yield from (word.strip() for word in wanted.split(",") if word.strip())

@@ -1,1 +1,1 @@
-"""The C++ core, and the one Python door to it."""
+"""The C++ core, and the only Python module that calls it."""

@@ -1,4 +1,4 @@
-"""The native core. Only ops.py calls it; it checks what would crash, ops.py checks what would confuse."""
+"""The native core. Only ops.py calls it. It checks what would crash; ops.py checks the rest."""
 
 from typing import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 def simd_levels() -> list[str]:
-    """Letterbox implementations this processor can run, best first; the last is always "portable"."""
+    """Returns the letterbox implementations that this processor can run, best first; the last is always "portable"."""
 
 def letterbox(
     image: NDArray[np.uint8],
@@ -21,16 +21,16 @@ def letterbox(
     std: tuple[float, float, float],
     simd: str,
 ) -> None:
-    """Resizes (H, W, 3) uint8 BGR into out (3, model_h, model_w) float32; `simd` "" means the best."""
+    """Resizes (H, W, 3) uint8 BGR into out (3, model_h, model_w) float32. `simd` "" means the best."""
 
 def extremes(values: NDArray[np.float32]) -> tuple[float, float, int]:
-    """Smallest and largest finite value of (n,) float32, and how many are not finite."""
+    """Returns the smallest and largest finite value of (n,) float32, and how many are not finite."""
 
 def histogram(values: NDArray[np.float32], width: float, counts: NDArray[np.int64]) -> None:
-    """Adds (n,) float32 to counts (2 * half,): bin i is [(i - half) * width, (i - half + 1) * width)."""
+    """Counts (n,) float32 in counts (2 * half,) int64: bin i is [(i - half) * width, (i - half + 1) * width)."""
 
 class Decoder:
-    """Executes a decode description; holds scratch memory, so one thread at a time."""
+    """Applies a decode description. Its calls share memory, so only one thread may use it at a time."""
 
     def __init__(
         self,
@@ -50,15 +50,15 @@ class Decoder:
         nms: bool,
         num_tensors: int,
     ) -> None:
-        """Takes a DecodeSpec apart; see `ops.Decoder`.
+        """Takes the fields of a DecodeSpec; see `ops.Decoder`.
 
-        Levels are (grid_w, grid_h, stride_x, stride_y, prior, scale_xy, anchors, views); views are the five numbers of
-        box, score and objectness in a row, tensor -1 where there is no objectness. activations are those of box, class
-        and objectness, powers those of class and objectness; class_channel -1 means none.
+        Levels are (grid_w, grid_h, stride_x, stride_y, prior, scale_xy, anchors, views). `views` holds the five numbers
+        of box, score and objectness, one after the other; tensor is -1 if there is no objectness. `activations` are
+        those of box, class and objectness, `powers` those of class and objectness. class_channel -1 means none.
         """
 
     def required(self) -> list[int]:
-        """Elements per image that each tensor must have at least."""
+        """Returns the least number of elements per image that each tensor must have."""
 
     def run(
         self,

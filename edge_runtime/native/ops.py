@@ -1,4 +1,4 @@
-"""The native operations behind plain functions; the checks and their sentences live here."""
+"""The native operations as plain functions, which check their arguments and raise clear errors."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ NO_VIEW = View(-1, 0, 0, 0, 0)
 
 
 def simd_levels() -> List[str]:
-    """Letterbox implementations this processor can run, best first."""
+    """Returns the letterbox implementations that this processor can run, best first."""
     return _core.simd_levels()
 
 
 def preprocess(
     image: NDArray[np.uint8], spec: ModelSpec, box: Letterbox, out: NDArray[np.float32], simd: str = ""
 ) -> None:
-    """Resizes, pads, reorders and normalises one image in one pass; releases the GIL.
+    """Resizes, pads, reorders and normalises one image in one pass. Releases the GIL.
 
     Args:
-        image: (H, W, 3) uint8 BGR, rows contiguous or at any positive stride.
+        image: (H, W, 3) uint8 BGR; rows are contiguous, or have any positive stride.
         spec: colour order, mean, std and pad value.
         box: placement from `geometry.fit`.
         out: (3, model_height, model_width) float32, C-contiguous; every element is written.
-        simd: one of `simd_levels()`, empty for the best; all give the same bits.
+        simd: one of `simd_levels()`; empty for the best one. All give exactly the same result.
 
     Raises:
         SpecError: an array has the wrong shape, dtype or layout, or the placement does not fit into `out`.
@@ -54,14 +54,14 @@ def preprocess(
 
 
 def prepare_image(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
-    """Prepares one image for a model of that spec: what every backend and calibration do, and nothing else.
+    """Prepares one image for a model of that spec. All backends and the calibration use this function.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         out: (3, model_height, model_width) float32, C-contiguous; every element is written.
 
     Returns:
-        This image's row of the `frames` argument of `Decoder`.
+        The row of this image for the `frames` argument of `Decoder`.
 
     Raises:
         SpecError: see `preprocess`.
@@ -74,11 +74,11 @@ def prepare_image(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.flo
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Raises SpecError unless the array is (H, W, 3) uint8 with at least one pixel and contiguous pixels."""
+    """Raises SpecError if the array is not (H, W, 3) uint8 with at least one pixel and contiguous pixels."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise SpecError(
             f"image is {_describe(image)}, expected (H, W, 3) uint8 BGR",
-            hint="cv2.imread(path) gives that; convert grey, alpha and 16-bit images first",
+            hint="cv2.imread(path) returns such an image; convert grey, alpha and 16-bit images first",
         )
     if image.shape[0] < 1 or image.shape[1] < 1:
         raise SpecError(f"image is {_describe(image)}: it has no pixels", hint="skip empty images")
@@ -90,7 +90,7 @@ def _check_out(out: NDArray[np.float32], box: Letterbox) -> None:
     if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.ndim != 3 or out.shape[0] != 3:
         raise SpecError(f"out is {_describe(out)}, expected (3, H, W) float32", hint="np.empty((3, h, w), np.float32)")
     if not out.flags.c_contiguous or not out.flags.writeable:
-        raise SpecError("out is read-only or not C-contiguous", hint="np.empty((3, h, w), np.float32) is neither")
+        raise SpecError("out is read-only or not C-contiguous", hint="pass np.empty((3, h, w), np.float32)")
     room_x, room_y = out.shape[2] - box.width, out.shape[1] - box.height
     if min(box.width, box.height) < 1 or not (0 <= box.pad_x <= room_x and 0 <= box.pad_y <= room_y):
         raise SpecError(f"{box} does not fit into out, which is {_describe(out)}", hint="use geometry.fit")
@@ -103,10 +103,10 @@ def _describe(value: object) -> str:
 class Decoder:
     """Turns head tensors into boxes in image pixels: decode, score filter, NMS, letterbox undo and clip in one pass.
 
-    One thread at a time: all calls work in the same memory. A second thread is refused.
+    Only one thread may call it at a time, because all calls use the same memory. A second thread is refused.
 
     Args:
-        decode: what the head described.
+        decode: the description from the head's `describe`.
         shapes: shape of every output tensor, batch first.
 
     Raises:
@@ -121,7 +121,7 @@ class Decoder:
             if needed > held:
                 raise SpecError(
                     f"output {number} is {tuple(shape)} and holds {held} values per image, the head reads {needed}",
-                    hint="is this the right --family, and are --labels as many as the model's classes?",
+                    hint="check --family, and that --labels has as many names as the model has classes",
                 )
 
     def __call__(
@@ -133,7 +133,7 @@ class Decoder:
         boxes: NDArray[np.float32],
         counts: NDArray[np.int32],
     ) -> None:
-        """Decodes a batch; releases the GIL and allocates nothing once warm.
+        """Decodes a batch. Releases the GIL. Allocates no memory after the first calls.
 
         Args:
             tensors: the model's outputs, float32, C-contiguous, batch first.
@@ -143,7 +143,7 @@ class Decoder:
             counts: (B,) int32, filled with the number of rows that are valid.
 
         Raises:
-            SpecError: an array has another shape, dtype or layout, or another thread runs this decoder now.
+            SpecError: an array has another shape, dtype or layout, or another thread is running this decoder.
         """
         try:
             self._core.run(
@@ -151,15 +151,15 @@ class Decoder:
                 thresholds.per_box_classes, class_mask, boxes, counts,
             )  # fmt: skip
         except ValueError as error:
-            raise SpecError(str(error), hint="np.ascontiguousarray(array, dtype) gives an array that fits") from error
+            raise SpecError(str(error), hint="np.ascontiguousarray(array, dtype) makes an array that fits") from error
         except RuntimeError as error:
             raise SpecError(str(error), hint="make a Decoder for each thread") from error
 
     def class_mask(self, class_ids: Iterable[int]) -> NDArray[np.uint8]:
-        """(num_classes,) uint8: 1 where a class is reported.
+        """Returns a mask (num_classes,) uint8: 1 for each class that is reported.
 
         Raises:
-            SpecError: a class id that the model does not have.
+            SpecError: the model does not have one of the class ids.
         """
         mask = np.zeros(self.num_classes, np.uint8)
         for class_id in class_ids:
@@ -193,7 +193,7 @@ def _core_decoder(decode: DecodeSpec, num_tensors: int) -> _core.Decoder:
 
 
 def extremes(values: NDArray[np.float32]) -> Tuple[float, float, int]:
-    """Smallest and largest finite value of (n,) float32, and how many are not finite.
+    """Returns the smallest and the largest finite value of (n,) float32, and how many values are not finite.
 
     Raises:
         SpecError: the array is empty, or has another shape, dtype or layout.
@@ -205,10 +205,10 @@ def extremes(values: NDArray[np.float32]) -> Tuple[float, float, int]:
 
 
 def histogram(values: NDArray[np.float32], width: float, counts: NDArray[np.int64]) -> None:
-    """Adds (n,) float32 to `counts` (2 * half,): bin i is [(i - half) * width, (i - half + 1) * width).
+    """Counts (n,) float32 in `counts` (2 * half,) int64: bin i is [(i - half) * width, (i - half + 1) * width).
 
     Raises:
-        SpecError: the array is empty, or has another shape, dtype or layout; values or width are not finite.
+        SpecError: the array is empty, or has another shape, dtype or layout, or the values or the width are not finite.
     """
     try:
         _core.histogram(values, width, counts)
@@ -217,7 +217,7 @@ def histogram(values: NDArray[np.float32], width: float, counts: NDArray[np.int6
 
 
 def frame_row(box: Letterbox, image_wh: Tuple[int, int]) -> FrameRow:
-    """One row of the `frames` argument of `Decoder`."""
+    """Returns one row of the `frames` argument of `Decoder`."""
     return (box.scale_x, box.scale_y, box.pad_x, box.pad_y, image_wh[0], image_wh[1])
 
 
@@ -228,6 +228,6 @@ def _flat(
 
 
 def view_numbers(level: Level) -> List[int]:
-    """Box, score and objectness view, five numbers each, as the native code reads them."""
+    """Returns the box, score and objectness views, five numbers each, as the native code reads them."""
     views = (level.box, level.score, level.objectness or NO_VIEW)
     return [number for v in views for number in (v.tensor, v.offset, v.anchor, v.cell, v.channel)]

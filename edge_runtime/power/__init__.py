@@ -1,13 +1,13 @@
-"""Power meters: watts in, by rail.
+"""Power meters: the watts of each rail.
 
 A member is a module with
 
-    PRIORITY                        who is preferred where several could read; below 0: only when named
-    available(root) -> str | None   None where it can be read here, else the reason
-    open(root, what) -> Meter       `what` is said by the user after a colon: "replay:run.csv"
+    PRIORITY                        the highest is preferred if several can read; below 0: only when named
+    available(root) -> str | None   None if it can be read here, else the reason
+    open(root, what) -> Meter       `what` is the text after a colon: "replay:run.csv"
 
-`root` stands for `/`: a recorded tree can stand in for a board. Standard library alone, as a bare board has it;
-libraries that may be missing are imported when a member is asked.
+`root` stands for `/`: a recorded tree can stand in for a board. A bare board has the standard library only. Other
+libraries are therefore imported when a member is asked.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["Meter", "Meters", "Total", "open", "reasons", "total_of"]
 
 
 class Meter(Protocol):
-    """An open meter. One that plays a recorded trace offers `restart()` too: a measured run begins.
+    """An open meter. A meter of a recorded trace also has `restart()`, which is called when a measured run begins.
 
     Attributes:
-        name: of the member.
+        name: name of the member.
         rails: names that a reading may have.
-        gaps: rails that could not be read, counted, since it was opened.
+        gaps: number of rails that could not be read since the meter was opened.
     """
 
     name: str
@@ -41,21 +41,21 @@ class Meter(Protocol):
     def gaps(self) -> int: ...
 
     def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
-        """Watts by rail, now; a rail that cannot be read is left out and counted in `gaps`.
+        """Watts by rail, now. A rail that cannot be read is left out and counted in `gaps`.
 
         Args:
-            only: the rails that are wanted, where reading fewer costs less; others may be there.
+            only: the rails that are wanted, because reading fewer may cost less. The result may have others too.
         """
 
     def close(self) -> None:
-        """Ends what was started; harmless when repeated."""
+        """Ends what was started. It may be called more than once."""
 
 
 class Meters:
-    """Several meters as one: a Jetson Thor has two chips.
+    """Joins several meters into one: a Jetson Thor has two chips.
 
     Args:
-        meters: whose rails have different names.
+        meters: the meters, whose rails have different names.
     """
 
     def __init__(self, meters: Sequence[Meter]) -> None:
@@ -79,14 +79,14 @@ class Meters:
 
 
 def open(root: Path = Path("/"), named: str = "") -> Meter:
-    """The meter of this machine: the sensors of a board, else the counters of its chips, else what a program says.
+    """The meter of this machine: the sensors of a board, else the counters of its chips, else the output of a program.
 
     Args:
         root: stands for `/`.
-        named: a member, with what it needs after a colon, to be used instead: "tegrastats", "replay:run.csv".
+        named: a member to use instead, with its argument after a colon: "tegrastats", "replay:run.csv".
 
     Raises:
-        SourceError: nothing can be read; `reasons` says why, of each.
+        SourceError: no member can read here. `reasons` gives the reason of each.
         UsageError: no member has that name.
     """
     if named:
@@ -101,13 +101,13 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
     best = max(module.PRIORITY for module in usable)
     try:
         opened: List[Meter] = [module.open(root, "") for module in usable if best == module.PRIORITY]
-    except SourceError as error:  # what was second choice fails too
+    except SourceError as error:  # the second choice fails too
         raise SourceError("; ".join([str(error), *closed]), hint=error.hint) from error
     return opened[0] if len(opened) == 1 else Meters(opened)
 
 
 def reasons(root: Path = Path("/")) -> Dict[str, Optional[str]]:
-    """Why each member that need not be named cannot be read here, the preferred one first; None where it can."""
+    """Why each member that is tried by itself cannot be read here, or None if it can. The preferred one is first."""
     return {_name(module): module.available(root) for module in _asked()}
 
 

@@ -1,4 +1,4 @@
-"""A program that prints what it measures, line after line, in a process of its own."""
+"""Reads a program that prints what it measures, line by line. It runs in its own process."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Parse = Callable[[str], Dict[str, float]]
 
 
 class Child:
-    """A meter that is the last line of a program.
+    """A meter that reads the last line of a program.
 
     Args:
-        name: of the member.
-        command: the program; it is ended by `close`.
-        parse: watts by rail of a line; {} where it has none.
-        stale_s: older than this a line counts as a gap.
+        name: name of the member.
+        command: the program. `close` ends it.
+        parse: returns the watts by rail of a line; {} if it has none.
+        stale_s: a line older than this, in seconds, counts as a gap.
 
     Raises:
-        SourceError: it does not start, or says no watts within ten seconds.
+        SourceError: it does not start, or prints no watts within ten seconds.
     """
 
     def __init__(self, name: str, command: Sequence[str], parse: Parse, stale_s: float) -> None:

@@ -1,11 +1,11 @@
-"""Watts from counters of joules: those since the reading before."""
+"""Computes watts from counters of joules, as the average since the reading before."""
 
 from __future__ import annotations
 
 import time
 from typing import Callable, Dict, Optional, Tuple
 
-SHORTEST_S = 0.05  # between two readings: counters move in steps of milliseconds
+SHORTEST_S = 0.05  # least time between two readings, because counters change in steps of milliseconds
 
 
 class Counters:
@@ -21,11 +21,11 @@ class Counters:
         self._watts: Dict[str, float] = {}
 
     def watts(self, name: str, joules: float, range_j: float = 0.0) -> Optional[float]:
-        """Watts since the reading before; None for the first. Asked too soon, it says what it said then.
+        """Watts since the reading before; None for the first. Asked too soon, it returns the value from before.
 
         Args:
-            joules: what the counter has now.
-            range_j: at which it begins again.
+            joules: the counter's value now.
+            range_j: the value at which the counter starts again at 0.
         """
         now = self._clock()
         then, before = self._before.get(name, (now, joules))

@@ -1,4 +1,4 @@
-"""Sensors as files: found by what they call themselves, as their numbers change from boot to boot."""
+"""Sensors that are files. They are found by their names, because their numbers change from boot to boot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_runtime.jetson.board import read_text
 
 
 def chips(root: Path, name: str) -> List[Path]:
-    """Folders of the sensors of a kind: every hwmon or iio device that says this name, by bus address."""
+    """Folders of the sensors of one kind: every hwmon or iio device with this name, sorted by bus address."""
     found = []
     for device in sorted((root / "sys/bus/i2c/devices").glob("*")):
         for folder in [*device.glob("hwmon/hwmon*"), *device.glob("iio:device*"), *device.glob("iio_device*")]:
@@ -21,7 +21,7 @@ def chips(root: Path, name: str) -> List[Path]:
 
 @dataclass(frozen=True)
 class Rail:
-    """One measured wire: its name, and how to read its watts (None where that fails)."""
+    """One measured wire: its name, and how to read its watts (None if that fails)."""
 
     name: str
     watts: Callable[[], Optional[float]]

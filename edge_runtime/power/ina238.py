@@ -1,4 +1,4 @@
-"""INA238: what a Jetson Thor's carrier board measures its input with, in microwatts."""
+"""INA238: the sensor for the input of a Jetson Thor's carrier board. It gives microwatts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from edge_runtime.power import Meter
 from edge_runtime.power._sysfs import Rail, Rails, chips
 
 PRIORITY = 10
-RAIL = "VIN"  # the kernel has no label for it
+RAIL = "VIN"  # our name, because the kernel has no label for it
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where there is one, else the reason."""
+    """None if there is a sensor, else the reason."""
     return None if chips(root, "ina238") else "no ina238 sensor"
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """The input of the board."""
+    """Opens the input of the board."""
     return Rails("ina238", [Rail(RAIL, partial(_watts, chip)) for chip in chips(root, "ina238")[:1]])
 
 

@@ -1,7 +1,7 @@
-"""INA3221: the sensor of every Jetson, in the files of both kernels.
+"""INA3221: the sensor of every Jetson. It reads the files of both kernels.
 
-L4T 32 has a driver of its own (`ina3221x`, IIO) that gives milliwatts; from L4T 35 on it is the kernel's (`ina3221`,
-hwmon), which gives millivolts and milliamperes.
+L4T 32 has its own driver (`ina3221x`, IIO), which gives milliwatts. L4T 35 and later use the kernel's driver
+(`ina3221`, hwmon), which gives millivolts and milliamperes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from edge_runtime.power import Meter
 from edge_runtime.power._sysfs import Rail, Rails, chips
 
 PRIORITY = 10
-READINGS = {"ina3221x": "in_power[0-2]_input", "ina3221": "curr[1-3]_input"}  # root's alone on some L4T 35
+READINGS = {"ina3221x": "in_power[0-2]_input", "ina3221": "curr[1-3]_input"}  # only root can read it on some L4T 35
 UNCONNECTED, SUM = "NC", "sum of shunt voltages"
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where a rail is named and may be read, else the reason."""
+    """None if a rail has a name and can be read, else the reason."""
     if not _rails(root):
         return "no ina3221 sensor"
     for name, these in READINGS.items():
@@ -32,7 +32,7 @@ def available(root: Path = Path("/")) -> Optional[str]:
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """The named rails of all chips, in the order of their addresses."""
+    """Opens the named rails of all chips, in the order of their addresses."""
     return Rails("ina3221", _rails(root))
 
 
@@ -56,4 +56,4 @@ def _product(chip: Path, channel: int) -> Optional[float]:
     millivolts, milliamperes = number(chip / f"in{channel}_input"), number(chip / f"curr{channel}_input")
     if millivolts is None or milliamperes is None:
         return None
-    return int(millivolts * milliamperes / 1e3) / 1e3  # whole milliwatts per rail, as tegrastats and jtop count them
+    return int(millivolts * milliamperes / 1e3) / 1e3  # whole milliwatts per rail, like tegrastats and jtop

@@ -1,6 +1,6 @@
-"""jtop (jetson-stats): asked in a process of its own, as importing it changes how processes are started.
+"""jtop (jetson-stats). It is asked in its own process, because its import changes how Python starts processes.
 
-Its licence is the AGPL, its averages are not means, and its service must run: the last choice on a board.
+It is the last choice on a board: its licence is the AGPL, its averages are not means, and its service must run.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ with jtop(interval={INTERVAL_S}) as board:
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where library and service are there, else the reason."""
+    """None if library and service are there, else the reason."""
     if importlib.util.find_spec("jtop") is None:
         return "jetson-stats is not installed"
     return None if (root / SOCKET).exists() else "jtop's service does not run"
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """Starts the process that asks.
+    """Starts the process that asks jtop.
 
     Raises:
-        SourceError: library or service are not there, or say no watts.
+        SourceError: the library or the service is missing, or gives no watts.
     """
     missing = available(root)
     if missing:
@@ -48,7 +48,7 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
 
 
 def parse(line: str) -> Dict[str, float]:
-    """Watts by rail of one line; the input rail is where jtop keeps its total, under its name."""
+    """Watts by rail of one line. jtop gives the input rail as its total, with the rail's name."""
     try:
         said: Dict[str, Any] = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""NVML: the GPUs of a computer, by their energy counters where they have them (Volta and later), else their watts."""
+"""NVML: the GPUs of a PC. It reads their energy counters if they have them (Volta and later), else their watts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRIORITY = 0
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where a GPU says its watts, else the reason."""
+    """None if a GPU gives its watts, else the reason."""
     if root != Path("/"):
         return "NVML knows this machine alone"
     try:
@@ -31,17 +31,17 @@ def available(root: Path = Path("/")) -> Optional[str]:
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """All GPUs: gpu0, gpu1."""
+    """Opens all GPUs: gpu0, gpu1."""
     import pynvml
 
     pynvml.nvmlInit()
     meter = NvmlMeter(pynvml, _handles(pynvml))
-    time.sleep(SHORTEST_S)  # so that the next reading is one
+    time.sleep(SHORTEST_S)  # so that the next reading has watts
     return meter
 
 
 class NvmlMeter:
-    """See `Meter`. Watts of an energy counter are those since the reading before."""
+    """See `Meter`. The watts of an energy counter are the average since the reading before."""
 
     def __init__(self, nvml: Any, handles: List[Any], clock: Callable[[], float] = time.monotonic) -> None:
         self.name, self.gaps, self._nvml, self._counters = "nvml", 0, nvml, Counters(clock)
@@ -63,7 +63,7 @@ class NvmlMeter:
         return read
 
     def close(self) -> None:
-        """See `Meter.close`; NVML stays initialised, as others may use it."""
+        """See `Meter.close`. NVML stays initialised, because other code may use it."""
 
     def _watts(self, name: str, handle: Any) -> Optional[float]:
         try:
@@ -73,7 +73,7 @@ class NvmlMeter:
 
 
 def processes() -> Tuple[int, ...]:
-    """Other processes that compute on a GPU now, by number; none where NVML cannot tell."""
+    """Numbers of the other processes that compute on a GPU now. Empty if NVML cannot tell."""
     try:
         import pynvml
 
@@ -81,7 +81,7 @@ def processes() -> Tuple[int, ...]:
         running = [
             entry for handle in _handles(pynvml) for entry in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
         ]
-    except Exception:  # no library, no driver, or a board's GPU, which cannot say
+    except Exception:  # no library, no driver, or the GPU of a board, which cannot tell
         return ()
     return tuple(sorted({entry.pid for entry in running} - {os.getpid()}))
 

@@ -1,4 +1,4 @@
-"""RAPL: energy counters of Intel's and AMD's processors. Watts are those since the reading before."""
+"""RAPL: energy counters of Intel's and AMD's processors. Watts are the average since the reading before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRIORITY = 0
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where a counter can be read, else the reason."""
+    """None if a counter can be read, else the reason."""
     zones = _zones(root)
     if not zones:
         return "no RAPL counters"
@@ -25,14 +25,14 @@ def available(root: Path = Path("/")) -> Optional[str]:
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """All zones that have a counter."""
+    """Opens all zones that have a counter."""
     meter = RaplMeter(_zones(root))
-    time.sleep(SHORTEST_S)  # so that the next reading is one
+    time.sleep(SHORTEST_S)  # so that the next reading has watts
     return meter
 
 
 class RaplMeter:
-    """See `Meter`; the first reading has no watts yet."""
+    """See `Meter`. The first reading has no watts yet."""
 
     def __init__(self, zones: List[Path], clock: Callable[[], float] = time.monotonic) -> None:
         self.name, self.gaps = "rapl", 0
@@ -42,7 +42,7 @@ class RaplMeter:
         self.read_w()
 
     def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
-        """See `Meter.read_w`. A counter that wrapped around has its range added."""
+        """See `Meter.read_w`. If a counter started again at 0, its range is added."""
         read: Dict[str, float] = {}
         for name, zone in self._zones.items():
             microjoules = board.number(zone / "energy_uj")
@@ -53,7 +53,7 @@ class RaplMeter:
             watts = self._counters.watts(name, microjoules / 1e6, range_uj / 1e6)
             if watts is not None:
                 read[name] = watts
-        if read and not any(read.values()):  # no processor draws nothing: the counters stand still
+        if read and not any(read.values()):  # every processor draws power, so the counters do not work
             self.gaps += len(read)
             return {}
         return read
@@ -63,7 +63,7 @@ class RaplMeter:
 
 
 def _names(zones: List[Path]) -> List[str]:
-    """What zones call themselves; those of several sockets have the socket's number added: core-0, core-1."""
+    """Names of the zones. If several sockets have the same name, the socket's number is added: core-0, core-1."""
     names = [board.read_text(zone / "name") for zone in zones]
     return [name if names.count(name) == 1 else f"{name}-{zone.name.split(':')[1]}" for name, zone in zip(names, zones)]
 

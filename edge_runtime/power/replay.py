@@ -1,4 +1,4 @@
-"""A recorded trace instead of sensors: `replay:run.csv` or `run.jsonl`, logs of edge-detect, or one of tegrastats."""
+"""Plays a recorded trace: `replay:run.csv` or `run.jsonl`, which are logs of edge-detect, or a log of tegrastats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_runtime.power import Meter
 from edge_runtime.power.tegrastats import parse
 
 PRIORITY = -1
-RAIL_END = "_w"  # of a column that is a rail
+RAIL_END = "_w"  # end of the name of a column that is a rail
 NOT_RAILS = ("total_w", "idle_w", "mean_w")
 MOST = 256 * read.MIB  # bytes of a trace
 TIME, WATTS = fields.number(0, 1e12), fields.number(-1e6, 1e6)
@@ -23,12 +23,12 @@ Samples = List[Tuple[float, Dict[str, float]]]
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """Never on its own: it must be asked for."""
-    return "asked for as replay:FILE"
+    """Never available by itself: it must be asked for."""
+    return "used only as replay:FILE"
 
 
 def open(root: Path = Path("/"), what: str = "") -> Meter:
-    """Reads a trace; its time begins with `restart`, until then its first reading holds.
+    """Reads a trace. Its time begins with `restart`. Until then its first reading is valid.
 
     Raises:
         SourceError: it cannot be read, or has no watts.
@@ -48,10 +48,10 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
 
 
 class ReplayMeter:
-    """See `Meter`. Each reading holds until the next; after the last one all rails are gaps.
+    """See `Meter`. Each reading is valid until the next. After the last one, all rails are gaps.
 
     Attributes:
-        modes: power modes that the trace was recorded in, as far as it says.
+        modes: power modes that the trace was recorded in, if it names them.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ReplayMeter:
         self._end_s = self._times[-1] + (self._times[-1] / max(1, len(samples) - 1) or 1.0)
 
     def restart(self) -> None:
-        """A measured run begins: loading a model and warming it up took no part of the trace."""
+        """Starts the trace. A measured run calls it after loading and warm-up."""
         self._began_s = self._clock()
 
     def read_w(self, only: Optional[Collection[str]] = None) -> Dict[str, float]:
@@ -86,12 +86,12 @@ def _samples(path: Path, text: str) -> Samples:
             rows = [read.parse_json_object(line) for line in text.split("\n") if line.strip()]
             return [(TIME.take(row["time_s"]), RAILS.take(row.get("rails_w", {}))) for row in rows]
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise SourceError(f"{path} is no trace: {error!r}", hint="expected time_s and watts by rail") from error
+        raise SourceError(f"{path} is not a trace: {error!r}", hint="expected time_s and watts by rail") from error
     return [(float(second), RAILS.take(parse(line))) for second, line in enumerate(text.split("\n"))]
 
 
 def _modes(path: Path, text: str) -> Set[str]:
-    """Of a log's rows; tegrastats' lines say none."""
+    """The modes in a log's rows. Lines of tegrastats have none."""
     rows: Iterable[Mapping[str, Any]] = ()
     if path.suffix == ".csv":
         rows = csv.DictReader(text.split("\n"))

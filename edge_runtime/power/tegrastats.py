@@ -1,7 +1,7 @@
-"""tegrastats: what NVIDIA's program prints of the rails, where their files cannot be read.
+"""tegrastats: reads what NVIDIA's program prints about the rails, if their files cannot be read.
 
-RAM 1488/7620MB VDD_IN 4654mW/4654mW VDD_SOC 1484mW/1484mW: now and average; without the unit on L4T 32, with a third
-column on L4T 39. An idle rail may be below zero, which is the sensor's noise.
+A line is RAM 1488/7620MB VDD_IN 4654mW/4654mW VDD_SOC 1484mW/1484mW. The values are now and average. L4T 32 leaves out
+the unit. L4T 39 adds a third value. An idle rail may be below zero because of the sensor's noise.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from edge_runtime.power._child import Child
 PRIORITY = 5
 PROGRAM = "usr/bin/tegrastats"
 INTERVAL_MS = 200
-RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (-?\d{1,9})(?:mW)?(?:/-?\d+(?:mW)?){1,2}(?=\s|$)")  # RAM 407/31920MB is none
+RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (-?\d{1,9})(?:mW)?(?:/-?\d+(?:mW)?){1,2}(?=\s|$)")  # RAM 407/31920MB is not one
 
 
 def available(root: Path = Path("/")) -> Optional[str]:
-    """None where the program is there, else the reason."""
+    """None if the program is there, else the reason."""
     return None if _program(root) else "no tegrastats"
 
 
@@ -29,14 +29,14 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     """Starts the program.
 
     Raises:
-        SourceError: it does not start, or says no watts.
+        SourceError: it does not start, or prints no watts.
     """
     command = [_program(root) or PROGRAM, "--interval", str(INTERVAL_MS)]
     return Child("tegrastats", command, parse, stale_s=3 * INTERVAL_MS / 1e3 + 1.0)
 
 
 def parse(line: str) -> Dict[str, float]:
-    """Watts by rail of one line; channels that are not connected are left out."""
+    """Watts by rail of one line. Channels that are not connected are left out."""
     return {name: int(milliwatts) / 1e3 for name, milliwatts in RAIL.findall(line) if name != "NC"}
 
 

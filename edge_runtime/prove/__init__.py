@@ -1,7 +1,7 @@
-"""A machine proves itself: one step after another, each in a process of its own, and one file to send back.
+"""Proves that a machine works: one step after another, each in its own process. The result is one file to send back.
 
-It changes nothing unless a power mode is asked for, and goes on after a failure. Up to the processes of the steps it
-needs the standard library alone, as anything else may be what is broken.
+It changes nothing unless a power mode is asked for. It goes on after a failure. Outside the processes of the steps it
+uses the standard library only, because anything else may be broken.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Proof:
 
     Attributes:
         machine: board, system, interpreter.
-        steps: how each went.
+        steps: the result of each step.
         tree: the board's files, as `--sysroot` takes them.
-        complete: whether all steps have been tried.
-        missing: why it proves too little: "no GPU: …"; "" where it does not.
-        seconds: that all of it took.
+        complete: whether all steps were tried.
+        missing: why it proves too little: "no GPU: …"; "" if it proves enough.
+        seconds: duration of all steps.
     """
 
     machine: Dict[str, str]
@@ -47,7 +47,7 @@ class Proof:
 
     @property
     def ok(self) -> bool:
-        """Whether all passed that could be tried, and nothing was missing."""
+        """Whether every step that could be tried passed and nothing was missing."""
         return self.complete and not self.missing and all(step.state != FAILED for step in self.steps)
 
     def to_dict(self) -> Dict[str, Any]:
@@ -61,13 +61,13 @@ def prove(
     begun: Told = lambda name: None,
     ended: Callable[[Proof], None] = lambda proof: None,
 ) -> Proof:
-    """Goes through all steps.
+    """Runs all steps.
 
     Args:
         root: stands for `/`.
-        power_mode: set, read back and put back; "" leaves the mode alone.
-        begun: hears the name of a step that begins.
-        ended: hears of the proof after each step, the last of which is its newest.
+        power_mode: mode to set, read back and put back; "" does not change the mode.
+        begun: called with the name of each step that begins.
+        ended: called with the proof after each step. The last step in it is the newest.
     """
     started = time.monotonic()
     proof = Proof(_machine(root))
@@ -114,7 +114,7 @@ def _try(step: Step, proof: Proof, root: Path, folder: str) -> StepResult:
 
 
 def _without_names(outcome: StepResult, root: Path) -> StepResult:
-    """The outcome, without names, folders and addresses of this machine's users."""
+    """The result without the names, folders and addresses of this machine's users."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -128,7 +128,7 @@ def _without_names(outcome: StepResult, root: Path) -> StepResult:
 
 
 def _missing(proof: Proof, wanted: List[Step]) -> str:
-    """Why nothing failed and yet too little is proved; the GPU's reason comes before all that follows from it."""
+    """Why too little is proved although nothing failed. The GPU's reason comes first, because others follow from it."""
     must = {step.name for step in wanted if step.must}
     skipped = [step for step in proof.steps if step.state == SKIPPED and step.name in must]
     if any(step.state == FAILED for step in proof.steps) or not skipped:

@@ -1,4 +1,4 @@
-"""Do two detectors find the same?"""
+"""Compares what two detectors find."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Detections
 
-DETECTED = 0.02  # confidence above which boxes are looked for
-COUNTED = 0.1  # confidence from which a box must be found by both: rounding takes others across the threshold
+DETECTED = 0.02  # least confidence of the boxes that are asked for
+COUNTED = 0.1  # both must find a box of this confidence: rounding moves others across the threshold
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What rounding may do.
+    """How much rounding may change.
 
     Attributes:
-        iou: least overlap of a box with the other's.
+        iou: least overlap of a box with its partner.
         score: largest difference of their confidences.
-        share: of all boxes, may have no partner.
+        share: share of all boxes that may have no partner.
     """
 
     iou: float
@@ -31,12 +31,12 @@ class Limits:
 
 @dataclass
 class Agreement:
-    """What a comparison found, over all pictures.
+    """Result of a comparison, over all pictures.
 
     Attributes:
-        boxes: that count, of the reference.
-        alone: boxes of one detector that the other does not have.
-        least_iou, largest_score: of the pairs.
+        boxes: number of boxes of the reference that count.
+        alone: number of boxes of one detector that the other does not have.
+        least_iou, largest_score: least overlap and largest difference of confidence in a pair.
     """
 
     boxes: int = 0
@@ -63,11 +63,11 @@ class Agreement:
         self.largest_score = max(self.largest_score, float(gaps[best]))
 
     def within(self, limits: Limits) -> bool:
-        """Whether both find the same."""
+        """Whether both detectors find the same boxes, within the limits."""
         return self.alone <= limits.share * 2 * self.boxes
 
     def figures(self, limits: Limits) -> Dict[str, Any]:
-        """For the proof."""
+        """Plain data for the proof."""
         return {
             "boxes": self.boxes,
             "alone": self.alone,
@@ -78,7 +78,7 @@ class Agreement:
 
 
 def compare_boxes(reference: List[Detections], found: List[Detections], limits: Limits) -> Agreement:
-    """Picture by picture."""
+    """Compares the boxes of each picture."""
     agreement = Agreement()
     for one, other in zip(reference, found):
         agreement.add(one, other, limits)

@@ -1,4 +1,4 @@
-"""Loads what everything else needs: numpy and the native core, with nothing imported before."""
+"""Loads what everything else needs, numpy and the native core. Nothing else is imported before them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime.prove.steps import Skip, Task
 
 
 def prove(task: Task) -> str:
-    """Version, or instruction sets.
+    """Returns the version, or the instruction sets.
 
     Raises:
         Skip: it is not installed.
@@ -27,7 +27,7 @@ def prove(task: Task) -> str:
 
 
 def module(name: str, task: Task) -> Any:
-    """The module.
+    """Returns the module.
 
     Raises:
         Skip: it is not installed.
@@ -46,5 +46,5 @@ def module(name: str, task: Task) -> Any:
 
 
 def absent(name: str) -> Optional[str]:
-    """That a module is not installed; None where it is."""
+    """The fact that a module is not installed; None if it is."""
     return None if find_spec(name) else f"{name} is not installed"

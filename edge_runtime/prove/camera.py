@@ -1,4 +1,4 @@
-"""Thirty frames of a camera."""
+"""Reads thirty frames of a camera."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from edge_runtime.errors import SourceError
 from edge_runtime.prove.steps import Skip, Task
 
 FRAMES = 30
-BLANK = 2.0  # standard deviation of grey levels
+BLANK = 2.0  # least standard deviation of grey levels
 
 
 def prove(task: Task) -> str:
-    """Size and rate.
+    """Returns the frame size and rate.
 
     Raises:
-        Skip: there is none.
+        Skip: there is no camera.
         SourceError: it cannot be opened, or gives too few frames.
     """
     if not task.argument:
@@ -40,5 +40,5 @@ def prove(task: Task) -> str:
         source.close()
     rate = (len(stamps) - 1) / max(stamps[-1] - stamps[0], 1e-9)
     task.figures["fps"] = round(rate, 1)
-    blank = "; all of one colour: is something before the lens?" if contrast < BLANK else ""
+    blank = "; all of one colour: is the lens covered?" if contrast < BLANK else ""
     return f"{FRAMES} frames at {rate:.1f} per second, {source.description}{blank}"

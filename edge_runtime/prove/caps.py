@@ -1,4 +1,4 @@
-"""The power mode's promises beside what the kernel has."""
+"""Compares the caps of the power mode with those of the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HINT = "is nvpmodel.service failing (systemctl status nvpmodel), or jetson_clock
 
 
 def prove(task: Task) -> str:
-    """The mode, and how many of its caps were compared.
+    """Returns the mode, and how many of its caps were compared.
 
     Raises:
         Skip: there are no modes, or none of the caps can be read.

@@ -1,4 +1,4 @@
-"""Runs one step in a process of its own, and says how it went whatever happens to it."""
+"""Runs one step in its own process. Always says how the step went, also after a crash."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from edge_runtime.libraries import causes
 from edge_runtime.prove.steps import FAILED, PASSED, Step, StepResult, Task
 
 WORKER = ("-m", "edge_runtime.prove.worker")
-GRACE_S = 20.0  # for a power mode that is put back
+GRACE_S = 20.0  # time to put back a power mode
 LAST_WORDS = 12  # lines
-NOTE = "note: "  # how our own code begins a remark on stderr
+NOTE = "note: "  # how the remarks of our own code on stderr begin
 TIME = "it may hang in a driver: see dmesg, and run this proof again after a restart"
 
 
 def run(step: Step, task: Task) -> StepResult:
-    """How the step went; a crash or a hang is a failure with its signal or limit."""
+    """Returns how the step went. A crash or a hang is a failure. The result names its signal or its limit."""
     started = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as words:
         process = _start(task, words)
@@ -58,7 +58,7 @@ def run(step: Step, task: Task) -> StepResult:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Ends a process and its children: politely first, as it may have something to put back."""
+    """Ends a process and its children: first with SIGTERM, because it may have a power mode to put back."""
     for number, wait_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

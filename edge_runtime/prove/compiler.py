@@ -1,4 +1,4 @@
-"""Compiles the CUDA kernels for this GPU, anew: nothing is taken from the user's cache, nothing is left there."""
+"""Compiles the CUDA kernels for this GPU again. The user's cache is neither read nor written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from edge_runtime.prove.steps import Task
 
 
 def prove(task: Task) -> str:
-    """Compiler and time; what it made is kept for the steps behind it.
+    """Returns the compiler and the time. The compiled kernels are kept for the next steps.
 
     Raises:
-        BackendUnavailable: there is no compiler, or it refuses.
+        BackendUnavailable: there is no compiler, or it fails.
     """
     own_cache(task)
     started = perf_counter()
@@ -24,5 +24,5 @@ def prove(task: Task) -> str:
 
 
 def own_cache(task: Task) -> None:
-    """From now on this process caches in the proof's folder."""
+    """Makes this process use a cache in the proof's folder."""
     os.environ["XDG_CACHE_HOME"] = task.folder

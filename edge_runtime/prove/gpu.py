@@ -1,4 +1,4 @@
-"""Is there a GPU? Its driver is asked directly."""
+"""Looks for a GPU. Asks the driver directly."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ HINT = "edge-doctor says what is missing"
 
 
 def prove(task: Task) -> str:
-    """Name and compute capability.
+    """Returns name and compute capability.
 
     Raises:
-        Skip: there is none.
+        Skip: there is no GPU.
         DeviceError: the driver does not start.
     """
     lib = cuda_driver.driver()

@@ -1,4 +1,4 @@
-"""Is each plan one CUDA graph, or why not? Call by call the boxes are the same, and frames take longer."""
+"""Checks that each plan is one CUDA graph, or says why not. Without a graph boxes are equal, but frames take longer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edge_runtime.gpu import cuda_driver
 from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.steps import PLANS, Skip, Task
 
-HINT = "boxes are right all the same; the proof says what TensorRT and driver are: send it back"
+HINT = "the boxes are still right; the proof has the versions of TensorRT and driver: send it back"
 
 
 def prove(task: Task) -> str:
-    """The plans that are captured.
+    """Returns the plans that are captured.
 
     Raises:
         Skip: no plan was built.
@@ -37,7 +37,7 @@ def prove(task: Task) -> str:
 
 
 def _refused(backend: Any) -> str:
-    """Why there is no graph, from trying it again; "" where there is one."""
+    """Why there is no graph, found by another try; "" if there is one."""
     slot = backend._slots[0]
     if slot._graph is not None:
         return ""
@@ -51,6 +51,6 @@ def _refused(backend: Any) -> str:
             cuda_driver.Graph(slot.stream.handle, slot._run).close()
         except EdgeError as error:
             return str(error)
-        return "refused when the plan was opened, and not now"
+        return "refused when the plan was opened, but not now"
 
     return str(backend._owned(again))

@@ -1,4 +1,7 @@
-"""The kernels on this GPU beside the host's code: letterbox and suppression to the bit, decoding within rounding."""
+"""Compares the kernels on this GPU with the host's code.
+
+Letterbox and suppression must give the same bits. Decoding may differ by rounding.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +36,15 @@ SCENES: Tuple[Tuple[str, str, str, Optional[str], Dict[str, Any]], ...] = (
     ("prior_yx", "separate", "sigmoid", None, {}),
 )
 GRIDS = ((40, 40), (20, 20))
-PIXELS, SCORE = 1e-3, 1e-5  # exp of the GPU's library and of the host's may differ in the last bit
+PIXELS, SCORE = 1e-3, 1e-5  # exp of the GPU and of the host may differ in the last bit
 WRONG = "do not detect with this GPU: send the proof back"
 
 
 def prove(task: Task) -> str:
-    """What was compared.
+    """Returns what was compared.
 
     Raises:
-        DeviceError: a kernel gives something else than the host.
+        DeviceError: a kernel and the host give different results.
     """
     own_cache(task)
     lab = Lab()
@@ -57,12 +60,12 @@ def prove(task: Task) -> str:
 
 
 def row(what: str, figure: Any, wanted: str, good: Optional[bool]) -> Row:
-    """One line of a table; `good` is None where nothing is wanted."""
+    """One line of a table. `good` is None if nothing is required."""
     return {"what": what, "figure": figure, "wanted": wanted, "good": good}
 
 
 def letterbox(lab: Lab) -> Iterator[Row]:
-    """The input that the kernel writes, beside the host's."""
+    """Compares the input that the kernel writes with the host's."""
     spec = ModelSpec("yolo_v8", (640, 640), tuple("abc"), mean=(1.0, 2.0, 3.0), std=(58.4, 57.1, 57.4))
     for kind, bits in ((np.float32, np.uint32), (np.float16, np.uint16)):
         slot = lab.slot(spec, None, [np.zeros((1, 4), np.float32)], half=kind is np.float16)
@@ -79,7 +82,7 @@ def letterbox(lab: Lab) -> Iterator[Row]:
 
 
 def decoding(lab: Lab) -> Iterator[Row]:
-    """Boxes of every kind, beside the host's decoder."""
+    """Compares boxes of every kind with those of the host's decoder."""
     for seed, (kind, layout, activation, objectness, more) in enumerate(SCENES):
         decode, tensors = scene(kind, layout, activation, objectness, seed=seed, grids=GRIDS, **more)
         expected, counts, slot = _both(lab, decode, tensors)
@@ -95,7 +98,7 @@ def decoding(lab: Lab) -> Iterator[Row]:
 
 
 def suppression(lab: Lab) -> Iterator[Row]:
-    """Boxes that need no arithmetic but that of the suppression: bits must be equal."""
+    """Compares suppression alone. Its boxes need no other arithmetic, so the bits must be equal."""
     decode, tensors = scene("xyxy", "rows", "none", seed=77, classes=3, grids=((60, 40),), ties=True)
     tensors = [(np.round(tensor * 4) / 4).astype(np.float32) for tensor in tensors]
     expected, counts, slot = _both(lab, decode, tensors)
@@ -106,7 +109,7 @@ def suppression(lab: Lab) -> Iterator[Row]:
 
 
 def graph(lab: Lab) -> Iterator[Row]:
-    """The same calls as a graph and one by one."""
+    """Compares the same calls as a graph and one by one."""
     decode, tensors = scene("cxcywh", "planar", "sigmoid", seed=5, grids=((40, 40),), batch=1)
     spec = _spec(decode)
     slots = lab.slot(spec, decode, tensors), lab.slot(spec, decode, tensors)
@@ -121,7 +124,7 @@ def graph(lab: Lab) -> Iterator[Row]:
 
 
 def _both(lab: Lab, decode: DecodeSpec, tensors: List[Floats]) -> Tuple[NDArray[Any], NDArray[Any], DeviceSlot]:
-    """Boxes and counts of the host, and a slot that holds the GPU's."""
+    """Boxes and counts of the host, and a slot that holds those of the GPU."""
     batch = len(tensors[0])
     slot = lab.slot(_spec(decode), decode, tensors)
     lab.run(slot, [np.zeros((96, 128, 3), np.uint8)] * batch)

@@ -1,4 +1,4 @@
-"""A GPU with the backend's slots on it, and copies in the place of a network: what runs where TensorRT does not."""
+"""A GPU with the backend's slots, with copies instead of a network. It runs also where TensorRT does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMITS = Thresholds(conf=0.25, iou=0.45, max_det=300)
 
 
 class CopyEngine:
-    """In the place of a network: copies given outputs."""
+    """Stands in for a network: copies given outputs."""
 
     def __init__(self, device: cuda.Device, stream: Any, io: ModelIO, outputs: Sequence[NDArray[Any]]) -> None:
         self.engine, self._io = self, io
@@ -28,7 +28,7 @@ class CopyEngine:
         return tuple(self._io.input_shape if name == self._io.input_name else self._io.outputs[name])
 
     def context(self) -> Any:
-        """As TensorRT's: told where the tensors are, then run."""
+        """Works like TensorRT's context: it is told where the tensors are, then it runs."""
         addresses: Dict[str, int] = {}
         sources = self._sources
         lib: Any = cuda_driver.driver()
@@ -62,7 +62,7 @@ class Lab:
         half: bool = False,
         limits: Thresholds = LIMITS,
     ) -> DeviceSlot:
-        """A slot whose network gives these outputs, whatever its input is.
+        """A slot whose network gives these outputs for every input.
 
         Args:
             outputs: arrays of any shape, batch first.
@@ -77,12 +77,12 @@ class Lab:
         return DeviceSlot(self.device, engine, io, constants, False)
 
     def run(self, slot: DeviceSlot, images: List[NDArray[Any]]) -> None:
-        """One batch of (H, W, 3) uint8 images, waited for."""
+        """Runs one batch of (H, W, 3) uint8 images and waits for it."""
         slot.grow(images)
         slot.fill(images)
         slot.enqueue()
         slot.wait()
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Frees everything."""
         self.device.close()

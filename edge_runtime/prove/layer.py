@@ -1,4 +1,4 @@
-"""A network of one layer, built by TensorRT and run on the GPU: does this TensorRT fit this GPU at all?"""
+"""Builds a network of one layer with TensorRT and runs it, to see whether this TensorRT fits this GPU."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ WORKSPACE = 64 << 20
 
 
 def prove(task: Task) -> str:
-    """How long it took to build, and what it gives.
+    """Returns how long the build took, and how exact the result is.
 
     Raises:
         ModelError: TensorRT does not build it.
-        DeviceError: the GPU does not run it, or gives something else than numpy.
+        DeviceError: the GPU does not run it, or its result differs from numpy's.
     """
     own_cache(task)
     random = np.random.default_rng(0)

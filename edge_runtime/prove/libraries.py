@@ -1,4 +1,4 @@
-"""Tries one library as edge-doctor does: loaded the way the product loads it, then put to its work once."""
+"""Tries one library as edge-doctor does: loads it as the product does, then lets it do one piece of its work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from edge_runtime.prove.basics import absent
 from edge_runtime.prove.steps import Skip, Task
 
 MISSING = "edge-doctor says how to get it"
-# What is missing where it is not installed, the trial, and how much of it: TensorRT builds in a step of its own.
+# For each library: why it is missing, its trial, and how many results of the trial to take (all of them if None).
+# TensorRT gives its version only, because building has its own step.
 LIBRARIES: Dict[str, Tuple[Callable[[], Optional[str]], Callable[[], Iterator[str]], Optional[int]]] = {
     "OpenCV": (lambda: absent("cv2"), trials.cv2, None),
     "ONNX Runtime": (lambda: absent("onnxruntime"), trials.onnxruntime, None),
@@ -23,7 +24,7 @@ LIBRARIES: Dict[str, Tuple[Callable[[], Optional[str]], Callable[[], Iterator[st
 
 
 def prove(task: Task) -> str:
-    """Version, and what it did.
+    """Returns the version, and what the library did.
 
     Raises:
         Skip: it is not installed.

@@ -19,19 +19,19 @@ from edge_runtime.prove.steps import Skip, Task
 from edge_runtime.types import Detections
 
 LIMITS = {"fp16": Limits(0.9, 0.03), "int8+fp16": Limits(0.75, 0.15)}
-RANDOM = {"fp16": Limits(0.9, 0.03, 0.05), "int8+fp16": Limits(0.7, 0.2, 0.25)}  # hundreds of boxes that mean nothing
-WANTED = {"fp16": {"half", "float16", "fp16"}, "int8+fp16": {"int8"}}  # what some convolution must read
+RANDOM = {"fp16": Limits(0.9, 0.03, 0.05), "int8+fp16": Limits(0.7, 0.2, 0.25)}  # for hundreds of meaningless boxes
+WANTED = {"fp16": {"half", "float16", "fp16"}, "int8+fp16": {"int8"}}  # one convolution must read one of them
 WITHOUT_INT8 = ("5.3", "6.0", "6.2")  # Nano, P100, TX2
 MODES = (("copied", False), ("mapped", True))
 
 
 def prove(task: Task) -> str:
-    """Layers, boxes and microseconds.
+    """Returns layers, boxes and microseconds.
 
     Raises:
-        Skip: INT8 is asked of a GPU that has none.
+        Skip: INT8 is asked for, and the GPU does not have it.
         ModelError: TensorRT does not build it.
-        DeviceError: it does not run as it should; everything that was measured is kept.
+        DeviceError: it does not run as it should. Everything that was measured is kept.
     """
     own_cache(task)
     model, precision, pictures = shipped.find_models(Path(task.folder)), task.argument, shipped.pictures()
@@ -54,7 +54,7 @@ def prove(task: Task) -> str:
 
 
 def _refuse(precision: str) -> None:
-    """Raises Skip where the GPU does not compute in INT8."""
+    """Raises Skip if the GPU does not compute in INT8."""
     capability = cuda_driver.compute_capability()
     if precision.startswith("int8") and capability in WITHOUT_INT8:
         raise Skip(f"a GPU of compute capability {capability} does not compute in INT8")
@@ -83,7 +83,7 @@ def _listed(made: Passport) -> str:
 
 
 def _types(precision: str, made: Passport) -> List[str]:
-    """A precision that was asked for and is nowhere in the engine."""
+    """Refuses an engine in which no layer runs in the wanted precision."""
     if not made.convolutions or {kind.lower() for kind in made.convolutions} & WANTED[precision]:
         return []
     return [f"no convolution runs in {precision}: {_listed(made)}"]

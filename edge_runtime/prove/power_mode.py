@@ -1,4 +1,4 @@
-"""A power mode is set, read back, and the one before is put back."""
+"""Sets a power mode, reads it back, and puts back the mode before."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SETTLE_S = switch.SETTLE_S
 
 
 def prove(task: Task) -> str:
-    """The mode that was set, and the one that is back.
+    """Returns the mode that was set, and the one that was put back.
 
     Raises:
         UsageError: there is no such mode.
-        BoardError: it was refused, did not take, or the mode before is not back.
+        BoardError: it was refused, did not take effect, or the mode before could not be put back.
     """
     conf = nvpmodel.load_conf(task.board)
     before = nvpmodel.current(task.board, conf)

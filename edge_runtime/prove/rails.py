@@ -1,4 +1,4 @@
-"""Watts of every rail, idle and with the model running; clocks and throttling beside them."""
+"""Measures the watts of every rail, idle and while the model runs, with clocks and throttling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SENSORS = ("hwmon", "iio", "powercap")
 
 
 def prove(task: Task) -> str:
-    """Watts.
+    """Returns the watts.
 
     Raises:
         Skip: nothing measures here.
@@ -55,7 +55,7 @@ def _said(figures: Dict[str, Any], idle_w: float, load_w: float) -> str:
 
 
 def _load(task: Task) -> Tuple[Detector, str]:
-    """The model as a plan where one was built, else as ONNX."""
+    """The model as a plan if one was built, else as ONNX."""
     for name in PLANS:
         plan = Path(task.folder, name)
         if plan.is_file():
@@ -85,7 +85,7 @@ def _figures(span: Span) -> Dict[str, Any]:
 
 
 def _events(idle: Span, loaded: Span) -> Dict[str, int]:
-    """Events that were counted under load, and devices that held something back at any time."""
+    """Events that were counted under load, and devices that limited something at any time."""
     before = idle.states[-1].throttle if idle.states else {}
     after = loaded.states[-1].throttle if loaded.states else {}
     events = {name: count - before.get(name, 0) for name, count in after.items() if name != "cooling"}

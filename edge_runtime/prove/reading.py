@@ -1,4 +1,4 @@
-"""A proof in plain sentences."""
+"""Writes a proof in plain sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = 20  # columns of a step's name
 
 
 def heading(proof: Dict[str, Any]) -> str:
-    """Which machine it is about."""
+    """The line about the machine."""
     about = proof["machine"]
     linux = f"JetPack {about['jetpack']} (Jetson Linux {about['l4t']})" if about["l4t"] else f"Linux {about['system']}"
     name = about["board"] or f"a computer ({about['machine']})"
@@ -22,14 +22,14 @@ def heading(proof: Dict[str, Any]) -> str:
 
 
 def line(step: Dict[str, Any]) -> str:
-    """How one step went, with the way out."""
+    """The line about one step, with its hint."""
     head, indent = f"{step['state']:8} {step['name']:{NAMES}} ", " " * (NAMES + 10)
     text = textwrap.fill(step["said"], WIDTH, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False)
     return f"{text}\n{indent}hint: {step['hint']}" if step["hint"] else text
 
 
 def verdict(proof: Dict[str, Any]) -> str:
-    """The end of it."""
+    """The last line: counts and verdict."""
     counts = {state: sum(step["state"] == state for step in proof["steps"]) for state in STATES}
     said = f"{', '.join(f'{count} {state}' for state, count in counts.items())}, in {proof['seconds']:.0f} s"
     failed = [step["name"] for step in proof["steps"] if step["state"] == FAILED]
@@ -41,5 +41,5 @@ def verdict(proof: Dict[str, Any]) -> str:
 
 
 def text(proof: Dict[str, Any]) -> List[str]:
-    """All of it."""
+    """All lines of a proof."""
     return [heading(proof), *(line(step) for step in proof["steps"]), "", verdict(proof)]

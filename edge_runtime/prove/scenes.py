@@ -1,4 +1,4 @@
-"""Random head tensors with their description: what the decoder of the host and that of the GPU are compared on."""
+"""Random head tensors with their description. The decoders of the host and of the GPU are compared on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def scene(
     ties: bool = False,
     **more: Any,
 ) -> Tuple[DecodeSpec, List[Floats]]:
-    """A random description of that kind, and tensors (batch, ...) that suit it; `ties`: many equal class values."""
+    """A random description of that kind, and tensors (batch, ...) that fit it. `ties`: many equal class values."""
     rng = np.random.default_rng(seed)
     tensors: List[Floats] = []
     levels, prior = [], 0
@@ -58,7 +58,7 @@ def scene(
 
 
 def box_values(kind: str, rng: np.random.Generator, shape: Tuple[int, ...], bins: int) -> Floats:
-    """(*shape, channels of a box)."""
+    """Random values (*shape, channels of a box), as a head of that kind gives them."""
     if kind in ("cxcywh", "xyxy", "yxyx"):
         values = rng.uniform(0, 48, (*shape, 4))
     elif kind == "distance" and bins == 1:
@@ -75,7 +75,7 @@ def class_values(activation: str, rng: np.random.Generator, shape: Tuple[int, ..
 
 
 def lay_out(layout: str, parts: Dict[str, Floats], tensors: List[Floats]) -> Dict[str, View]:
-    """Adds tensors that hold the parts (B, anchors, cells, channels); where each begins and its strides."""
+    """Adds tensors that hold the parts (B, anchors, cells, channels). Returns where each begins and its strides."""
     if layout == "separate":
         return {
             name: lay_out(("rows", "planar", "anchors_inner")[i], {name: part}, tensors)[name]

@@ -1,4 +1,4 @@
-"""The model that is proved: the shipped one, or where that is not here, a tiny network with random weights."""
+"""The model for the proof: the shipped one. If it is not here, a tiny network with random weights."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Shipped:
 
     Attributes:
         name: for people.
-        path, int8: float, and with ranges.
-        random: whether its weights are.
+        path, int8: files of the float model, and of the model with ranges for INT8.
+        random: whether its weights are random.
     """
 
     name: str
@@ -50,9 +50,9 @@ def find_models(folder: Path, engines: Optional[Path] = None) -> Shipped:
 
 
 def pictures() -> List[NDArray[np.uint8]]:
-    """Drawings of coloured rectangles, each (H, W, 3) uint8 BGR, the same everywhere.
+    """Drawings of coloured rectangles, each (H, W, 3) uint8 BGR. They are the same on every machine.
 
-    The shipped model is sure of some objects in each.
+    The shipped model finds some objects with high confidence in each.
     """
     return [_drawn(*drawing) for drawing in DRAWINGS]
 

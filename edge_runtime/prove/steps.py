@@ -1,4 +1,4 @@
-"""The steps of a proof, in order: what each does, how long it may take, and what it needs."""
+"""The steps of a proof, in order: what each step does, how long it may take, and what it needs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Step:
 
     Attributes:
         name: as it is shown.
-        room: module of this package whose `prove(task)` does it.
+        room: module of this package whose `prove(task)` runs the step.
         argument: for that module.
         limit_s: seconds after which it is ended.
         needs: steps that must have passed before.
-        must: without it nothing is proved.
-        jetson: a Jetson has what it takes, so that there to skip it is to fail.
+        must: whether the proof is worth nothing without it.
+        jetson: a Jetson has everything for this step, so a skip there counts as a failure.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Step:
 
 @dataclass(frozen=True)
 class StepResult:
-    """How a step went.
+    """Result of a step.
 
     Attributes:
         state: PASSED, FAILED or SKIPPED.
-        said: one sentence: what was found, the cause of a failure, or why it was skipped.
+        said: one sentence: what was found, why it failed, or why it was skipped.
         hint: the way out of a failure.
         figures: everything that was measured.
     """
@@ -58,12 +58,12 @@ class StepResult:
 
 @dataclass
 class Task:
-    """What the process of a step is told, and where it keeps what it measures.
+    """What the process of a step is told, and what it measures.
 
     Attributes:
         root: stands for `/`.
         folder: shared by all steps of a proof, and removed after it.
-        figures: kept in the proof, after a failure too.
+        figures: what was measured. The proof keeps it, also after a failure.
     """
 
     room: str
@@ -79,7 +79,7 @@ class Task:
 
 
 class Skip(Exception):
-    """There is nothing to do here: the reason, and how that can be changed."""
+    """Ends a step that has nothing to do. Gives the reason, and a hint how to change that."""
 
     def __init__(self, reason: str, hint: Optional[str] = None) -> None:
         super().__init__(reason)
@@ -111,7 +111,7 @@ def listed(root: Path, power_mode: str = "") -> List[Step]:
 
 
 def _cameras(root: Path) -> List[Step]:
-    """One for each camera, or one that says that there is none."""
+    """One step for each camera, or one step that says that there is no camera."""
     nodes = video_nodes.look(root)
     targets = [target for target in (video_nodes.target(node, nodes) for node in nodes) if target]
     steps = [Step(f"camera {target}", "camera", target, 60.0, _opened_by(target), False) for target in targets]

@@ -1,4 +1,4 @@
-"""Microseconds of an open TensorRT backend: each stage alone, and a frame as a user sees it. Medians."""
+"""Times an open TensorRT backend, in microseconds: each stage alone, and a whole frame. All values are medians."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import DeviceError
 
-WARM, LEAST, SECONDS = 10, 5, 1.5  # runs before, runs that count at least, and how long each is measured
+WARM, LEAST, SECONDS = 10, 5, 1.5  # runs for warm-up, least number of timed runs, least duration in s
 
 
 def frame(backend: Any, image: NDArray[np.uint8]) -> float:
@@ -29,7 +29,7 @@ def frame(backend: Any, image: NDArray[np.uint8]) -> float:
 def stages(backend: Any, image: NDArray[np.uint8]) -> Dict[str, float]:
     """Microseconds of each part of one slot, for one (H, W, 3) uint8 image.
 
-    `fill` is on the host; then on the GPU `copy`, `letterbox` (what is left), `network`, `decode_nms`.
+    `fill` runs on the host. `copy`, `letterbox` (the rest of the time), `network` and `decode_nms` run on the GPU.
     """
     backend.enqueue(0, [image])
     backend.wait(0)
@@ -37,7 +37,7 @@ def stages(backend: Any, image: NDArray[np.uint8]) -> Dict[str, float]:
 
 
 def _measure(slot: Any, device: Any, image: NDArray[np.uint8]) -> Dict[str, float]:
-    """In the device's own thread."""
+    """Measures the stages. It runs in the device's own thread."""
     begin, end = device.event(), device.event()
 
     def timed(call: Callable[[], Any]) -> float:

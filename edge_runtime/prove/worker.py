@@ -1,8 +1,8 @@
-"""The process of one step: whatever crashes in it takes nobody with it.
+"""The process of one step. A crash in it ends no other process.
 
     python -m edge_runtime.prove.worker '{"room": "kernels", …}'
 
-Says how it went in one line of JSON on what was stdout; what libraries print goes to stderr.
+It prints its result as one line of JSON on stdout. What libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SEND = "send the proof back: it holds all that is known"
 
 
 def main(argv: List[str]) -> int:
-    """Does the step."""
+    """Runs the step."""
     answer = _own_stdout()
     faulthandler.enable()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a power mode is put back
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that a power mode is put back
         signal.signal(number, signal.default_int_handler)
     task = Task(**json.loads(argv[0]))
     said = _do(task)
@@ -48,7 +48,7 @@ def _do(task: Task) -> Dict[str, Any]:
 
 
 def _own_stdout() -> TextIO:
-    """What stdout was, for the answer alone."""
+    """The original stdout, used for the result only. All other prints go to stderr."""
     sys.stdout.flush()
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -56,7 +56,7 @@ def _own_stdout() -> TextIO:
 
 
 def _plain(value: Any) -> Any:
-    """Numpy's numbers as Python's."""
+    """Converts numpy's numbers to Python's."""
     return value.item() if hasattr(value, "item") else str(value)
 
 

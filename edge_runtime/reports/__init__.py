@@ -1,1 +1,1 @@
-"""Reports: pages that hold everything they show, and the pictures in them."""
+"""Reports: HTML pages in one file, and the pictures in them."""

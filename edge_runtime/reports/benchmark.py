@@ -1,4 +1,4 @@
-"""The report of a benchmark: one self-contained page with every row, its conditions, and plots of the valid ones."""
+"""The report of a benchmark: one page with every row and its conditions, and plots of the valid rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Points = Sequence[Tuple[str, float, float]]
 
 
 def write_benchmark_page(rows: Sequence[Row], command: str) -> str:
-    """The page, as HTML.
+    """Returns the page as HTML.
 
     Raises:
         BackendUnavailable: matplotlib is not installed.
@@ -40,7 +40,7 @@ def write_benchmark_page(rows: Sequence[Row], command: str) -> str:
 
 def _table(rows: Sequence[Row]) -> List[str]:
     if not rows:
-        return [page.heading("Results"), page.note("No row may be published; below is why.")]
+        return [page.heading("Results"), page.note("No row may be published. The reasons are below.")]
     heads = ("", *(heading for _, heading, _ in COLUMNS), "spread of FPS", "accuracy")
     lines = [
         (title(row), *(_format(row.get(key), style) for key, _, style in COLUMNS),
@@ -50,13 +50,13 @@ def _table(rows: Sequence[Row]) -> List[str]:
     notes = [page.note(f"{title(row)}: {note}") for row in rows for note in row["notes"]]
     if any(row.get("nominal_w") for row in rows):
         said = "; ".join(f"{row['mode']} {row['fps']} FPS, {row['fps_per_watt']} FPS/W" for row in PAPER.values())
-        notes.append(page.note(f"Published for YOLO Nano on AGX Xavier: {said}."))
+        notes.append(page.note(f"Published results of YOLO Nano on AGX Xavier: {said}."))
     return [page.heading("Results"), page.table(heads, lines), *notes]
 
 
 def _left_out(rows: Sequence[Row]) -> List[str]:
     lines = [(title(row), "; ".join(row["reasons"])) for row in rows if not row["valid"]]
-    return [page.heading("Not valid, and left out"), page.table(("", "why"), lines)] if lines else []
+    return [page.heading("Rows that are not valid"), page.table(("", "reason"), lines)] if lines else []
 
 
 def _efficiency(rows: Sequence[Row]) -> List[str]:
@@ -101,7 +101,7 @@ def _conditions(rows: Sequence[Row]) -> List[str]:
 
 
 def scatter(points: Points, across: str, up: str) -> bytes:
-    """Named points, from zero on."""
+    """Draws named points, with axes from zero."""
     drawn = figure((9, 4.5))
     axes = drawn.subplots()
     for name, x, y in points:
@@ -113,7 +113,7 @@ def scatter(points: Points, across: str, up: str) -> bytes:
 
 
 def bars(names: Sequence[str], values: Sequence[float], label: str) -> bytes:
-    """One bar per row."""
+    """Draws one bar per row."""
     drawn = figure((8, 0.8 + 0.35 * len(names)))
     axes = drawn.subplots()
     shown = axes.barh(range(len(names)), values)

@@ -1,4 +1,4 @@
-"""The report of an evaluation: a folder with one self-contained page and its pictures."""
+"""The report of an evaluation: a folder with one page, which also holds its pictures, and the pictures as files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edge_runtime.reports import page, pictures
 
 
 def write_evaluation_page(folder: Path, title: str, evaluation: Evaluation, about: Dict[str, Any]) -> Path:
-    """Writes index.html, pr_curves.png and confusion.png; returns the page's path.
+    """Writes index.html, pr_curves.png and confusion.png, and returns the path of the page.
 
     Args:
-        about: conditions of the measurement, shown as they are.
+        about: conditions of the measurement, which the page shows.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -44,12 +44,12 @@ def write_evaluation_page(folder: Path, title: str, evaluation: Evaluation, abou
 
 
 def report_files(folder: Path) -> Tuple[Path, Path, Path]:
-    """The page, and its pictures."""
+    """Returns the paths of the page and its pictures."""
     return folder / "index.html", folder / "pr_curves.png", folder / "confusion.png"
 
 
 def totals(evaluation: Evaluation) -> Dict[str, float]:
-    """Every metric by its name."""
+    """Returns every metric by its name."""
     return {
         "voc07_11pt": evaluation.voc07_11pt,
         "voc_allpoint": evaluation.voc_allpoint,

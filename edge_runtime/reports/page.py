@@ -1,4 +1,4 @@
-"""One HTML file without anything outside it."""
+"""Makes an HTML page that needs no other file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ img { max-width: 100% } .note { color: #666 }
 
 
 def page(title: str, *parts: str) -> str:
-    """A whole page; `parts` are HTML."""
+    """Returns a whole page; `parts` are HTML."""
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{_text(title)}</title>'
     body = "\n".join((f"<h1>{_text(title)}</h1>", *parts))
     return (
@@ -28,24 +28,24 @@ def page(title: str, *parts: str) -> str:
 
 
 def heading(text: str) -> str:
-    """A section begins."""
+    """Returns the heading of a section."""
     return f"<h2>{_text(text)}</h2>"
 
 
 def note(text: str) -> str:
-    """A remark."""
+    """Returns a remark, as a paragraph."""
     return f'<p class="note">{_text(text)}</p>'
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Cells are text already."""
+    """Returns a table. Cells are plain text."""
     lines = [f"<tr>{''.join(f'<th>{_text(name)}</th>' for name in columns)}</tr>"]
     lines += [f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows]
     return f"<table>\n{chr(10).join(lines)}\n</table>"
 
 
 def picture(png: bytes, description: str) -> str:
-    """A PNG inside the page."""
+    """Returns a PNG that is stored inside the page."""
     data = base64.b64encode(png).decode()
     return f'<img alt="{_text(description)}" src="data:image/png;base64,{data}">'
 

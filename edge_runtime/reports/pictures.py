@@ -14,11 +14,11 @@ from edge_runtime.errors import BackendUnavailable
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.text.escape import plot_label
 
-LEGEND = 8  # classes named beside the curves: the most frequent ones
+LEGEND = 8  # number of classes in the legend; the most frequent ones
 
 
 def precision_recall(labels: Sequence[str], curves: Sequence[Curve]) -> bytes:
-    """Precision over recall, one line per class that has objects; the most frequent classes are named."""
+    """Draws precision over recall, one line per class that has objects. The most frequent classes are named."""
     shown = sorted((pair for pair in zip(labels, curves) if pair[1].truths), key=lambda pair: -pair[1].truths)
     drawn = figure((8, 5))
     axes = drawn.subplots()
@@ -36,9 +36,10 @@ def precision_recall(labels: Sequence[str], curves: Sequence[Curve]) -> bytes:
 
 
 def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
-    """Rows are labelled classes, each normalised to 1; the last row is what was found where nothing is labelled.
+    """Draws the confusion matrix, counts (classes + 1, classes + 1).
 
-    Classes without objects that were never found either are left out.
+    Rows are labelled classes, each normalised to 1. The last row shows detections where nothing is labelled. Classes
+    that have no objects and were never found are left out.
     """
     used = [number for number in range(len(labels)) if counts[number].any() or counts[:, number].any()] + [len(labels)]
     names = [*(plot_label(labels[number]) for number in used[:-1]), "nothing"]
@@ -47,7 +48,7 @@ def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
     side = 3 + 0.32 * len(names)
     drawn = figure((side + 0.8, side))
     axes = drawn.subplots()
-    drawn.colorbar(axes.imshow(part, cmap="Blues", vmin=0, vmax=1), shrink=0.7, label="part of the row")
+    drawn.colorbar(axes.imshow(part, cmap="Blues", vmin=0, vmax=1), shrink=0.7, label="fraction of the row")
     axes.set_xticks(range(len(names)), labels=names, rotation=90)
     axes.set_yticks(range(len(names)), labels=names)
     axes.set(xlabel="found", ylabel="labelled", title=f"confidence {conf}, IoU 0.5")
@@ -58,7 +59,7 @@ def confusion(labels: Sequence[str], counts: Counts, conf: float) -> bytes:
 
 
 def pairs(labels: Sequence[str], before: Sequence[float], after: Sequence[float]) -> bytes:
-    """Two bars per class: AP before and after."""
+    """Draws two bars per class: AP before and after."""
     drawn = figure((9, 1.2 + 0.24 * len(labels)))
     axes = drawn.subplots()
     places = np.arange(len(labels))
@@ -71,7 +72,7 @@ def pairs(labels: Sequence[str], before: Sequence[float], after: Sequence[float]
 
 
 def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
-    """The curve under its envelope, from recall 0 to where it ends."""
+    """Returns the points of the curve's envelope, from recall 0 to the curve's end."""
     if not len(curve.recall):
         return [0.0], [0.0]
     envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
@@ -80,7 +81,7 @@ def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
 
 
 def figure(size: Tuple[float, float]) -> Any:
-    """An empty figure of (width, height) inches.
+    """Returns an empty figure of (width, height) inches.
 
     Raises:
         BackendUnavailable: matplotlib is not installed.
@@ -93,13 +94,13 @@ def figure(size: Tuple[float, float]) -> Any:
 
 
 def png(drawn: Any) -> bytes:
-    """A figure as a file. Names are drawn as they are, also where the user's matplotlib writes everything in TeX."""
+    """Returns a figure as PNG. Names are drawn as they are, even if the user's matplotlib uses TeX for all text."""
     from matplotlib import rc_context
     from matplotlib.text import Text
 
     buffer = io.BytesIO()
     with rc_context({"text.usetex": False}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a character that the font lacks; the tables have the name as text
+        warnings.filterwarnings("ignore", "Glyph")  # the font lacks a character; the tables show the name as text
         for text in drawn.findobj(Text):
             text.set_usetex(False)
         drawn.savefig(buffer, format="png", dpi=110)

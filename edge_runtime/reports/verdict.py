@@ -1,4 +1,4 @@
-"""The report of a calibration: one self-contained page, and the same as JSON."""
+"""The report of a calibration: one page, and the same data as JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edge_runtime.reports import page, pictures
 
 
 def write_verdict_page(path: Path, title: str, content: Dict[str, Any]) -> None:
-    """Writes the page, and its data beside it with the suffix .json.
+    """Writes the page, and its data as a file beside it with the suffix .json.
 
     Args:
-        content: what the verdict found; see `cli/_calibrate_verdict.py`.
+        content: results of the verdict; see `cli/_calibrate_verdict.py`.
 
     Raises:
         UsageError: a file cannot be written.
@@ -33,7 +33,7 @@ def _accuracy(content: Dict[str, Any]) -> List[str]:
     rows = [
         (found["metric"], f"{found['before']:.4f}", f"{found['after']:.4f}"),
         ("points lost", "", f"{found['drop']:+.2f}"),
-        ("95 % of samples of the images", "", f"{low:+.2f} to {high:+.2f}"),
+        ("points lost in 95 % of samples of the images", "", f"{low:+.2f} to {high:+.2f}"),
         ("boxes that agree", "", f"{found['agreement']:.1%}"),
         ("mean change of a score", "", f"{found['score_drift']:.3f} ({found['score_shift']:+.3f} on average)"),
     ]
@@ -42,7 +42,7 @@ def _accuracy(content: Dict[str, Any]) -> List[str]:
         page.table(("", "fp32", "int8"), rows),
     ]
     if low <= 0 <= high:
-        parts.append(page.note("The interval holds zero: on so few images the change may be chance."))
+        parts.append(page.note("The interval includes zero: with so few images the change may be chance."))
     if len(content["tried"]) > 1:
         tried = [(step["in_float"], f"{step['drop']:+.2f}") for step in content["tried"]]
         parts += [page.heading("Mixed precision tried"), page.table(("activations in float", "points lost"), tried)]
@@ -61,9 +61,9 @@ def _cost(content: Dict[str, Any]) -> List[str]:
              for row in content["worst"]]  # fmt: skip
     return [
         page.heading(f"Speed and size: {content['backend']}"),
-        page.table(("", "ms", "times fp32", "MB"), rows),
+        page.table(("", "ms", "speed against fp32", "MB"), rows),
         page.heading("Activations that are hardest to round"),
-        page.table(("tensor", "signal to noise alone, dB", "all but it, gain dB", "now"), worst),
+        page.table(("tensor", "signal to noise alone, dB", "gain if all others are rounded, dB", "now"), worst),
     ]
 
 

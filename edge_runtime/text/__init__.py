@@ -1,1 +1,1 @@
-"""Text that is shown: made safe for terminals, spreadsheets and plots, and free of secrets."""
+"""Makes text safe to show in terminals, spreadsheets and plots, and removes secrets from it."""

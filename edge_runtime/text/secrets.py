@@ -1,4 +1,4 @@
-"""Passwords and tokens in addresses: taken out of everything that is shown or written."""
+"""Removes passwords and tokens in addresses from everything that is shown or written."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Set
 from urllib.parse import unquote
 
 HIDDEN = "***"
-SHORTEST = 4  # a shorter secret is hidden where it stands in an address, but not searched for in other words
+SHORTEST = 4  # a shorter secret is hidden in an address, but not searched for in other text
 
-# What stands between :// and @. A password may hold / ? # and @ although it should not: all up to the last @ goes.
-# But in synthetic://1280x720@30 it is a size.
+# The text between :// and @. A password may contain / ? # and @ although it should not, so everything up to the last @
+# is removed. But in synthetic://1280x720@30 this text is a size.
 _LOGIN = r"(?<=://)(?!(?<=\bsynthetic://)[\dx]*@)(?:{plain}{{0,999}}@|{plain}{{0,999}}:{any}{{0,4096}}@)"
 _LOGIN_IN_TEXT = re.compile(_LOGIN.format(plain=r"[^\s\"'<>/?#@]", any=r"[^\s\"'<>]"), re.IGNORECASE)
 _LOGIN_OF_TARGET = re.compile(_LOGIN.format(plain=r"[^/?#@]", any="."), re.IGNORECASE | re.DOTALL)
 
-# Every part has an end, so that the time grows with a text's length and not with its square.
-# name=value: of a URL's query, of a GStreamer element. Short names count only where a query has its names.
+# Every part has a length limit, so that the time grows with the text's length and not with its square.
+# name=value in a URL's query or a GStreamer element. Short names count only in a query.
 _SECRET = r"[\w.-]{0,64}(?:pass(?:w(?:or)?d|phrase)?|pwd|token|secret|credentials?|authorization|signature|api[_-]?key)"
 _OF_GSTREAMER = r"(?:user|proxy)-(?:id|pw)|cookies|extra-headers"
 _OF_QUERY = r"(?<=[?&;#])[\w.-]{0,64}(?:key|auth|pw|pas|sig|jwt|sid|session|code|usr|user)"
@@ -27,9 +27,9 @@ _opened: Set[str] = set()  # secrets of the addresses that were opened
 
 
 def public(target: str) -> str:
-    """The name of a source as it may appear anywhere: without user, password and token.
+    """The name of a source without user, password and token, so that it may appear anywhere.
 
-    Its secrets are remembered, so that `redact` finds them in what libraries say about it.
+    The secrets are remembered, so that `redact` finds them in the messages of libraries.
     """
     found = [
         pair[2].strip("\"'") for pair in _PAIR.finditer(target) if not pair[1].lower().endswith(("id", "user", "usr"))
@@ -44,7 +44,7 @@ def public(target: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text without the secrets of opened sources, and without whatever looks like one in an address."""
+    """The text without the secrets of opened sources, and without anything in an address that looks like a secret."""
     for secret in sorted(_opened, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
     return _PAIR.sub(rf"\1={HIDDEN}", _LOGIN_IN_TEXT.sub("", text))

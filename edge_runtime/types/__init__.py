@@ -1,4 +1,4 @@
-"""What travels from source to sink: Frame, Detections, Result; and Truth, what they are compared with."""
+"""The data that goes from source to sink: Frame, Detections, Result. And Truth, which they are compared with."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Frame:
     """One image and where it came from.
 
     Attributes:
-        image: (H, W, 3) uint8 BGR. In a pipeline it is a leased buffer: valid until the last sink has released it.
+        image: (H, W, 3) uint8 BGR. In a pipeline it is a shared buffer, valid until the last sink has released it.
         source: name of the source, as the user gave it.
-        index: counts from 0 in each source; dropped frames leave gaps.
-        timestamp_s: when it was captured: media time for files, `time.time()` for live sources; seconds.
-        path: the file it was read from, for images; else None.
+        index: counts from 0 in each source. Dropped frames leave gaps.
+        timestamp_s: when it was captured, in seconds: media time for files, `time.time()` for live sources.
+        path: the file that an image was read from; else None.
     """
 
     image: NDArray[np.uint8]
@@ -42,13 +42,13 @@ class Frame:
 
 @dataclass
 class Result:
-    """What a pipeline hands to its sinks: a frame and what was found in it.
+    """What a pipeline passes to its sinks: a frame and the detections in it.
 
     Attributes:
-        frame: the image; see `Frame.image` for how long it is valid.
-        detections: the boxes, in pixels of `frame.image`; owned by the result.
+        frame: the image. `Frame.image` says how long it is valid.
+        detections: the boxes, in pixels of `frame.image`. They belong to the result.
         stage_ms: milliseconds spent per stage: capture, preprocess, inference, postprocess.
-        latency_ms: from the arrival of the frame to its boxes, milliseconds; waiting included.
+        latency_ms: milliseconds from the arrival of the frame to its boxes, including the waiting.
     """
 
     frame: Frame
@@ -65,9 +65,9 @@ class Truth:
         xyxy: (n, 4) float64 `[x1, y1, x2, y2]`, image pixels, continuous: an image spans 0..width.
         class_id: (n,) int.
         difficult: (n,) bool, PASCAL VOC's flag: finding one is neither right nor wrong.
-        crowd: (n,) bool, COCO's flag: one box around many; None for none.
-        area: (n,) float64, COCO's area of the outline in square pixels, which sorts objects into small, medium and
-            large; None for the area of the boxes.
+        crowd: (n,) bool, COCO's flag: one box around many objects. None if there is no such box.
+        area: (n,) float64, COCO's area of the outline in square pixels. It sorts objects into small, medium and large.
+            None uses the area of the boxes.
     """
 
     xyxy: NDArray[np.float64]

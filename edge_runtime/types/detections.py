@@ -1,4 +1,4 @@
-"""The boxes of one image, and what they can be turned into."""
+"""The boxes of one image, and their conversions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Detection(NamedTuple):
         xyxy: `(x1, y1, x2, y2)`, image pixels.
         confidence: 0..1.
         class_id: index into the model's labels.
-        label: class name; the number as text where the model has no name for it.
+        label: class name; the number as text if the model has no name for it.
     """
 
     xyxy: Tuple[float, float, float, float]
@@ -53,22 +53,22 @@ class Detection(NamedTuple):
 
 @dataclass
 class Detections:
-    """Boxes found in one image, best first; the field names are those of `supervision`.
+    """Boxes found in one image, best first. The field names are those of `supervision`.
 
         for box in detections:                      # each a Detection
             print(box.label, box.confidence, box.xyxy)
         sure = detections[detections.confidence > 0.5]
 
-    An int gives one `Detection`; a slice, a list of numbers or a mask (n,) gives `Detections`, copied.
-    Two are equal where boxes, confidences, classes and names are; where they were found does not matter.
+    An int gives one `Detection`. A slice, a list of numbers or a mask (n,) gives `Detections`, copied.
+    Two are equal if their boxes, confidences, classes and names are equal. The image does not matter.
 
     Attributes:
         xyxy: (n, 4) float32, `[x1, y1, x2, y2]`, image pixels, clipped to the image.
         confidence: (n,) float32 in 0..1.
         class_id: (n,) int32, index into the model's labels.
-        labels: the model's class names; shared, not copied.
+        labels: the model's class names. They are shared, not copied.
         source: name of the source of a pipeline, or path of the picture; None for an array.
-        path: the picture file; None where it was none.
+        path: the picture file; None if the image was not a file.
         image_wh: (width, height) of the image, pixels.
     """
 
@@ -83,15 +83,15 @@ class Detections:
 
     @classmethod
     def from_rows(cls, rows: NDArray[np.float32], labels: Sequence[str] = ()) -> Detections:
-        """Copies (n, 6) float32 rows `[x1, y1, x2, y2, confidence, class_id]`, so that a slot can be used again."""
+        """Copies (n, 6) float32 rows `[x1, y1, x2, y2, confidence, class_id]`, so that their slot can be used again."""
         return cls(rows[:, :4].copy(), rows[:, 4].copy(), rows[:, 5].astype(np.int32), labels)
 
     def found_in(self, picture: Picture, image: NDArray[np.uint8]) -> None:
-        """Remembers what a caller passed: the path of a file, and weakly an object, so that it is not kept in memory.
+        """Remembers what a caller passed: the path of a file, or a weak reference to an object, so it can be freed.
 
         Args:
             picture: as it was passed.
-            image: (H, W, 3) uint8 BGR, what it became.
+            image: (H, W, 3) uint8 BGR, the array made of it.
         """
         self.source = self.path = picture_path(picture) or None
         self.image_wh = int(image.shape[1]), int(image.shape[0])
@@ -111,7 +111,7 @@ class Detections:
     def __getitem__(self, index: Union[slice, Sequence[int], Sequence[bool], NDArray[Any]]) -> Detections: ...
 
     def __getitem__(self, index: Any) -> Union[Detection, Detections]:
-        kept = np.arange(len(self))[index]  # numpy knows every kind of index, and copies by these
+        kept = np.arange(len(self))[index]  # numpy understands every kind of index, and these numbers make a copy
         if kept.ndim == 0:
             return next(iter(self[[int(kept)]]))
         if kept.ndim != 1:
@@ -133,22 +133,22 @@ class Detections:
         return {**self.__dict__, "_picture": None}  # a weak reference cannot be pickled
 
     def label(self, index: int) -> str:
-        """Class name of one detection; the number as text where the model has no name for it."""
+        """Class name of one detection; the number as text if the model has no name for it."""
         return self._name(int(self.class_id[index]))
 
     def draw(self, image: Optional[Picture] = None) -> NDArray[np.uint8]:
         """The image with boxes, names and confidences drawn in.
 
         Args:
-            image: the image they were found in, as `Detector` takes it; None reads the picture file again, or takes
-                the array or Pillow image that was passed to the detector, as it is now, if the caller still holds it.
+            image: the image that the boxes were found in, in any form that `Detector` takes. None reads the file again.
+                Or it uses the array or Pillow image that was passed to the detector, if the caller still holds it.
 
         Returns:
             (H, W, 3) uint8 BGR, a new array.
 
         Raises:
-            UsageError: there is no image any more.
-            SpecError: the image is of another size.
+            UsageError: the image is gone.
+            SpecError: the image has another size.
             SourceError: the picture file cannot be read.
             BackendUnavailable: OpenCV cannot be loaded.
         """
@@ -159,10 +159,10 @@ class Detections:
         return annotated(bgr, self)
 
     def save(self, path: Union[str, os.PathLike[str]], image: Optional[Picture] = None) -> None:
-        """Writes what `draw` gives into a picture file, all or nothing; its suffix says the format.
+        """Writes the result of `draw` to a picture file, completely or not at all. The suffix says the format.
 
         Raises:
-            UsageError: it is the picture that the boxes were found in, or cannot be written; and see `draw`.
+            UsageError: the path is the picture that the boxes were found in, or it cannot be written; also see `draw`.
         """
         read = [self.path or "", "" if image is None else picture_path(image)]
         if any(os.path.exists(path) and os.path.exists(file) and os.path.samefile(path, file) for file in read):
@@ -188,10 +188,10 @@ class Detections:
 
         Args:
             image_id: the image's id in the data set.
-            category_ids: the data set's id for each class id; None takes the class ids themselves.
+            category_ids: the data set's id for each class id; None uses the class ids themselves.
 
         Raises:
-            UsageError: a class without a category id.
+            UsageError: a class has no category id.
         """
         ids = range(1 << 31) if category_ids is None else category_ids
         xywh = np.hstack([self.xyxy[:, :2], self.xyxy[:, 2:] - self.xyxy[:, :2]]).tolist()
@@ -218,7 +218,7 @@ class Detections:
         return pandas.DataFrame({**columns, "confidence": self.confidence, "class_id": self.class_id, "label": names})
 
     def to_supervision(self) -> supervision.Detections:
-        """The same boxes as `supervision.Detections`, names in `data["class_name"]`.
+        """The same boxes as `supervision.Detections`, with the names in `data["class_name"]`.
 
         Raises:
             BackendUnavailable: supervision is not installed.

@@ -1,6 +1,6 @@
-"""The zoo: detector architectures as tables of layers.
+"""The zoo: detector architectures, written as tables of layers.
 
-A member is a module with
+Each member is a module that defines
 
     PRESETS                                              names of its variants, the default first
     build(labels, imgsz, preset) -> Architecture         labels: class names; imgsz: side of the square input, pixels
@@ -21,20 +21,20 @@ _LANGUAGE = ("layers", "export", "stats", "weights")
 
 
 def names() -> List[str]:
-    """Names of the architectures."""
+    """Returns the names of the architectures."""
     return [name for name in plugins.names("zoo") if name not in _LANGUAGE]
 
 
 def build(name: str, labels: Sequence[str] = VOC, imgsz: int = 416, preset: Optional[str] = None) -> Architecture:
-    """The architecture of that name.
+    """Builds the architecture of that name.
 
     Args:
         labels: class names.
         imgsz: side of the square input in pixels, a multiple of 32.
-        preset: one of the member's PRESETS; None is the first.
+        preset: one of the member's PRESETS; None takes the first.
 
     Raises:
-        UsageError: no such architecture or preset, or a size the strides do not divide.
+        UsageError: there is no such architecture or preset, or the strides do not divide the size.
     """
     if name not in names():
         raise UsageError(f"no architecture {name!r}", hint=f"there is: {', '.join(names())}")

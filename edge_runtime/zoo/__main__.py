@@ -36,16 +36,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m edge_runtime.zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", nargs="?", help="of the architecture")
-    parser.add_argument("--list", action="store_true", help="names and presets")
+    parser.add_argument("name", nargs="?", help="name of the architecture")
+    parser.add_argument("--list", action="store_true", help="list names and presets")
     parser.add_argument("-o", "--output", metavar="FILE.onnx")
     parser.add_argument(
-        "--classes", default="voc", metavar="N|voc|coco|FILE", help="class names, or how many (default voc)"
+        "--classes", default="voc", metavar="N|voc|coco|FILE", help="class names, or their number (default voc)"
     )
     parser.add_argument("--imgsz", type=int, default=416, help="side of the input in pixels (default 416)")
-    parser.add_argument("--preset", help="variant; the default is the first of --list")
-    parser.add_argument("--weights", metavar="FILE.npz", help="parameters by name; default random")
-    parser.add_argument("--seed", type=int, default=0, help="of random weights")
+    parser.add_argument("--preset", help="variant (default: the first in --list)")
+    parser.add_argument("--weights", metavar="FILE.npz", help="parameters by name (default random)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights")
     parser.add_argument("--keep-bn", action="store_true", help="do not fold batch normalisation")
     return parser
 
@@ -75,7 +75,7 @@ def _weights(path: str) -> zoo_weights.Weights:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{path} holds no weights: {error}", hint="an .npz with the table's parameter names"
+            f"{path} holds no weights: {error}", hint="give an .npz file with the parameter names of the architecture"
         ) from error
 
 

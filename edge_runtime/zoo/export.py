@@ -1,4 +1,4 @@
-"""Interprets a table as ONNX: opset 17, batch normalisation folded or kept, all a Detector needs in its metadata."""
+"""Turns a table of layers into ONNX, opset 17. The metadata holds all that a Detector needs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def to_onnx(
     keep_bn: bool = False,
     metadata: Optional[Mapping[str, str]] = None,
 ) -> onnx.ModelProto:
-    """The network as an ONNX model with raw heads; initializers carry the table's parameter names.
+    """Returns the network as an ONNX model with raw heads. Initializers have the parameter names of the table.
 
     Args:
         weights: every parameter of the table, float32, (out, in, kh, kw) or (channels,); see `zoo.weights`.
-        keep_bn: leave batch normalisation as nodes instead of folding it into the convolutions.
-        metadata: entries beside the ModelSpec, such as the training recipe and the licence.
+        keep_bn: keep batch normalisation as nodes instead of folding it into the convolutions.
+        metadata: entries besides the ModelSpec, such as the training recipe and the licence.
     """
     from onnx import TensorProto, checker, helper
 
@@ -60,7 +60,7 @@ class _Graph:
         self._shared: Set[str] = set()
 
     def add(self, layer: Layer) -> None:
-        """Adds a layer; the value that carries its name comes after its activation."""
+        """Adds a layer. The value with the layer's name is the one after its activation."""
         result = layer.name if layer.act == "linear" else f"{layer.name}.linear"
         if layer.op == "conv":
             self._conv(layer, result)
@@ -73,7 +73,7 @@ class _Graph:
                 "MaxPool", layer.inputs, result, kernel_shape=kernel, strides=strides, pads=[top, left, bottom, right]
             )
         elif layer.op == "upsample":
-            # The form that every backend takes for plain doubling of pixels.
+            # every backend takes this form for plain doubling of pixels
             scales = self._constant("upsample.scales", np.array([1, 1, 2, 2], np.float32))
             modes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             self._node("Resize", [*layer.inputs, "", scales], result, **modes)

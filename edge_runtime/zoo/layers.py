@@ -1,7 +1,7 @@
-"""The language of architectures: a flat table of primitive layers, written by a few block functions.
+"""How architectures are written: a flat table of primitive layers, made by a few block functions.
 
-One interpreter turns a table into ONNX (`zoo/export.py`), one into PyTorch (`tools/train/torch_net.py`), and
-`graph/stats.py` counts it; none of them knows a network.
+`zoo/export.py` turns a table into ONNX, `tools/train/torch_net.py` turns it into PyTorch, and `zoo/stats.py` counts it.
+None of them knows a particular network.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class Layer:
     """One primitive layer.
 
     Attributes:
-        name: its output; parameters are `<name>.weight`, `<name>.bias` and `<name>.bn.{weight,bias,mean,var}`.
+        name: name of its output. Its parameters are `<name>.weight`, `<name>.bias`, `<name>.bn.{weight,bias,mean,var}`.
         op: one of OPS. "upsample" doubles both sides (nearest); "global_pool" averages over the plane; "mul" gates its
             first input by its second, (C, 1, 1); "slice" takes some of the channels.
-        inputs: names of earlier layers, IMAGE for the picture.
+        inputs: names of earlier layers; IMAGE is the picture.
         channels: output channels.
-        kernel, stride, groups: of conv and maxpool; a conv pads kernel // 2 on every side.
-        bias, bn: of conv. A conv has one or the other, or neither.
+        kernel, stride, groups: for conv and maxpool. A conv pads kernel // 2 on every side.
+        bias, bn: for conv. A conv has one of them or neither.
         act: one of ACTIVATIONS; leaky has slope 0.1.
-        pads: of maxpool: (left, top, right, bottom), with minus infinity.
-        start: of slice: its first channel.
+        pads: for maxpool: (left, top, right, bottom), filled with minus infinity.
+        start: for slice: its first channel.
     """
 
     name: str
@@ -57,10 +57,10 @@ class Architecture:
     """A network as data.
 
     Attributes:
-        name: of the file in `zoo/`, with its preset.
-        layers: in an order in which they can be computed.
-        outputs: names of the layers whose values leave the network.
-        spec: input size, labels, anchors and strides: what is needed to decode the outputs.
+        name: name of the file in `zoo/`, with the preset.
+        layers: the layers, in an order in which they can be computed.
+        outputs: names of the layers whose values are the network's outputs.
+        spec: what is needed to decode the outputs: input size, labels, anchors and strides.
     """
 
     name: str
@@ -109,7 +109,7 @@ def _plane(layer: Layer, plane: Sequence[int]) -> Tuple[int, int]:
 
 
 class Table:
-    """Collects layers; every method adds one block and returns the name of its output."""
+    """Collects layers. Every method that adds a block returns the name of its output."""
 
     def __init__(self) -> None:
         self.layers: List[Layer] = []
@@ -119,15 +119,15 @@ class Table:
         """Adds a primitive layer."""
         if layer.name in self._channels or any(source not in self._channels for source in layer.inputs):
             raise SpecError(
-                f"layer {layer.name} is there twice or reads what is not there: {layer.inputs}",
-                hint="each layer has one name, and comes after those that it reads",
+                f"layer {layer.name} exists already, or one of its inputs does not exist: {layer.inputs}",
+                hint="give each layer a name of its own, and put it after the layers that it reads",
             )
         self.layers.append(layer)
         self._channels[layer.name] = layer.channels
         return layer.name
 
     def channels(self, name: str) -> int:
-        """Output channels of a layer."""
+        """Returns the number of output channels of a layer."""
         return self._channels[name]
 
     def conv(self, name: str, source: str, channels: int, kernel: int = 1, stride: int = 1, act: str = "relu6") -> str:
@@ -140,18 +140,18 @@ class Table:
         return self.put(Layer(name, "conv", (source,), c, kernel, stride, groups=c, bn=True, act=act))
 
     def head(self, name: str, source: str, channels: int, bias: bool = True) -> str:
-        """A plain 1x1 convolution: what a detection head ends in."""
+        """A plain 1x1 convolution: the last layer of a detection head."""
         return self.put(Layer(name, "conv", (source,), channels, bias=bias))
 
     def inverted(self, name: str, source: str, hidden: int, channels: int, stride: int = 1, act: str = "relu6") -> str:
-        """1x1 to `hidden`, depthwise 3x3 with the stride, linear 1x1; added to its input where the shapes agree."""
+        """1x1 to `hidden`, depthwise 3x3 with the stride, linear 1x1; the input is added if the shapes agree."""
         x = self.conv(f"{name}.expand", source, hidden, act=act)
         x = self.depthwise(f"{name}.depthwise", x, stride=stride, act=act)
         x = self.conv(f"{name}.project", x, channels, act="linear")
         return self.residual(name, source, x, stride)
 
     def residual(self, name: str, source: str, branch: str, stride: int = 1) -> str:
-        """The sum where input and branch have one shape, else the branch."""
+        """The sum of input and branch if they have the same shape, else the branch."""
         if stride != 1 or self._channels[source] != self._channels[branch]:
             return branch
         return self.put(Layer(f"{name}.add", "add", (branch, source), self._channels[branch]))
@@ -165,11 +165,11 @@ class Table:
         return self.put(Layer(f"{name}.mul", "mul", (source, x), c))
 
     def up_concat(self, name: str, source: str, other: str) -> str:
-        """The first input at twice its size, then the other's channels."""
+        """Doubles the size of the first input, then appends the channels of the other."""
         up = self.put(Layer(f"{name}.up", "upsample", (source,), self._channels[source]))
         return self.put(Layer(f"{name}.concat", "concat", (up, other), self._channels[source] + self._channels[other]))
 
     def maxpool(self, name: str, source: str, kernel: int = 2, stride: int = 2) -> str:
-        """Largest value; stride 1 keeps the size, as Darknet does: padded right and below."""
+        """Maximum pooling. With stride 1 it pads right and below and so keeps the size, as Darknet does."""
         pads = (0, 0, kernel - 1, kernel - 1) if stride == 1 else (0, 0, 0, 0)
         return self.put(Layer(name, "maxpool", (source,), self._channels[source], kernel, stride, pads=pads))

@@ -1,13 +1,13 @@
-"""Counts a network: parameters, operations, bytes, per layer and in total, in each convention that papers use.
+"""Counts the parameters, operations and bytes of a network, per layer and in total, in the ways that papers count.
 
     python -m edge_runtime.zoo.stats yolo_nano [--preset paper_budget] [--imgsz 416] [--labels voc]
     python -m edge_runtime.zoo.stats model.onnx
 
 * conv MACs: one multiply-add of a convolution at batch 1. "ops" (Darknet's BFLOPs) are twice that.
 * THOP MACs: conv MACs, plus 1 per output element of a biased convolution, 2 per element of a batch normalisation, 1 per
-  element of a LeakyReLU, and H * W + 1 per channel of a global pool; everything else counts nothing. A convolution on
-  a pooled (1x1) plane is what others call a fully connected layer, and counts the same.
-* prunable parameters (Salvi et al.): weights, and for YOLO Nano the BN gammas too, because their names do not say BN.
+  element of a LeakyReLU, and H * W + 1 per channel of a global pool. Nothing else counts. A convolution on a pooled
+  (1x1) plane is the same as a fully connected layer, and counts the same.
+* prunable parameters (Salvi et al.): weights. For YOLO Nano also the BN gammas, because their names do not say BN.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge_runtime.zoo.layers import Architecture, Layer
 
 
 def architecture_layers(architecture: Architecture) -> List[Stats]:
-    """Counts per layer, in the table's order."""
+    """Returns the counts of each layer, in the table's order."""
     shapes, sizes = architecture.weight_shapes(), architecture.sizes()
     return [_count(layer, shapes.get(f"{layer.name}.weight", ()), sizes[layer.inputs[0]], sizes[layer.name])
             for layer in architecture.layers]  # fmt: skip
@@ -49,8 +49,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser("python -m edge_runtime.zoo.stats")
     parser.add_argument("name", help=f"FILE.onnx, or one of {', '.join(zoo.names())}")
     parser.add_argument("--preset")
-    parser.add_argument("--imgsz", type=int, help="default 416, or what the file says")
-    parser.add_argument("--labels", default="voc", help="default voc; a file has its own")
+    parser.add_argument("--imgsz", type=int, help="side of the input in pixels (default 416, or what the file says)")
+    parser.add_argument("--labels", default="voc", help="class names (default voc; an ONNX file has its own)")
     args = parser.parse_args(argv)
     try:
         print(table(_counts(args)))

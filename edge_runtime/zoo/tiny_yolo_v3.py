@@ -9,7 +9,7 @@ from edge_runtime.zoo.layers import IMAGE, Architecture, Table
 
 PRESETS = ("coco_anchors", "voc_anchors")
 STRIDES = (16, 32)
-# Finest stride first, model pixels. The VOC ones are Salvi et al.'s, whose masks are 1,2,3 and 3,4,5.
+# Anchors in model pixels, finest stride first. Those for VOC are from Salvi et al., whose masks are 1,2,3 and 3,4,5.
 ANCHORS = {
     "coco_anchors": (((10, 14), (23, 27), (37, 58)), ((81, 82), (135, 169), (344, 319))),
     "voc_anchors": (((80, 98), (112, 204), (198, 302)), ((198, 302), (295, 152), (385, 333))),

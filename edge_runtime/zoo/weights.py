@@ -1,4 +1,4 @@
-"""Weights of a table by parameter name: random ones, folded ones, and back from an exported file."""
+"""Weights of a table by parameter name: makes random ones, folds them, and reads them from an exported file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ BN_EPSILON = 1e-5
 
 
 def random(architecture: Architecture, seed: int = 0) -> Weights:
-    """He-normal convolutions (He et al. 2015), batch normalisation that changes nothing, zero biases; float32."""
+    """Returns random float32 weights.
+
+    Convolutions are He-normal (He et al. 2015), batch normalisation changes nothing, biases are zero.
+    """
     generator = np.random.default_rng(seed)
     weights: Weights = {}
     shapes = architecture.weight_shapes()
@@ -36,14 +39,17 @@ def random(architecture: Architecture, seed: int = 0) -> Weights:
 
 
 def identity_bn(layer: Layer) -> Weights:
-    """Batch normalisation parameters of a layer that leave its values as they are."""
+    """Returns batch normalisation parameters, each (channels,) float32, that do not change the layer's values."""
     zero, one = np.zeros(layer.channels, np.float32), np.full(layer.channels, 1.0, np.float32)
     names = {"weight": one, "bias": zero, "mean": zero, "var": one - np.float32(BN_EPSILON)}
     return {f"{layer.name}.bn.{name}": value.copy() for name, value in names.items()}
 
 
 def fold(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDArray[np.float32], ...]:
-    """(weight,) or (weight, bias) of a conv with its batch normalisation folded in, in float64, then rounded."""
+    """Returns (weight,) or (weight, bias) of a conv with its batch normalisation folded in.
+
+    It computes in float64 and rounds the result to float32.
+    """
     weight = weights[f"{layer.name}.weight"]
     if not layer.bn:
         return (weight, weights[f"{layer.name}.bias"]) if layer.bias else (weight,)
@@ -55,7 +61,9 @@ def fold(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDAr
 
 
 def from_onnx(model: onnx.ModelProto, architecture: Architecture) -> Weights:
-    """The weights of a file that `export.to_onnx` wrote; folded ones come back as identity normalisation with a shift.
+    """Returns the weights of a file that `export.to_onnx` wrote.
+
+    A folded batch normalisation comes back as one that only adds a shift.
 
     Raises:
         ModelError: the file is not of this architecture.

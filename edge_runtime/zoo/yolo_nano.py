@@ -1,8 +1,9 @@
-"""YOLO Nano (Wong et al. 2019, arXiv 1910.01271, Figure 1), three YOLOv3 heads on projection-expansion blocks.
+"""YOLO Nano (Wong et al. 2019, arXiv 1910.01271, Figure 1): three YOLOv3 heads on projection-expansion blocks.
 
-The hidden widths of the blocks were never published. "salvi" keeps the width (expansion 1), as the network behind
-Salvi et al.'s figures does: 2,855,750 convolution weights. "paper_budget" widens the blocks at 13x13 by 2.2, which
-meets the paper's 4.0 MB and 4.57 B operations; it shows that those agree with the figure, not what the true widths are.
+The hidden widths of the blocks were never published. The preset "salvi" keeps the width (expansion 1), as the network
+that Salvi et al. measured: 2,855,750 convolution weights. The preset "paper_budget" widens the blocks at 13x13 by 2.2.
+It then has the paper's 4.0 MB and 4.57 B operations. This shows that these numbers fit the figure of the paper; it does
+not show what the true widths are.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from edge_runtime.zoo.layers import IMAGE, Architecture, Table
 
 PRESETS = ("salvi", "paper_budget")
 STRIDES = (8, 16, 32)
-# k-means on VOC at 416 pixels, Salvi et al.'s repository; finest stride first. Anchors belong to the weights: they stay
-# the same model pixels at every input size.
+# Anchors by k-means on VOC at 416 pixels, from the repository of Salvi et al.; finest stride first. Anchors belong to
+# the weights: in model pixels they are the same at every input size.
 ANCHORS = (
     ((26.0, 31.0), (43.0, 84.0), (81.0, 171.0)),
     ((103.0, 68.0), (145.0, 267.0), (180.0, 135.0)),
@@ -23,7 +24,7 @@ ANCHORS = (
 )
 EXPANSION_13 = 2.2
 FCA_REDUCTION = 8
-# block, name, then: conv (out, kernel, stride), pep (x, out), ep (out, stride), up (concatenated with).
+# Each row: block, name, then for conv (out, kernel, stride), pep (x, out), ep (out, stride), up (concatenated with).
 # The three branches start at the layers named in `after`.
 TRUNK = (
     ("conv", "conv1", 12, 3, 1), ("conv", "conv2", 24, 3, 2), ("pep", "pep1", 7, 24), ("ep", "ep1", 70, 2),
@@ -70,7 +71,7 @@ def build(labels: Tuple[str, ...], imgsz: int, preset: str) -> Architecture:
 
 
 def _pep(table: Table, name: str, source: str, x: int, channels: int, widen: float) -> str:
-    """Projection to x, then an inverted bottleneck; the sum skips both."""
+    """A projection to x, then an inverted bottleneck. The input is added to the result."""
     squeezed = table.conv(f"{name}.squeeze", source, x)
     hidden = table.conv(f"{name}.expand", squeezed, round(x * widen))
     hidden = table.depthwise(f"{name}.depthwise", hidden)

@@ -9,7 +9,7 @@ from edge_runtime.zoo.layers import IMAGE, Architecture, Table
 
 PRESETS = ("coco_anchors", "voc_anchors")
 STRIDES = (8, 16, 32)
-# Finest stride first, model pixels. The VOC ones are Salvi et al.'s.
+# Anchors in model pixels, finest stride first. Those for VOC are from Salvi et al.
 ANCHORS = {
     "coco_anchors": (
         ((10, 13), (16, 30), (33, 23)), ((30, 61), (62, 45), (59, 119)), ((116, 90), (156, 198), (373, 326)),
@@ -41,7 +41,7 @@ def build(labels: Tuple[str, ...], imgsz: int, preset: str) -> Architecture:
 
 
 def _darknet53(table: Table) -> List[str]:
-    """The trunk; its outputs at strides 8, 16 and 32."""
+    """Adds the trunk, and returns the names of its outputs at strides 8, 16 and 32."""
     x, taps = table.conv("stem", IMAGE, 32, 3, act="leaky"), []
     for stage, (channels, blocks) in enumerate(STAGES):
         x = table.conv(f"stage{stage}", x, channels, 3, 2, act="leaky")

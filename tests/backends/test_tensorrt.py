@@ -106,6 +106,19 @@ def test_a_larger_image_grows_its_buffer_alone(machine):
     assert not here.gpu.held and not here.gpu.faults
 
 
+def test_a_little_larger_image_finds_room(machine):
+    """Sources whose pictures differ a little would allocate again and again."""
+    here = machine()
+    with here.open(here.plan()) as detector:
+        detector(IMAGE)
+        before = len(here.gpu.calls)
+        for side in range(130, 157, 2):  # 156 * 156 is just below 1.5 * 128 * 128
+            assert len(detector(np.full((side, side, 3), 90, np.uint8))) == 2
+        assert not {"pagelocked_empty", "mem_alloc"} & set(here.gpu.names()[before:])
+        detector(np.full((157, 157, 3), 90, np.uint8))
+        assert here.gpu.names()[before:].count("pagelocked_empty") == 1
+
+
 def test_one_thread_makes_every_call_whoever_asks(machine):
     here = machine()
     path = here.plan()
@@ -266,8 +279,8 @@ def test_a_passport_describes_the_model_and_is_read_without_cuda(machine):
 @pytest.mark.parametrize(
     ("change", "said", "touched"),
     [
-        ({"tensorrt": "tensorrt 8.6.2"}, "it was built by tensorrt 8.6.2, here is tensorrt 10.3.0", False),
-        ({"compute_capability": "7.2"}, "it was built for a GPU of compute capability 7.2, here is 8.7", True),
+        ({"tensorrt": "tensorrt 8.6.2"}, "it was built with tensorrt 8.6.2, but here is tensorrt 10.3.0", False),
+        ({"compute_capability": "7.2"}, "it was built for a GPU of compute capability 7.2, but this one has 8.7", True),
         ({"board": "NVIDIA Jetson Orin Nano", "compute_capability": "8.7"}, "it was built on NVIDIA Jetson", False),
     ],
 )

@@ -37,9 +37,9 @@ def test_a_sound_window_has_no_fault():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"seconds": 12.0}, r"a window of 12\.0 s, at least 30 are wanted"),
+        ({"seconds": 12.0}, r"a window of 12\.0 s, at least 30 s are needed"),
         ({"fps": None}, "no frame was seen"),
-        ({"energy": energy(missing=20)}, "power was measured 87% of the time, with 20 gaps"),
+        ({"energy": energy(missing=20)}, "power was measured for 87% of the time, with 20 gaps"),
         ({"others": 0.2}, "other processes used 20% of the cores"),
         ({"intruders": (17, 23)}, "other processes were on the GPU: 17, 23"),
         ({"states": changed(20, throttle={"over_current": 6})}, "throttled: over-current 2"),
@@ -73,4 +73,4 @@ def test_the_bounds_are_where_they_are_said_to_be():
 
 def test_a_gpu_that_was_busy_before():
     assert busy_before([]) is None and busy_before([State(gpu_load=3.0)]) is None
-    assert busy_before([State(gpu_load=40.0)] * 3) == "the GPU was 40 % busy before it began"
+    assert busy_before([State(gpu_load=40.0)] * 3) == "the GPU was 40 % busy before the measurement"

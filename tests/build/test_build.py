@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -171,6 +172,22 @@ def test_a_builder_that_does_not_start_for_want_of_memory_says_so(tmp_path, monk
 
     monkeypatch.setattr(subprocess, "Popen", no_memory)
     job = Job("a.onnx", "a.plan", "fp16", 0, None, "", "")
-    with pytest.raises(ModelError, match="process does not start: Cannot allocate memory") as caught:
+    with pytest.raises(ModelError, match="process of the builder does not start: Cannot allocate memory") as caught:
         build._child(job, tmp_path / "job.json", lambda fraction, phase: None)
     assert "swap" in caught.value.hint
+
+
+def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
+    """A build killed between the two leaves no plan of which nothing is known."""
+    new, plan = tmp_path / "made.plan", tmp_path / "p.plan"
+    new.write_bytes(b"plan")
+    passport.passport_path(new).write_text("passport")
+    replace, there = os.replace, []
+
+    def watched(source: Path, target: str) -> None:
+        replace(source, target)
+        there.append((plan.exists(), passport.passport_path(plan).exists()))
+
+    monkeypatch.setattr(os, "replace", watched)
+    build.place(new, plan)
+    assert there == [(False, True), (True, True)] and plan.read_bytes() == b"plan"

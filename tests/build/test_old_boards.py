@@ -88,7 +88,7 @@ def test_what_its_parser_cannot_know_is_named_before_the_child_starts(board, tmp
     model = chain(onnx.helper.make_node("HardSwish", ["images"], ["y"], name="swish"))
     onnx.save(model, tmp_path / "m.onnx")
     spec = source(ENGINES / "yolo_nano_voc.onnx").spec
-    with pytest.raises(ModelError, match="reads opset 13, the file is of 17: HardSwish swish does not exist") as caught:
+    with pytest.raises(ModelError, match="reads opset 13, the file has 17: HardSwish swish does not exist") as caught:
         build.build(build.BuildInput(str(tmp_path / "m.onnx"), model, spec), tmp_path / "n.plan", BuildOptions("fp16"))
     assert "opset 13" in str(caught.value.hint) and not kept.exists()
 

@@ -120,19 +120,22 @@ def test_operators_are_written_as_they_were(nodes, constants, version):
 @pytest.mark.parametrize(
     ("node", "constants", "said"),
     [
-        (helper.make_node("HardSwish", ["x"], ["y"], name="swish"), {}, "HardSwish swish does not exist there"),
+        (helper.make_node("HardSwish", ["x"], ["y"], name="swish"), {},
+         "HardSwish swish does not exist in the older opset"),
         (helper.make_node("LayerNormalization", ["x", "s"], ["y"]), {"s": np.ones(8, np.float32)},
-         "LayerNormalization y does not exist there"),
+         "LayerNormalization y does not exist in the older opset"),
         (helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear", antialias=1),
-         {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, "Resize y has no antialias there"),
+         {"s": np.array([1, 1, 0.5, 0.5], np.float32)}, "Resize y has no antialias in the older opset"),
         (helper.make_node("Reshape", ["x", "n"], ["y"], allowzero=1), {"n": np.array([0, 3])}, "has no allowzero"),
-        (helper.make_node("ReduceMean", ["x", "computed"], ["y"]), {}, "ReduceMean y has 1 inputs there"),
-        (helper.make_node("GridSample", ["x", "grid"], ["y"]), {}, "GridSample y does not exist there"),
-        (helper.make_node("RoiAlign", ["x", "rois", "k"], ["y"]), {}, "RoiAlign y means something else there"),
+        (helper.make_node("ReduceMean", ["x", "computed"], ["y"]), {},
+         "ReduceMean y has at most 1 inputs in the older opset"),
+        (helper.make_node("GridSample", ["x", "grid"], ["y"]), {}, "GridSample y does not exist in the older opset"),
+        (helper.make_node("RoiAlign", ["x", "rois", "k"], ["y"]), {},
+         "RoiAlign y means something else in the older opset"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_named_with_the_way_out(node, constants, said):
-    with pytest.raises(ModelError, match=r"tensorrt 8\.0\.1 reads opset 13, the file is of 21") as caught:
+    with pytest.raises(ModelError, match=r"tensorrt 8\.0\.1 reads opset 13, the file has 21") as caught:
         opset.lower(network([node], 21, constants), 13)
     assert said in str(caught.value) and "opset 13" in str(caught.value.hint)
 

@@ -168,7 +168,7 @@ def test_where_there_is_no_dla_it_is_said(stand_in, job, version):
         UsageError, match=f"no DLA core 0: tensorrt.* {tensorrt_api.FULL[version]} finds none"
     ) as caught:
         worker.Builder(Job(**{**json.loads(job.to_json()), "dla": 0})).build()
-    assert "leave --dla out" in str(caught.value.hint) and "10.7" in str(caught.value.hint)
+    assert "build without --dla" in str(caught.value.hint) and "10.7" in str(caught.value.hint)
 
 
 def test_errors_are_said_as_lines(stand_in, job, tmp_path, capsys):

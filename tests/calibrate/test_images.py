@@ -45,7 +45,7 @@ def test_pictures_named_one_by_one(tmp_path):
     named = [str(tmp_path / "b.jpg"), str(tmp_path / "a.PNG")]
     assert images.picture_set(named).paths == tuple(named), "in the order they were named"
     for wrong in ("notes.txt", "none.jpg", "."):
-        with pytest.raises(DatasetError, match="is no picture"):
+        with pytest.raises(DatasetError, match="is not a picture"):
             images.picture_set([*named, str(tmp_path / wrong)])
 
 
@@ -88,7 +88,7 @@ def test_manifests_come_back(folder, tmp_path_factory):
         (moved / Path(path).name).write_bytes(Path(path).read_bytes())
     assert len(images.read_image_set(str(manifest), str(moved)).paths) == 5
     (moved / "3.png").write_bytes(b"another")
-    with pytest.raises(DatasetError, match=r"3\.png is not the picture that the manifest means"):
+    with pytest.raises(DatasetError, match=r"3\.png is not the picture that the manifest lists"):
         images.read_image_set(str(manifest), str(moved))
     (moved / "3.png").unlink()
     with pytest.raises(DatasetError, match=r"3\.png is missing"):
@@ -147,7 +147,7 @@ class Broken(Clip):
 def test_a_stream_that_breaks_keeps_what_was_picked(tmp_path):
     said = []
     paths = diverse.pick(Broken(), 4, tmp_path / "set", None, say=said.append)
-    assert len(paths) == 4 and said == ["note: clip: the connection is gone: the frames before are kept"]
+    assert len(paths) == 4 and said == ["note: clip: the connection is gone: the frames before that are kept"]
 
 
 def test_pictures_of_an_earlier_run_are_not_used(tmp_path):

@@ -35,53 +35,53 @@ def published(monkeypatch) -> None:
     monkeypatch.setattr(validity, "OTHERS", 2.0)
 
 
-def test_a_sweep_of_modes_and_streams(live_xavier, engine, tmp_path, capsys, published):
+def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys, published):
     files = [tmp_path / f"b.{suffix}" for suffix in ("json", "csv", "html")]
     outputs = [word for path in files for word in ("--output", str(path))]
     arguments = ["--engine", engine, "--power-modes", "15W,30W", "--streams", "1,2", *QUICK, *FLAGS, *outputs]
-    assert bench.main([*arguments, "--sysroot", str(live_xavier), "--jetson-clocks"]) == 0
+    assert bench.main([*arguments, "--sysroot", str(switching_board), "--jetson-clocks"]) == 0
     said = capsys.readouterr()
-    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL here" in said.err
+    assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL on this board" in said.err
     assert "tiny.onnx, 15W, streams 2" in said.out and "FPS/W" in said.out
     content = json.loads(files[0].read_text())
     rows = content["rows"]
     assert [(row["mode"], row["streams"], row["valid"]) for row in rows] == [
         ("15W", 1, True), ("15W", 2, True), ("30W_ALL", 1, True), ("30W_ALL", 2, True)]  # fmt: skip
     for row in rows:
-        assert row["caps_verified"] and row["scope"] == "rail_sum" and row["l4t"] == "35.3.1"
-        assert row["mean_w"] == row["idle_w"] == 5.963 and 0 < row["fps"] < 55 * row["streams"]
-        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 5.963, rel=1e-2) and row["fps_engine"] > 0
+        assert row["caps_verified"] and row["scope"] == "module_input" and row["l4t"] == "36.4.3"
+        assert row["mean_w"] == row["idle_w"] == 6.0 and 0 < row["fps"] < 55 * row["streams"]
+        assert row["fps_per_watt"] == pytest.approx(row["fps"] / 6.0, rel=1e-2) and row["fps_engine"] > 0
         assert len(row["engine_sha256"]) == 64 and row["ranges_sha256"] == ""
     assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
     page = files[2].read_text()
-    assert page.count("<img") == 4 and 'src="http' not in page and "Published for YOLO Nano" in page
-    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL" and hold.mode_held(live_xavier) is None
+    assert page.count("<img") == 4 and 'src="http' not in page and "Published results of YOLO Nano" in page
+    assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL" and hold.mode_held(switching_board) is None
 
 
-def test_short_windows_are_not_published(live_xavier, engine, capsys):
-    assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(live_xavier), "--json"]) == 1
+def test_short_windows_are_not_published(switching_board, engine, capsys):
+    assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(switching_board), "--json"]) == 1
     (row,) = json.loads(capsys.readouterr().out)
-    assert not row["valid"] and "a window of 0.6 s, at least 30 are wanted" in row["reasons"]
+    assert not row["valid"] and "a window of 0.6 s, at least 30 s are needed" in row["reasons"]
     assert row["fps"] and row["mode"] == "30W_ALL", "measured all the same, in the mode as it is"
 
 
-def test_the_figures_of_what_is_not_valid_are_shown_with_the_reason(live_xavier, engine, capsys):
-    assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(live_xavier)]) == 1
+def test_the_figures_of_what_is_not_valid_are_shown_with_the_reason(switching_board, engine, capsys):
+    assert bench.main(["--engine", engine, *QUICK, *FLAGS, "--sysroot", str(switching_board)]) == 1
     said = capsys.readouterr()
     (line,) = [line for line in said.out.splitlines() if "tiny.onnx, 30W_ALL, not valid" in line]
     assert len(re.findall(r"\d+\.\d+", line)) >= 5, "FPS, network alone, watts, FPS/W, J per frame"
-    assert "not valid: tiny.onnx, 30W_ALL: " in said.err and "at least 30 are wanted" in said.err
+    assert "not valid: tiny.onnx, 30W_ALL: " in said.err and "at least 30 s are needed" in said.err
 
 
-def test_what_cannot_be_measured_is_a_row_that_says_why(live_xavier, engine, capsys, published):
-    flags = [*QUICK, *FLAGS, "--sysroot", str(live_xavier), "--json"]
+def test_what_cannot_be_measured_is_a_row_that_says_why(switching_board, engine, capsys, published):
+    flags = [*QUICK, *FLAGS, "--sysroot", str(switching_board), "--json"]
     assert bench.main(["--engine", engine, "--power-modes", "10W,15W", "--batch", "1,2", *flags]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["mode"], row["batch"], row["valid"]) for row in rows] == [
         ("10W", 1, False), ("10W", 2, False), ("15W", 1, True), ("15W", 2, False)]  # fmt: skip
     assert rows[0]["reasons"] == ["MODE_10W needs a reboot: TPC_PG_MASK is 0, MODE_10W wants 5"]
     assert rows[3]["reasons"] == ["--batch is 2, the model's batch is fixed at 1"]
-    assert not (live_xavier / "rebooted").exists()
+    assert not (switching_board / "rebooted").exists()
 
 
 def test_a_laptop_without_sensors_is_measured(tmp_path, engine, capsys, published):
@@ -94,7 +94,7 @@ def test_a_laptop_without_sensors_is_measured(tmp_path, engine, capsys, publishe
     assert "Watts were not measured." in page.read_text()
 
 
-def test_accuracy_beside_energy(live_xavier, engine, tmp_path, capsys, published):
+def test_accuracy_beside_energy(switching_board, engine, tmp_path, capsys, published):
     import cv2
     import numpy as np
 
@@ -104,7 +104,7 @@ def test_accuracy_beside_energy(live_xavier, engine, tmp_path, capsys, published
     (tmp_path / "data/labels/a.txt").write_text("1 0.5 0.5 0.25 0.125\n")
     pytest.importorskip("pycocotools")
     page = tmp_path / "b.html"
-    flags = ["--sysroot", str(live_xavier), "--data", str(tmp_path / "data"), "--output", str(page), "--json"]
+    flags = ["--sysroot", str(switching_board), "--data", str(tmp_path / "data"), "--output", str(page), "--json"]
     assert bench.main(["--engine", engine, *QUICK, *FLAGS, *flags]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["accuracy"] == {"metric": "voc07_11pt", "value": 1.0} and "accuracy against energy" in page.read_text()
@@ -134,15 +134,15 @@ def test_where_results_cannot_go_is_said_first(engine, tmp_path, capsys, output,
     assert "hint: " in capsys.readouterr().err
 
 
-def test_an_interrupt_keeps_what_was_measured(live_xavier, engine, tmp_path):
+def test_an_interrupt_keeps_what_was_measured(switching_board, engine, tmp_path):
     output = tmp_path / "b.json"
     command = [sys.executable, "-m", "edge_runtime.cli.bench", "--engine", engine, "--power-modes", "15W,30W", *FLAGS,
-               *QUICK, "--sysroot", str(live_xavier), "--output", str(output)]  # fmt: skip
+               *QUICK, "--sysroot", str(switching_board), "--output", str(output)]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     for line in process.stderr:
         if "power mode: 30W" in line:
             break
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
-    assert process.returncode == 130 and nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
-    assert hold.mode_held(live_xavier) is None and [row["mode"] for row in results.read_rows(output)] == ["15W"]
+    assert process.returncode == 130 and nvpmodel.current_name(switching_board) == "MODE_30W_ALL"
+    assert hold.mode_held(switching_board) is None and [row["mode"] for row in results.read_rows(output)] == ["15W"]

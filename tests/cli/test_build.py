@@ -65,7 +65,7 @@ def test_where_a_plan_goes_when_nobody_says(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("said", "fact", "hint"),
     [
-        (["nothing.onnx"], "no such model", "path"),
+        (["nothing.onnx"], "no engine 'nothing.onnx'", "there is"),
         ([FLOAT, "--precision", "int8"], "no activation ranges", "--calib"),
         ([FLOAT, "--precision", "fp16", "--calib", "photos"], "no use for fp16", "leave"),
         ([FLOAT, "--compute-capability", "SM99"], "does not build for SM99", "SM86"),

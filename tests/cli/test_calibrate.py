@@ -98,6 +98,17 @@ def test_again_uses_the_table_and_says_so(place, tmp_path, capsys):
     assert "not a range table" in capsys.readouterr().err
 
 
+def test_a_bare_name_is_looked_up_as_by_the_other_commands(place, tmp_path, monkeypatch, capsys):
+    (tmp_path / "engines").mkdir()
+    (tmp_path / "engines" / "mine.onnx").write_bytes((place / "nano.onnx").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    said = ["--images", str(place / "photos"), "-o", "int8.onnx", "--no-verdict", "--method", "minmax"]
+    assert calibrate.main(["mine.onnx", *said]) == 0 and Path("int8.onnx").is_file()
+    capsys.readouterr()
+    assert calibrate.main(["engines/none.onnx", *said]) == 1
+    assert "--engine" not in capsys.readouterr().err, "it has no such flag"
+
+
 def test_a_manifest_gives_the_same_table(place, tmp_path):
     assert run(place, tmp_path, "--no-verdict", "--method", "mse", "--manifest", str(tmp_path / "set.toml")) == 0
     said = [str(place / "nano.onnx"), "--images", str(tmp_path / "set.toml"), "-o", str(tmp_path / "again.onnx")]

@@ -12,6 +12,7 @@ import pytest
 
 from edge_runtime.cli import _demo, detect
 from edge_runtime.model import shipped
+from tests.sources.clips import write_clip
 
 
 def test_it_finds_something_and_says_what_to_type_next(
@@ -26,8 +27,8 @@ def test_it_finds_something_and_says_what_to_type_next(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_it_says_to_type_runs(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "street.mp4").symlink_to(shared / "video/car-detection.mp4")
+def test_what_it_says_to_type_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_clip(tmp_path / "street.mp4", 12)
     monkeypatch.chdir(tmp_path)
     (line,) = [line for line in _demo.NEXT.splitlines() if "street.mp4" in line]
     assert detect.main([*line.split()[1:], "--max-frames", "5"]) == 0

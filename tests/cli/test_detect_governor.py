@@ -36,26 +36,26 @@ def run(root: Path, capsys, *arguments: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_rate_is_held_by_skipping_frames(live_xavier, engines, capsys):
-    found = run(live_xavier, capsys, *engines, "--target-fps", "10", "--duration", "3")
+def test_a_rate_is_held_by_skipping_frames(switching_board, engines, capsys):
+    found = run(switching_board, capsys, *engines, "--target-fps", "10", "--duration", "3")
     assert 0 < found["fps"] < 11 and found["decisions"] == []
     assert found["dropped"]["synthetic://64x64@50"] > found["frames"]
 
 
-def test_a_file_is_read_at_that_rate(live_xavier, engines, capsys):
-    found = run(live_xavier, capsys, *engines, "--target-fps", "20", "--source", "synthetic://64x64?frames=40")
+def test_a_file_is_read_at_that_rate(switching_board, engines, capsys):
+    found = run(switching_board, capsys, *engines, "--target-fps", "20", "--source", "synthetic://64x64?frames=40")
     assert found["frames"] == 40 and 0 < found["fps"] < 21
 
 
-def test_a_budget_that_the_recorded_watts_exceed(live_xavier, engines, capsys, quick):
+def test_a_budget_that_the_recorded_watts_exceed(switching_board, engines, capsys, quick):
     """The tree's watts do not fall, so it takes away all it has: the mode, frames, the engine; and says so."""
     flags = ["--budget", "5W", "--power-modes", "15W,30W", "--duration", "9"]
-    found = run(live_xavier, capsys, *engines, *flags)
+    found = run(switching_board, capsys, *engines, *flags)
     reasons = [decision["reason"] for decision in found["decisions"]]
     assert reasons[0].startswith("6.0 W are over the budget of 5 W: at most")
     assert any("a lighter engine" in reason for reason in reasons) or found["decisions"][-1]["pace_fps"] < 10
     assert {"time_s", "engine", "mode", "pace_fps", "reason"} <= set(found["decisions"][0])
-    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
+    assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL"
 
 
 @pytest.fixture
@@ -68,23 +68,23 @@ def decided(monkeypatch, quick) -> list:
     return made
 
 
-def test_an_engine_and_a_mode_are_changed_while_it_runs(live_xavier, engines, capsys, decided):
+def test_an_engine_and_a_mode_are_changed_while_it_runs(switching_board, engines, capsys, decided):
     decided += [Decision(OperatingPoint(1, 0, 40.0), "lighter"), Decision(OperatingPoint(1, 1, None), "bigger")]
-    log = str(live_xavier / "run.csv")
+    log = str(switching_board / "run.csv")
     flags = ["--target-fps", "50", "--power-modes", "15W,30W", "--duration", "5", "--log", log]
-    found = run(live_xavier, capsys, *engines, *flags)
+    found = run(switching_board, capsys, *engines, *flags)
     assert [decision["reason"] for decision in found["decisions"]] == ["lighter", "bigger"]
     assert [Path(decision["engine"]).name for decision in found["decisions"]] == ["b.onnx", "b.onnx"]
     assert found["detections"]["b"] > 5 and found["detections"]["c"] > 20, "each engine has looked at frames"
     rows = list(csv.DictReader(open(log)))
     assert "lighter" in " ".join(row["decision"] for row in rows) and rows[-1]["engine"] == "b.onnx"
     assert found["power"]["mode"] == "MODE_15W, then MODE_30W_ALL" and found["power"]["fps_per_watt_nominal"] is None
-    assert nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
+    assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL"
 
 
-def test_a_mode_that_is_refused_is_said_and_not_tried_again(live_xavier, engines, capsys, decided):
+def test_a_mode_that_is_refused_is_said_and_not_tried_again(switching_board, engines, capsys, decided):
     decided += [Decision(OperatingPoint(0, 1, None), "bigger")]
-    found = run(live_xavier, capsys, *engines, "--target-fps", "50", "--power-modes", "15W,10W", "--duration", "2")
+    found = run(switching_board, capsys, *engines, "--target-fps", "50", "--power-modes", "15W,10W", "--duration", "2")
     (decision,) = found["decisions"]
     assert decision["reason"].startswith("bigger; but MODE_10W needs a reboot") and decision["mode"] == "15W"
 
@@ -98,7 +98,7 @@ def test_a_mode_that_is_refused_is_said_and_not_tried_again(live_xavier, engines
         (["--budget", "9W", "--sysroot", "EMPTY"], "a budget, but watts are not measured here"),
     ],
 )
-def test_what_makes_no_sense_is_said(live_xavier, engines, capsys, tmp_path, arguments, message):
+def test_what_makes_no_sense_is_said(switching_board, engines, capsys, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
     flags = [
         "--family",
@@ -108,15 +108,15 @@ def test_what_makes_no_sense_is_said(live_xavier, engines, capsys, tmp_path, arg
         "--source",
         "synthetic://64x64@50",
         "--sysroot",
-        str(live_xavier),
+        str(switching_board),
     ]
     arguments = [str(tmp_path / "empty") if word == "EMPTY" else word for word in arguments]
     assert detect.main([*engines[:2], *flags, *arguments]) == 1
     assert message in capsys.readouterr().err
 
 
-def test_engines_of_other_classes_cannot_take_turns(live_xavier, engines, tmp_path, capsys):
+def test_engines_of_other_classes_cannot_take_turns(switching_board, engines, tmp_path, capsys):
     other = write_onnx(tmp_path / "other.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), classes=5)})
-    flags = ["--family", "yolo_v8", "--target-fps", "50", "--duration", "1.5", "--sysroot", str(live_xavier)]
+    flags = ["--family", "yolo_v8", "--target-fps", "50", "--duration", "1.5", "--sysroot", str(switching_board)]
     assert detect.main([*engines[:2], "--engine", other, *flags, "--source", "synthetic://64x64@50"]) == 1
     assert "error: engines of different classes cannot take turns" in capsys.readouterr().err

@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_the_earlier_model_and_no_half_one(place, disk, capsy
     said = [str(place / "nano.onnx"), "--images", str(place / "photos"), "--method", "minmax", "--no-verdict"]
     assert calibrate.main([*said, "-o", str(disk / "int8.onnx")]) == 1
     err = capsys.readouterr().err
-    assert "int8.onnx cannot be written: No space left" in err and "a killed run would begin anew" in err
+    assert "int8.onnx cannot be written: No space left" in err and "after a kill the run starts" in err
     assert os.listdir(disk) == ["int8.onnx"] and (disk / "int8.onnx").read_bytes() == b"earlier"
 
 

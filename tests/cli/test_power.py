@@ -134,29 +134,33 @@ def test_a_meter_that_was_asked_for_must_work(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("error: 'none.csv' cannot be read")
 
 
-def test_a_mode_is_set_for_good(live_xavier, capsys, monkeypatch):
-    monkeypatch.setenv("EDGE_SYSROOT", str(live_xavier))
-    assert cli.main(["set", "15W", "--dry-run"]) == 0 and standin.calls(live_xavier) == []
+def test_a_mode_is_set_for_good(switching_board, capsys, monkeypatch):
+    monkeypatch.setenv("EDGE_SYSROOT", str(switching_board))
+    assert cli.main(["set", "15W", "--dry-run"]) == 0 and standin.calls(switching_board) == []
     monkeypatch.delenv("EDGE_SYSROOT")
-    assert cli.main(["--sysroot", str(live_xavier), "set", "15W", "--dry-run"]) == 0
+    assert cli.main(["--sysroot", str(switching_board), "set", "15W", "--dry-run"]) == 0
     assert "nvpmodel -m 2" in capsys.readouterr().out, "said before the command, it holds for the command"
-    monkeypatch.setenv("EDGE_SYSROOT", str(live_xavier))
+    monkeypatch.setenv("EDGE_SYSROOT", str(switching_board))
     assert cli.main(["set", "15W", "--settle", "0"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "MODE_15W" and nvpmodel.current_name(live_xavier) == "MODE_15W"
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "MODE_15W" and nvpmodel.current_name(switching_board) == "MODE_15W"
+    )
     assert cli.main(["set", "10W", "--settle", "0"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("error: MODE_10W needs a reboot") and said[1].startswith("hint: sudo nvpmodel -m 1")
-    assert not (live_xavier / "rebooted").exists()
+    assert not (switching_board / "rebooted").exists()
 
 
-def test_what_was_left_behind_is_said_and_put_back(live_xavier, capsys):
+def test_what_was_left_behind_is_said_and_put_back(switching_board, capsys):
     code = f"""
 from pathlib import Path
 from edge_runtime.jetson.hold import Hold
-Hold(Path({str(live_xavier)!r}), settle_s=0).set("15W")
+Hold(Path({str(switching_board)!r}), settle_s=0).set("15W")
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    cli.main(["--sysroot", str(live_xavier)])
+    cli.main(["--sysroot", str(switching_board)])
     assert "left behind   MODE_15W, by a run that was killed: edge-power restore" in capsys.readouterr().out
-    assert cli.main(["restore", "--sysroot", str(live_xavier)]) == 0
-    assert capsys.readouterr().out == "MODE_30W_ALL is back\n" and nvpmodel.current_name(live_xavier) == "MODE_30W_ALL"
+    assert cli.main(["restore", "--sysroot", str(switching_board)]) == 0
+    assert (
+        capsys.readouterr().out == "MODE_30W_ALL is back\n" and nvpmodel.current_name(switching_board) == "MODE_30W_ALL"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import os
+import threading
 import weakref
 from dataclasses import fields
 from pathlib import Path
@@ -241,3 +242,28 @@ def test_kept_results_keep_no_image(batched: Detector) -> None:
         batched.backend.wait(slot)
     gc.collect()
     assert gone() is None and len(kept) == 3
+
+
+def test_two_threads_never_share_a_slot(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one thread waits for its image, another one's may not take its place."""
+    with Detector.open(path, **HERE) as detector:
+        wide, expected = np.zeros((48, 128, 3), np.uint8), detector(IMAGE)
+        enqueue, wait, entered = detector.backend.enqueue, detector.backend.wait, threading.Event()
+        second = threading.Thread(target=detector, args=(wide,))
+
+        def noted(slot: int, images: Any) -> None:
+            if threading.current_thread() is second:
+                entered.set()
+            enqueue(slot, images)
+
+        def interrupted(slot: int) -> Any:
+            if threading.current_thread() is not second:
+                second.start()
+                assert not entered.wait(0.2), "the second thread came in"
+            return wait(slot)
+
+        monkeypatch.setattr(detector.backend, "enqueue", noted)
+        monkeypatch.setattr(detector.backend, "wait", interrupted)
+        found = detector(IMAGE)
+        second.join()
+        assert entered.is_set() and found == expected

@@ -15,11 +15,11 @@ from edge_runtime.model import shipped
 @pytest.fixture
 def board(board_tree, tmp_path, monkeypatch):
     """An Orin Nano with TensorRT 10.3, in a folder without engines."""
-    monkeypatch.setenv("EDGE_SYSROOT", str(board_tree("orin-nano_l4t36")))
+    monkeypatch.setenv("EDGE_SYSROOT", str(board_tree("test-board")))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trt, "missing", lambda: None)
     monkeypatch.setattr(trt, "version", lambda: "tensorrt 10.3.0")
-    return Path(tmp_path / "orin-nano_l4t36")
+    return Path(tmp_path / "test-board")
 
 
 def put(folder: str, name: str = "n.plan") -> str:

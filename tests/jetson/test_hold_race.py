@@ -52,7 +52,7 @@ def racers(root: Path) -> List[subprocess.Popen[str]]:
 
 
 def test_one_wins_and_its_mode_is_put_back(live_board: Callable[..., Path]) -> None:
-    root = live_board("agx-xavier_l4t35")
+    root = live_board("test-board")
     before = nvpmodel.current(root, nvpmodel.load_conf(root))
     started = racers(root)
     (root / "go").touch()
@@ -69,7 +69,7 @@ def test_one_wins_and_its_mode_is_put_back(live_board: Callable[..., Path]) -> N
 
 
 def test_a_killed_winner_leaves_no_lock(live_board: Callable[..., Path]) -> None:
-    root = live_board("agx-xavier_l4t35")
+    root = live_board("test-board")
     (root / "go").touch()
     process = subprocess.Popen([sys.executable, "-c", RACER, str(root), "15W"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_killed_winner_leaves_no_lock(live_board: Callable[..., Path]) -> None
 
 
 def test_several_that_recover_put_back_once(live_board: Callable[..., Path]) -> None:
-    root = live_board("agx-xavier_l4t35")
+    root = live_board("test-board")
     hold.Hold(root, settle_s=0).set("15W")
     record = json.loads((root / hold.STATE).read_text())
     (root / hold.STATE).write_text(json.dumps({**record, "boot": "another"}))

@@ -58,11 +58,11 @@ def test_a_reboot_is_said_and_fails_as_the_switch_would(board_tree, capsys):
     assert "  cores 12, 8 now\n" in out and err.startswith("error: MODE_50W needs a reboot") and files(root) == before
 
 
-def test_a_mode_that_another_process_holds(live_xavier, capsys):
-    with Hold(live_xavier, owner=1, settle_s=0) as held:
+def test_a_mode_that_another_process_holds(switching_board, capsys):
+    with Hold(switching_board, owner=1, settle_s=0) as held:
         held.set("15W")
-        assert jetson.main(["--sysroot", str(live_xavier), "set", "10W", "--dry-run"]) == 1
-        assert jetson.main(["--sysroot", str(live_xavier), "set", "MAXN", "--dry-run"]) == 1
+        assert jetson.main(["--sysroot", str(switching_board), "set", "10W", "--dry-run"]) == 1
+        assert jetson.main(["--sysroot", str(switching_board), "set", "MAXN", "--dry-run"]) == 1
     assert "error: process 1 holds MODE_15W" in capsys.readouterr().err
 
 

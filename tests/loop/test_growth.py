@@ -130,7 +130,7 @@ class Hour:
 
 
 def test_an_hour_grows_nothing(board_tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hour = Hour(tmp_path, board_tree("orin-nano_l4t36"), monkeypatch)
+    hour = Hour(tmp_path, board_tree("test-board"), monkeypatch)
     monkeypatch.setattr(_govern, "print_status", lambda line: None)
     at: Dict[int, Dict[int, Tuple[Any, int]]] = {}
     for minute in hour.minutes():

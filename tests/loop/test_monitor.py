@@ -98,3 +98,45 @@ def test_the_monitor_is_read_while_it_counts():
         sys.setswitchinterval(before)
     assert not errors, errors[0]
     assert monitor.summary()["frames"] == 1500 == sum(monitor.detections.values())
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Writes one frame to a monitor at each of some times in seconds."""
+
+    def write(monitor, *times_s):
+        for time_s in times_s:
+            monkeypatch.setattr("edge_runtime.loop.monitor.perf_counter", lambda time_s=time_s: time_s)
+            none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), ())
+            monitor.write(Result(Frame(np.zeros((2, 2, 3), np.uint8), "test", 0, 0.0), none, {"inference": 4.0}, 5.0))
+
+    return write
+
+
+def test_since_a_mark_before_the_first_frame_that_frame_begins_the_time(at):
+    monitor = Monitor()
+    mark = monitor.mark()
+    at(monitor, 100.0)
+    assert monitor.since(mark)["frames"] == 0 and monitor.since(mark)["fps"] is None
+    at(monitor, 101.0, 102.0)
+    since = monitor.since(mark)
+    assert since["frames"] == 2 and since["fps"] == 1.0
+    assert since["latency_ms"]["mean"] == 5.0 and since["stage_ms"]["inference"]["mean"] == 4.0
+
+
+def test_since_a_later_mark_every_frame_counts(at):
+    monitor = Monitor()
+    at(monitor, 100.0, 101.0)
+    mark = monitor.mark()
+    assert monitor.since(mark) == {"frames": 0, "fps": None, "latency_ms": {}, "stage_ms": {"inference": {}}}
+    at(monitor, 102.5, 104.0, 105.0)
+    assert monitor.since(mark)["frames"] == 3 and monitor.since(mark)["fps"] == 0.75
+
+
+def test_rates_are_frames_between_the_first_and_the_last(at):
+    monitor = Monitor(window=3)
+    at(monitor, 100.0)
+    assert monitor.fps == monitor.mean_fps == 0.0 and monitor.summary()["duration_s"] == 0.0
+    at(monitor, 101.0, 102.0, 102.5)
+    assert monitor.fps == pytest.approx(2 / 1.5) and monitor.mean_fps == pytest.approx(3 / 2.5)
+    assert monitor.summary()["fps"] == 1.2 and monitor.summary()["duration_s"] == 2.5

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Callable, Iterator, List
 
+import cv2
 import numpy as np
 import pytest
 
@@ -50,7 +51,7 @@ def test_with_closes_what_was_opened(detector: Detector, tmp_path: Path) -> None
             if result.frame.index == 3:
                 break
         del result
-    Pipeline(detector, clip, str(tmp_path / "out.jsonl"), duration_s=60).run()
+    Pipeline(detector, clip, str(tmp_path / "out.jsonl"), duration_s=1e6).run()
     assert (descriptors(), threads()) == before
 
 
@@ -103,6 +104,15 @@ def test_an_output_that_cannot_be_written_starts_no_camera(
 
 def test_a_video_has_the_rate_of_its_source_all_the_same(detector: Detector, tmp_path: Path) -> None:
     Pipeline(detector, "synthetic://64x48@7", str(tmp_path / "out.mp4"), max_frames=3).run()
+    with_rate = sources.open(str(tmp_path / "out.mp4"))
+    assert with_rate.fps == pytest.approx(7, rel=0.01)
+    with_rate.close()
+
+
+def test_a_picture_beside_a_video_does_not_make_it_faster(detector: Detector, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), IMAGE)
+    both = [str(tmp_path / "a.png"), "synthetic://64x48@7"]
+    Pipeline(detector, both, str(tmp_path / "out.mp4"), max_frames=3).run()
     with_rate = sources.open(str(tmp_path / "out.mp4"))
     assert with_rate.fps == pytest.approx(7, rel=0.01)
     with_rate.close()

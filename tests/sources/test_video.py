@@ -210,3 +210,15 @@ def test_a_name_that_is_no_utf8_is_opened_and_looped(tmp_path: Path) -> None:
     assert source.name == os.fsdecode(name)
     assert [number(source.read().image) for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
     source.close()
+
+
+@pytest.mark.parametrize("frames", [0, 5])
+def test_closing_during_a_read_is_an_end_and_no_truncated_file(
+    tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = sources.open(str(write_clip(tmp_path / "clip.mp4", 30)))
+    for _ in range(frames):
+        assert source.read() is not None
+    monkeypatch.setattr(source._capture, "read", lambda buffer: source.close())  # by another thread, just now
+    assert source.read() is None
+    assert source.read() is None

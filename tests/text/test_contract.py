@@ -22,7 +22,7 @@ from edge_runtime import plugins, sinks
 from edge_runtime.accuracy.evaluate import Evaluation, Found
 from edge_runtime.accuracy.voc import Curve
 from edge_runtime.benchmark import results
-from edge_runtime.cli import _bench_files, _guard, _streams, detect
+from edge_runtime.cli import _bench_files, _guard, _streams, _summary, detect
 from edge_runtime.cli import eval as eval_command
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.errors import SourceError
@@ -158,12 +158,13 @@ def test_tables_and_lines_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> N
     summary = {
         "frames": 1, "fps": 1.0, "latency_ms": {}, "stage_ms": {}, "detections": dict.fromkeys(NASTY, 2),
         "dropped": dict.fromkeys(NASTY, 1), "sinks": {}, "skipped": list(NASTY), "failed": [],
+        "left_behind": list(NASTY),
         "power": {"reason": NASTY[0], "mode": None},
     }  # fmt: skip
     about = {"conf": 0.5, "iou": 0.5, "backend": NASTY[0]}
     rows = [row(name) for name in NASTY] + [row(name, valid=False) for name in NASTY]
     with _streams.escaped():
-        detect._print(summary)
+        _summary.print_summary(summary)
         eval_command._print(nasty_evaluation(), about)
         _bench_files.show(rows, argparse.Namespace(json=False))
     shown = capsys.readouterr()

@@ -1,1 +1,1 @@
-"""Ranges of activations: histograms of what was seen, ways to choose a range from one, and the table that results."""
+"""Ranges of activations: histograms of their values, methods that choose a range from one, and the range table."""

@@ -1,4 +1,4 @@
-"""What the values of one activation are like, in constant memory however many images are seen."""
+"""A histogram of the values of one activation. Its memory does not grow with the number of images."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from edge_runtime.errors import SpecError
 from edge_runtime.native import ops
 
 HALF = 4096  # bins on either side of zero
-FINEST = 2.0**-40  # width of a bin of a tensor that is all zeros
+FINEST = 2.0**-40  # width of the bins if all values are zero
 
 
 class Histogram:
-    """Counts of values in bins whose width is a power of two, zero being an edge.
+    """Counts of values in bins. The width of a bin is a power of two, and zero is the edge of two bins.
 
-    When a value falls outside, neighbours are merged and the width doubles. Both only depend on the largest magnitude
-    seen, so that any order, any division into runs and any merging of partial histograms give the same result.
+    When a value falls outside, neighbouring bins are merged and the width doubles. The width depends only on the
+    largest magnitude. So the result does not depend on the order of the values, on how they are divided into runs, or
+    on how partial histograms are merged.
 
     Attributes:
         counts: (2 * HALF,) int64; bin i holds values in [(i - HALF) * width, (i - HALF + 1) * width).
-        width: of a bin.
-        low, high: smallest and largest value, exact.
+        width: width of a bin.
+        low, high: exact smallest and largest value.
     """
 
     def __init__(self) -> None:
@@ -34,12 +35,12 @@ class Histogram:
 
     @property
     def total(self) -> int:
-        """Values seen."""
+        """Number of values."""
         return int(self.counts.sum())
 
     @property
     def centres(self) -> NDArray[np.float64]:
-        """(2 * HALF,) middle of every bin."""
+        """Middle of every bin, (2 * HALF,) float64."""
         middles: NDArray[np.float64] = (np.arange(-HALF, HALF, dtype=np.float64) + 0.5) * self.width
         return middles
 
@@ -47,7 +48,7 @@ class Histogram:
         """Counts every value of an array of any shape.
 
         Raises:
-            SpecError: some are not finite.
+            SpecError: some values are not finite.
         """
         flat = np.ascontiguousarray(values, np.float32).reshape(-1)
         if not flat.size:
@@ -60,7 +61,7 @@ class Histogram:
         ops.histogram(flat, self.width, self.counts)
 
     def merge(self, other: Histogram) -> None:
-        """Takes over what another has counted."""
+        """Adds the counts of another histogram."""
         if other.low > other.high:
             return
         self._reach(max(-other.low, other.high))
@@ -71,18 +72,18 @@ class Histogram:
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
     def _reach(self, magnitude: float) -> None:
-        """Widens the bins until they hold values of that magnitude."""
+        """Makes the bins wider until they hold values of that magnitude."""
         wanted = max(FINEST, 2.0 ** frexp(magnitude / HALF)[1]) if magnitude else FINEST
         while self.width < wanted:
             self.counts, self.width = _halved(self.counts), 2 * self.width
 
     def state(self) -> Dict[str, Any]:
-        """Arrays to save; `restored` reads them."""
+        """Returns arrays to save; `restored` reads them."""
         return {"counts": self.counts, "about": np.array([self.width, self.low, self.high])}
 
     @classmethod
     def restored(cls, state: Dict[str, Any]) -> Histogram:
-        """The histogram that gave this state."""
+        """Returns the histogram that gave this state."""
         histogram = cls()
         histogram.counts = np.array(state["counts"], np.int64)
         histogram.width, histogram.low, histogram.high = (float(value) for value in state["about"])
@@ -90,7 +91,7 @@ class Histogram:
 
 
 def _halved(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same counts in bins twice as wide, which reach twice as far."""
+    """Returns the same counts in bins of twice the width, which reach twice as far; (2 * HALF,) int64."""
     merged = np.zeros_like(counts)
     merged[HALF // 2 : HALF // 2 + HALF] = counts.reshape(-1, 2).sum(axis=1)
     return merged

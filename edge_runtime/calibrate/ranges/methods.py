@@ -1,7 +1,8 @@
-"""Ways to choose the range of an activation from its histogram.
+"""Methods to choose the range of an activation from its histogram.
 
-All return (low, high) with low <= 0 <= high, as an 8-bit scale with an exact zero needs it. What lies outside is
-clipped, what lies inside is rounded to one of 256 steps: a wide range rounds coarsely, a narrow one clips what is rare.
+All return (low, high) with low <= 0 <= high, because an 8-bit scale must represent zero exactly. Values outside the
+range are clipped, values inside are rounded to one of 256 steps. A wide range rounds coarsely; a narrow one clips rare
+values.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ LEVELS = 256
 CANDIDATES = 64  # thresholds tried by mse and entropy
 FACTORS = np.geomspace(1.0, 0.02, 28)
 ROUNDS = 3
-KL_BINS = 2048  # as in TensorRT: finer bins would only reward narrow ranges
+KL_BINS = 2048  # as in TensorRT; finer bins would favour ranges that are too narrow
 
 
 def minmax(histogram: Histogram) -> Range:
-    """Everything that was seen."""
+    """The range of all values."""
     return min(histogram.low, 0.0), max(histogram.high, 0.0)
 
 
 def percentile(histogram: Histogram) -> Range:
-    """All but the outermost 0.01 %, half of it at either end."""
+    """The range of all values except the outermost 0.01 %, half of them at each end."""
     part = np.cumsum(histogram.counts) / histogram.total
     tail = (100 - PERCENTILE) / 200
     first, last = np.searchsorted(part, [tail, 1 - tail])
@@ -40,25 +41,25 @@ def percentile(histogram: Histogram) -> Range:
 
 
 def mse(histogram: Histogram) -> Range:
-    """The range whose rounding and clipping together cost the least squared error."""
+    """The range whose rounding and clipping together have the least squared error."""
     return _best(histogram, _filled, _squared_error)
 
 
 def entropy(histogram: Histogram) -> Range:
-    """The range that loses the least information: smallest Kullback-Leibler divergence of the quantised distribution.
+    """The range that loses the least information: the one with the smallest Kullback-Leibler divergence.
 
-    Migacz, 8-bit inference with TensorRT (GTC 2017), for an asymmetric range.
+    Migacz, 8-bit inference with TensorRT (GTC 2017), here for an asymmetric range.
     """
     return _best(histogram, _coarse, _divergence)
 
 
 def behind(histogram: Histogram, function: Callable[[Floats], Floats]) -> Range:
-    """The range with the least squared error behind an element-wise function, such as an activation function.
+    """The range with the least squared error after an element-wise function, such as an activation function.
 
-    SiLU turns everything below -6 into nearly nothing: a range that reaches to -157 wastes its steps there.
+    SiLU turns all values below -6 into almost zero. A range that reaches to -157 wastes most of its steps there.
 
     Args:
-        function: takes and gives (n,) float64.
+        function: takes and returns (n,) float64.
     """
     counts, centres = _filled(histogram)
     wanted, (low, high) = function(centres), minmax(histogram)
@@ -84,7 +85,7 @@ METHODS: Dict[str, Callable[[Histogram], Range]] = {
 
 
 def _best(histogram: Histogram, see: Callable[[Histogram], Bins], cost: Callable[[Bins, float, float], float]) -> Range:
-    """Shrinks both ends together, then the larger one alone: skewed activations need only that one cut."""
+    """Shrinks both ends together, then only the larger one: a skewed activation needs a cut at one end only."""
     low, high = minmax(histogram)
     if low == high:
         return low, high
@@ -97,7 +98,10 @@ def _best(histogram: Histogram, see: Callable[[Histogram], Bins], cost: Callable
 
 
 def _squared_error(bins: Bins, low: float, high: float) -> float:
-    """Sum over the bins of count times the squared distance from its middle to the nearest of the steps."""
+    """Returns the squared error of rounding.
+
+    It is the sum over the bins of the count times the squared distance from the bin's middle to the nearest step.
+    """
     counts, centres = bins
     return float((counts * (_rounded(centres, low, high) - centres) ** 2).sum())
 
@@ -109,13 +113,16 @@ def _rounded(values: Floats, low: float, high: float) -> Floats:
 
 
 def _divergence(bins: Bins, low: float, high: float) -> float:
-    """KL divergence of the clipped distribution from its copy in LEVELS steps, spread over the bins it came from."""
+    """Returns the KL divergence of the clipped distribution from its quantised copy.
+
+    The copy has LEVELS steps. Each step is spread over the bins that it came from.
+    """
     counts, centres = bins
     inside = (centres >= low) & (centres <= high)
     if not inside.any():
         return float("inf")
     reference = counts[inside].copy()
-    reference[0] += counts[centres < low].sum()  # what is clipped lands in the outermost bins
+    reference[0] += counts[centres < low].sum()  # clipped values count in the outermost bins
     reference[-1] += counts[centres > high].sum()
     steps = np.round((centres[inside] - low) / ((high - low) / (LEVELS - 1))).astype(int)
     sums, shared = np.bincount(steps, counts[inside]), np.bincount(steps)
@@ -125,15 +132,15 @@ def _divergence(bins: Bins, low: float, high: float) -> float:
 
 
 def _filled(histogram: Histogram) -> Bins:
-    """Counts and middles of the bins that are not empty."""
+    """Returns the counts and middles of the bins that are not empty, (n,) each."""
     filled = np.flatnonzero(histogram.counts)
     return histogram.counts[filled].astype(np.float64), histogram.centres[filled]
 
 
 def _coarse(histogram: Histogram) -> Bins:
-    """Counts and middles of KL_BINS bins over what was seen, empty ones left out.
+    """Returns the counts and middles of KL_BINS bins over all values, without the empty bins.
 
-    The bin of zero counts as its neighbours do: every range represents zero exactly, however often it occurs.
+    The bin of zero counts at most as much as the larger of its neighbours, because every range represents zero exactly.
     """
     low, high = minmax(histogram)
     filled = np.flatnonzero(histogram.counts)

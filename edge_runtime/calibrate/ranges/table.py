@@ -1,4 +1,4 @@
-"""The range table: what calibration found out, and what it was found from, as one JSON file."""
+"""The range table: the result of a calibration and what it was made from, as one JSON file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edge_runtime.files import fields, read
 from edge_runtime.files.fields import check_fields
 
 FORMAT = 2
-LEGACY_VERSION = "8.5.2"  # of JetPack 5
-SMALLEST, LARGEST = 1e-12, 1e12  # larger end of a range that a file may have; float16 ends at 65504
+LEGACY_VERSION = "8.5.2"  # TensorRT of JetPack 5
+SMALLEST, LARGEST = 1e-12, 1e12  # bounds of the larger end of a range in a file; float16 ends at 65504
 ORIGIN = {
     **dict.fromkeys(("model", "images", "preprocessing", "method"), fields.text()),
     "keep": fields.several(fields.text()),
@@ -31,12 +31,12 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What a table was made from; a table of another origin is stale.
+    """What a table was made from. A table of another origin is out of date.
 
     Attributes:
         model: SHA-256 of the ONNX file's graph.
-        images: SHA-256 over the images, in order.
-        preprocessing: SHA-256 of what prepares an image.
+        images: SHA-256 over all images, in order.
+        preprocessing: SHA-256 of the settings that prepare an image.
         method: how ranges were chosen.
         keep: layers that were asked to stay in float.
     """
@@ -54,9 +54,9 @@ class RangeTable:
 
     Attributes:
         origin: what it was made from.
-        ranges: (low, high) with low <= 0 <= high, low < high; to six digits, as a file has them.
-        about: image count, versions: for people.
-        float_activations: activations that stay in float nevertheless, the most sensitive first.
+        ranges: (low, high) with low <= 0 <= high, low < high; rounded to six digits, as in a file.
+        about: facts for people: number of images, versions.
+        float_activations: activations that stay in float although they have a range, the most sensitive first.
     """
 
     origin: Origin
@@ -69,9 +69,7 @@ class RangeTable:
         object.__setattr__(self, "ranges", short)
         for name, (low, high) in self.ranges.items():
             if not (isfinite(low) and isfinite(high)):
-                raise ModelError(
-                    f"the range of {name} is {low} to {high}", hint="the network overflows: see which image"
-                )
+                raise ModelError(f"the range of {name} is {low} to {high}", hint="the network overflows on an image")
             if not low <= 0.0 <= high or low == high:
                 raise ModelError(
                     f"the range of {name} is {low} to {high}",
@@ -79,7 +77,7 @@ class RangeTable:
                 )
 
     def to_json(self, indent: Optional[int] = None) -> str:
-        """Text for a model's metadata, or with an indent for a file."""
+        """Returns the text for a model's metadata; with `indent` the text for a file."""
         content = {"format": FORMAT, "origin": asdict(self.origin), "about": dict(self.about)}
         separators = (",", ":") if indent is None else (",", ": ")
         whole = {**content, "free": list(self.float_activations), "ranges": dict(self.ranges)}
@@ -90,12 +88,12 @@ class RangeTable:
         """Reads what `to_json` wrote.
 
         Raises:
-            ModelError: not such a table, or one of an unknown format.
+            ModelError: the text is not such a table, or has an unknown format.
         """
         try:
             content = read.parse_json_object(text)
             if content.get("format") != FORMAT:
-                fact = f"range table of format {fields.show(content.get('format'))}"
+                fact = f"the range table has the unknown format {fields.show(content.get('format'))}"
                 raise ModelError(fact, hint="calibrate again with this version")
             kept = check_fields({name: content[name] for name in FIELDS}, FIELDS, "range table: ", ModelError)
             origin = Origin(**check_fields(kept["origin"], ORIGIN, "range table: origin: ", ModelError))
@@ -114,7 +112,7 @@ class RangeTable:
         """Reads a file.
 
         Raises:
-            ModelError: missing, or not a range table.
+            ModelError: the file is missing, or not a range table.
         """
         try:
             return cls.from_json(read.read_text(path, 4 * read.TEXT))
@@ -124,15 +122,16 @@ class RangeTable:
             raise ModelError(f"{path} cannot be read: it {error}", hint="check the path") from error
 
     def legacy_cache(self, version: str = LEGACY_VERSION) -> str:
-        """The same as a calibration cache of TensorRT 8 and 10: a scale per tensor, as big-endian hexadecimal float32.
+        """Returns the ranges as a calibration cache of TensorRT 8 and 10.
 
-        TensorRT takes it where it reads the float ONNX file and chooses its own places to round.
+        It has one scale per tensor, as big-endian hexadecimal float32. With it TensorRT reads the float ONNX file and
+        chooses for itself where to round.
 
         Args:
-            version: of the TensorRT that is to read it, "8.5.2": each refuses the caches of others.
+            version: version of the TensorRT that will read it, "8.5.2". Each version refuses the caches of others.
 
         Raises:
-            UsageError: not a version, or one that reads no such cache.
+            UsageError: not a version, or a version that reads no such cache.
         """
         scales = {
             name: max(-low, high) / 127
@@ -144,20 +143,20 @@ class RangeTable:
 
 
 def legacy_number(version: str) -> int:
-    """How a TensorRT writes its own version: 8502 for "8.5.2", 100300 for "10.3.0".
+    """Returns the number that TensorRT writes for its version: 8502 for "8.5.2", 100300 for "10.3.0".
 
     Raises:
-        UsageError: not a version, or one that reads no calibration cache.
+        UsageError: not a version, or a version that reads no calibration cache.
     """
     parts = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\.\w+)*$", version)
     if parts is None:
         raise UsageError(f"TensorRT's version is {version!r}", hint="write it like 8.5.2 or 10.3.0")
     major, minor, patch = (int(part or 0) for part in parts.groups())
     if major > 10:
-        raise UsageError(f"TensorRT {version} reads no calibration cache", hint="it takes the model that is written")
+        raise UsageError(f"TensorRT {version} reads no calibration cache", hint="it reads the calibrated model itself")
     return int(major) * (1000 if major < 10 else 10000) + 100 * minor + patch
 
 
 def _short(value: float) -> float:
-    """Six digits: 8 bits need three."""
+    """Rounds to six digits; 8 bits need only three."""
     return float(f"{value:.6g}")

@@ -1,4 +1,4 @@
-// bindings.cpp: the only file that knows Python. It refuses what would crash, releases the GIL and calls.
+// bindings.cpp: the only file that uses Python. It refuses arguments that would crash, releases the GIL and calls.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -24,13 +24,13 @@ namespace py = pybind11;
 
 namespace {
 
-using Extents = std::initializer_list<py::ssize_t>;  // -1 may be anything
+using Extents = std::initializer_list<py::ssize_t>;  // -1: any size
 using Pair = std::array<float, 2>;
 using Triple = std::array<float, 3>;
 using LevelTuple = std::tuple<int, int, float, float, int64_t, float, std::vector<Pair>, std::array<int64_t, 15>>;
 using Priors = std::optional<py::array_t<float, py::array::c_style | py::array::forcecast>>;
 
-// Can it be read (or, without const, written) in place as a C-contiguous array of T?
+// Can the object be read (or, without const, written) in place as a C-contiguous array of T?
 template <typename T>
 bool plain(py::handle object) {
   if (!py::array_t<std::remove_const_t<T>, py::array::c_style>::check_(object)) return false;
@@ -111,12 +111,12 @@ edge::Level level(const LevelTuple& from) {
 
 struct Decoder {
   explicit Decoder(edge::Description d) : tensors(static_cast<size_t>(d.num_tensors)), core(std::move(d)) {}
-  std::vector<edge::Tensor> tensors;  // filled by each call, so that none allocates
+  std::vector<edge::Tensor> tensors;  // filled by each call, which then allocates nothing
   edge::Decoder core;
   std::atomic_flag running = ATOMIC_FLAG_INIT;
 };
 
-// One call at a time: all calls of a decoder share its memory, and the GIL is released in the middle of each.
+// Allows one call at a time: all calls of a decoder share its memory, and they release the GIL.
 class Alone {
  public:
   explicit Alone(std::atomic_flag* running) : running_(running) {
@@ -170,7 +170,7 @@ void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle fr
   for (size_t i = 0; i < decoder.tensors.size(); ++i)
     decoder.tensors[i] = tensor(tensors[i], i, decoder.core.required()[i], batch);
   const auto* frame = reinterpret_cast<const edge::Frame*>(data<const double>(frames, "frames", {batch, 6}));
-  for (const auto* f = frame; f < frame + batch; ++f)  // all zeros: no image in this place of the batch, and no boxes
+  for (const auto* f = frame; f < frame + batch; ++f)  // all zeros: this place of the batch has no image, so no boxes
     demand(finite({f->scale_x, f->scale_y, f->pad_x, f->pad_y, f->image_width, f->image_height}) &&
                std::min({f->scale_x, f->scale_y, f->image_width, f->image_height}) >= 0,
            "frames are not finite, or a scale or size is below 0");

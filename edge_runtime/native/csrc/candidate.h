@@ -1,4 +1,4 @@
-// candidate.h: what one box of the grid becomes, as scan.cpp decides it for many at once.
+// candidate.h: decides which candidates one box of the grid gives. scan.cpp does the same for many boxes at once.
 #pragma once
 
 #include "nms.h"
@@ -6,7 +6,7 @@
 
 namespace edge {
 
-// Where a box lies, by its number in walk order.
+// The position of a box, from its number in walk order.
 struct BoxIndex {
   int level, anchor, cell;
 };
@@ -19,7 +19,7 @@ EDGE_HD inline BoxIndex box_index(const Packed& packed, int64_t box) {
   return {level, (int)(rest / cells), (int)(rest % cells)};
 }
 
-// Calls push(score, class) for what passes: score finite and above conf, class not masked.
+// Calls push(score, class) for each candidate that passes: score finite and above conf, class not masked.
 template <typename Push>
 EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const* tensors, const BoxIndex& at,
                         float conf, bool multi_label, const uint8_t* mask, const Push& push) {
@@ -52,7 +52,7 @@ EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const
   float top = -INFINITY;
   EDGE_UNROLL
   for (int c = 0; c < rule.num_classes; ++c) {
-    const float raw = classes[c * channel];  // whatever the mask says, so that several are on their way at once
+    const float raw = classes[c * channel];  // read before the mask is tested, so that several loads run at once
     if (mask[c] && raw > top) top = raw, best = c;
   }
   if (best >= 0) offer(top, sums, best);

@@ -1,4 +1,4 @@
-// candidates.h: the best kMaxCandidates of all candidates pushed, in memory that is allocated once.
+// candidates.h: keeps the best kMaxCandidates of all pushed candidates, in memory that is allocated once.
 #pragma once
 
 #include <algorithm>
@@ -24,13 +24,13 @@ class Candidates {
     keys_[size_++] = key;
   }
 
-  // Between the last push and the first pop. A heap, because max_det is often reached long before the end.
+  // To be called between the last push and the first pop. Makes a heap, because max_det is often reached early.
   void finish() {
     if (size_ > kMaxCandidates) shrink();
     std::make_heap(keys_.begin(), end());
   }
 
-  // Takes the best one left; false where there is none.
+  // Takes the best one that is left; false if there is none.
   bool pop(uint64_t* key) {
     if (size_ == 0) return false;
     std::pop_heap(keys_.begin(), end());
@@ -41,16 +41,16 @@ class Candidates {
  private:
   std::vector<uint64_t>::iterator end() { return keys_.begin() + static_cast<std::ptrdiff_t>(size_); }
 
-  // Keys are unique, so which ones stay does not depend on how nth_element works.
+  // Keys are unique, so the choice does not depend on how nth_element works.
   void shrink() {
     std::nth_element(keys_.begin(), keys_.begin() + kMaxCandidates - 1, end(), std::greater<uint64_t>());
     size_ = kMaxCandidates;
     least_ = keys_[kMaxCandidates - 1];
   }
 
-  std::vector<uint64_t> keys_;  // used as far as size_
+  std::vector<uint64_t> keys_;  // only the first size_ are used
   size_t size_ = 0;
-  uint64_t least_ = 0;  // a key below it cannot be among the best any more
+  uint64_t least_ = 0;  // a key below it can no longer be among the best
 };
 
 }  // namespace edge

@@ -1,4 +1,4 @@
-// decode.h: the formulas of one candidate, score and box, as DecodeSpec (spec.py) states them; float32 throughout.
+// decode.h: the formulas for score and box of one candidate, as in DecodeSpec (model/decode.py); all in float32.
 #pragma once
 
 #include "edge.h"
@@ -12,7 +12,7 @@ struct Box {
   float x1, y1, x2, y2;
 };
 
-// Where one quantity lies in a head tensor; strides in elements within one image. tensor -1: there is none.
+// Where one quantity lies in a head tensor. Strides count elements within one image. tensor -1: there is none.
 struct View {
   int tensor;
   int64_t offset, anchor, cell, channel;
@@ -58,7 +58,7 @@ EDGE_HD inline Softmax softmax(const float* x, int64_t stride, int count) {
   return s;
 }
 
-// class^class_power * objectness^objectness_power; `objectness` comes powered, 1 where there is none.
+// class^class_power * objectness^objectness_power. `objectness` is already raised to its power; 1 if there is none.
 EDGE_HD inline float class_score(const Rule& rule, float raw, const Softmax& s, float objectness) {
   const bool soft = rule.class_activation == Activation::softmax;
   const float p = soft ? expf(raw - s.top) / s.sum : activate(rule.class_activation, raw);
@@ -73,7 +73,7 @@ EDGE_HD inline Box from_centre(float x, float y, float w, float h) {
   return {x - 0.5f * w, y - 0.5f * h, x + 0.5f * w, y + 0.5f * h};
 }
 
-// One side of a "distance" box in cells: the value itself, or the mean bin of its softmax (DFL).
+// One side of a "distance" box, in cells: the value itself, or the mean bin of its softmax (DFL).
 EDGE_HD inline float distance(const float* t, int64_t stride, int bins) {
   if (bins == 1) return *t;
   const Softmax s = softmax(t, stride, bins);
@@ -109,7 +109,7 @@ EDGE_HD inline float prior_size(const Rule& rule, float t, float prior) {
   return prior * expf(exponent > rule.max_exponent ? rule.max_exponent : exponent);
 }
 
-// The box of one candidate in model pixels, not clipped; garbage in the tensor may give non-finite corners.
+// The box of one candidate in model pixels, not clipped. Bad values in the tensor may give corners that are not finite.
 EDGE_HD inline Box decode_box(const Rule& rule, const Level& level, const float* tensor, int anchor, int cell) {
   const float* t = locate(level.box, tensor, anchor, cell);
   const int64_t channel = level.box.channel;

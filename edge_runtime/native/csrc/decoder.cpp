@@ -37,7 +37,7 @@ void check(const Rule& rule) {
          "a class channel leaves nothing to a softmax");
 }
 
-// Counted in double, which cannot overflow.
+// Counts in double, which cannot overflow.
 double boxes(const Level& level) { return double(level.grid_w) * level.grid_h * level.num_anchors; }
 
 void check(const Level& level, const Description& spec) {
@@ -48,7 +48,7 @@ void check(const Level& level, const Description& spec) {
          "the priors end before the candidates do");
 }
 
-// Notes how far into its tensor a view reaches.
+// Records how far into its tensor a view reaches.
 void reach(const View& view, const Level& level, int channels, std::vector<int64_t>* required) {
   demand(view.tensor >= 0 && view.tensor < int(required->size()), "a view of an output that does not exist");
   demand(std::min({view.offset, view.anchor, view.cell, view.channel}) >= 0, "a view with a negative stride");
@@ -94,7 +94,7 @@ struct Position {
   int anchor, cell, class_id;
 };
 
-// Reverses the numbering of Scan.
+// Turns a number of Scan back into level, anchor, cell and class.
 Position position(uint32_t index, const Description& spec) {
   const Level* level = spec.levels.data();
   const uint32_t classes = spec.rule.num_classes;

@@ -1,4 +1,4 @@
-// decoder.h: executes a DecodeSpec on a batch of head tensors in one pass; all memory is allocated once.
+// decoder.h: applies a DecodeSpec to a batch of head tensors in one pass. All memory is allocated once.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@
 namespace edge {
 
 struct Description {
-  Rule rule{};                // its priors are the ones below
+  Rule rule{};                // its priors point to those below
   std::vector<float> priors;  // (P, 4)
-  std::vector<Level> levels;  // their anchors are the ones below
+  std::vector<Level> levels;  // their anchors point to those below
   std::vector<std::vector<std::array<float, 2>>> anchors;
   bool nms = true;
   int num_tensors = 0;
@@ -24,14 +24,14 @@ struct Description {
 
 class Decoder {
  public:
-  // Throws std::invalid_argument where the description contradicts itself.
+  // Throws std::invalid_argument if the description contradicts itself.
   explicit Decoder(Description description);
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
 
   int num_classes() const { return spec_.rule.num_classes; }
 
-  // Elements per image that each tensor must have at least; run() reads no others.
+  // The number of elements per image that each tensor must have at least. run() reads no others.
   const std::vector<int64_t>& required() const { return required_; }
 
   // boxes (batch, limits.max_det, 6): x1, y1, x2, y2 in image pixels, score, class; counts (batch,).

@@ -1,7 +1,7 @@
-// edge.h: what every native file shares. The bodies marked EDGE_HD compile for the host and, under nvcc, for the device.
+// edge.h: what all native files share. Functions marked EDGE_HD compile for the host and, with nvcc, for the device.
 #pragma once
 
-#ifdef __CUDACC_RTC__  // NVRTC has no system headers, but the functions of <math.h>
+#ifdef __CUDACC_RTC__  // NVRTC has no system headers, but it has the functions of <math.h>
 typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef int int32_t;

@@ -1,4 +1,4 @@
-// half.h: float16 as its bits, so that neither host nor NVRTC needs a header for it.
+// half.h: float16 as bits, so that neither the host nor NVRTC needs a header for it.
 #pragma once
 
 #include "edge.h"
@@ -17,12 +17,12 @@ EDGE_HD inline float bits_float(uint32_t bits) {
   return value;
 }
 
-// Rounded to nearest, ties to even; too large becomes infinite, NaN stays NaN.
+// Rounds to nearest, ties to even. A value that is too large becomes infinite, NaN stays NaN.
 EDGE_HD inline uint16_t to_half(float value) {
   const uint32_t bits = float_bits(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
-  if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u);  // 65520 and more
-  if (magnitude < 0x38800000u) {  // below 2^-14: steps of 2^-24, which adding 0.5 rounds to
+  if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u);  // 65520 or more
+  if (magnitude < 0x38800000u) {  // below 2^-14: steps of 2^-24; adding 0.5 rounds to them
     return (uint16_t)(sign | (float_bits(bits_float(magnitude) + 0.5f) - float_bits(0.5f)));
   }
   const uint32_t odd = magnitude >> 13 & 1u;

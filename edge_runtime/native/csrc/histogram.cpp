@@ -1,5 +1,5 @@
-// histogram.cpp: written so that the compiler can use vector instructions for finding the bins, and counting never waits
-// for its own last store: neighbouring values often fall into one bin (a rectifier's zeros).
+// histogram.cpp: written so that the compiler can find the bins with vector instructions, and so that counting never
+// waits for its own last store. Neighbouring values often fall into the same bin (the zeros of a rectifier).
 #include "histogram.h"
 
 #include <algorithm>
@@ -18,9 +18,9 @@ constexpr int64_t kBlock = 1024;  // values whose bins are found together
 
 inline bool finite(float value) { return std::abs(value) <= std::numeric_limits<float>::max(); }  // false for NaN
 
-// floor() by truncation: a baseline x86-64 would call a function for every value. Whatever the value, the place is one of
-// the bins. A negative value that is so small that its product is -0 lies below zero all the same: where it is counted
-// must not depend on the width. Returns how many values are not finite.
+// Finds the bin of each value. It computes floor() by truncation, because a baseline x86-64 would call a function for
+// every value. For any value the result is an existing bin. A negative value may be so small that its product is -0. It
+// still counts below zero, because its bin must not depend on the width. Returns how many values are not finite.
 int32_t places(const float* values, int64_t count, float inverse, float half, int32_t* place) {
   int32_t bad = 0;
   for (int64_t i = 0; i < count; ++i) {

@@ -1,4 +1,4 @@
-// histogram.h: what the values of a tensor are like.
+// histogram.h: range and histogram of the values of a tensor.
 #pragma once
 
 #include <cstdint>
@@ -6,14 +6,14 @@
 namespace edge {
 
 struct Extremes {
-  float low, high;  // of the finite values; low > high where there are none
-  int64_t bad;      // values that are not finite
+  float low, high;  // of the finite values; low > high if there are none
+  int64_t bad;      // number of values that are not finite
 };
 
 Extremes extremes(const float* values, int64_t count);
 
-// Bin i of 2 * half counts values in [(i - half) * width, (i - half + 1) * width); what lies outside counts in the last
-// bin on its side. Returns how many values are not finite; where some are not, nothing is counted.
+// Bin i of 2 * half counts the values in [(i - half) * width, (i - half + 1) * width). Values outside count in the last
+// bin on their side. Returns how many values are not finite. If any is not finite, nothing is counted.
 int64_t histogram(const float* values, int64_t count, float width, int64_t half, int64_t* counts);
 
 }  // namespace edge

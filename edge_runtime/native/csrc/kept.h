@@ -1,4 +1,4 @@
-// kept.h: the boxes that NMS has kept, in blocks of one class each: a candidate meets many of its class at once.
+// kept.h: the boxes that NMS has kept, in blocks of one class, so that a candidate is compared with many at once.
 #pragma once
 
 #include <algorithm>
@@ -44,9 +44,9 @@ class Kept {
     return static_cast<int>(used_++);
   }
 
-  std::vector<KeptBlock> blocks_;  // grows to one per kept box at most
+  std::vector<KeptBlock> blocks_;  // at most one per kept box
   size_t used_ = 0;
-  std::vector<int> newest_;  // per class, -1 for none
+  std::vector<int> newest_;  // newest block of each class, -1 for none
 };
 
 }  // namespace edge

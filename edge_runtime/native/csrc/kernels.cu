@@ -1,7 +1,7 @@
-// kernels.cu: what the device does for a batch: letterbox before the network, candidates and NMS behind it.
+// kernels.cu: what the device does for a batch: letterbox before the network, candidates and NMS after it.
 //
-// Fixed grids, whatever the images are: a captured graph never changes. Sizes, places and thresholds are read from device
-// memory. tests/native compiles this very file for the host, with threads in the place of CUDA's.
+// The grids are the same for all images, because a captured graph never changes. Sizes, places and thresholds are read
+// from device memory. tests/native compiles this same file for the host, with threads instead of CUDA's.
 #include "candidate.h"
 #include "half.h"
 #include "pixel.h"
@@ -33,7 +33,7 @@ __device__ void prepare(const Image* images, const Normalisation* n, const Store
 }  // namespace
 }  // namespace edge
 
-// Grid (pixels / threads, batch). `n` is per source channel, blue first.
+// Grid (pixels / threads, batch). `n` has one entry per source channel, blue first.
 extern "C" __global__ void edge_letterbox32(const edge::Image* images, const edge::Normalisation* n, float* out,
                                             int width, int height, int pad_value, int swap_rb) {
   edge::prepare(images, n, edge::Store32{out}, width, height, pad_value, swap_rb);
@@ -44,13 +44,13 @@ extern "C" __global__ void edge_letterbox16(const edge::Image* images, const edg
   edge::prepare(images, n, edge::Store16{out}, width, height, pad_value, swap_rb);
 }
 
-// Grid (count / threads). An output of the network that is float16.
+// Grid (count / threads). Converts an output of the network that is float16.
 extern "C" __global__ void edge_widen(const uint16_t* halves, float* out, int count) {
   const int k = blockIdx.x * blockDim.x + threadIdx.x;
   if (k < count) out[k] = edge::from_half(halves[k]);
 }
 
-// Grid (boxes / threads, batch). `counts` is zero before; room for every box (and class) of an image.
+// Grid (boxes / threads, batch). `counts` must be zero before. There is room for every box (and class) of an image.
 extern "C" __global__ void edge_candidates(edge::Packed packed, const float* const* tensors, const int64_t* strides,
                                            int num_tensors, const uint8_t* mask, int boxes,
                                            edge::Candidate* candidates, int room, int* counts) {
@@ -71,7 +71,7 @@ extern "C" __global__ void edge_candidates(edge::Packed packed, const float* con
   });
 }
 
-// Grid (batch), one block each. Which candidate stands where does not matter: keys decide, and no two are equal.
+// Grid (batch), one block each. The order of the candidates in memory does not matter: unique keys decide.
 extern "C" __global__ void __launch_bounds__(edge::kThreads)
 edge_suppress(edge::Packed packed, edge::Candidate* all, int room, const int* counts, const edge::Frame* frames,
               float* rows, int* found) {

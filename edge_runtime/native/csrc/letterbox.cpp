@@ -1,4 +1,4 @@
-// letterbox.cpp: tables, row loop, padding and the portable kernels; letterbox_{x86,neon}.cpp have the fast ones.
+// letterbox.cpp: tables, row loop, padding and the portable kernels. letterbox_{x86,neon}.cpp have the fast kernels.
 #include "letterbox.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ void mix_row(const int16_t* values, const int32_t* offsets, const int16_t* weigh
   }
 }
 
-// One thread's tables and scratch row; they only grow, and the tables are kept while the sizes stay the same.
+// The tables and the scratch row of one thread. They only grow. The tables are kept while the sizes stay the same.
 struct Workspace {
   int source_w = 0, width = 0, source_h = 0, height = 0;
   std::vector<int32_t> offsets;  // per column: 3 * index
@@ -33,10 +33,10 @@ struct Workspace {
 
   void fit_columns(int source, int size) {
     if (source == source_w && size == width) return;
-    source_w = 0;  // nothing valid, should an allocation below throw
+    source_w = 0;  // marks the tables as not valid, if an allocation below throws
     offsets.resize(size);
     columns.resize(2 * size_t(size));
-    values.resize(3 * size_t(source) + 8);  // 8: mix_row reads beyond the last pixel, with weight 0
+    values.resize(3 * size_t(source) + 8);  // 8 more: mix_row reads beyond the last pixel, with weight 0
     for (int x = 0; x < size; ++x) {
       const Tap t = tap(x, size, source);
       offsets[x] = 3 * t.index;
@@ -95,8 +95,9 @@ struct RowPair {
   const uint8_t *a, *b;
 };
 
-// Blends one pair and asks for the next: hardware prefetchers stop at pages, and a source outside the caches would take
-// up to three times as long. In pieces, because a core waits for few cache lines at a time: 1024 bytes are slower.
+// Blends one pair of rows and prefetches the next. Hardware prefetchers stop at pages: without this, a source outside
+// the caches takes up to three times as long. It works in pieces, because a core can wait for only a few cache lines at
+// a time. Pieces of 1024 bytes are slower.
 void blend_pair(const RowKernels& kernels, RowPair rows, RowPair next, int count, int weight, int16_t* values) {
   constexpr int kPiece = 512;
   for (int k = 0; k < count; k += kPiece) {

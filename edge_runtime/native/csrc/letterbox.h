@@ -1,12 +1,12 @@
-// letterbox.h: resize + pad + colour order + normalise + HWC->CHW in one pass, and the fixed-point arithmetic of it.
+// letterbox.h: resize + pad + colour order + normalise + HWC->CHW in one pass, and its fixed-point arithmetic.
 //
-// ONE definition; portable, AVX2, AVX-512, NEON, CUDA and the numpy twin (tests/twins/letterbox.py) give the same bits:
+// Portable, AVX2, AVX-512, NEON, CUDA and numpy (tests/twins/letterbox.py) give the same bits by this one definition:
 //   tap       pixel centres, edges clamped (OpenCV's INTER_LINEAR): destination d of n reads source i and i + 1 of s,
 //             i + rest / 2n = ((2d + 1) s - n) / 2n
 //   vertical  v = 128 a + mulhrs(128 (b - a), w), w = rest / 2n in 15 bits; v in 0..32640, so it fits int16
 //   horizontal  sum = v[i] u0 + v[i + 1] u1, u1 = rest / 2n in 14 bits, u0 = 16384 - u1; the sum fits int32
-//   output    float(sum) * scale + bias, every step rounded to nearest on its own: never a fused multiply-add
-// Vertical comes first: whole rows blend without any shuffling.
+//   output    float(sum) * scale + bias, each step rounded to nearest separately: never a fused multiply-add
+// The vertical step comes first, because whole rows can be blended without shuffling.
 #pragma once
 
 #include "edge.h"
@@ -35,7 +35,7 @@ EDGE_HD inline int vertical_weight(long long rest, int size) {
 
 EDGE_HD inline int horizontal_weight(long long rest, int size) { return int((rest * 16384 + size) / (2LL * size)); }
 
-EDGE_HD inline int blend(int a, int b, int weight) {  // the product is _mm_mulhrs_epi16, vqrdmulhq_s16
+EDGE_HD inline int blend(int a, int b, int weight) {  // computes what _mm_mulhrs_epi16 and vqrdmulhq_s16 do
   return a * 128 + (((b - a) * 128 * weight + 0x4000) >> 15);
 }
 
@@ -54,7 +54,7 @@ EDGE_HD inline float normalise(int sum, float scale, float bias) {
 
 }  // namespace edge
 
-#ifndef __CUDACC__  // the rest is the host's
+#ifndef __CUDACC__  // the rest is only for the host
 
 #include <cstddef>
 #include <cstdint>
@@ -75,14 +75,14 @@ struct LetterboxJob {
   float mean[3], std[3];  // per output channel, pixel units
 };
 
-// Runs one job with the named implementation, "" for the best. Safe from many threads; allocates only when sizes grow.
-// Throws std::invalid_argument: unknown or unsupported name, empty image, placement outside out.
+// Runs one job with the named implementation, "" for the best. Many threads may call it. It allocates if sizes grow.
+// Throws std::invalid_argument for an unknown or unsupported name, an empty image, or a placement outside out.
 void letterbox(const LetterboxJob& job, const std::string& simd);
 
-// Implementations this processor can run, best first, the last is always "portable".
+// The implementations that this processor can run, best first. The last is always "portable".
 std::vector<std::string> letterbox_simd_levels();
 
-// ---- what an implementation consists of ----
+// ---- the parts of an implementation ----
 
 struct Plane {  // where one source channel goes
   float* row;
@@ -93,14 +93,14 @@ struct RowKernels {
   const char* name;
   // values[k] = blend(a[k], b[k], weight), count values.
   void (*blend_rows)(const uint8_t* a, const uint8_t* b, int count, int weight, int16_t* values);
-  // planes[c].row[x] from values[offsets[x] + c] and values[offsets[x] + 3 + c], weights u0, u1 in turn, width pixels.
-  // May read 8 values from any offset.
+  // planes[c].row[x] from values[offsets[x] + c] and values[offsets[x] + 3 + c], for width pixels. `weights` holds u0
+  // and u1 in turn. It may read 8 values from any offset.
   void (*mix_row)(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
                   const Plane planes[3]);
 };
 
 extern const RowKernels kPortable;
-std::vector<RowKernels> simd_kernels();  // those this processor can run, best first, without the portable one
+std::vector<RowKernels> simd_kernels();  // those that this processor can run, best first, not the portable one
 
 }  // namespace edge
 

@@ -1,4 +1,4 @@
-// letterbox_neon.cpp: NEON rows. The last vector of a row overlaps the one before: no masks, no overrun.
+// letterbox_neon.cpp: rows with NEON. The last vector of a row overlaps the one before, so no masks are needed.
 #include <arm_neon.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ void blend_rows_neon(const uint8_t* a, const uint8_t* b, int count, int weight, 
   }
 }
 
-// The sums B, G, R of one pixel, and one that nobody reads; `weights` are u0, u1.
+// The sums B, G, R of one pixel, and a fourth that is not used. `weights` are u0, u1.
 inline int32x4_t mix_pixel(const int16_t* values, const int16_t* weights) {
   const int32x4_t sum = vmull_n_s16(vld1_s16(values), weights[0]);
   return vmlal_n_s16(sum, vld1_s16(values + 3), weights[1]);

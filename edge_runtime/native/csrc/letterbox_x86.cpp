@@ -1,5 +1,5 @@
-// letterbox_x86.cpp: AVX2 and AVX-512 rows. The last vector of a row overlaps the one before: no masks, no overrun.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 header warns about itself
+// letterbox_x86.cpp: rows with AVX2 and AVX-512. The last vector of a row overlaps the one before: no masks are needed.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // the AVX-512 header of GCC 12 causes warnings
 #include <immintrin.h>
 
 #include <algorithm>
@@ -12,12 +12,12 @@
 namespace edge {
 namespace {
 
-// Two pixels B0 G0 R0 B1 G1 R1 become the pairs B0 B1, G0 G1, R0 R1, and one that nobody reads.
+// Two pixels B0 G0 R0 B1 G1 R1 become the pairs B0 B1, G0 G1, R0 R1, and a fourth that is not used.
 #define EDGE_PAIRS _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 12, 13, 14, 15)
 
 EDGE_AVX2 inline __m128i load_pixels(const int16_t* values) { return _mm_loadu_si128((const __m128i*)values); }
 
-// ---- AVX2: 2 x 16 values a turn (16 took up to 1.8 times as long, by where the linker put the loop), 8 pixels ----
+// ---- AVX2: 2 x 16 values per turn (16 took up to 1.8 times as long, depending on the loop's address), 8 pixels ----
 
 EDGE_AVX2 inline __m256i widen(const uint8_t* bytes) {
   return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i*)bytes));
@@ -67,7 +67,7 @@ EDGE_AVX2 void mix_row_avx2(const int16_t* values, const int32_t* offsets, const
   }
 }
 
-// ---- AVX-512: 2 x 32 values a turn, 16 pixels ----
+// ---- AVX-512: 2 x 32 values per turn, 16 pixels ----
 
 EDGE_AVX512 inline __m512i widen32(const uint8_t* bytes) {
   return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)bytes));

@@ -5,7 +5,7 @@
 
 #include "nms.h"
 
-// AVX-512 gains nothing: these loops wait for memory, and 64-byte loads suffer more where rows are not aligned.
+// AVX-512 is not faster: these loops wait for memory, and 64-byte loads lose more if rows are not aligned.
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__)
 #define EDGE_CLONES __attribute__((target_clones("avx2", "default")))
 #else
@@ -34,7 +34,7 @@ EDGE_CLONES void raise(float* __restrict best, int32_t* __restrict group, const 
   }
 }
 
-// Hits are rare: whole groups without any are passed over.
+// Hits are rare, so whole groups without a hit are skipped.
 EDGE_CLONES static int above_dense(const float* values, int count, float bound, int32_t* hits) {
   constexpr int kGroup = 32;
   int found = 0, i = 0;
@@ -68,9 +68,9 @@ EDGE_CLONES int argmax(const float* row, const float* offsets, int count) {
   float best[kWidth];
   uint32_t which[kWidth];
   for (int j = 0; j < kWidth; ++j) best[j] = -std::numeric_limits<float>::infinity(), which[j] = kNone;
-  const int last = count - kWidth;  // the last step overlaps the one before, which changes nothing
+  const int last = count - kWidth;  // the last step overlaps the one before, without effect
   for (int i = 0; last >= 0; i = std::min(i + kWidth, last)) {
-#pragma GCC unroll 1  // unrolled first, it would not be vectorised
+#pragma GCC unroll 1  // a loop that is unrolled first is not vectorised
     for (int j = 0; j < kWidth; ++j) {
       const float value = (row + i)[j] + (offsets + i)[j];
       which[j] = value > best[j] ? i + j : which[j];

@@ -1,10 +1,10 @@
-// nms.h: which candidate comes first, and when one suppresses another.
+// nms.h: the order of candidates, and the rule by which one suppresses another.
 //
-// Order: score descending, then walk order (level, anchor, cell, class) ascending. At most kMaxCandidates, the best in
-// that order, are looked at. Greedy per class, on unclipped float32 boxes in model pixels: a candidate goes when it
-// overlaps a kept one of its class by inter > iou * (area + area - inter), in that order of operations and without
-// fused multiply-add. Kept boxes are limited to max_det; only then they are brought into the image, and those left
-// empty are dropped.
+// Order: score descending, then walk order (level, anchor, cell, class) ascending. Only the best kMaxCandidates in this
+// order are used. NMS is greedy per class, on unclipped float32 boxes in model pixels. A candidate is dropped if it
+// overlaps a kept one of its class by inter > iou * (area + area - inter). The operations have this order, without
+// fused multiply-add. At most max_det boxes are kept. After that they are mapped into the image, and empty ones are
+// dropped.
 #pragma once
 
 #include "decode.h"
@@ -13,7 +13,7 @@ namespace edge {
 
 constexpr int kMaxCandidates = 30000;
 
-// A candidate is its sort key: positive floats order like their bits, and a smaller index makes a larger key.
+// A candidate is its sort key. Positive floats have the order of their bits, and a smaller index makes a larger key.
 EDGE_HD inline uint64_t candidate_key(float score, uint32_t index) {
   uint32_t bits;
   memcpy(&bits, &score, sizeof bits);

@@ -1,11 +1,11 @@
-// packed.h: a decode description as two plain arrays, which Python writes (device_plan.py) and every thread reads.
+// packed.h: a decode description as two plain arrays, which Python writes (gpu/packing.py) and every thread reads.
 //
 // words    kind, box, class and objectness activation, classes, first class, class channel, bins, suppress (0, 1),
-//          several classes per box (0, 1), most detections, levels, where the priors begin in `numbers`,
-//          then of each level grid w, grid h, anchors, prior, where its anchors begin in `numbers`, first box,
-//          and three views of five
+//          several classes per box (0, 1), most detections, number of levels, start of the priors in `numbers`,
+//          then for each level: grid w, grid h, number of anchors, prior, start of its anchors in `numbers`, first box,
+//          and three views of five words
 // numbers  conf, iou, cell offset, box scale x, y, class power, objectness power, variance 0, 1, largest exponent,
-//          then of each level stride x, y, scale_xy, then anchors and priors
+//          then for each level: stride x, y, scale_xy; then anchors and priors
 #pragma once
 
 #include "decode.h"

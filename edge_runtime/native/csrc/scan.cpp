@@ -14,16 +14,16 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr Softmax kNoSoftmax = {0.0f, 1.0f};
 
-// A float32 surely below x, but by little.
+// A float32 that is certainly below x, but only a little.
 float below(double x) { return static_cast<float>(x - 1e-6 * std::abs(x)); }
 
 double logit(double p) { return std::log(p / (1.0 - p)); }
 
-// Raw values up to this give a probability of at most p.
+// The raw value up to which the probability is at most p.
 float raw_bound(Activation activation, double p) { return below(activation == Activation::none ? p : logit(p)); }
 
-// best[i] = the largest of first[c * stride + i] over the given channels c, which come in groups of kRows;
-// group[i] = where in the list the group begins that holds it first.
+// best[i] = the largest of first[c * stride + i] over the given channels c, which are read in groups of kRows.
+// group[i] = the place in the list where the first group with that value begins.
 void largest(const float* first, int64_t stride, const std::vector<int>& channels, int count, float* best, int* group) {
   std::fill_n(best, count, -kInf);
   std::array<const float*, kRows> rows;
@@ -82,7 +82,7 @@ void Scan::prepare(const Limits& limits) {
   class_bound_ = hopeless ? -kInf : raw_bound(rule_.class_activation, least_class(1.0f));
 }
 
-// The class probability a candidate needs at least.
+// The least class probability that a candidate needs.
 double Scan::least_class(float objectness) const {
   const double p = least_score_ / objectness;
   return rule_.class_power == 1.0f ? p : std::pow(p, 1.0 / rule_.class_power);
@@ -97,7 +97,7 @@ int Scan::gate(const Cells& cells) {
   return level.score.cell == 1 ? gate_planar(cells) : gate_rows(cells);
 }
 
-// Channel by channel, where the cells of one lie side by side.
+// Channel by channel, for tensors in which the cells of one channel lie side by side.
 int Scan::gate_planar(const Cells& cells) {
   const int64_t channel = cells.level.score.channel;
   if (!background_.empty()) largest(cells.score, channel, background_, cells.count, other_.data(), group_.data());
@@ -121,7 +121,7 @@ int Scan::gate_rows(const Cells& cells) {
   return found;
 }
 
-// Score channels of one cell side by side.
+// The score channels of one cell, side by side.
 const float* Scan::class_row(const View& view, const float* first) {
   if (view.channel == 1) return first;
   for (int c = 0; c < channels_; ++c) row_[c] = first[c * view.channel];
@@ -151,7 +151,7 @@ void Scan::offer_finished(const View& view, const float* score, float objectness
     offer(*score, kNoSoftmax, objectness, index + static_cast<uint32_t>(id));
 }
 
-// After gate_planar, which has found the largest value and the group of channels that holds it first.
+// Runs after gate_planar, which found the largest value and the first group of channels that holds it.
 void Scan::offer_best(const float* classes, int64_t stride, int i, uint32_t index) {
   const int* c = reported_.data() + group_[i];
   const int* last = reported_.data() + std::min<size_t>(group_[i] + kRows, reported_.size()) - 1;

@@ -1,10 +1,11 @@
 // scan.h: finds the candidates of one image.
 //
-// They are walked by level, anchor, cell and class. A candidate passes where its score is finite and above conf. The
-// cheap tests on raw values, objectness first, only ever drop what cannot pass: the decision falls on the score itself.
-// An objectness^power that is not above conf ends a cell whatever its class values say.
-// A box is reported under its class of largest raw value, the first of equals, or with `multi_label` under every class
-// that passes. Masked classes are never reported but take part in a softmax. NaN never passes.
+// The order is level, anchor, cell, class. A candidate passes if its score is finite and above conf. Cheap tests on raw
+// values, objectness first, only drop candidates that cannot pass; the score itself decides. If objectness^power is not
+// above conf, no class of the cell passes.
+// A box is reported under the class of its largest raw value, the first if several are equal. With `multi_label` it is
+// reported under every class that passes. Masked classes are never reported, but take part in a softmax. NaN never
+// passes.
 #pragma once
 
 #include <array>
@@ -36,7 +37,7 @@ class Scan {
   void run(const Tensor* tensors, int image, const Limits& limits, Candidates* found);
 
  private:
-  static constexpr int kBlock = 1024;  // cells gated together: one row of them stays in the L1 cache
+  static constexpr int kBlock = 1024;  // cells tested together: one row of them fits in the L1 cache
 
   // Consecutive cells of one anchor.
   struct Cells {
@@ -64,10 +65,10 @@ class Scan {
   const int channels_;  // of the score, background included
   Limits limits_{};
   Candidates* found_ = nullptr;
-  double least_score_ = 0;  // conf, lowered by more than rounding can add
+  double least_score_ = 0;  // a little below conf, by more than rounding can add
   float objectness_bound_ = 0, class_bound_ = 0;
   std::vector<int> reported_, background_;  // channels, from first_class and from 0
-  std::vector<float> offsets_;              // per class, -inf where masked
+  std::vector<float> offsets_;              // per class, -inf if masked
   std::vector<float> row_;                  // one cell's score channels side by side
   alignas(64) std::array<float, kBlock> best_, other_;
   std::array<int32_t, kBlock> group_, hits_;

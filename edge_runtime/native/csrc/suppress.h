@@ -1,7 +1,7 @@
-// suppress.h: NMS by the threads of one block, by the order and the rules of nms.h. For the device alone.
+// suppress.h: NMS by the threads of one block, with the order and the rules of nms.h. Only for the device.
 //
-// Few candidates, as live video has them, are sorted; then 32 at a time are decided together. Where there are more, the
-// best of all is sought again for each box that is kept.
+// If there are few candidates, as in live video, they are sorted and then decided 32 at a time. If there are more, the
+// best of all is searched again for each box that is kept.
 #pragma once
 
 #include "nms.h"
@@ -10,14 +10,14 @@
 namespace edge {
 
 constexpr int kThreads = 1024, kLanes = 32;  // of the block; its reduction is a square of 32
-constexpr int kFew = 1024, kChunk = 32;      // candidates that are sorted; that are decided together
+constexpr int kFew = 1024, kChunk = 32;      // most candidates to sort; candidates decided together
 
 struct Candidate {
-  uint64_t key;  // 0 once it is kept, suppressed or of no interest
+  uint64_t key;  // 0 when it is kept, suppressed or not needed
   Box box;
 };
 
-// One image: where its candidates are, where its rows go, and by which rules. Copies: memory is read once.
+// One image: its candidates, its rows and its rules. They are copies, so that memory is read only once.
 struct Suppression {
   Candidate* candidates;
   int count;
@@ -48,15 +48,15 @@ __device__ inline void sort(uint64_t* keys, uint16_t* places, int size) {
     }
 }
 
-// Few candidates, sorted, and what the threads tell one another about 32 of them.
+// Few candidates, sorted, and what the threads share about 32 of them.
 struct Sorted {
   uint64_t key[kFew];
   Box box[kFew];
-  uint16_t place[kFew];      // before sorting; then the numbers of those that are kept
+  uint16_t place[kFew];      // place before sorting; later the numbers of the kept ones
   int class_id[kChunk];      // of the 32
-  uint32_t strikes[kChunk];  // which of those behind it each would suppress
-  uint32_t alive, kept;      // which are candidates; which stay
-  uint32_t shown[kFew / 32]; // which of all that are kept are in the image
+  uint32_t strikes[kChunk];  // which later ones each of the 32 would suppress
+  uint32_t alive, kept;      // which are still candidates; which are kept
+  uint32_t shown[kFew / 32]; // which of all kept ones are in the image
 };
 
 __device__ inline bool strikes(const Suppression& s, const Sorted& all, int first, int k, const Box& box, int class_id) {
@@ -64,7 +64,7 @@ __device__ inline bool strikes(const Suppression& s, const Sorted& all, int firs
   return all.class_id[k] == class_id && overlaps(mine, area(mine), box, area(box), s.iou);
 }
 
-// Which of the 32 from `first` on stay, at most `room`.
+// Decides which of the 32 from `first` on are kept, at most `room`.
 __device__ inline uint32_t decide(const Suppression& s, Sorted& all, int first, int room) {
   if (threadIdx.x == 0) all.alive = 0;
   for (int k = threadIdx.x; k < kChunk; k += blockDim.x) {
@@ -103,7 +103,7 @@ __device__ inline bool struck(const Suppression& s, const Sorted& all, int first
   return false;
 }
 
-// Writes the rows of those that are kept and in the image, in their order; how many they are.
+// Writes the rows of the boxes that are kept and in the image, in their order. Returns how many there are.
 __device__ inline int write(const Suppression& s, Sorted& all, int kept) {
   for (int word = threadIdx.x; word < kFew / 32; word += blockDim.x) all.shown[word] = 0;
   __syncthreads();
@@ -126,7 +126,7 @@ __device__ inline int write(const Suppression& s, Sorted& all, int kept) {
   return written;
 }
 
-// At most kFew candidates; how many rows were written.
+// NMS for at most kFew candidates. Returns how many rows were written.
 __device__ inline int suppress_few(const Suppression& s) {
   __shared__ Sorted all;
   int size = kChunk, kept = 0;
@@ -151,7 +151,7 @@ __device__ inline int suppress_few(const Suppression& s) {
   return write(s, all, kept);
 }
 
-// The largest of all threads' values, for all threads.
+// Returns the largest value of all threads to every thread.
 __device__ inline uint64_t largest(uint64_t value, uint64_t* shared) {
   shared[threadIdx.x] = value;
   __syncthreads();
@@ -164,7 +164,7 @@ __device__ inline uint64_t largest(uint64_t value, uint64_t* shared) {
   return value;
 }
 
-// How many candidates have at least this key.
+// Returns how many candidates have this key or a larger one.
 __device__ inline int counted(const Candidate* candidates, int count, uint64_t least, int* shared) {
   if (threadIdx.x == 0) *shared = 0;
   __syncthreads();
@@ -177,7 +177,7 @@ __device__ inline int counted(const Candidate* candidates, int count, uint64_t l
   return found;
 }
 
-// Leaves the best kMaxCandidates: finds the key of the last of them, bit by bit.
+// Keeps only the best kMaxCandidates. It finds the key of the last of them, bit by bit.
 __device__ inline void limit(Candidate* candidates, int count, int* shared) {
   uint64_t least = 0;
   for (int bit = 63; bit >= 0; --bit) {
@@ -189,7 +189,7 @@ __device__ inline void limit(Candidate* candidates, int count, int* shared) {
   __syncthreads();
 }
 
-// Any number of candidates; how many rows were written.
+// NMS for any number of candidates. Returns how many rows were written.
 __device__ inline int suppress_many(const Suppression& s) {
   __shared__ uint64_t shared[kThreads + kLanes];
   __shared__ int total;
@@ -198,7 +198,7 @@ __device__ inline int suppress_many(const Suppression& s) {
   if (threadIdx.x == 0) best = {0.0f, 0.0f, 0.0f, 0.0f};
   if (s.count > kMaxCandidates) limit(candidates, s.count, &total);
   int kept = 0, written = 0;
-  bool striking = false;  // whether there is a last one kept that suppresses others
+  bool striking = false;  // whether the last kept box may suppress others
   uint64_t key = 0;
   while (kept < s.max_det) {
     const Box last = best;

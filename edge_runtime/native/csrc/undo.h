@@ -1,11 +1,11 @@
-// undo.h: boxes back from the model's pixels into the image's.
+// undo.h: maps boxes back from the model's pixels to the image's.
 #pragma once
 
 #include "decode.h"
 
 namespace edge {
 
-// model_px = image_px * scale + pad; undone in double, then clipped, then rounded to float.
+// Undoes model_px = image_px * scale + pad in double, then clips, then rounds to float.
 struct Frame {
   double scale_x, scale_y, pad_x, pad_y, image_width, image_height;
 };
@@ -15,7 +15,7 @@ EDGE_HD inline float into_image(float model, double scale, double pad, double si
   return (float)(image < 0.0 ? 0.0 : image > size ? size : image);
 }
 
-// Writes one row of the result: x1, y1, x2, y2, score, class; false where nothing of the box is in the image.
+// Writes one row of the result: x1, y1, x2, y2, score, class. Returns false if no part of the box is in the image.
 EDGE_HD inline bool write_row(const Box& box, const Frame& frame, float score, int class_id, float* row) {
   row[0] = into_image(box.x1, frame.scale_x, frame.pad_x, frame.image_width);
   row[1] = into_image(box.y1, frame.scale_y, frame.pad_y, frame.image_height);
