@@ -113,7 +113,7 @@ def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float
     moved = points(chosen.drop, f" of {what}")
     change = f"{moved} (95 % of samples lose {low:.2f} to {high:.2f}; {chosen.images} images)"
     if chosen.drop > max_drop and chosen.certain:
-        return f"Do not use this INT8 model where accuracy counts: {change}, {faster}."
+        return f"Do not use this INT8 model if accuracy is important: {change}, {faster}."
     if gain < 1.05:
         return f"INT8 brings little on this machine: {faster}; {change}."
     chance = ", which may be chance" if chosen.drop and not chosen.certain else ""

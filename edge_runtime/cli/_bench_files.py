@@ -1,4 +1,4 @@
-"""edge-bench's files: written, merged, compared; and what it prints."""
+"""Writes, merges and compares edge-bench's files, and prints its tables."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ WRITES: _files.Writes = {"output": lambda args: [Output("-o", path) for path in 
 
 
 def check(args: Namespace) -> None:
-    """Nothing, where each `--output` could be written; before hours are spent.
+    """Refuses an `--output` that cannot be written, before hours of measuring.
 
     Raises:
-        UsageError: a file has another suffix.
+        UsageError: a file has an unknown suffix.
         BackendUnavailable: matplotlib is not installed, for HTML.
     """
     for path in args.output:
@@ -48,7 +48,7 @@ def check(args: Namespace) -> None:
 
 
 def write_files(rows: Sequence[Row], args: Namespace) -> ByProducts:
-    """Writes each `--output`, whole; one that cannot be written is said, and costs none of the others."""
+    """Writes each `--output` completely. If one fails, it is reported, and the others are still written."""
     written = ByProducts(args.verbose)
     for path in args.output:
         with written.attempt(str(path)):
@@ -90,7 +90,7 @@ def compare_files(args: Namespace) -> int:
 
 
 def show(rows: Sequence[Row], args: Namespace) -> None:
-    """The measured rows as a table on stdout, and on stderr why some are not valid; or all as JSON."""
+    """Prints the measured rows as a table on stdout, and on stderr why some are not valid. Or prints all as JSON."""
     if args.json:
         print(json.dumps(rows))
         return
@@ -110,7 +110,7 @@ def show(rows: Sequence[Row], args: Namespace) -> None:
 
 
 def console() -> Console:
-    """Wide enough for a table where the output is no terminal: what is cut off cannot be read from a file."""
+    """A width that fits the whole table if the output is not a terminal, because a file would miss the rest."""
     return _streams.console(width=None if sys.stdout.isatty() else WIDTH)
 
 

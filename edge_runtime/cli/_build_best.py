@@ -1,4 +1,4 @@
-"""edge-build --precision best: builds what the accuracy allows, times it where a GPU is here, keeps the fastest."""
+"""edge-build --precision best: builds what the accuracy allows, times it if a GPU is here, keeps the fastest."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from edge_runtime.plugins import load_member
 
 FLOAT, QUANTISED = ("fp16",), ("int8", "int8+fp16")
 IMAGE_WH = (1280, 720)
-# Points of agreement that weigh as one of AP. Scores near the threshold flip boxes that AP does not miss: our own model
-# lost 0.01 points of AP on 400 labelled pictures, and 3.5 of agreement.
+# This many points of agreement count as one point of AP. Scores near the threshold move boxes across it without a
+# change of AP: our own model lost 0.01 points of AP on 400 labelled pictures, and 3.5 points of agreement.
 AGREEMENT = 20
 
 
 def best(source: BuildInput, plan: Path, options: BuildOptions, command: str, max_drop: float) -> Passport:
-    """Writes the fastest plan that loses at most so many points of AP; without a GPU the one that should be it."""
+    """Writes the fastest plan that loses at most `max_drop` points of AP. Without a GPU, the one that should be."""
     candidates = allowed(source, max_drop, options)
     with folders.scratch_folder(plan) as folder:
         plans = {precision: folder / f"{precision}.plan" for precision in candidates}
@@ -44,7 +44,7 @@ def best(source: BuildInput, plan: Path, options: BuildOptions, command: str, ma
 
 
 def _build(source: BuildInput, plans: Dict[str, Path], options: BuildOptions, command: str) -> Dict[str, Passport]:
-    """Those that can be built; raises ModelError where none can."""
+    """The plans that can be built. Raises ModelError if none can."""
     made: Dict[str, Passport] = {}
     for precision, plan in plans.items():
         with _progress.fraction(f"building {precision}") as told:
@@ -58,7 +58,7 @@ def _build(source: BuildInput, plans: Dict[str, Path], options: BuildOptions, co
 
 
 def allowed(source: BuildInput, max_drop: float, options: BuildOptions) -> List[str]:
-    """The precisions to try, by what the GPU can do and what the file says that INT8 costs."""
+    """The precisions to try: those that the GPU has, and INT8 if its cost, as the file states it, is low enough."""
     if not source.quantised:
         return [*FLOAT]
     reason = _against(source, max_drop, options)
@@ -68,7 +68,7 @@ def allowed(source: BuildInput, max_drop: float, options: BuildOptions) -> List[
 
 
 def _against(source: BuildInput, max_drop: float, options: BuildOptions) -> str:
-    """Why INT8 is not tried; "" where nothing speaks against it."""
+    """Why INT8 is not tried; "" if there is no reason against it."""
     gpu = build.gpu_without_int8(options)
     if gpu:
         return f"a GPU of compute capability {gpu} has no INT8"
@@ -89,7 +89,7 @@ def _too_much(drop: float, what: str, most: float) -> str:
 
 
 def speeds(plans: Dict[str, str], options: BuildOptions) -> Dict[str, float]:
-    """Median milliseconds of each for a 720p image, taking turns; none where they cannot be run here."""
+    """Median milliseconds of each plan for a 720p image, taking turns. Empty if they cannot be run here."""
     if load_member("backends", "tensorrt").available() is not None or options.compute_capability:
         return {}
     image = np.zeros((IMAGE_WH[1], IMAGE_WH[0], 3), np.uint8)

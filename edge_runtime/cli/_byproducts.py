@@ -1,4 +1,4 @@
-"""Files beside a command's main result: one that fails is said, and costs neither the result nor the other files."""
+"""Files beside a command's main result. If one fails, it is reported, and the result and other files are still made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime.errors import EdgeError
 
 
 class ByProducts:
-    """Counts what failed, for the exit code."""
+    """Notes failures, for the exit code."""
 
     def __init__(self, verbose: bool = False) -> None:
         self._verbose = verbose
@@ -20,16 +20,16 @@ class ByProducts:
 
     @contextlib.contextmanager
     def attempt(self, what: str) -> Iterator[None]:
-        """Makes one of them; what breaks it is printed, and makes the exit code 1."""
+        """Makes one of these files. An error is printed and makes the exit code 1."""
         try:
             yield
         except EdgeError as error:
             self._say(str(error), error.hint)
-        except Exception as error:  # of a library that draws, say
+        except Exception as error:  # for example from a library that draws
             self._say(f"{what} could not be made: {type(error).__name__}: {error}", "all other results are whole")
 
     def until_it_fails(self, what: str, action: Callable[..., None]) -> Callable[..., None]:
-        """The action for as long as it works: the first error gives it up, and is said at once and at the `end`."""
+        """Runs an action as long as it works. The first error ends it, and is reported at once and at the `end`."""
         given_up = False
 
         def attempt(*arguments: Any) -> None:
@@ -45,7 +45,7 @@ class ByProducts:
         return attempt
 
     def end(self) -> int:
-        """Says again what was given up; returns the exit code."""
+        """Reports again what was given up, and returns the exit code."""
         for message, hint in self._given_up:
             self._say(message, hint)
         return self.exit_code

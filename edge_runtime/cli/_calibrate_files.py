@@ -1,4 +1,4 @@
-"""edge-calibrate's files: their names, the model first, and what lies beside it."""
+"""edge-calibrate's files: the model first, then the files beside it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from edge_runtime.files.outputs import Output
 
 
 def table(args: argparse.Namespace) -> Path:
-    """The range table."""
+    """Path of the range table."""
     path: Path = args.ranges or args.output.with_suffix(".ranges.json")
     return path
 
 
 def partial(args: argparse.Namespace) -> Path:
-    """The notes of a run that is not finished."""
+    """Path of the notes of a run that is not finished."""
     path: Path = args.output.with_suffix(".partial.npz")
     return path
 
 
 def frames(args: argparse.Namespace) -> Path:
-    """The folder of the frames that were picked."""
+    """Path of the folder with the frames that were picked."""
     path: Path = args.output.with_name(f"{args.output.stem}_images")
     return path
 
 
 def write(args: argparse.Namespace, made: Calibrated) -> None:
-    """The model, and a sentence about it."""
+    """Writes the model, and prints a sentence about it."""
     atomic.replace_file(args.output, made.model.SerializeToString())
     before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
     print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
@@ -44,7 +44,7 @@ def write(args: argparse.Namespace, made: Calibrated) -> None:
 
 
 def write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSet, page: Optional[Page]) -> int:
-    """Everything beside the model, which is written already; the exit code."""
+    """Writes everything beside the model, which is written already. Returns the exit code."""
     files: Tuple[Tuple[Optional[Path], Callable[[], bytes]], ...] = (
         (table(args), lambda: made.table.to_json(1).encode()),
         (args.tensorrt_form, lambda: calibrate.tensorrt_form(made.model, args.half).SerializeToString()),

@@ -1,4 +1,4 @@
-"""edge-calibrate's second half: compares the INT8 model with its original, and mends it where it lost too much."""
+"""edge-calibrate's second half: compares the INT8 model with its original, and repairs it if it lost too much."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
 from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
 
-CONF, IOU = 0.001, 0.6  # curves need their tail
+CONF, IOU = 0.001, 0.6  # curves need low scores too
 Page = Callable[[], None]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """What the verdict wants to know."""
+    """The flags of the verdict."""
     group = parser.add_argument_group("verdict, on images that calibration did not see")
     group.add_argument(
-        "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images, compare nothing"
+        "--no-verdict", action="store_false", dest="verdict", help="calibrate on all images and compare nothing"
     )
     group.add_argument(
         "--max-drop",
@@ -48,10 +48,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=_values.seconds,
         default=300.0,
         metavar="SECONDS",
-        help="time to mend a model that lost more, default 300",
+        help="time to repair a model that lost more, default 300",
     )
     group.add_argument("--verdict-data", metavar="DIR", help="labelled images to compare on, instead of held-out ones")
-    group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, where there are several")
+    group.add_argument("--verdict-split", metavar="NAME", help="image set of --verdict-data, if there are several")
     group.add_argument(
         "--report", type=Path, metavar="FILE.html", help="write a page with everything, and a .json beside it"
     )
@@ -60,7 +60,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def judge(
     args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated
 ) -> Tuple[Calibrated, Optional[Page]]:
-    """Compares, mends, prints; gives the model to write, and what writes the page about it."""
+    """Compares, repairs and prints. Returns the model to write, and the function that writes the page about it."""
     if not images.held_out.paths:
         print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
         return made, None
@@ -110,7 +110,7 @@ class _Bench:
         self.backend = ""
 
     def saved(self, made: Calibrated, name: str) -> str:
-        """Writes a candidate; gives its path."""
+        """Writes a candidate and returns its path."""
         path = self._folder / f"{name}.onnx"
         atomic.replace_file(path, made.model.SerializeToString())
         return str(path)
@@ -122,14 +122,14 @@ class _Bench:
         return str(path)
 
     def found(self, path: str, label: str) -> Found:
-        """What a file finds in the images that were held out."""
+        """The boxes that a file finds in the images that were held out."""
         data = self._images.held_out
         with Detector.open(path, flags=self._flags, options=self._curve) as detector:
             self.backend = detector.backend.description
             return evaluate.detect(detector, data, self._bar(label, len(data.paths)))
 
     def speeds(self, files: Dict[str, str]) -> Dict[str, float]:
-        """Median milliseconds of each, taking turns."""
+        """Median milliseconds of each model, taking turns."""
         frame = ImageSource(self._images.held_out.paths[0]).read()
         assert frame is not None
         opened: Dict[str, Detector] = {}

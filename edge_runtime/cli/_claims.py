@@ -1,4 +1,4 @@
-"""What a command reads and writes, by its flags, checked and locked before anything is opened. Needs no numpy."""
+"""Checks and locks what a command reads and writes, by its flags, before anything is opened. Needs no numpy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Writes = Mapping[str, Callable[[argparse.Namespace], Iterable[Output]]]
 
 @contextlib.contextmanager
 def claimed(args: argparse.Namespace, writes: Writes, reads: Reads) -> Iterator[Sequence[Output]]:
-    """Everything that a command writes, checked and locked; nothing has been opened before.
+    """Checks and locks everything that a command writes. Nothing was opened before.
 
     Raises:
         UsageError: an output is an input or another output, cannot be written, or another run writes it.
@@ -32,14 +32,14 @@ def claimed(args: argparse.Namespace, writes: Writes, reads: Reads) -> Iterator[
 
 
 def declared(args: argparse.Namespace, writes: Writes, reads: Reads) -> List[Output]:
-    """A command's outputs, none of which is an input.
+    """Returns a command's outputs. None of them is an input.
 
     Args:
-        writes: by flag, what it makes a command write.
-        reads: by flag, what it makes a command read.
+        writes: for each flag, what the command writes because of it.
+        reads: for each flag, what the command reads because of it.
 
     Raises:
-        UsageError: one is.
+        UsageError: one of them is an input.
     """
     found = [output for name, make in writes.items() if getattr(args, name, None) for output in make(args)]
     outputs.check(found, _inputs(args, reads))
@@ -52,7 +52,7 @@ def file_of(flag: str, name: str, folders: bool = False) -> Callable[[argparse.N
 
 
 def _inputs(args: argparse.Namespace, reads: Reads) -> Iterator[Input]:
-    """What a command reads, file by file as far as that costs little."""
+    """What a command reads. Single files are listed if that is quick."""
     for name, read in reads.items():
         value: Any = getattr(args, name, None)
         for said in value if isinstance(value, list) else [value]:
@@ -61,12 +61,12 @@ def _inputs(args: argparse.Namespace, reads: Reads) -> Iterator[Input]:
 
 
 def plain(what: str) -> Reader:
-    """A file that is read as it is."""
+    """A file that is read without following what it names."""
     return lambda path: [Input(what, path)]
 
 
 def board(root: str) -> Iterator[Input]:
-    """A record of a board, or a folder in place of `/`; the machine's own files are not looked at."""
+    """A record of a board, or a folder that stands for `/`. The machine's own files do not count."""
     yield Input("record of a board", getattr(root, "record", ""))
     if os.path.realpath(root) != os.sep:
         yield from (Input("board's folder", os.path.join(root, name), ("",)) for name in BOARD)

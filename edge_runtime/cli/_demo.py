@@ -1,4 +1,4 @@
-"""edge-detect without arguments: what it does, on what comes along, and what to type next."""
+"""edge-detect without arguments: shows what it does with the shipped model and photographs, and what to type next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ What to type next:
 
 
 def show(args: argparse.Namespace) -> int:
-    """Prints what the small model finds in the photographs that come along, and how fast it is on the demo's clip."""
+    """Prints what the small model finds in the shipped photographs, and how fast it is on the demo's clip."""
     print(HEAD)
     with Detector.open(find_engine(shipped.INT8), conf=CONF) as detector:
         print(f"model: {shipped.INT8}, {detector.backend.description}")

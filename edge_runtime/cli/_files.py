@@ -1,4 +1,4 @@
-"""What commands that run models read. What they write, each declares; what may be is decided in `files/outputs.py`."""
+"""The files that commands with models read. Each command declares what it writes. `files/outputs.py` checks both."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from edge_runtime.model import onnx_file
 from edge_runtime.sources import image
 from edge_runtime.sources._given import resolve
 
-LABELS = (".xml", ".txt", ".yaml", ".yml", ".names", ".cache")  # files of a data set that are no pictures
+LABELS = (".xml", ".txt", ".yaml", ".yml", ".names", ".cache")  # files of a data set that are not pictures
 LISTINGS = ("instances*.json", "annotations/instances*.json")
 
 
 def check_images(written: Sequence[Output], paths: Iterable[str]) -> None:
-    """The same for pictures that are known only now that a data set has been read.
+    """Checks the outputs again, with the pictures of a data set, which are known after it was read.
 
     Raises:
         UsageError: an output is one of them.
@@ -39,7 +39,7 @@ def check_images(written: Sequence[Output], paths: Iterable[str]) -> None:
 
 def _model(path: str) -> Iterator[Input]:
     """A model, its passport, and the files that hold its weights."""
-    with contextlib.suppress(EdgeError):  # said when it is opened
+    with contextlib.suppress(EdgeError):  # reported when it is opened
         path = engines.find_engine(path)
     yield Input("model", path)
     yield Input("passport", str(passport.passport_path(Path(path))))
@@ -55,7 +55,7 @@ def _data(path: str) -> Iterator[Input]:
 
 
 def _source(target: str) -> Iterator[Input]:
-    """A source's files; cameras and streams have none."""
+    """The files of a source. Cameras and streams have none."""
     if target.startswith("@"):
         yield Input("file with the address", target[1:])
     target = re.sub(r"^(gst\+)?file://", "", resolve(target))

@@ -1,4 +1,4 @@
-"""Flags that several commands share, and what they become."""
+"""Flags that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from edge_runtime.model.spec import COLORS
 from edge_runtime.model.thresholds import MOST_BOXES, Thresholds
 
 ZERO_COPY = {"auto": None, "on": True, "off": False}
-METER_HELP = "what measures watts, default: the best there is; replay:FILE plays a recorded trace"
+METER_HELP = "what measures watts, default: the best one here; replay:FILE plays a recorded trace"
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """What a model file does not say about itself."""
-    group = parser.add_argument_group("about the model, where its file does not say")
-    group.add_argument("--recipe", metavar="FILE.toml", help="a file with these flags; what is typed wins over it")
+    """Flags for what a model file does not say about itself."""
+    group = parser.add_argument_group("about the model, if its file does not say it")
+    group.add_argument("--recipe", metavar="FILE.toml", help="a file with these flags; typed flags override it")
     group.add_argument(
         "--family",
         choices=plugins.names("heads"),
@@ -41,16 +41,16 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         "--std", type=triple, metavar="A,B,C", help="each channel is divided by it, in pixel values 0..255"
     )
     group.add_argument("--pad-value", type=whole(0, 255), metavar="0..255", help="grey of the letterbox, default 114")
-    group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, where the model leaves it open")
+    group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, if the model leaves it open")
 
 
 def add_detection_flags(
     parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45, batches: bool = False
 ) -> None:
-    """Thresholds, and what runs the model.
+    """Flags for thresholds and for running the model.
 
     Args:
-        batches: several batch sizes may be given, `--batch 1,4`.
+        batches: whether several batch sizes may be given, `--batch 1,4`.
     """
     group = parser.add_argument_group("detection")
     group.add_argument(
@@ -76,23 +76,23 @@ def add_detection_flags(
     )
     group.add_argument(
         "--batch", type=(wholes if batches else whole)(1, MOST_BATCH), default=[1] if batches else 1,
-        metavar="1,4" if batches else "N", help="images in one run, where the model leaves it open",
+        metavar="1,4" if batches else "N", help="images in one run, if the model leaves it open",
     )  # fmt: skip
     group.add_argument(
-        "--zero-copy", choices=ZERO_COPY, default="auto", help="let a Jetson's GPU read images in place; auto measures"
+        "--zero-copy", choices=ZERO_COPY, default="auto", help="let a Jetson's GPU read images uncopied; auto measures"
     )
     group.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
 
 
 def model_flags(args: argparse.Namespace) -> ModelFlags:
-    """The statements of the command line, completed by the recipe's."""
+    """The model's flags of the command line, completed by the recipe."""
     names = ("family", "labels", "resize", "color", "mean", "std", "pad_value", "imgsz")
     flags = ModelFlags(**{name: getattr(args, name) for name in names})
     return flags.over(recipe.load_recipe(args.recipe)) if args.recipe else flags
 
 
 def backend_options(args: argparse.Namespace) -> BackendOptions:
-    """Thresholds and execution, for a pipeline: one core is left to decoding, drawing and writing."""
+    """Thresholds and execution options for a pipeline. One core is left for decoding, drawing and writing."""
     thresholds = Thresholds(args.conf, args.iou, args.max_det, args.classes, args.multi_label)
     threads = args.threads or max(1, cores() - 1)
     return BackendOptions(

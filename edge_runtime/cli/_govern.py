@@ -1,4 +1,4 @@
-"""edge-detect's `--target-fps` and `--budget`: what the governor decides is done, said and written down."""
+"""edge-detect's `--target-fps` and `--budget`: carries out the governor's decisions, prints and logs them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.loop.pipeline import Pipeline
 
-KEPT = 100  # decisions; a run of months makes many
+KEPT = 100  # decisions to keep; a run of months makes many
 
 
 def add_flags(group: argparse._ArgumentGroup) -> None:
@@ -37,10 +37,10 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def goal(args: argparse.Namespace) -> Optional[Goal]:
-    """What is to be held; None for nothing.
+    """The rate and budget to hold; None for nothing.
 
     Raises:
-        UsageError: flags that only make sense with one.
+        UsageError: there are flags that need a rate or a budget.
     """
     wanted = Goal(args.target_fps and args.target_fps * len(args.sources), args.budget)
     if args.power_mode and args.power_modes:
@@ -56,16 +56,16 @@ class Governing:
     """Carries out what a governor decides.
 
     Args:
-        goal: what is to be held, for all sources together.
+        goal: rate and budget to hold, for all sources together.
         detectors: from the preferred one to the lightest; the pipeline runs the first.
-        hold: sets modes; None where there is none to choose.
-        modes: names, from the smallest budget up; the first is set.
+        hold: sets modes; None if there is no mode to choose.
+        modes: names, beginning with the smallest budget. The first is set.
         idle_w: watts before the run.
         settle_s: seconds after a change of mode that do not count.
         changed: called after a change of mode.
 
     Attributes:
-        decisions: the last ones, plain data.
+        decisions: the latest decisions, plain data.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Governing:
         pipeline.pace.fps = goal.fps
 
     def tick(self) -> None:
-        """Called a few times a second."""
+        """Call it a few times a second."""
         now_s = self._clock()
         if now_s - self._looked_s < LOOK_S:
             return
@@ -109,7 +109,7 @@ class Governing:
             self._carry_out(decision, before)
 
     def row(self) -> Dict[str, Any]:
-        """Columns for the log: the setting, and why it was changed since the last row."""
+        """Columns for the log: the setting, and the reason of a change since the last row."""
         setting, reasons = self._governor.setting, "; ".join(self._untold)
         self._untold.clear()
         engine = Path(self._detectors[setting.engine].model.path).name
@@ -124,7 +124,7 @@ class Governing:
             if now.mode != before.mode and self._hold:
                 self._hold.set(self._modes[now.mode], settle_s=0.0)
                 self._changed()
-        except EdgeError as error:  # the run goes on as it was
+        except EdgeError as error:  # the run goes on without the change
             self._governor.setting, self._governor.switchable = before, now.mode == before.mode
             self._pipeline.pace.fps = before.pace_fps
             reason = f"{reason}; but {error}"

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and how errors are printed."""
+"""Ends a command: its exit code, and the printing of errors."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from edge_runtime.text.escape import printable
 
 @_signals.ending()
 def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Runs a command; an error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too).
+    """Runs a command. An error becomes `error: …` and `hint: …` on stderr and exit code 1 (-v: a traceback too).
 
-    A reader of our stdout that leaves early, as `head` does, is a normal end: 0, and nothing is said.
+    If the reader of our stdout ends early, like `head`, that is a normal end: exit code 0, and nothing is printed.
     """
     try:
         with _sysroot(getattr(args, "sysroot", None)):
             code = main(args)
         if sys.stdout:
-            sys.stdout.flush()  # here a reader that has left is noticed, not when Python ends
+            sys.stdout.flush()  # so that a reader that has ended is noticed here, and not when Python ends
         return code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -42,7 +42,7 @@ def guarded(main: Callable[[argparse.Namespace], int], args: argparse.Namespace)
 
 
 def _reader_has_left() -> bool:
-    """Of our stdout; other pipes break too, and that is an error."""
+    """Whether our stdout is the broken pipe. A broken pipe of another file is an error."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), select.POLLERR)
     return bool(poll.poll(0))
@@ -50,7 +50,7 @@ def _reader_has_left() -> bool:
 
 @contextlib.contextmanager
 def _sysroot(folder: Optional[str]) -> Iterator[None]:
-    """What was said as `--sysroot` holds for all that reads the board, and for programs that are started."""
+    """Makes `--sysroot` valid for all code that reads the board, and for programs that are started."""
     before = os.environ.get("EDGE_SYSROOT")
     if folder:
         os.environ["EDGE_SYSROOT"] = folder
@@ -63,7 +63,7 @@ def _sysroot(folder: Optional[str]) -> Iterator[None]:
 
 
 def print_error(message: str, hint: Optional[str], verbose: bool) -> None:
-    """Prints `error: …` and `hint: …`, and with `verbose` the traceback before them."""
+    """Prints `error: …` and `hint: …`. With `verbose`, prints the traceback before them."""
     if verbose:
         traceback.print_exc()
     message, hint = causes.explain(message, hint)

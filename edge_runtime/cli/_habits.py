@@ -1,7 +1,7 @@
-"""The words of other tools, and ours: a flag of theirs works where it means the same, else a sentence says our word.
+"""Flags of other tools and ours. A flag with the same meaning works. For others, a sentence names our flag.
 
-Data only; `_parser.py` reads it. Spelling does not count: case, and `_` for `-`, are evened out before a word is
-looked up. Our own flags always come first: `--data` of edge-eval is never looked up here.
+This file is data only. `_parser.py` reads it. Upper and lower case are equal, and so are `_` and `-`. Our own flags
+always come first: `--data` of edge-eval is never looked up here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR = (
 )
 RUN = f"{DETECT} {EVAL} {BENCH}"
 ALL = f"{RUN} {BUILD} {CALIBRATE}"
-USE = f"{RUN} {CALIBRATE}"  # they look for objects
+USE = f"{RUN} {CALIBRATE}"  # commands that detect objects
 
-FILE = ""  # the value is a file that needs no flag: FLAG VALUE is VALUE
-SO_ALREADY = None  # what it asks for is so anyway: the flag is left out
+FILE = ""  # the value is a file and needs no flag: FLAG VALUE means VALUE
+SO_ALREADY = None  # the flag asks for what we do anyway: it is ignored
 
 _FOUND = "it is found in the model file: leave it out"
 _STREAM = "codec and delay are found in the stream: leave it out"
@@ -27,7 +27,7 @@ _RANGES = "a range table of edge-calibrate or pictures are read, no cache: --cal
 _TIMING = "edge-bench times whole frames as edge-detect runs them, and the network alone: leave it out"
 _CHOOSES = "the builder chooses it: leave it out"
 
-# (words, commands, answer): a flag of ours, FLAG=VALUE, FILE, SO_ALREADY, or a sentence. The first that fits counts.
+# (words, commands, answer). The answer: our flag, FLAG=VALUE, FILE, SO_ALREADY, or a sentence. The first match counts.
 FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     # models
     ("--weights --model -m -w --network --net --onnx --loadengine --engine-file --engine-path --plan --checkpoint "
@@ -60,7 +60,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--input-flip --flip", DETECT, "pictures are taken as they come; a camera's own driver turns them"),
     ("--vid-stride --skip-frames --stride", DETECT, "--target-fps FPS looks at fewer frames"),
     ("--stream-buffer", DETECT, "a live source gives the newest frame, a file every frame: leave it out"),
-    # what counts as a detection
+    # which boxes become detections
     ("--conf-thres --conf-threshold --conf-thresh --confidence --confidence-threshold --threshold --thresh --thres "
      "--score-threshold --score-thr --score-thresh --prob-threshold", USE, "--conf"),
     ("--iou-thres --iou-threshold --iou-thresh --nms-thres --nms-threshold --nms-thresh --nms-iou "
@@ -153,7 +153,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--check --fix --info", DOCTOR, "edge-doctor alone checks everything, and says how to mend it"),
 )  # fmt: skip
 
-# A first word that names a task, and the command that does it.
+# A first word that names a task, and the command for it.
 TASKS: Dict[str, str] = {
     "predict": DETECT, "detect": DETECT, "infer": DETECT, "run": DETECT, "inference": DETECT,
     "val": EVAL, "validate": EVAL, "eval": EVAL, "test": EVAL, "export": BUILD, "build": BUILD, "convert": BUILD,
@@ -165,13 +165,13 @@ TASKS: Dict[str, str] = {
     "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR,
 }  # fmt: skip
 
-# Values of --device that others use.
+# Values of --device in other tools.
 DEVICES = {"gpu": "cuda", "gpu:0": "cuda", "cuda:0": "cuda", "0": "cuda", "trt": "tensorrt", "": "auto"}
 
-# Flags of others that take numbers apart; ours take them together. Sizes of two are height and width.
+# Flags of other tools that take several numbers; ours take one text. A size of two numbers is height and width.
 JOINED = {"--classes": ",", "--imgsz": "x", "--streams": ",", "--power-modes": ","}
 
-# Files of others, by their suffix: what they are, and what to do. {0} is the file, {1} the file without its suffix.
+# Files of other tools, by suffix: what they are, and what to do. {0} is the file, {1} is it without its suffix.
 _SOURCE = "the program that trained it writes ONNX"
 _TF = "pip install tf2onnx, then python -m tf2onnx.convert --{kind} {{0}} --output {{1}}.onnx"
 FILES: Dict[str, Tuple[str, str]] = {
@@ -204,7 +204,7 @@ DEEPSTREAM = ("a configuration of DeepStream", "its line onnx-file= names the mo
 
 
 def meaning(command: str, word: str) -> Tuple[bool, Optional[str]]:
-    """Whether a flag of others is known to a command, and the answer.
+    """Whether a command knows a flag of other tools, and the answer.
 
     Args:
         command: our command, "edge-detect".
@@ -239,12 +239,12 @@ def our_word(command: str, word: str) -> str:
 
 
 def even(word: str) -> str:
-    """A flag without differences of spelling: `--conf_thres` and `--Conf-Thres` are `--conf-thres`."""
+    """A flag in one spelling: `--conf_thres` and `--Conf-Thres` become `--conf-thres`."""
     return word.lower().replace("_", "-") if word.startswith("--") else word
 
 
 def foreign(path: str) -> Optional[Tuple[str, str]]:
-    """For a model file of another program: what it is, and what to do; None for all others."""
+    """For a model file of another program: what it is, and what to do. None for all other files."""
     name = path.rsplit("/", 1)[-1].lower()
     if name.endswith(".txt") and ("infer" in name or "deepstream" in name):
         return DEEPSTREAM

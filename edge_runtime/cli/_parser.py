@@ -1,4 +1,4 @@
-"""The parser of every command: files in any place, other tools' words, and wrong usage told in three lines."""
+"""The parser of every command: it takes files in any place and other tools' flags. An error has three lines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Iterator, List, NoReturn, Optional, Sequence
 from edge_runtime import __version__
 from edge_runtime.cli import _habits, _streams, _usage
 from edge_runtime.cli._usage import Told
+from edge_runtime.model import shipped
 
 MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
 RESULTS = (".jsonl", ".csv", ".json", ".txt", ".mp4", ".avi", ".mkv")
@@ -17,7 +18,7 @@ YES, NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our manners; the commands of a command are parsed by it too.
+    """argparse with our changes. It also parses the commands of a command.
 
     Args:
         prog: the command, "edge-detect" or "edge-bench compare".
@@ -32,18 +33,18 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=__version__, help="print the version and exit")
 
     def take_files(self, metavar: str, others: str, about: str) -> None:
-        """Files without a flag, in any place: model files become `engine`, the others what a flag says.
+        """Takes files without a flag, in any place. Model files become `engine`, other files become values of a flag.
 
         Args:
-            others: the destination of that flag, "" where only models are taken.
-            about: help.
+            others: the destination of that flag; "" if only models are taken.
+            about: help text.
         """
         self.add_argument("files", nargs="*", default=[], metavar=metavar, help=about)
         self._positionals.title, self.usage = "files", f"%(prog)s {metavar} ... [flags]"
         self._others = others
 
     def parse_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As argparse does; wrong usage ends the process with exit code 2."""
+        """Parses like argparse. Wrong usage ends the process with exit code 2."""
         words = list(self._ours(list(sys.argv[1:] if args is None else args)))
         if self._others is None:
             return super().parse_args(words, namespace)
@@ -52,15 +53,15 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        """Wrong usage, in argparse's words."""
+        """Reports wrong usage that argparse found."""
         self.stop(_usage.explain(self, message))
 
     def stop(self, told: Told) -> NoReturn:
-        """Ends with a fact and the way out."""
+        """Ends the process with an error and its hint."""
         self.exit(2, f"error: {told.fact}\nhint: {told.hint}\n{self.prog} --help shows all flags\n")
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
-        """Help may be read by `head`, which leaves early."""
+        """Prints help. Its reader may end early, like `head`."""
         try:
             if sys.stdout:
                 sys.stdout.flush()
@@ -70,7 +71,7 @@ class Parser(argparse.ArgumentParser):
         raise AssertionError
 
     def _ours(self, words: List[str]) -> Iterator[str]:
-        """The words, with those of other tools replaced by ours."""
+        """The words of the command line, with flags of other tools replaced by ours."""
         self._leave_task_out(words)
         action: Optional[argparse.Action] = None
         while words:
@@ -89,7 +90,7 @@ class Parser(argparse.ArgumentParser):
             action = action if action is not None and action.nargs is None else None
 
     def _more(self, action: argparse.Action, words: List[str]) -> Iterator[str]:
-        """Files that follow a flag's first one are its own too: `--video a.mp4 b.mp4`."""
+        """Gives a flag the files after its first one too: `--video a.mp4 b.mp4`."""
         several = self._others is not None and action.dest == self._others and isinstance(action.default, list)
         while several and words and not words[0].startswith("-") and not _is_model(words[0]):
             if "=" in words[0] and self._flag(words[0]) != [words[0]]:
@@ -97,7 +98,7 @@ class Parser(argparse.ArgumentParser):
             yield from (action.option_strings[-1], words.pop(0))
 
     def _leave_task_out(self, words: List[str]) -> None:
-        """`predict` of `edge-detect predict` says nothing new; elsewhere another command does it."""
+        """Drops a first word that names the command's own task, like `edge-detect predict`. Refuses other tasks."""
         while words and words[0] in _habits.TASKS and not os.path.exists(words[0]):
             word = words.pop(0)
             answer = _habits.TASKS[word]
@@ -107,7 +108,7 @@ class Parser(argparse.ArgumentParser):
                 self.stop(Told(f"{self._command} does not {word}", f"{answer} does"))
 
     def _flag(self, word: str) -> List[str]:
-        """A flag, or `key=value`, as our words; anything else as it is."""
+        """Replaces a flag, or `key=value`, by our words. Other words stay as they are."""
         name, equals, value = word.partition("=")
         if not word.startswith("-"):
             name, value = f"--{name}", value.strip("[]()")
@@ -138,15 +139,15 @@ class Parser(argparse.ArgumentParser):
         return flag in options or _habits.even(flag) in options or _habits.meaning(self._command, flag)[0]
 
     def _is_switch(self, answer: str) -> bool:
-        """Whether it takes no value: `--show`, `--precision=fp16`."""
+        """Whether the flag takes no value: `--show`, `--precision=fp16`."""
         action = self._option_string_actions.get(answer)
         return "=" in answer or (action is not None and action.nargs == 0)
 
     def _sort(self, parsed: Any, others: str) -> None:
-        """Files without a flag go where they belong."""
+        """Gives files without a flag to the arguments that they belong to."""
         models = [file for file in parsed.files if _is_model(file)]
         rest = [file for file in parsed.files if file not in models]
-        said = getattr(parsed, "engine", None)  # of those that make a file of a file it is never a flag
+        said = getattr(parsed, "engine", None)  # in commands that make one file from another, the model is never a flag
         several = isinstance(said, list)
         named = list(said or []) if several else [said] if said else []
         models = [*named, *models]
@@ -155,7 +156,9 @@ class Parser(argparse.ArgumentParser):
             if what:
                 self.stop(Told(f"{model} is {what[0]}", what[1]))
         if not models:
-            self.stop(Told("no model file", f"{self._command} MODEL.onnx, or a .plan file of edge-build"))
+            runs = self._command in _habits.RUN.split()
+            more = f", or a .plan file of edge-build; {shipped.INT8} comes along" if runs else ""
+            self.stop(Told("no model file", f"{self._command} MODEL.onnx{more}"))
         if not several and len(models) > 1:
             self.stop(Told(f"two models: {models[0]} and {models[1]}", "one at a time; -o names what is written"))
         parsed.engine = models if several else models[0]
@@ -163,7 +166,7 @@ class Parser(argparse.ArgumentParser):
         self._give(parsed, rest, others)
 
     def _give(self, parsed: Any, files: List[str], flag: str) -> None:
-        """Files that are no models become values of a flag."""
+        """Makes files that are not models values of a flag."""
         said = getattr(parsed, flag, None) if flag else None
         if isinstance(said, list):
             setattr(parsed, flag, [*said, *files])
@@ -176,18 +179,18 @@ class Parser(argparse.ArgumentParser):
             setattr(parsed, flag, files[0])
 
     def _refuse_output(self, last: str) -> None:
-        """`IN OUT`, as others have it; a file that a flag calls a source is one, there or not."""
+        """Refuses `IN OUT` of other tools. A file that follows a source flag is a source, even if it does not exist."""
         if last.lower().endswith(RESULTS) and not (set(last) & set(":*?[") or os.path.exists(last)):
             self.stop(Told(f"no such file: {last}", f"to write it: --output {last}"))
 
 
 def _is_model(file: str) -> bool:
-    """By its name: one that we run, or one of other programs that we have a word for."""
+    """Whether the name is that of a model: one that we run, or one of another program that we know."""
     return file.lower().endswith(MODELS) or _habits.foreign(file) is not None
 
 
 def _value(action: argparse.Action, word: str, rest: List[str]) -> str:
-    """A value in our words; numbers that follow apart are taken from the rest."""
+    """Writes a value in our form. If it has several numbers, the others are taken from the rest."""
     if action.dest == "device":
         return _habits.DEVICES.get(word.lower(), word)
     separator = next((_habits.JOINED[flag] for flag in action.option_strings if flag in _habits.JOINED), "")

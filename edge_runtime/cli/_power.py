@@ -1,4 +1,4 @@
-"""What edge-detect and edge-bench share: flags about power, modes held while they run, the idle watts before."""
+"""Shared parts of edge-detect and edge-bench: flags for power, modes held during a run, idle watts before it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from edge_runtime.jetson.hold import Hold
 from edge_runtime.power.replay import ReplayMeter
 from edge_runtime.text.escape import printable
 
-COVERED = 0.95  # of a run; less is said
+COVERED = 0.95  # least coverage of a run without a remark
 
 
 def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Flags of both commands; returns their group."""
+    """Adds the flags of both commands, and returns their group."""
     group = parser.add_argument_group("power")
     group.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the caps of the mode")
     group.add_argument(
@@ -46,14 +46,14 @@ def add_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 
 def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
-    """Ends what a killed run has left behind, and says so.
+    """Puts back the power mode that a killed run left, and says so.
 
     Args:
-        needed: whether this run sets modes itself, so that it cannot go on without.
+        needed: whether this run sets modes itself, so that it cannot go on after a failure.
 
     Raises:
-        BoardError: it could not be ended, and is needed.
-        UsageError: clocks are to be held, and no mode is set whose caps they are held at.
+        BoardError: the mode could not be put back, and `needed` is set.
+        UsageError: clocks must be held, but no mode is set, so their caps are unknown.
     """
     if args.jetson_clocks and not needed:
         raise UsageError("--jetson-clocks goes with a power mode", hint="say which, with --power-mode or --power-modes")
@@ -68,12 +68,12 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
 
 
 def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:
-    """Power modes from now until the stack ends, by whatever it ends."""
+    """Holds power modes until the stack ends, also after an error."""
     return stack.enter_context(Hold(root, jetson_clocks=args.jetson_clocks, settle_s=args.settle))
 
 
 def conditions(root: Path, sampler: Sampler, idle_s: float) -> Conditions:
-    """The mode as it is now, whether its caps are set, and what the machine draws before work begins."""
+    """The present mode, whether its caps are set, and the watts of the machine before the work begins."""
     try:
         conf = nvpmodel.load_conf(root)
     except BoardError:
@@ -92,7 +92,7 @@ def _idle_w(sampler: Sampler, seconds: float) -> Optional[float]:
 
 
 def say_trace(root: Path, sampler: Sampler, mode: Optional[str]) -> None:
-    """Notes that the watts are those of a recorded trace, and where it does not suit this board or its mode."""
+    """Prints that the watts are those of a recorded trace, and whether it does not fit this board or its mode."""
     meter = sampler.meter
     if not isinstance(meter, ReplayMeter):
         return
@@ -109,7 +109,7 @@ def say_trace(root: Path, sampler: Sampler, mode: Optional[str]) -> None:
 
 
 def lines(power: Dict[str, Any]) -> List[str]:
-    """The end of a summary, for people."""
+    """The last lines of a summary, for people."""
     if "reason" in power:
         return [f"power: n/a, {power['reason']}"]
     unlike = "" if power.get("caps_verified") else " (its caps could not be verified)"
@@ -135,5 +135,5 @@ def _n(value: Optional[float], unit: str, digits: int) -> str:
 
 
 def print_status(line: str) -> None:
-    """On stderr, where logs go."""
+    """Prints on stderr, like logs."""
     print(printable(line), file=sys.stderr, flush=True)

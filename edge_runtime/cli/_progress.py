@@ -1,4 +1,4 @@
-"""Progress: bars on a terminal; elsewhere, in a pipe or a log, a plain line on stderr every few seconds."""
+"""Progress: bars on a terminal. In a pipe or a log, a plain line on stderr every few seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Begin = Callable[[str, int], Callable[[], None]]
 
 @contextlib.contextmanager
 def progress() -> Iterator[Begin]:
-    """Gives a function that begins a bar, of so many ticks (0: unknown), and returns its tick."""
+    """Gives a function that begins a bar with a number of ticks (0: unknown), and returns its tick."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     if not sys.stderr.isatty():
@@ -35,7 +35,7 @@ def progress() -> Iterator[Begin]:
 
 @contextlib.contextmanager
 def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
-    """Gives a function that is told how much is done, 0 to 1, and what; time goes by where nobody tells."""
+    """Gives a function that is told what is done and how much, 0 to 1. Between its calls the time still runs."""
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     if not sys.stderr.isatty():
@@ -55,11 +55,11 @@ def _bars(columns: Sequence[Any]) -> Iterator[Any]:
     from rich.progress import Progress
 
     with Progress(*columns, console=_streams.console(stderr=True)) as bars, _streams.escaped():
-        yield bars  # what is printed meanwhile goes through rich, which obeys control codes
+        yield bars  # other prints go through rich meanwhile, which obeys control codes
 
 
 class Lines:
-    """A line every `INTERVAL_S` while the block runs, from a thread: what takes long may not tick for a minute."""
+    """Prints a line every `INTERVAL_S` while the block runs, from a thread, because work may not tick for a minute."""
 
     def __init__(self) -> None:
         self._label, self._said = "", ""
@@ -77,17 +77,17 @@ class Lines:
         self._thread.join()
 
     def begin(self, label: str, total: int) -> Callable[[], None]:
-        """What is counted from now on."""
+        """Begins a new count."""
         self._label, self._done, self._total, self._said = label, 0, total, ""
         return self._tick
 
     def tell(self, done: float, phase: str) -> None:
-        """How much is done, 0 to 1, and what is being done."""
+        """Notes how much is done, 0 to 1, and what is being done."""
         self._said = " ".join(part for part in (phase, f"{done:.0%}" if done else "") if part)
 
     @property
     def line(self) -> str:
-        """`images 12/40, 10 s`."""
+        """The line, `images 12/40, 10 s`."""
         counted = f"{self._done}/{self._total}" if self._total else str(self._done or "")
         what = " ".join(part for part in (self._label, counted, self._said) if part)
         return f"{what or 'at work'}, {time.monotonic() - self._began_s:.0f} s"
@@ -97,5 +97,5 @@ class Lines:
 
     def _work(self) -> None:
         while not self._ended.wait(INTERVAL_S):
-            with contextlib.suppress(OSError):  # nobody reads stderr any more: no reason to end the work
+            with contextlib.suppress(OSError):  # nobody reads stderr any more, but the work goes on
                 print(self.line, file=sys.stderr, flush=True)

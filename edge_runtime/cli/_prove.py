@@ -1,4 +1,4 @@
-"""edge-doctor's `--prove`, `--read` and `--record`: progress, files and what a person reads."""
+"""edge-doctor's `--prove`, `--read` and `--record`: progress, files, and text for people."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from edge_runtime.jetson import record
 from edge_runtime.prove import Proof, reading
 
 NAME = "proof.json"
-MOST = 64 * read.MIB  # bytes of a proof
+MOST = 64 * read.MIB  # most bytes of a proof
 SHOWN_S = 2.0  # a step that takes longer is shown while it runs
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of the three."""
-    group = parser.add_argument_group("a proof that this machine works, to send back")
-    group.add_argument("--prove", action="store_true", help="try everything; about five minutes, changes nothing")
+    """Adds the three flags and those that go with them."""
+    group = parser.add_argument_group("a proof that this machine works, as a file to send back")
+    group.add_argument("--prove", action="store_true", help="try everything; takes about five minutes, changes nothing")
     group.add_argument("-o", "--output", metavar="FILE.json", help=f"where the proof goes (default {NAME})")
     group.add_argument(
         "--power-mode", default="", metavar="MODE", help="with --prove: set it, read it back, put it back"
     )
     group.add_argument("--read", metavar="FILE.json", help="print a proof again")
-    group.add_argument("--record", metavar="FILE.json", help="write what the board's files hold, for --sysroot")
+    group.add_argument("--record", metavar="FILE.json", help="write the content of the board's files, for --sysroot")
 
 
 def asked(args: argparse.Namespace) -> bool:
-    """Whether one of them is wanted."""
+    """Whether one of the three flags is given."""
     return bool(args.prove or args.read or args.record or args.output or args.power_mode)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Does what is wanted, and returns the exit code: 0 only where everything is proved, 2 for wrong usage."""
+    """Does what is asked, and returns the exit code: 0 only if everything is proved, 2 for wrong usage."""
     wanted = [f"--{name}" for name in ("prove", "read", "record") if getattr(args, name)]
     try:
         if len(wanted) != 1 or ((args.output or args.power_mode) and not args.prove):
@@ -64,7 +64,7 @@ WRITES: _claims.Writes = {
 
 def _record(args: argparse.Namespace, root: Path) -> int:
     _write(Path(args.record), record.record(root))
-    print(f"{args.record}: what this board's files hold; no serial numbers, names or addresses are in it")
+    print(f"{args.record}: the content of this board's files, without serial numbers, names and addresses")
     return 0
 
 
@@ -105,12 +105,12 @@ def _prove(args: argparse.Namespace, root: Path) -> int:
 
 
 def _target(args: argparse.Namespace) -> Optional[Path]:
-    """Where the proof goes; None for stdout alone."""
+    """The file of the proof; None for stdout only."""
     return Path(args.output or NAME) if args.output or not args.json else None
 
 
 class ProofProgress:
-    """On a terminal, the name of a step that takes long, and its seconds."""
+    """Shows the name of a long step and its seconds, on a terminal."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = _streams.unescaped(out)
@@ -118,14 +118,14 @@ class ProofProgress:
         self._thread: Optional[threading.Thread] = None
 
     def begin(self, name: str) -> None:
-        """A step begins."""
+        """Notes that a step begins."""
         if self._out.isatty():
             self._done = threading.Event()
             self._thread = threading.Thread(target=self._work, args=(name, self._done), daemon=True)
             self._thread.start()
 
     def end(self) -> None:
-        """It has ended; harmless when repeated."""
+        """Notes that the step has ended. It may be called more than once."""
         if self._done and self._thread:
             self._done.set()
             self._thread.join()
@@ -148,11 +148,11 @@ def _read(path: Path) -> Dict[str, Any]:
         reading.text(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path} is no proof", hint="edge-doctor --prove -o FILE makes one, under another name"
+            f"{path} is not a proof", hint="edge-doctor --prove -o FILE makes one, under another name"
         ) from error
     return content
 
 
 def _write(path: Path, content: Dict[str, Any]) -> None:
-    """All or nothing, so that what was written before a crash is whole."""
+    """Writes the file completely or not at all, so that an earlier one stays complete after a crash."""
     atomic.replace_file(path, (json.dumps(content, indent=1) + "\n").encode())

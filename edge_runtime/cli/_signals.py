@@ -1,4 +1,4 @@
-"""Signals that end a command: `kill`, and a terminal or ssh session that closes, do what Ctrl-C does."""
+"""Signals that end a command. `kill`, and the end of a terminal or ssh session, do the same as Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def _interrupt() -> None:
 
 @contextlib.contextmanager
 def ending(action: Callable[[], None] = _interrupt) -> Iterator[None]:
-    """Calls `action` once, when one of the two comes meanwhile; as a rule that is a KeyboardInterrupt.
+    """Calls `action` once if one of the signals comes meanwhile. By default it raises KeyboardInterrupt.
 
-    What is ignored from the start stays so: `nohup`. Further ones are ignored: of a session that closes, shell and
-    kernel tell both, and the second must not break what the first has begun to finish.
+    A signal that is ignored at the start stays ignored, for `nohup`. Later signals are ignored too. If a session
+    closes, both shell and kernel send one, and the second must not stop the clean end that the first began.
     """
-    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+    if threading.current_thread() is not threading.main_thread():  # signals cannot be set here
         yield
         return
 

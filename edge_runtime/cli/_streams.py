@@ -1,4 +1,4 @@
-"""What a command prints: data is shown, never obeyed by the terminal, and no password reaches stderr."""
+"""Makes a command's output safe: the terminal does not obey control codes in data, and stderr shows no password."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def escaped() -> Iterator[None]:
-    """Everything printed meanwhile is escaped, usage errors and tracebacks too. Also a decorator for `main`."""
+    """Escapes everything printed meanwhile, also usage errors and tracebacks. It is also a decorator for `main`."""
     before = sys.stdout, sys.stderr
     stdout, stderr = _lasting(sys.stdout), _lasting(sys.stderr)
     sys.stdout, sys.stderr = _Escaped(stdout, escape.lines), _Escaped(stderr, lambda text: redact(escape.lines(text)))
@@ -31,12 +31,12 @@ def escaped() -> Iterator[None]:
 
 
 def unescaped(stream: Any) -> Any:
-    """The stream as it was, for our own control codes: bars, colours, a line that is written over."""
+    """The original stream, for our own control codes: bars, colours, a line that is overwritten."""
     return getattr(stream, "unescaped", stream)
 
 
 def console(stderr: bool = False, width: Optional[int] = None) -> Console:
-    """A console without markup, emoji and highlighting; what it prints has to be `printable`."""
+    """A console without markup, emoji and highlighting. Text for it must be `printable`."""
     from rich.console import Console
 
     stream = unescaped(sys.stderr if stderr else sys.stdout)
@@ -44,7 +44,7 @@ def console(stderr: bool = False, width: Optional[int] = None) -> Console:
 
 
 class _Escaped:
-    """A text stream that rewrites what is written to it."""
+    """A text stream that changes what is written to it."""
 
     def __init__(self, stream: Any, rewrite: Callable[[str], str]) -> None:
         self.unescaped = unescaped(stream)
@@ -63,10 +63,10 @@ class _Escaped:
 
 
 class _Lasting(io.FileIO):
-    """Standard output or error that may go: what is written to a terminal that was closed goes nowhere from then on.
+    """Standard output or error that may disappear. Text for a closed terminal is dropped.
 
-    That costs no run anything. Nor does an error output whose reader has left; a reader of the results who leaves is
-    the command's to know.
+    The run goes on. It also goes on if the reader of stderr has ended. If the reader of stdout has ended, the command
+    gets the error.
     """
 
     def write(self, content: Any) -> int:
@@ -81,7 +81,7 @@ class _Lasting(io.FileIO):
 
 
 def forget(descriptor: int) -> None:
-    """What is written there from now on goes nowhere, also what programs that are started write."""
+    """Drops all later output to the stream, also that of programs that are started."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
@@ -95,7 +95,7 @@ def _flush(stream: Any) -> None:
 
 
 def _lasting(stream: Any) -> Any:
-    """The process's own streams as such; others, and those that are it already, as they are; closed ones go nowhere."""
+    """Wraps the process's own streams. Others and wrapped ones stay as they are. Output to closed ones is dropped."""
     if stream is None:
         return open(os.devnull, "w")
     if not isinstance(stream, io.TextIOWrapper) or stream not in (sys.__stdout__, sys.__stderr__):
@@ -109,7 +109,7 @@ def _lasting(stream: Any) -> Any:
 
 @contextlib.contextmanager
 def _any_character(stream: Any) -> Iterator[None]:
-    """A terminal that knows ASCII alone gets the rest spelled out, as it would not print it at all."""
+    """Spells out other characters for a terminal that knows only ASCII, because it would not print them."""
     before = getattr(stream, "errors", None)
     if not hasattr(stream, "reconfigure"):
         yield

@@ -1,4 +1,4 @@
-"""What edge-detect says: a line while it runs, and the summary at its end."""
+"""Prints edge-detect's line while it runs, and the summary at its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_runtime.text.escape import printable
 
 
 class Status:
-    """The live line on a terminal; elsewhere a line every few seconds."""
+    """Shows the live line on a terminal. Elsewhere it prints a line every few seconds."""
 
     def __init__(
         self, pipeline: Pipeline, efficiency: Efficiency, governing: Optional[Governing], beside: ByProducts
@@ -31,7 +31,7 @@ class Status:
             *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
             beside.until_it_fails("the live line", self._line),
         ]
-        self._text = Text  # a string would be markup
+        self._text = Text  # a plain string would be read as markup
         self._status = status.Status("starting", console=_streams.console(stderr=True))
         self._shown = ExitStack()
         self._said_s = time.monotonic()
@@ -39,14 +39,14 @@ class Status:
     def __enter__(self) -> Status:
         if sys.stderr.isatty():
             self._shown.enter_context(self._status)
-            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in what is printed meanwhile
+            self._shown.enter_context(_streams.escaped())  # rich obeys control codes in other prints meanwhile
         return self
 
     def __exit__(self, *_: object) -> None:
         self._shown.close()
 
     def show(self) -> None:
-        """Called a few times a second; what fails beside the results costs no result."""
+        """Call it a few times a second. A failure of the display does not harm the results."""
         for part in self._parts:
             part()
 
@@ -66,7 +66,7 @@ class Status:
 
 
 def print_summary(summary: Dict[str, Any]) -> None:
-    """The summary, for people, on stderr."""
+    """Prints the summary, for people, on stderr."""
     frames, latency = summary["frames"], summary["latency_ms"]
     rate = f", {summary['fps']:.1f} FPS" if frames > 1 else ""  # one frame has no rate
     times = f", latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms" if latency else ""

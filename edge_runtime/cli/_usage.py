@@ -1,4 +1,4 @@
-"""What is wrong with a command line, told from argparse's words: a fact, and the way out."""
+"""Turns argparse's messages about a wrong command line into an error and a hint."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _unknown(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
 
 
 def unknown(parser: argparse.ArgumentParser, flag: str) -> Told:
-    """A flag that there is not, and the nearest that there is; a word of other tools is answered with ours."""
+    """A flag that does not exist, and the nearest one that does. For a flag of other tools, the answer is ours."""
     ours = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     command = parser.prog.split()[0]
     names = {name.lstrip("-"): name for name in [*_habits.known_words(command), *ours]}
@@ -42,7 +42,7 @@ def unknown(parser: argparse.ArgumentParser, flag: str) -> Told:
     near = begun or difflib.get_close_matches(typed, names, n=1)
     fact = f"{parser.prog} has no {flag}"
     if not near:
-        return Told(fact, f"is it spelled right? {parser.prog} does nothing like it")
+        return Told(fact, f"is it spelled right? {parser.prog} has nothing like it")
     name = names[near[0]]
     meant = "" if name in ours else f" {_habits.our_word(command, name)}"
     return Told(fact, f"did you mean {name}?{meant}")
@@ -91,7 +91,7 @@ TELLERS: Tuple[Tuple[Pattern[str], Teller], ...] = (
 
 
 def _name(action: argparse.Action) -> Optional[str]:
-    """As argparse names it."""
+    """The argument's name, like in argparse."""
     return argparse._get_action_name(action)
 
 
@@ -110,7 +110,7 @@ def _metavar(action: argparse.Action) -> str:
 
 
 def _expected(action: argparse.Action, value: str = "") -> str:
-    """What an argument wants, with the choice that is nearest to what was given."""
+    """The values that an argument takes, with the choice nearest to the given one."""
     if action.choices is None:
         return f"expected {_metavar(action)}" + (f": {action.help}" if action.help else "")
     choices: List[str] = [str(choice) for choice in action.choices]

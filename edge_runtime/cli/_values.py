@@ -1,6 +1,6 @@
-"""What the value of a flag may be: a `type=` of argparse for each kind, refused in our words where it is out of range.
+"""The values of flags: a `type=` of argparse for each kind. A value out of range is refused with our own message.
 
-Standard library alone, as a board's own Python runs `edge_runtime.cli.jetson`.
+It uses the standard library only, because a board's own Python runs `edge_runtime.cli.jetson`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edge_runtime.files.fields import Field
 
 
 def words(text: str) -> List[str]:
-    """`a, b` as ["a", "b"]; at least one."""
+    """`a, b` as ["a", "b"], at least one text."""
     found = [word.strip() for word in text.split(",") if word.strip()]
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} names nothing")
@@ -22,7 +22,7 @@ def words(text: str) -> List[str]:
 
 
 def _value(field: Field, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A `type=` for argparse: what the text says, where it fits into the field."""
+    """A `type=` for argparse: the value of the text, if it fits the field."""
 
     def value(text: str) -> Any:
         try:
@@ -60,7 +60,7 @@ seconds = _value(fields.number(0, 1e9), _seconds)
 duration = _value(fields.number(0, 1e9, above=True), _seconds)
 rate = _value(fields.number(0, 10_000, above=True), float)
 watts = _value(fields.number(0, 10_000, above=True), lambda text: float(text[:-1] if text[-1:] in "wW" else text))
-points = _value(  # of AP; inf is no limit
+points = _value(  # points of AP; inf is no limit
     Field("a number from 0 to 100, or inf", lambda value: value if value == inf else fields.number(0, 100).take(value)),
     float,
 )

@@ -1,12 +1,12 @@
-"""edge-bench: frames per second, and per watt, of engines at power modes, batch sizes and numbers of streams.
+"""edge-bench: frames per second, and per watt, for engines, power modes, batch sizes and numbers of streams.
 
     edge-bench nano_int8.plan --power-modes 15W,30W --output bench.json --output bench.html
     edge-bench a.onnx b.onnx --streams 1,2,4 --data voc2007/ --output bench.csv
     edge-bench compare before.json after.json
     edge-bench merge 15w.json 30w.json --output all.html
 
-Each row is warmed up, then measured in several windows of at least 30 seconds. A row that throttled, drifted, lost
-power samples or shared the machine is marked as not valid, with its reason.
+Each row is warmed up, then measured in several windows of at least 30 seconds. A row is marked as not valid, with the
+reason, if it throttled, drifted, lost power samples, or if other programs used the machine.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from edge_runtime.power.nvml import processes
 from edge_runtime.text.secrets import public
 
 SOURCE = "synthetic://1280x720"
-CONF = 0.005  # for accuracy, as the protocols want it
+CONF = 0.005  # confidence for accuracy, as in the protocols
 
 
 @_streams.escaped()
@@ -56,17 +56,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser("edge-bench", description=__doc__)
-    parser.take_files("FILE", "source", "model files, which are measured one after the other, and a source")
+    parser.take_files("FILE", "source", "model files, measured one after the other, and a source")
     parser.add_argument(
         "--engine", action="append", default=[], metavar="FILE", help="model file (.onnx, .plan); repeatable"
     )
-    group = parser.add_argument_group("what is measured: every combination")
+    group = parser.add_argument_group("what is measured: all combinations")
     group.add_argument(
         "--power-modes",
         type=_flags.words,
         default=[None],
         metavar="15W,30W",
-        help="modes to set, default: the mode as it is",
+        help="modes to set, default: the present mode",
     )
     group.add_argument(
         "--streams", type=_values.wholes(1), default=[1], metavar="1,2,4", help="numbers of copies of the source"
@@ -77,7 +77,7 @@ def _parser() -> Parser:
         metavar="URI",
         help=f"or env:NAME, @FILE; a file is looped; default {SOURCE}",
     )
-    group.add_argument("--data", metavar="DIR", help="labelled images, to measure accuracy too")
+    group.add_argument("--data", metavar="DIR", help="labelled images, to also measure accuracy")
     group.add_argument("--split", metavar="NAME", help="image set of --data")
     group = parser.add_argument_group("how")
     group.add_argument(
@@ -145,13 +145,13 @@ def _benchmark(args: Namespace, outputs: Sequence[Output]) -> int:
             for case in cases:
                 found.append(bench.row(case, tick))
                 written = write_files(found, args)
-        finally:  # what was measured is kept, whatever ends it
+        finally:  # measured rows are kept, also after an error
             show(found, args)
     return written.exit_code if any(row["valid"] for row in found) else 1
 
 
 class _Bench:
-    """Measures one case after another; modes are switched only where they change, engines evaluated once."""
+    """Measures one case after another. A mode is set only if it changes. Each engine's accuracy is measured once."""
 
     def __init__(
         self, args: Namespace, root: Path, sampler: Sampler, hold: Optional[Hold], data: Optional[Dataset]
@@ -162,7 +162,7 @@ class _Bench:
         self._accuracy: Dict[str, Dict[str, Any]] = {}
 
     def row(self, case: Case, tick: Callable[[], None]) -> Row:
-        """One row; what cannot be measured is a row that says why."""
+        """Returns one row. If the case cannot be measured, the row says why."""
         about = {**rows.machine(self._root), "source": public(self._args.source)}
         print_status(f"{results.title(case.to_dict())} …")
         try:

@@ -1,4 +1,4 @@
-"""edge-build: a TensorRT plan from an ONNX file, for the machine it is built on.
+"""edge-build: makes a TensorRT plan from an ONNX file, for the machine on which it is built.
 
     edge-build nano_int8.onnx                               # to engines/plans/BOARD-trtVERSION/
     edge-build nano.onnx --precision fp16 -o nano.plan
@@ -7,8 +7,8 @@
     edge-build nano.onnx --precision fp16 --dla 0           # Xavier and Orin: DLA takes no INT8 network
     edge-build nano_int8.onnx --compute-capability SM86     # TensorRT-RTX, for another computer
 
-INT8 takes its ranges from the file that edge-calibrate wrote, or from sample images; never from nothing. Beside the
-plan lies its passport, a JSON file that says what it is and where it runs.
+INT8 takes its ranges from the file that edge-calibrate wrote, or from sample images. Without ranges it is not built.
+Beside the plan lies its passport, a JSON file that says what the plan is and where it runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from edge_runtime.gpu.passport import Passport
 from edge_runtime.model.spec import ModelSpec
 
 MOST_IMAGES = 512
-GROWN = 1.5  # times as big as the model: the reader should know why
+GROWN = 1.5  # times the size of the model: the output then says why
 
 
 @_streams.escaped()
@@ -58,14 +58,14 @@ def _parser() -> Parser:
     parser.add_argument(
         "--precision",
         choices=(*build.PRECISIONS, "best"),
-        help="default int8+fp16 for a file with ranges on a GPU with INT8, else fp16",
+        help="default: int8+fp16 for a file with ranges on a GPU with INT8, else fp16",
     )
     parser.add_argument(
         "--max-drop",
         type=_values.points,
         default=0.5,
         metavar="POINTS",
-        help="points of AP that --precision best may lose to INT8, default 0.5; without labels 20 times as much",
+        help="points of AP that --precision best may lose with INT8, default 0.5; without labels 20 times as much",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument(
@@ -75,7 +75,7 @@ def _parser() -> Parser:
         "--workspace",
         type=_values.whole(1, 1 << 24),
         metavar="MIB",
-        help="memory to build with, default: a quarter of what is free",
+        help="memory to build with, default: a quarter of the free memory",
     )
     parser.add_argument(
         "--dla",
@@ -87,7 +87,7 @@ def _parser() -> Parser:
         "--timing-cache",
         type=Path,
         metavar="FILE",
-        help="what earlier builds measured, default: a file beside the plan",
+        help="measurements of earlier builds, default: a file beside the plan",
     )
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="print the passport on stdout")
@@ -131,7 +131,7 @@ def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output])
 
 
 def _options(args: argparse.Namespace, plan: Path) -> BuildOptions:
-    """With the precision that is known before the file is."""
+    """The build options, with the precision if it is known before the file is read."""
     cache = args.timing_cache or plan.with_name(f"timing_{trt.version().replace(' ', '_')}.cache")
     wants_int8 = args.calib and args.precision in (None, "best")
     precision = "int8+fp16" if wants_int8 else args.precision or "fp16"
@@ -140,7 +140,7 @@ def _options(args: argparse.Namespace, plan: Path) -> BuildOptions:
 
 
 def _precision(source: BuildInput, options: BuildOptions) -> str:
-    """What suits the file and the GPU, where nobody says it."""
+    """The precision that fits the file and the GPU, if the user names none."""
     gpu = build.gpu_without_int8(options)
     if source.quantised and gpu:
         print(f"note: a GPU of compute capability {gpu} has no INT8: float16 is built", file=sys.stderr)
@@ -172,7 +172,7 @@ def _known(path: Path) -> Optional[RangeTable]:
 
 
 def _warn(source: BuildInput, precision: str, root: Path) -> None:
-    """What the user would want to have known before."""
+    """Prints notes that the user should know before the build."""
     if source.quantised and precision in ("fp32", "fp16"):
         print("note: its weights are rounded to 8 bits already; the float file gives a better plan", file=sys.stderr)
     found = memory.look(root)

@@ -1,11 +1,12 @@
-"""edge-calibrate: an INT8 model from a float one and sample images.
+"""edge-calibrate: makes an INT8 model from a float model and sample images.
 
     edge-calibrate nano.onnx --images photos/ -o nano_int8.onnx
     edge-calibrate nano.onnx --from-source rtsp://camera/stream --num 200 -o nano_int8.onnx
     edge-calibrate nano.onnx --images voc2007/ --split calib -o nano_int8.onnx --report report.html
 
-The images are prepared exactly as for detection. Some are kept back, to compare the two models on. A killed run goes on
-where it was. The range table beside the model is used again where model, images, preparation and method are the same.
+The images are prepared exactly as for detection. Some are held out, to compare the two models on them. If a run was
+killed, the next one continues it. The range table beside the model is used again if model, images, preparation and
+method are the same.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from edge_runtime.gpu import trt
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.reports import pictures
 
-FRAMES, CHOICE = 3000, 20  # of a live source, to pick from: at most, and for each picture
+FRAMES, CHOICE = 3000, 20  # frames of a live source to pick from: in all, and for each picture
 
 
 @_streams.escaped()
@@ -50,7 +51,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser("edge-calibrate", description=__doc__)
-    parser.take_files("FILE", "images", "the float model; pictures, a folder or a data set too, in place of --images")
+    parser.take_files("FILE", "images", "the float model; also pictures, a folder or a data set instead of --images")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="where the INT8 model goes"
     )
@@ -58,8 +59,8 @@ def _parser() -> Parser:
         "--images", action="append", default=[], metavar="DIR|FILE", help="pictures, a labelled data set, or a manifest"
     )
     parser.add_argument("--from-source", metavar="URI", help="pick frames from a source, env:NAME or @FILE")
-    parser.add_argument("--split", metavar="NAME", help="image set, where a data set has several")
-    parser.add_argument("--image-folder", metavar="DIR", help="where the pictures of a manifest lie")
+    parser.add_argument("--split", metavar="NAME", help="image set, if a data set has several")
+    parser.add_argument("--image-folder", metavar="DIR", help="folder of the pictures of a manifest")
     parser.add_argument(
         "--num", type=_flags.positive, default=512, metavar="N", help="most images to calibrate on, default 512"
     )
@@ -68,7 +69,7 @@ def _parser() -> Parser:
         "--method",
         choices=calibrate.METHODS,
         default="auto",
-        help="how ranges are chosen; the default auto tries and measures",
+        help="how ranges are chosen; the default auto tries all and measures",
     )
     group.add_argument("--keep-fp", nargs="+", default=[], metavar="LAYER", help="layers to leave in float")
     group.add_argument(
@@ -78,7 +79,7 @@ def _parser() -> Parser:
         "--manifest", type=Path, metavar="FILE.toml", help="write a list of the pictures it was calibrated on"
     )
     group.add_argument(
-        "--tensorrt-form", type=Path, metavar="FILE", help="also write the model in the form that TensorRT wants"
+        "--tensorrt-form", type=Path, metavar="FILE", help="also write the model in the form that TensorRT needs"
     )
     group.add_argument("--half", action="store_true", help="float16 for what stays in float, in TensorRT's form")
     group.add_argument(
@@ -118,14 +119,14 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     if args.report and args.verdict:
-        pictures.figure((1, 1))  # says now if it cannot draw
+        pictures.figure((1, 1))  # fails now if it cannot draw
     if args.legacy_cache:
         args.legacy_version = args.legacy_version or _legacy_version()
         legacy_number(args.legacy_version)
 
 
 def _legacy_version() -> str:
-    """Of the TensorRT that is here, where it reads such caches."""
+    """Version of the installed TensorRT, if it reads such caches."""
     if trt.missing() is None and hasattr(trt.library(), "IInt8EntropyCalibrator2"):
         return str(trt.library().__version__)
     print(f"note: no TensorRT that reads calibration caches is here: this one is for {LEGACY_VERSION}; "
@@ -158,7 +159,7 @@ def _pictures(args: argparse.Namespace) -> Dataset:
 
 
 def _divided(args: argparse.Namespace, data: Dataset) -> ImageSet:
-    """Images to calibrate on and images to compare on: those kept back, or a set of their own."""
+    """Images to calibrate on and images to compare on: those held out, or a separate set."""
     images = image_sets.divide(data, args.num, args.verdict and not args.verdict_data)
     if not args.verdict or not args.verdict_data:
         return images

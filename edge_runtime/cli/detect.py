@@ -4,11 +4,11 @@
     edge-detect nano.onnx *.jpg --save annotated/ --json
     edge-detect --engine nano.onnx --camera 0 --show
 
-Files need no flag and may stand in any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
-http://…, demo or synthetic://1280x720@30. An address with a password can stand in a variable (env:CAMERA) or in the
+Files need no flag and can have any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
+http://…, demo or synthetic://1280x720@30. An address with a password can be in a variable (env:CAMERA) or in the
 first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
-yolo:DIR/ (YOLO txt) or - (JSON lines on stdout). In it {source} stands for the name of the source. Where there is a
-power sensor, the summary has frames per second per watt:
+yolo:DIR/ (YOLO txt) or - (JSON lines on stdout). In its name, {source} stands for the name of the source. If there is
+a power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -47,12 +47,12 @@ SOURCES = (
     ("--video", "FILE", "a video"),
     ("--images", "FILE|DIR", "a picture, or a folder of them"),
 )
-SWITCH_INTERVAL_S = 0.0005  # of the GIL; at Python's 5 ms a busy sink thread delays every frame by as much
+SWITCH_INTERVAL_S = 0.0005  # of the GIL; with Python's 5 ms a busy sink thread delays every frame by 5 ms
 
 
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs the command and returns its exit code; without arguments it shows a demo."""
+    """Runs the command and returns its exit code. Without arguments it shows a demo."""
     if not (sys.argv[1:] if argv is None else argv):
         return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
     return _guard.guarded(_run, _parser().parse_args(argv))
@@ -72,7 +72,7 @@ def _parser() -> Parser:
         "--shrink",
         type=_shrink,
         metavar="model|WxH",
-        help="frames are made to fit by GStreamer; boxes are in their pixels",
+        help="let GStreamer scale frames down to fit; boxes are in their pixels",
     )
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     group = parser.add_argument_group("where results go (repeatable)")
@@ -86,17 +86,17 @@ def _parser() -> Parser:
     group.add_argument("--max-frames", type=_flags.positive, metavar="N", help="stop after N frames")
     group.add_argument("--duration", type=_values.duration, metavar="SECONDS", help="stop after so long")
     group.add_argument(
-        "--fail-fast", action="store_true", help="a source that fails ends the run; else the others go on"
+        "--fail-fast", action="store_true", help="end the run if a source fails; without it the others go on"
     )
     group.add_argument(
         "--warmup",
         type=_values.whole(0, 10_000),
         default=2,
         metavar="N",
-        help="runs before the first frame, which are not counted; default 2",
+        help="runs before the first frame, not counted; default 2",
     )
     group = _power.add_flags(parser)
-    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="mode to set for the run; the old one is put back")
+    group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="mode to set for the run; the old mode is put back")
     group.add_argument(
         "--log", metavar="FILE.csv|.jsonl", help="write a row a second: FPS, stages, watts, clocks, temperatures"
     )
@@ -178,7 +178,7 @@ def _finish(
     governing: Optional[Governing],
     beside: ByProducts,
 ) -> int:
-    """Runs the pipeline; the summary is printed whether or not it ends well."""
+    """Runs the pipeline. The summary is printed also after an error."""
     try:
         with Status(pipeline, efficiency, governing, beside) as status:
             pipeline.run(status.show)
@@ -206,7 +206,7 @@ def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> Lis
 
 
 def _taken(target: str) -> Optional[Tuple[str, ...]]:
-    """Endings of the files in an output's folder whose place results may take; None for a file."""
+    """Suffixes of the files in an output's folder that results may replace; None for a file."""
     if sinks.is_yolo(target):
         return (".txt",)
     return image.SUFFIXES if target.endswith("/") else None

@@ -1,4 +1,4 @@
-"""edge-doctor: what this machine has, what it lacks, and how to get it.
+"""edge-doctor: says what this machine has, what is missing, and how to get it.
 
     edge-doctor
     edge-doctor --json
@@ -6,9 +6,9 @@
     edge-doctor --read proof.json
     edge-doctor --record board.json       # for --sysroot board.json
 
-Each library is put to its work once, in a process of its own: building for a GPU may take a minute.
+Each library does one small piece of its work, in its own process. Building for a GPU may take a minute.
 
-Exits with 0 where detection can run, 1 where something it needs is missing, 2 for wrong usage.
+The exit code is 0 if detection can run, 1 if something that it needs is missing, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge_runtime.cli import _guard, _prove, _streams, jetson
 from edge_runtime.cli._parser import Parser
 from edge_runtime.doctor.check import Check
 
-WIDTH = len("power sensors")  # the longest name
+WIDTH = len("power sensors")  # length of the longest name
 
 
 @_streams.escaped()
@@ -56,7 +56,7 @@ def _examine(args: argparse.Namespace) -> int:
 def _parser() -> Parser:
     parser = Parser("edge-doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--quick", action="store_true", help="only load the libraries, have them do nothing")
+    parser.add_argument("--quick", action="store_true", help="only load the libraries, do not run them")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is not needed here, and tracebacks")
     _prove.add_flags(parser)
     jetson.add_root(parser)
@@ -64,13 +64,13 @@ def _parser() -> Parser:
 
 
 def _lines(check: Check) -> List[str]:
-    """A finding, and what to do about it."""
+    """Prints a result, and what to do about it."""
     fix = [f"{'':{WIDTH + 6}}-> {check.fix}"] if check.fix else []
     return [f"{'ok' if check.ok else '--'}  {check.name:{WIDTH}}  {check.detail}", *fix]
 
 
 def _end(checks: Sequence[Check], verbose: bool) -> List[str]:
-    """What is not here, in one line, and what all of it means."""
+    """Prints what is not here, in one line, and the verdict."""
     absent = [check.name for check in checks if check.absent]
     lines = [] if verbose or not absent else [f"--  {'not here':{WIDTH}}  {', '.join(absent)} (-v says more)"]
     runs = doctor.backends(checks) if not doctor.missing_parts(checks) else []

@@ -1,10 +1,10 @@
-"""edge-eval: what accuracy a detector has on labelled images.
+"""edge-eval: measures the accuracy of a detector on labelled images.
 
     edge-eval nano_int8.onnx voc2007/
     edge-eval --engine yolov8n.onnx --family yolo_v8 --labels coco --data coco/ --split val2017 --report report/ --json
 
 A data set has the layout of PASCAL VOC (Annotations/), COCO (instances.json) or YOLO (images/, labels/). The metrics
-have their exact names: voc07_11pt, voc_allpoint (IoU 0.5) and coco_101. Images are prepared as by edge-detect.
+have their exact names: voc07_11pt, voc_allpoint (IoU 0.5) and coco_101. Images are prepared as in edge-detect.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from edge_runtime.reports import evaluation as report
 from edge_runtime.reports import pictures
 from edge_runtime.text.escape import printable
 
-CONF = 0.005  # as the protocols want it: a curve needs its tail
+CONF = 0.005  # as in the protocols: a curve needs low scores too
 PER_CLASS = ("voc07_11pt", "voc_allpoint", "AP", "AP50")
 
 
@@ -50,21 +50,21 @@ def _parser() -> Parser:
     parser.take_files("FILE", "data", "a model file and a data set")
     parser.add_argument("--engine", metavar="FILE", help="model file (.onnx, .plan)")
     parser.add_argument("--data", metavar="DIR|FILE", help="the data set's folder, JSON or YAML")
-    parser.add_argument("--split", metavar="NAME", help="image set, where there are several")
+    parser.add_argument("--split", metavar="NAME", help="image set, if there are several")
     parser.add_argument(
         "--layout",
         choices=plugins.names("datasets"),
-        help="layout of the data set, default: what the folder looks like",
+        help="layout of the data set, default: found from the folder",
     )
-    parser.add_argument("--max-images", type=_flags.positive, metavar="N", help="look at the first N only")
+    parser.add_argument("--max-images", type=_flags.positive, metavar="N", help="use only the first N images")
     parser.add_argument("--json", action="store_true", help="print every figure as JSON on stdout")
     parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write a page with curves and confusion, and its pictures"
+        "--report", type=Path, metavar="DIR", help="write a page with curves and a confusion matrix, and its pictures"
     )
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser, conf=CONF)
     parser.add_argument(
-        "--single-label", action="store_false", dest="multi_label", help="a box has its best class only"
+        "--single-label", action="store_false", dest="multi_label", help="a box has only its best class"
     )
     parser.set_defaults(multi_label=True)
     return parser
@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     if args.report:
-        pictures.figure((1, 1))  # says now if it cannot draw
+        pictures.figure((1, 1))  # fails now if it cannot draw
     data = datasets.open(args.data, args.split, args.layout)
     _files.check_images(outputs, data.paths)
     data = _first(data, args.max_images)

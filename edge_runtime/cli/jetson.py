@@ -1,6 +1,6 @@
 """edge-power's `set` and `restore`, for a board's own Python: `python3 -m edge_runtime.cli.jetson set 15W`.
 
-The host of a container sets the mode there, as inside the container nvpmodel does nothing.
+The host of a container sets the mode, because inside the container nvpmodel does nothing.
 """
 
 from __future__ import annotations
@@ -39,31 +39,31 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def add(commands: Any) -> None:
-    """The two commands, with their flags; their parser has `add_root` already."""
+    """Adds the two commands with their flags. Their parser has `add_root` already."""
     parser = commands.add_parser("set", help="set a power mode")
     parser.add_argument("mode", metavar="15W|MAXN|ID", help="name, part of a name, or ID")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done; needs no root")
-    parser.add_argument("--jetson-clocks", action="store_true", help="hold all clocks at the mode's caps, too")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done; it needs no root")
+    parser.add_argument("--jetson-clocks", action="store_true", help="also hold all clocks at the mode's caps")
     parser.add_argument(
         "--settle", type=_values.seconds, default=switch.SETTLE_S, metavar="SECONDS", help="wait afterwards"
     )
     parser.add_argument("--owner", type=pid, metavar="PID", help="until this process ends, or `restore`")
     add_root(parser, again=True)
-    parser = commands.add_parser("restore", help="put back the mode that a run has left behind")
+    parser = commands.add_parser("restore", help="put back the mode that a killed run left")
     parser.add_argument(
         "--owner",
         type=pid,
         metavar="PID",
-        help="what this process holds; else nothing that lives",
+        help="put back what this process holds; default: what an ended process left",
     )
     add_root(parser, again=True)
 
 
 def add_root(parser: Any, again: bool = False) -> None:
-    """The flag for the folder that stands for `/`, to a parser or a group.
+    """Adds the flag for the folder that stands for `/` to a parser or a group.
 
     Args:
-        again: for a command of a parser that has it too: its default must not undo what was said before it.
+        again: whether the command's parent has the flag too. The default here must not replace a value from there.
     """
     default = argparse.SUPPRESS if again else os.environ.get("EDGE_SYSROOT", "/")
     parser.add_argument(
@@ -73,13 +73,13 @@ def add_root(parser: Any, again: bool = False) -> None:
 
 
 class LaidOut(str):
-    """The folder of a board's record; `record` is its file."""
+    """The folder of a board's record. `record` is the record's file."""
 
     record = ""
 
 
 def directory(text: str) -> str:
-    """A folder that is there, or a record of a board, which is laid out as one."""
+    """A folder that exists, or a record of a board, which is written into a folder."""
     if os.path.isfile(text):
         try:
             folder = LaidOut(laid_out(text))
@@ -93,10 +93,10 @@ def directory(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does one of the two.
+    """Runs one of the two commands.
 
     Raises:
-        EdgeError: it could not be done.
+        EdgeError: the command failed.
     """
     root = Path(args.sysroot)
     if args.command == "restore":
@@ -121,7 +121,7 @@ def _restore(root: Path, owner: Optional[int]) -> None:
 
 
 def _dry(root: Path, wanted: str, owner: int) -> None:
-    """Says what would be done, and fails where that would.
+    """Says what would be done, and fails if the command itself would fail.
 
     Raises:
         EdgeError: there is no such mode, it needs a reboot, or another process holds one.

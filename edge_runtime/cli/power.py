@@ -1,11 +1,11 @@
-"""edge-power: the board's power modes, and the watts it draws.
+"""edge-power: the board's power modes, and the watts that it draws.
 
     edge-power [--json]                  # board, modes, clocks, rails, temperatures, load
-    edge-power set 15W                   # never reboots; reads back whether it took
+    edge-power set 15W                   # never reboots; checks that the mode is set
     edge-power set 15W --dry-run         # what would be done: a reboot or not, caps; needs no root
-    edge-power restore                   # what a killed run has left behind
+    edge-power restore                   # puts back what a killed run left
 
-A mode is meant by its name or a part of it (15W, MODE_15W, MAXN) or its ID; a name is a cap of clocks, not of watts.
+Give a mode by its name, a part of the name (15W, MODE_15W, MAXN) or its ID. A mode caps clocks, not watts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge_runtime.jetson import board, caps, hold, nvpmodel
 from edge_runtime.jetson.probe import Probe
 
 NO_WATTS = "{} says no watts: a file cannot be read, or a counter stands still"
-COUNTING_S = 0.5  # counters of joules need two readings
+COUNTING_S = 0.5  # time between two readings, which counters of joules need
 
 
 @_streams.escaped()
@@ -68,7 +68,7 @@ def _board(root: Path) -> Dict[str, Any]:
 
 
 def _modes(root: Path) -> Dict[str, Any]:
-    """Modes and how they stand; `reboot` are IDs that need one, `caps_differ` what the mode promises in vain."""
+    """The modes and their state. `reboot` has the IDs that need one, `caps_differ` the caps that are not set."""
     try:
         conf = nvpmodel.load_conf(root)
     except BoardError as error:
@@ -129,7 +129,7 @@ def _lines(status: Dict[str, Any]) -> List[str]:
 
 
 def _throttle_lines(status: Dict[str, Any]) -> List[str]:
-    """What is held back now, apart from what was counted since boot."""
+    """What is limited now, without the events counted since boot."""
     counted = dict(status["throttle"])
     cooling, limit = counted.pop("cooling", 0), status["gpu_limit_mhz"]
     events = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in counted.items() if count)
@@ -157,7 +157,7 @@ def _mode_lines(status: Dict[str, Any]) -> List[str]:
 
 
 def _named(mode: str) -> str:
-    """A mode's name, with its watts where that does not say them plainly: MODE_28_1_W (28.1 W)."""
+    """A mode's name, with its watts if the name does not show them clearly: MODE_28_1_W (28.1 W)."""
     watts = nvpmodel.watts_of(mode)
     return mode if watts is None or f"{watts:g}W" in mode.upper() else f"{mode} ({watts:g} W)"
 

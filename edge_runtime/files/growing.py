@@ -35,7 +35,7 @@ class GrowingFile:
     def __init__(self, target: str) -> None:
         self._target, self._path = target, os.path.realpath(target)
         self._folder = os.path.dirname(self._path)
-        self._fd, self.size = -1, 0
+        self._fd, self.size, self._gone = -1, 0, False
         self._open = contextlib.ExitStack()
         self._stored = target != "-" and (not os.path.exists(self._path) or os.path.isfile(self._path))
         with self._said():
@@ -94,8 +94,15 @@ class GrowingFile:
         return disk.f_bavail * disk.f_frsize
 
     def close(self) -> None:
-        """Closes the file. It may be called more than once."""
-        self._open.close()
+        """Harmless when repeated.
+
+        Raises:
+            SinkError: the file is not in its folder any more, and no piece has said so yet.
+        """
+        with self._open:
+            if self._fd >= 0 and not self._gone:
+                self._check_there()
+        self._fd = -1
 
     def _check(self) -> None:
         if not os.path.isdir(self._folder):
@@ -124,9 +131,7 @@ class GrowingFile:
         self._open.callback(os.close, fd)
 
     def _add(self, piece: bytes) -> None:
-        if self._stored and not os.fstat(self._fd).st_nlink:
-            hint = "leave its folder in place while it runs; nothing more could be kept"
-            raise SinkError(f"{self._target!r} was removed while it was written", hint=hint)
+        self._check_there()
         rest = memoryview(piece)
         try:
             while rest:
@@ -135,6 +140,12 @@ class GrowingFile:
             if stat.S_ISREG(os.fstat(self._fd).st_mode):
                 os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - (len(piece) - len(rest)))
             raise
+
+    def _check_there(self) -> None:
+        if self._stored and not os.fstat(self._fd).st_nlink:
+            self._gone = True
+            hint = "leave its folder in place while it runs; nothing more could be kept"
+            raise SinkError(f"{self._target!r} was removed while it was written", hint=hint)
 
     @contextlib.contextmanager
     def _said(self) -> Iterator[None]:

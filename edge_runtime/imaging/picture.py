@@ -144,7 +144,7 @@ def _from_pillow(image: Any) -> NDArray[np.uint8]:
         rgb = upright.convert("RGBA" if upright.mode.startswith("P") else "RGB")  # RGB of a palette warns
     except (OSError, SyntaxError, ValueError) as error:
         hint = "image.convert('RGB') gives an image that fits; is the file complete?"
-        raise SpecError(f"Pillow image of mode {image.mode!r} cannot be read: {error}", hint=hint) from error
+        raise SpecError(f"a Pillow image of mode {image.mode!r} cannot be read: {error}", hint=hint) from error
     return np.ascontiguousarray(np.asarray(rgb)[:, :, 2::-1])
 
 

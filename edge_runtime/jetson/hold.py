@@ -1,7 +1,6 @@
-"""Holds a power mode for a while. The mode before is put back at the end and on Ctrl-C.
+"""Holds a power mode. The mode before is put back at the end, on Ctrl-C, and by the next run after a kill.
 
-After a kill, the next process that starts puts it back. The mode to put back is written to a file, under a lock, before
-anything is changed. The file survives a reboot, because the mode does.
+The mode to put back is written to a file, under a lock, before anything is changed. The file survives a reboot.
 """
 
 from __future__ import annotations

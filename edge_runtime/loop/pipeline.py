@@ -78,7 +78,7 @@ class Pipeline:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
         if not isinstance(detector, Detector):
-            raise UsageError(f"detector is of type {type(detector).__name__}", hint="Detector.open(path) gives one")
+            raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
         self._ends = Ends(source, sinks, detector.model.spec.labels, source_options, fail_fast)
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast

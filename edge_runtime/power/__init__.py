@@ -2,9 +2,9 @@
 
 A member is a module with
 
-    PRIORITY                        who is preferred where several could read; below 0: only when named
-    available(root) -> str | None   None where it can be read here, else the reason
-    open(root, what) -> Meter       `what` is said by the user after a colon: "replay:run.csv"
+    PRIORITY                        the highest is preferred if several can read; below 0: only when named
+    available(root) -> str | None   None if it can be read here, else the reason
+    open(root, what) -> Meter       `what` is the text after a colon: "replay:run.csv"
 
 `root` stands for `/`: a recorded tree can stand in for a board. A bare board has the standard library only. Other
 libraries are therefore imported when a member is asked.

@@ -1,13 +1,13 @@
-"""Sinks: results out.
+"""Sinks write or show results.
 
 A member is a module with
 
     HANDLES                                  suffixes (".jsonl"), schemes ("yolo:") or names ("window") it opens
-    PRIORITY                                 who is preferred where several match (default 0)
-    ONE_PICTURE                              True where all sources share what it shows: they become a grid (optional)
+    PRIORITY                                 the highest is preferred if several match (default 0)
+    ONE_PICTURE                              True if it shows all sources in one picture, as a grid (optional)
     open(target, options) -> Sink
 
-A sink that has to know the names or rates of the sources offers `begin(rates)`, see `begin` below.
+A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edge_runtime.types import Result
 
 __all__ = ["Sink", "SinkOptions", "begin", "is_yolo", "open", "written_path", "written_paths"]
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
-NEAR: Dict[Tuple[str, ...], str] = {  # what users type, and what they may mean
+NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
     (".txt",): "yolo:labels/ for a text file per picture, out.csv for one table",
     (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"): "a folder with / at the end, for a picture per frame",
@@ -40,7 +40,7 @@ class SinkOptions:
     """What a sink may need to know.
 
     Attributes:
-        fps: nominal rate, for video files, of who opens a sink alone; a pipeline says it by `begin`.
+        fps: nominal rate for video files, if a sink is used without a pipeline. A pipeline gives it by `begin`.
         labels: the model's class names, for legends.
     """
 
@@ -49,7 +49,7 @@ class SinkOptions:
 
 
 class Sink(Protocol):
-    """An open sink; one thread calls it. `target` is as the user gave it."""
+    """An open sink. One thread calls it. `target` is as the user gave it."""
 
     target: str
 
@@ -57,11 +57,11 @@ class Sink(Protocol):
         """Takes one result. The image is valid only during the call.
 
         Raises:
-            SinkError: it could not be written; everything written before is intact.
+            SinkError: it could not be written. Everything written before is intact.
         """
 
     def close(self) -> None:
-        """Finishes files so that they are complete; harmless when repeated.
+        """Finishes files so that they are complete. It may be called more than once.
 
         Raises:
             SinkError: they could not be finished.
@@ -71,15 +71,15 @@ class Sink(Protocol):
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
     """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `yolo:labels/`, `window`.
 
-    `{source}` in it stands for the name of a source: each source gets a sink of its own.
+    `{source}` in the target stands for the name of a source: each source gets its own sink.
 
     Raises:
-        SinkError: it cannot be written to.
+        SinkError: it cannot be written.
         UsageError: no member handles such a target.
     """
     unknown = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
     if unknown:
-        raise UsageError(f"{unknown[0]} in {target!r} stands for nothing", hint=f"{SOURCE} is the name of a source")
+        raise UsageError(f"{unknown[0]} in {target!r} has no meaning", hint=f"{SOURCE} is the name of a source")
     try:
         member = plugins.pick("sinks", target)
     except UsageError as error:
@@ -91,9 +91,9 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
 
 
 def begin(sink: Sink, rates: Mapping[str, float]) -> None:
-    """Tells a sink the nominal frames per second of each source, by name; once, before the first result.
+    """Tells a sink the nominal frames per second of each source, by name. Call it once, before the first result.
 
-    A pipeline opens sinks before cameras, so that none is started for an output that cannot be written.
+    A pipeline opens sinks before cameras, so that no camera starts for an output that cannot be written.
     """
     tell = getattr(sink, "begin", None)
     if tell is not None:

@@ -1,4 +1,4 @@
-"""AVI of JPEG pictures, written so that it plays at any moment."""
+"""Writes AVI with JPEG pictures, so that the file plays at any moment."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Iterator, Tuple
 
 from edge_runtime.files.growing import GrowingFile
 
-RIFF_BYTES = 1 << 30  # a part of a file; many players read no bigger ones
+RIFF_BYTES = 1 << 30  # largest part of a file; many players cannot read larger parts
 RIFF_AT, FLAGS_AT, FRAMES_AT, LENGTH_AT, BEGIN_BYTES = 4, 44, 48, 140, 224
 HAS_INDEX = 0x10
 
 
 class Avi:
-    """Each picture is there at once, and the lengths in the header are right after each: a kill loses none.
+    """Writes each picture at once and then corrects the lengths in the header, so a kill loses no picture.
 
-    An index is added at the end. What is over 1 GiB lies in further parts of the same file, as OpenDML has it, without
-    an index.
+    An index is added at the end. Data beyond 1 GiB goes to further parts of the same file, as in OpenDML, without an
+    index.
 
     Args:
-        file: where to.
+        file: the file to write.
         fps: frames per second.
         size_wh: width and height in pixels.
     """
@@ -47,7 +47,7 @@ class Avi:
         """Adds the index.
 
         Raises:
-            SinkError: it could not be written; what is there plays without it.
+            SinkError: it could not be written. The file plays without it.
         """
         if self._riff_at:
             return
@@ -79,11 +79,11 @@ class Avi:
             self._file.patch(FRAMES_AT, pack("<I", self._count))
 
     def _entries(self) -> Iterator[bytes]:
-        """Length and place of each picture, as the file itself has them."""
+        """Length and place of each picture, read from the file itself."""
         at, end = BEGIN_BYTES, self._file.size
         while at < end:
             (length,) = unpack("<I", self._file.read(at + 4, 4))
-            yield pack("<4s3I", b"00dc", HAS_INDEX, at - BEGIN_BYTES + 4, length)  # as a flag it says: a place to begin
+            yield pack("<4s3I", b"00dc", HAS_INDEX, at - BEGIN_BYTES + 4, length)  # also a flag: playing can begin here
             at += 8 + length + (length & 1)
 
 

@@ -1,4 +1,4 @@
-"""Several sources in one picture: a grid of the newest frame of each."""
+"""Puts several sources into one picture: a grid of the newest frame of each."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from edge_runtime.types import Detections, Frame, Result
 if TYPE_CHECKING:
     from edge_runtime.sinks import Sink
 
-WIDEST = 1920  # pixels of a page; its tiles are made smaller to fit
+WIDEST = 1920  # most pixels of a page; its tiles are made smaller to fit
 
 
 class Grid:
-    """Gives a sink pages in the place of frames, where there are several sources.
+    """Gives a sink pages instead of frames, if there are several sources.
 
-    A page is done when a source that is new on it has its next frame: pages come at the rate of the fastest source, and
-    each frame is on one. A source that ends leaves its last frame.
+    A page is finished when a source with a new frame on it has its next frame. So pages come at the rate of the fastest
+    source, and each frame is on a page. The last frame of a source that has ended stays on the page.
 
     Args:
-        sink: takes the pages, as frames with nothing to draw, or the frames of the only source as they are.
+        sink: takes the pages, as frames without boxes, or the unchanged frames of a single source.
         tell: see `sinks.begin`.
     """
 
@@ -52,7 +52,7 @@ class Grid:
             self._place(result)
 
     def close(self) -> None:
-        """See `Sink.close`. The last page is written."""
+        """See `Sink.close`. Writes the last page."""
         try:
             if self._new:
                 self._write_page()
@@ -76,7 +76,7 @@ class Grid:
         self._sink.write(Result(frame, Detections.from_rows(np.empty((0, 6), np.float32))))
 
     def _tile(self, source: str, first: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The part of the page that is a source's; the first frame of all says how large it is."""
+        """The part of the page that belongs to a source. The very first frame sets its size."""
         if not self._page.size:
             self._lay_out(first.shape[1], first.shape[0])
         width, height = self._tile_wh
@@ -91,5 +91,5 @@ class Grid:
 
 
 def _even(side: float) -> int:
-    """Video formats want even sides."""
+    """Makes sides even, because video formats need even sides."""
     return max(2, round(side / 2) * 2)

@@ -1,4 +1,4 @@
-"""Matroska, written so that it plays at any moment."""
+"""Writes Matroska, so that the file plays at any moment."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Iterator, Tuple
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.sinks import _mpeg4
 
-UNKNOWN = (1 << 56) - 1  # length of what still grows
-LONGEST_MS = 30_000  # of a cluster; a block's time is counted from it in 16 bits
+UNKNOWN = (1 << 56) - 1  # length of an element that still grows
+LONGEST_MS = 30_000  # longest cluster; a block's time in it has 16 bits
 CLUSTER, CUES = 0x1F43B675, 0x1C53BB6B
-HEAD_BYTES = 12  # of a cluster: its name and length
+HEAD_BYTES = 12  # bytes of a cluster's name and length
 
 
 class Mkv:
-    """A cluster per group of pictures; a block is there at once, so that a kill loses none.
+    """Writes a cluster for each group of pictures. Each block is written at once, so a kill loses none.
 
-    At the end lengths, duration and an index of the clusters are filled in.
+    At the end, lengths, duration and an index of the clusters are written.
 
     Args:
-        file: where to.
+        file: the file to write.
         fps: frames per second.
         size_wh: width and height in pixels.
     """
@@ -51,10 +51,10 @@ class Mkv:
         self._count += 1
 
     def finish(self) -> None:
-        """Fills in what was not known before.
+        """Writes what was not known before: lengths, duration and index.
 
         Raises:
-            SinkError: it could not be written; what is there plays without it.
+            SinkError: it could not be written. The file plays without it.
         """
         self._end_cluster()
         at = self._file.size
@@ -65,7 +65,7 @@ class Mkv:
         self._file.patch(self._segment_at - 8, _length(self._file.size - self._segment_at, 8))
 
     def _begin(self, packet: bytes) -> bytes:
-        """All before the first cluster; two voids keep the places of the index's place and of the duration."""
+        """All bytes before the first cluster. Two voids keep room for the index's position and for the duration."""
         kind = _numbers((0x4286, 1), (0x42F7, 1), (0x42F2, 4), (0x42F3, 8)) + _element(0x4282, b"matroska")
         begin = _element(0x1A45DFA3, kind + _numbers((0x4287, 4), (0x4285, 2))) + _name(0x18538067) + _length(UNKNOWN)
         self._segment_at = len(begin)
@@ -89,7 +89,7 @@ class Mkv:
             self._file.patch(self._cluster_at + 4, _length(length, 8))
 
     def _cues(self, end: int) -> Iterator[bytes]:
-        """Time and place of each cluster, as the file itself has them."""
+        """Time and place of each cluster, read from the file itself."""
         at = self._first_at
         while at < end:
             length, time_ms = unpack_from(">Q2xQ", self._file.read(at + 4, 18))
@@ -103,7 +103,7 @@ def _name(number: int) -> bytes:
 
 
 def _length(length: int, width: int = 0) -> bytes:
-    """In 1, 4 or 8 bytes: a bit says how many."""
+    """A length in 1, 4 or 8 bytes. A bit says how many."""
     width = width or (1 if length < 127 else 4 if length < (1 << 28) - 1 else 8)
     return (length | 1 << 7 * width).to_bytes(width, "big")
 

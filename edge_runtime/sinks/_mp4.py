@@ -1,4 +1,4 @@
-"""MP4: in fragments while it grows, an ordinary file once it is finished."""
+"""Writes MP4: in fragments while it grows, an ordinary file after it is finished."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from edge_runtime.sinks import _mpeg4
 
 MATRIX = pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 BRAND = b"isomiso5mp41"
-FRAGMENT_BYTES, FLAGS_AT, DATA_AT = 104, 48, 96  # of a fragment before its packet; all fragments are alike
-KEY, OTHER = 0x02000000, 0x01010000  # sample flags: depends on nothing, or on others and is no place to begin at
+FRAGMENT_BYTES, FLAGS_AT, DATA_AT = 104, 48, 96  # bytes of a fragment before its packet, the same in all fragments
+KEY, OTHER = 0x02000000, 0x01010000  # sample flags: needs no other picture; needs others, so playing cannot begin here
 
 
 class Mp4:
-    """A fragment per frame, so that a kill loses none.
+    """Writes a fragment for each frame, so a kill loses none.
 
-    At the end an index of the whole file is added. The header that announces fragments, and they themselves, become
-    part of the media data: from then on this is an ordinary file in which every player can seek.
+    At the end an index of the whole file is added. The header that announces fragments, and the fragments themselves,
+    become part of the media data. It is then an ordinary file in which every player can seek.
 
     Args:
-        file: where to.
+        file: the file to write.
         fps: frames per second.
         size_wh: width and height in pixels.
     """
 
     def __init__(self, file: GrowingFile, fps: Fraction, size_wh: Tuple[int, int]) -> None:
-        times = -(-1000 // fps.numerator)  # some players want a time scale of 1000 or more
+        times = -(-1000 // fps.numerator)  # some players need a time scale of 1000 or more
         self._file, self._scale, self._ticks = file, fps.numerator * times, fps.denominator * times
         self._size_wh, self._count, self._config = size_wh, 0, b""
         self._first_at = 0
@@ -45,10 +45,10 @@ class Mp4:
         self._count += 1
 
     def finish(self) -> None:
-        """Makes it an ordinary file.
+        """Makes the file an ordinary MP4.
 
         Raises:
-            SinkError: the index could not be written; what is there plays without it.
+            SinkError: the index could not be written. The file plays without it.
         """
         end = self._file.size
         self._file.append(self._movie(*self._samples(end)))
@@ -73,7 +73,7 @@ class Mp4:
         return _box(b"moof", _box(b"mfhd", pack(">2I", 0, number)), track) + pack(">I4s", 8 + len(packet), b"mdat")
 
     def _samples(self, end: int) -> Tuple[Sequence[int], Sequence[int], Sequence[int]]:
-        """Sizes and places of all packets, and the numbers of those to begin at, as the file itself has them."""
+        """Sizes and places of all packets, and the numbers of those where playing can begin, read from the file."""
         sizes, places, keys, at = array("I"), array("Q"), array("I"), self._first_at
         while at < end:
             head = self._file.read(at, FRAGMENT_BYTES)
@@ -85,7 +85,7 @@ class Mp4:
         return sizes, places, keys
 
     def _movie(self, sizes: Sequence[int], places: Sequence[int], keys: Sequence[int]) -> bytes:
-        """The box `moov`; without packets it announces fragments."""
+        """The box `moov`. Without packets it announces fragments."""
         duration, (width, height) = len(sizes) * self._ticks, self._size_wh
         times = pack(">IQQIQ", 1 << 24, 0, 0, self._scale, duration)
         movie = _box(b"mvhd", times, pack(">IH10x", 1 << 16, 1 << 8), MATRIX, bytes(24), pack(">I", 2))

@@ -1,8 +1,8 @@
-"""MPEG-4 pictures from OpenCV's FFmpeg, one by one.
+"""Gets MPEG-4 pictures from OpenCV's FFmpeg, one by one.
 
-OpenCV writes files alone, hides what goes wrong with them, and hands FFmpeg no options of a container: a quarter of a
-megabyte, on a calm scene the whole video, stays in memory. So it is given a pipe for a file, which FFmpeg never keeps
-anything back from. AVI is the container whose packets are easiest to take out again.
+OpenCV writes only files, hides their errors, and gives FFmpeg no options of a container. So up to a quarter of a
+megabyte stays in memory, which is a whole video of a calm scene. OpenCV therefore writes into a pipe, because FFmpeg
+keeps nothing back from a pipe. The container is AVI, because its packets are easiest to read.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SinkError
 from edge_runtime.imaging.opencv import load_cv2, quiet
 
-BEHIND, PATIENCE_S = 2, 1.0  # packets on their way at most; how long one is waited for
+BEHIND, PATIENCE_S = 2, 1.0  # most packets in the queue; how long to wait for one
 PICTURE, GROUP = b"\0\0\1\xb6", b"\0\0\1\xb3"  # start codes
 
 
 class Mpeg4Encoder:
-    """Encodes images, and hands each packet on from a thread of its own.
+    """Encodes images, and passes each packet on from its own thread.
 
     Args:
         fps: frames per second.
-        size_wh: of the images, in pixels. An odd one loses its last column or row.
+        size_wh: size of the images, in pixels. If a side is odd, the last column or row is cut off.
         take: called with each packet.
 
     Raises:
@@ -58,10 +58,10 @@ class Mpeg4Encoder:
         self._writer.write(image)
 
     def close(self) -> None:
-        """Returns when every packet was taken; harmless when repeated.
+        """Returns when every packet was taken. It may be called more than once.
 
         Raises:
-            SinkError: one of them could not.
+            SinkError: one of them could not be taken.
         """
         self._writer.release()
         self._thread.join()
@@ -69,7 +69,7 @@ class Mpeg4Encoder:
             raise self._errors[0]
 
     def _pump(self) -> None:
-        """Reads to the end whatever happens: FFmpeg would wait for ever at a pipe that nobody reads."""
+        """Reads to the end even after an error, because FFmpeg would wait for ever at a pipe without a reader."""
         with self._end as stream:
             for packet in packets(stream):
                 try:
@@ -81,13 +81,13 @@ class Mpeg4Encoder:
 
 
 def packets(stream: BinaryIO) -> Iterator[bytes]:
-    """The packets of an AVI with a single track, in their order."""
+    """The packets of an AVI with a single track, in order."""
     while True:
         head = stream.read(8)
         if len(head) < 8:
             return
         kind, length = unpack("<4sI", head)
-        if kind in (b"RIFF", b"LIST"):  # goes on with what is in it
+        if kind in (b"RIFF", b"LIST"):  # goes on with the content of the list
             stream.read(4)
             continue
         body = stream.read(length + (length & 1))
@@ -102,17 +102,17 @@ def is_key(packet: bytes) -> bool:
 
 
 def config(packet: bytes) -> bytes:
-    """What a decoder needs before the first picture; a packet that is a key begins with it."""
+    """The header that a decoder needs before the first picture. A key packet begins with it."""
     return packet[: min(at for at in (packet.find(GROUP), packet.find(PICTURE)) if at >= 0)]
 
 
 @contextlib.contextmanager
 def _pipe() -> Iterator[Tuple[str, BinaryIO]]:
-    """A pipe with a name, and its reading end. The name is gone as soon as both ends are open."""
+    """A pipe with a name, and its reading end. The name is removed when both ends are open."""
     with tempfile.TemporaryDirectory(prefix="edge-video-") as folder:
         path = os.path.join(folder, "packets.avi")
         os.mkfifo(path)
-        end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # there before the writer, which else would wait for it
+        end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opened before the writer, which would otherwise wait for it
         try:
             yield path, os.fdopen(end, "rb", closefd=True)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Names of files that are made of names of sources and frames."""
+"""Makes names of files from the names of sources and frames."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Dict, Sequence
 
 from edge_runtime.types import Frame
 
-LONGEST = 80  # file systems take 255 bytes, and more is added to it
+LONGEST = 80  # file systems allow 255 bytes, and the name becomes longer
 
 
 class FrameNames:
-    """Names of pictures, without suffix: that of the image file, or the number of the frame.
+    """Names of pictures, without suffix: the name of the image file, or the number of the frame.
 
-    With several sources the name of the source stands in front. Two files that differ in their suffix or folder alone
-    keep apart; a file that comes again (`--loop`) has its name again.
+    With several sources, the name of the source comes first. Two files that differ only in suffix or folder get two
+    names. A file that comes again (`--loop`) gets the same name again.
 
     Args:
-        sources: names of all sources. Where they are not said, the first that comes has no name in front.
+        sources: names of all sources. If they are not given, the name of the first source is left out.
     """
 
     def __init__(self, sources: Sequence[str] = ()) -> None:
         several = sources if len(sources) > 1 else ()
         self._fronts = {source: f"{name}_" for source, name in source_names(several).items()}
-        self._owners: Dict[str, str] = {}  # which file a name was given to: one entry for each file of the sources
+        self._owners: Dict[str, str] = {}  # the file of each name: one entry for each file of the sources
 
     def name(self, frame: Frame) -> str:
         """The name of one frame."""
@@ -44,7 +44,7 @@ class FrameNames:
 
 
 def source_names(sources: Sequence[str]) -> Dict[str, str]:
-    """A name for each source that every file system takes, no two alike: "rtsp://cam/1" is cam_1, "a/x.mp4" is x."""
+    """A different name for each source, which every file system accepts: "rtsp://cam/1" is cam_1, "a/x.mp4" is x."""
     found: Dict[str, str] = {}
     for source in sources:
         stem = _safe(source)
@@ -57,7 +57,7 @@ def source_names(sources: Sequence[str]) -> Dict[str, str]:
 
 
 def _safe(source: str) -> str:
-    """Letters, digits, `.`, `-` and `_` alone; the file's own name where it is a path."""
+    """A name of letters, digits, `.`, `-` and `_` only. For a path, it is made from the file's name."""
     scheme, separator, rest = source.partition("://")
     path = Path(source)
     last = (rest or scheme) if separator else (path.name if os.path.isdir(source) else path.stem)

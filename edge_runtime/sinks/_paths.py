@@ -1,4 +1,4 @@
-"""The files that a target names."""
+"""Finds the files that a target names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COCO_SUFFIX, PART = ".coco.json", ".part.jsonl"
 
 
 def written_path(target: str) -> Optional[str]:
-    """The file or folder that a target names, without its scheme; None for a window and standard output."""
+    """The file or folder that a target names, without its scheme. None for a window and standard output."""
     if target in ("window", "-"):
         return None
     scheme = next((scheme for scheme in (*YOLO, COCO) if target.lower().startswith(scheme)), "")
@@ -20,7 +20,7 @@ def written_path(target: str) -> Optional[str]:
 
 
 def written_paths(target: str, sources: Sequence[str]) -> List[str]:
-    """Every file or folder that a target makes a pipeline write, before anything is opened.
+    """Every file or folder that a pipeline will write for a target. Nothing is opened.
 
     Args:
         target: an output, as the user gave it.

@@ -1,4 +1,4 @@
-"""One sink for each source, where a target holds `{source}`."""
+"""One sink for each source, for a target with `{source}`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class PerSource:
-    """Gives each result to the sink of its source; all are opened when the sources are known, before the first result.
+    """Gives each result to the sink of its source. All sinks are opened when the sources are known, before any result.
 
     Args:
-        target: what is opened, with `{source}` for the name of the source; folders that it names are made.
-        open_sink: opens one.
+        target: the target, with `{source}` for the name of the source. Missing folders are created.
+        open_sink: opens one sink.
         tell: see `sinks.begin`.
     """
 
@@ -33,7 +33,7 @@ class PerSource:
         """See `sinks.begin`.
 
         Raises:
-            SinkError: one of them cannot be written to; those before it are closed.
+            SinkError: one of them cannot be written. Those before it are closed.
         """
         try:
             for source, name in source_names(list(rates)).items():
@@ -53,7 +53,7 @@ class PerSource:
         sink.write(result)
 
     def close(self) -> None:
-        """See `Sink.close`. All are closed, whatever one of them says."""
+        """See `Sink.close`. All are closed, even if one of them fails."""
         errors = []
         for sink in self._sinks.values():
             try:
@@ -71,5 +71,5 @@ def _make_folder(target: str, name: str) -> None:
     try:
         os.makedirs(folder.replace(SOURCE, name), exist_ok=True)
     except OSError as error:
-        hint = "is there a file of that name, or no permission?"
+        hint = "does a file have that name, or is the permission missing?"
         raise SinkError(f"{target!r} cannot be made a folder: {error.strerror}", hint=hint) from error

@@ -19,23 +19,23 @@ from edge_runtime.sinks.jsonl import row
 from edge_runtime.types import Result
 
 HANDLES = (COCO_SUFFIX, COCO)
-PRIORITY = 1  # "coco:folder/" is no folder of pictures
+PRIORITY = 1  # "coco:folder/" is not a folder of pictures
 
 
 def open(target: str, options: SinkOptions) -> CocoSink:
     """Opens a file, by its suffix or by `coco:` in front of any name.
 
     Raises:
-        SinkError: it cannot be written to.
+        SinkError: it cannot be written.
     """
     return CocoSink(target, options.labels)
 
 
 class CocoSink:
-    """A data set of what was found; `score` is the confidence, category 1 the model's class 0.
+    """A data set of the detections. `score` is the confidence, category 1 the model's class 0.
 
-    The file appears at the end, all or nothing; an earlier one stays until then. So far the frames are kept beside it
-    as JSON Lines, `out.coco.json.part.jsonl`, which is what a killed run leaves.
+    The complete file appears at the end. An earlier one stays until then. Meanwhile the frames are kept beside it as
+    JSON Lines, in `out.coco.json.part.jsonl`. A killed run leaves that file.
     """
 
     def __init__(self, target: str, labels: Sequence[str]) -> None:
@@ -78,14 +78,14 @@ class CocoSink:
         except OSError as error:
             with suppress(OSError):
                 new.unlink()
-            hint = f"what was found is kept as JSON Lines in {self._path + PART}"
+            hint = f"the detections are kept as JSON Lines in {self._path + PART}"
             raise SinkError(f"{self.target!r} cannot be written: {error.strerror}", hint=hint) from error
         self._finished = True
         os.unlink(self._path + PART)
 
 
 def _write(file: IO[str], part: str, labels: Sequence[str]) -> None:
-    """Frame by frame, as a long run has more of them than memory should hold."""
+    """Writes frame by frame, because a long run has too many frames for the memory."""
     folder = _common_folder(part)
     categories = dict(enumerate(labels))
     file.write('{"info":{"description":"found by edge-runtime"},"images":[')
@@ -109,7 +109,7 @@ def _frames(part: str) -> Iterator[Dict[str, Any]]:
 
 
 def _common_folder(part: str) -> str:
-    """Of all pictures, so that names say no more than they must."""
+    """The common folder of all pictures, so that names are as short as possible."""
     common = ""
     for frame in _frames(part):
         if "path" in frame:
@@ -119,7 +119,7 @@ def _common_folder(part: str) -> str:
 
 
 def _file_name(frame: Dict[str, Any], folder: str) -> str:
-    """The picture's path, or for a frame of a video the name of the picture that `--save` would write."""
+    """The picture's path. For a frame of a video, the name of the picture that `--save` would write."""
     return os.path.relpath(os.path.abspath(frame["path"]), folder) if "path" in frame else str(frame["name"])
 
 

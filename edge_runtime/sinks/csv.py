@@ -1,4 +1,4 @@
-"""CSV: one row per box, for spreadsheets and data frames."""
+"""Writes CSV: one row for each box, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ HEADER = (*FRAME, *BOX, "x1", "y1", "x2", "y2")
 
 
 def open(target: str, options: SinkOptions) -> CsvSink:
-    """Opens a file; the first result replaces an earlier one.
+    """Opens a file. The first result replaces an earlier file.
 
     Raises:
-        SinkError: it cannot be written to.
+        SinkError: it cannot be written.
     """
     return CsvSink(target)
 
 
 class CsvSink:
-    """The rows of a frame are written at once; a frame without boxes has none. Text is quoted, numbers are not.
+    """Writes the rows of a frame at once. A frame without boxes has no row. Text is quoted, numbers are not.
 
-    Boxes are in pixels of the image. A text that a spreadsheet would compute gets `'` in front of it.
+    Boxes are in pixels of the image. Text that a spreadsheet would compute gets a `'` in front.
     """
 
     def __init__(self, target: str) -> None:

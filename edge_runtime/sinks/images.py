@@ -1,4 +1,4 @@
-"""Annotated images: one JPEG per frame in a directory."""
+"""Writes annotated images: one JPEG per frame in a directory."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ HANDLES = ("/",)
 
 
 def open(target: str, options: SinkOptions) -> ImagesSink:
-    """Opens a directory; the first image makes it, if need be.
+    """Opens a directory. The first image creates it if it does not exist.
 
     Raises:
-        SinkError: it cannot be made, or not be written to.
+        SinkError: it cannot be created or written.
         UsageError: another run writes into it.
     """
     return ImagesSink(target)
 
 
 class ImagesSink:
-    """Files named after the image they were found in, or by frame number: `bus.jpg`, `000123.jpg`.
+    """Names files after the image file, or by frame number: `bus.jpg`, `000123.jpg`.
 
-    With several sources the name of the source stands in front: `left_000123.jpg`. Another picture of the same name
-    (`a.png` beside `a.jpg`) gets a number: `a_2.jpg`. An image is there at once and whole, and replaces that of an
+    With several sources, the name of the source comes first: `left_000123.jpg`. Another picture of the same name
+    (`a.png` beside `a.jpg`) gets a number: `a_2.jpg`. An image appears in one step, complete. It replaces that of an
     earlier run.
     """
 
@@ -63,7 +63,7 @@ class ImagesSink:
         self._put(self._folder / f"{self._names.name(result.frame)}.jpg", jpeg.tobytes())
 
     def close(self) -> None:
-        """See `Sink.close`. Without a single frame no folder is made."""
+        """See `Sink.close`. Without any frame, no folder is created."""
         self._open.close()
 
     def _check(self) -> None:
@@ -80,7 +80,7 @@ class ImagesSink:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            hint = "is there a file of that name, or no permission?"
+            hint = "does a file have that name, or is the permission missing?"
             raise SinkError(f"{self.target!r} cannot be made a folder: {error.strerror}", hint=hint) from error
         self._begun = True
 

@@ -1,4 +1,4 @@
-"""JSON Lines: one object per frame, written at once."""
+"""Writes JSON Lines: one object per frame, at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def open(target: str, options: SinkOptions) -> JsonlSink:
     """Opens a file, or "-" for standard output.
 
     Raises:
-        SinkError: it cannot be written to.
+        SinkError: it cannot be written.
         UsageError: another run writes it.
     """
     return JsonlSink(target)
 
 
 class JsonlSink:
-    """One line per frame, written at once: a kill loses none, a full disk leaves whole lines.
+    """Writes one line per frame at once. A kill loses no line. A full disk leaves complete lines only.
 
-    The first line puts a new file in the place of an earlier one; until then the earlier file is as it was. A reader
-    who was there before follows by name: `tail -F out.jsonl`.
+    The first line replaces an earlier file by a new one. Until then the earlier file is not changed. A reader that
+    started before must follow the name: `tail -F out.jsonl`.
 
     Attributes:
-        closed: the reader of standard output has left, as `head` does: the run ends.
+        closed: the reader of standard output has ended, like `head`, so the run ends.
     """
 
     def __init__(self, target: str) -> None:
@@ -47,7 +47,7 @@ class JsonlSink:
             self.closed = True
 
     def close(self) -> None:
-        """See `Sink.close`. Without a single frame no file is made."""
+        """See `Sink.close`. Without any frame, no file is created."""
         self._file.close()
 
 

@@ -1,4 +1,4 @@
-"""Annotated video, playable at any moment: also after a kill or on a full disk."""
+"""Writes annotated video, which plays at any moment, also after a kill or on a full disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edge_runtime.types import Result
 
 HANDLES = (".mp4", ".mkv", ".avi")
 ONE_PICTURE = True
-RESERVE_BYTES = 4 << 20  # left free on the disk, to finish the file in
+RESERVE_BYTES = 4 << 20  # bytes left free on the disk, to finish the file
 JPEG_QUALITY = 80
 SLOWEST_FPS = 0.01
 
@@ -32,17 +32,17 @@ def open(target: str, options: SinkOptions) -> VideoSink:
     """Opens a video file: MPEG-4 in .mp4 and .mkv, JPEG pictures in .avi, which needs no FFmpeg.
 
     Raises:
-        SinkError: it cannot be written to.
+        SinkError: it cannot be written.
         UsageError: another run writes it.
     """
     return VideoSink(target, options.fps)
 
 
 class VideoSink:
-    """A video of the first frame's size; frames of another size are scaled to fit, keeping their shape, on black.
+    """A video of the first frame's size. Other frames are scaled to fit, with their shape kept, on black.
 
-    The first frame puts a new file in the place of an earlier one. Each frame is in the file a moment after it was
-    written, so a kill loses none but the newest; when the disk is full, everything written before plays.
+    The first frame replaces an earlier file by a new one. Each frame is in the file a moment after it was written, so a
+    kill loses only the newest frames. If the disk is full, everything written before plays.
     """
 
     def __init__(self, target: str, fps: float) -> None:
@@ -71,7 +71,7 @@ class VideoSink:
         self._encoder.write(self._canvas if same else fitted(self._canvas, self._page))
 
     def close(self) -> None:
-        """See `Sink.close`. Without a single frame no file is made."""
+        """See `Sink.close`. Without any frame, no file is created."""
         encoder, self._encoder = self._encoder, None
         with contextlib.ExitStack() as stack:
             stack.callback(self._file.close)
@@ -96,7 +96,7 @@ class VideoSink:
 
 
 class _JpegEncoder:
-    """Encodes images, and hands each on at once."""
+    """Encodes images, and passes each on at once."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take
@@ -107,7 +107,7 @@ class _JpegEncoder:
         self._take(jpeg.tobytes())
 
     def close(self) -> None:
-        """Nothing is kept back."""
+        """Does nothing: no image is kept back."""
 
 
 def _rate(fps: float) -> Fraction:

@@ -1,4 +1,4 @@
-"""A window per source, through OpenCV."""
+"""Shows a window for each source, with OpenCV."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ESC = 27
 
 
 def open(target: str, options: SinkOptions) -> WindowSink:
-    """Opens the window, when the first frame comes.
+    """Prepares the window. It opens at the first frame.
 
     Raises:
-        SinkError: there is no display, or an OpenCV without windows.
+        SinkError: there is no display, or OpenCV has no windows.
     """
     load_cv2()
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
@@ -40,7 +40,7 @@ class WindowSink:
     """Shows every result.
 
     Attributes:
-        closed: the user pressed q or Esc, or closed a window; whoever feeds the sink should stop.
+        closed: the user pressed q or Esc, or closed a window. The caller should stop.
     """
 
     def __init__(self, target: str) -> None:
@@ -49,7 +49,7 @@ class WindowSink:
         self._canvases: Dict[str, NDArray[np.uint8]] = {}
 
     def write(self, result: Result) -> None:
-        """See `Sink.write`. The thread of the first call must make all others: OpenCV's windows belong to a thread."""
+        """See `Sink.write`. All calls must come from the same thread, because OpenCV's windows belong to a thread."""
         if self.closed:
             return
         cv2, name = load_cv2(), printable(result.frame.source)
@@ -69,7 +69,7 @@ class WindowSink:
 
 
 def _try_in_a_child() -> None:
-    """A toolkit that cannot reach the display aborts the process, so another one tries first."""
+    """Tries a window in another process first, because a toolkit without a display aborts the process."""
     attempt = [sys.executable, "-c", "import cv2; cv2.namedWindow('edge-detect'); cv2.waitKey(1)"]
     child = subprocess.run(attempt, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if child.returncode == 0:

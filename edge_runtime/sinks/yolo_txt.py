@@ -1,4 +1,4 @@
-"""YOLO txt: a folder with one text file per picture, as `--save-txt` of Ultralytics writes them."""
+"""Writes YOLO txt: a folder with one text file per picture, like `--save-txt` of Ultralytics."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from edge_runtime.text.escape import printable
 from edge_runtime.types import Result
 
 HANDLES = YOLO
-PRIORITY = 1  # "yolo:folder/" is no folder of pictures
-CLASSES = "classes.txt"  # the model's class names, where labelling tools look for them
+PRIORITY = 1  # "yolo:folder/" is not a folder of pictures
+CLASSES = "classes.txt"  # the model's class names, in the file where labelling tools look for them
 
 
 def open(target: str, options: SinkOptions) -> YoloTxtSink:
-    """Opens a folder, `yolo:labels/`, making it if need be; `yolo-conf:labels/` adds the confidence to each line.
+    """Opens a folder, `yolo:labels/`, or creates it. `yolo-conf:labels/` adds the confidence to each line.
 
     Raises:
-        SinkError: it cannot be made, or has text files in it: they may be labels that somebody drew.
+        SinkError: it cannot be created, or it has text files in it, which may be labels drawn by hand.
     """
     return YoloTxtSink(target, options)
 
 
 class YoloTxtSink:
-    """Lines of `class cx cy w h [confidence]`, fractions of the picture, best box first.
+    """Writes lines of `class cx cy w h [confidence]`, fractions of the picture, best box first.
 
-    A file is named after its picture, or by the number of the frame: as `--save` names the pictures. It is there at
-    once and whole, and empty where nothing was found. `classes.txt` has the class names, one a line.
+    A file is named after its picture or the number of the frame, like the pictures of `--save`. It appears in one step,
+    complete. It is empty if nothing was found. `classes.txt` has the class names, one on each line.
     """
 
     def __init__(self, target: str, options: SinkOptions) -> None:
@@ -63,7 +63,7 @@ class YoloTxtSink:
         self._put(f"{self._names.name(result.frame)}.txt", _lines(result, self._conf))
 
     def close(self) -> None:
-        """See `Sink.close`. Without a single frame no folder is left."""
+        """See `Sink.close`. Without any frame, no folder is left."""
         if not self._begun and self._made:
             with suppress(OSError):
                 self._folder.rmdir()
@@ -76,11 +76,11 @@ class YoloTxtSink:
             self._folder.mkdir(parents=True, exist_ok=True)
             there = next(self._folder.glob("*.txt"), None)
         except OSError as error:
-            hint = "is there a file of that name, or no permission?"
+            hint = "does a file have that name, or is the permission missing?"
             raise SinkError(f"{self.target!r} cannot be made a folder: {error.strerror}", hint=hint) from error
         if there:
-            hint = "name a new folder, or remove the files: they may be labels that somebody drew"
-            raise SinkError(f"{self.target!r} has text files in it already, {there.name} for one", hint=hint)
+            hint = "name a new folder, or remove the files: they may be labels drawn by hand"
+            raise SinkError(f"{self.target!r} has text files in it already, for example {there.name}", hint=hint)
 
     def _put(self, name: str, lines: Iterable[str]) -> None:
         try:

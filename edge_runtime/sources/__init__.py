@@ -1,10 +1,10 @@
-"""Sources: frames in.
+"""Sources give frames.
 
 A member is a module with
 
     HANDLES                         suffixes (".mp4"), schemes ("rtsp://") or whole names ("demo") it opens
-    PRIORITY                        who is preferred where several match (default 0)
-    available() -> str | None       None where its libraries are here, else the reason (optional)
+    PRIORITY                        the highest is preferred if several match (default 0)
+    available() -> str | None       None if its libraries are here, else the reason (optional)
     open(target, options) -> Source
 """
 
@@ -26,12 +26,13 @@ from edge_runtime.sources import _given
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
-KEPT = 1000  # items that were passed over
+KEPT = 1000  # items that were skipped
+KINDS = "photo.jpg, photos/, clip.mp4, 0 (a camera), csi://0, rtsp://…, http://…, gst:…, demo, synthetic://1280x720@30"
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a user may ask of a source; a source ignores what it has no use for.
+    """What a user may ask of a source. A source ignores what it cannot use.
 
     Attributes:
         size_wh: wanted (width, height) in pixels, for cameras and generated sources.
@@ -59,7 +60,7 @@ FIELDS = {
 
 
 class Skipped(List[str]):
-    """What a source passed over: the last thousand items, and before them a line that says how many there were."""
+    """The items that a source skipped: the last thousand, and before them a line with the number of earlier ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class Skipped(List[str]):
         """One more."""
         super().append(item)
         if len(self) > KEPT:
-            self._lost += 1 if self._lost else 2  # the line takes the place of one
+            self._lost += 1 if self._lost else 2  # the line needs the place of one item
             del self[:2]
             self.insert(0, f"{self._lost} more before these")
 
@@ -84,11 +85,11 @@ class Source(Protocol):
 
     Attributes:
         name: as the user gave it, without user, password and token.
-        live: frames are lost when nobody takes them (cameras, network); newest wins. False: every frame counts.
-        fps: nominal frames per second, None where unknown.
-        frame_count: frames it will give, None where unknown or endless.
+        live: True if a newer frame replaces one that nobody took (cameras, network). False if every frame counts.
+        fps: nominal frames per second; None if unknown.
+        frame_count: number of frames that it will give; None if unknown or endless.
         description: one line for the log: size, rate, format as negotiated.
-        skipped: items that were passed over (not an image, broken frame), as "item: reason"; see `Skipped`.
+        skipped: items that were skipped (not an image, broken frame), as "item: reason"; see `Skipped`.
     """
 
     name: str
@@ -99,18 +100,18 @@ class Source(Protocol):
     skipped: List[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """The next frame, None at the end. Fills and uses `buffer` (H, W, 3) uint8 where it fits, else allocates.
+        """The next frame; None at the end. Uses `buffer` (H, W, 3) uint8 if it fits, else allocates a new array.
 
         Raises:
-            SourceError: the source broke; frames before it were good.
+            SourceError: the source failed. The frames before were good.
         """
 
     def close(self) -> None:
-        """Releases device and file; harmless when repeated."""
+        """Releases device and file. It may be called more than once."""
 
 
 def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
-    """Opens a source by URI, path, directory, glob or camera number; `env:NAME` and `@FILE` say where a URI stands.
+    """Opens a source by URI, path, directory, glob or camera number. `env:NAME` and `@FILE` say where to find a URI.
 
     Raises:
         SourceError: it cannot be opened.
@@ -118,20 +119,35 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
     """
     target = _given.resolve(target)
     secrets.public(target)  # from here on no error shows its password
-    return cast(Source, plugins.pick("sources", _kind(target)).open(target, options))
+    try:
+        member = plugins.pick("sources", _kind(target))
+    except UsageError as error:
+        raise _no_source(target) from error
+    return cast(Source, member.open(target, options))
+
+
+def _no_source(target: str) -> UsageError:
+    """Said of what no member opens: a file of another kind, a wrong path, an address of another kind."""
+    if os.path.exists(target):
+        return UsageError(
+            f"{target!r} is not named as a picture or a video",
+            hint="a picture is .jpg, .png and so on, a video .mp4, .mkv and so on",
+        )
+    what = "source" if ":" in target else "file"
+    return UsageError(f"no such {what}: {target!r}", hint=f"expected one like {KINDS}")
 
 
 def public_name(target: str) -> str:
-    """How a source is called in results and messages: its address, without a password.
+    """The name of a source in results and messages: its address without a password.
 
     Raises:
-        UsageError: it is said to stand in a variable or a file, and does not.
+        UsageError: the variable or file that should hold the address does not.
     """
     return secrets.public(_given.resolve(target))
 
 
 def _kind(target: str) -> str:
-    """What HANDLES is matched against: directories and globs end in "/", camera numbers are "camera:N"."""
+    """The text that HANDLES is compared with: directories and globs end in "/", camera numbers are "camera:N"."""
     if target.isdecimal() or target.startswith("/dev/video"):
         return f"camera:{target}"
     if "://" in target or target.startswith("gst:"):

@@ -1,4 +1,4 @@
-"""An address that is not typed but stands in the environment or in a file: no list of processes shows its password."""
+"""Reads an address from the environment or a file, so that no list of processes shows its password."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 
 from edge_runtime.errors import UsageError
 
-LONGEST = 4096  # characters of an address
+LONGEST = 4096  # most characters of an address
 
 
 def resolve(target: str) -> str:
-    """The address itself: of `env:NAME` the value of that variable, of `@FILE` the first line of that file.
+    """The address itself: for `env:NAME` the value of the variable, for `@FILE` the first line of the file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no address.
     """
     if target.startswith("env:"):
         return _found(os.environ.get(target[4:], ""), f"the variable {target[4:]}", f"export {target[4:]}=rtsp://…")
@@ -27,8 +27,8 @@ def _first_line(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.readline(LONGEST)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise UsageError(f"{path} cannot be read: {reason}", hint="its first line is to be an address") from error
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise UsageError(f"{path} cannot be read: {reason}", hint="its first line must be an address") from error
 
 
 def _found(text: str, where: str, hint: str) -> str:

@@ -1,4 +1,4 @@
-"""A GStreamer pipeline that hands out BGR images, through PyGObject: extra `[stream]`, and the system's GStreamer."""
+"""A GStreamer pipeline that gives BGR images. It needs PyGObject (extra `[stream]`) and the system's GStreamer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESTART = f"{causes.ARGUS}; until then the camera stays locked"
 
 
 class _MapInfo(ctypes.Structure):
-    """GstMapInfo: where a buffer's bytes are."""
+    """GstMapInfo: the place of a buffer's bytes."""
 
     _fields_ = (
         ("memory", ctypes.c_void_p), ("flags", ctypes.c_int), ("data", ctypes.c_void_p), ("size", ctypes.c_size_t),
@@ -43,7 +43,7 @@ def load_gst() -> Any:
     Raises:
         BackendUnavailable: PyGObject or GStreamer is missing.
     """
-    with suppress(OSError):  # before GStreamer's libunwind, under which exceptions of C++ libraries loaded later abort
+    with suppress(OSError):  # before GStreamer's libunwind; after it, exceptions of C++ libraries loaded later abort
         ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
     try:
         import_module("gi").require_version("Gst", "1.0")
@@ -62,7 +62,7 @@ def has(element: str) -> bool:
 
 
 def left_out(element: str) -> Optional[BackendUnavailable]:
-    """Why an element is not there although its file is: GStreamer never tries again what it could not load once."""
+    """Why an element is missing although its file exists: GStreamer never loads a file again that failed once."""
     gst = load_gst()
     for plugin in gst.Registry.get().get_plugin_list():
         path = plugin.get_filename() or ""
@@ -84,18 +84,18 @@ def _refused(path: str) -> BackendUnavailable:
 
 
 class GstCapture:
-    """A running pipeline that another thread may close; the counterpart of `_opencv.Capture`.
+    """A running pipeline that another thread may close. It is the counterpart of `_opencv.Capture`.
 
     Args:
-        pipeline: as gst-launch takes it, with an appsink that gives BGR at its end.
-        timeout_s: to begin, and for each frame.
+        pipeline: text for gst-launch, with an appsink that gives BGR at its end.
+        timeout_s: seconds to wait for the start and for each frame.
 
     Attributes:
         opened: whether the first frame has come.
         size_wh: (width, height) in pixels; (0, 0) before the first frame.
-        fps: nominal frames per second; None where the pipeline does not say.
-        position_s: when the last frame is to be shown, by the pipeline.
-        error: what the pipeline last said went wrong.
+        fps: nominal frames per second; None if the pipeline does not say.
+        position_s: time in s at which the pipeline shows the last frame.
+        error: the last error of the pipeline.
     """
 
     def __init__(self, pipeline: str, timeout_s: float) -> None:
@@ -108,7 +108,7 @@ class GstCapture:
         self.fps: Optional[float] = None
         self.error: Optional[str] = None
         self.opened = self.ended = False
-        with closed_on_error(self):  # an interrupt while it waits for the first frame, too: Argus keeps a camera locked
+        with closed_on_error(self):  # also on Ctrl-C: Argus keeps a camera locked
             self.reopen()
 
     @property
@@ -117,7 +117,7 @@ class GstCapture:
         return f"{self.size_wh[0]}x{self.size_wh[1]}"
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
-        """The next image, in `buffer` where its shape fits; None where there is none: see `ended` and `error`."""
+        """The next image, in `buffer` if its shape fits. None if there is none; see `ended` and `error`."""
         sample, self._pending = self._pending, None
         with self._lock:
             sink = None if self._pipeline is None else self._sink
@@ -129,7 +129,7 @@ class GstCapture:
         return self._image(sample, buffer)
 
     def reopen(self) -> None:
-        """Starts from the beginning, or connects anew; not after `close()`."""
+        """Starts from the beginning, or connects again. Do not call it after `close()`."""
         gst = load_gst()
         self._stop()
         self.size_wh, self.fps, self.position_s, self._pending = (0, 0), None, 0.0, None
@@ -139,7 +139,7 @@ class GstCapture:
                 return
             try:
                 self._pipeline = gst.parse_launch(self._text)
-            except Exception as error:  # GLib.Error, which cannot be named before gi is there
+            except Exception as error:  # GLib.Error, which has no name here before gi is imported
                 raise UsageError(
                     f"GStreamer cannot make the pipeline: {error}", hint=f"it was: {self._text}"
                 ) from error
@@ -160,12 +160,12 @@ class GstCapture:
         self.fps = over / under if good and over > 0 else None
 
     def close(self) -> None:
-        """Stops the pipeline and gives the device back; harmless when repeated."""
+        """Stops the pipeline and releases the device. It may be called more than once."""
         self._closed = True
         self._stop()
 
     def failure(self, name: str) -> SourceError:
-        """What went wrong, with the way out; Argus' failures have their own."""
+        """The error with its hint. Failures of Argus have their own hint."""
         said = self.error or "no frame came in time"
         argus = any(word in f"{said} {self._text}".lower() for word in ARGUS)
         alone = f"try it alone: gst-launch-1.0 {self._text}"
@@ -176,7 +176,7 @@ class GstCapture:
             pipeline, self._pipeline = self._pipeline, None
         if pipeline is not None:
             pipeline.set_state(load_gst().State.NULL)
-            pipeline.get_state(5 * SECOND)  # released now, not when somebody collects it
+            pipeline.get_state(5 * SECOND)  # released now, not at some later garbage collection
 
     def _why(self) -> None:
         gst, pipeline = load_gst(), self._pipeline
@@ -197,12 +197,12 @@ class GstCapture:
         if buffer is None or buffer.shape != (height, width, 3):
             buffer = np.empty((height, width, 3), np.uint8)
         info, lib = _MapInfo(), _library()
-        address = ctypes.c_void_p(hash(held))  # of the GstBuffer: PyGObject's own mapping copies it into bytes
+        address = ctypes.c_void_p(hash(held))  # of the GstBuffer, because PyGObject's mapping copies it into bytes
         if not lib.gst_buffer_map(address, ctypes.byref(info), 1):
             raise SourceError("GStreamer does not map a frame", hint="is the appsink fed from the host's memory?")
         try:
             raw = np.ctypeslib.as_array(ctypes.cast(info.data, ctypes.POINTER(ctypes.c_uint8)), (info.size,))
-            rows = raw[: height * (info.size // height)].reshape(height, -1)  # padded to a multiple of 4 bytes
+            rows = raw[: height * (info.size // height)].reshape(height, -1)  # rows are padded to a multiple of 4 bytes
             np.copyto(buffer, rows[:, : 3 * width].reshape(buffer.shape))
         finally:
             lib.gst_buffer_unmap(address, ctypes.byref(info))

@@ -1,4 +1,4 @@
-"""MPEG transport streams, which have no index: only their packets tell that something is missing."""
+"""MPEG transport streams. They have no index, so only their packets show that something is missing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ LENGTHS = (188, 204)  # bytes of a packet, without and with error correction
 
 
 def ends_inside_a_packet(path: str) -> bool:
-    """Whether a .ts file ends in the middle of a packet, as one does that was cut off; False for what is no such file.
+    """Whether a .ts file ends inside a packet, because it was cut off. False for other files.
 
-    A file that was cut off between two packets looks whole.
+    A file that was cut off between two packets looks complete.
     """
     try:
         with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""What the sources that read through OpenCV share."""
+"""Shared parts of the sources that read with OpenCV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Closeable(Protocol):
 
 
 def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """`buffer`, holding the image, where the shape fits; else the image itself."""
+    """Copies the image into `buffer` and returns it if the shape fits; else returns the image itself."""
     if buffer is None or buffer is image or buffer.shape != image.shape:
         return image
     np.copyto(buffer, image)
@@ -30,7 +30,7 @@ def fit(image: NDArray[np.uint8], buffer: Optional[NDArray[np.uint8]]) -> NDArra
 
 @contextmanager
 def closed_on_error(opened: Closeable) -> Iterator[None]:
-    """A constructor that fails, or is interrupted, leaves nothing open."""
+    """Closes what is open if a constructor fails or is interrupted."""
     try:
         yield
     except BaseException:
@@ -40,7 +40,7 @@ def closed_on_error(opened: Closeable) -> Iterator[None]:
 
 @contextmanager
 def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
-    """The target; where its name is no UTF-8, a link to it, for the time of opening: OpenCV crashes over the name."""
+    """The target. If its name is not UTF-8, a link to it while it is opened, because OpenCV crashes on such a name."""
     if isinstance(target, int) or target == target.encode(errors="replace").decode():
         yield target
         return
@@ -51,12 +51,12 @@ def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
 
 
 class Capture:
-    """cv2.VideoCapture that another thread may close: `close()` waits for the read in progress, later ones give None.
+    """A cv2.VideoCapture that another thread may close. `close()` waits for a running read. Later reads give None.
 
     Args:
         target: file, URL or camera number.
         api: one of cv2.CAP_*.
-        params: pairs of property and value, flat.
+        params: pairs of property and value, in one flat list.
     """
 
     def __init__(self, target: Union[str, int], api: int, params: Sequence[int] = ()) -> None:
@@ -73,7 +73,7 @@ class Capture:
 
     @property
     def fps(self) -> Optional[float]:
-        """Nominal frames per second; None where the container or driver has no credible figure."""
+        """Nominal frames per second; None if the container or driver gives no plausible value."""
         fps = self.get(load_cv2().CAP_PROP_FPS)
         return fps if 0 < fps <= 1000 else None
 
@@ -84,30 +84,30 @@ class Capture:
         return f"{self.get(cv2.CAP_PROP_FRAME_WIDTH):.0f}x{self.get(cv2.CAP_PROP_FRAME_HEIGHT):.0f}"
 
     def get(self, prop: int) -> float:
-        """A cv2.CAP_PROP_*; 0 where there is none."""
+        """The value of a cv2.CAP_PROP_*; 0 if there is none."""
         with self._lock:
             return float(self._capture.get(prop))
 
     def set(self, prop: int, value: float) -> None:
-        """Asks for a cv2.CAP_PROP_*; the device may not care."""
+        """Asks for a value of a cv2.CAP_PROP_*. The device may ignore it."""
         with self._lock:
             self._capture.set(prop, value)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
-        """The next image, decoded into `buffer` where its shape fits; None where there is none, or not now."""
+        """The next image, decoded into `buffer` if its shape fits. None if there is none, or none now."""
         with self._lock:
             good, image = self._capture.read(buffer)
         return fit(image, buffer) if good else None
 
     def reopen(self) -> None:
-        """Starts again from the beginning, or connects anew; not after `close()`."""
+        """Starts again from the beginning, or connects again. Do not call it after `close()`."""
         with self._lock:
             if not self._closed:
                 with _openable(self._target) as target:
                     self._capture.open(target, *self._arguments)
 
     def close(self) -> None:
-        """Releases file, device or connection; harmless when repeated."""
+        """Releases file, device or connection. It may be called more than once."""
         with self._lock:
             self._closed = True
             self._capture.release()

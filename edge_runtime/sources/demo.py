@@ -1,4 +1,4 @@
-"""A clip to try things on: a person and a cat, panned and zoomed over two photographs that come with the package."""
+"""A clip for tests and first steps: the view moves and zooms over two photographs, of a person and of a cat."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PHOTOS = Path(__file__).parent / "photos"
 FPS = 30.0
 FRAMES_PER_PHOTO = 100
 GROUND = (32, 32, 32)
-# photograph; where the view starts and ends, as parts of the room it has to move in; its size, as parts of the largest
-# that lies inside the photograph: beyond 1 all of it is seen, on a dark ground
+# Photograph; start and end of the view, as parts of the room in which it can move; its size, as parts of the largest
+# view inside the photograph. Above 1 the whole photograph is seen, on a dark background.
 SCENES = (
     ("astronaut.jpg", (0.5, 0.0), (0.3, 0.35), (0.8, 1.0)),
     ("chelsea.jpg", (0.5, 0.5), (0.5, 0.5), (1.7, 1.2)),
@@ -29,12 +29,12 @@ SCENES = (
 
 
 def open(target: str, options: SourceOptions) -> DemoSource:
-    """Opens the clip: 300 frames, 1280x720 unless the options say otherwise, 30 per second of media time."""
+    """Opens the clip: 300 frames, 30 per second of media time, 1280x720 unless the options have another size."""
     return DemoSource(target, options)
 
 
 class DemoSource:
-    """The clip: deterministic, every frame counts."""
+    """The clip. It is always the same, and every frame counts."""
 
     live = False
     fps: Optional[float] = FPS

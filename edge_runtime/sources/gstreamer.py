@@ -1,8 +1,8 @@
-"""GStreamer: a Jetson's CSI cameras and video hardware, and the same pipelines in software on a computer.
+"""GStreamer: a Jetson's CSI cameras and video hardware. On a PC the same pipelines run in software.
 
 Targets are `csi://0` (an Argus camera, converted and scaled by the VIC), `gst+v4l2:///dev/video0` (MJPEG),
-`gst+rtsp://…` and `gst+file://…` (decoded by hardware where there is some), and `gst:videotestsrc ! …`: any pipeline,
-whose newest frame is taken at its end unless it ends with an appsink of its own.
+`gst+rtsp://…` and `gst+file://…` (decoded by hardware if there is some), and `gst:videotestsrc ! …`: any pipeline. Its
+newest frame is taken at its end, unless it ends with its own appsink.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://", "gst+v4l2://")
-BEGIN_S = 10.0  # until the first frame, and for each
+BEGIN_S = 10.0  # time to wait for the first frame, and for each later one
 NEWEST = f"appsink name={_gst.SINK} max-buffers=1 drop=true sync=false"
 EVERY = f"appsink name={_gst.SINK} max-buffers=4 drop=false sync=false"
 BGR = "videoconvert ! video/x-raw,format=BGR"
@@ -30,7 +30,7 @@ Has = Callable[[str], bool]
 
 
 def available() -> Optional[str]:
-    """None where PyGObject and GStreamer are here, else the reason."""
+    """None if PyGObject and GStreamer are here, else the reason."""
     try:
         _gst.load_gst()
     except BackendUnavailable as error:
@@ -44,7 +44,7 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
     Raises:
         BackendUnavailable: GStreamer is missing.
         UsageError: the target or pipeline makes no sense.
-        SourceError: no frame comes; the device is released.
+        SourceError: no frame comes. The device is released.
     """
     _gst.load_gst()
     reason = (
@@ -63,14 +63,14 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
 
 
 def pipeline(target: str, options: SourceOptions, has: Has) -> str:
-    """The pipeline for a target, of what is installed: hardware first, else the elements of a computer.
+    """The pipeline for a target, made of installed elements: those for hardware first, else those in software.
 
     Args:
         has: whether a kind of element is installed.
 
     Raises:
-        UsageError: the target says neither camera, address, file nor pipeline.
-        SourceError: a CSI camera is wanted where there is no Argus, or a device that is no camera.
+        UsageError: the target names no camera, address, file or pipeline.
+        SourceError: a CSI camera is asked for without Argus, or the device is not a camera.
     """
     kind, _, rest = target.partition(":")
     if kind == "gst":
@@ -82,7 +82,7 @@ def pipeline(target: str, options: SourceOptions, has: Has) -> str:
         return _v4l2(target, rest, options, has)
     if not rest:
         raise UsageError(f"nothing behind {kind}://", hint="gst+rtsp://camera/stream or gst+file:///path/clip.mp4")
-    # decodebin takes a Jetson's nvv4l2decoder by itself: its rank is above the software's
+    # decodebin chooses a Jetson's nvv4l2decoder by itself, because its rank is above the software's
     if kind == "gst+file":
         return f"filesrc location={_quoted(rest)} ! decodebin ! {_shrunk(options, has)} ! {EVERY}"
     address = f"{kind[len('gst+') :]}://{rest}"
@@ -90,7 +90,7 @@ def pipeline(target: str, options: SourceOptions, has: Has) -> str:
 
 
 class GstSource:
-    """Frames of a pipeline: of a camera, live, or of a file, every one."""
+    """Frames of a pipeline: live from a camera, or every frame of a file."""
 
     frame_count: Optional[int] = None
 
@@ -106,7 +106,7 @@ class GstSource:
         """See `Source.read`.
 
         Raises:
-            SourceError: the pipeline failed; it is stopped and its device released.
+            SourceError: the pipeline failed. It is stopped and its device is released.
         """
         if self._closed:
             return None
@@ -167,7 +167,7 @@ def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
 
 
 def _shrunk(options: SourceOptions, has: Has) -> str:
-    """Conversion to BGR, by the VIC where there is one; with `shrink_wh` scaled down to fit into it."""
+    """Conversion to BGR, by the VIC if there is one. With `shrink_wh`, frames are scaled down to fit into it."""
     most = options.shrink_wh
     fit = f",width=[1,{most[0]}],height=[1,{most[1]}],pixel-aspect-ratio=1/1" if most else ""
     if has("nvvidconv"):

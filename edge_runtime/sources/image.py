@@ -1,4 +1,4 @@
-"""Image files: one, a directory, or a glob."""
+"""Image files: a single file, a directory, or a glob."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class ImageSource:
     """Images as frames: index and timestamp count the images, `path` is the file.
 
     Every image becomes 8-bit BGR as `cv2.imread` would give it: 16-bit is scaled, grey is repeated, alpha is dropped
-    (not blended), EXIF orientation is applied. What is not a readable image is passed over and listed in `skipped`,
-    unless it is the one file that was asked for.
+    (not blended), EXIF orientation is applied. A file that is not a readable image is skipped and listed in `skipped`,
+    unless it is the only file that was asked for.
 
     Args:
-        files: the images themselves, in this order; `target` is then only a name.
+        files: the images themselves, in this order. `target` is then only a name.
     """
 
     live = False
@@ -59,7 +59,7 @@ class ImageSource:
         self._pending = self._order()
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """See `Source.read`. Decoding allocates; the image is then copied into `buffer` where its shape fits."""
+        """See `Source.read`. Decoding allocates an array. It is then copied into `buffer` if its shape fits."""
         for path in self._pending:
             try:
                 image = fit(image_file.read_image(path), buffer)

@@ -1,4 +1,4 @@
-"""Network streams: RTSP, and MJPEG or video over HTTP, through OpenCV's FFmpeg; they reconnect."""
+"""Network streams: RTSP, and MJPEG or video over HTTP, read by OpenCV's FFmpeg. They reconnect."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = ("rtsp://", "rtsps://", "http://", "https://")
-PRIORITY = 1  # over the suffixes of files: rtsp://camera/live.mp4 is a stream
+PRIORITY = 1  # before the suffixes of files: rtsp://camera/live.mp4 is a stream
 
-TIMEOUT_MS = 5000  # to connect, and for each frame
+TIMEOUT_MS = 5000  # time to wait for a connection, and for each frame
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 8.0
 CHECK = "check address, user and password (in a password write / @ # as %2F %40 %23); try it in a player"
-MAX_TRIES = 10  # in a row, about a minute of waiting
+MAX_TRIES = 10  # tries one after the other, about a minute of waiting
 
 
 def open(target: str, options: SourceOptions) -> Union[StreamSource, video.VideoSource]:
-    """Opens a stream. An http(s) URL whose path ends like a video file is that file: not live, every frame.
+    """Opens a stream. An http(s) URL whose path ends like a video file is read as a file: not live, every frame.
 
     Raises:
-        SourceError: the first connection fails; a wrong address should not look like an outage. Or it is one picture,
-            which FFmpeg would fetch again and again as if it were a stream of 25 fps.
+        SourceError: the first connection fails, because a wrong address should not look like an outage. Or the address
+            is a single picture, which FFmpeg would fetch again and again as a stream of 25 fps.
     """
     try:
         address = urlsplit(target)
@@ -51,7 +51,7 @@ def _ffmpeg(target: str) -> Capture:
 
 
 class StreamSource:
-    """A live network stream that is connected again when it breaks, with growing pauses.
+    """A live network stream. When it breaks, it connects again, with growing pauses.
 
     Attributes:
         state: "connected", "reconnecting, try 3" or "closed".
@@ -61,7 +61,7 @@ class StreamSource:
     frame_count: Optional[int] = None
 
     def __init__(self, target: str, capture: Optional[Any] = None) -> None:
-        """Args: capture: what reads the stream, in place of OpenCV's FFmpeg."""
+        """Args: capture: reads the stream instead of OpenCV's FFmpeg."""
         self.name = public(target)
         self.skipped: List[str] = Skipped()
         self._capture = capture or _ffmpeg(target)
@@ -75,10 +75,10 @@ class StreamSource:
         self._closing = threading.Event()
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """See `Source.read`. Waits while the stream is away; the timestamp is when the frame was received.
+        """See `Source.read`. Waits while the stream is away. The timestamp is the time at which the frame was received.
 
         Raises:
-            SourceError: it did not come back.
+            SourceError: the stream did not come back.
         """
         while not self._closing.is_set():
             image = self._capture.read(buffer)
@@ -92,12 +92,12 @@ class StreamSource:
         return None
 
     def close(self) -> None:
-        """See `Source.close`. Ends a pause between two tries at once, a read or a connection by its timeout."""
+        """See `Source.close`. Ends a pause between two tries at once. A read or a connection ends at its timeout."""
         self._closing.set()
         self._capture.close()
 
     def _reconnect(self) -> None:
-        """One try; only a frame, not a connection, ends the count."""
+        """Makes one try. A frame, not just a connection, resets the count."""
         if self._tries == MAX_TRIES:
             self.close()
             raise SourceError(f"{self.name} did not come back in {MAX_TRIES} tries", hint="is the camera on?")

@@ -1,4 +1,4 @@
-"""A test pattern at any size and rate, for benchmarks: making a frame costs one copy."""
+"""A test pattern of any size and rate, for benchmarks. A frame costs one copy."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SYNTAX = re.compile(r"synthetic(?:://(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?(?:\?f
 
 
 def open(target: str, options: SourceOptions) -> SyntheticSource:
-    """Opens `synthetic` or `synthetic://1280x720@30?frames=20000`; each part may be left out.
+    """Opens `synthetic` or `synthetic://1280x720@30?frames=20000`. Each part may be left out.
 
-    Without a rate (or with 0) frames come as fast as they are taken, and none is lost; with one they come by the clock,
-    as from a camera: the source is live.
+    Without a rate (or with 0) frames come as fast as they are taken, and none is lost. With a rate they come by the
+    clock, like those of a camera, and the source is live.
 
     Raises:
-        UsageError: the target is written otherwise.
+        UsageError: the target has another form.
     """
     parts = SYNTAX.fullmatch(target)
     if parts is None:
@@ -54,7 +54,7 @@ class SyntheticSource:
         self._closing = threading.Event()
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """See `Source.read`. A paced source that is read late leaves a gap in `index`, as a camera does."""
+        """See `Source.read`. If a source with a rate is read late, `index` has a gap, like that of a camera."""
         if self.fps:
             self._wait(self.fps)
         if self._closing.is_set() or self._index >= self._end:
@@ -75,7 +75,7 @@ class SyntheticSource:
         self._closing.set()
 
     def _wait(self, fps: float) -> None:
-        """Until the next frame is due; those that were due longer ago are gone."""
+        """Waits until the next frame is due. Frames that were due earlier are lost."""
         now_s = time.monotonic()
         if self._start_s is None:
             self._start_s = now_s

@@ -1,4 +1,4 @@
-"""USB and other V4L2 cameras through OpenCV."""
+"""USB and other V4L2 cameras, read with OpenCV."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from edge_runtime.sources._opencv import Capture, closed_on_error
 from edge_runtime.types import Frame
 
 HANDLES = ("camera:", "v4l2://")
-MAX_BROKEN = 10  # cheap cameras send a broken JPEG now and then; this many in a row, and it was unplugged
+MAX_BROKEN = 10  # cheap cameras sometimes send a broken JPEG; with this many in a row, the camera was unplugged
 
 
 def open(target: str, options: SourceOptions) -> CameraSource:
     """Opens a camera: `0`, `camera:0`, `/dev/video0`, `v4l2:///dev/video0` or `v4l2://0`.
 
     Raises:
-        SourceError: there is no such camera, or it may not or cannot be opened, or only Argus can.
+        SourceError: there is no such camera, or it cannot be opened, or only Argus can open it.
         UsageError: the target has no camera number.
     """
     number = re.fullmatch(r"(?:camera:|v4l2://)?(?:/dev/video)?(\d+)", target)
@@ -37,9 +37,9 @@ def open(target: str, options: SourceOptions) -> CameraSource:
 
 
 class CameraSource:
-    """A camera, asked for MJPG: uncompressed YUYV leaves a USB 2 camera 5 to 10 frames per second at 720p.
+    """A camera, asked for MJPG. With uncompressed YUYV a USB 2 camera gives only 5 to 10 frames per second at 720p.
 
-    What the driver made of the wishes for format, size and rate is in `description`.
+    `description` has the format, size and rate that the driver chose.
     """
 
     live = True
@@ -77,7 +77,7 @@ class CameraSource:
         cv2 = load_cv2()
         width, height = options.size_wh or (1280, 720)
         mjpg = cv2.VideoWriter_fourcc(*"MJPG")
-        self._capture.set(cv2.CAP_PROP_FOURCC, mjpg)  # first, because it decides which sizes and rates there are
+        self._capture.set(cv2.CAP_PROP_FOURCC, mjpg)  # the format comes first, because sizes and rates depend on it
         self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         self._capture.set(cv2.CAP_PROP_FPS, options.fps or 30)

@@ -1,4 +1,4 @@
-"""Video files through OpenCV: every frame, in media time."""
+"""Video files, read with OpenCV: every frame, in media time."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
-SHORT_BY = 0.05  # as much may be missing at the end: many headers are a frame or two off
+SHORT_BY = 0.05  # so much may be missing at the end, because many headers are wrong by a frame or two
 TRY_IT = "is the file complete? try it in a player"
-PROBED, HEADER_BYTES = 4, 1 << 20  # frames, and where the first fragment of an mp4 begins at the latest
-MAX_GAP = 1000  # undecodable frames in a row that are still a break in the middle, not the end
+PROBED, HEADER_BYTES = 4, 1 << 20  # frames; latest byte at which the first fragment of an mp4 begins
+MAX_GAP = 1000  # this many undecodable frames in a row are still a break in the middle, not the end
 
 
 def open(target: str, options: SourceOptions) -> VideoSource:
     """Opens a video file, or the URL of one.
 
     Raises:
-        SourceError: it is missing, empty, or nothing that OpenCV can open.
+        SourceError: it is missing or empty, or OpenCV cannot open it.
     """
     if "://" not in target and not os.path.isfile(target):
         raise SourceError(f"no such file: {target!r}", hint="check the path")
@@ -38,7 +38,7 @@ def open(target: str, options: SourceOptions) -> VideoSource:
 class VideoSource:
     """A video file.
 
-    A break in the middle is passed over: undecodable frames leave a gap in `index` and are listed in `skipped`.
+    A break in the middle is skipped: undecodable frames leave a gap in `index` and are listed in `skipped`.
     A file that ends early raises SourceError after its last readable frame.
     """
 
@@ -55,11 +55,12 @@ class VideoSource:
         self._capture = Capture(target, load_cv2().CAP_ANY)
         with closed_on_error(self._capture):
             if not self._capture.opened:
-                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=TRY_IT)
+                hint = "check the address; try it in a player" if "://" in self.name else TRY_IT
+                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=hint)
             self._look(target)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """See `Source.read`. Decodes into `buffer`; a video to be rotated (phones) is turned first, which allocates."""
+        """See `Source.read`. Decodes into `buffer`. A rotated video (phones) is turned first, into a new array."""
         while not self._done:
             image = self._next(buffer)
             if image is not None:
@@ -73,18 +74,18 @@ class VideoSource:
         self._capture.close()
 
     def _look(self, target: str) -> None:
-        """What the container says of itself."""
+        """Size, rate and number of frames, as the container states them."""
         cv2 = load_cv2()
         times = _times_too_many(self._capture, target)
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
-        self._expected = max(count, 0)  # streams without an index say 0 or less
+        self._expected = max(count, 0)  # streams without an index state 0 or less
         self.frame_count = self._expected if self._expected and not self._loop else None
         self.fps = self._capture.fps and self._capture.fps / times
         self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
         self._position_msec = cv2.CAP_PROP_POS_MSEC
 
     def _next(self, buffer: Optional[NDArray[np.uint8]]) -> Optional[NDArray[np.uint8]]:
-        """The next decodable image of this pass; each failed read is a broken frame as long as there should be more."""
+        """The next decodable image of this pass. While more frames should come, a failed read is a broken frame."""
         for gap in range(MAX_GAP):
             image = self._capture.read(buffer)
             if image is not None:
@@ -106,7 +107,7 @@ class VideoSource:
         return frame
 
     def _end_of_pass(self) -> None:
-        """Starts again where that was asked for, else ends and checks that the file was whole."""
+        """Starts again if that was asked for. Otherwise ends, and checks that the file was complete."""
         missing = self._missing()
         if self._loop and self._good and not missing:
             self._capture.reopen()
@@ -120,9 +121,10 @@ class VideoSource:
             raise SourceError(f"{self.name!r} is truncated: {missing}", hint=hint)
 
     def _missing(self) -> str:
-        """What tells that the file was cut off, "" where nothing does.
+        """The sign that the file was cut off; "" if there is none.
 
-        Too few frames must go with too little time: at a varying rate, a container without an index overstates them.
+        Both frames and time must be too small, because a container without an index states too many frames at a varying
+        rate.
         """
         least = (1 - SHORT_BY) * self._expected
         in_pass_s = self._end_s - self._pass_start_s
@@ -132,10 +134,10 @@ class VideoSource:
 
 
 def _times_too_many(capture: Capture, target: str) -> int:
-    """How many times too high the rate and the count are that OpenCV tells; the capture is at its start again.
+    """By which factor OpenCV's rate and count are too high. Afterwards the capture is at its start again.
 
-    The FFmpeg in OpenCV 4.8 takes mp4 files in fragments, as we write them ourselves, for two or three times as fast
-    as they are. The time from frame to frame is right.
+    For mp4 files in fragments, which we write too, the FFmpeg in OpenCV 4.8 states two or three times the real rate.
+    The time from frame to frame is right.
     """
     if not capture.fps or not _in_fragments(target):
         return 1

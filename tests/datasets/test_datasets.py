@@ -168,7 +168,7 @@ def test_missing_and_repeated_images_and_folders(voc, tmp_path):
         datasets.open(str(voc))
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(DatasetError, match="not laid out"):
+    with pytest.raises(DatasetError, match="does not have the layout"):
         datasets.open(str(empty))
     with pytest.raises(DatasetError, match="no such data set"):
         datasets.open(str(tmp_path / "nowhere"))

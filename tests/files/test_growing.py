@@ -125,3 +125,20 @@ def test_a_full_disk_leaves_the_earlier_file(disk: Path) -> None:
         file.append(bytes(100_000))
     file.close()
     assert (disk / "out").read_text() == "earlier" and len(list(disk.iterdir())) == 1
+
+
+def test_a_file_that_was_removed_is_said_at_the_end_too(tmp_path: Path) -> None:
+    """Where nothing more was to be written, as in a table of boxes of a scene without any; once is enough."""
+    file = GrowingFile(str(tmp_path / "out"))
+    file.append(b"x")
+    os.unlink(tmp_path / "out")
+    with pytest.raises(SinkError, match="was removed while it was written"):
+        file.close()
+    file.close()
+    file = GrowingFile(str(tmp_path / "out"))
+    file.append(b"x")
+    os.unlink(tmp_path / "out")
+    with pytest.raises(SinkError):
+        file.append(b"y")
+    file.close()
+    GrowingFile(str(tmp_path / "out")).close()  # its lock is free again

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import plugins, sources
-from edge_runtime.errors import BackendUnavailable
+from edge_runtime.errors import BackendUnavailable, UsageError
 from edge_runtime.sources import Source, SourceOptions
 from tests.sources.clips import picture, write_clip
 from tests.sources.mjpeg import MjpegServer
@@ -150,3 +150,21 @@ def test_loops_with_a_running_index_and_rising_time(name: str, targets: Dict[str
     np.testing.assert_array_equal(frames[-1].image, first)
     assert source.frame_count is None
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("nofile", "no such file: 'nofile'"),
+        ("notes.xyz", "'notes.xyz' is not named as a picture or a video"),
+        ("foo://user:pass@host/x", "no such source: 'foo://host/x'"),
+    ],
+)
+def test_what_is_no_source_is_told_in_the_user_s_words(
+    target: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.xyz").write_text("")
+    with pytest.raises(UsageError) as caught:
+        sources.open(target)
+    assert str(caught.value) == said and caught.value.hint

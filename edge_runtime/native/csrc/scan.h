@@ -68,7 +68,7 @@ class Scan {
   double least_score_ = 0;  // a little below conf, by more than rounding can add
   float objectness_bound_ = 0, class_bound_ = 0;
   std::vector<int> reported_, background_;  // channels, from first_class and from 0
-  std::vector<float> offsets_;              // per class, -inf where masked
+  std::vector<float> offsets_;              // per class, -inf if masked
   std::vector<float> row_;                  // one cell's score channels side by side
   alignas(64) std::array<float, kBlock> best_, other_;
   std::array<int32_t, kBlock> group_, hits_;
