@@ -35,7 +35,8 @@ def read(path: Path, split: Optional[str]) -> Dataset:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(
-            f"{listing} is not a COCO listing: {error!r}", hint="it needs images, annotations and categories"
+            f"{listing} is not a COCO listing: {read_file.why(error)}",
+            hint="it needs images, annotations and categories",
         ) from error
 
 

@@ -107,6 +107,8 @@ class GrowingFile:
     def _check(self) -> None:
         if not os.path.isdir(self._folder):
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if os.statvfs(self._folder).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         if not os.access(self._path if os.path.exists(self._path) else self._folder, os.W_OK):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 

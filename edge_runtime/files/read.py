@@ -131,3 +131,8 @@ def _whole(digits: str) -> int:
     if len(digits) > DIGITS:
         raise ValueError(f"has a number of {len(digits)} digits")
     return int(digits)
+
+
+def why(error: Exception) -> str:
+    """What a parser's exception says, in words: a KeyError means that a key is missing."""
+    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) and error.args else str(error) or "unreadable"

@@ -96,7 +96,8 @@ class Passport:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, EdgeError):
                 raise
-            raise ModelError(f"not a passport: {error!r}", hint="edge-build writes one beside every plan") from error
+            fact = f"not a passport: {read.why(error)}"
+            raise ModelError(fact, hint="edge-build writes one beside every plan") from error
 
     def refusal(self, here: Platform) -> Optional[str]:
         """Returns why the plan does not run here, without a full stop; None if there is no reason."""

@@ -38,7 +38,8 @@ def laid_out(path: str) -> Path:
         content = read.parse_json_object(read.read_text(path, MOST))
         lay(content.get("tree") or content, Path(folder.name))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no record of a board: {error!r}", hint="edge-doctor --record makes one") from error
+        fact = f"{path} is no record of a board: {read.why(error)}"
+        raise UsageError(fact, hint="edge-doctor --record makes one") from error
     return Path(folder.name)
 
 

@@ -86,7 +86,8 @@ def _samples(path: Path, text: str) -> Samples:
             rows = [read.parse_json_object(line) for line in text.split("\n") if line.strip()]
             return [(TIME.take(row["time_s"]), RAILS.take(row.get("rails_w", {}))) for row in rows]
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise SourceError(f"{path} is not a trace: {error!r}", hint="expected time_s and watts by rail") from error
+        fact = f"{path} is not a trace: {read.why(error)}"
+        raise SourceError(fact, hint="expected time_s and watts by rail") from error
     return [(float(second), RAILS.take(parse(line))) for second, line in enumerate(text.split("\n"))]
 
 

@@ -62,7 +62,8 @@ class VideoSink:
         """See `Sink.write`."""
         height, width = result.frame.image.shape[:2]
         if self._file.free_bytes < RESERVE_BYTES:
-            raise SinkError(f"no space left for {self.target!r}", hint="what was written before plays; free some space")
+            before = "what was written before plays; " if self._file.begun else ""
+            raise SinkError(f"no space left for {self.target!r}", hint=f"{before}free some space")
         if self._encoder is None:
             self._start((width, height))
         self._canvas = annotated(result.frame.image, result.detections, self._canvas)

@@ -100,7 +100,7 @@ class RangeTable:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ModelError):
                 raise
-            raise ModelError(f"not a range table: {error!r}", hint="edge-calibrate writes one") from error
+            raise ModelError(f"not a range table: {read.why(error)}", hint="edge-calibrate writes one") from error
         for name, (low, high) in kept["ranges"].items():
             if not SMALLEST <= max(-low, high) <= LARGEST:
                 fact = f"range table: the range of {name} is {low:g} to {high:g}, which no network has"
