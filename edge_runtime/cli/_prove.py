@@ -148,7 +148,7 @@ def _read(path: Path) -> Dict[str, Any]:
         reading.text(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path} is not a proof", hint="edge-doctor --prove -o FILE makes one, under another name"
+            f"{path} is no proof", hint="edge-doctor --prove -o FILE makes one, under another name"
         ) from error
     return content
 

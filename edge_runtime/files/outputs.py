@@ -62,7 +62,9 @@ def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
         _check_kind(output)
         for other in outputs[:number]:
             if _is_stored(output.path) and _identity(output.path) == _identity(other.path):
-                fact = f"{other.path} and {output.path} are one file: {other.flag} and {output.flag} both write it"
+                flags = f"{other.flag} and {output.flag} both write it"
+                said = f"{output.flag} names it twice" if other.flag == output.flag else flags
+                fact = f"{other.path} and {output.path} are one file: {said}"
                 raise UsageError(fact, hint=f"name another with {output.flag}")
     _check_inputs(outputs, found)
     for output in outputs:

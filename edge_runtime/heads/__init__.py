@@ -64,6 +64,6 @@ def recognise(io: ModelIO, num_classes: Optional[int] = None) -> str:
             return member.__name__.rsplit(".", 1)[-1]
     seen = ", ".join(f"{name} {list(shape)}" for name, shape in io.outputs.items())
     raise ModelError(
-        f"the outputs do not belong to a known detector: {seen}",
+        f"no known detector has these outputs: {seen}",
         hint=f"name the family with --family ({', '.join(plugins.names('heads'))}), and --labels, --resize, --color",
     )

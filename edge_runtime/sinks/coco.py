@@ -64,8 +64,8 @@ class CocoSink:
 
     def close(self) -> None:
         """See `Sink.close`."""
-        self._part.close()
         with self._open:
+            self._part.close()
             if self._part.begun and not self._finished:
                 self._finish()
 

@@ -80,7 +80,7 @@ class YoloTxtSink:
             raise SinkError(f"{self.target!r} cannot be made a folder: {error.strerror}", hint=hint) from error
         if there:
             hint = "name a new folder, or remove the files: they may be labels drawn by hand"
-            raise SinkError(f"{self.target!r} has text files in it already, for example {there.name}", hint=hint)
+            raise SinkError(f"{self.target!r} has text files in it already, {there.name} is one of them", hint=hint)
 
     def _put(self, name: str, lines: Iterable[str]) -> None:
         try:

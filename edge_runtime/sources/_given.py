@@ -27,7 +27,7 @@ def _first_line(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.readline(LONGEST)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
+        reason = getattr(error, "strerror", None) or "it is no text"
         raise UsageError(f"{path} cannot be read: {reason}", hint="its first line must be an address") from error
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tiny import boxes_v8, write_onnx
 
-from edge_runtime.cli import _files
+from edge_runtime.cli import _files, detect
 
 COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power")
 # Flags of words and numbers that name no file.
@@ -139,6 +139,11 @@ def refused(place: Path, words: List[str], capsys: pytest.CaptureFixture) -> Non
     assert err.splitlines()[-2].startswith("error: ") and err.splitlines()[-1].startswith("hint: "), err
     assert any(part in err for part in ("is both", "lies where", "are one file", "is a folder")), err
     assert contents(place) == before
+
+
+def test_a_flag_that_names_one_file_twice_is_named_once(place, capsys):
+    assert detect.main([*DETECT[1:], "--source", "demo", "--output", "x.csv", "--output", "./x.csv"]) == 1
+    assert "--output names it twice" in capsys.readouterr().err
 
 
 def contents(place: Path) -> Dict[str, str]:
