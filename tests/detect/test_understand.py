@@ -52,7 +52,7 @@ def test_what_the_user_says_is_not_called_assumed():
 def test_other_tasks_and_strange_outputs_are_refused():
     with pytest.raises(ModelError, match="'segment'"):
         understand("m.onnx", io(metadata={"task": "segment"}))
-    with pytest.raises(ModelError, match="a known detector") as caught:
+    with pytest.raises(ModelError, match="no known detector") as caught:
         understand("m.onnx", io({"logits": (1, 1000)}))
     assert "--family" in caught.value.hint and "[1, 1000]" in str(caught.value)
 

@@ -201,3 +201,28 @@ def test_a_detector_is_at_rest_after_a_run_that_broke(detector: Detector) -> Non
     with pytest.raises(SourceError):
         Pipeline(detector, Numbers(100, fails_at=5)).run()
     assert len(detector(IMAGE)) == 1
+
+
+def test_after_an_error_no_slot_is_left_at_work(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever uses the detector next would find the result of another's frame in it."""
+    enqueue, wait = detector.backend.enqueue, detector.backend.wait
+    at_work: List[int] = []
+
+    def begun(slot: int, images: List[np.ndarray]) -> None:
+        at_work.append(slot)
+        enqueue(slot, images)
+
+    def failing(slot: int) -> object:
+        at_work.remove(slot)
+        wait(slot)
+        if images_seen.index > 4:
+            raise UsageError("the backend broke", hint="")
+        return wait(slot)
+
+    images_seen = Numbers(100)
+    pipeline = Pipeline(detector, images_seen, warmup=0)
+    monkeypatch.setattr(detector.backend, "enqueue", begun)
+    monkeypatch.setattr(detector.backend, "wait", failing)
+    with pytest.raises(UsageError, match="the backend broke"):
+        pipeline.run()
+    assert at_work == []
