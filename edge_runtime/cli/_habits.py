@@ -1,23 +1,20 @@
 """Flags of other tools and ours. A flag with the same meaning works. For others, a sentence names our flag.
 
-This file is data only. `_parser.py` reads it. Upper and lower case are equal, and so are `_` and `-`. Our own flags
-always come first: `--data` of edge-eval is never looked up here.
+This file is data only. `_parser.py` reads it. Upper and lower case are equal, and so are `_` and `-`. Our flags come first.
 """
 
 from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR = (
-    "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor".split()
-)
+COMMANDS = "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor"
+DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR = COMMANDS.split()
 RUN = f"{DETECT} {EVAL} {BENCH}"
 ALL = f"{RUN} {BUILD} {CALIBRATE}"
 USE = f"{RUN} {CALIBRATE}"  # commands that detect objects
 
 FILE = ""  # the value is a file and needs no flag: FLAG VALUE means VALUE
 SO_ALREADY = None  # the flag asks for what we do anyway: it is ignored
-
 _FOUND = "it is found in the model file: leave it out"
 _STREAM = "codec and delay are found in the stream: leave it out"
 _PRECISION = "the file says its precision; edge-build MODEL.onnx --precision fp16 makes a plan of another"
