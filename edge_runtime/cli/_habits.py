@@ -1,6 +1,6 @@
 """Flags of other tools and ours. A flag with the same meaning works. For others, a sentence names our flag.
 
-This file is data only. `_parser.py` reads it. Upper and lower case are equal, and so are `_` and `-`. Our flags come first.
+This file is data only. Upper and lower case are equal, and so are `_` and `-`. Our own flags come first.
 """
 
 from __future__ import annotations
