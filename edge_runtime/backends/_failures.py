@@ -13,7 +13,6 @@ from edge_runtime.errors import DeviceError, EdgeError, ModelError, UsageError
 from edge_runtime.machine import meminfo
 from edge_runtime.model.spec import DTYPES, Shape
 
-LONGEST = 600  # characters of a library's own reason
 MEMORY = re.compile(r"out of memory|bad_alloc|failed to allocate|cannot allocate|not enough memory", re.I)
 RESIZED = re.compile(r"shape mismatch attempting to re-use|incompatible with|to_shape was called on a dynamic", re.I)
 SIZES = "export it without its own post-processing (NMS), so that its outputs have one size"
@@ -42,8 +41,8 @@ def explained(library: str, path: str, error: BaseException) -> EdgeError:
         return DeviceError(f"memory ran out while {library} ran {path}", hint=SMALLER)
     if RESIZED.search(reason):
         return ModelError(f"the outputs of {path} change their size from image to image", hint=SIZES)
-    reason = f"{reason[:LONGEST]}{'…' * (len(reason) > LONGEST)}" or type(error).__name__
-    return ModelError(f"{library} cannot run {path}: {reason}", hint="export it again, or try another --backend")
+    fact = f"{library} cannot run {path}: {reason or type(error).__name__}"
+    return ModelError(fact, hint="export it again, or try another --backend")
 
 
 SMALLER = "use a smaller --batch or --imgsz, fewer --threads, or close other programs"

@@ -12,9 +12,8 @@ import pytest
 from onnx import TensorProto
 
 from edge_runtime import backends, machine
-from edge_runtime.backends import BackendOptions, _host, replay
+from edge_runtime.backends import BackendOptions, _failures, _host, replay
 from edge_runtime.backends import onnxruntime as onnxruntime_member
-from edge_runtime.backends import openvino as openvino_member
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError, SpecError, UsageError
 from edge_runtime.model import onnx_file
@@ -231,10 +230,10 @@ def test_a_file_that_is_younger_than_the_installed_onnxruntime(tmp_path):
     assert "pip install -U onnxruntime" in caught.value.hint
 
 
-@pytest.mark.parametrize("member", [onnxruntime_member, openvino_member])
-def test_a_reason_is_never_cut_off(member):
+@pytest.mark.parametrize("library", ["onnxruntime", "openvino"])
+def test_a_reason_is_never_cut_off(library):
     reason = "no kernel\n" * 60 + "and this is why"
-    assert str(member._unreadable("m.onnx", RuntimeError(reason))).endswith("and this is why")
+    assert str(_failures.explained(library, "m.onnx", RuntimeError(reason))).endswith("and this is why")
 
 
 def test_onnxruntimes_own_log_is_quiet():

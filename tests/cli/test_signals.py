@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from argparse import Namespace
-from typing import List
 
 import pytest
-
-from edge_runtime.cli import _guard, _signals
 
 NUMBERS = [signal.SIGTERM, signal.SIGHUP]
 
 
+COMMAND = """
+import os, signal, sys
+from argparse import Namespace
+from edge_runtime.cli import _guard, _signals
+number, both = int(sys.argv[1]), _signals.ENDING
+def command(_):
+    try:
+        os.kill(os.getpid(), number)
+        signal.pause()
+    finally:
+        for again in both:
+            os.kill(os.getpid(), again)
+        print("finished")
+    return 0
+before = [signal.getsignal(number) for number in both]
+code = _guard.guarded(command, Namespace(verbose=False))
+assert [signal.getsignal(number) for number in both] == before, "what was set before is back"
+sys.exit(code)
+"""
+ACTION = """
+import os, sys
+from edge_runtime.cli import _signals
+with _signals.ending(lambda: print("called")):
+    for _ in range(2):
+        os.kill(os.getpid(), int(sys.argv[1]))
+"""
+
+
+def run(code: str, number: int) -> subprocess.CompletedProcess[str]:
+    """In a process of its own: a signal that no handler took would end the tests."""
+    return subprocess.run([sys.executable, "-c", code, str(int(number))], capture_output=True, text=True, timeout=60)
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_command_ends_as_by_ctrl_c_and_finishes_although_told_again(number: signal.Signals) -> None:
-    finished: List[bool] = []
-
-    def command(_: Namespace) -> int:
-        try:
-            os.kill(os.getpid(), number)
-            signal.pause()
-        finally:
-            for again in NUMBERS:
-                os.kill(os.getpid(), again)
-            finished.append(True)
-        return 0
-
-    before = [signal.getsignal(number) for number in NUMBERS]
-    assert _guard.guarded(command, Namespace(verbose=False)) == 128 + signal.SIGINT and finished == [True]
-    assert [signal.getsignal(number) for number in NUMBERS] == before, "what was set before is back"
+    child = run(COMMAND, number)
+    assert child.returncode == 128 + signal.SIGINT and child.stdout == "finished\n", child.stderr
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_an_action_in_place_of_the_interrupt_is_called_once(number: signal.Signals) -> None:
-    called: List[bool] = []
-    with _signals.ending(lambda: called.append(True)):
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)
-    assert called == [True]
+    child = run(ACTION, number)
+    assert child.returncode == 0 and child.stdout == "called\n", child.stderr
 
 
 def test_what_is_ignored_stays_so() -> None:
