@@ -168,9 +168,9 @@ def test_best_keeps_what_can_be_built(tmp_path, monkeypatch, capsys, fails):
         (["--precision", "int8+fp16"], "a GPU of compute capability 5.3 has no INT8"),
         (["--calib", "photos"], "a GPU of compute capability 5.3 has no INT8"),
         (["--precision", "best", "--calib", "photos"], "a GPU of compute capability 5.3 has no INT8"),
-        (["--dla", "0", "--precision", "int8", *TARGET], "DLA takes no network with Q/DQ"),
-        (["--dla", "0", *TARGET], "DLA takes no network with Q/DQ"),
-        (["--dla", "0", "--calib", "photos", *TARGET], "DLA takes no network with Q/DQ"),
+        (["--dla", "0", "--precision", "int8", *TARGET], "DLA takes no network with the Q/DQ"),
+        (["--dla", "0", *TARGET], "DLA takes no network with the Q/DQ"),
+        (["--dla", "0", "--calib", "photos", *TARGET], "DLA takes no network with the Q/DQ"),
         (["--dla", "0", "--precision", "fp32", *TARGET], "DLA has no float32"),
     ],
 )
