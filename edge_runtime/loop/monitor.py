@@ -177,4 +177,5 @@ class Monitor:
         }
 
     def _rate(self, now: Mark) -> float:
-        return (now.frames - 1) / (now.last_s - self._first_s) if now.frames > 1 else 0.0
+        elapsed_s = now.last_s - self._first_s
+        return (now.frames - 1) / elapsed_s if now.frames > 1 and elapsed_s > 0 else 0.0

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Iterator, List
 
 import cv2
@@ -143,6 +144,9 @@ def test_a_folder_that_is_removed(tmp_path: Path, suffix: str) -> None:
     path.parent.mkdir()
     sink = sinks.open(str(path))
     sink.write(result(0))
+    end = monotonic() + 20
+    while not path.exists() and monotonic() < end:  # the encoder writes in a thread of its own
+        sleep(0.01)
     shutil.rmtree(path.parent)
     with pytest.raises(SinkError, match=r"out.*(removed|No such file)"):
         for i in range(100):
