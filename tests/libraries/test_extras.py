@@ -128,7 +128,7 @@ def test_an_opencv_without_a_file_is_not_the_systems(monkeypatch: pytest.MonkeyP
 
 def test_nothing_names_a_project_that_no_index_has() -> None:
     assert len(SOURCES) > 150
-    found = [str(path) for path in SOURCES if path.suffix in {".py", ".sh"} and "edge-runtime[" in path.read_text()]
+    found = [str(path) for path in SOURCES if path.suffix in {".py", ".sh"} and "edge-runtime[" in path.read_text(encoding="utf-8")]
     assert not found
 
 
@@ -138,7 +138,7 @@ def test_every_hint_names_an_extra_that_exists() -> None:
         node
         for path in SOURCES
         if path.suffix == ".py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "install_hint"
     ]
     named = {ast.literal_eval(call.args[0]) for call in calls}

@@ -28,6 +28,14 @@ def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Detect
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _heed_ctrl_c() -> Iterator[None]:
+    """A shell starts what runs in the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ctrl_c(ready: threading.Event) -> threading.Thread:
     """Sends this process one SIGINT, a moment after something hangs."""
 
