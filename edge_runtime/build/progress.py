@@ -48,7 +48,7 @@ def progress_monitor(lib: Any, report: Report) -> Any:
     """Returns an IProgressMonitor that calls `report`."""
     progress = BuildProgress(report)
 
-    class Monitor(lib.IProgressMonitor):  # type: ignore[misc]
+    class ProgressMonitor(lib.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             lib.IProgressMonitor.__init__(self)
 
@@ -62,4 +62,4 @@ def progress_monitor(lib: Any, report: Report) -> Any:
         def phase_finish(self, name: str) -> None:
             progress.finish(name)
 
-    return Monitor()
+    return ProgressMonitor()

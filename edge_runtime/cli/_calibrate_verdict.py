@@ -65,7 +65,7 @@ def judge(
         print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
         return made, None
     with tempfile.TemporaryDirectory() as folder, _progress.progress() as bar:
-        bench = _Bench(args, images, Path(folder), bar)
+        bench = _CandidateRuns(args, images, Path(folder), bar)
         before = bench.found(args.engine, "fp32")
         began = monotonic()
 
@@ -98,7 +98,7 @@ def judge(
     return made, page
 
 
-class _Bench:
+class _CandidateRuns:
     """Opens and runs candidate files as the user would run the final one."""
 
     def __init__(self, args: argparse.Namespace, images: ImageSet, folder: Path, bar: Any) -> None:
