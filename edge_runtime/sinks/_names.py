@@ -35,7 +35,8 @@ class FrameNames:
         front = self._fronts[frame.source]
         if frame.path is None:
             return f"{front}{frame.index:06d}"
-        stem = f"{front}{Path(frame.path).stem}"
+        own = frame.path == frame.source  # a source that is one picture has that picture's name
+        stem = f"{'' if own else front}{Path(frame.path).stem}"
         name, number = stem, 1
         while self._owners.setdefault(name, frame.path) != frame.path:
             number += 1

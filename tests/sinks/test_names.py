@@ -52,6 +52,17 @@ def test_pictures_of_several_sources_say_whose_they_are() -> None:
     assert names.name(result(source="left/", path="left/x.jpg").frame) == "left_x"
 
 
+def test_pictures_given_one_by_one_keep_their_names() -> None:
+    """`edge-detect nano.onnx *.jpg` of a shell."""
+    names = FrameNames(["a/bus.jpg", "b/bus.jpg", "photos/"])
+    given = [("a/bus.jpg", "a/bus.jpg"), ("b/bus.jpg", "b/bus.jpg"), ("photos/", "photos/bus.jpg")]
+    assert [names.name(result(source=source, path=path).frame) for source, path in given] == [
+        "bus",
+        "bus_2",
+        "photos_bus",
+    ]
+
+
 def test_names_of_a_long_run_take_no_memory() -> None:
     names = FrameNames(["a", "b"])
     for number in range(5000):
