@@ -75,6 +75,10 @@ def print_summary(summary: Dict[str, Any]) -> None:
         print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
     print_status(f"detections: {found or 'none'}")
+    elsewhere = {"-", "window", *(failure.get("sink") for failure in summary["failed"])}
+    written = [name for name in summary["sinks"] if name not in elsewhere]
+    if written:
+        print_status(f"results: {', '.join(written)}")
     for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
         if count:
             print_status(f"dropped: {count} of {name}")

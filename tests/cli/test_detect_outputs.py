@@ -40,6 +40,11 @@ def names(folder: Path) -> List[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def test_where_results_went_is_said(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("set/images/chelsea.jpg", "--save", "drawn", "--output", "a.csv") == 0
+    assert "results: a.csv, drawn/\n" in capsys.readouterr().err
+
+
 def test_all_at_once(photos: Path) -> None:
     outputs = ["a.csv", "a.coco.json", "coco:b.json", "yolo:found/", "{source}.jsonl", "{source}/drawn/"]
     assert run("--images", "set/images", *(word for output in outputs for word in ("--output", output))) == 0
