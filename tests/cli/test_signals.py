@@ -40,8 +40,14 @@ with _signals.ending(lambda: print("called")):
 
 
 def run(code: str, number: int) -> subprocess.CompletedProcess[str]:
-    """In a process of its own: a signal that no handler took would end the tests."""
-    return subprocess.run([sys.executable, "-c", code, str(int(number))], capture_output=True, text=True, timeout=60)
+    """In a process of its own: a signal that no handler took would end the tests. Under nohup it heeds SIGHUP again."""
+
+    def heed() -> None:
+        for each in NUMBERS:
+            signal.signal(each, signal.SIG_DFL)
+
+    command = [sys.executable, "-c", code, str(int(number))]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=heed)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
