@@ -49,10 +49,10 @@ def test_a_file_is_read_at_that_rate(switching_board, engines, capsys):
 
 def test_a_budget_that_the_recorded_watts_exceed(switching_board, engines, capsys, quick):
     """The tree's watts do not fall, so it takes away all it has: the mode, frames, the engine; and says so."""
-    flags = ["--budget", "5W", "--power-modes", "15W,30W", "--duration", "9"]
+    flags = ["--budget", "3W", "--power-modes", "15W,30W", "--duration", "9"]
     found = run(switching_board, capsys, *engines, *flags)
     reasons = [decision["reason"] for decision in found["decisions"]]
-    assert reasons[0].startswith("6.0 W are over the budget of 5 W: at most")
+    assert reasons[0].startswith("6.0 W are over the budget of 3 W: at most")
     assert any("a lighter engine" in reason for reason in reasons) or found["decisions"][-1]["pace_fps"] < 10
     assert {"time_s", "engine", "mode", "pace_fps", "reason"} <= set(found["decisions"][0])
     assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL"

@@ -54,7 +54,7 @@ def test_results_of_detection(given, address, engine, tmp_path, monkeypatch, cap
         word for name in ("o.jsonl", "o.csv", "o.coco.json", "{source}.jsonl", "p/") for word in ("--output", name)
     ]
     monkeypatch.chdir(out)
-    flags = ["--engine", engine, "--duration", "1.5", "--log", "run.csv", "--json", "-v", *outputs, *MODEL]
+    flags = ["--engine", engine, "--duration", "3", "--log", "run.csv", "--json", "-v", *outputs, *MODEL]
     assert detect.main(["--source", given.format(address, folder=tmp_path), *flags]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["sources"][0].startswith("http://127.0.0.1:")
