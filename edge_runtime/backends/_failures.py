@@ -14,7 +14,9 @@ from edge_runtime.machine import meminfo
 from edge_runtime.model.spec import DTYPES, Shape
 
 MEMORY = re.compile(r"out of memory|bad_alloc|failed to allocate|cannot allocate|not enough memory", re.I)
-RESIZED = re.compile(r"shape mismatch attempting to re-use|incompatible with|to_shape was called on a dynamic", re.I)
+RESIZED = re.compile(  # OpenVINO says it otherwise in each version
+    r"shape mismatch attempting to re-use|incompatible with|to_shape was called on a dynamic|with dynamic shape", re.I
+)
 SIZES = "export it without its own post-processing (NMS), so that its outputs have one size"
 
 
