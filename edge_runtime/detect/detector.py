@@ -198,7 +198,7 @@ class Detector:
 
 
 def warm_up(detector: Detector, runs: int) -> None:
-    """Like `warmup`, for the caller that has claimed the detector."""
+    """Like `Detector.warm_up`, for the caller that has claimed the detector."""
     backend, (width, height) = detector.backend, detector.model.spec.input_wh
     backend.start()
     image = np.zeros((height, width, 3), np.uint8)

@@ -14,21 +14,27 @@ HINT = "check folder, rights and space"
 LONGEST = 200  # bytes of a name, so that our own suffix still fits
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, durable: bool = True) -> None:
     """Writes a file completely or not at all.
+
+    Args:
+        durable: see `replacing`.
 
     Raises:
         UsageError: it cannot be written. An earlier file stays as it was.
     """
-    with replacing(path) as file:
+    with replacing(path, durable) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write. It replaces `path` if the block ends without an error. Otherwise nothing changes.
 
     A link stays a link: the file that it leads to is replaced. Devices and pipes are written directly.
+
+    Args:
+        durable: wait until the disk has it, so that it survives a power failure too. A file for each frame does not.
 
     Raises:
         UsageError: it cannot be written.
@@ -44,7 +50,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             with _fresh(new) as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.replace(new, target)
         finally:
             with contextlib.suppress(OSError):

@@ -43,10 +43,11 @@ class Ends:
         self.errors: List[BaseException] = []
         self.failed: List[Dict[str, str]] = []
         self.left_behind: List[str] = []
-        self._others = len(list_sources(source))
+        listed = list_sources(source)
+        self._others = len(listed)
         with ExitStack() as undo:
             self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
-            self._open_sources(list_sources(source), options, fail_fast, undo)
+            self._open_sources(listed, options, fail_fast, undo)
             for sink in self.sinks:
                 sink_family.begin(sink, _rates(self.sources))
             self._opened = undo.pop_all()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 import json
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, Mapping, Sequence
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import SinkError, UsageError
+from edge_runtime.files.atomic import replacing
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.files.lock import locked
 from edge_runtime.sinks import SinkOptions, written_path
@@ -70,37 +71,33 @@ class CocoSink:
                 self._finish()
 
     def _finish(self) -> None:
-        new = Path(self._path).with_name(f".{os.path.basename(self._path)}.new")
         try:
-            with new.open("w", encoding="utf-8") as file:
-                _write(file, self._path + PART, self._labels)
-            os.replace(new, self._path)
-        except OSError as error:
-            with suppress(OSError):
-                new.unlink()
+            with replacing(Path(self._path)) as file:
+                file.writelines(text.encode() for text in _texts(self._path + PART, self._labels))
+        except UsageError as error:
             hint = f"the detections are kept as JSON Lines in {self._path + PART}"
-            raise SinkError(f"{self.target!r} cannot be written: {error.strerror}", hint=hint) from error
+            raise SinkError(str(error), hint=hint) from error
         self._finished = True
         os.unlink(self._path + PART)
 
 
-def _write(file: IO[str], part: str, labels: Sequence[str]) -> None:
-    """Writes frame by frame, because a long run has too many frames for the memory."""
+def _texts(part: str, labels: Sequence[str]) -> Iterator[str]:
+    """The file, frame by frame, because a long run has too many frames for the memory."""
     folder = _common_folder(part)
     categories = dict(enumerate(labels))
-    file.write('{"info":{"description":"found by edge-runtime"},"images":[')
+    yield '{"info":{"description":"found by edge-runtime"},"images":['
     for number, frame in enumerate(_frames(part)):
         image = {"id": number + 1, "file_name": _file_name(frame, folder), "width": frame["width"]}
-        file.write("," * (number > 0) + "\n" + json.dumps({**image, "height": frame["height"]}))
-    file.write('\n],"annotations":[')
+        yield "," * (number > 0) + "\n" + json.dumps({**image, "height": frame["height"]})
+    yield '\n],"annotations":['
     count = 0
     for number, frame in enumerate(_frames(part)):
         for found in frame["detections"]:
             count += 1
             categories.setdefault(found["class_id"], found["label"])
-            file.write("," * (count > 1) + "\n" + json.dumps(_annotation(count, number + 1, found)))
+            yield "," * (count > 1) + "\n" + json.dumps(_annotation(count, number + 1, found))
     names = [{"id": class_id + 1, "name": name} for class_id, name in sorted(categories.items())]
-    file.write(f'\n],"categories":{json.dumps(names)}}}\n')
+    yield f'\n],"categories":{json.dumps(names)}}}\n'
 
 
 def _frames(part: str) -> Iterator[Dict[str, Any]]:

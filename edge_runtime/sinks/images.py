@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import SinkError, UsageError
+from edge_runtime.files.atomic import replace_file
 from edge_runtime.files.lock import locked
 from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.opencv import load_cv2
@@ -85,13 +86,9 @@ class ImagesSink:
         self._begun = True
 
     def _put(self, path: Path, jpeg: bytes) -> None:
-        new = path.with_name(f".{path.name}.new")
         try:
-            new.write_bytes(jpeg)
-            os.replace(new, path)
-        except OSError as error:
-            with suppress(OSError):
-                new.unlink()
+            replace_file(path, jpeg, durable=False)
+        except UsageError as error:
             here = self._folder.is_dir()
             hint = "the images before this one are whole" if here else "leave the folder in place while it runs"
-            raise SinkError(f"{str(path)!r} cannot be written: {error.strerror}", hint=hint) from error
+            raise SinkError(str(error), hint=hint) from error

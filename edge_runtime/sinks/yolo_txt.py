@@ -84,9 +84,8 @@ class YoloTxtSink:
 
     def _put(self, name: str, lines: Iterable[str]) -> None:
         try:
-            replace_file(
-                self._folder / name, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-            )
+            text = "".join(f"{line}\n" for line in lines)
+            replace_file(self._folder / name, text.encode("utf-8", "backslashreplace"), durable=False)
         except EdgeError as error:
             raise SinkError(str(error), hint="the files before this one are whole") from error
 

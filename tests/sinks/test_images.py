@@ -71,7 +71,7 @@ def test_a_folder_that_is_removed(tmp_path: Path) -> None:
     sink = sinks.open(f"{tmp_path}/out/")
     sink.write(result(0))
     shutil.rmtree(tmp_path / "out")
-    with pytest.raises(SinkError, match=r"000001\.jpg' cannot be written: No such file") as caught:
+    with pytest.raises(SinkError, match=r"000001\.jpg cannot be written: No such file") as caught:
         sink.write(result(1))
     assert caught.value.hint == "leave the folder in place while it runs"
     sink.close()
