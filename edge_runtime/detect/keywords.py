@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import fields, replace
 from typing import Any, Iterable, Mapping, Set
@@ -11,6 +10,7 @@ import numpy as np
 
 from edge_runtime.backends import BackendOptions
 from edge_runtime.errors import UsageError
+from edge_runtime.files.fields import nearest
 from edge_runtime.model.recipe import ModelFlags, load_recipe
 from edge_runtime.model.thresholds import Thresholds
 
@@ -30,8 +30,8 @@ def refuse_unknown(unknown: Iterable[str], known: Iterable[str]) -> None:
         UsageError: one is; the hint has the nearest that there is.
     """
     for name in unknown:
-        near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, list(known), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(sorted(known))}"
+        ours = OTHER_NAMES.get(name)
+        hint = f"did you mean {ours!r}?" if ours else nearest(name, sorted(known))
         raise UsageError(f"no keyword {name!r} of Detector.open", hint=hint)
 
 
