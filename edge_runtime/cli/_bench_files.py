@@ -44,7 +44,7 @@ def check(args: Namespace) -> None:
         if path.suffix not in WRITERS:
             raise UsageError(f"a result is no {path.name!r}", hint=f"expected one of {', '.join(WRITERS)}")
         if path.suffix == ".html":
-            pictures.figure((1, 1))
+            pictures.check()
 
 
 def write_files(rows: Sequence[Row], args: Namespace) -> ByProducts:

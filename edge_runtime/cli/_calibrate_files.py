@@ -13,6 +13,7 @@ from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.cli import _files
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._calibrate_verdict import Page
+from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
 
@@ -58,8 +59,10 @@ def write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSe
     if args.manifest:
         with byproducts.attempt(str(args.manifest)):
             image_sets.write_manifest(args.manifest, images.paths, args.image_folder)
-    if args.report and page:
+    if args.report:
         with byproducts.attempt(str(args.report)):
+            if page is None:
+                raise UsageError(f"{args.report} is not written: there is no verdict", hint="give more pictures")
             page()
     return byproducts.exit_code
 

@@ -75,7 +75,6 @@ READS: Dict[str, Reader] = {
     "engine": _model, "recipe": plain("recipe"), "labels": plain("label file"), "data": _data, "verdict_data": _data,
     "images": _data, "image_folder": plain("folder of pictures"), "calib": _data, "sources": _source,
     "source": _source, "from_source": _source, "meter": _trace, "sysroot": board, "files": plain("result"),
-    "weights": plain("weights"), "classes": plain("label file"), "read": plain("proof"),
 }  # fmt: skip
 
 claimed = functools.partial(_claims.claimed, reads=READS)

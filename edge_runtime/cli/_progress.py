@@ -17,12 +17,12 @@ Begin = Callable[[str, int], Callable[[], None]]
 @contextlib.contextmanager
 def progress() -> Iterator[Begin]:
     """Gives a function that begins a bar with a number of ticks (0: unknown), and returns its tick."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
     if not sys.stderr.isatty():
         with Lines() as lines:
             yield lines.begin
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _bars(columns) as bars:
 
@@ -36,13 +36,13 @@ def progress() -> Iterator[Begin]:
 @contextlib.contextmanager
 def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
     """Gives a function that is told what is done and how much, 0 to 1. Between its calls the time still runs."""
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-
     if not sys.stderr.isatty():
         with Lines() as lines:
             lines.begin(label, 0)
             yield lines.tell
         return
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with _bars(columns) as bars:
         task = bars.add_task(label, total=None)

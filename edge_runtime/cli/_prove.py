@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional, TextIO
 
 from edge_runtime import prove
 from edge_runtime.cli import _claims, _streams
-from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic, read
 from edge_runtime.files.outputs import Output
 from edge_runtime.jetson import record
@@ -43,16 +43,12 @@ def asked(args: argparse.Namespace) -> bool:
 def main(args: argparse.Namespace) -> int:
     """Does what is asked, and returns the exit code: 0 only if everything is proved, 2 for wrong usage."""
     wanted = [f"--{name}" for name in ("prove", "read", "record") if getattr(args, name)]
-    try:
-        if len(wanted) != 1 or ((args.output or args.power_mode) and not args.prove):
-            together = "--prove, --read and --record go alone; --output and --power-mode go with --prove"
-            print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
-            return 2
-        with _claims.claimed(args, WRITES, READS):
-            return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
-    except EdgeError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        return 1
+    if len(wanted) != 1 or ((args.output or args.power_mode) and not args.prove):
+        together = "--prove, --read and --record go alone; --output and --power-mode go with --prove"
+        print(f"error: {together}\nhint: edge-doctor --prove -o proof.json", file=sys.stderr)
+        return 2
+    with _claims.claimed(args, WRITES, READS):
+        return {"--prove": _prove, "--read": _show, "--record": _record}[wanted[0]](args, Path(args.sysroot))
 
 
 READS: _claims.Reads = {"sysroot": _claims.board, "read": _claims.plain("proof")}

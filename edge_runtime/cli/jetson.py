@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from edge_runtime.cli import _signals, _streams, _values
+from edge_runtime.cli import _guard, _signals, _streams, _values
 from edge_runtime.errors import EdgeError
 from edge_runtime.jetson import hold, nvpmodel, plan, switch
 from edge_runtime.jetson.hold import Hold
@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except EdgeError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        _guard.print_error(str(error), error.hint, verbose=False)
         return 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -68,8 +69,9 @@ def check_writable(path: Path) -> None:
     while not folder.exists():
         folder = folder.parent
     with said_of(path):
-        if is_special(path):
-            open(path, "ab").close()
+        if is_special(path):  # not opened: the reader of a pipe would take that for the end
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         else:
             probe = temporary(folder / path.name)
             _fresh(probe).close()

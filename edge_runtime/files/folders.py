@@ -27,10 +27,10 @@ def replacing_folder(path: Path, ours: str) -> Iterator[Path]:
         UsageError: it holds other files, or cannot be written.
     """
     target = Path(os.path.realpath(path))
-    _check_ours(path, ours)
     new = temporary(target)
-    shutil.rmtree(new, ignore_errors=True)  # left by a killed process of our number
     with said_of(path):
+        _recover(target)
+        _check_ours(path, ours)
         new.mkdir()
     try:
         yield new
@@ -38,6 +38,18 @@ def replacing_folder(path: Path, ours: str) -> Iterator[Path]:
             _swap(new, target)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _recover(target: Path) -> None:
+    """Puts back a folder that a killed run had moved away, and removes what it left. The caller holds the lock."""
+    name = temporary(target).name.rsplit(".", 2)[0]
+    left = re.compile(rf"{re.escape(name)}\.\d+\.new(\.old)?")
+    for found in target.parent.glob(".*.new*"):
+        match = left.fullmatch(found.name)
+        if match and match[1] and not target.exists():
+            os.rename(found, target)
+        elif match:
+            shutil.rmtree(found, ignore_errors=True)
 
 
 def _check_ours(path: Path, ours: str) -> None:

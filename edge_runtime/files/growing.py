@@ -6,9 +6,11 @@ import contextlib
 import errno
 import os
 import stat
+from pathlib import Path
 from typing import Iterator
 
 from edge_runtime.errors import SinkError
+from edge_runtime.files.atomic import temporary
 from edge_runtime.files.lock import locked
 
 NOWHERE = "is the folder there, and may you write to it?"
@@ -117,15 +119,17 @@ class GrowingFile:
             self._take(os.open(self._path, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC))
             self._add(piece)
             return
-        new = os.path.join(self._folder, f".{os.path.basename(self._path)}.new")
-        self._take(os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666))
+        new = temporary(Path(self._path))
+        with contextlib.suppress(OSError):
+            new.unlink()  # left by a killed process of our number
+        self._take(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
         try:
             self._add(piece)
             os.replace(new, self._path)
         except OSError:
             self._fd = -1
             with contextlib.suppress(OSError):
-                os.unlink(new)
+                new.unlink()
             raise
 
     def _take(self, fd: int) -> None:

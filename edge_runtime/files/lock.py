@@ -7,12 +7,12 @@ import errno
 import hashlib
 import os
 import socket
-import stat
 import struct
 from pathlib import Path
 from typing import Iterator, Union
 
 from edge_runtime.errors import UsageError
+from edge_runtime.files.atomic import is_special
 
 HINT = "wait until it ends, or name another output"
 
@@ -33,17 +33,9 @@ def locked(*outputs: Union[str, Path]) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         for output in outputs:
-            if _is_stored(output):
+            if not is_special(Path(output)):
                 stack.enter_context(_taken(output))
         yield
-
-
-def _is_stored(output: Union[str, Path]) -> bool:
-    try:
-        mode = os.stat(output).st_mode
-    except OSError:
-        return True
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _taken(output: Union[str, Path]) -> socket.socket:

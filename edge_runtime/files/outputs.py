@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Union
+from typing import Dict, Iterable, Optional, Sequence, Set, Tuple, Union
 
 from edge_runtime.errors import UsageError
+from edge_runtime.files.atomic import is_special
 
 LOOKED_AT = 1 << 20  # bytes at the start of a file that tell which program wrote it
 Identity = Union[Tuple[int, int], str]
@@ -49,7 +49,7 @@ class Output:
 
 
 def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
-    """Refuses to destroy an input, and to write two results into one file. Opens no file.
+    """Refuses to destroy an input, and to write two results into one file. Changes nothing.
 
     Files are compared by device and inode, so links and spellings make no difference.
 
@@ -61,7 +61,7 @@ def check(outputs: Sequence[Output], inputs: Iterable[Input]) -> None:
     for number, output in enumerate(outputs):
         _check_kind(output)
         for other in outputs[:number]:
-            if _is_stored(output.path) and _identity(output.path) == _identity(other.path):
+            if not is_special(output.path) and _identity(output.path) == _identity(other.path):
                 flags = f"{other.flag} and {output.flag} both write it"
                 said = f"{output.flag} names it twice" if other.flag == output.flag else flags
                 fact = f"{other.path} and {output.path} are one file: {said}"
@@ -83,7 +83,7 @@ def _check_kind(output: Output) -> None:
 
 
 def _check_ours(output: Output) -> None:
-    if not output.ours or not output.path.is_file() or not _is_stored(output.path):
+    if not output.ours or not output.path.is_file() or is_special(output.path):
         return
     try:
         with output.path.open("rb") as file:
@@ -98,7 +98,7 @@ def _check_ours(output: Output) -> None:
 def _check_inputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
     by_identity: Dict[Identity, Input] = {_identity(given.path): given for given in reversed(inputs)}
     for output in outputs:
-        same = by_identity.get(_identity(output.path)) if _is_stored(output.path) else None
+        same = by_identity.get(_identity(output.path)) if not is_special(output.path) else None
         if same is not None and output.over is None:
             raise UsageError(f"{output.path} is both {same.what} and output", hint=f"name another with {output.flag}")
         held = _held(output, inputs, by_identity) or _below(output, inputs)
@@ -116,7 +116,7 @@ def _held(output: Output, inputs: Sequence[Input], by_identity: Dict[Identity, I
         real = os.path.realpath(given.path)
         if real.lower().endswith(output.over) and _is_within(real, top):
             return given
-    linked = (by_identity.get(identity) for identity in _files_in(top))
+    linked = (by_identity.get(identity) for identity in _files_in(top, output.over))
     return next((given for given in linked if given is not None), None)
 
 
@@ -133,21 +133,12 @@ def _is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _files_in(folder: str) -> Set[Identity]:
+def _files_in(folder: str, suffixes: Tuple[str, ...]) -> Set[Identity]:
     try:
-        names: List[str] = os.listdir(folder)
+        names = os.listdir(folder)
     except OSError:
         return set()
-    return {_identity(os.path.join(folder, name)) for name in names}
-
-
-def _is_stored(path: Path) -> bool:
-    """Whether it is a file or a folder. Devices and pipes are not, so they may be named twice."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return True
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    return {_identity(os.path.join(folder, name)) for name in names if name.lower().endswith(suffixes)}
 
 
 def _identity(path: Union[str, Path]) -> Identity:

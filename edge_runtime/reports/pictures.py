@@ -80,6 +80,15 @@ def _steps(curve: Curve) -> Tuple[List[float], List[float]]:
     return recall, [float(envelope[0]), *envelope.tolist(), 0.0]
 
 
+def check() -> None:
+    """Fails before long work is done for a page that could not be drawn.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+    """
+    figure((1, 1))
+
+
 def figure(size: Tuple[float, float]) -> Any:
     """Returns an empty figure of (width, height) inches.
 

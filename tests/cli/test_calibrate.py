@@ -82,6 +82,21 @@ def test_the_legacy_cache_is_for_the_tensorrt_that_is_here_or_asked_for(place, t
         assert ("no TensorRT that reads" in capsys.readouterr().err) is (here == "11")
 
 
+def test_a_page_without_a_verdict_is_refused_at_the_start(place, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(place, tmp_path, "--report", str(tmp_path / "r.html"), "--no-verdict")
+    assert "--report is the page of the verdict\nhint: leave --no-verdict out" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_that_cannot_be_written_for_want_of_pictures_is_told(place, tmp_path, capsys):
+    said = [str(place / "nano.onnx"), "--images", str(place / "photos" / "0.png"), "-o", str(tmp_path / "int8.onnx")]
+    report = tmp_path / "r.html"
+    assert calibrate.main([*said, "--backend", "onnxruntime", "--method", "minmax", "--report", str(report)]) == 1
+    assert f"{report} is not written: there is no verdict" in capsys.readouterr().err
+    assert (tmp_path / "int8.onnx").is_file() and not report.exists()
+
+
 def test_a_legacy_cache_that_nobody_reads_is_refused_at_the_start(place, tmp_path, capsys):
     assert run(place, tmp_path, "--legacy-cache", str(tmp_path / "c"), "--legacy-version", "11.4") == 1
     assert "11.4 reads no calibration cache" in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -177,6 +177,13 @@ def test_no_result_lies_over_an_input_or_another_result(place, capsys, words):
     refused(place, list(words), capsys)
 
 
+def test_pictures_may_be_saved_beside_the_model(place):
+    before = contents(place)
+    assert detect.main([*DETECT[1:], "--source", "demo", "--max-frames", "1", "--threads", "1", "--save", "."]) == 0
+    made = contents(place)
+    assert {path: made[path] for path in before} == before and len(made) == len(before) + 1
+
+
 def test_links_in_a_folder_of_results_lead_to_no_input(place, capsys):
     (place / "out").mkdir()
     os.link("photos/1.jpg", "out/1.jpg")
@@ -219,7 +226,7 @@ def test_every_flag_that_may_name_a_file_is_declared(command):
     """A new flag that writes has to be declared in WRITES, one that reads in `_files.READS`."""
     module = importlib.import_module(f"edge_runtime.cli.{command}")
     holder = importlib.import_module("edge_runtime.cli._prove") if command == "doctor" else module
-    declared = {*getattr(holder, "WRITES", {}), *READS, *WORDS, "output"}
+    declared = {*getattr(holder, "WRITES", {}), *READS, *getattr(holder, "READS", {}), *WORDS, "output"}
     for parser in parsers(module):
         for action in parser._actions:
             names_a_file = action.nargs != 0 and action.choices is None and action.type in (None, str, Path)

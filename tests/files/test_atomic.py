@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 from pathlib import Path
 from typing import Iterator
@@ -95,3 +96,13 @@ def test_the_check_leaves_nothing(tmp_path: Path) -> None:
     atomic.check_writable(tmp_path / "a")
     atomic.check_writable(tmp_path / "not/there/yet/a")
     assert not os.listdir(tmp_path)
+
+
+def test_the_check_is_no_end_for_the_reader_of_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    atomic.check_writable(tmp_path / "pipe")
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    assert not poll.poll(0)
+    os.close(reader)

@@ -54,6 +54,24 @@ def test_through_a_link(earlier: Path) -> None:
     assert (earlier.parent / "link").is_symlink() and os.listdir(earlier) == ["2.png"]
 
 
+def test_a_folder_that_a_killed_run_had_moved_away_comes_back(earlier: Path) -> None:
+    os.rename(earlier, earlier.parent / ".set.123.new.old")  # killed between its two renames
+    (earlier.parent / ".set.123.new").mkdir()
+    (earlier.parent / ".set.5.123.new").mkdir()  # of a folder "set.5"
+    with pytest.raises(SourceError), replacing_folder(earlier, OURS):
+        raise SourceError("the next one fails")
+    assert sorted(os.listdir(earlier.parent)) == [".set.5.123.new", "set"] and os.listdir(earlier) == ["1.png"]
+
+
+def test_what_a_killed_run_left_beside_a_whole_folder_goes(earlier: Path) -> None:
+    for left in (".set.123.new.old", ".set.123.new"):
+        (earlier.parent / left).mkdir()
+        (earlier.parent / left / "0.png").write_text("half")
+    with replacing_folder(earlier, OURS) as new:
+        (new / "2.png").write_text("now")
+    assert os.listdir(earlier.parent) == ["set"] and os.listdir(earlier) == ["2.png"]
+
+
 KILLED = """
 import os, sys, time
 from pathlib import Path

@@ -37,6 +37,15 @@ def test_without_a_piece_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["out", "l" * 255])
+def test_a_file_of_the_user_beside_it_is_not_touched(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".out.new").write_text("dear")
+    file = GrowingFile(str(tmp_path / name))
+    file.append(b"x")
+    file.close()
+    assert (tmp_path / ".out.new").read_text() == "dear" and (tmp_path / name).read_bytes() == b"x"
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
 def test_the_mode_is_the_umasks(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
