@@ -21,6 +21,7 @@ from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _build_best, build
 from edge_runtime.errors import ModelError
 from edge_runtime.gpu import passport, trt
+from tests.hearing import heed_signals
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 FLOAT, INT8 = str(ENGINES / "yolo_nano_voc.onnx"), str(ENGINES / "yolo_nano_voc_int8.onnx")
@@ -211,7 +212,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     said = [sys.executable, "-c", code, FLOAT, "-o", str(tmp_path / "out" / "n.plan"), *TARGET]
     process = subprocess.Popen(
         said, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=heed_signals,
     )  # fmt: skip
     end = time.monotonic() + 60
     while not (mark.exists() and mark.read_text()) and time.monotonic() < end:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.hearing import heed_signals
 from tests.tiny import boxes_v8, write_onnx
 
 FLAGS = ["--family", "yolo_v8", "--labels", "a,b,c", "--threads", "1"]
@@ -86,7 +87,7 @@ def test_signals_finish_the_files(engine, tmp_path, number):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=heed_signals,
     )
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and (not lines.exists() or lines.read_text().count("\n") < 20):

@@ -18,6 +18,7 @@ from typing import Any, Callable, Iterator, List
 import cv2
 import pytest
 
+from tests.hearing import heed_signals
 from tests.sinks.results import small_disk
 from tests.tiny import boxes_v8, write_onnx
 
@@ -35,10 +36,7 @@ def command(engine: str, *arguments: str) -> List[str]:
 
 
 def started(engine: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    def prepare() -> None:  # a job in the background ignores it
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": prepare, **options}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_signals, **options}
     return subprocess.Popen(command(engine, *arguments), text=True, **pipes)
 
 
@@ -108,6 +106,7 @@ def test_a_terminal_that_closes_ends_it_cleanly(engine: str, tmp_path: Path, sum
     terminal, session = pty.openpty()
 
     def log_in() -> None:
+        heed_signals()
         os.setsid()
         fcntl.ioctl(session, termios.TIOCSCTTY, 0)
 

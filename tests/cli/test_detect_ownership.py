@@ -16,6 +16,7 @@ from typing import List
 import pytest
 
 from tests.cli.test_detect import FLAGS, command, engine, run
+from tests.hearing import heed_signals
 
 __all__ = ["engine"]  # a fixture
 
@@ -25,7 +26,7 @@ FULL_BYTES = 60_000  # a pipe holds 64 KiB, less what whole lines leave of each 
 def started(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=heed_signals,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import detect
 from edge_runtime.jetson import hold, nvpmodel
+from tests.hearing import heed_signals
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def started(engine: str, root: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "edge_runtime.cli.detect", *arguments(engine, root, "--power-mode", "15W")]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=heed_signals,
     )  # fmt: skip
     for line in process.stderr:
         if "test pattern" in line:

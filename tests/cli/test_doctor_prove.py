@@ -16,6 +16,7 @@ import pytest
 from edge_runtime.cli import doctor
 from edge_runtime.prove import child
 from edge_runtime.prove.steps import FAILED, PASSED, Step, StepResult, listed
+from tests.hearing import heed_signals
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -97,7 +98,7 @@ def test_ctrl_c_leaves_the_steps_before(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code, "--prove", "-o", str(proof), "--sysroot", str(tmp_path)], text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=heed_signals,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY), *sys.path])},
     ) as process:  # fmt: skip
         assert process.stdout is not None

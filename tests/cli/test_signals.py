@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.hearing import heed_signals
+
 NUMBERS = [signal.SIGTERM, signal.SIGHUP]
 
 
@@ -42,12 +44,8 @@ with _signals.ending(lambda: print("called")):
 def run(code: str, number: int) -> subprocess.CompletedProcess[str]:
     """In a process of its own: a signal that no handler took would end the tests. Under nohup it heeds SIGHUP again."""
 
-    def heed() -> None:
-        for each in NUMBERS:
-            signal.signal(each, signal.SIG_DFL)
-
     command = [sys.executable, "-c", code, str(int(number))]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=heed)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=heed_signals)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import List
+
+from tests.hearing import heed_signals
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 30
@@ -71,12 +72,6 @@ class Machine:
         """How the only container was run."""
         (call,) = (call for call in self.calls() if call[1] == "run")
         return call
-
-
-def heed_signals() -> None:
-    """What runs in the background is started deaf to Ctrl-C, and no shell can undo that."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def executable(path: Path, code: str) -> str:
