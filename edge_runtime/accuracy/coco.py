@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Any, Dict, List, Sequence, Tuple
+import threading
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from edge_runtime.libraries.extras import install_hint
 from edge_runtime.types import Truth
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+_SILENCE = threading.Lock()  # stdout is that of all threads
 
 
 def average_precision(
@@ -34,7 +36,7 @@ def average_precision(
     Raises:
         BackendUnavailable: pycocotools is not installed.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
+    with _silent():
         evaluation = _matched(detections, truths, num_classes)
         evaluation.evaluate()
         evaluation.accumulate()
@@ -42,6 +44,13 @@ def average_precision(
     precision = evaluation.eval["precision"][..., 0, -1]  # (IoU, recall, class) for all areas and the most detections
     per_class = np.stack([_mean(precision), _mean(precision[:1])], axis=1)
     return {name: float(value) for name, value in zip(NAMES, evaluation.stats)}, per_class
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Drops what pycocotools prints."""
+    with _SILENCE, contextlib.redirect_stdout(io.StringIO()):
+        yield
 
 
 def resampled(
@@ -60,7 +69,7 @@ def resampled(
     Returns:
         (samples,) AP, 0..1, defined as in `average_precision`.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
+    with _silent():
         evaluation = _matched(detections, truths, num_classes)
         evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
         evaluation.params.maxDets = [100]

@@ -113,6 +113,8 @@ def worst_activations(
     network: Network, spec: ModelSpec, images: Sequence[str], made: Calibrated
 ) -> List[WorstActivation]:
     """Returns the activations whose rounding costs most, alone and together with all others."""
+    if not made.table.ranges:
+        return []  # a network without a convolution
     probe, ranges = _probe(network, spec, images, made)
     alone = probe.each(ranges)
     loudest = sorted(alone, key=lambda name: -alone[name])[:WORST]

@@ -28,6 +28,7 @@ def escaped() -> Iterator[None]:
     finally:
         sys.stdout, sys.stderr = before
         _flush(stdout)
+        _flush(stderr)
 
 
 def unescaped(stream: Any) -> Any:
@@ -101,10 +102,10 @@ def _lasting(stream: Any) -> Any:
     if not isinstance(stream, io.TextIOWrapper) or stream not in (sys.__stdout__, sys.__stderr__):
         return stream
     stream.flush()
-    raw = _Lasting(stream.fileno(), "w", closefd=False)
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=stream.line_buffering
-    )
+    raw: Any = _Lasting(stream.fileno(), "w", closefd=False)
+    unbuffered, lines = stream.write_through, stream.line_buffering or stream is sys.__stderr__  # PYTHONUNBUFFERED
+    buffer = raw if unbuffered else io.BufferedWriter(raw)
+    return io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=lines, write_through=unbuffered)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from edge_runtime.errors import DeviceError
+from edge_runtime.libraries.once import once
 
 MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
 THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may still allocate memory
@@ -24,7 +24,7 @@ GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@once
 def driver() -> Optional[Any]:
     """Returns the library of the driver; None if it does not load."""
     try:

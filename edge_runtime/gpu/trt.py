@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Deque, List, Optional, Tuple
@@ -15,6 +14,7 @@ from typing import Any, Deque, List, Optional, Tuple
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
+from edge_runtime.libraries.once import once
 from edge_runtime.libraries.preload import preload
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
@@ -34,7 +34,7 @@ def missing() -> Optional[str]:
     return f"TensorRT is not installed: it comes with JetPack; on a desktop {install_hint('rtx')}"
 
 
-@lru_cache(maxsize=None)
+@once
 def library() -> Any:
     """Imports and returns the module.
 
@@ -127,7 +127,7 @@ class Messages:
         return [text for text in found if not noise(text)]
 
 
-@lru_cache(maxsize=None)
+@once
 def log() -> Tuple[Any, Messages]:
     """Returns the only logger of this process, and its messages. TensorRT needs it from its first call on."""
     lib, messages = library(), Messages()

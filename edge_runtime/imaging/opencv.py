@@ -8,7 +8,6 @@ import os
 import re
 import tempfile
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterator, List, Tuple
 
@@ -19,6 +18,7 @@ from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.libraries import NUMPY_HINT, OTHER_NUMPY, causes
 from edge_runtime.libraries.extras import install_hint
+from edge_runtime.libraries.once import once
 from edge_runtime.libraries.preload import preload
 
 # OpenCV reads these when it opens a file. A setting of the user is kept. Two decoder threads need no more CPU per frame
@@ -37,7 +37,7 @@ NOISE = re.compile(
 )
 
 
-@lru_cache(maxsize=None)
+@once
 def load_cv2() -> Any:
     """The module cv2. Its log is off unless the user has set OPENCV_LOG_LEVEL.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Optional, Tuple
 
+from edge_runtime.libraries.once import once
 from edge_runtime.libraries.telemetry import kept_out
 
 BROKEN = "cannot be loaded"
@@ -42,7 +42,7 @@ def load_library(name: str) -> ModuleType:
     return module
 
 
-@lru_cache(maxsize=None)  # a second try gives a worse message than the first, or crashes
+@once  # a second try gives a worse message than the first, or crashes
 def _load(name: str) -> Tuple[Optional[ModuleType], str]:
     """Returns the module and "", or None and the reason.
 

@@ -11,13 +11,14 @@ import ctypes
 import os
 import platform
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from typing import Iterator, List
+
+from edge_runtime.libraries.once import once
 
 EARLY = ("libgomp.so.1", "libGLdispatch.so.0")
 
 
-@lru_cache(maxsize=None)
+@once
 def preload() -> List[str]:
     """Loads them, and returns the names of those that exist. Call it before a big library is imported."""
     loaded: List[str] = []

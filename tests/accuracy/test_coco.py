@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -69,3 +71,13 @@ def test_perfect_nothing_and_sizes():
     np.testing.assert_allclose(per_class, [[1, 1], [-1, -1], [1, 1]])
     summary, _ = coco.average_precision([perfect[:0]], [truth], 3)
     assert summary["AP"] == 0.0
+
+
+def test_evaluations_side_by_side_leave_stdout_as_it_was():
+    """pycocotools prints. What it prints is dropped, and nothing else."""
+    truth, before = scene([[0, 0, 20, 20]], [0]), sys.stdout
+    perfect = [np.array([[0, 0, 20, 20, 0.9, 0]], np.float32)] * 40
+    with ThreadPoolExecutor(6) as pool:
+        aps = [pool.submit(coco.average_precision, perfect, [truth] * 40, 1) for _ in range(24)]
+        assert [future.result()[0]["AP"] for future in aps] == pytest.approx([1.0] * 24)
+    assert sys.stdout is before

@@ -14,6 +14,7 @@ from edge_runtime.graph.prepare import float_network
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
+from tests.tiny import boxes_v8, write_onnx
 
 
 def comparison(drop: float, metric: str = "coco_101 AP") -> Comparison:
@@ -78,3 +79,9 @@ def test_worst(made):
     rows = mixed.worst_activations(*made)
     assert len(rows) == mixed.WORST and rows == sorted(rows, key=lambda row: row.sqnr_db)
     assert {row.in_float for row in rows} <= {row.name in made[-1].table.float_activations for row in rows}
+
+
+def test_a_network_without_a_convolution_has_no_worst(made, tmp_path):
+    path = write_onnx(tmp_path / "m.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
+    first = calibrate.calibrate(str(path), made[1], made[2])
+    assert mixed.worst_activations(float_network(onnx.load(path), (64, 64)), made[1], made[2], first) == []

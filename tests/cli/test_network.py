@@ -64,7 +64,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data" / "labels" / "0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n")
     (folder / "data" / "my.names").write_text("a\nb\nc\n")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    for number in range(3):
+    for number in range(6):  # one is held out of calibration, for the verdict and its page
         cv2.imwrite(str(folder / "data" / "images" / f"{number}.png"), picture)
     return folder
 
