@@ -6,7 +6,6 @@ import ctypes
 import os
 import threading
 from contextlib import suppress
-from functools import lru_cache
 from importlib import import_module
 from typing import Any, Optional
 
@@ -16,11 +15,13 @@ from numpy.typing import NDArray
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
+from edge_runtime.libraries.once import once
 from edge_runtime.libraries.preload import inherited
 from edge_runtime.sources._opencv import closed_on_error
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
 SINK = "appsink"
+WAITING = 4  # frames of a pipeline that waits for us
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
 FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
@@ -36,7 +37,7 @@ class _MapInfo(ctypes.Structure):
     )  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@once
 def load_gst() -> Any:
     """The module `Gst`, started.
 
@@ -94,6 +95,7 @@ class GstCapture:
         opened: whether the first frame has come.
         size_wh: (width, height) in pixels; (0, 0) before the first frame.
         fps: nominal frames per second; None if the pipeline does not say.
+        live: whether frames are left out that nobody takes in time.
         position_s: time in s at which the pipeline shows the last frame.
         error: the last error of the pipeline.
     """
@@ -107,7 +109,7 @@ class GstCapture:
         self.size_wh, self.position_s = (0, 0), 0.0
         self.fps: Optional[float] = None
         self.error: Optional[str] = None
-        self.opened = self.ended = False
+        self.opened = self.ended = self.live = False
         with closed_on_error(self):  # also on Ctrl-C: Argus keeps a camera locked
             self.reopen()
 
@@ -143,12 +145,15 @@ class GstCapture:
                 raise UsageError(
                     f"GStreamer cannot make the pipeline: {error}", hint=f"it was: {self._text}"
                 ) from error
-            self._sink = self._pipeline.get_by_name(SINK)
-        if self._sink is None or self._sink.get_factory().get_name() != "appsink":
+            sink = self._sink = self._pipeline.get_by_name(SINK)
+            good = sink is not None and sink.get_factory().get_name() == "appsink"
+            if good:  # here, so that nothing starts after `close`
+                self._bound(sink)
+                self._pipeline.set_state(gst.State.PLAYING)
+        if not good:
             self._stop()
             raise UsageError("the pipeline has no appsink", hint=f"end it with appsink name={SINK}, or with no sink")
-        self._pipeline.set_state(gst.State.PLAYING)
-        self._pending = self._sink.emit("try-pull-sample", self._timeout)
+        self._pending = sink.emit("try-pull-sample", self._timeout)
         self.opened = self._pending is not None
         if not self.opened:
             self._why()
@@ -158,6 +163,12 @@ class GstCapture:
         self.size_wh = shape.get_int("width")[1], shape.get_int("height")[1]
         good, over, under = shape.get_fraction("framerate")
         self.fps = over / under if good and over > 0 else None
+
+    def _bound(self, sink: Any) -> None:
+        """Bounds the frames that wait, where the pipeline does not: an appsink keeps them all, until memory is full."""
+        self.live = bool(sink.get_property("drop"))
+        if not sink.get_property("max-buffers"):
+            sink.set_property("max-buffers", 1 if self.live else WAITING)
 
     def close(self) -> None:
         """Stops the pipeline and releases the device. It may be called more than once."""
@@ -209,6 +220,6 @@ class GstCapture:
         return buffer
 
 
-@lru_cache(maxsize=None)
+@once
 def _library() -> Any:
     return ctypes.CDLL("libgstreamer-1.0.so.0")

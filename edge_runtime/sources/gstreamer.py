@@ -24,7 +24,7 @@ from edge_runtime.types import Frame
 HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://", "gst+v4l2://")
 BEGIN_S = 10.0  # time to wait for the first frame, and for each later one
 NEWEST = f"appsink name={_gst.SINK} max-buffers=1 drop=true sync=false"
-EVERY = f"appsink name={_gst.SINK} max-buffers=4 drop=false sync=false"
+EVERY = f"appsink name={_gst.SINK} max-buffers={_gst.WAITING} drop=false sync=false"
 BGR = "videoconvert ! video/x-raw,format=BGR"
 Has = Callable[[str], bool]
 
@@ -59,7 +59,7 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
         raise capture.failure(name)
     if target.startswith("gst+rtsp"):
         return StreamSource(target, capture)
-    return GstSource(name, capture, live="drop=true" in text, loop=options.loop)
+    return GstSource(name, capture, loop=options.loop)
 
 
 def pipeline(target: str, options: SourceOptions, has: Has) -> str:
@@ -94,12 +94,12 @@ class GstSource:
 
     frame_count: Optional[int] = None
 
-    def __init__(self, name: str, capture: _gst.GstCapture, live: bool, loop: bool) -> None:
-        self.name, self.live, self.fps = name, live, capture.fps
+    def __init__(self, name: str, capture: _gst.GstCapture, loop: bool) -> None:
+        self.name, self.live, self.fps = name, capture.live, capture.fps
         self.skipped: List[str] = Skipped()
         rate = f"{self.fps:g} fps" if self.fps else "no rate"
         self.description = f"{capture.size} at {rate} through GStreamer"
-        self._capture, self._loop = capture, loop and not live
+        self._capture, self._loop = capture, loop and not capture.live
         self._index, self._before_s, self._closed = 0, 0.0, False
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -130,9 +131,20 @@ def test_a_file_loops(tmp_path: Path):
 
 
 @real
+@pytest.mark.parametrize(("given", "waiting", "live"), [
+    ("", _gst.WAITING, False), ("drop=1", 1, True), ("drop=true max-buffers=3", 3, True), ("max-buffers=9", 9, False),
+])  # fmt: skip
+def test_an_appsink_of_ones_own_never_fills_the_memory(given, waiting, live):
+    with closing(sources.open(f"gst:videotestsrc ! video/x-raw,format=BGR ! appsink {given}")) as source:
+        sink = source._capture._sink
+        assert (sink.get_property("max-buffers"), source.live) == (waiting, live)
+
+
+@real
 def test_frames_are_shrunk_to_fit():
     target = "gst:videotestsrc ! video/x-raw,width=1280,height=720 ! videoconvert ! appsink drop=true"
-    assert sources.open(target.replace("! appsink", "! video/x-raw,format=BGR ! appsink")).read().image.shape[1] == 1280
+    with closing(sources.open(target.replace("! appsink", "! video/x-raw,format=BGR ! appsink"))) as source:
+        assert source.read().image.shape[1] == 1280
     options = SourceOptions(shrink_wh=(640, 640))
     text = gstreamer.pipeline("gst+file:///x", options, lambda name: False)
     shrink = text.split(" ! ", 2)[2]
@@ -158,7 +170,6 @@ def test_what_cannot_be_opened_says_why_and_no_password(target, error, said):
     assert caught.value.hint and "secret" not in f"{caught.value} {caught.value.hint}"
 
 
-@real
 @real
 def test_argus_failures_have_their_own_way_out(monkeypatch):
     monkeypatch.setattr(gstreamer, "BEGIN_S", 0.2)
