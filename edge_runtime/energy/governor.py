@@ -226,7 +226,7 @@ class Governor:
         return now_s - self._tried.get(what, -LONGEST_RETRY_S) >= self._retry_s.get(what, 0.0)
 
     def _failed(self, what: str, now_s: float) -> None:
-        """Notes a change that was taken back. The next try waits twice as long, unless the last one was long ago."""
+        """Notes a change that was taken back. The next try waits twice as long, at most `LONGEST_RETRY_S`."""
         waited = self._retry_s.get(what, FIRST_RETRY_S / 2)
         self._retry_s[what] = min(LONGEST_RETRY_S, 2 * waited)
         self._tried[what] = now_s

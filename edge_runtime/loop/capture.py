@@ -32,8 +32,12 @@ class SourceThread:
         self._reading.start()
 
     def close(self) -> None:
-        """Closes the source, which ends a waiting read. It uses a thread, because a driver may hang in both."""
-        self._closing.start()
+        """Closes the source, which ends a waiting read. It uses a thread, because a driver may hang in both.
+
+        It may be called more than once.
+        """
+        if self._closing.ident is None:
+            self._closing.start()
 
     def join(self, until_s: float) -> bool:
         """Whether the source is closed and its thread has ended. Waits until `until_s` (monotonic) at most."""

@@ -29,6 +29,7 @@ class Detecting:
 
     Attributes:
         pace: the most frames per second that are taken.
+        capacity: the most frames in work at once. No later detector may need more.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Detecting:
         warmup: int = 2,
     ) -> None:
         self._detector, self.backend = detector, detector.backend
+        self.capacity = self.backend.slots * self.backend.batch
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
         self._max_frames, self._warmup = max_frames, warmup
         self.pace = Pace()
@@ -80,7 +82,7 @@ class Detecting:
         """See `Pipeline.check_swap`."""
         if detector.model.spec.labels != self._detector.model.spec.labels:
             raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
-        if detector.backend.slots * detector.backend.batch > self.backend.slots * self.backend.batch:
+        if detector.backend.slots * detector.backend.batch > self.capacity:
             raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
 
     def run(self) -> None:

@@ -69,12 +69,15 @@ class _Queued:
         self._queue.put(None)  # does not block for ever: `leave` makes room for this and a waiting result
 
     def leave(self) -> None:
-        self.left = True
+        self.left, ended = True, False
         with suppress(Empty):
             while True:
                 item = self._queue.get_nowait()
+                ended = ended or item is None
                 if item:
                     item[0].release()
+        if ended:  # the consumer may wait for it
+            self.end()
 
     def summary(self) -> Dict[str, Any]:
         return {"dropped": self.dropped}
@@ -101,6 +104,9 @@ class SinkThread(_Queued):
         self._thread.start()
 
     def join(self) -> None:
+        if self._thread.ident is None:  # it could not be started
+            self._close()
+            return
         self._ended.wait()
         if not self.left:
             self._thread.join()

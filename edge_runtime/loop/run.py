@@ -70,7 +70,12 @@ class Run:
         """
         self.detecting.claim()
         self._started = True
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system gives no more threads
+            self._started = False
+            self.detecting.release()
+            raise
         if self._timer:
             self._timer.daemon = True
             self._timer.start()
@@ -160,8 +165,7 @@ class Run:
             for outbox in self.outboxes:
                 outbox.start()
             self.detecting.warm_up()
-            backend = self.detecting.backend
-            size = 1 + INBOX_DEPTH + backend.slots * backend.batch + len(self.outboxes) * (SINK_DEPTH + 1)
+            size = 1 + INBOX_DEPTH + self.detecting.capacity + len(self.outboxes) * (SINK_DEPTH + 1)
             for capture in self._captures:
                 capture.start(Ring(size))
             self.detecting.run()

@@ -58,7 +58,8 @@ class ReplayMeter:
         self, samples: Samples, clock: Callable[[], float] = time.monotonic, modes: Collection[str] = ()
     ) -> None:
         self.name, self.gaps, self._clock = "replay", 0, clock
-        self.rails, self.modes = list(samples[0][1]), sorted(modes)
+        self.rails = list(dict.fromkeys(rail for _, rails in samples for rail in rails))
+        self.modes = sorted(modes)
         self._times, self._readings = [time_s - samples[0][0] for time_s, _ in samples], [rails for _, rails in samples]
         self._began_s: Optional[float] = None
         self._end_s = self._times[-1] + (self._times[-1] / max(1, len(samples) - 1) or 1.0)

@@ -40,7 +40,7 @@ class Mpeg4Encoder:
     def __init__(self, fps: Fraction, size_wh: Tuple[int, int], take: Callable[[bytes], None]) -> None:
         self._take = take
         self._errors: List[Exception] = []
-        self._room = threading.Semaphore(BEHIND)
+        self._room = threading.BoundedSemaphore(BEHIND)
         with _pipe() as (path, self._end):
             self._writer = _writer(path, fps, size_wh)
         self._thread = threading.Thread(target=self._pump, name="mpeg-4 packets", daemon=True)
@@ -77,7 +77,8 @@ class Mpeg4Encoder:
                         self._take(packet)
                 except Exception as error:
                     self._errors.append(error)
-                self._room.release()
+                with contextlib.suppress(ValueError):  # its image did not wait for a place
+                    self._room.release()
 
 
 def packets(stream: BinaryIO) -> Iterator[bytes]:
@@ -112,13 +113,14 @@ def _pipe() -> Iterator[Tuple[str, BinaryIO]]:
     with tempfile.TemporaryDirectory(prefix="edge-video-") as folder:
         path = os.path.join(folder, "packets.avi")
         os.mkfifo(path)
-        end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opened before the writer, which would otherwise wait for it
+        # Opened before the writer, which would otherwise wait for it.
+        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
         try:
-            yield path, os.fdopen(end, "rb", closefd=True)
+            yield path, stream
         except BaseException:
-            os.close(end)
+            stream.close()
             raise
-        os.set_blocking(end, True)
+        os.set_blocking(stream.fileno(), True)
 
 
 def _writer(path: str, fps: Fraction, size_wh: Tuple[int, int]) -> Any:

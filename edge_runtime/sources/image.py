@@ -18,6 +18,7 @@ from edge_runtime.types import Frame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 HANDLES = (*SUFFIXES, "/")
+GONE = "are the files still there?"
 
 
 def open(target: str, options: SourceOptions) -> ImageSource:
@@ -83,12 +84,14 @@ class ImageSource:
         return images
 
     def _order(self) -> Iterator[str]:
-        yield from self._paths
-        if not self._index:
-            raise SourceError(f"no image in {self.name!r} can be read", hint=self.skipped[-1])
-        self._first_pass = False
-        while self._loop:
+        while True:
+            before = self._index
             yield from self._paths
+            if self._index == before:
+                raise SourceError(f"no image in {self.name!r} can be read", hint=[GONE, *self.skipped][-1])
+            if not self._loop:
+                return
+            self._first_pass = False
 
     def _pass_over(self, path: str, reason: str) -> None:
         if self._single:

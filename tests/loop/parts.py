@@ -19,13 +19,13 @@ from edge_runtime.types import Frame, Result
 from tests.tiny import boxes_v8, write_onnx
 
 
-def open_detector(folder: Path, name: str = "m") -> Detector:
+def open_detector(folder: Path, name: str = "m", slots: int = 2) -> Detector:
     """One box in every image."""
     output = boxes_v8((32, 32, 16, 8, 0.9, 1))
     io = onnx_file.read_io(write_onnx(folder / f"{name}.onnx", {"output0": output}))
     path = str(folder / f"{name}.replay.npz")
     replay.record(path, io, [[output]])
-    return Detector.open(path, flags=ModelFlags(family="yolo_v8", labels="a,b,c"), options=BackendOptions(slots=2))
+    return Detector.open(path, flags=ModelFlags(family="yolo_v8", labels="a,b,c"), options=BackendOptions(slots=slots))
 
 
 class Numbers:

@@ -60,6 +60,13 @@ def test_leaving_gives_back_all_that_waits_and_takes_nothing_more() -> None:
     assert free(ring) == 3 and list(reader) == [] and reader.summary() == {"dropped": 0}
 
 
+def test_the_end_is_still_there_for_who_waits_when_it_is_left_behind() -> None:
+    reader = Reader(2)
+    reader.end()
+    reader.leave()
+    assert reader._queue.get(timeout=5) is None
+
+
 @pytest.fixture
 def failed() -> List[Tuple[str, str]]:
     return []

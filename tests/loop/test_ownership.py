@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, Iterator, List
 
@@ -141,6 +142,39 @@ def test_engines_that_take_turns_are_not_warmed_up_while_they_run(detector: Dete
             assert result.detections.class_id.tolist() == [1]
             pipeline.swap((detector, second)[number % 2])
         assert pipeline.summary()["frames"] == 2000
+
+
+def test_the_first_engine_may_come_back_after_a_smaller_one(detector: Detector, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        small, big = (stack.enter_context(open_detector(tmp_path, f"slots{slots}", slots)) for slots in (1, 3))
+        pipeline = stack.enter_context(Pipeline(detector, Numbers(10**6)))
+        results = iter(pipeline)
+        for turn in (small, detector, small):
+            pipeline.swap(turn)
+            for _ in range(20):
+                next(results)
+            assert pipeline._run.detecting.backend is turn.backend
+        with pytest.raises(UsageError, match="bigger batch"):
+            pipeline.swap(big)
+
+
+@pytest.mark.parametrize("refused", ["detect", "sink a", "sink b"])
+def test_a_system_without_threads_is_an_error_and_leaves_nothing_open(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == refused:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    sinks, before = [Sink("a"), Sink("b")], threads()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError, match="new thread"), Pipeline(detector, Numbers(10**6), sinks) as pipeline:
+        pipeline.run()
+    assert [sink.finished for sink in sinks] == ([0, 0] if refused == "detect" else [1, 1])
+    assert threads() == before and len(detector(IMAGE)) == 1
 
 
 @pytest.mark.parametrize("given", ["m.onnx", None, 3])

@@ -359,6 +359,19 @@ def test_a_trace_is_played_by_the_clock(tmp_path):
     assert meter.read_w() == {} and meter.gaps == 3
 
 
+def test_a_rail_that_the_first_reading_lacks_is_a_rail(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("time_s,VDD_IN_w,VDD_SOC_w\n0,5.0,\n1,7.0,2.5\n")
+    meter = replay.open(tmp_path, str(path))
+    now = [0.0]
+    meter._clock = lambda: now[0]
+    meter.restart()
+    assert meter.rails == ["VDD_IN", "VDD_SOC"]
+    assert meter.read_w() == {"VDD_IN": 5.0} and meter.gaps == 1
+    now[0] = 1.5
+    assert meter.read_w() == {"VDD_IN": 7.0, "VDD_SOC": 2.5} and meter.gaps == 1
+
+
 def test_a_trace_says_its_modes(tmp_path):
     rows = tmp_path / "run.csv"
     rows.write_text("time_s,mode,VDD_IN_w\n0,15W,5.0\n1,30W,7.0\n2,,7.0\n")

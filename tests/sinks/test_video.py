@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Iterator, List
@@ -16,7 +19,7 @@ import pytest
 
 from edge_runtime import sinks, sources
 from edge_runtime.errors import SinkError
-from edge_runtime.sinks import SinkOptions, _avi
+from edge_runtime.sinks import SinkOptions, _avi, _mpeg4
 from edge_runtime.sinks._mpeg4 import BEHIND
 from tests.sinks.results import result, small_disk
 
@@ -180,6 +183,20 @@ except SinkError:
     said, written = child.stdout.splitlines()
     assert "cannot be written: File too large" in said and path.stat().st_size <= 200_000
     assert int(written) - BEHIND - 1 <= len(play(path)) <= int(written)
+
+
+def test_an_encoder_that_is_refused_closes_no_file_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise SinkError("no FFmpeg", hint="try .avi")
+
+    monkeypatch.setattr(_mpeg4, "_writer", refused)
+    with pytest.raises(SinkError) as caught:
+        _mpeg4.Mpeg4Encoder(Fraction(30), (64, 48), lambda packet: None)
+    others = [os.open("/dev/null", os.O_RDONLY) for _ in range(8)]  # one of them gets the number of the pipe
+    del caught
+    gc.collect()
+    for other in others:
+        os.close(other)  # fails if it is closed already
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -136,6 +137,15 @@ def test_a_directory_without_images(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(SourceError, match="no image in"):
         sources.open(str(tmp_path))
+
+
+def test_a_loop_over_pictures_that_are_gone_ends(tmp_path: Path) -> None:
+    source = sources.open(str(fill(tmp_path / "photos")), SourceOptions(loop=True))
+    assert [source.read().index for _ in range(4)] == [0, 1, 2, 3]
+    shutil.rmtree(tmp_path / "photos")
+    with pytest.raises(SourceError, match=r"no image in .* can be read"):
+        source.read()
+    assert source.read() is None
 
 
 @pytest.mark.parametrize("loop", [False, True])
