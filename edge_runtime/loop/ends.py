@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, List, Sequence, Set, Union
 
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
@@ -28,13 +28,14 @@ class Ends:
         fail_fast: a source that cannot be opened is an error, even if there are others.
 
     Attributes:
-        sources, sinks: those that are open.
+        sources, sinks: those that are open. Of sources of the same name, all but the first got a number.
         errors: errors of the sources that could not be opened.
         failed: `{"source", "error"}` of each source that could not be opened or broke; `{"sink", "error"}` of a sink.
         left_behind: names of the sources and sinks that hung at the end.
 
     Raises:
-        SinkError, SourceError, UsageError: one cannot be opened. All that was opened here is closed again.
+        SinkError, SourceError, UsageError: one cannot be opened, or one open source is given twice. All that was opened
+            here is closed again.
     """
 
     def __init__(self, source: Any, sinks: Any, labels: Sequence[str], options: SourceOptions, fail_fast: bool) -> None:
@@ -48,6 +49,7 @@ class Ends:
         with ExitStack() as undo:
             self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
             self._open_sources(listed, options, fail_fast, undo)
+            _name_apart(self.sources)
             for sink in self.sinks:
                 sink_family.begin(sink, _rates(self.sources))
             self._opened = undo.pop_all()
@@ -107,6 +109,19 @@ class Ends:
                 self.report(source_family.public_name(item), error)
         if not self.sources:
             raise self.errors[0]
+
+
+def _name_apart(sources: Sequence[Source]) -> None:
+    """Numbers sources of the same name, because counts, files and the grid's tiles go by the name of the source."""
+    names: Set[str] = set()
+    for place, source in enumerate(sources):
+        if any(source is other for other in sources[:place]):
+            raise UsageError(f"{source.name} is given twice, and is one open source", hint="open it once more")
+        name, number = source.name, 1
+        while source.name in names:
+            number += 1
+            source.name = f"{name} ({number})"
+        names.add(source.name)
 
 
 def _rates(sources: Sequence[Source]) -> Dict[str, float]:

@@ -43,7 +43,8 @@ class Pipeline:
 
     Args:
         detector: an open detector. It stays open afterwards. While the pipeline runs, it refuses other callers.
-        source: one source or several, open or as URI, path or camera number.
+        source: one source or several, open or as URI, path or camera number. Of several with the same name, the second
+            gets the name `name (2)`, the third `name (3)`.
         sinks: one sink or several for the results, open or as path or URI. They are opened before the sources.
         max_frames: stop after this many results.
         duration_s: stop after this many seconds.

@@ -87,3 +87,16 @@ def test_two_videos_make_a_grid_or_a_file_each(photos: Path) -> None:
     assert shapes["found_clip1"] == shapes["found_clip2"] == (height, width)
     assert shapes["both"] == pytest.approx((height, 2 * width), abs=2) or shapes["both"][1] == 1920
     assert {name[:6] for name in names(photos / "drawn")} == {"clip1_", "clip2_"}
+
+
+def test_one_video_given_twice_is_two_sources(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_clip(photos / "clip.mp4", 6)
+    twice = ["--video", "clip.mp4", "--video", "clip.mp4"]
+    assert run(*twice, "--output", "{source}.jsonl", "--output", "grid.mp4", "--save", "drawn", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert set(summary["dropped"]) == {"clip.mp4", "clip.mp4 (2)"} and summary["frames"] == 12
+    lines = {path.name: len(path.read_text().splitlines()) for path in photos.glob("*.jsonl")}
+    assert lines == {"clip.jsonl": 6, "clip-2.jsonl": 6}
+    assert len(names(photos / "drawn")) == 12, "none is written over another"
+    height, width = cv2.VideoCapture("grid.mp4").read()[1].shape[:2]
+    assert width > 2 * height, "side by side"

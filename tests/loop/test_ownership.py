@@ -27,6 +27,19 @@ def detector(tmp_path: Path) -> Iterator[Detector]:
         yield opened
 
 
+def test_sources_of_one_name_are_told_apart(detector: Detector) -> None:
+    pipeline = Pipeline(detector, [Numbers(2, name="a"), Numbers(3, name="a (2)"), Numbers(4, name="a")])
+    found = [result.frame.source for result in pipeline]
+    assert {name: found.count(name) for name in found} == {"a": 2, "a (2)": 3, "a (3)": 4}
+    assert list(pipeline.summary()["dropped"]) == ["a", "a (2)", "a (3)"]
+
+
+def test_one_open_source_cannot_be_two(detector: Detector) -> None:
+    source = Numbers(2)
+    with pytest.raises(UsageError, match="numbers2 is given twice"):
+        Pipeline(detector, [source, source])
+
+
 def test_a_pipeline_runs_once(detector: Detector) -> None:
     ran, iterated, closed = (Pipeline(detector, Numbers(3)) for _ in range(3))
     ran.run()
