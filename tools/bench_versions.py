@@ -1,6 +1,6 @@
 """Compares the pipeline of this checkout with that of another one, run in turn on the same machine.
 
-    git worktree add ../before v0.1.0 && (cd ../before && python setup.py build_ext --inplace)
+    git worktree add ../before HEAD~20 && (cd ../before && python setup.py build_ext --inplace)
     python tools/bench_versions.py ../before [--times 3] [bench_host's flags]
 
 Each turn is `tools/bench_host.py pipeline`. The ratios are this checkout's figures over the other's, medians of the
@@ -37,10 +37,10 @@ def main(argv: Sequence[str]) -> int:
     found: Dict[Path, List[Dict[Case, Dict[str, float]]]] = {ROOT: [], args.other.resolve(): []}
     for turn in range(args.times):
         for checkout in sorted(found, reverse=bool(turn % 2)):
-            print(f"turn {turn + 1} of {args.times}: {_commit(checkout)}", flush=True)
+            print(f"turn {turn + 1} of {args.times}: {report.commit(checkout)}", flush=True)
             found[checkout].append(_measure(checkout, flags))
     conditions = {**report.machine(), "command": f"tools/bench_host.py pipeline {' '.join(flags)}", "turns": args.times}
-    commits = (_commit(ROOT), _commit(args.other))
+    commits = (report.commit(ROOT), report.commit(args.other))
     table = _compare(found[ROOT], found[args.other.resolve()], commits)
     report.save(REFERENCE, "Two versions of the pipeline", conditions, [table])
     return 0
@@ -78,13 +78,6 @@ def _compare(
         table.data.append({"model": case[0], "backend": case[1], "threads": case[2], **ratios, **turns})
     table.notes.append("fps: more is better; cpu_ms per frame and latency_p50: less. of_raw: FPS over inference alone.")
     return table
-
-
-def _commit(checkout: Path) -> str:
-    said = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True
-    )
-    return said.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ REFERENCE = ROOT / "tools" / "reference" / "style.md"
 ARRAY = re.compile(r"\bNDArray\b|\bFloats\b|\bImages\b|\bndarray\b")
 SHAPE = re.compile(r"\(\s*[\w*+/ ]+,[\w*+/,. ]*\)|shape \(\)|any shape|^See `")  # (n,), (H, W, 3), (2 * HALF,)
 LONG_FILE, LONG_FUNCTION = 250, 30
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 
 
@@ -193,7 +194,7 @@ def _lines(path: Path) -> int:
 def _words(modules: Sequence[Module]) -> List[Row]:
     public = [(m, f) for m in modules for f, shown in m.functions if shown]
     everything = [(m, f) for m in modules for f, _ in m.functions]
-    undocumented = [Miss("no docstring", m.where(f), f.name) for m, f in public if not _documented(m, f)]
+    undocumented = list(_undocumented(modules))
     arrays = [(m, n, d) for m in modules for n, d in _with_arrays(m)]
     shapeless = [Miss("no shape in its docstring", m.where(n), n.name) for m, n, d in arrays if not SHAPE.search(d)]
     bare = [Miss("no return annotation", m.where(f), f.name) for m, f in everything if f.returns is None]
@@ -213,13 +214,25 @@ def _share(total: int, misses: Sequence[Miss]) -> str:
     return f"{100 * (total - len(misses)) / max(total, 1):.1f} % of {total}"
 
 
-def _documented(module: Module, function: Function) -> bool:
-    """By itself, or as a member of a family, or a method of a contract: the contract documents those."""
-    family = module.name.split(".")[1:2] and module.name.split(".")[1] in (
-        "backends", "datasets", "heads", "power", "sinks", "sources",
-    )  # fmt: skip
-    methods = {f for c, _ in module.classes for f in c.body}
-    return bool(ast.get_docstring(function)) or bool(family) or function in methods
+def _undocumented(modules: Sequence[Module]) -> Iterator[Miss]:
+    """Public functions without a docstring, whose contract has none either.
+
+    The contract of a method is the class's own docstring, or a method of the same name in another class. That of a
+    member's function is the docstring of its family.
+    """
+    known = {f.name for m in modules for c, _ in m.classes for f in c.body if isinstance(f, FUNCTIONS) and _said(f)}
+    families = {m.name: _said(m.tree) for m in modules}
+    for module in modules:
+        owners = {f: _said(c) for c, _ in module.classes for f in c.body}
+        for function in (f for f, shown in module.functions if shown and not _said(f)):
+            contract = owners.get(function, families.get(module.name.rpartition(".")[0], ""))
+            method = function in owners and function.name in known
+            if not method and not re.search(rf"\b{function.name}\b", contract):
+                yield Miss("no docstring", module.where(function), function.name)
+
+
+def _said(node: Union[Function, ast.ClassDef, ast.Module]) -> str:
+    return ast.get_docstring(node) or ""
 
 
 def _with_arrays(module: Module) -> Iterator[Tuple[Union[Function, ast.ClassDef], str]]:

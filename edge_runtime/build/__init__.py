@@ -61,7 +61,7 @@ def build(
     command: str = "",
     report: Report = lambda fraction, phase: None,
 ) -> Passport:
-    """Writes a plan and its passport: both, or neither.
+    """Writes a plan and its passport, each completely or not at all.
 
     Args:
         source: the model, from `load_input`.

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
-from edge_runtime.files import atomic, folders
-from edge_runtime.imaging.opencv import load_cv2, resize
+from edge_runtime.files import folders
+from edge_runtime.imaging.opencv import resize
+from edge_runtime.imaging.picture import write_picture
 from edge_runtime.sources import Source
 
 SIDE = 12  # side of the small picture that represents a frame, pixels
@@ -99,8 +100,7 @@ def pick(
 
 def _saved(folder: Path, number: int, image: NDArray[np.uint8]) -> str:
     name = f"{number:06d}.png"
-    with atomic.said_of(folder / name):
-        (folder / name).write_bytes(load_cv2().imencode(".png", image)[1])
+    write_picture(folder / name, image)
     return name
 
 

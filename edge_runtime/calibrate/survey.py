@@ -101,7 +101,8 @@ def _grey(image: Any) -> Any:
     cv2 = load_cv2()
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     scale = SIDE / max(grey.shape)
-    return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+    height, width = (max(1, round(scale * side)) for side in grey.shape)
+    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else grey
 
 
 def _hash(grey: Any) -> Any:

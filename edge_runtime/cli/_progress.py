@@ -9,6 +9,7 @@ import time
 from typing import Any, Callable, Iterator, Sequence
 
 from edge_runtime.cli import _streams
+from edge_runtime.text.escape import printable
 
 INTERVAL_S = 5.0
 Begin = Callable[[str, int], Callable[[], None]]
@@ -46,7 +47,11 @@ def fraction(label: str) -> Iterator[Callable[[float, str], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with _bars(columns) as bars:
         task = bars.add_task(label, total=None)
-        yield lambda done, phase: bars.update(task, total=1.0, completed=done)
+
+        def tell(done: float, phase: str) -> None:
+            bars.update(task, total=1.0, completed=done, description=f"{label} {printable(phase)}".rstrip())
+
+        yield tell
         bars.update(task, total=1.0, completed=1.0)
 
 

@@ -54,19 +54,24 @@ class BindingsEngine:
         self._places: Dict[str, int] = {self.get_tensor_name(place): place for place in range(self.num_io_tensors)}
 
     def get_tensor_name(self, place: int) -> str:
+        """Name of an input or output by its number."""
         return str(self._engine.get_binding_name(place))
 
     def get_tensor_mode(self, name: str) -> TensorIOMode:
+        """Whether it is an input or an output."""
         given = self._engine.binding_is_input(self._places[name])
         return TensorIOMode.INPUT if given else TensorIOMode.OUTPUT
 
     def get_tensor_shape(self, name: str) -> Any:
+        """Its sizes; -1 where a size is open."""
         return self._engine.get_binding_shape(self._places[name])
 
     def get_tensor_dtype(self, name: str) -> Any:
+        """Its dtype, of the library's own enumeration."""
         return self._engine.get_binding_dtype(self._places[name])
 
     def create_execution_context(self) -> Any:
+        """A context with the same names; None if the library gives none."""
         context = self._engine.create_execution_context()
         return None if context is None else BindingsContext(context, self._places, self._engine.num_bindings)
 
@@ -79,11 +84,14 @@ class BindingsContext:
         self._addresses: List[int] = [0] * bindings
 
     def set_input_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
+        """Sets the sizes of an input. False if the engine does not allow them."""
         return bool(self._context.set_binding_shape(self._places[name], shape))
 
     def set_tensor_address(self, name: str, address: int) -> bool:
+        """Sets where on the device an input or output lies."""
         self._addresses[self._places[name]] = address
         return True
 
     def execute_async_v3(self, stream: int) -> bool:
+        """Starts the network on a stream. False if it could not be started."""
         return bool(self._context.execute_async_v2(self._addresses, stream))

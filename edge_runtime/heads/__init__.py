@@ -35,13 +35,17 @@ class Head(Protocol):
     SUMMARY: str
     DEFAULTS: Mapping[str, Any]
 
-    def match(self, io: ModelIO, num_classes: Optional[int]) -> bool: ...
+    def match(self, io: ModelIO, num_classes: Optional[int]) -> bool:
+        """Whether a model with these outputs is of this family."""
 
-    def classes(self, io: ModelIO) -> int: ...
+    def classes(self, io: ModelIO) -> int:
+        """Number of classes that the outputs have."""
 
-    def describe(self, io: ModelIO, spec: ModelSpec) -> Optional[DecodeSpec]: ...
+    def describe(self, io: ModelIO, spec: ModelSpec) -> Optional[DecodeSpec]:
+        """How the native decoder reads the outputs; None if only `decode` can."""
 
-    def decode(self, outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]: ...
+    def decode(self, outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
+        """Reads the outputs of one image with numpy: boxes (n, 4) in input pixels, and scores (n, classes)."""
 
 
 def load_head(family: str) -> Head:

@@ -79,7 +79,7 @@ class Mark:
 
 
 class Monitor:
-    """Counts results. It is a sink like any other, but so cheap that the detecting thread calls it.
+    """Counts results. The detecting thread calls it, because it costs little.
 
     Any thread may read it while it counts. The values that are read always belong to the same frames.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Sequence
 
@@ -78,7 +78,8 @@ class CocoSink:
             hint = f"the detections are kept as JSON Lines in {self._path + PART}"
             raise SinkError(str(error), hint=hint) from error
         self._finished = True
-        os.unlink(self._path + PART)
+        with suppress(OSError):  # the file is whole, and this one only lies beside it
+            os.unlink(self._path + PART)
 
 
 def _texts(part: str, labels: Sequence[str]) -> Iterator[str]:

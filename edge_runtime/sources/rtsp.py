@@ -69,7 +69,7 @@ class StreamSource:
             if not self._capture.opened:
                 raise SourceError(f"no stream at {self.name}", hint=CHECK)
             self.fps = self._capture.fps
-        self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(self.name).hostname}"
+            self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(self.name).hostname}"
         self.state = "connected"
         self._index = self._tries = 0
         self._closing = threading.Event()

@@ -190,6 +190,13 @@ def test_survey(folder):
     assert found.summary()["images"] == 7
 
 
+@pytest.mark.parametrize("shape", [(1, 4000, 3), (4000, 1, 3), (1, 1, 3), (3, 700, 3)])
+def test_survey_of_thin_pictures(shape, tmp_path):
+    cv2.imwrite(str(tmp_path / "thin.png"), np.full(shape, 90, np.uint8))
+    found = survey.survey([str(tmp_path / "thin.png")], data(0))
+    assert found.count == 1 and found.sizes == (((shape[1], shape[0]), 1),) and not found.unreadable
+
+
 def test_survey_counts_classes(shared):
     some = images.divide(
         images.read_image_set(str(shared / "data/voc2007"), split="calib"), 512, hold_out=True

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -73,6 +74,20 @@ def test_work_that_does_not_say_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -
         stderr.line.clear()
         stderr.wait()
         assert re.fullmatch(r"building fp16 tactics 25%, \d+ s", stderr.wait())
+
+
+def test_a_terminal_says_the_phase_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with _progress.fraction("building fp16") as tell:
+        tell(0.25, "tac[red]tics")
+        time.sleep(0.3)
+    assert "building fp16 tac[red]tics" in terminal.getvalue()
 
 
 def test_what_is_soon_done_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ import json
 import os
 import platform
 import re
+import subprocess
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "openvino", "pycocotools", "av")
 
 
@@ -43,6 +45,7 @@ def machine(extra: Sequence[str] = ()) -> Dict[str, Any]:
     """The conditions of every figure; `extra` names more packages worth a version."""
     versions = {name: version for name in (*PACKAGES, *extra) for version in [_version(name)] if version}
     return {
+        "commit": commit(ROOT),
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.platform(),
@@ -50,6 +53,12 @@ def machine(extra: Sequence[str] = ()) -> Dict[str, Any]:
         "versions": versions,
         "load": load(),
     }
+
+
+def commit(checkout: Path) -> str:
+    """Name of the commit that is checked out, with `-dirty` if files of it are changed; "" outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def load() -> List[float]:
@@ -68,7 +77,8 @@ def save(path: Path, heading: str, conditions: Dict[str, Any], tables: Sequence[
 
 def describe(conditions: Dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in conditions["versions"].items())
-    return f"{conditions['cpu']}, {conditions['cores']} cores; Python {conditions['python']}, {versions}."
+    commit = f"Commit {conditions['commit']}; " if conditions.get("commit") else ""
+    return f"{commit}{conditions['cpu']}, {conditions['cores']} cores; Python {conditions['python']}, {versions}."
 
 
 def _version(name: str) -> str:

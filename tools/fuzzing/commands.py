@@ -67,7 +67,7 @@ BAD = ("fault of edge-runtime", "Traceback (most recent call last)")
 def run_all(
     name: str, count: int, seed: int, keep: Optional[Path] = None
 ) -> Tuple[Dict[str, int], List[children.Fault]]:
-    """Tries one command; outcomes by exit code, and faults."""
+    """Tries one command; outcomes by exit code, and faults. The files of a fault are copied into a folder of `keep`."""
     module = import_module(f"edge_runtime.cli.{name}")
     _import_all()
 
@@ -78,6 +78,8 @@ def run_all(
             code, said = _run(module, words)
             bad = next((text for text in BAD if text in said), "")
             if bad or code not in (0, 1, 2):
+                if keep:
+                    shutil.copytree(folder, keep / f"{name}_{number}", symlinks=True)
                 return f"FAULT exit {code} of {words}\n{said[-2500:]}"
             return f"exit {code}"
         finally:
