@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import Iterator
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import EdgeError, SinkError
 from edge_runtime.loop import run
 from edge_runtime.loop.pipeline import Pipeline
 from tests.loop.parts import Numbers, Sink, open_detector, threads, within
@@ -55,10 +56,10 @@ def ctrl_c(ready: threading.Event) -> threading.Thread:
 def test_one_ctrl_c_ends_a_run_with_a_sink_that_hangs(
     detector: Detector, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    count = 10**6 if where == "write" else 20
+    frames = 10**6 if where == "write" else 20
     hanging = Sink("fifo.jsonl", hangs_at=7 if where == "write" else -1, hangs_in_close=where == "close")
     first, last, before = Sink("first"), Sink("last"), threads()
-    pipeline = Pipeline(detector, Numbers(count), [first, hanging, last])
+    pipeline = Pipeline(detector, Numbers(frames), [first, hanging, last])
     sender = ctrl_c(hanging.hanging)
     with pytest.raises(SinkError, match=r"fifo.jsonl did not end within 0.5 s and is left behind") as caught:
         pipeline.run()
@@ -90,6 +91,30 @@ def test_several_that_hang_are_left_behind_together(detector: Detector) -> None:
     for sink in sinks:
         sink.gate.set()
     assert within(10, lambda: not any("fifo" in name for name in threads()))
+
+
+def test_a_sink_that_hangs_does_not_keep_a_run_whose_network_fails(detector: Detector) -> None:
+    runs = count()
+
+    def broken() -> None:
+        if next(runs) == 3:
+            raise EdgeError("the network failed", hint="export it again")
+
+    hanging = Sink("fifo", hangs_at=1)
+    pipeline = Pipeline(detector, Numbers(10**6), hanging, warmup=0)
+    for slot in detector.backend._slots:
+        slot.run = broken
+
+    def work() -> None:
+        with pytest.raises(EdgeError, match="the network failed"):
+            pipeline.run()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive() and pipeline.summary()["left_behind"] == ["fifo"]
+    hanging.gate.set()
+    assert within(10, lambda: hanging.finished == 1)
 
 
 def test_nobody_is_left_behind_unasked(detector: Detector) -> None:

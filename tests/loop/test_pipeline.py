@@ -218,6 +218,7 @@ def test_max_frames_is_exact(detector, limit):
     sink = Collector()
     summary = Pipeline(detector, Numbers(1000), [sink], max_frames=limit).run()
     assert summary["frames"] == limit and sink.seen == list(range(limit))
+    assert summary["left_behind"] == [], "the source was told, and did not have to be waited for"
 
 
 def test_duration_ends_an_endless_source(detector):
