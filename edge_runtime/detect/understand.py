@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edge_runtime import heads
-from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.errors import ModelError, SpecError, UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
-from edge_runtime.model import labels
+from edge_runtime.model import labels, names
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
@@ -18,7 +17,6 @@ from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 PREPROCESSING = ("resize", "color", "mean", "std")
 DEFAULT_WH = (640, 640)
 SIZE = {"imgsz": fields.size()}
-LONGEST = 1 << 20  # characters of a Python literal in the metadata
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
                 hint="leave --imgsz out, or export the model with that size or with dynamic axes",
             )
         return io.input_wh
-    stated = _literal(io.metadata.get("imgsz", ""))
+    stated = names.literal(io.metadata.get("imgsz", ""))
     if flags.imgsz is None and isinstance(stated, list) and len(stated) == 2:
         size = {"imgsz": stated[::-1]}
         found: Tuple[int, int] = check_fields(size, SIZE, "the file's metadata: ", ModelError)["imgsz"]
@@ -98,17 +96,20 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
     head = heads.load_head(spec.family)
     if not spec.labels:
         spec = replace(spec, labels=_assumed_labels(head.classes(io), notes))
-    return Model(path, io, spec, head.describe(io, spec), tuple(notes))
+    try:
+        return Model(path, io, spec, head.describe(io, spec), tuple(notes))
+    except heads.ClassMismatch as error:
+        raise _named(error, len(spec.labels), _origin(io, flags)) from error
 
 
 def _guess(path: str, io: ModelIO, flags: ModelFlags, notes: List[str]) -> ModelSpec:
     task = io.metadata.get("task", "detect")
     if task != "detect":
         raise ModelError(f"{path} is made for the task {task!r}, not for detection", hint="export a detection model")
-    names = labels.load_labels(flags.labels) if flags.labels else _metadata_names(io)
-    family = flags.family or heads.recognise(io, len(names) or None)
+    given = labels.load_labels(flags.labels) if flags.labels else names.from_metadata(io.metadata)[0]
+    family = flags.family or _recognised(io, len(given), _origin(io, flags))
     from_ultralytics = io.metadata.get("author") == "Ultralytics"
-    spec = ModelSpec(family, io.input_wh, **{**dict(heads.load_head(family).DEFAULTS), "labels": names})
+    spec = ModelSpec(family, io.input_wh, **{**dict(heads.load_head(family).DEFAULTS), "labels": given})
     spec = replace(spec, **_statements(flags))
     assumed = [name for name in PREPROCESSING if getattr(flags, name) is None]
     if assumed and not from_ultralytics:
@@ -134,12 +135,28 @@ def _statements(flags: ModelFlags) -> Dict[str, Any]:
     return {key: value for key, value in flags.said().items() if key not in ("family", "labels", "imgsz")}
 
 
-def _metadata_names(io: ModelIO) -> Tuple[str, ...]:
-    """Ultralytics writes names as the text of a Python dict or list."""
-    names = _literal(io.metadata.get("names", ""))
-    if isinstance(names, dict):
-        return tuple(str(names[key]) for key in sorted(names, key=_class_number))
-    return tuple(str(name) for name in names) if isinstance(names, list) else ()
+def _recognised(io: ModelIO, count: int, origin: str) -> str:
+    """The family, with the number of names as evidence. If only that speaks against a family, it is the error."""
+    try:
+        return heads.recognise(io, count or None)
+    except ModelError:
+        if not count:
+            raise
+        family = heads.recognise(io)
+        raise _named(heads.ClassMismatch(heads.load_head(family).classes(io), count), count, origin) from None
+
+
+def _named(error: heads.ClassMismatch, count: int, origin: str) -> SpecError:
+    """The error with the place where the names come from."""
+    fact = f"the outputs have {error.classes} classes, and {origin} names {count}"
+    return SpecError(fact, hint=str(error.hint))
+
+
+def _origin(io: ModelIO, flags: ModelFlags) -> str:
+    if flags.labels:
+        return f"--labels {flags.labels}" if isinstance(flags.labels, str) else "labels"
+    key = METADATA_KEY if METADATA_KEY in io.metadata else names.from_metadata(io.metadata)[1]
+    return f"{key!r} in the file's metadata"
 
 
 def _assumed_labels(count: int, notes: List[str]) -> Tuple[str, ...]:
@@ -149,18 +166,6 @@ def _assumed_labels(count: int, notes: List[str]) -> Tuple[str, ...]:
         return tuple(str(number) for number in range(count))
     notes.append(f"the file has no class names; {count} classes taken as {known}: say so with --labels {known}")
     return labels.SETS[known]
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text) if len(text) <= LONGEST else None
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return None
-
-
-def _class_number(key: Any) -> Tuple[int, str]:
-    """Sorts numbers by value, and other keys of the file after them."""
-    return (key, "") if isinstance(key, int) else (1 << 30, str(key))
 
 
 def _wh(size: Tuple[int, int]) -> str:

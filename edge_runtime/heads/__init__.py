@@ -22,11 +22,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ModelError, SpecError
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
 Floats = NDArray[np.float32]
+
+
+class ClassMismatch(SpecError):
+    """The outputs have another number of classes than there are names.
+
+    Attributes:
+        classes: number of classes of the outputs.
+    """
+
+    def __init__(self, classes: int, names: int) -> None:
+        hint = "give the model's own list, in the order of its class ids: --labels FILE, or --labels a,b,c"
+        super().__init__(f"the outputs have {classes} classes, and there are {names} names", hint=hint)
+        self.classes = classes
 
 
 class Head(Protocol):

@@ -8,7 +8,7 @@ from typing import Callable, List, Optional, Sequence, Set, Tuple
 import numpy as np
 
 from edge_runtime.errors import SpecError
-from edge_runtime.heads import Floats
+from edge_runtime.heads import ClassMismatch, Floats
 from edge_runtime.model.decode import View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
@@ -100,12 +100,9 @@ def misfit(seen: Sequence[Shape], spec: ModelSpec, expected: str) -> SpecError:
 
 
 def agree(found: int, spec: ModelSpec) -> int:
-    """Returns the number of classes in the outputs. Raises SpecError if the number of labels is different."""
+    """Returns the number of classes in the outputs. Raises ClassMismatch if the number of labels is different."""
     if spec.labels and found != len(spec.labels):
-        raise SpecError(
-            f"the outputs have {found} classes, there are {len(spec.labels)} labels",
-            hint="give the model's own list with --labels, or another --family",
-        )
+        raise ClassMismatch(found, len(spec.labels))
     return found
 
 

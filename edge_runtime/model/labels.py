@@ -1,13 +1,18 @@
-"""Class names: the two well-known sets (COCO and VOC), and files with one name per line."""
+"""Class names: the two well-known sets (COCO and VOC), and what users give."""
 
 from __future__ import annotations
 
+import os
 from typing import Dict, Sequence, Tuple, Union
 
 from edge_runtime.errors import UsageError
 from edge_runtime.files import read
+from edge_runtime.libraries import load_library
+from edge_runtime.model.names import names_of, parse_names
 
 MOST = read.MIB  # largest size of a file of names, bytes
+YAML = (".yaml", ".yml")
+FILES = (".txt", ".names", ".json", ".csv", ".labels", *YAML)
 
 COCO: Tuple[str, ...] = tuple(
     "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
@@ -25,25 +30,42 @@ SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC}
 
 
 def load_labels(name: Union[str, Sequence[str]]) -> Tuple[str, ...]:
-    """Returns class names from a set (`coco`, `voc`), from a file with one name per line, or from a list of names.
+    """Returns class names from a set (`coco`, `voc`), a file, text like `a,b,c`, a single name, or a list of names.
+
+    A file has one name per line, or holds JSON, YAML (`data.yaml`) or a Python literal, as exporters write them.
 
     Raises:
-        UsageError: `name` is neither a set nor a readable text file, or the file holds no name.
+        UsageError: it looks like a file and is not a readable one, or the file holds no name.
     """
     if not isinstance(name, str):
         return tuple(name)
     if name.lower() in SETS:
         return SETS[name.lower()]
-    if "," in name:
-        return tuple(part.strip() for part in name.split(","))
+    if not os.path.isfile(name) and not _like_a_file(name):
+        return parse_names(name) if "," in name else (name,)
     try:
-        lines = read.read_text(name, MOST).split("\n")
+        text = read.read_text(name, MOST)
+        found = _yaml_names(text) if name.lower().endswith(YAML) else parse_names(text)
     except ValueError as error:
         raise UsageError(
             f"no label set or readable label file {name!r}: it {error}",
             hint="give coco, voc, a list like a,b,c or a text file with one name per line",
         ) from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
+    if not found:
         raise UsageError(f"label file {name} is empty", hint="write one class name per line, in the order of class ids")
-    return names
+    return found
+
+
+def _like_a_file(name: str) -> bool:
+    return "," not in name and ("/" in name or name.lower().endswith(FILES) or not name.strip())
+
+
+def _yaml_names(text: str) -> Tuple[str, ...]:
+    try:
+        yaml = load_library("yaml")
+    except ImportError as error:
+        raise ValueError(f"is YAML, and cannot be read: {error}") from error
+    try:
+        return names_of(yaml.safe_load(text))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"is not YAML: {' '.join(str(error).split())[:200]}") from error

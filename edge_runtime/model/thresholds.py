@@ -75,10 +75,9 @@ def _listed(classes: Any, labels: Sequence[str]) -> Iterator[Any]:
 
 
 def _class_id(wanted: Any, labels: Sequence[str]) -> int:
-    if isinstance(wanted, str) and not wanted.isdecimal():
-        if wanted in labels:
-            return list(labels).index(wanted)
-    elif isinstance(wanted, (str, Integral)) and 0 <= int(wanted) < len(labels):
+    if isinstance(wanted, str) and wanted in labels:  # a name that is a number is a name first
+        return list(labels).index(wanted)
+    if isinstance(wanted, (str, Integral)) and str(wanted).isdecimal() and int(wanted) < len(labels):
         return int(wanted)
     raise SpecError(
         f"the model has no class {wanted!r}", hint=f"its classes are 0..{len(labels) - 1}: {', '.join(labels)}"

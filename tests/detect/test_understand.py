@@ -74,3 +74,26 @@ def test_input_size_is_the_files_then_the_users_then_the_metadatas():
     assert input_size(ModelIO("images", (1, 3, -1, -1), V8_COCO), ModelFlags()) == (640, 640)
     with pytest.raises(UsageError, match="320x320"):
         input_size(fixed, ModelFlags(imgsz=(320, 320)))
+
+
+@pytest.mark.parametrize("count", [79, 81, 1, 200])
+@pytest.mark.parametrize("family", [None, "yolo_v8"])
+def test_another_number_of_names_is_said_with_both_numbers_and_their_place(count, family):
+    names = {"names": str({number: f"n{number}" for number in range(count)})}
+    with pytest.raises(EdgeError, match=f"80 classes, and 'names' in the file's metadata names {count}") as caught:
+        understand("m.onnx", io(metadata=names), ModelFlags(family=family))
+    assert "--labels" in str(caught.value.hint)
+    given = ModelFlags(family=family, labels=",".join(f"n{number}" for number in range(count)) + ",")
+    with pytest.raises(EdgeError, match=f"80 classes, and --labels .* names {count}"):
+        understand("m.onnx", io(metadata={"names": str(["x"] * 80)}), given)
+
+
+def test_names_do_not_hide_that_the_outputs_are_of_no_detector():
+    with pytest.raises(ModelError, match="no known detector has these outputs"):
+        understand("m.onnx", io({"logits": (1, 1000)}, metadata={"names": "['a', 'b']"}))
+
+
+def test_names_in_our_own_metadata_that_are_too_few():
+    spec = ModelSpec("yolo_v8", (640, 640), labels=("a",) * 7)
+    with pytest.raises(EdgeError, match="80 classes, and 'edge_runtime' in the file's metadata names 7"):
+        understand("m.onnx", io(metadata={METADATA_KEY: spec.to_json()}))

@@ -24,6 +24,37 @@ def test_files_and_lists(tmp_path):
     assert labels.load_labels(str(path)) == ("cat", "dog") == labels.load_labels("cat, dog")
 
 
+def test_a_single_name_is_one_class():
+    assert labels.load_labels("person") == labels.load_labels("person,") == ("person",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("data.yaml", "path: x\nnames:\n  0: cat\n  1: hot dog\nnc: 2\n"),
+        ("data.yml", "names: [cat, hot dog]\n"),
+        ("names.json", '{"1": "hot dog", "0": "cat"}'),
+        ("classes.txt", "\ufeffcat\r\nhot dog\r\n"),
+        ("obj.names", "cat,hot dog"),
+    ],
+)
+def test_files_of_other_tools(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content.encode())
+    assert labels.load_labels(str(tmp_path / name)) == ("cat", "hot dog")
+
+
+@pytest.mark.parametrize("name", ["coco.txt", "my/labels", "data.yaml", "", " "])
+def test_a_file_that_is_not_there_is_no_class(name):
+    with pytest.raises(UsageError, match="it is not there"):
+        labels.load_labels(name)
+
+
+def test_a_broken_yaml_file_is_an_error(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: [a, b")
+    with pytest.raises(UsageError, match="is not YAML"):
+        labels.load_labels(str(tmp_path / "data.yaml"))
+
+
 @pytest.mark.parametrize("content", [None, "", "\n \n", b"\xff\xfe\x00"])
 def test_what_is_not_a_label_file_is_an_error(tmp_path, content):
     path = tmp_path / "names.txt"
