@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from typing import Any, Iterator, List, NoReturn, Optional, Sequence
@@ -59,6 +60,10 @@ class Parser(argparse.ArgumentParser):
     def stop(self, told: Told) -> NoReturn:
         """Ends the process with an error and its hint."""
         self.exit(2, f"error: {told.fact}\nhint: {told.hint}\n{self.prog} --help shows all flags\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        with contextlib.suppress(BrokenPipeError):  # of help; Python 3.8 raises it here, if stdout has no buffer
+            super()._print_message(message, file)
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         """Prints help. Its reader may end early, like `head`."""

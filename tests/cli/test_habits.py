@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -315,9 +316,13 @@ def test_a_picture_behind_a_url_is_no_stream(folder: Path) -> None:
 
 @pytest.mark.parametrize("words", ["detect tiny.onnx synthetic://64x48?frames=2000 --output -", "detect --help",
                                    "detect tiny.onnx synthetic://64x48?frames=3 --json", "power --json"])  # fmt: skip
-def test_a_pipe_that_ends_early_is_a_normal_end(folder: Path, words: str) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_that_ends_early_is_a_normal_end(folder: Path, words: str, unbuffered: str) -> None:
     command = [sys.executable, "-m", "edge_runtime", *words.split(), *(TINY if "tiny" in words else [])]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout and process.stderr
     if "--output" in words:
         assert json.loads(process.stdout.readline())["frame"] == 0
