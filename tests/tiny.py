@@ -18,10 +18,14 @@ def write_onnx(
     input_shape: Sequence[Dim] = (1, 3, 64, 64),
     metadata: Optional[Dict[str, str]] = None,
     dtype: int = TensorProto.FLOAT,
+    image_dtype: int = 0,
 ) -> str:
     """Writes a network whose outputs are `outputs` plus 0 * mean(input), so that it really runs; returns the path."""
     batch_open = isinstance(input_shape[0], str)
-    nodes = [helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1)]
+    nodes = [helper.make_node("Cast", ["images"], ["cast"], to=dtype)] if image_dtype else []
+    nodes.append(
+        helper.make_node("ReduceMean", ["cast" if image_dtype else "images"], ["mean"], axes=[1, 2, 3], keepdims=1)
+    )
     nodes.append(helper.make_node("Sub", ["mean", "mean"], ["zero4"]))
     constants, infos = [], []
     for name, array in outputs.items():
@@ -34,8 +38,8 @@ def write_onnx(
         nodes.append(helper.make_node("Reshape", ["zero4", name + "_rank"], [name + "_zero"]))
         nodes.append(helper.make_node("Add", [name + "_values", name + "_zero"], [name]))
         infos.append(helper.make_tensor_value_info(name, dtype, shape))
-    image = helper.make_tensor_value_info("images", dtype, list(input_shape))
-    graph = helper.make_graph(nodes, "tiny", [image], infos, constants)
+    info = helper.make_tensor_value_info("images", image_dtype or dtype, list(input_shape))
+    graph = helper.make_graph(nodes, "tiny", [info], infos, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     helper.set_model_props(model, metadata or {})
     onnx.save(model, str(path))

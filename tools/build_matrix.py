@@ -21,7 +21,7 @@ from bench.report import Table
 from edge_runtime import build, calibrate, datasets
 from edge_runtime.build import BuildInput, BuildOptions
 from edge_runtime.cli._flags import add_model_flags, model_flags
-from edge_runtime.detect.engines import describe
+from edge_runtime.detect.evidence import described
 from edge_runtime.errors import EdgeError
 from edge_runtime.graph.network import Network
 
@@ -59,7 +59,7 @@ def source(path: Path, flags: str, shared: Path) -> BuildInput:
     """A model with ranges of two images."""
     parser = argparse.ArgumentParser()
     add_model_flags(parser)
-    spec = describe(str(path), model_flags(parser.parse_args(flags.split()))).spec
+    spec = described(str(path), model_flags(parser.parse_args(flags.split()))).spec
     images = datasets.open(str(shared / "data" / "coco128")).paths[:2]
     made = calibrate.calibrate(str(path), spec, images, method="minmax")
     return build.load_input(str(path), spec, made.model)

@@ -138,6 +138,24 @@ def finished(tail: Tail) -> None:
     tail.leave(tail.node("Slice", [table, *limits], "output"), 1, 10, 6)
 
 
+def fractions(tail: Tail) -> None:
+    """Centre and size in 0..1 in one tensor, scores in another, of all levels."""
+    for kind, columns in (("boxes", 4), ("scores", C)):
+        parts = [tail.rows(name, f"{name}.rows", columns) for name, _ in tail.outputs if name.startswith(kind)]
+        count = sum(shape[2] * shape[3] for name, shape in tail.outputs if name.startswith(kind))
+        tail.leave(tail.node("Concat", parts, kind, axis=1), 1, count, columns)
+
+
+def decoded_table(tail: Tail) -> None:
+    """YOLOv6: rows cx, cy, w, h in pixels, objectness, classes, of all levels."""
+    to_pixels = np.array([SIDE, SIDE, SIDE / 4, SIDE / 4] + [1] * (1 + C), np.float32)
+    pixels = tail.constant("pixels", to_pixels.reshape(1, 1, -1))
+    parts = [tail.rows(name, f"{name}.rows", shape[1]) for name, shape in tail.outputs]
+    count = sum(shape[2] * shape[3] for _, shape in tail.outputs)
+    table = tail.node("Concat", parts, "table", axis=1)
+    tail.leave(tail.node("Mul", [table, pixels], "output"), 1, count, 5 + C)
+
+
 def maps(network: Network, strides: Sequence[int], channels: int, act: str = "linear") -> List[str]:
     return [network.out(f"head{stride}", stride, channels, act) for stride in strides]
 
@@ -174,6 +192,11 @@ MODELS: Dict[str, Make] = {
     "yolo_v5": (lambda n: maps(n, (8, 16, 32), 3 * (5 + C)), anchors_apart, {}),
     "yolo_v8": (lambda n: maps(n, (8, 16, 32), 64 + C), planar, {}),
     "yolox": (lambda n: [box_and_activated(n, s, "boc") for s in (8, 16, 32)], one_table, {}),
+    "dense": (lambda n: [n.out(f"{k}{s}", s, v, "sigmoid") for k, v in (("boxes", 4), ("scores", C)) for s in (8, 16)],
+              fractions, {"head_layout": ("cxcywh", "fraction")}),
+    "nanodet_plus": (lambda n: [n.joined(f"head{s}", [n.out(f"c{s}", s, C, "sigmoid"), n.out(f"b{s}", s, 32)])
+                                for s in (8, 16, 32, 64)], one_table, {}),
+    "yolo_v6": (lambda n: maps(n, (8, 16, 32), 5 + C, "sigmoid"), decoded_table, {}),
 }  # fmt: skip
 
 
@@ -183,7 +206,7 @@ def make(family: str) -> onnx.ModelProto:
     outputs = tuple(heads(network))
     spec = ModelSpec(family, (SIDE, SIDE), LABELS, **{**load_head(family).DEFAULTS, **more})  # type: ignore[arg-type]
     table = Architecture(f"test-{family}", tuple(network.layers), outputs, spec)
-    values = weights.random(table, seed=sorted(MODELS).index(family))
+    values = weights.random(table, seed=list(MODELS).index(family))
     values["trunk2.weight"] *= np.float32(min(1.0, spec.std[0] / 255))  # some want pixels from 0 to 255
     for name in (name for name in values if not name.startswith("trunk")):
         values[name] *= np.float32(0.5)  # boxes of a size that a picture has room for

@@ -51,12 +51,18 @@ class HostSlot:
         """Runs the model and measures the time."""
         started = perf_counter()
         if self.tensor is not self.feed:
-            np.copyto(self.feed, self.tensor, casting="same_kind")
+            self._convert()
         self.run()
         for output, fetched in zip(self.outputs, self.fetches):
             if output is not fetched:
                 np.copyto(output, fetched)
         self.stage_ms["inference"] = (perf_counter() - started) * 1e3
+
+    def _convert(self) -> None:
+        if self.feed.dtype.kind in "iu":
+            limits = np.iinfo(str(self.feed.dtype))
+            np.clip(np.rint(self.tensor, out=self.tensor), limits.min, limits.max, out=self.tensor)
+        np.copyto(self.feed, self.tensor, casting="unsafe")
 
 
 class HostBackend:

@@ -6,17 +6,19 @@ import argparse
 
 from edge_runtime import plugins
 from edge_runtime.backends import MOST_BATCH, MOST_THREADS, BackendOptions
-from edge_runtime.cli._values import fraction, triple, whole, wholes
+from edge_runtime.cli._values import fraction, triple, typed, whole, wholes
 from edge_runtime.cli._values import positive as positive
 from edge_runtime.cli._values import size as size
 from edge_runtime.cli._values import words as words
 from edge_runtime.machine import cores
-from edge_runtime.model import recipe
+from edge_runtime.model import anchors, recipe
 from edge_runtime.model.geometry import RESIZE_MODES
 from edge_runtime.model.recipe import ModelFlags
-from edge_runtime.model.spec import COLORS
+from edge_runtime.model.spec import COLORS, FIELDS, LAYOUTS
 from edge_runtime.model.thresholds import MOST_BOXES, Thresholds
 
+ANCHORS = typed(anchors.FIELD, str)
+LAYOUT = typed(FIELDS["head_layout"], lambda text: text.replace(" ", "").split(","))
 ZERO_COPY = {"auto": None, "on": True, "off": False}
 METER_HELP = "what measures watts, default: the best one here; replay:FILE plays a recorded trace"
 
@@ -41,6 +43,12 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         "--std", type=triple, metavar="A,B,C", help="each channel is divided by it, in pixel values 0..255"
     )
     group.add_argument("--pad-value", type=whole(0, 255), metavar="0..255", help="grey of the letterbox, default 114")
+    group.add_argument(
+        "--anchors", type=ANCHORS, metavar="NAME|W,H,…/…", help=f"anchors of raw outputs: {anchors.EXPECTED}"
+    )
+    group.add_argument(
+        "--head-layout", type=LAYOUT, metavar="WORDS", help=f"outputs that are unusual: {','.join(LAYOUTS)}"
+    )
     group.add_argument("--imgsz", type=size, metavar="N|WxH", help="input size, if the model leaves it open")
 
 
@@ -86,7 +94,7 @@ def add_detection_flags(
 
 def model_flags(args: argparse.Namespace) -> ModelFlags:
     """The model's flags of the command line, completed by the recipe."""
-    names = ("family", "labels", "resize", "color", "mean", "std", "pad_value", "imgsz")
+    names = ("family", "labels", "resize", "color", "mean", "std", "pad_value", "imgsz", "head_layout", "anchors")
     flags = ModelFlags(**{name: getattr(args, name) for name in names})
     return flags.over(recipe.load_recipe(args.recipe)) if args.recipe else flags
 

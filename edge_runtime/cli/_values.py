@@ -21,7 +21,7 @@ def words(text: str) -> List[str]:
     return found
 
 
-def _value(field: Field, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+def typed(field: Field, parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """A `type=` for argparse: the value of the text, if it fits the field."""
 
     def value(text: str) -> Any:
@@ -35,7 +35,7 @@ def _value(field: Field, parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def whole(low: int, high: int = 10**9) -> Callable[[str], Any]:
     """A whole number from low to high."""
-    return _value(fields.whole(low, high), int)
+    return typed(fields.whole(low, high), int)
 
 
 def wholes(low: int, high: int = 10**9) -> Callable[[str], List[int]]:
@@ -53,15 +53,15 @@ def _numbers(text: str) -> List[float]:
     return values * 3 if len(values) == 1 else values
 
 
-size = _value(fields.size(), str)
+size = typed(fields.size(), str)
 positive = whole(1)
-fraction = _value(fields.number(0, 1), float)
-seconds = _value(fields.number(0, 1e9), _seconds)
-duration = _value(fields.number(0, 1e9, above=True), _seconds)
-rate = _value(fields.number(0, 10_000, above=True), float)
-watts = _value(fields.number(0, 10_000, above=True), lambda text: float(text[:-1] if text[-1:] in "wW" else text))
-points = _value(  # points of AP; inf is no limit
+fraction = typed(fields.number(0, 1), float)
+seconds = typed(fields.number(0, 1e9), _seconds)
+duration = typed(fields.number(0, 1e9, above=True), _seconds)
+rate = typed(fields.number(0, 10_000, above=True), float)
+watts = typed(fields.number(0, 10_000, above=True), lambda text: float(text[:-1] if text[-1:] in "wW" else text))
+points = typed(  # points of AP; inf is no limit
     Field("a number from 0 to 100, or inf", lambda value: value if value == inf else fields.number(0, 100).take(value)),
     float,
 )
-triple = _value(fields.several(fields.number(), 3, 3), _numbers)
+triple = typed(fields.several(fields.number(), 3, 3), _numbers)

@@ -29,7 +29,7 @@ from edge_runtime.cli import _files, _flags, _guard, _progress, _streams, _value
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
-from edge_runtime.detect import engines
+from edge_runtime.detect import engines, evidence
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
@@ -101,7 +101,7 @@ def _run(args: argparse.Namespace) -> int:
     _files.declared(args, WRITES)
     args.engine = engines.find_engine(args.engine)
     trt.library()
-    model = engines.describe(args.engine, _flags.model_flags(args), args.batch)
+    model = evidence.described(args.engine, _flags.model_flags(args), args.batch)
     for note in model.notes:
         print(f"note: {note}", file=sys.stderr)
     args.output = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"

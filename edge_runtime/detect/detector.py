@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, List, NoReturn, Optional, Sequence, Tuple, Type, Union, overload
 
 import numpy as np
 
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
-from edge_runtime.detect import engines, keywords
+from edge_runtime.detect import engines, evidence, keywords
 from edge_runtime.detect.numpy_decode import NumpyDecoded
 from edge_runtime.detect.understand import Model, describe
 from edge_runtime.errors import UsageError
@@ -68,9 +68,10 @@ class Detector:
         mean: Union[float, Sequence[float], None] = None,
         std: Union[float, Sequence[float], None] = None,
         pad_value: Optional[int] = None,
-        anchors: Optional[Sequence[Sequence[Sequence[float]]]] = None,
+        anchors: Union[str, Sequence[Sequence[Sequence[float]]], None] = None,
         strides: Optional[Sequence[int]] = None,
         scale_xy: Optional[Sequence[float]] = None,
+        head_layout: Union[str, Sequence[str], None] = None,
         **unknown: NoReturn,
     ) -> Detector:
         """Opens a model file. It never builds or converts one. The keywords are the flags of the commands.
@@ -85,8 +86,8 @@ class Detector:
             backend, device, slots, batch, threads, spinning, zero_copy: see `BackendOptions`.
             conf, iou, max_det, classes, multi_label: see `Thresholds`; `classes="dog"` is one class.
             recipe: a TOML file with the keys below.
-            family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy: see `ModelFlags`;
-                labels may also be a list of names, imgsz one number or (width, height) in pixels.
+            family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy, head_layout: see
+                `ModelFlags`; labels may also be a list of names, imgsz one number or (width, height) in pixels.
 
         Raises:
             ModelError: there is no such file, or it is not a detector that this program can read.
@@ -107,9 +108,10 @@ class Detector:
         path = path if os.path.dirname(path) else engines.find_engine(path)
         member = backends.choose_backend(path, options)
         model = describe(path, member.read_io, flags, options.batch)
+        model, backend = _weighed(model, member, options)
         if options.backend is None:
             model = replace(model, notes=(*model.notes, *backends.passed_over(path, member)))
-        return cls(model, member.open(path, model.spec, model.decode, options), options)
+        return cls(model, backend, options)
 
     @overload
     def __call__(self, image: Picture) -> Detections: ...
@@ -195,6 +197,23 @@ class Detector:
     ) -> None:
         if error is None or not self._claimed:  # a run that could not end keeps the model, and its error is raised
             self.close()
+
+
+def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:
+    """Opens a model. If its family is a guess, one run decides, and another family is opened anew."""
+    if model.certain:
+        return model, member.open(model.path, model.spec, model.decode, options)
+    keeps = getattr(member, "KEEPS_OUTPUTS", True)
+    backend: Backend = member.open(model.path, model.spec, model.decode if keeps else None, options)
+    try:
+        chosen = evidence.weighed(model, evidence.values(backend))
+    except BaseException:
+        backend.close()
+        raise
+    if not keeps or chosen.spec != model.spec:
+        backend.close()
+        backend = member.open(chosen.path, chosen.spec, chosen.decode, options)
+    return chosen, backend
 
 
 def warm_up(detector: Detector, runs: int) -> None:

@@ -6,14 +6,10 @@ import os
 from pathlib import Path
 from typing import List, Sequence
 
-from edge_runtime import plugins
-from edge_runtime.detect import understand
-from edge_runtime.detect.understand import Model
 from edge_runtime.errors import ModelError
 from edge_runtime.gpu import trt
 from edge_runtime.jetson import board
-from edge_runtime.model import onnx_file, shipped
-from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.model import shipped
 
 PLANS = Path("engines", "plans")  # with a folder for each board and version of TensorRT
 KINDS = {"tensorrt": "trt", "tensorrt_rtx": "rtx"}
@@ -73,14 +69,3 @@ def _to_build(plans: Sequence[Path]) -> str:
     models = [plan.with_suffix(".onnx") for plan in plans if plan.suffix in PLAN_SUFFIXES]
     model = next((model for model in models if model.is_file()), None)
     return f"edge-build {model} makes it" if model else ""
-
-
-def describe(path: str, flags: ModelFlags, batch: int = 1) -> Model:
-    """What is known about an ONNX file. It is opened only if its metadata do not say enough.
-
-    Raises:
-        ModelError: the file is not a detector that this program can read.
-    """
-    member = plugins.load_member("backends", "onnxruntime")
-    read = onnx_file.read_io if member.available() else member.read_io
-    return understand.describe(path, read, flags, batch)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime import heads
 from edge_runtime.errors import ModelError, SpecError, UsageError
@@ -16,6 +17,7 @@ from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 
 PREPROCESSING = ("resize", "color", "mean", "std")
 DEFAULT_WH = (640, 640)
+INPUTS = ("float32", "float16", "float64", "uint8")  # dtypes of the image
 SIZE = {"imgsz": fields.size()}
 
 
@@ -28,6 +30,9 @@ class Model:
         spec: preprocessing and class names.
         decode: how the native decoder reads the outputs; None if the family has a numpy decode only.
         notes: what was assumed or overridden, one sentence each, for the log.
+        read: numbers of the outputs that are read.
+        certain: whether the file or the user says the family. Otherwise the values of a run are looked at.
+        rivals: the same file as other families with outputs of these shapes would read it.
     """
 
     path: str
@@ -35,6 +40,9 @@ class Model:
     spec: ModelSpec
     decode: Optional[DecodeSpec]
     notes: Tuple[str, ...] = ()
+    read: Tuple[int, ...] = ()
+    certain: bool = True
+    rivals: Tuple[Model, ...] = ()
 
 
 def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
@@ -87,35 +95,79 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
         ModelError: it is not a known detector.
         SpecError: the outputs do not fit the family.
     """
-    notes: List[str] = []
     if METADATA_KEY in io.metadata:
+        notes: List[str] = []
         spec = replace(ModelSpec.from_json(io.metadata[METADATA_KEY]), input_wh=io.input_wh)
-        spec = _overrule(spec, flags, notes)
-    else:
-        spec = _guess(path, io, flags, notes)
-    head = heads.load_head(spec.family)
-    if not spec.labels:
-        spec = replace(spec, labels=_assumed_labels(head.classes(io), notes))
-    try:
-        return Model(path, io, spec, head.describe(io, spec), tuple(notes))
-    except heads.ClassMismatch as error:
-        raise _named(error, len(spec.labels), _origin(io, flags)) from error
-
-
-def _guess(path: str, io: ModelIO, flags: ModelFlags, notes: List[str]) -> ModelSpec:
+        return _model(path, io, _overrule(spec, flags, notes), flags, notes)
     task = io.metadata.get("task", "detect")
     if task != "detect":
         raise ModelError(f"{path} is made for the task {task!r}, not for detection", hint="export a detection model")
     given = labels.load_labels(flags.labels) if flags.labels else names.from_metadata(io.metadata)[0]
-    family = flags.family or _recognised(io, len(given), _origin(io, flags))
-    from_ultralytics = io.metadata.get("author") == "Ultralytics"
-    spec = ModelSpec(family, io.input_wh, **{**dict(heads.load_head(family).DEFAULTS), "labels": given})
+    if flags.family:
+        return _assumed(path, io, flags, flags.family, given)
+    readings = list(_readings(path, io, flags, _fitting(io, len(given), _origin(io, flags)), given))
+    return replace(readings[0], rivals=tuple(readings[1:]))
+
+
+def _readings(
+    path: str, io: ModelIO, flags: ModelFlags, families: Sequence[str], given: Tuple[str, ...]
+) -> Iterator[Model]:
+    """The model as each family reads it, then as each reads its other layouts."""
+    tried = [(family, ()) for family in families]
+    if flags.head_layout is None:
+        tried += [(family, words) for family in families for words in getattr(heads.load_head(family), "LAYOUTS", ())]
+    for family, words in tried:
+        try:
+            reading = _assumed(path, io, flags, family, given, words)
+            yield replace(reading, notes=(*reading.notes, *_doubts(reading)), certain=False)
+        except SpecError:
+            if (family, words) == tried[0]:
+                raise
+
+
+def _doubts(model: Model) -> List[str]:
+    doubt = getattr(heads.load_head(model.spec.family), "doubt", None)
+    seen = model.io if len(model.read) == len(model.io.outputs) else model.io.only(model.read[0])
+    return [said for said in [doubt(seen, model.spec)] if said] if doubt else []
+
+
+def _assumed(
+    path: str, io: ModelIO, flags: ModelFlags, family: str, given: Tuple[str, ...], layout: Tuple[str, ...] = ()
+) -> Model:
+    """The model if it is of this family. What is assumed becomes a note."""
+    about = {**dict(heads.load_head(family).DEFAULTS), **_scale(io), "labels": given, "head_layout": layout}
+    spec = ModelSpec(family, io.input_wh, **about)
     spec = replace(spec, **_statements(flags))
+    notes = []
     assumed = [name for name in PREPROCESSING if getattr(flags, name) is None]
-    if assumed and not from_ultralytics:
+    if assumed and io.metadata.get("author") != "Ultralytics":
         values = ", ".join(f"--{name} {_text(getattr(spec, name))}" for name in assumed)
         notes.append(f"preprocessing is not stated in the file; assuming the usual of {family}: {values}")
-    return spec
+    return _model(path, io, spec, flags, notes)
+
+
+def _scale(io: ModelIO) -> Dict[str, Any]:
+    """A network that takes whole numbers takes the pixels themselves."""
+    return {"mean": (0.0,) * 3, "std": (1.0,) * 3} if io.dtypes.get(io.input_name) == "uint8" else {}
+
+
+def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> Model:
+    dtype = io.dtypes.get(io.input_name, INPUTS[0])
+    if dtype not in INPUTS:
+        fact = f"{path} takes images of {dtype}, and its scale is not known"
+        raise ModelError(fact, hint=f"export it with an input of {' or '.join(INPUTS)}")
+    head, read, seen = heads.load_head(spec.family), tuple(range(len(io.outputs))), io
+    if io.decoded is not None and not head.match(io, None):
+        read, seen = (io.decoded,), io.only(io.decoded)
+        left_out = ", ".join(name for name in io.outputs if name not in seen.outputs)
+        notes.append(f"outputs {left_out} are not read: they are the same boxes before decoding")
+    if not spec.labels:
+        spec = replace(spec, labels=_assumed_labels(head.classes(seen) - ("background" in spec.head_layout), notes))
+    try:
+        decode = head.describe(seen, spec)
+    except heads.ClassMismatch as error:
+        raise _named(error, len(spec.labels), _origin(io, flags)) from error
+    return Model(path, io, spec, decode and decode.moved(read[0]), tuple(notes), read)
 
 
 def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec:
@@ -135,15 +187,17 @@ def _statements(flags: ModelFlags) -> Dict[str, Any]:
     return {key: value for key, value in flags.said().items() if key not in ("family", "labels", "imgsz")}
 
 
-def _recognised(io: ModelIO, count: int, origin: str) -> str:
-    """The family, with the number of names as evidence. If only that speaks against a family, it is the error."""
-    try:
-        return heads.recognise(io, count or None)
-    except ModelError:
-        if not count:
-            raise
-        family = heads.recognise(io)
-        raise _named(heads.ClassMismatch(heads.load_head(family).classes(io), count), count, origin) from None
+def _fitting(io: ModelIO, count: int, origin: str) -> List[str]:
+    """The families that fit, with the number of names as evidence. If only that speaks against one, it is the error."""
+    seen = [io] if io.decoded is None else [io, io.only(io.decoded)]
+    for part in seen:
+        with suppress(ModelError):
+            return heads.fitting(part, count or None)
+    for part in seen if count else ():
+        with suppress(ModelError):
+            family = heads.fitting(part)[0]
+            raise _named(heads.ClassMismatch(heads.load_head(family).classes(part), count), count, origin)
+    return heads.fitting(io)
 
 
 def _named(error: heads.ClassMismatch, count: int, origin: str) -> SpecError:

@@ -4,7 +4,10 @@ Each member is a module that defines
 
     SUMMARY                                     one line for lists and errors: the layout, and who uses it
     PRIORITY                                    members with a higher one are asked first (default 0)
+    LAYOUTS                                     its other layouts, as words of `ModelSpec.head_layout` (default none)
     DEFAULTS                                    ModelSpec fields of the family's training, e.g. {"resize": "stretch"}
+    doubt(io, spec) -> str                      what else outputs of these shapes may be, and the flag for it; "" if
+                                                nothing. It is said where the family is a guess (may be left out)
     match(io, num_classes) -> bool              do the output shapes alone identify this family? num_classes may be None
     classes(io) -> int                          number of classes, from the shapes
     describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: only numpy can decode
@@ -16,7 +19,7 @@ Levels are matched by grid size, never by the order of the outputs. A shape that
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Protocol, Sequence, Tuple, cast
+from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,15 +73,15 @@ def load_head(family: str) -> Head:
     return cast(Head, plugins.load_member("heads", family))
 
 
-def recognise(io: ModelIO, num_classes: Optional[int] = None) -> str:
-    """Returns the name of the family that has these output shapes.
+def fitting(io: ModelIO, num_classes: Optional[int] = None) -> List[str]:
+    """Returns the names of the families that have these output shapes, the usual one first.
 
     Raises:
         ModelError: no family fits. The message lists the shapes.
     """
-    for member in plugins.members("heads"):
-        if cast(Head, member).match(io, num_classes):
-            return member.__name__.rsplit(".", 1)[-1]
+    found = [member for member in plugins.members("heads") if cast(Head, member).match(io, num_classes)]
+    if found:
+        return [member.__name__.rsplit(".", 1)[-1] for member in found]
     seen = ", ".join(f"{name} {list(shape)}" for name, shape in io.outputs.items())
     raise ModelError(
         f"no known detector has these outputs: {seen}",

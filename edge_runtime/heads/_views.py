@@ -13,6 +13,7 @@ from edge_runtime.model.decode import View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 STRIDES = (4, 8, 16, 32, 64, 128)
+P3_TO_P5 = (8, 16, 32)  # the levels of YOLOX and YOLOv6, always
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,11 @@ def corners(centre: Floats, size: Floats) -> Floats:
     half = size * np.float32(0.5)
     boxes: Floats = np.concatenate([centre - half, centre + half], axis=-1).reshape(-1, 4)
     return boxes
+
+
+def per_corner(spec: ModelSpec) -> Floats:
+    """Returns (4,) model pixels per unit of the corners that a network decoded itself."""
+    return np.array(spec.box_scale * 2, np.float32)
 
 
 def expected_distance(logits: Floats, bins: int) -> Floats:

@@ -28,6 +28,13 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
     return len(io.outputs) > 2 and views.fits(_read, io, num_classes)
 
 
+def doubt(io: ModelIO, spec: ModelSpec) -> str:
+    if (spec.color, spec.mean, spec.std) != tuple(DEFAULTS[name] for name in ("color", "mean", "std")):
+        return ""
+    pico = "--color rgb --mean 123.675,116.28,103.53 --std 58.395,57.12,57.375"
+    return f"NanoDet and PicoDet have the same outputs: taken for NanoDet, for PicoDet say {pico}"
+
+
 def classes(io: ModelIO) -> int:
     return _read(views.shapes(io), views.probe(io))[0][1].channels
 

@@ -21,6 +21,10 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
     return views.fits(_read, io, num_classes)
 
 
+def doubt(io: ModelIO, spec: ModelSpec) -> str:
+    return "raw maps of YOLOv3 and YOLOv5 have the same shapes: taken for YOLOv3, for the other say --family yolo_v5"
+
+
 def classes(io: ModelIO) -> int:
     return _read(views.shapes(io), views.probe(io)).classes
 

@@ -13,7 +13,9 @@ from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "decoded [B, N, 5 + C], or one raw map [B, A, h, w, 5 + C] or [B, A * (5 + C), h, w] per level (YOLOv5, v7)"
+PRIORITY = 1  # asked before yolo_v10: decoded rows of one class have six columns too
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}
+LAYOUTS = (("fraction",),)
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
@@ -22,6 +24,12 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
     if not views.fits(_read, io, num_classes):
         return False
     return len(seen[0]) == 4 or (seen[0][0] % 3 == 0 and bool(views.pyramid(seen[0][0] // 3, views.probe(io))))
+
+
+def doubt(io: ModelIO, spec: ModelSpec) -> str:
+    if spec.anchors or isinstance(_read(views.shapes(io), spec), int):
+        return ""
+    return "the file does not say its anchors: those of YOLOv5 are taken, for YOLOv7's say --anchors yolov7"
 
 
 def classes(io: ModelIO) -> int:
@@ -36,7 +44,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
         return DecodeSpec("anchor_square", found.levels(), found.classes, "sigmoid", "sigmoid", "sigmoid")
     count, k = seen[0]
     box, objectness, score = (View(0, first, 0, k, 1) for first in (0, 4, 5))
-    return DecodeSpec("cxcywh", (Level((count, 1), box, score, objectness),), found)
+    return DecodeSpec("cxcywh", (Level((count, 1), box, score, objectness),), found, box_scale=spec.box_scale)
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
@@ -50,7 +58,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     found = _read([output.shape for output in outputs], spec)
     if isinstance(found, int):
         t = outputs[0]
-        return views.corners(t[:, :2], t[:, 2:4]), t[:, 4:5] * t[:, 5:]
+        return views.corners(t[:, :2], t[:, 2:4]) * views.per_corner(spec), t[:, 4:5] * t[:, 5:]
     boxes: List[Floats] = []
     scores: List[Floats] = []
     for m, t, anchor, k in found.rows(outputs):

@@ -18,6 +18,7 @@ SUMMARY = (
 )
 PRIORITY = 1  # asked before yolo_v3, see `match`
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}
+LAYOUTS = (("fraction",),)
 
 BOX_CHANNELS = 64  # 4 sides of 16 bins, if the number of classes is not known
 
@@ -66,7 +67,7 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
     if isinstance(found, Decoded):
         cell, channel = (1, found.count) if found.planar else (4 + found.classes, 1)
         box, score = (View(0, first * channel, 0, cell, channel) for first in (0, 4))
-        return DecodeSpec("cxcywh", (Level((found.count, 1), box, score),), found.classes)
+        return DecodeSpec("cxcywh", (Level((found.count, 1), box, score),), found.classes, box_scale=spec.box_scale)
     levels = tuple(
         Level(box.grid_wh, box.view(0), score.view(first), stride=box.stride_xy) for box, score, first in found.levels
     )
@@ -84,7 +85,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     found = _read([output.shape for output in outputs], spec)
     if isinstance(found, Decoded):
         rows = outputs[0].T if found.planar else outputs[0]
-        return views.corners(rows[:, :2], rows[:, 2:4]), rows[:, 4:]
+        return views.corners(rows[:, :2], rows[:, 2:4]) * views.per_corner(spec), rows[:, 4:]
     boxes: List[Floats] = []
     scores: List[Floats] = []
     for box, score, first in found.levels:

@@ -55,7 +55,8 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
 
 def _read(seen: Sequence[Shape], spec: ModelSpec) -> List[views.Map]:
     found = views.stacked(seen, spec)
-    if not found or not 5 < seen[0][1] < seen[0][0]:
+    levels = tuple(m.stride for m in found) == (spec.strides or views.P3_TO_P5)
+    if not levels or not 5 < seen[0][1] < seen[0][0]:
         raise views.misfit(seen, spec, SUMMARY)
     views.agree(seen[0][1] - 5, spec)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 import numpy as np
@@ -105,6 +105,15 @@ class DecodeSpec:
     variance: Tuple[float, float] = (1.0, 1.0)
     max_exponent: float = float("inf")
     nms: bool = True
+
+    def moved(self, tensor: int) -> DecodeSpec:
+        """Returns the same for outputs that are preceded by so many others."""
+        views = ("box", "score", "objectness")
+        return replace(self, levels=tuple(
+            replace(level, **{name: view and replace(view, tensor=view.tensor + tensor)
+                              for name in views for view in [getattr(level, name)]})
+            for level in self.levels
+        ))  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.kind not in BOX_KINDS:

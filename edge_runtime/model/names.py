@@ -51,6 +51,8 @@ def literal(text: str) -> Any:
 
 def _value(text: str) -> Any:
     found = literal(text)
+    if "\n" in text:  # else one name in a line, whatever their first and last letters are
+        return found
     if found is None and text[0] == "{" and text[-1] == "}":  # YAML: {0: person, 1: traffic light}
         found = {key: next(filter(None, value), "") for key, *value in _ENTRY.findall(text[1:-1])}
     if found is None and text[0] == "[" and text[-1] == "]":  # YAML: [person, traffic light]

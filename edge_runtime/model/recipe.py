@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Tuple, Union
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields, read
 from edge_runtime.files.fields import Field, check_fields
-from edge_runtime.model import spec
+from edge_runtime.model import anchors, spec
 from edge_runtime.model.spec import Triple
 
 
@@ -20,7 +20,7 @@ class ModelFlags:
         family: name of a file in `heads/`.
         labels: "coco", "voc", a path, a comma-separated list, or the names themselves.
         imgsz: (width, height) for models with an open input size, pixels.
-        resize, color, mean, std, pad_value, anchors, strides, scale_xy: as in `ModelSpec`.
+        resize, color, mean, std, pad_value, anchors, strides, scale_xy, head_layout: as in `ModelSpec`.
     """
 
     family: Optional[str] = None
@@ -34,6 +34,7 @@ class ModelFlags:
     anchors: Optional[Tuple[Tuple[Tuple[float, float], ...], ...]] = None
     strides: Optional[Tuple[int, ...]] = None
     scale_xy: Optional[Tuple[float, ...]] = None
+    head_layout: Optional[Tuple[str, ...]] = None
 
     def __post_init__(self) -> None:
         for name, value in check_fields(self.said(), FIELDS, "", UsageError).items():
@@ -68,6 +69,7 @@ FIELDS = {
     **{name: field for name, field in spec.FIELDS.items() if name != "input_wh"},
     "labels": Field("coco, voc, a file, or a list of names", lambda value: _labels(value)),
     "imgsz": fields.size(),
+    "anchors": anchors.FIELD,
     "mean": fields.repeated(fields.number(), 3),
     "std": fields.repeated(fields.number(0, above=True), 3),
     "strides": fields.several(fields.whole(1, 4096), alone=True),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Mapping, Tuple
+from dataclasses import asdict, dataclass, field, replace
+from typing import Mapping, Optional, Tuple
 
 from edge_runtime.errors import SpecError
 from edge_runtime.files import fields, read
@@ -16,6 +16,7 @@ RANGES_KEY = "ranges"  # key of the range table in the metadata of INT8 files
 DROP_KEY = "drop"  # key of the points of AP that INT8 costs, as measured
 AGREEMENT_KEY = "disagreement"  # key of the points of agreement that INT8 costs, measured without labels
 COLORS = ("rgb", "bgr")
+LAYOUTS = ("fraction", "cxcywh", "background", "sigmoid", "softmax")
 DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "bool")
 Shape = Tuple[int, ...]
 Triple = Tuple[float, float, float]
@@ -45,6 +46,17 @@ class ModelIO:
         return self.input_shape[3], self.input_shape[2]
 
     @property
+    def decoded(self) -> Optional[int]:
+        """Number of the one output that is a list of rows, if all others are maps (YOLOv7 exported with `--grid`)."""
+        rows = [number for number, shape in enumerate(self.shapes) if len(shape) < 4]
+        return rows[0] if len(rows) == 1 and len(self.shapes[rows[0]]) == 3 and len(self.outputs) > 1 else None
+
+    def only(self, number: int) -> ModelIO:
+        """Returns the same with one output."""
+        name = list(self.outputs)[number]
+        return replace(self, outputs={name: self.outputs[name]})
+
+    @property
     def shapes(self) -> Tuple[Shape, ...]:
         """The output shapes, in order."""
         return tuple(self.outputs.values())
@@ -66,6 +78,9 @@ class ModelSpec:
             without anchors, and for the default anchors of the family.
         strides: model pixels per grid cell, finest first; empty for the default strides of the family.
         scale_xy: Darknet's `scale_x_y` per level (1.0 = plain YOLOv3); empty means 1.0 for all levels.
+        head_layout: what is unusual in the outputs for the family, words of LAYOUTS: `fraction` boxes in 0..1, not in
+            pixels; `cxcywh` centre and size instead of corners; `background` a class before all others; `sigmoid`
+            or `softmax` scores that are not activated.
     """
 
     family: str
@@ -79,10 +94,16 @@ class ModelSpec:
     anchors: Tuple[Tuple[Tuple[float, float], ...], ...] = ()
     strides: Tuple[int, ...] = ()
     scale_xy: Tuple[float, ...] = ()
+    head_layout: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in check_fields(vars(self), FIELDS, "", SpecError).items():
             object.__setattr__(self, name, value)
+
+    @property
+    def box_scale(self) -> Tuple[float, float]:
+        """(x, y) model pixels per unit of a decoded box."""
+        return (float(self.input_wh[0]), float(self.input_wh[1])) if "fraction" in self.head_layout else (1.0, 1.0)
 
     def to_json(self) -> str:
         """Returns the text that is stored under the metadata key `edge_runtime`."""
@@ -126,4 +147,5 @@ FIELDS = {
     "anchors": fields.several(fields.several(fields.several(fields.number(0, above=True), 2, 2))),
     "strides": fields.several(fields.whole(1, 4096)),
     "scale_xy": fields.several(fields.number(0, above=True)),
+    "head_layout": fields.several(fields.one_of(LAYOUTS), most=len(LAYOUTS), alone=True),
 }

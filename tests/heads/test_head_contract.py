@@ -85,7 +85,36 @@ LAYOUTS = {
     "v8 raw, no bins": Layout("yolo_v8", maps(7, YOLO)),
     "v8 raw, box and class apart": Layout("yolo_v8", maps(3, YOLO) + maps(64, YOLO)),
     "v10": Layout("yolo_v10", ((300, 6),), finished),
+    "v10, so many that doubles remain": Layout("yolo_v10", ((1200, 6),), finished),
+    "nanodet plus": Layout("nanodet_plus", ((128, 35),), activated),
+    "dense, one table": Layout("dense", ((300, 7),), activated),
+    "dense, one table as RT-DETR": Layout(
+        "dense", ((300, 7),), activated, spec={"head_layout": ("cxcywh", "fraction")}
+    ),
     "yolox": Layout("yolox", ((126, 8),), activated),
+    "v6": Layout("yolo_v6", ((126, 8),), activated, by_shape=False),
+    "v8 in fractions": Layout("yolo_v8", ((7, 126),), activated, spec={"head_layout": ("fraction",)}),
+    "v5 in fractions": Layout("yolo_v5", ((378, 8),), activated, spec={"head_layout": ("fraction",)}),
+    "v6 in fractions": Layout("yolo_v6", ((126, 8),), activated, spec={"head_layout": ("fraction",)}, by_shape=False),
+    "dense": Layout("dense", ((200, 4), (200, 3)), activated),
+    "dense, scores first": Layout("dense", ((200, 3), (200, 4)), activated),
+    "dense, so many that doubles remain": Layout("dense", ((1200, 4), (1200, 3)), activated),
+    "dense, as RF-DETR": Layout("dense", ((200, 4), (200, 3)), spec={"head_layout": ("cxcywh", "fraction", "sigmoid")}),
+    "dense, as jetson-inference": Layout(
+        "dense",
+        ((200, 4), (200, 5)),
+        activated,
+        classes=4,
+        spec={"head_layout": ("fraction", "background")},
+        by_shape=False,
+    ),
+    "dense, as DETR": Layout(
+        "dense",
+        ((200, 5), (200, 4)),
+        classes=4,
+        spec={"head_layout": ("cxcywh", "fraction", "background", "softmax")},
+        by_shape=False,
+    ),
     "nanodet": Layout("nanodet", rows(3, YOLO) + rows(32, YOLO), activated),
     "picodet, a stride that does not divide": Layout(
         "nanodet", rows(32, (*YOLO, 64)) + rows(3, (*YOLO, 64)), activated
@@ -148,7 +177,7 @@ def test_output_order_does_not_matter(layout):
 def test_shapes_and_class_count_identify_the_family(layout):
     io, _ = layout.model()
     if layout.by_shape and layout.spec is None:
-        assert heads.recognise(io, layout.classes) == layout.family
+        assert heads.fitting(io, layout.classes)[0] == layout.family
 
 
 @each_layout
@@ -183,6 +212,6 @@ any_shapes = st.lists(st.lists(sides, max_size=5).map(lambda s: (1, *s)), max_si
 def test_odd_shapes_are_recognised_or_refused_in_words(shapes, size_wh, num_classes):
     io = ModelIO("images", (1, 3, *size_wh), {f"out{i}": shape for i, shape in enumerate(shapes)})
     try:
-        assert heads.recognise(io, num_classes) in plugins.names("heads")
+        assert heads.fitting(io, num_classes)[0] in plugins.names("heads")
     except EdgeError as error:
         assert "--family" in (error.hint or "")

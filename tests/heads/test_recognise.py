@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge_runtime import heads
-from edge_runtime.errors import ModelError, SpecError
-from edge_runtime.model.spec import ModelIO
+from edge_runtime.errors import ModelError
+from edge_runtime.model.labels import COCO
+from edge_runtime.model.spec import ModelIO, ModelSpec
 
 
 def io(input_wh, *shapes) -> ModelIO:
@@ -66,17 +67,19 @@ MODELS = {  # family, classes, outputs
 
 @pytest.mark.parametrize("family, classes, model", MODELS.values(), ids=MODELS.keys())
 def test_a_model_is_known_by_its_shapes(family, classes, model):
-    assert heads.recognise(model) == family, "without knowing the number of classes"
+    assert heads.fitting(model)[0] == family, "without knowing the number of classes"
     assert heads.load_head(family).classes(model) == classes
-    assert heads.recognise(model, classes) == family
+    assert heads.fitting(model, classes)[0] == family
 
 
 def test_finished_boxes_are_known_but_not_their_classes():
     model = square(640, (1, 300, 6))
-    assert heads.recognise(model) == heads.recognise(model, 80) == "yolo_v10"
-    with pytest.raises(SpecError, match="how many classes") as caught:
-        heads.load_head("yolo_v10").classes(model)
-    assert "--labels" in caught.value.hint
+    assert heads.fitting(model)[0] == heads.fitting(model, 80)[0] == "yolo_v10"
+    head = heads.load_head("yolo_v10")
+    assert head.classes(model) == 80 and "how many classes" in head.doubt(
+        model, ModelSpec("yolo_v10", (640, 640), COCO)
+    )
+    assert head.doubt(model, ModelSpec("yolo_v10", (640, 640), ("a", "b"))) == ""
 
 
 SHARED = {  # what the shapes alone are taken for; the number of classes that makes them another family
@@ -89,8 +92,8 @@ SHARED = {  # what the shapes alone are taken for; the number of classes that ma
 
 @pytest.mark.parametrize("model, alone, classes, told", SHARED.values(), ids=SHARED.keys())
 def test_shared_shapes_are_settled_by_the_number_of_classes(model, alone, classes, told):
-    assert heads.recognise(model) == alone
-    assert heads.recognise(model, classes) == told
+    assert heads.fitting(model)[0] == alone
+    assert heads.fitting(model, classes)[0] == told
 
 
 UNKNOWN = {
@@ -109,7 +112,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("model", UNKNOWN.values(), ids=UNKNOWN.keys())
 def test_what_is_no_detector_is_an_error_that_lists_what_was_seen(model):
     with pytest.raises(ModelError) as caught:
-        heads.recognise(model)
+        heads.fitting(model)[0]
     assert "--family" in caught.value.hint and all(str(list(shape)) in str(caught.value) for shape in model.shapes)
 
 
@@ -120,5 +123,5 @@ def test_every_shared_model_is_recognised(shared):
     told = {line[0]: line[4].split() for line in lines if len(line) > 4 and line[0].endswith(".onnx")}
     for file, flags in told.items():
         family = flags[flags.index("--family") + 1]
-        assert heads.recognise(read_io(str(shared / "models" / file))) == family, file
+        assert heads.fitting(read_io(str(shared / "models" / file)))[0] == family, file
     assert len(told) >= 16

@@ -49,6 +49,7 @@ def test_every_spelling_is_read_as_it_was_meant(spelling: str, names: List[str])
         ("[person, traffic light]", ("person", "traffic light")),
         ("{0: '7', 1: '3'}", ("7", "3")),
         ("{1: 'a', 2: 'b'}", ("a", "b")),
+        ("[a]\n{b\nc]", ("[a]", "{b", "c]")),
         ("{0: 'a', 3: 'd'}", ("a", "1", "2", "d")),
         ("{'0': 'person'}", ("person",)),
     ],

@@ -1,0 +1,166 @@
+"""Compares what a family says about a model's outputs with the values of one run on a photograph that comes along.
+
+Output shapes alone are the same for several families. Read by the wrong one, boxes lie outside the image or are smaller
+than a pixel, scores are above 1, or every place holds an object.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from edge_runtime import heads, plugins
+from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.detect import understand
+from edge_runtime.detect.understand import Model
+from edge_runtime.errors import EdgeError, ModelError
+from edge_runtime.heads import Floats
+from edge_runtime.imaging.picture import to_bgr
+from edge_runtime.model import onnx_file
+from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.sources.demo import PHOTOS
+
+PHOTO = PHOTOS / "astronaut.jpg"
+HIGHEST = 2.0  # scores of INT8 files exceed 1 a little
+CLEAR, BEST = 0.05, 20  # rows that are looked at: with a clear score, else the best few
+MOST_PLACES = 0.3  # median of the best score of all places; trained detectors stay below 0.15
+EVEN = 1e-6
+WHOLE = 0.02  # of class numbers, in float16 or INT8 files
+
+
+def described(path: str, flags: ModelFlags, batch: int = 1) -> Model:
+    """What is known about an ONNX file that is not opened for detection. If its family is a guess, one run decides.
+
+    Raises:
+        ModelError: the file is not a detector that this program can read.
+    """
+    member = plugins.load_member("backends", "onnxruntime")
+    missing = member.available()
+    model = understand.describe(path, onnx_file.read_io if missing else member.read_io, flags, batch)
+    if model.certain:
+        return model
+    if missing is None:
+        try:
+            backend = member.open(path, model.spec, model.decode, BackendOptions(device="cpu", slots=1, batch=batch))
+        except EdgeError as error:  # an operator that only TensorRT has
+            missing = str(error)
+        else:
+            with closing(backend):
+                return weighed(model, values(backend))
+    note = f"the family {model.spec.family} is what the shapes of the outputs say; no run confirms it: {missing}"
+    return replace(model, notes=(*model.notes, note))
+
+
+def values(backend: Backend) -> List[Floats]:
+    """Runs the model once on the photograph. Returns its outputs, any shape without the batch axis, float32."""
+    backend.enqueue(0, [to_bgr(PHOTO)])
+    backend.wait(0)
+    return [output[0].copy() for output in backend.outputs(0)]
+
+
+def weighed(model: Model, outputs: Sequence[Floats]) -> Model:
+    """Returns the model as the first family reads it that the outputs do not contradict.
+
+    Args:
+        outputs: of one image, in the file's order, any shape without the batch axis.
+
+    Raises:
+        ModelError: they contradict all of them.
+    """
+    against: List[str] = []
+    for reading in (model, *model.rivals):
+        reason = contradiction(reading, outputs)
+        if reason is None:
+            return replace(reading, notes=(*reading.notes, *_noted(reading, against)), rivals=())
+        if not reading.spec.head_layout:
+            against.append(f"{_name(reading)}: {reason}")
+    listed = ", ".join(f"{name} {list(shape)}" for name, shape in model.io.outputs.items())
+    fact = f"{model.path} has outputs {listed}, but on a photograph they contradict it"
+    raise ModelError(
+        f"{fact} ({'; '.join(against)})",
+        hint="it may be no detector, or one of an unknown family: --family reads it in spite of this",
+    )
+
+
+def contradiction(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
+    """Returns what is impossible or very unlikely if the model is of its family; None if nothing is.
+
+    Args:
+        outputs: of one image, in the file's order, any shape without the batch axis.
+    """
+    with np.errstate(all="ignore"):
+        boxes, scores = heads.load_head(model.spec.family).decode([outputs[k] for k in model.read], model.spec)
+    if not len(scores) or not np.isfinite(scores).all():
+        return None  # not a question of the family
+    best = scores.max(axis=1)
+    odd = _odd_scores(model.decode, outputs) if model.decode else None
+    if odd:
+        return odd
+    if scores.max() > HIGHEST or scores.min() < -HIGHEST / 2:
+        return f"its scores would be {scores.min():.3g} to {scores.max():.3g}"
+    if len(best) > 1 and best.max() > CLEAR / 10 and best.max() - best.min() < EVEN:
+        return "all places would have the same score"
+    if model.decode and model.decode.nms and np.median(best) > MOST_PLACES:
+        return f"half of all places would hold an object with a score above {np.median(best):.2f}"
+    return _odd_boxes(model, boxes, best)
+
+
+def _odd_scores(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
+    """Looks at the class scores as the file has them, or at the class numbers of finished boxes."""
+    if decode.class_channel is not None:
+        return _odd_numbers(decode, decode.class_channel, outputs)
+    count = decode.first_class + decode.num_classes
+    raw = [_channels(level.score, level, count, outputs) for level in decode.levels]
+    low, high = min(part.min() for part in raw), max(part.max() for part in raw)
+    if decode.class_activation != "none" and low >= 0 and high <= 1:
+        return "its scores would be activated a second time"
+    if decode.class_activation == "none" and (high > HIGHEST or low < -HIGHEST / 2):
+        return f"its scores would be {low:.3g} to {high:.3g}"
+    return None
+
+
+def _odd_numbers(decode: DecodeSpec, channel: int, outputs: Sequence[Floats]) -> Optional[str]:
+    parts = [_channels(level.score, level, channel + 1, outputs)[..., channel].ravel() for level in decode.levels]
+    numbers = np.concatenate(parts)
+    if np.abs(numbers - np.rint(numbers)).max() > WHOLE:
+        return "its class numbers would be no whole numbers"
+    return f"a class would have the number {numbers.max():.0f}" if numbers.max() >= decode.num_classes else None
+
+
+def _channels(view: View, level: Level, count: int, outputs: Sequence[Floats]) -> Floats:
+    """The first values of a view, (anchors, cells, count)."""
+    anchors = np.arange(len(level.anchors))[:, None, None] * view.anchor
+    cells = np.arange(level.grid_wh[0] * level.grid_wh[1])[:, None] * view.cell
+    found: Floats = outputs[view.tensor].ravel()[view.offset + anchors + cells + np.arange(count) * view.channel]
+    return found
+
+
+def _odd_boxes(model: Model, boxes: Floats, best: Floats) -> Optional[str]:
+    count = int((best > CLEAR).sum()) or BEST
+    rows = boxes[np.argsort(-best)[:count]][best[np.argsort(-best)[:count]] > 0]
+    if not len(rows):
+        return None
+    size, limit = rows[:, 2:] - rows[:, :2], np.array(model.spec.input_wh, np.float32)
+    with np.errstate(all="ignore"):
+        centre = (rows[:, 2:] + rows[:, :2]) / 2
+        inside = ((centre > -0.5 * limit) & (centre < 1.5 * limit) & (size < 4 * limit)).all(axis=1)
+    if np.mean((size > 0).all(axis=1)) < 0.5:
+        return "most of its boxes would have no area"
+    if np.mean(inside) < 0.5:
+        return "most of its boxes would lie outside the image"
+    if np.mean((size < 1).all(axis=1)) > 0.5:
+        return "most of its boxes would be smaller than a pixel"
+    return None
+
+
+def _noted(chosen: Model, against: Sequence[str]) -> Tuple[str, ...]:
+    return (f"read as --family {_name(chosen)}: as {'; as '.join(against)}",) if against else ()
+
+
+def _name(model: Model) -> str:
+    words = ",".join(model.spec.head_layout)
+    return f"{model.spec.family} --head-layout {words}" if words else model.spec.family
