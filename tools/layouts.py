@@ -74,7 +74,7 @@ def judged(path: Path, right: str, backend: str) -> Tuple[str, str, str]:
         verdict = "RIGHT" if (hit or "note" in right) and not silent and right != "refused" else "WRONG"
         return verdict, f"{spec.family}{words}", "; ".join(notes)[:200]
     except EdgeError as error:
-        return ("RIGHT" if allowed else "refused"), "", str(error)[-200:]
+        return ("RIGHT" if allowed else "refused"), "", str(error).replace(f"{path.parent}/", "")[:200]
     except Exception as error:
         return "WRONG", "", f"{type(error).__name__}: {error}"[:200]
 
