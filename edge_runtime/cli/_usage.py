@@ -28,6 +28,8 @@ def explain(parser: argparse.ArgumentParser, message: str) -> Told:
 
 def _unknown(parser: argparse.ArgumentParser, found: Match[str]) -> Told:
     words = found[1].split()
+    if not words:
+        return Told("an empty word has no use here", "is a variable of the shell empty?")
     flag = next((word.split("=")[0] for word in words if word.startswith("-")), "")
     return unknown(parser, flag) if flag else Told(f"{words[0]} has no use here", "does it belong to a flag?")
 

@@ -314,6 +314,14 @@ def test_a_picture_behind_a_url_is_no_stream(folder: Path) -> None:
     assert done.returncode == 1 and "is one picture, not a stream\nhint: download it" in done.stderr
 
 
+@pytest.mark.parametrize("word", ["", " ", "\t\n"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_word_that_is_empty_is_answered(command: str, word: str, folder: Path) -> None:
+    done = run(folder, command, word)
+    assert done.returncode in (1, 2) and done.stderr.startswith("error: "), done.stderr
+    assert done.stderr.count("\n") <= 3 and "hint: " in done.stderr
+
+
 @pytest.mark.parametrize("words", ["detect tiny.onnx synthetic://64x48?frames=2000 --output -", "detect --help",
                                    "detect tiny.onnx synthetic://64x48?frames=3 --json", "power --json"])  # fmt: skip
 @pytest.mark.parametrize("unbuffered", ["", "1"])
