@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from typing import Any, Mapping, Tuple
 
 LONGEST = 1 << 20  # characters
 KEYS = ("names", "labels", "classes", "class_names", "categories")  # of a file's metadata, or of a JSON or YAML file
-_ENTRY = re.compile(r"""\s*["']?([^,:"']+?)["']?\s*:\s*(?:"([^"]*)"|'([^']*)'|([^,]*))\s*(?:,|$)""")
 
 
 def parse_names(text: str) -> Tuple[str, ...]:
@@ -54,10 +52,15 @@ def _value(text: str) -> Any:
     if "\n" in text:  # else one name in a line, whatever their first and last letters are
         return found
     if found is None and text[0] == "{" and text[-1] == "}":  # YAML: {0: person, 1: traffic light}
-        found = {key: next(filter(None, value), "") for key, *value in _ENTRY.findall(text[1:-1])}
+        parts = [part.partition(":") for part in text[1:-1].split(",")]
+        found = {_bare(key): _bare(name) for key, colon, name in parts} if all(colon for _, colon, _ in parts) else {}
     if found is None and text[0] == "[" and text[-1] == "]":  # YAML: [person, traffic light]
-        found = [part.strip().strip("\"'") for part in text[1:-1].split(",")]
+        found = [_bare(part) for part in text[1:-1].split(",")]
     return found
+
+
+def _bare(word: str) -> str:
+    return word.strip().strip("\"'")
 
 
 def names_of(value: Any) -> Tuple[str, ...]:

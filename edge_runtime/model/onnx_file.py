@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
 from edge_runtime.errors import ModelError
 from edge_runtime.model.spec import ModelIO, Shape
@@ -46,7 +46,7 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
         input_name=image.name,
         input_shape=shape,
         outputs={value.name: _shape(value) for value in outputs},
-        metadata={p.key: p.value for p in model.metadata_props},
+        metadata={_text(p.key): _text(p.value) for p in model.metadata_props},
         dtypes={value.name: _dtype(value) for value in [image, *outputs]},
     )
 
@@ -132,6 +132,11 @@ def _refuse_huge(path: str, shape: Shape, outputs: List[Shape]) -> None:
         if prod(abs(size) for size in dims) > MOST_VALUES:
             fact = f"{path} has a tensor of {list(dims)}, which takes gigabytes"
             raise ModelError(fact, hint="give a smaller --imgsz or --batch, or export it again")
+
+
+def _text(value: Union[str, bytes]) -> str:
+    """Protobuf gives bytes where a text is not UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def _fix(value: Any, shape: Shape) -> None:

@@ -46,6 +46,8 @@ def test_every_spelling_is_read_as_it_was_meant(spelling: str, names: List[str])
         ("a, b ,c", ("a", "b", "c")),
         ("{0: person, 1: traffic light}", ("person", "traffic light")),
         ("{0: 'a: b', 1: \"c, d\"}", ("a: b", "c, d")),
+        ("{0: a: b, 1: 'c'}", ("a: b", "c")),
+        ("{a, b}", ()),
         ("[person, traffic light]", ("person", "traffic light")),
         ("{0: '7', 1: '3'}", ("7", "3")),
         ("{1: 'a', 2: 'b'}", ("a", "b")),
@@ -76,3 +78,10 @@ def test_the_key_of_the_metadata_is_told() -> None:
 def test_a_literal_is_a_value_and_never_code() -> None:
     assert literal("[640, 640]") == [640, 640] and literal("(640, 640)") == (640, 640)
     assert literal("__import__('os').getcwd()") is None and literal("1" * (1 << 21)) is None
+
+
+@pytest.mark.parametrize("text", ["{" + "a" * 10**6 + "}", "{" + "a:" * 500_000 + "}", "{" + "'" * 10**6 + "}",
+                                  "{" + " " * 10**6 + "}", "," * 10**6, "{" + ":," * 400_000 + "}"])  # fmt: skip
+def test_a_long_text_takes_no_long_time(text: str) -> None:
+    """An expression of `re` took minutes."""
+    assert len(parse_names(text)) <= 10**6

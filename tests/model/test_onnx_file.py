@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, List, Sequence
 
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper
 
 from edge_runtime.errors import ModelError
 from edge_runtime.model import onnx_file
+from tests.tiny import boxes_v8, write_onnx
 
 
 def write(path: Path, nodes: List[Any], shape: Sequence[Any] = (1, 3, 8, 8), kind: int = TensorProto.FLOAT) -> str:
@@ -56,3 +58,11 @@ def test_a_file_beyond_protobufs_limit_is_not_read(tmp_path: Path) -> None:
         file.truncate(3 << 30)
     with pytest.raises(ModelError, match="larger than 2 GiB"):
         onnx_file.load_onnx(str(tmp_path / "a.onnx"))
+
+
+def test_metadata_that_are_no_utf_8_are_text_all_the_same(tmp_path: Path) -> None:
+    path = Path(write_onnx(tmp_path / "m.onnx", {"out": boxes_v8((32, 32, 16, 8, 0.9, 1))}, metadata={"names": "QQQQ"}))
+    path.write_bytes(path.read_bytes().replace(b"QQQQ", b"a,\xff\xfe"))
+    with suppress(ModelError):  # some versions of protobuf do not read it at all
+        assert onnx_file.read_io(str(path)).metadata["names"] == "a,\ufffd\ufffd"
+    assert onnx_file._text(b"a\xff") == "a\ufffd"
