@@ -39,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
         for checkout in sorted(found, reverse=bool(turn % 2)):
             print(f"turn {turn + 1} of {args.times}: {report.commit(checkout)}", flush=True)
             found[checkout].append(_measure(checkout, flags))
-    conditions = {**report.machine(), "command": f"tools/bench_host.py pipeline {' '.join(flags)}", "turns": args.times}
+    words = " ".join(Path(flag).name for flag in flags)  # a folder of this machine says nothing elsewhere
+    conditions = {**report.machine(), "command": f"tools/bench_host.py pipeline {words}", "turns": args.times}
     commits = (report.commit(ROOT), report.commit(args.other))
     table = _compare(found[ROOT], found[args.other.resolve()], commits)
     report.save(REFERENCE, "Two versions of the pipeline", conditions, [table])
