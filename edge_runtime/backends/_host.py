@@ -59,9 +59,8 @@ class HostSlot:
         self.stage_ms["inference"] = (perf_counter() - started) * 1e3
 
     def _convert(self) -> None:
-        if self.feed.dtype.kind in "iu":
-            limits = np.iinfo(str(self.feed.dtype))
-            np.clip(np.rint(self.tensor, out=self.tensor), limits.min, limits.max, out=self.tensor)
+        if self.feed.dtype == np.uint8:
+            np.clip(np.rint(self.tensor, out=self.tensor), 0, 255, out=self.tensor)
         np.copyto(self.feed, self.tensor, casting="unsafe")
 
 

@@ -6,9 +6,9 @@ Each member is a module that defines
     PRIORITY                                    members with a higher one are asked first (default 0)
     LAYOUTS                                     its other layouts, as words of `ModelSpec.head_layout` (default none)
     DEFAULTS                                    ModelSpec fields of the family's training, e.g. {"resize": "stretch"}
+    match(io, num_classes) -> bool              may outputs of these shapes be of this family? num_classes may be None
     doubt(io, spec) -> str                      what else outputs of these shapes may be, and the flag for it; "" if
                                                 nothing. It is said where the family is a guess (may be left out)
-    match(io, num_classes) -> bool              do the output shapes alone identify this family? num_classes may be None
     classes(io) -> int                          number of classes, from the shapes
     describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: only numpy can decode
     decode(outputs, spec) -> (boxes, scores)    numpy reference for one image: outputs in file order, without the batch

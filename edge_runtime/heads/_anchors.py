@@ -10,16 +10,13 @@ import numpy as np
 from edge_runtime.errors import SpecError
 from edge_runtime.heads import Floats
 from edge_runtime.heads import _views as views
+from edge_runtime.model.anchors import SETS
 from edge_runtime.model.decode import Level
 from edge_runtime.model.spec import ModelSpec
 
 Anchors = Tuple[Tuple[float, float], ...]
 
-COCO: Tuple[Anchors, ...] = (
-    ((10, 13), (16, 30), (33, 23)),
-    ((30, 61), (62, 45), (59, 119)),
-    ((116, 90), (156, 198), (373, 326)),
-)
+COCO: Tuple[Anchors, ...] = SETS["yolov5"]  # YOLOv3 has the same
 COCO_TINY: Tuple[Anchors, ...] = (((10, 14), (23, 27), (37, 58)), ((81, 82), (135, 169), (344, 319)))
 BY_LEVELS: Mapping[int, Tuple[Anchors, ...]] = {3: COCO, 2: COCO_TINY}
 

@@ -1,7 +1,8 @@
 """Boxes that the network decodes, and a score of each class for each box: two outputs of any order, or one table.
 
-YOLO-NAS and DAMO-YOLO (corners in pixels), SSD of jetson-inference (corners in 0..1, background first), RF-DETR and
-DETR of Hugging Face (centre and size in 0..1, scores not activated), RT-DETR of Ultralytics (one table).
+YOLO-NAS and DAMO-YOLO (corners in pixels), SSD of jetson-inference (corners in 0..1, background first), RF-DETR (centre
+and size in 0..1, scores not activated), RT-DETR of Ultralytics (one table). A DETR whose last class is "no object" is
+not read.
 """
 
 from __future__ import annotations

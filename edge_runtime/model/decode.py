@@ -108,12 +108,15 @@ class DecodeSpec:
 
     def moved(self, tensor: int) -> DecodeSpec:
         """Returns the same for outputs that are preceded by so many others."""
-        views = ("box", "score", "objectness")
-        return replace(self, levels=tuple(
-            replace(level, **{name: view and replace(view, tensor=view.tensor + tensor)
-                              for name in views for view in [getattr(level, name)]})
-            for level in self.levels
-        ))  # fmt: skip
+
+        def moved(view: View) -> View:
+            return replace(view, tensor=view.tensor + tensor)
+
+        levels = (
+            replace(v, box=moved(v.box), score=moved(v.score), objectness=v.objectness and moved(v.objectness))
+            for v in self.levels
+        )
+        return replace(self, levels=tuple(levels))
 
     def __post_init__(self) -> None:
         if self.kind not in BOX_KINDS:

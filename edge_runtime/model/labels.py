@@ -27,8 +27,8 @@ VOC: Tuple[str, ...] = tuple(
     "sofa,train,tvmonitor".split(",")
 )
 UNUSED = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # ids of COCO's own files, 1 to 90, that no class has
-_ids = [number for number in range(91) if number not in UNUSED]
-COCO91: Tuple[str, ...] = tuple(COCO[_ids.index(id)] if id in _ids else str(id) for id in range(91))
+_named = iter(COCO)
+COCO91: Tuple[str, ...] = tuple(str(number) if number in UNUSED else next(_named) for number in range(91))
 SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC, "coco91": COCO91, "coco90": COCO91[1:]}
 
 

@@ -23,7 +23,10 @@ def parse_names(text: str) -> Tuple[str, ...]:
     if value is None:
         value = [part.strip() for part in (text.splitlines() if "\n" in text else text.split(","))]
         return tuple(part for part in value if part)
-    return names_of(value)
+    try:
+        return names_of(value)
+    except RecursionError:  # lists in lists in lists
+        return ()
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Tuple[Tuple[str, ...], str]:
@@ -70,15 +73,11 @@ def names_of(value: Any) -> Tuple[str, ...]:
         return _by_number(value) if inner is None else names_of(inner)
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(entry, Mapping) and "name" in entry for entry in value):  # COCO's categories
-            ids = [entry.get("id") for entry in value]
-            order = sorted(range(len(value)), key=lambda place: ids[place] if all(map(_whole, ids)) else place)
-            return tuple(str(value[place]["name"]).strip() for place in order)
+            if all(isinstance(entry.get("id"), int) for entry in value):
+                value = sorted(value, key=lambda entry: entry["id"])
+            return tuple(str(entry["name"]).strip() for entry in value)
         return tuple(str(name).strip() for name in value)
     return (value.strip(),) if isinstance(value, str) and value.strip() else ()
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int)
 
 
 def _by_number(names: Mapping[Any, Any]) -> Tuple[str, ...]:

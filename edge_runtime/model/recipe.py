@@ -20,7 +20,8 @@ class ModelFlags:
         family: name of a file in `heads/`.
         labels: "coco", "voc", a path, a comma-separated list, or the names themselves.
         imgsz: (width, height) for models with an open input size, pixels.
-        resize, color, mean, std, pad_value, anchors, strides, scale_xy, head_layout: as in `ModelSpec`.
+        resize, color, mean, std, pad_value, anchors, strides, scale_xy, head_layout: as in `ModelSpec`; anchors may
+            also be the name of a set, or text, see `model.anchors`.
     """
 
     family: Optional[str] = None

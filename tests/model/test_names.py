@@ -65,6 +65,14 @@ def test_what_holds_no_names(text: str) -> None:
     assert parse_names(text) == () or all(parse_names(text))
 
 
+def test_many_categories_and_deep_lists() -> None:
+    many = [{"id": number, "name": f"n{number}"} for number in reversed(range(20_000))]
+    assert parse_names(json.dumps(many)[: 1 << 20])[:2] == ("n0", "n1")
+    for depth in (100, 300, 600, 900):
+        parse_names("[" * depth + "]" * depth)
+        parse_names('{"names":' * depth + "[]" + "}" * depth)
+
+
 @given(st.text())
 def test_any_text_gives_names_or_none(text: str) -> None:
     assert all(isinstance(name, str) for name in parse_names(text))
