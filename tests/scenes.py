@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
 from edge_runtime.prove.scenes import Floats
@@ -16,7 +16,20 @@ from tests.twins.decode import decode
 
 LAYOUTS = ("planar", "rows", "anchors_inner", "separate")
 PLAIN_FRAME = (1.0, 1.0, 0, 0, 64, 48)
+COUNTS = (0, 1, 3, 3.2, 39, 40, 99, float("nan"), float("inf"), -1)
 LETTERBOX_FRAME = (0.5, 0.75, 3, -2, 100, 50)
+
+
+def numbered(kept: float, seed: int = 0) -> Tuple[DecodeSpec, List[Floats]]:
+    """Finished candidates of four outputs: boxes, class numbers 1 to 4 of which three are known, scores, the count."""
+    random = np.random.default_rng(seed)
+    corner = random.uniform(0, 20, (1, 40, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(5, 30, (1, 40, 2))], axis=2).astype(np.float32)
+    numbers, scores = random.integers(0, 5, (1, 40)), random.uniform(0, 1, (1, 40))
+    tensors = [boxes, numbers.astype(np.float32), scores.astype(np.float32), np.array([[kept]], np.float32)]
+    level = Level((40, 1), View(0, 0, 0, 4, 1), View(2, 0, 0, 1, 0), class_id=View(1, 0, 0, 1, 0),
+                  count=View(3, 0, 0, 0, 0))  # fmt: skip
+    return DecodeSpec("xyxy", (level,), num_classes=3, first_class=1, nms=False), tensors
 
 
 def run(

@@ -104,7 +104,7 @@ def contradiction(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
         return f"its scores would be {scores.min():.3g} to {scores.max():.3g}"
     if len(best) > 1 and best.max() > CLEAR / 10 and best.max() - best.min() < EVEN:
         return "all places would have the same score"
-    finished = model.decode is not None and model.decode.class_channel is not None  # a list of objects alone
+    finished = model.decode is not None and model.decode.finished  # a list of objects alone
     if not finished and np.median(best) > MOST_PLACES:
         return f"half of all places would hold an object with a score above {np.median(best):.2f}"
     return _odd_boxes(model, boxes, best)
@@ -112,8 +112,8 @@ def contradiction(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
 
 def _odd_scores(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
     """Looks at the class scores as the file has them, or at the class numbers of finished boxes."""
-    if decode.class_channel is not None:
-        return _odd_numbers(decode, decode.class_channel, outputs)
+    if decode.finished:
+        return _odd_numbers(decode, outputs)
     count = decode.first_class + decode.num_classes
     raw = [_channels(level.score, level, count, outputs) for level in decode.levels]
     low, high = min(part.min() for part in raw), max(part.max() for part in raw)
@@ -124,12 +124,20 @@ def _odd_scores(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
     return None
 
 
-def _odd_numbers(decode: DecodeSpec, channel: int, outputs: Sequence[Floats]) -> Optional[str]:
-    parts = [_channels(level.score, level, channel + 1, outputs)[..., channel].ravel() for level in decode.levels]
-    numbers = np.concatenate(parts)
-    if np.abs(numbers - np.rint(numbers)).max() > WHOLE:
+def _odd_numbers(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
+    """Looks at the rows that hold an object. Unused rows hold anything, mostly 0 or -1."""
+    (level,) = decode.levels
+    assert level.class_id is not None
+    scores, numbers = (_channels(view, level, 1, outputs).ravel() for view in (level.score, level.class_id))
+    if level.count is not None:
+        numbers, scores = (part[: int(outputs[level.count.tensor].ravel()[0])] for part in (numbers, scores))
+    if len(scores) and (scores.max() > HIGHEST or scores.min() < -1 - WHOLE):
+        return f"its scores would be {scores.min():.3g} to {scores.max():.3g}"
+    numbers = numbers[scores > 0]
+    if len(numbers) and np.abs(numbers - np.rint(numbers)).max() > WHOLE:
         return "its class numbers would be no whole numbers"
-    return f"a class would have the number {numbers.max():.0f}" if numbers.max() >= decode.num_classes else None
+    number = np.rint(numbers).max(initial=0) - decode.first_class
+    return f"a class would have the number {number:.0f}" if number >= decode.num_classes else None
 
 
 def _channels(view: View, level: Level, count: int, outputs: Sequence[Floats]) -> Floats:

@@ -167,7 +167,7 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
         decode = head.describe(seen, spec)
     except heads.ClassMismatch as error:
         raise _named(error, len(spec.labels), _origin(io, flags)) from error
-    return Model(path, io, spec, decode and decode.moved(read[0]), tuple(notes), read)
+    return Model(path, io, spec, decode and decode.renumbered(read), tuple(notes), read)
 
 
 def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec:

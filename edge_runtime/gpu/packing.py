@@ -35,7 +35,7 @@ def pack_decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.in
     rule = [
         BOX_KINDS.index(spec.kind),
         *(ACTIVATIONS.index(a) for a in (spec.box_activation, spec.class_activation, spec.objectness_activation)),
-        spec.num_classes, spec.first_class, -1 if spec.class_channel is None else spec.class_channel, spec.bins,
+        spec.num_classes, spec.first_class, spec.last_classes, spec.bins,
         int(spec.nms), int(thresholds.per_box_classes), thresholds.max_det, len(spec.levels), len(numbers),
     ]  # fmt: skip
     priors = np.zeros(0, np.float32) if spec.priors is None else spec.priors.astype(np.float32).reshape(-1)

@@ -33,9 +33,9 @@ def classes(io: ModelIO) -> int:
 
 def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
     count = _read(views.shapes(io), spec)
-    level = Level((count, 1), View(0, 0, 0, 6, 1), View(0, 4, 0, 6, 1))
-    return DecodeSpec("xyxy", (level,), len(spec.labels), class_channel=1,
-                      box_scale=spec.box_scale, nms=count > QUERIES)  # fmt: skip
+    box, score, class_id = (View(0, first, 0, 6, 1) for first in (0, 4, 5))
+    level = Level((count, 1), box, score, class_id=class_id)
+    return DecodeSpec("xyxy", (level,), len(spec.labels), box_scale=spec.box_scale, nms=count > QUERIES)
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:

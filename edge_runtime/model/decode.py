@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ class Level:
         anchors: (width, height) of each anchor in model pixels; a level without anchors has one, (1, 1).
         prior: index of this level's first row in `DecodeSpec.priors`. The rows are sorted by cell, then by anchor.
         scale_xy: Darknet's `scale_x_y`; 2.0 gives YOLOv5's `2 * sigmoid - 0.5`.
+        class_id: view of the class number, one channel, if the candidates are finished: each has one class, and its
+            score is the only channel of `score`. Else None.
+        count: view of the number of cells that hold a candidate, the first ones; None if all do.
     """
 
     grid_wh: Tuple[int, int]
@@ -49,6 +52,16 @@ class Level:
     anchors: Tuple[Tuple[float, float], ...] = ((1.0, 1.0),)
     prior: int = 0
     scale_xy: float = 1.0
+    class_id: Optional[View] = None
+    count: Optional[View] = None
+
+    def renumbered(self, numbers: Sequence[int]) -> Level:
+        """Returns the same with output k as number `numbers[k]` of the model's outputs."""
+        views = {name: getattr(self, name) for name in VIEWS if getattr(self, name) is not None}
+        return replace(self, **{name: replace(v, tensor=numbers[v.tensor]) for name, v in views.items()})
+
+
+VIEWS = ("box", "score", "objectness", "class_id", "count")
 
 
 BOX_KINDS = ("cxcywh", "xyxy", "yxyx", "anchor_exp", "anchor_square", "anchor_tanh", "distance", "prior", "prior_yx")
@@ -73,9 +86,9 @@ class DecodeSpec:
                        variance[1]), exponents clamped to at most `max_exponent`; prior_yx reads ty, tx, th, tw
 
     Its score for class c is `act(class)`, times `act(objectness)` if there is an objectness: class^(class_power) *
-    objectness^(objectness_power). Class tensors may start with background classes (`first_class`). They take part in
-    the softmax and are never reported. With `class_channel` the candidate is finished: it has one class id, read from
-    that channel of the score view's tensor (counted from the score), and its score is the score channel.
+    objectness^(objectness_power). Class tensors may start with background classes (`first_class`) and end with others
+    (`last_classes`). They take part in the softmax and are never reported. The class numbers of finished candidates
+    start at `first_class`.
 
     Attributes:
         kind: one of BOX_KINDS.
@@ -95,7 +108,7 @@ class DecodeSpec:
     class_activation: str = "none"
     objectness_activation: str = "none"
     first_class: int = 0
-    class_channel: Optional[int] = None
+    last_classes: int = 0
     bins: int = 1
     cell_offset: float = 0.5
     box_scale: Tuple[float, float] = (1.0, 1.0)
@@ -106,17 +119,14 @@ class DecodeSpec:
     max_exponent: float = float("inf")
     nms: bool = True
 
-    def moved(self, tensor: int) -> DecodeSpec:
-        """Returns the same for outputs that are preceded by so many others."""
+    @property
+    def finished(self) -> bool:
+        """Whether each candidate has one class: the outputs are a list of objects."""
+        return self.levels[0].class_id is not None
 
-        def moved(view: View) -> View:
-            return replace(view, tensor=view.tensor + tensor)
-
-        levels = (
-            replace(v, box=moved(v.box), score=moved(v.score), objectness=v.objectness and moved(v.objectness))
-            for v in self.levels
-        )
-        return replace(self, levels=tuple(levels))
+    def renumbered(self, numbers: Sequence[int]) -> DecodeSpec:
+        """Returns the same with output k as number `numbers[k]` of the model's outputs."""
+        return replace(self, levels=tuple(level.renumbered(numbers) for level in self.levels))
 
     def __post_init__(self) -> None:
         if self.kind not in BOX_KINDS:

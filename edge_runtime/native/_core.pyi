@@ -39,7 +39,7 @@ class Decoder:
         num_classes: int,
         activations: tuple[str, str, str],
         first_class: int,
-        class_channel: int,
+        last_classes: int,
         bins: int,
         cell_offset: float,
         box_scale: tuple[float, float],
@@ -53,8 +53,8 @@ class Decoder:
         """Takes the fields of a DecodeSpec; see `ops.Decoder`.
 
         Levels are (grid_w, grid_h, stride_x, stride_y, prior, scale_xy, anchors, views). `views` holds the five numbers
-        of box, score and objectness, one after the other; tensor is -1 if there is no objectness. `activations` are
-        those of box, class and objectness, `powers` those of class and objectness. class_channel -1 means none.
+        of box, score, objectness, class number and count, one after the other; tensor is -1 for one that is absent.
+        `activations` are those of box, class and objectness, `powers` those of class and objectness.
         """
 
     def required(self) -> list[int]:

@@ -177,7 +177,7 @@ def _core_decoder(decode: DecodeSpec, num_tensors: int) -> _core.Decoder:
             decode.num_classes,
             (decode.box_activation, decode.class_activation, decode.objectness_activation),
             decode.first_class,
-            -1 if decode.class_channel is None else decode.class_channel,
+            decode.last_classes,
             decode.bins,
             decode.cell_offset,
             decode.box_scale,
@@ -228,6 +228,7 @@ def _flat(
 
 
 def view_numbers(level: Level) -> List[int]:
-    """Returns the box, score and objectness views, five numbers each, as the native code reads them."""
-    views = (level.box, level.score, level.objectness or NO_VIEW)
-    return [number for v in views for number in (v.tensor, v.offset, v.anchor, v.cell, v.channel)]
+    """Returns the views of box, score, objectness, class number and count, five numbers each, for the native code."""
+    views = (level.box, level.score, level.objectness, level.class_id, level.count)
+    given = (view or NO_VIEW for view in views)
+    return [number for v in given for number in (v.tensor, v.offset, v.anchor, v.cell, v.channel)]

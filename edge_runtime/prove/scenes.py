@@ -21,6 +21,7 @@ def scene(
     seed: int = 0,
     classes: int = 19,
     first_class: int = 0,
+    last_classes: int = 0,
     bins: int = 1,
     num_anchors: int = 2,
     grids: Sequence[Tuple[int, int]] = ((7, 5), (4, 3)),
@@ -37,7 +38,7 @@ def scene(
         shape = (batch, num_anchors, grid_w * grid_h)
         parts = {
             "box": box_values(kind, rng, shape, bins),
-            "score": class_values(activation, rng, (*shape, first_class + classes)),
+            "score": class_values(activation, rng, (*shape, first_class + classes + last_classes)),
         }
         if ties:
             parts["score"] = (np.round(parts["score"] * 6) / 6).astype(np.float32)
@@ -52,7 +53,7 @@ def scene(
         more = {"priors": rng.uniform(5, 40, (prior, 4)).astype(np.float32), "variance": (0.1, 0.2), **more}
     spec = DecodeSpec(
         kind, tuple(levels), classes, class_activation=activation, objectness_activation=objectness or "none",
-        first_class=first_class, bins=bins, **more,
+        first_class=first_class, last_classes=last_classes, bins=bins, **more,
     )  # fmt: skip
     return spec, tensors
 

@@ -13,7 +13,7 @@ from edge_runtime.errors import SpecError
 from edge_runtime.model.decode import ACTIVATIONS, BOX_KINDS, DecodeSpec, Level, View
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
-from tests.scenes import LAYOUTS, LETTERBOX_FRAME, assert_same, run, scene, twin
+from tests.scenes import COUNTS, LAYOUTS, LETTERBOX_FRAME, assert_same, numbered, run, scene, twin
 
 ALL = Thresholds(conf=0.2, iou=1.0, max_det=5000)  # nothing is suppressed: the decoding alone
 
@@ -61,9 +61,8 @@ def test_random_descriptions(
     assert_same(run(spec, tensors, limits, mask=mask), twin(spec, tensors, limits, mask=mask))
 
 
-FINISHED = DecodeSpec(
-    "xyxy", (Level((4, 1), View(0, 0, 0, 6, 1), View(0, 4, 0, 6, 1)),), num_classes=3, class_channel=1, nms=False
-)
+BOX, SCORE, CLASS = (View(0, first, 0, 6, 1) for first in (0, 4, 5))
+FINISHED = DecodeSpec("xyxy", (Level((4, 1), BOX, SCORE, class_id=CLASS),), num_classes=3, nms=False)
 
 
 def test_finished_candidates_keep_their_class() -> None:
@@ -74,6 +73,28 @@ def test_finished_candidates_keep_their_class() -> None:
     assert got.tolist() == [rows[0, 1].tolist(), rows[0, 0].tolist()]  # neither class 3 nor NaN exist
     (got,) = run(FINISHED, [rows], Thresholds(), mask=[0, 1, 1])
     assert got.tolist() == [rows[0, 0].tolist()]
+
+
+@pytest.mark.parametrize("kept", COUNTS)
+def test_class_numbers_and_a_count_in_outputs_of_their_own(kept: float) -> None:
+    spec, tensors = numbered(kept)
+    (got,) = run(spec, tensors, ALL)
+    held = [k for k in range(40) if k < kept and 1 <= tensors[1][0, k] <= 3 and tensors[2][0, k] > ALL.conf]
+    expected = sorted(((tensors[2][0, k], tensors[1][0, k] - 1) for k in held), reverse=True)
+    assert got[:, 4:].tolist() == [[float(score), float(number)] for score, number in expected]
+    assert_same([got], twin(spec, tensors, ALL))
+
+
+@pytest.mark.parametrize("layout", ["planar", "rows"])
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_classes_after_the_others_take_part_in_the_softmax(layout: str, multi_label: bool) -> None:
+    for first, last in ((0, 1), (2, 3), (1, 0)):
+        spec, tensors = scene(
+            "cxcywh", layout, "softmax", None, first_class=first, last_classes=last, batch=1, classes=3
+        )
+        for conf in (0.0, 0.2, 0.6):
+            limits = Thresholds(conf, iou=1.0, max_det=4000, multi_label=multi_label)
+            assert_same(run(spec, tensors, limits), twin(spec, tensors, limits))
 
 
 @pytest.mark.parametrize("activation", ["none", "sigmoid"])
@@ -123,6 +144,9 @@ def test_the_tests_on_logits_lose_nothing(
                 assert len(rows) == np.count_nonzero(everything > conf)
 
 
+NUMBERED = Level((8, 1), View(0, 0, 0, 4, 1), View(1, 0, 0, 1, 1))
+
+
 def flat(count: int, classes: int = 1, **more: Any) -> DecodeSpec:
     """Corners (1, count, 4) and scores (1, count, classes)."""
     level = Level((count, 1), View(0, 0, 0, 4, 1), View(1, 0, 0, classes, 1))
@@ -142,7 +166,10 @@ def test_a_description_that_reaches_outside() -> None:
         ({"class_power": 0.0}, "above 0"),
         ({"box_activation": "softmax"}, "none or sigmoid"),
         ({"objectness_activation": "softmax"}, "none or sigmoid"),
-        ({"class_channel": 1, "class_activation": "softmax"}, "softmax"),
+        ({"levels": (replace(NUMBERED, class_id=View(1, 0, 0, 1, 1)),), "class_activation": "softmax"}, "softmax"),
+        ({"levels": (replace(NUMBERED, class_id=View(2, 0, 0, 1, 1)),)}, "does not exist"),
+        ({"levels": (replace(NUMBERED, count=View(1, 1 << 60, 0, 0, 0)),)}, "more than a tensor"),
+        ({"last_classes": -1}, "class"),
         ({"bins": 0}, "bins"),
         ({"first_class": -1}, "class"),
         ({"num_classes": 1 << 30}, "channels"),

@@ -21,7 +21,7 @@ from edge_runtime.native import ops
 from tests.native import kernels
 from tests.native.test_letterbox import CASES
 from tests.native.test_nms import corners, random_corners
-from tests.scenes import LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, run, scene, twin
+from tests.scenes import COUNTS, LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, numbered, run, scene, twin
 from tests.twins.letterbox import letterbox
 
 SANITIZED = "EDGE_KERNEL_FLAGS" in os.environ
@@ -102,6 +102,17 @@ def test_every_kind_has_the_hosts_bits(kind, activation, objectness):
     layout = LAYOUTS[(BOX_KINDS.index(kind) + ACTIVATIONS.index(activation)) % len(LAYOUTS)]
     spec, tensors = scene(kind, layout, activation, objectness, box_activation="sigmoid", ties=True, batch=1)
     assert min(len(rows) for rows in assert_the_hosts(spec, tensors, ALL)) > 5
+
+
+@pytest.mark.parametrize("kept", COUNTS)
+def test_class_numbers_and_a_count_have_the_hosts_bits(kept):
+    assert_the_hosts(*numbered(kept), ALL)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_classes_after_the_others(multi_label):
+    spec, tensors = scene("cxcywh", "rows", "softmax", None, first_class=1, last_classes=2, batch=1, classes=3)
+    assert_the_hosts(spec, tensors, Thresholds(0.2, 1.0, 200, multi_label=multi_label))
 
 
 @pytest.mark.parametrize("kind", BOX_KINDS)

@@ -70,6 +70,9 @@ def level_scores(
         objectness = activate(spec.objectness_activation, read(level.objectness, level, tensors, 1))
         objectness = objectness ** np.float32(spec.objectness_power)
         score = np.where(objectness > np.float32(limits.conf), score * objectness, np.nan)
+    if level.count is not None:
+        cells = np.arange(raw.shape[1])[:, None]
+        raw = np.where(cells < tensors[level.count.tensor].reshape(-1)[level.count.offset], raw, np.float32(np.nan))
     allowed = (mask != 0) & ~np.isnan(raw)
     if not limits.per_box_classes:
         best = np.where(allowed, raw, -np.inf).argmax(axis=-1)
@@ -79,13 +82,12 @@ def level_scores(
 
 def class_values(spec: DecodeSpec, level: Level, tensors: Sequence[Floats]) -> Tuple[Floats, Floats]:
     """(anchors, cells, classes) raw values and probabilities."""
-    if spec.class_channel is not None:
-        values = read(level.score, level, tensors, spec.class_channel + 1)
-        here = np.rint(values[..., -1:]) == np.arange(spec.num_classes)
-        raw = np.where(here, values[..., :1], np.float32(np.nan))
+    if level.class_id is not None:
+        number = np.rint(read(level.class_id, level, tensors, 1)) - spec.first_class
+        raw = np.where(number == np.arange(spec.num_classes), read(level.score, level, tensors, 1), np.float32(np.nan))
         return raw, activate(spec.class_activation, raw)
-    raw = read(level.score, level, tensors, spec.first_class + spec.num_classes)
-    reported = slice(spec.first_class, None)
+    raw = read(level.score, level, tensors, spec.first_class + spec.num_classes + spec.last_classes)
+    reported = slice(spec.first_class, spec.first_class + spec.num_classes)
     return raw[..., reported], activate(spec.class_activation, raw)[..., reported]
 
 

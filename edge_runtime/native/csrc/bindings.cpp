@@ -27,7 +27,7 @@ namespace {
 using Extents = std::initializer_list<py::ssize_t>;  // -1: any size
 using Pair = std::array<float, 2>;
 using Triple = std::array<float, 3>;
-using LevelTuple = std::tuple<int, int, float, float, int64_t, float, std::vector<Pair>, std::array<int64_t, 15>>;
+using LevelTuple = std::tuple<int, int, float, float, int64_t, float, std::vector<Pair>, std::array<int64_t, 25>>;
 using Priors = std::optional<py::array_t<float, py::array::c_style | py::array::forcecast>>;
 
 // Can the object be read (or, without const, written) in place as a C-contiguous array of T?
@@ -106,7 +106,7 @@ edge::View view(const int64_t* v) { return {static_cast<int>(v[0]), v[1], v[2], 
 edge::Level level(const LevelTuple& from) {
   const auto& [grid_w, grid_h, stride_x, stride_y, prior, scale_xy, anchors, views] = from;
   return {grid_w, grid_h, static_cast<int>(anchors.size()), stride_x, stride_y, scale_xy, prior, nullptr,
-          view(&views[0]), view(&views[5]), view(&views[10])};
+          view(&views[0]), view(&views[5]), view(&views[10]), view(&views[15]), view(&views[20])};
 }
 
 struct Decoder {
@@ -131,14 +131,14 @@ class Alone {
 };
 
 std::unique_ptr<Decoder> make_decoder(const std::string& kind, const std::vector<LevelTuple>& levels, int num_classes,
-                                      const std::array<std::string, 3>& act, int first_class, int class_channel,
+                                      const std::array<std::string, 3>& act, int first_class, int last_classes,
                                       int bins, float cell_offset, Pair box_scale, Pair powers, const Priors& priors,
                                       Pair variance, float max_exponent, bool nms, int num_tensors) {
   demand(num_tensors >= 1, "a decode description needs a tensor");
   edge::Description d;
   const auto activation = [&](int i) { return parse<edge::Activation>(act[i], kActivations); };
   d.rule = {parse<edge::BoxKind>(kind, kKinds), activation(0), activation(1), activation(2), num_classes, first_class,
-            class_channel, bins, cell_offset, {box_scale[0], box_scale[1]}, powers[0], powers[1],
+            last_classes, bins, cell_offset, {box_scale[0], box_scale[1]}, powers[0], powers[1],
             {variance[0], variance[1]}, max_exponent, nullptr};
   if (priors) d.priors.assign(priors->data(), priors->data() + priors->size());
   for (const LevelTuple& from : levels) {

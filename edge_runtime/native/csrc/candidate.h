@@ -23,8 +23,9 @@ EDGE_HD inline BoxIndex box_index(const Packed& packed, int64_t box) {
 template <typename Push>
 EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const* tensors, const BoxIndex& at,
                         float conf, bool multi_label, const uint8_t* mask, const Push& push) {
+  if (present(level.count) && !((float)at.cell < tensors[level.count.tensor][level.count.offset])) return;
   float objectness = 1.0f;
-  if (level.objectness.tensor >= 0) {
+  if (present(level.objectness)) {
     objectness = objectness_score(rule, *locate(level.objectness, tensors[level.objectness.tensor], at.anchor, at.cell));
     if (!(objectness > conf)) return;
   }
@@ -35,13 +36,13 @@ EDGE_HD void candidates(const Rule& rule, const Level& level, const float* const
     const float score = class_score(rule, raw, soft, objectness);
     if (score > conf && finite(score)) push(score, class_id);
   };
-  if (rule.class_channel >= 0) {
-    const float id = rintf(row[rule.class_channel * channel]);
-    if (id >= 0.0f && id < (float)rule.num_classes && mask[(int)id]) offer(*row, plain, (int)id);
+  if (present(level.class_id)) {
+    const int id = finished_class(rule, *locate(level.class_id, tensors[level.class_id.tensor], at.anchor, at.cell));
+    if (id >= 0 && mask[id]) offer(*row, plain, id);
     return;
   }
   const bool soft = rule.class_activation == Activation::softmax;
-  const Softmax sums = soft ? softmax(row, channel, rule.first_class + rule.num_classes) : plain;
+  const Softmax sums = soft ? softmax(row, channel, score_channels(rule)) : plain;
   const float* classes = row + rule.first_class * channel;
   if (multi_label) {
     for (int c = 0; c < rule.num_classes; ++c)

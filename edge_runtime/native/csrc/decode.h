@@ -23,19 +23,31 @@ struct Level {
   float stride_x, stride_y, scale_xy;
   int64_t prior;
   const float* anchors;  // (num_anchors, 2): width, height in model pixels
-  View box, score, objectness;
+  View box, score, objectness, class_id, count;
 };
 
 struct Rule {
   BoxKind kind;
   Activation box_activation, class_activation, objectness_activation;
-  int num_classes, first_class, class_channel, bins;
+  int num_classes, first_class, last_classes, bins;
   float cell_offset, box_scale[2], class_power, objectness_power, variance[2], max_exponent;
   const float* priors;  // (P, 4): cx, cy, w, h in model pixels
 };
 
 EDGE_HD inline const float* locate(const View& view, const float* tensor, int anchor, int cell) {
   return tensor + view.offset + anchor * view.anchor + cell * view.cell;
+}
+
+EDGE_HD inline bool present(const View& view) { return view.tensor >= 0; }
+
+EDGE_HD inline int score_channels(const Rule& rule) {
+  return rule.first_class + rule.num_classes + rule.last_classes;
+}
+
+// The class of a finished candidate; -1 if the tensor's number is not one of the reported classes.
+EDGE_HD inline int finished_class(const Rule& rule, float number) {
+  const float id = rintf(number) - (float)rule.first_class;
+  return id >= 0.0f && id < (float)rule.num_classes ? (int)id : -1;
 }
 
 EDGE_HD inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }

@@ -26,15 +26,13 @@ void check(const Rule& rule) {
                      rule.variance[0], rule.variance[1]}) &&
              !std::isnan(rule.max_exponent),
          "a number of the decode description is not finite");
-  demand(rule.num_classes >= 1 && rule.first_class >= 0, "a decode description needs a class");
+  demand(rule.num_classes >= 1 && std::min(rule.first_class, rule.last_classes) >= 0, "a decode description needs a class");
   demand(rule.bins >= 1, "bins is below 1");
-  demand(std::max({rule.num_classes, rule.first_class, rule.class_channel, rule.bins}) <= 1 << 20,
+  demand(std::max({rule.num_classes, rule.first_class, rule.last_classes, rule.bins}) <= 1 << 20,
          "more than a million channels");
   demand(rule.class_power > 0 && rule.objectness_power > 0, "score powers must be above 0");
   demand(rule.box_activation != Activation::softmax && rule.objectness_activation != Activation::softmax,
          "box and objectness activations are none or sigmoid");
-  demand(rule.class_channel < 0 || rule.class_activation != Activation::softmax,
-         "a class channel leaves nothing to a softmax");
 }
 
 // Counts in double, which cannot overflow.
@@ -43,6 +41,8 @@ double boxes(const Level& level) { return double(level.grid_w) * level.grid_h * 
 void check(const Level& level, const Description& spec) {
   demand(finite_all({level.stride_x, level.stride_y, level.scale_xy}), "a level with a number that is not finite");
   demand(level.grid_w >= 1 && level.grid_h >= 1 && level.num_anchors >= 1, "a level without candidates");
+  demand(!present(level.class_id) || spec.rule.class_activation != Activation::softmax,
+         "a class number leaves nothing to a softmax");
   const bool priors = spec.rule.kind == BoxKind::prior || spec.rule.kind == BoxKind::prior_yx;
   demand(!priors || (level.prior >= 0 && 4.0 * (double(level.prior) + boxes(level)) <= double(spec.priors.size())),
          "the priors end before the candidates do");
@@ -69,14 +69,14 @@ void check_finite(const Description& spec) {
 std::vector<int64_t> checked(const Description& spec) {
   check(spec.rule);
   check_finite(spec);
-  const int channels =
-      spec.rule.class_channel < 0 ? spec.rule.first_class + spec.rule.num_classes : spec.rule.class_channel + 1;
   std::vector<int64_t> required(spec.num_tensors);
   for (const Level& level : spec.levels) {
     check(level, spec);
     reach(level.box, level, spec.rule.kind == BoxKind::distance ? 4 * spec.rule.bins : 4, &required);
-    reach(level.score, level, channels, &required);
-    if (level.objectness.tensor >= 0) reach(level.objectness, level, 1, &required);
+    reach(level.score, level, present(level.class_id) ? 1 : score_channels(spec.rule), &required);
+    if (present(level.objectness)) reach(level.objectness, level, 1, &required);
+    if (present(level.class_id)) reach(level.class_id, level, 1, &required);
+    if (present(level.count)) reach(level.count, Level{1, 1, 1}, 1, &required);
   }
   return required;
 }

@@ -1,9 +1,9 @@
 // packed.h: a decode description as two plain arrays, which Python writes (gpu/packing.py) and every thread reads.
 //
-// words    kind, box, class and objectness activation, classes, first class, class channel, bins, suppress (0, 1),
+// words    kind, box, class and objectness activation, classes, first class, last classes, bins, suppress (0, 1),
 //          several classes per box (0, 1), most detections, number of levels, start of the priors in `numbers`,
 //          then for each level: grid w, grid h, number of anchors, prior, start of its anchors in `numbers`, first box,
-//          and three views of five words
+//          and five views of five words
 // numbers  conf, iou, cell offset, box scale x, y, class power, objectness power, variance 0, 1, largest exponent,
 //          then for each level: stride x, y, scale_xy; then anchors and priors
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace edge {
 
-constexpr int kRuleWords = 13, kLevelWords = 21, kRuleNumbers = 10, kLevelNumbers = 3;
+constexpr int kRuleWords = 13, kLevelWords = 31, kRuleNumbers = 10, kLevelNumbers = 3;
 
 struct Packed {
   const int64_t* words;
@@ -37,7 +37,7 @@ struct Packed {
     const int64_t* w = words + kRuleWords + kLevelWords * number;
     const float* n = numbers + kRuleNumbers + kLevelNumbers * number;
     return {(int)w[0], (int)w[1], (int)w[2], n[0], n[1], n[2], w[3], numbers + w[4], view(w + 6), view(w + 11),
-            view(w + 16)};
+            view(w + 16), view(w + 21), view(w + 26)};
   }
 
  private:

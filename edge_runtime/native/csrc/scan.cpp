@@ -14,6 +14,12 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr Softmax kNoSoftmax = {0.0f, 1.0f};
 
+float largest_of(const float* row, const std::vector<int>& channels) {
+  float most = row[channels[0]];
+  for (const int c : channels) most = std::max(most, row[c]);
+  return most;
+}
+
 // A float32 that is certainly below x, but only a little.
 float below(double x) { return static_cast<float>(x - 1e-6 * std::abs(x)); }
 
@@ -33,17 +39,30 @@ void largest(const float* first, int64_t stride, const std::vector<int>& channel
   }
 }
 
+// The first cells of a level, those that hold a candidate.
+int counted(const Level& level, const Tensor* tensors, int image) {
+  const int cells = level.grid_w * level.grid_h;
+  if (!present(level.count)) return cells;
+  const float count = tensors[level.count.tensor].image(image)[level.count.offset];
+  return count > 0.0f ? static_cast<int>(std::ceil(std::min(count, float(cells)))) : 0;
+}
+
+const float* start(const View& view, const Tensor* tensors, int image, int anchor, int cell) {
+  return present(view) ? locate(view, tensors[view.tensor].image(image), anchor, cell) : nullptr;
+}
+
 }  // namespace
 
 Scan::Scan(const Rule& rule, const std::vector<Level>& levels)
     : rule_(rule),
       levels_(levels),
       softmax_(rule.class_activation == Activation::softmax),
-      channels_(rule.first_class + rule.num_classes),
-      background_(softmax_ ? rule.first_class : 0),
+      channels_(score_channels(rule)),
+      background_(softmax_ ? channels_ - rule.num_classes : 0),
       offsets_(rule.num_classes),
       row_(channels_) {
-  std::iota(background_.begin(), background_.end(), 0);
+  for (int c = 0; c < static_cast<int>(background_.size()); ++c)
+    background_[c] = c < rule.first_class ? c : c + rule.num_classes;
   reported_.reserve(rule.num_classes);
 }
 
@@ -52,18 +71,17 @@ void Scan::run(const Tensor* tensors, int image, const Limits& limits, Candidate
   found_ = found;
   uint32_t index = 0;
   for (const Level& level : levels_) {
-    const int cells = level.grid_w * level.grid_h;
-    const float* score = tensors[level.score.tensor].image(image);
-    const float* objectness = level.objectness.tensor < 0 ? nullptr : tensors[level.objectness.tensor].image(image);
-    for (int anchor = 0; anchor < level.num_anchors; ++anchor)
+    const int cells = counted(level, tensors, image), all = level.grid_w * level.grid_h;
+    for (int anchor = 0; anchor < level.num_anchors; ++anchor) {
       for (int first = 0; first < cells; first += kBlock) {
-        const Cells block = {level, locate(level.score, score, anchor, first),
-                             objectness ? locate(level.objectness, objectness, anchor, first) : nullptr,
-                             std::min(kBlock, cells - first), index};
+        const auto at = [&](const View& view) { return start(view, tensors, image, anchor, first); };
+        const Cells block = {level, at(level.score), at(level.objectness), at(level.class_id),
+                             std::min(kBlock, cells - first), index + static_cast<uint32_t>(first) * rule_.num_classes};
         const int hits = gate(block);
         for (int i = 0; i < hits; ++i) visit(block, hits_[i]);
-        index += static_cast<uint32_t>(block.count) * rule_.num_classes;
       }
+      index += static_cast<uint32_t>(all) * rule_.num_classes;
+    }
   }
 }
 
@@ -77,7 +95,7 @@ void Scan::prepare(const Limits& limits) {
   }
   least_score_ = limits_.conf * (1.0 - 1e-4);
   objectness_bound_ = raw_bound(rule_.objectness_activation, std::pow(least_score_, 1.0 / rule_.objectness_power));
-  // A softmax probability is at most sigmoid(its logit - any other logit); background classes are others.
+  // A softmax probability is at most sigmoid(its logit - any other logit); classes that are not reported are others.
   const bool hopeless = softmax_ && background_.empty();
   class_bound_ = hopeless ? -kInf : raw_bound(rule_.class_activation, least_class(1.0f));
 }
@@ -93,7 +111,7 @@ int Scan::gate(const Cells& cells) {
   const Level& level = cells.level;
   if (cells.objectness)
     return above(cells.objectness, level.objectness.cell, cells.count, objectness_bound_, hits_.data());
-  if (rule_.class_channel >= 0) return above(cells.score, level.score.cell, cells.count, class_bound_, hits_.data());
+  if (cells.class_id) return above(cells.score, level.score.cell, cells.count, class_bound_, hits_.data());
   return level.score.cell == 1 ? gate_planar(cells) : gate_rows(cells);
 }
 
@@ -114,7 +132,7 @@ int Scan::gate_rows(const Cells& cells) {
     const float* row = class_row(cells.level.score, cells.score + i * cells.level.score.cell);
     const float* classes = row + rule_.first_class;
     float bound = class_bound_;
-    if (!background_.empty()) bound = below(double(bound) + *std::max_element(row, classes));
+    if (!background_.empty()) bound = below(double(bound) + largest_of(row, background_));
     hits_[found] = i;
     found += any_above(classes, offsets_.data(), rule_.num_classes, bound);
   }
@@ -137,18 +155,17 @@ void Scan::visit(const Cells& cells, int i) {
     objectness = objectness_score(rule_, cells.objectness[i * cells.level.objectness.cell]);
     if (!(objectness > limits_.conf)) return;
   }
-  if (rule_.class_channel >= 0)
-    offer_finished(view, score, objectness, index);
+  if (cells.class_id)
+    offer_finished(cells.class_id[i * cells.level.class_id.cell], *score, objectness, index);
   else if (view.cell == 1 && !cells.objectness && !softmax_ && !limits_.multi_label)
     offer_best(score + rule_.first_class * view.channel, view.channel, i, index);
   else
     offer_classes(class_row(view, score), objectness, index);
 }
 
-void Scan::offer_finished(const View& view, const float* score, float objectness, uint32_t index) {
-  const float id = rintf(score[rule_.class_channel * view.channel]);
-  if (id >= 0.0f && id < static_cast<float>(rule_.num_classes) && limits_.class_mask[static_cast<int>(id)])
-    offer(*score, kNoSoftmax, objectness, index + static_cast<uint32_t>(id));
+void Scan::offer_finished(float number, float score, float objectness, uint32_t index) {
+  const int id = finished_class(rule_, number);
+  if (id >= 0 && limits_.class_mask[id]) offer(score, kNoSoftmax, objectness, index + id);
 }
 
 // Runs after gate_planar, which found the largest value and the first group of channels that holds it.

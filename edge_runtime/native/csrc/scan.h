@@ -42,7 +42,7 @@ class Scan {
   // Consecutive cells of one anchor.
   struct Cells {
     const Level& level;
-    const float *score, *objectness;  // of the first cell
+    const float *score, *objectness, *class_id;  // of the first cell
     int count;
     uint32_t index;  // of the first candidate
   };
@@ -52,7 +52,7 @@ class Scan {
   int gate_planar(const Cells& cells);
   int gate_rows(const Cells& cells);
   void visit(const Cells& cells, int i);
-  void offer_finished(const View& view, const float* score, float objectness, uint32_t index);
+  void offer_finished(float number, float score, float objectness, uint32_t index);
   void offer_best(const float* classes, int64_t stride, int i, uint32_t index);
   void offer_classes(const float* row, float objectness, uint32_t index);
   void offer(float raw, const Softmax& soft, float objectness, uint32_t index);
@@ -62,12 +62,12 @@ class Scan {
   const Rule& rule_;
   const std::vector<Level>& levels_;
   const bool softmax_;
-  const int channels_;  // of the score, background included
+  const int channels_;  // of the score, classes that are not reported included
   Limits limits_{};
   Candidates* found_ = nullptr;
   double least_score_ = 0;  // a little below conf, by more than rounding can add
   float objectness_bound_ = 0, class_bound_ = 0;
-  std::vector<int> reported_, background_;  // channels, from first_class and from 0
+  std::vector<int> reported_, background_;  // channels, from first_class and from 0; background: never reported
   std::vector<float> offsets_;              // per class, -inf if masked
   std::vector<float> row_;                  // one cell's score channels side by side
   alignas(64) std::array<float, kBlock> best_, other_;
