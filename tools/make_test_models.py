@@ -77,6 +77,13 @@ class Tail:
         """(1, n, columns): cells, then anchors."""
         return self.reshaped(self.last(source, f"{name}.last"), name, (1, -1, columns))
 
+    def part(self, source: str, name: str, axis: int, first: int, end: int) -> str:
+        limits = [
+            self.constant(f"{name}.{n}", np.array([v], np.int64))
+            for n, v in (("from", first), ("to", end), ("axis", axis))
+        ]
+        return self.node("Slice", [source, *limits], name)
+
     def leave(self, name: str, *shape: int) -> None:
         self.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
 
@@ -134,8 +141,15 @@ def finished(tail: Tail) -> None:
     corners = [tail.node(op, [centre, half], op.lower()) for op in ("Sub", "Add")]
     label = tail.node("Floor", [tail.node("Mul", ["label", count], "label.scaled")], "label.whole")
     table = tail.rows(tail.node("Concat", [*corners, one, label], "columns", axis=1), "rows", 6)
-    limits = [tail.constant(f"slice.{n}", np.array([v], np.int64)) for n, v in (("from", 0), ("to", 10), ("axis", 1))]
-    tail.leave(tail.node("Slice", [table, *limits], "output"), 1, 10, 6)
+    tail.leave(tail.part(table, "output", 1, 0, 10), 1, 10, 6)
+
+
+def in_outputs_of_their_own(tail: Tail) -> None:
+    """EfficientNMS: boxes, scores, class numbers."""
+    finished(tail)
+    del tail.graph.output[:]
+    for name, first, end in (("boxes", 0, 4), ("scores", 4, 5), ("labels", 5, 6)):
+        tail.leave(tail.part("output", name, 2, first, end), 1, 10, end - first)
 
 
 def fractions(tail: Tail) -> None:
@@ -197,6 +211,7 @@ MODELS: Dict[str, Make] = {
     "nanodet_plus": (lambda n: [n.joined(f"head{s}", [n.out(f"c{s}", s, C, "sigmoid"), n.out(f"b{s}", s, 32)])
                                 for s in (8, 16, 32, 64)], one_table, {}),
     "yolo_v6": (lambda n: maps(n, (8, 16, 32), 5 + C, "sigmoid"), decoded_table, {}),
+    "finished": (of_v10, in_outputs_of_their_own, {}),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +16,40 @@ from edge_runtime.backends import BackendOptions
 from edge_runtime.backends._failures import check_batch, check_buffers
 from edge_runtime.errors import SpecError
 from edge_runtime.machine import cores, cpu_ticks
+from edge_runtime.model import inputs, outputs
 from edge_runtime.model.decode import DecodeSpec
-from edge_runtime.model.spec import ModelSpec, Shape
+from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 from edge_runtime.native import ops
 from edge_runtime.types import Images
 
-Arrays = List[NDArray[np.float32]]
-Bind = Callable[[NDArray[np.generic], List[NDArray[np.generic]]], Callable[[], None]]
+Array = NDArray[np.generic]
+Run = Callable[[], Sequence[Array]]
+Bind = Callable[[Dict[str, Array], Dict[str, Array]], Run]
 
 
 class HostSlot:
-    """Buffers of one batch in flight. `run` executes the model from `feed` into `fetches`.
+    """Buffers of one batch in flight. `run` executes the model from `feeds` into `fetches`.
 
-    Preprocessing writes `tensor`, postprocessing reads `outputs`. They are the same memory as `feed` and `fetches`, or
-    float32 copies of them if the model works in another precision.
+    Preprocessing writes `tensor`, postprocessing reads `outputs`. They are the same memory as the image's feed and as
+    `fetches`, or float32 copies of them if the model has another precision or layout. `run` returns the lists whose
+    length differs from image to image, in order.
     """
 
-    def __init__(self, input_shape: Shape, output_shapes: Sequence[Shape], dtypes: Sequence[str], max_det: int) -> None:
-        batch = input_shape[0]
-        self.feed = _aligned(input_shape, dtypes[0])
-        self.fetches = [_aligned(shape, dtype) for shape, dtype in zip(output_shapes, dtypes[1:])]
-        self.tensor = _as_float32(self.feed)
-        self.outputs = [_as_float32(array) for array in self.fetches]
+    def __init__(self, io: ModelIO, max_det: int) -> None:
+        batch = io.input_shape[0]
+        self.feed = _aligned(io.stored_input, io.dtypes[io.input_name])
+        self.feeds = {io.input_name: self.feed, **inputs.given(io)}
+        self.fetches = {name: _aligned(shape, io.dtypes[name]) for name, shape in fixed(io).items()}
+        self.tensor = np.zeros(io.input_shape, np.float32) if io.channels_last else _as_float32(self.feed)
+        self.lists = {name: np.zeros(shape, np.float32) for name, shape in outputs.lists(io).items()}
+        copies = {name: _as_float32(array) for name, array in self.fetches.items()}
+        self.outputs = [{**copies, **self.lists}[name].reshape(shape) for name, shape in io.outputs.items()]
+        self._copied = [(copy, self.fetches[name]) for name, copy in copies.items() if copy is not self.fetches[name]]
         self.frames = np.zeros((batch, 6), np.float64)
         self.boxes = np.zeros((batch, max_det, 6), np.float32)
         self.counts = np.zeros(batch, np.int32)
         self.stage_ms = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
-        self.run: Callable[[], None] = lambda: None
+        self.run: Run = lambda: ()
         self.pending = False
         self.done = threading.Lock()
         self.error: Optional[BaseException] = None
@@ -52,20 +59,30 @@ class HostSlot:
         started = perf_counter()
         if self.tensor is not self.feed:
             self._convert()
-        self.run()
-        for output, fetched in zip(self.outputs, self.fetches):
-            if output is not fetched:
-                np.copyto(output, fetched)
+        given = self.run()
+        for rows, list_ in zip(self.lists.values(), given):
+            outputs.fill(rows, list_)
+        for output, fetched in self._copied:
+            np.copyto(output, fetched)
         self.stage_ms["inference"] = (perf_counter() - started) * 1e3
 
     def _convert(self) -> None:
         if self.feed.dtype == np.uint8:
             np.clip(np.rint(self.tensor, out=self.tensor), 0, 255, out=self.tensor)
-        np.copyto(self.feed, self.tensor, casting="unsafe")
+        planar = self.feed.shape == self.tensor.shape
+        np.copyto(self.feed, self.tensor if planar else np.moveaxis(self.tensor, 1, -1), casting="unsafe")
+
+
+def fixed(io: ModelIO) -> Dict[str, Shape]:
+    """Shapes in the file of the outputs whose size is the same for all images."""
+    return {name: io.stored.get(name, shape) for name, shape in io.outputs.items() if name not in outputs.lists(io)}
 
 
 class HostBackend:
-    """A backend on the host. A member passes `bind`, which gives a slot's buffers to its library and returns `run`."""
+    """A backend on the host. A member passes `bind`, which gives a slot's buffers to its library and returns `run`.
+
+    `bind` gets the inputs and the outputs of fixed size by name.
+    """
 
     def __init__(
         self,
@@ -73,25 +90,22 @@ class HostBackend:
         description: str,
         spec: ModelSpec,
         decode: Optional[DecodeSpec],
-        shapes: Tuple[Shape, Sequence[Shape]],
-        dtypes: Sequence[str],
+        io: ModelIO,
         bind: Bind,
         options: BackendOptions,
     ) -> None:
-        input_shape, output_shapes = shapes
-        check_batch(options.batch, input_shape[0])
-        check_buffers([input_shape, *output_shapes], dtypes, options.slots)
+        check_batch(options.batch, io.input_shape[0])
+        names = [io.input_name, *io.outputs]
+        check_buffers([io.input_shape, *io.shapes], [io.dtypes[name] for name in names], options.slots)
         self.name, self.description = name, description
-        self.slots, self.batch = options.slots, input_shape[0]
+        self.slots, self.batch = options.slots, io.input_shape[0]
         self._spec, self._thresholds = spec, options.thresholds
-        self._decoder = ops.Decoder(decode, output_shapes) if decode else None
+        self._decoder = ops.Decoder(decode, io.shapes) if decode else None
         class_ids = options.thresholds.class_ids(spec.labels)
         self._mask = self._decoder.class_mask(class_ids) if self._decoder else None
-        self._slots = [
-            HostSlot(input_shape, output_shapes, dtypes, options.thresholds.max_det) for _ in range(self.slots)
-        ]
+        self._slots = [HostSlot(io, options.thresholds.max_det) for _ in range(self.slots)]
         for slot in self._slots:
-            slot.run = bind(slot.feed, slot.fetches)
+            slot.run = bind(slot.feeds, slot.fetches)
         self._queue: SimpleQueue[Optional[HostSlot]] = SimpleQueue()
         self._worker: Optional[threading.Thread] = None
 

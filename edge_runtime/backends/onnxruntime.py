@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._failures import explained, said_of
-from edge_runtime.backends._host import HostBackend, auto_spinning, auto_threads
+from edge_runtime.backends._host import Array, HostBackend, Run, auto_spinning, auto_threads
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError
 from edge_runtime.graph.unround import float_weights
 from edge_runtime.libraries.extras import install_hint
-from edge_runtime.model import onnx_file
+from edge_runtime.model import inputs, onnx_file, outputs
 from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import RANGES_KEY, ModelIO, ModelSpec
 
 HANDLES = (".onnx",)
@@ -54,12 +54,11 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     io = onnx_file.read_io(path, imgsz, batch)
     if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
         return io
-    feed = {io.input_name: np.zeros(io.input_shape, io.dtypes[io.input_name])}
+    feeds = {io.input_name: np.zeros(io.stored_input, io.dtypes[io.input_name]), **inputs.given(io)}
     session = _session(path, BackendOptions(), 1)[0]
     with said_of("onnxruntime", path):
-        outputs = session.run(None, feed)
-    found = {name: tuple(array.shape) for name, array in zip(io.outputs, outputs)}
-    return ModelIO(io.input_name, io.input_shape, found, io.metadata, io.dtypes)
+        arrays = session.run(None, feeds)
+    return settled(io, found={name: tuple(array.shape) for name, array in zip(io.outputs, arrays)})
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
@@ -72,24 +71,36 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     threads = auto_threads(options)
     session, description = _session(path, options, threads)
     io = read_io(path, spec.input_wh, options.batch)
-    names = [io.input_name, *io.outputs]
+    lists = outputs.lists(io)
 
-    def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
-        with said_of("onnxruntime", path):
-            binding = session.io_binding()
-            binding.bind_input(names[0], "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
-            for name, fetch in zip(names[1:], fetches):
-                binding.bind_output(name, "cpu", 0, fetch.dtype, fetch.shape, fetch.ctypes.data)
-
-        def run() -> None:
-            # The binding holds plain addresses. The arrays live as long as the slot that owns this closure.
+    def bind(feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
+        def run_and_copy() -> Sequence[Array]:
             with said_of("onnxruntime", path):
-                session.run_with_iobinding(binding)
+                found = dict(zip(io.outputs, session.run(list(io.outputs), feeds)))
+            for name, fetch in fetches.items():
+                np.copyto(fetch, found[name])
+            return [found[name] for name in lists]
 
-        return run
+        return run_and_copy if lists else _bound(session, path, feeds, fetches)
 
-    dtypes = [io.dtypes[name] for name in names]
-    return HostBackend("onnxruntime", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
+    return HostBackend("onnxruntime", description, spec, decode, io, bind, options)
+
+
+def _bound(session: Any, path: str, feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
+    with said_of("onnxruntime", path):
+        binding = session.io_binding()
+        for name, feed in feeds.items():
+            binding.bind_input(name, "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
+        for name, fetch in fetches.items():
+            binding.bind_output(name, "cpu", 0, fetch.dtype, fetch.shape, fetch.ctypes.data)
+
+    def run() -> Sequence[Array]:
+        # The binding holds plain addresses. The arrays live as long as the slot that owns this closure.
+        with said_of("onnxruntime", path):
+            session.run_with_iobinding(binding)
+        return ()
+
+    return run
 
 
 def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str]:

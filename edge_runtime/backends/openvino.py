@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Dict, List, Optional, Tuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._failures import said_of
-from edge_runtime.backends._host import HostBackend, auto_threads
+from edge_runtime.backends._host import Array, HostBackend, Run, auto_threads
 from edge_runtime.graph.unround import drop_redundant_rounding
 from edge_runtime.libraries.extras import install_hint
-from edge_runtime.model import onnx_file
+from edge_runtime.model import onnx_file, outputs
 from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import RANGES_KEY, ModelIO, ModelSpec
 
 HANDLES = (".onnx",)
@@ -33,10 +31,12 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     io = onnx_file.read_io(path, imgsz, batch)
     if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
         return io
-    model = _model(path, io.input_shape)
+    model = _model(path, io)
     with said_of("openvino", path):
-        found = {name: tuple(output.shape) for name, output in zip(io.outputs, model.outputs)}
-    return ModelIO(io.input_name, io.input_shape, found, io.metadata, io.dtypes)
+        shapes = [output.partial_shape for output in model.outputs]
+    found = {name: tuple(size.get_length() if size.is_static else -1 for size in shape)
+             for name, shape in zip(io.outputs, shapes)}  # fmt: skip
+    return settled(io, any(-1 in shape for shape in found.values()), found)
 
 
 def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions) -> Backend:
@@ -49,39 +49,42 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
 
     io = read_io(path, spec.input_wh, options.batch)
     threads = auto_threads(options)
-    compiled = _compile(path, io.input_shape, threads)
+    compiled = _compile(path, io, threads)
+    numbers = [list(io.outputs).index(name) for name in outputs.lists(io)]
 
-    def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
+    def bind(feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
         with said_of("openvino", path):
             request = compiled.create_infer_request()
-            request.set_input_tensor(0, openvino.Tensor(feed, shared_memory=True))
-            for number, fetch in enumerate(fetches):
-                request.set_output_tensor(number, openvino.Tensor(fetch, shared_memory=True))
+            for name, feed in feeds.items():
+                request.set_tensor(name, openvino.Tensor(feed, shared_memory=True))
+            for number, name in enumerate(io.outputs):
+                if name in fetches:
+                    request.set_output_tensor(number, openvino.Tensor(fetches[name], shared_memory=True))
 
-        def run() -> None:
+        def run() -> Sequence[Array]:
             with said_of("openvino", path):
                 request.start_async()
                 request.wait()  # unlike infer(), it builds no result dictionary
+                return [request.get_output_tensor(number).data for number in numbers]
 
         return run
 
-    dtypes = [io.dtypes[io.input_name], *(io.dtypes[name] for name in io.outputs)]
     form = ", INT8 in its lighter form" if RANGES_KEY in io.metadata else ""
     description = f"openvino {openvino.__version__.split('-')[0]} cpu, {threads} thread{'s'[: threads > 1]}{form}"
-    return HostBackend("openvino", description, spec, decode, (io.input_shape, io.shapes), dtypes, bind, options)
+    return HostBackend("openvino", description, spec, decode, io, bind, options)
 
 
 def _library() -> Any:
     return libraries.load_library("openvino")
 
 
-def _model(path: str, input_shape: Tuple[int, ...]) -> Any:
+def _model(path: str, io: ModelIO) -> Any:
     openvino = _library()
 
     with said_of("openvino", path):
         model = openvino.Core().read_model(*_source(path))
-        if model.input(0).partial_shape.is_dynamic:
-            model.reshape(list(input_shape))
+        if any(value.partial_shape.is_dynamic for value in model.inputs):
+            model.reshape({io.input_name: list(io.stored_input), **{n: list(shape) for n, shape in io.others.items()}})
     return model
 
 
@@ -93,7 +96,7 @@ def _source(path: str) -> Tuple[Any, ...]:
     return drop_redundant_rounding(file).SerializeToString(), b""
 
 
-def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
+def _compile(path: str, io: ModelIO, threads: int) -> Any:
     """Compiles in a thread that ends.
 
     OpenVINO gives the thread that compiles another stack for signals. If models are not closed in the reverse order,
@@ -106,6 +109,6 @@ def _compile(path: str, input_shape: Tuple[int, ...], threads: int) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
     }
     with said_of("openvino", path):
-        core, model = _library().Core(), _model(path, input_shape)
+        core, model = _library().Core(), _model(path, io)
         with ThreadPoolExecutor(1) as apart:
             return apart.submit(core.compile_model, model, "CPU", config).result()

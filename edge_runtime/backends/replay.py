@@ -8,14 +8,14 @@ import zlib
 from dataclasses import asdict
 from io import BytesIO
 from itertools import cycle
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import Backend, BackendOptions
-from edge_runtime.backends._host import HostBackend
+from edge_runtime.backends._host import Array, HostBackend, Run
 from edge_runtime.errors import ModelError
 from edge_runtime.files import read
 from edge_runtime.files.fields import check_fields
@@ -53,19 +53,19 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     """Opens a recording. After its last run it starts again."""
     io, recorded = _load(path)
     count, runs = len(recorded), cycle(recorded)
-    dtypes = ["float32"] * (1 + len(io.outputs))
+    names = [io.input_name, *io.outputs]
+    plain = ModelIO(io.input_name, io.input_shape, io.outputs, io.metadata, dict.fromkeys(names, "float32"))
 
-    def bind(feed: NDArray[np.generic], fetches: List[NDArray[np.generic]]) -> Callable[[], None]:
-        return lambda: _fill(fetches, runs)
+    def bind(feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
+        return lambda: _fill(list(fetches.values()), runs)
 
-    return HostBackend(
-        "replay", f"replay of {count} runs", spec, decode, (io.input_shape, io.shapes), dtypes, bind, options
-    )
+    return HostBackend("replay", f"replay of {count} runs", spec, decode, plain, bind, options)
 
 
-def _fill(fetches: List[NDArray[np.generic]], runs: Iterator[List[NDArray[np.float32]]]) -> None:
+def _fill(fetches: List[Array], runs: Iterator[List[NDArray[np.float32]]]) -> Sequence[Array]:
     for fetch, recorded in zip(fetches, next(runs)):
         np.copyto(fetch, recorded)
+    return ()
 
 
 def _load(path: str) -> Tuple[ModelIO, List[List[NDArray[np.float32]]]]:
@@ -73,7 +73,7 @@ def _load(path: str) -> Tuple[ModelIO, List[List[NDArray[np.float32]]]]:
     try:
         arrays = _arrays(read.read_bytes(path, MOST))
         text = read.parse_json_object(str(arrays.pop("io")))
-        io = ModelIO(**check_fields({name: text[name] for name in IO_FIELDS}, IO_FIELDS, "io: ", ModelError))
+        io = ModelIO(**check_fields({k: v for k, v in text.items() if k in IO_FIELDS}, IO_FIELDS, "io: ", ModelError))
         count = max(1, len(arrays) // max(1, len(io.outputs)))
         runs = [[arrays[f"{k}.{n}"] for n in range(len(io.outputs))] for k in range(count)]
     except KeyError as error:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Optional
 
 from edge_runtime import calibrate
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.graph.half import half
+from edge_runtime.graph.inputs import plain_input
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
 from edge_runtime.graph.unround import to_float
-from edge_runtime.model import onnx_file
+from edge_runtime.model import onnx_file, outputs
 from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
@@ -77,8 +78,12 @@ def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto]
     """Reads a file to build from. A file that another program quantised keeps its own scales.
 
     Raises:
-        ModelError: the file is not ONNX, or is quantised in a form that cannot be built.
+        ModelError: the file is not ONNX, is quantised in a form that cannot be built, or gives lists of any length.
     """
+    lists = outputs.lists(onnx_file.read_io(path, spec.input_wh))
+    if lists:
+        fact = f"output {', '.join(lists)} of {path} has another number of rows for each image"
+        raise ModelError(fact, hint="a plan needs outputs of one size: export it without its NMS, which runs here too")
     model = calibrated or onnx_file.load_onnx(path)
     if RANGES_KEY not in (entry.key for entry in model.metadata_props) and state(model) == "quantised":
         model = calibrate.calibrate(path, spec, []).model
@@ -106,6 +111,7 @@ def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> on
     else:
         copy = type(source.model)()
         copy.CopyFrom(source.model)
+        plain_input(copy, source.spec.input_wh, batch)
         network = to_float(copy) if source.quantised else prepare(copy)
         made = half(network) if strong and precision == "fp16" else network.model
     _fix(made, source.spec, batch)

@@ -98,16 +98,22 @@ def contradiction(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
         return None  # not a question of the family
     best = scores.max(axis=1)
     odd = _odd_scores(model.decode, outputs) if model.decode else None
+    odd = odd or _odd_for_the_head(model, outputs)
     if odd:
         return odd
     if scores.max() > HIGHEST or scores.min() < -HIGHEST / 2:
         return f"its scores would be {scores.min():.3g} to {scores.max():.3g}"
+    finished = model.decode is not None and model.decode.finished  # a list of objects alone
+    return (None if finished else _odd_places(best)) or _odd_boxes(model, boxes, best)
+
+
+def _odd_places(best: Floats) -> Optional[str]:
+    """Looks at the best scores of all places of a grid. Most of them hold nothing."""
     if len(best) > 1 and best.max() > CLEAR / 10 and best.max() - best.min() < EVEN:
         return "all places would have the same score"
-    finished = model.decode is not None and model.decode.finished  # a list of objects alone
-    if not finished and np.median(best) > MOST_PLACES:
+    if np.median(best) > MOST_PLACES:
         return f"half of all places would hold an object with a score above {np.median(best):.2f}"
-    return _odd_boxes(model, boxes, best)
+    return None
 
 
 def _odd_scores(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
@@ -122,6 +128,11 @@ def _odd_scores(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
     if decode.class_activation == "none" and (high > HIGHEST or low < -HIGHEST / 2):
         return f"its scores would be {low:.3g} to {high:.3g}"
     return None
+
+
+def _odd_for_the_head(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
+    against = getattr(heads.load_head(model.spec.family), "against", None)
+    return None if against is None else against([outputs[number] for number in model.read], model.spec)
 
 
 def _odd_numbers(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:

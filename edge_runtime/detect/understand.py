@@ -113,9 +113,10 @@ def _readings(
     path: str, io: ModelIO, flags: ModelFlags, families: Sequence[str], given: Tuple[str, ...]
 ) -> Iterator[Model]:
     """The model as each family reads it, then as each reads its other layouts."""
-    tried = [(family, ()) for family in families]
+    known = {family: heads.layouts(heads.load_head(family), io) for family in families}
+    tried = [(family, known[family][0]) for family in families]
     if flags.head_layout is None:
-        tried += [(family, words) for family in families for words in getattr(heads.load_head(family), "LAYOUTS", ())]
+        tried += [(family, words) for family in families for words in known[family][1:]]
     for family, words in tried:
         try:
             reading = _assumed(path, io, flags, family, given, words)
@@ -127,15 +128,16 @@ def _readings(
 
 def _doubts(model: Model) -> List[str]:
     doubt = getattr(heads.load_head(model.spec.family), "doubt", None)
-    seen = model.io if len(model.read) == len(model.io.outputs) else model.io.only(model.read[0])
-    return [said for said in [doubt(seen, model.spec)] if said] if doubt else []
+    return [said for said in [doubt(model.io.of(model.read), model.spec)] if said] if doubt else []
 
 
 def _assumed(
     path: str, io: ModelIO, flags: ModelFlags, family: str, given: Tuple[str, ...], layout: Tuple[str, ...] = ()
 ) -> Model:
     """The model if it is of this family. What is assumed becomes a note."""
-    about = {**dict(heads.load_head(family).DEFAULTS), **_scale(io), "labels": given, "head_layout": layout}
+    head = heads.load_head(family)
+    usual = getattr(head, "defaults", lambda io: dict(head.DEFAULTS))(io)
+    about = {**usual, **_scale(io), "labels": given, "head_layout": layout}
     spec = ModelSpec(family, io.input_wh, **about)
     spec = replace(spec, **_statements(flags))
     notes = []
@@ -156,13 +158,14 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
     if dtype not in INPUTS:
         fact = f"{path} takes images of {dtype}, and its scale is not known"
         raise ModelError(fact, hint=f"export it with an input of {' or '.join(INPUTS)}")
-    head, read, seen = heads.load_head(spec.family), tuple(range(len(io.outputs))), io
-    if io.decoded is not None and not head.match(io, None):
-        read, seen = (io.decoded,), io.only(io.decoded)
+    head = heads.load_head(spec.family)
+    read = heads.selected(head, io, spec.head_layout) or tuple(range(len(io.outputs)))
+    seen = io.of(read)
+    if len(read) < len(io.outputs):
         left_out = ", ".join(name for name in io.outputs if name not in seen.outputs)
-        notes.append(f"outputs {left_out} are not read: they are the same boxes before decoding")
+        notes.append(f"outputs {left_out} are not read")
     if not spec.labels:
-        spec = replace(spec, labels=_assumed_labels(head.classes(seen) - ("background" in spec.head_layout), notes))
+        spec = replace(spec, labels=_assumed_labels(head.classes(seen) - spec.classes_of_nothing, notes))
     try:
         decode = head.describe(seen, spec)
     except heads.ClassMismatch as error:
@@ -189,15 +192,11 @@ def _statements(flags: ModelFlags) -> Dict[str, Any]:
 
 def _fitting(io: ModelIO, count: int, origin: str) -> List[str]:
     """The families that fit, with the number of names as evidence. If only that speaks against one, it is the error."""
-    seen = [io] if io.decoded is None else [io, io.only(io.decoded)]
-    for part in seen:
-        with suppress(ModelError):
-            return heads.fitting(part, count or None)
-    for part in seen if count else ():
-        with suppress(ModelError):
-            family = heads.fitting(part)[0]
-            raise _named(heads.ClassMismatch(heads.load_head(family).classes(part), count), count, origin)
-    return heads.fitting(io)
+    with suppress(ModelError):
+        return heads.fitting(io, count or None)
+    family = heads.fitting(io)[0]
+    head = heads.load_head(family)
+    raise _named(heads.ClassMismatch(head.classes(io.of(heads.selected(head, io))), count), count, origin)
 
 
 def _named(error: heads.ClassMismatch, count: int, origin: str) -> SpecError:

@@ -34,6 +34,7 @@ from edge_runtime.imaging import opencv
 from edge_runtime.jetson import board
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.telemetry import kept_out
+from edge_runtime.model.spec import ModelIO
 from edge_runtime.sources import _gst
 from edge_runtime.types import Detections, Frame, Result
 
@@ -90,7 +91,7 @@ def openvino() -> Iterator[str]:
 
     yield str(module.__version__.split("-")[0])
     with _network("Relu") as path:
-        compiled = openvino_backend._compile(path, SHAPE, 1)
+        compiled = openvino_backend._compile(path, ModelIO("x", SHAPE, {}), 1)
         _check("OpenVINO", compiled([np.ones(SHAPE, np.float32)])[0])
     yield "runs on CPU"
 

@@ -11,12 +11,16 @@ from edge_runtime.files import read
 from edge_runtime.gpu import passport, trt, trt_bindings
 from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.libraries import causes
+from edge_runtime.model import inputs
+from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import METADATA_KEY, ModelIO
 
 MOST = 8192 * read.MIB
 LENGTH = 4  # bytes of the length in front of Ultralytics' metadata
 FLOATS = ("float32", "float16")
+TYPES = (*FLOATS, "int32", "int64")  # of outputs, and of inputs beside the image
 REBUILD = "edge-build MODEL.onnx"
+REBUILT = f"{REBUILD} builds one with an input (batch, 3, height, width) of floats and with outputs of one size"
 
 
 @dataclass(frozen=True)
@@ -115,22 +119,30 @@ class Engine:
             ModelError: the plan is not an image detector.
         """
         shapes = {name: self._shape(name, batch) for name in (*self.inputs, *self.outputs)}
-        if len(self.inputs) != 1 or len(shapes[self.inputs[0]]) != 4 or shapes[self.inputs[0]][1] != 3:
-            seen = ", ".join(f"{name} {list(shapes[name])}" for name in self.inputs) or "none"
-            raise ModelError(
-                f"the plan is not an image detector: its inputs are {seen}",
-                hint="build one with one input (batch, 3, height, width)",
-            )
+        given = {name: shapes[name] for name in self.inputs}
+        image = inputs.image_of(given)
+        if image is None or given[image][1] != 3:
+            seen = ", ".join(f"{name} {list(shape)}" for name, shape in given.items()) or "none"
+            raise ModelError(f"the plan is not an image detector: its inputs are {seen}", hint=REBUILT)
         dtypes = {name: trt.dtype_name(self._lib, self.engine.get_tensor_dtype(name)) for name in shapes}
-        other = [f"{name} is {dtype or 'of an unknown type'}" for name, dtype in dtypes.items() if dtype not in FLOATS]
-        if other:
-            raise ModelError(f"the plan's {other[0]}", hint="build it with float32 or float16 inputs and outputs")
+        for name, dtype in dtypes.items():
+            if dtype not in (FLOATS if name == image else TYPES):
+                raise ModelError(f"the plan's {name} is {dtype or 'of an unknown type'}", hint=REBUILT)
+        batch_open = self._open(image)
+        for name in self.outputs:
+            if self._open(name) and not batch_open:
+                raise ModelError(f"the plan's {name} has another number of rows for each image", hint=REBUILT)
         outputs = {name: shapes[name] for name in self.outputs}
-        return ModelIO(self.inputs[0], shapes[self.inputs[0]], outputs, metadata, dtypes)
+        others = {name: shape for name, shape in given.items() if name != image}
+        io = ModelIO(image, given[image], outputs, metadata, dtypes, others=others)
+        return settled(io)
 
     def close(self) -> None:
         """Frees the engine, then its runtime."""
         self.engine = self._runtime = None
+
+    def _open(self, name: str) -> bool:
+        return -1 in tuple(self.engine.get_tensor_shape(name))
 
     def _shape(self, name: str, batch: int) -> tuple[int, ...]:
         shape: List[int] = list(self.engine.get_tensor_shape(name))

@@ -14,7 +14,7 @@ from edge_runtime.gpu import kernels, packing
 from edge_runtime.gpu.cuda import Device, Launch
 from edge_runtime.gpu.cuda_driver import Graph
 from edge_runtime.gpu.plan_file import Engine
-from edge_runtime.model import geometry
+from edge_runtime.model import geometry, inputs
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.model.thresholds import Thresholds
@@ -27,9 +27,12 @@ FORMATS = {
     "edge_letterbox32": "PPPiiii",
     "edge_letterbox16": "PPPiiii",
     "edge_widen": "PPi",
+    "edge_from_int32": "PPi",
+    "edge_from_int64": "PPi",
     "edge_candidates": "PPPPiPiPiP",
     "edge_suppress": "PPPiPPPP",
 }
+TO_FLOAT = {"float16": "edge_widen", "int32": "edge_from_int32", "int64": "edge_from_int64"}  # kernels, by dtype
 PIXELS, CANDIDATES, SUPPRESS = (256, 1, 1), (128, 1, 1), (1024, 1, 1)  # threads of a block
 
 
@@ -82,7 +85,11 @@ class DeviceSlot:
         self._context = engine.context()
         if -1 in tuple(engine.engine.get_tensor_shape(io.input_name)):
             self._context.set_input_shape(io.input_name, io.input_shape)
-        for name, address in self._tensors.items():
+        for name, shape in io.others.items():
+            if -1 in tuple(engine.engine.get_tensor_shape(name)):
+                self._context.set_input_shape(name, shape)
+        given = {name: device.upload(values, self.stream) for name, values in inputs.given(io).items()}
+        for name, address in {**self._tensors, **given}.items():
             self._context.set_tensor_address(name, address)
         self.boxes = device.pinned((self._batch, shared.max_det, 6), np.float32)
         self.counts = device.pinned((self._batch,), np.int32)
@@ -210,8 +217,8 @@ class DeviceSlot:
             raise DeviceError(
                 f"the engine has {len(self._io.outputs)} outputs", hint=f"export it with at most {MOST_OUTPUTS} outputs"
             )
-        halves = [name for name in self._io.outputs if self._io.dtypes[name] == "float16"]
-        return {name: self._device.memory(4 * int(np.prod(self._io.outputs[name]))) if name in halves
+        others = [name for name in self._io.outputs if self._io.dtypes[name] in TO_FLOAT]
+        return {name: self._device.memory(4 * int(np.prod(self._io.outputs[name]))) if name in others
                 else self._tensors[name] for name in self._io.outputs}  # fmt: skip
 
     def _widen(self, widened: Dict[str, int]) -> None:
@@ -219,7 +226,8 @@ class DeviceSlot:
             if address != self._tensors[name]:
                 count = int(np.prod(self._io.outputs[name]))
                 grid = (ceil(count / PIXELS[0]), 1, 1)
-                self._shared.kernels["edge_widen"](grid, PIXELS, self.stream, self._tensors[name], address, count)
+                kernel = self._shared.kernels[TO_FLOAT[self._io.dtypes[name]]]
+                kernel(grid, PIXELS, self.stream, self._tensors[name], address, count)
 
     def _padded(self, images: Images) -> Images:
         """Returns a full batch. Missing images are replaced by the last one."""

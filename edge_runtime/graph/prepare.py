@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, List, Tuple
 import numpy as np
 
 from edge_runtime.errors import ModelError
+from edge_runtime.graph.inputs import plain_input
 from edge_runtime.graph.network import Network
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
     Args:
         input_wh: (width, height) in pixels; the input is set to this size.
     """
+    plain_input(file, input_wh)
     network = prepare(file)
     width, height = input_wh
     value = next(value for value in network.model.graph.input if value.name == network.inputs[0])

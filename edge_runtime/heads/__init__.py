@@ -5,13 +5,18 @@ Each member is a module that defines
     SUMMARY                                     one line for lists and errors: the layout, and who uses it
     PRIORITY                                    members with a higher one are asked first (default 0)
     LAYOUTS                                     its other layouts, as words of `ModelSpec.head_layout` (default none)
+    layouts(io) -> layouts                      instead of LAYOUTS: all its layouts for these outputs, the usual first
+    select(io, layout) -> numbers               the outputs that it reads, in its own order; empty: none (default all,
+                                                or the rows that stand beside the same values in maps)
+    defaults(io) -> DEFAULTS                    instead of DEFAULTS, where names of inputs and outputs tell more
+    against(outputs, spec) -> str | None        what is impossible in the outputs of one image (may be left out)
     DEFAULTS                                    ModelSpec fields of the family's training, e.g. {"resize": "stretch"}
     match(io, num_classes) -> bool              may outputs of these shapes be of this family? num_classes may be None
     doubt(io, spec) -> str                      what else outputs of these shapes may be, and the flag for it; "" if
                                                 nothing. It is said where the family is a guess (may be left out)
     classes(io) -> int                          number of classes, from the shapes
     describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: only numpy can decode
-    decode(outputs, spec) -> (boxes, scores)    numpy reference for one image: outputs in file order, without the batch
+    decode(outputs, spec) -> (boxes, scores)    numpy reference for one image: the outputs it reads, without the batch
                                                 axis, float32 -> boxes (N, 4) float32 `[x1, y1, x2, y2]` in model
                                                 pixels and scores (N, C) float32
 Levels are matched by grid size, never by the order of the outputs. A shape that does not fit raises SpecError.
@@ -73,15 +78,38 @@ def load_head(family: str) -> Head:
     return cast(Head, plugins.load_member("heads", family))
 
 
+def selected(head: Head, io: ModelIO, layout: Sequence[str] = ()) -> Tuple[int, ...]:
+    """Returns the numbers of the outputs that a head reads, in its order; empty if it reads none."""
+    select = getattr(head, "select", None)
+    if select is not None:
+        return tuple(select(io, layout))
+    if io.decoded is None or head.match(io, None):
+        return tuple(range(len(io.outputs)))
+    return (io.decoded,)
+
+
+def fits(head: Head, io: ModelIO, num_classes: Optional[int]) -> bool:
+    """Whether the outputs that a head reads have the shapes of its family."""
+    read = selected(head, io)
+    return bool(read) and head.match(io.of(read), num_classes)
+
+
+def layouts(head: Head, io: ModelIO) -> Sequence[Tuple[str, ...]]:
+    """Returns the layouts of a head for these outputs, the usual one first."""
+    own = getattr(head, "layouts", None)
+    return own(io) if own is not None else ((), *getattr(head, "LAYOUTS", ()))
+
+
 def fitting(io: ModelIO, num_classes: Optional[int] = None) -> List[str]:
     """Returns the names of the families that have these output shapes, the usual one first.
 
     Raises:
         ModelError: no family fits. The message lists the shapes.
     """
-    found = [member for member in plugins.members("heads") if cast(Head, member).match(io, num_classes)]
+    found = [member for member in plugins.members("heads") if fits(cast(Head, member), io, num_classes)]
     if found:
-        return [member.__name__.rsplit(".", 1)[-1] for member in found]
+        whole_first = sorted(found, key=lambda member: len(selected(cast(Head, member), io)) < len(io.outputs))
+        return [member.__name__.rsplit(".", 1)[-1] for member in whole_first]
     seen = ", ".join(f"{name} {list(shape)}" for name, shape in io.outputs.items())
     raise ModelError(
         f"no known detector has these outputs: {seen}",

@@ -1,19 +1,20 @@
 """Boxes that the network decodes, and a score of each class for each box: two outputs of any order, or one table.
 
-YOLO-NAS and DAMO-YOLO (corners in pixels), SSD of jetson-inference (corners in 0..1, background first), RF-DETR (centre
-and size in 0..1, scores not activated), RT-DETR of Ultralytics (one table). A DETR whose last class is "no object" is
-not read.
+YOLO-NAS and DAMO-YOLO (corners in pixels), SSD of jetson-inference (corners in 0..1, background first), RF-DETR and the
+DETRs of Hugging Face (centre and size in 0..1, scores not activated; DETR and YOLOS have a last class "no object"),
+RT-DETR of Ultralytics (one table).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from edge_runtime.heads import Floats, _priors
 from edge_runtime.heads import _views as views
 from edge_runtime.model.decode import DecodeSpec, Level, View
+from edge_runtime.model.labels import COCO
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = (
@@ -21,11 +22,15 @@ SUMMARY = (
     " [B, N, 4 + C] of at most 1000 rows (RT-DETR)"
 )
 PRIORITY = -1  # after families whose boxes are not decoded
-DEFAULTS = {"resize": "letterbox", "color": "rgb"}
-LAYOUTS = tuple(
-    tuple(filter(None, words))
-    for words in product(("", "cxcywh"), ("", "fraction"), ("", "background"), ("", "sigmoid", "softmax"))
-)[1:]
+DEFAULTS: Mapping[str, Any] = {"resize": "letterbox", "color": "rgb"}
+SCORES = ("", "background", "sigmoid", "softmax", "background sigmoid", "background softmax", "no_object softmax")
+LAYOUTS = tuple(tuple(" ".join(words).split()) for words in product(("", "cxcywh"), ("", "fraction"), SCORES))[1:]
+IMAGENET: Mapping[str, Any] = {"resize": "stretch", "mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+TRAINED: Mapping[Tuple[str, ...], Mapping[str, Any]] = {  # by the names of the outputs
+    ("dets", "labels"): IMAGENET,  # RF-DETR
+    ("boxes", "scores"): {"resize": "stretch", "mean": (127.0,) * 3, "std": (128.0,) * 3},  # jetson-inference
+}
+INSIDE = ("hidden", "feature", "queries", "attention", "mask")  # names of outputs that are no boxes and no scores
 QUERIES = 1000  # so many boxes at most come from a network that suppresses doubles itself (DETR)
 
 
@@ -44,8 +49,23 @@ class Pair:
         return View(tensor, 0 if apart else after, 0, width if apart else 4 + self.columns, 1)
 
 
+def select(io: ModelIO, layout: Sequence[str]) -> Tuple[int, ...]:
+    """Returns the numbers of the outputs without those that Hugging Face adds from inside the network."""
+    names = [name.lower() for name in io.outputs]
+    return tuple(number for number, name in enumerate(names) if not any(word in name for word in INSIDE))
+
+
+def defaults(io: ModelIO) -> Dict[str, Any]:
+    """Returns the usual preprocessing of the exporter that gives the outputs these names."""
+    names = tuple(sorted(io.of(select(io, ())).outputs))
+    if names == ("logits", "pred_boxes"):  # RT-DETR has 80 classes and no normalisation, DETR has COCO's ids
+        return {**DEFAULTS, **(IMAGENET if io.outputs["logits"][-1] > len(COCO) else {"resize": "stretch"})}
+    stretched = {"resize": "stretch"} if io.metadata.get("author") == "Ultralytics" else {}
+    return {**DEFAULTS, **TRAINED.get(names, stretched)}
+
+
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
-    """Whether there is a pair of such outputs; with or without a background class."""
+    """Whether there is a pair of such outputs; with or without a class for nothing."""
     return any(views.fits(_read, io, count) for count in {num_classes, num_classes and num_classes + 1})
 
 
@@ -59,9 +79,10 @@ def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
     return DecodeSpec(
         "cxcywh" if "cxcywh" in spec.head_layout else "xyxy",
         (level,),
-        found.columns - _background(spec),
+        found.columns - spec.classes_of_nothing,
         class_activation=_activation(spec),
-        first_class=_background(spec),
+        first_class=int("background" in spec.head_layout),
+        last_classes=int("no_object" in spec.head_layout),
         box_scale=spec.box_scale,
         nms=found.count > QUERIES,
     )
@@ -78,22 +99,19 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     p = p[:, -found.columns :]
     t = views.corners(t[:, :2], t[:, 2:]) if "cxcywh" in spec.head_layout else t
     activate = {"none": lambda x: x, "sigmoid": views.sigmoid, "softmax": views.softmax}[_activation(spec)]
-    return t * views.per_corner(spec), activate(p)[:, _background(spec) :]
+    first = int("background" in spec.head_layout)
+    return t * views.per_corner(spec), activate(p)[:, first : first + found.columns - spec.classes_of_nothing]
 
 
 def _activation(spec: ModelSpec) -> str:
     return next((word for word in ("sigmoid", "softmax") if word in spec.head_layout), "none")
 
 
-def _background(spec: ModelSpec) -> int:
-    return int("background" in spec.head_layout)
-
-
 def _read(seen: Sequence[Shape], spec: ModelSpec) -> Pair:
     pair = _priors.flat_pair(seen)
     if pair is None and len(seen) == 1 and len(seen[0]) == 2 and seen[0][0] <= QUERIES:
         pair = (0, 0, seen[0][0], seen[0][1] - 4)
-    if pair is None or pair[3] <= _background(spec):
+    if pair is None or pair[3] <= spec.classes_of_nothing:
         raise views.misfit(seen, spec, SUMMARY)
-    views.agree(pair[3] - _background(spec), spec)
+    views.agree(pair[3] - spec.classes_of_nothing, spec)
     return Pair(*pair)

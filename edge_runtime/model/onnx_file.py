@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
 
 from edge_runtime.errors import ModelError
+from edge_runtime.model import inputs
+from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import ModelIO, Shape
 
 if TYPE_CHECKING:
@@ -27,28 +29,41 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
             finds the output sizes, if it can.
 
     Raises:
-        ModelError: the file is missing, not ONNX, or does not have one image input (B, 3, H, W).
+        ModelError: the file is missing, not ONNX, or does not have one image input (B, 3, H, W) or (B, H, W, 3).
     """
     model = load_onnx(path)
-    image = _image_input(model, path)
-    shape = _shape(image)
+    image, others = _inputs(model, path)
+    stored = shape_of(image)
+    channels_last = stored[1] != 3
     outputs = list(model.graph.output)
     if not outputs:
         raise ModelError(f"{path} has no output", hint="export it again")
-    wanted = (batch, 3, *reversed(imgsz or (-1, -1)))
-    filled = tuple(want if have < 0 else have for have, want in zip(shape, wanted))
-    if filled != shape and -1 not in filled:
+    sides = tuple(reversed(imgsz or (-1, -1)))
+    wanted = (batch, *sides, 3) if channels_last else (batch, 3, *sides)
+    filled = tuple(want if have < 0 else have for have, want in zip(stored, wanted))
+    if -1 not in filled and (filled != stored or any(-1 in shape_of(value) for value in others)):
         _fix(image, filled)
+        for value in others:
+            _fix(value, inputs.filled(value.name, shape_of(value), _planar(filled, channels_last)))
         outputs = list(_inferred(model, path).graph.output)
-        shape = _shape(image)
-    _refuse_huge(path, shape, [_shape(value) for value in outputs])
-    return ModelIO(
+        stored = shape_of(image)
+    io = ModelIO(
         input_name=image.name,
-        input_shape=shape,
-        outputs={value.name: _shape(value) for value in outputs},
+        input_shape=_planar(stored, channels_last),
+        outputs={value.name: shape_of(value) for value in outputs},
         metadata={_text(p.key): _text(p.value) for p in model.metadata_props},
-        dtypes={value.name: _dtype(value) for value in [image, *outputs]},
+        dtypes={value.name: dtype_of(value) for value in [image, *others, *outputs]},
+        channels_last=channels_last,
+        others={value.name: shape_of(value) for value in others},
     )
+    io = io if -1 in io.input_shape else settled(io, any("NonMax" in node.op_type for node in model.graph.node))
+    _refuse_huge(path, io.input_shape, list(io.shapes))
+    return io
+
+
+def _planar(shape: Shape, channels_last: bool) -> Shape:
+    """(B, 3, H, W) of the image's shape in the file."""
+    return (shape[0], shape[3], *shape[1:3]) if channels_last else shape
 
 
 def _inferred(model: onnx.ModelProto, path: str) -> onnx.ModelProto:
@@ -108,21 +123,28 @@ def external_files(path: str) -> Tuple[str, ...]:
     return tuple(str(Path(path).parent / name) for name in names)
 
 
-def _image_input(model: onnx.ModelProto, path: str) -> Any:
+def _inputs(model: onnx.ModelProto, path: str) -> Tuple[Any, List[Any]]:
+    """The input that takes the image, and the others."""
+    found = inputs_of(model)
+    shapes = {name: shape_of(value) for name, value in found.items()}
+    image = inputs.image_of(shapes)
+    if image is not None:
+        return found.pop(image), list(found.values())
+    seen = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items()) or "none"
+    hint = "export the network without its preprocessing, with one input (batch, 3, height, width)"
+    if any(len(shape) == 4 for shape in shapes.values()) and inputs.strangers(shapes):
+        hint = f"beside the image these inputs are known: {', '.join(inputs.KNOWN)}; export it without others"
+    raise ModelError(f"{path} is not an image detector: its inputs are {seen}", hint=hint)
+
+
+def inputs_of(model: onnx.ModelProto) -> Dict[str, Any]:
+    """Returns the inputs of a network by name, without those that are constants."""
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    if len(inputs) == 1:
-        shape = _shape(inputs[0])
-        if len(shape) == 4 and shape[1] == 3:
-            return inputs[0]
-    seen = ", ".join(f"{value.name} {list(_shape(value))}" for value in inputs) or "none"
-    raise ModelError(
-        f"{path} is not an image detector: its inputs are {seen}",
-        hint="export the network without its preprocessing, with one input (batch, 3, height, width)",
-    )
+    return {value.name: value for value in model.graph.input if value.name not in weights}
 
 
-def _shape(value: Any) -> Shape:
+def shape_of(value: Any) -> Shape:
+    """Returns the shape of an input or output; -1 for an open size."""
     dims: List[Any] = list(value.type.tensor_type.shape.dim)
     return tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else -1 for d in dims)
 
@@ -144,7 +166,12 @@ def _fix(value: Any, shape: Shape) -> None:
         dim.dim_value = size
 
 
-def _dtype(value: Any) -> str:
+def dtype_of(value: Any) -> str:
+    """Returns the numpy name of the type of an input or output.
+
+    Raises:
+        ModelError: numpy has no such type.
+    """
     import onnx
 
     number = value.type.tensor_type.elem_type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 from edge_runtime.errors import SpecError
 from edge_runtime.files import fields, read
@@ -16,7 +16,10 @@ RANGES_KEY = "ranges"  # key of the range table in the metadata of INT8 files
 DROP_KEY = "drop"  # key of the points of AP that INT8 costs, as measured
 AGREEMENT_KEY = "disagreement"  # key of the points of agreement that INT8 costs, measured without labels
 COLORS = ("rgb", "bgr")
-LAYOUTS = ("fraction", "cxcywh", "background", "sigmoid", "softmax")
+LAYOUTS = (
+    "fraction", "cxcywh", "yxyx", "background", "no_object", "sigmoid", "softmax",
+    "class_first", "box_last", "from_one",
+)  # fmt: skip
 DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "bool")
 Shape = Tuple[int, ...]
 Triple = Tuple[float, float, float]
@@ -29,9 +32,13 @@ class ModelIO:
     Attributes:
         input_name: name of the image input.
         input_shape: (B, 3, H, W); -1 for a size that the file leaves open.
-        outputs: output name -> shape, in the file's order; -1 for an open size.
+        outputs: output name -> shape (B, ...), in the file's order; -1 for an open size.
         metadata: the file's `metadata_props`.
-        dtypes: tensor name -> numpy dtype name, for the input and every output.
+        dtypes: tensor name -> numpy dtype name, for every input and output.
+        channels_last: whether the file's input is (B, H, W, 3).
+        others: name -> shape of the inputs beside the image; `model.inputs` knows what they are given.
+        stored: shape in the file of those outputs that have no batch axis there, or a number of rows (-1) that differs
+            from image to image; see `model.outputs`.
     """
 
     input_name: str
@@ -39,6 +46,15 @@ class ModelIO:
     outputs: Mapping[str, Shape]
     metadata: Mapping[str, str] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    channels_last: bool = False
+    others: Mapping[str, Shape] = field(default_factory=dict)
+    stored: Mapping[str, Shape] = field(default_factory=dict)
+
+    @property
+    def stored_input(self) -> Shape:
+        """The shape of the image input in the file."""
+        batch, channels, height, width = self.input_shape
+        return (batch, height, width, channels) if self.channels_last else self.input_shape
 
     @property
     def input_wh(self) -> Tuple[int, int]:
@@ -51,10 +67,10 @@ class ModelIO:
         rows = [number for number, shape in enumerate(self.shapes) if len(shape) < 4]
         return rows[0] if len(rows) == 1 and len(self.shapes[rows[0]]) == 3 and len(self.outputs) > 1 else None
 
-    def only(self, number: int) -> ModelIO:
-        """Returns the same with one output."""
-        name = list(self.outputs)[number]
-        return replace(self, outputs={name: self.outputs[name]})
+    def of(self, numbers: Sequence[int]) -> ModelIO:
+        """Returns the same with these outputs only, in this order."""
+        names = list(self.outputs)
+        return replace(self, outputs={names[number]: self.outputs[names[number]] for number in numbers})
 
     @property
     def shapes(self) -> Tuple[Shape, ...]:
@@ -79,8 +95,10 @@ class ModelSpec:
         strides: model pixels per grid cell, finest first; empty for the default strides of the family.
         scale_xy: Darknet's `scale_x_y` per level (1.0 = plain YOLOv3); empty means 1.0 for all levels.
         head_layout: what is unusual in the outputs for the family, words of LAYOUTS: `fraction` boxes in 0..1, not in
-            pixels; `cxcywh` centre and size instead of corners; `background` a class before all others; `sigmoid`
-            or `softmax` scores that are not activated.
+            pixels; `cxcywh` centre and size, or `yxyx` y first, instead of corners; `background` a class before all
+            others, `no_object` one after them; `sigmoid` or `softmax` scores that are not activated; for lists of
+            objects `class_first` class numbers before scores, `box_last` boxes after both, `from_one` class numbers
+            that start at 1.
     """
 
     family: str
@@ -104,6 +122,11 @@ class ModelSpec:
     def box_scale(self) -> Tuple[float, float]:
         """(x, y) model pixels per unit of a decoded box."""
         return (float(self.input_wh[0]), float(self.input_wh[1])) if "fraction" in self.head_layout else (1.0, 1.0)
+
+    @property
+    def classes_of_nothing(self) -> int:
+        """Number of classes in the outputs that are no objects: the background, "no object"."""
+        return sum(word in self.head_layout for word in ("background", "no_object"))
 
     def to_json(self) -> str:
         """Returns the text that is stored under the metadata key `edge_runtime`."""
@@ -134,6 +157,9 @@ IO_FIELDS = {
     "outputs": fields.mapping(_SHAPE),
     "metadata": fields.mapping(fields.text(1 << 24)),
     "dtypes": fields.mapping(fields.one_of(DTYPES)),
+    "channels_last": fields.flag(),
+    "others": fields.mapping(_SHAPE),
+    "stored": fields.mapping(_SHAPE),
 }
 FIELDS = {
     "family": fields.text(64),

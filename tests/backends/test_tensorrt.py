@@ -364,3 +364,60 @@ def test_rtx_is_asked_before_it_is_captured(machine):
         assert_expected(detector(IMAGE))
         assert "call by call" in detector.backend.description
     assert "cuStreamBeginCapture_v2" not in here.gpu.names()
+
+
+def listed(machine, more=()) -> str:
+    """A plan as trtexec makes it of EfficientNMS outputs: whole numbers, and perhaps a second input."""
+    io = {
+        "images": ((1, 3, 64, 64), "float32"),
+        **dict(more),
+        "num_dets": ((1, 1), "int32"),
+        "det_boxes": ((1, 9, 4), "float32"),
+        "det_scores": ((1, 9), "float16"),
+        "det_classes": ((1, 9), "int32"),
+    }
+
+    def run(images, rest) -> None:
+        machine.seen.append([array.copy() for array in rest[: len(more)]])
+        count, boxes, scores, classes = rest[len(more) :]
+        count[:], boxes[:], scores[:], classes[:] = 2, (1, 1, 5, 5), 0.75, 2
+        for number, (cx, cy, w, h, score, label) in enumerate(ROWS):
+            boxes[0, number] = cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
+            scores[0, number], classes[0, number] = score, label
+
+    path = machine._folder / "listed.plan"
+    path.write_bytes(tensorrt_api.plan(io, run, machine.gpu))
+    return str(path)
+
+
+@pytest.mark.parametrize("version", tensorrt_api.VERSIONS)
+def test_whole_numbers_of_a_list_are_read_on_the_gpu(machine, version):
+    here = machine(version)
+    with Detector.open(listed(here), family="finished", labels="a,b,c") as detector:
+        assert_expected(detector(IMAGE))
+        assert "numpy" not in detector.backend.description
+
+
+def test_a_plan_of_a_list_is_recognised_by_one_run(machine):
+    here = machine()
+    with Detector.open(listed(here), labels="a,b,c") as detector:
+        assert detector.model.spec.family == "finished"
+        assert_expected(detector(IMAGE))
+
+
+@pytest.mark.parametrize("version", ["8.2", "10.3"])
+def test_the_second_input_of_a_plan_is_given_once(machine, version):
+    here = machine(version)
+    path = listed(here, [("orig_target_sizes", ((1, 2), "int32"))])
+    with Detector.open(path, family="finished", labels="a,b,c") as detector:
+        assert_expected(detector(IMAGE))
+    assert here.seen[-1][0].tolist() == [[64, 64]]
+
+
+def test_a_plan_whose_lists_have_any_length_is_refused(machine):
+    here = machine()
+    io = {"images": ((1, 3, 64, 64), "float32"), "output": ((-1, 7), "float32")}
+    path = here._folder / "any.plan"
+    path.write_bytes(tensorrt_api.plan(io, lambda images, outputs: None, here.gpu))
+    with pytest.raises(ModelError, match="output has another number of rows for each image"):
+        Detector.open(path, family="finished")

@@ -109,16 +109,7 @@ def maps(*shapes: Tuple[int, ...]) -> Outputs:
     return {f"p{number}": np.zeros((1, *shape), np.float32) for number, shape in enumerate(shapes)}
 
 
-def detr() -> Outputs:
-    """DETR of Hugging Face: the last class is "no object", which most queries are sure of."""
-    chance = np.random.default_rng(0)
-    logits = chance.normal(-3, 1, (1, 100, 92)).astype(np.float32)
-    logits[0, 1:, 91] = logits[0, 0, DOG + 2] = 6
-    return {"logits": logits, "pred_boxes": chance.uniform(0.2, 0.5, (1, 100, 4)).astype(np.float32)}
-
-
 REFUSED = {
-    "DETR with a class for nothing": (detr, "contradict it"),
     "a feature pyramid": (
         lambda: maps((256, 80, 80), (256, 40, 40), (256, 20, 20)),
         "contradict it .*activated a second time",

@@ -12,7 +12,10 @@ import pytest
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.gpu import kernels
 
-ENTRIES = ("edge_letterbox32", "edge_letterbox16", "edge_widen", "edge_candidates", "edge_suppress")
+ENTRIES = (
+    "edge_letterbox32", "edge_letterbox16", "edge_widen", "edge_from_int32", "edge_from_int64", "edge_candidates",
+    "edge_suppress",
+)  # fmt: skip
 
 
 def compilers() -> List[Any]:

@@ -67,6 +67,13 @@ def widen(halves: NDArray[np.float16]) -> Floats:
     return out
 
 
+def from_whole(numbers: NDArray[np.generic]) -> Floats:
+    """float32 of int32 or int64."""
+    out = np.full(numbers.shape, np.nan, np.float32)
+    getattr(library(), f"host_from_{numbers.dtype}")(_at(numbers), _at(out), numbers.size)
+    return out
+
+
 def decode(
     spec: DecodeSpec,
     tensors: Sequence[Floats],

@@ -26,6 +26,14 @@ void host_widen(const uint16_t* halves, float* out, int count) {
   run_apart({blocks(count), 1}, kSmall, [&] { edge_widen(halves, out, count); });
 }
 
+void host_from_int32(const int32_t* whole, float* out, int count) {
+  run_apart({blocks(count), 1}, kSmall, [&] { edge_from_int32(whole, out, count); });
+}
+
+void host_from_int64(const int64_t* whole, float* out, int count) {
+  run_apart({blocks(count), 1}, kSmall, [&] { edge_from_int64(whole, out, count); });
+}
+
 void host_candidates(const int64_t* words, const float* numbers, const float* const* tensors, const int64_t* strides,
                      int num_tensors, const uint8_t* mask, int boxes, edge::Candidate* candidates, int room,
                      int* counts, int batch) {

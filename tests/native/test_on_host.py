@@ -83,6 +83,12 @@ def test_every_float16_widens():
     np.testing.assert_array_equal(kernels.widen(halves), halves.astype(np.float32))
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_whole_numbers_become_floats(dtype):
+    numbers = np.array([0, 1, -1, 90, 1 << 24, 2**31 - 1, -(2**31)] * 99, dtype)
+    np.testing.assert_array_equal(kernels.from_whole(numbers), numbers.astype(np.float32))
+
+
 ALL = Thresholds(conf=0.2, iou=1.0, max_det=200)
 
 

@@ -242,8 +242,8 @@ def launch(name: str, grid: Tuple[int, ...], arguments: Tuple[Any, ...]) -> None
     values = [ctypes.c_void_p(value) if value > 1 << 20 else value for value in arguments]
     if name.startswith("edge_letterbox"):
         lib.host_letterbox(*values, grid[1], int(name.endswith("16")))
-    elif name == "edge_widen":
-        lib.host_widen(*values)
+    elif name in ("edge_widen", "edge_from_int32", "edge_from_int64"):
+        getattr(lib, name.replace("edge", "host"))(*values)
     elif name == "edge_candidates":
         lib.host_candidates(*values, grid[1])
     else:

@@ -38,13 +38,14 @@ def plan(io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any) ->
     """Content of a plan that the stand-ins run: `run(input, outputs)` fills arrays of the shapes and types of `io`.
 
     Args:
-        io: name -> (shape, dtype), the input first; a shape may begin with -1.
+        io: name -> (shape, dtype), the image first; a shape may begin with -1. Names in `SECOND` are inputs too.
         gpu: told of every run, which may belong to a graph.
     """
     PLANS.append((io, run, gpu))
     return b"stand-in %d" % (len(PLANS) - 1)
 
 
+SECOND = ("orig_target_sizes",)
 PLANS: List[Tuple[Dict[str, Any], Callable[[Any, List[Any]], None], Any]] = []
 
 
@@ -79,14 +80,14 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None]) -> Any:
         )
 
     def dtype(name: str) -> Any:
-        return getattr(lib.DataType, {"float32": "FLOAT", "float16": "HALF"}[io[name][1]])
+        return getattr(lib.DataType, {"float32": "FLOAT", "float16": "HALF", "int32": "INT32"}[io[name][1]])
 
     if not hasattr(lib, "TensorIOMode"):
         return Strict(
             num_bindings=len(names),
             num_optimization_profiles=1,
             get_binding_name=lambda index: names[index],
-            binding_is_input=lambda index: index == 0,
+            binding_is_input=lambda index: index == 0 or names[index] in SECOND,
             get_binding_shape=lambda index: io[names[index]][0],
             get_binding_dtype=lambda index: dtype(names[index]),
             create_execution_context=lambda: create_execution_context(),
@@ -95,7 +96,7 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None]) -> Any:
     return Strict(
         num_io_tensors=len(names),
         get_tensor_name=lambda k: names[k],
-        get_tensor_mode=lambda name: lib.TensorIOMode.INPUT if name == names[0] else lib.TensorIOMode.OUTPUT,
+        get_tensor_mode=lambda name: lib.TensorIOMode.INPUT if name in (names[0], *SECOND) else lib.TensorIOMode.OUTPUT,
         get_tensor_shape=lambda name: io[name][0],
         get_tensor_dtype=dtype,
         create_execution_context=create_execution_context,

@@ -50,6 +50,17 @@ extern "C" __global__ void edge_widen(const uint16_t* halves, float* out, int co
   if (k < count) out[k] = edge::from_half(halves[k]);
 }
 
+// Grid (count / threads). Converts an output of the network that is int32 or int64.
+extern "C" __global__ void edge_from_int32(const int32_t* whole, float* out, int count) {
+  const int k = blockIdx.x * blockDim.x + threadIdx.x;
+  if (k < count) out[k] = (float)whole[k];
+}
+
+extern "C" __global__ void edge_from_int64(const int64_t* whole, float* out, int count) {
+  const int k = blockIdx.x * blockDim.x + threadIdx.x;
+  if (k < count) out[k] = (float)whole[k];
+}
+
 // Grid (boxes / threads, batch). `counts` must be zero before. There is room for every box (and class) of an image.
 extern "C" __global__ void edge_candidates(edge::Packed packed, const float* const* tensors, const int64_t* strides,
                                            int num_tensors, const uint8_t* mask, int boxes,
