@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         BoardError,
         DatasetError,
         DeviceError,
+        DownloadError,
         EdgeError,
         ModelError,
         SinkError,
@@ -43,16 +44,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
-    "DeviceError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Result", "Sink", "SinkError",
-    "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds", "UsageError", "draw",
-    "open_sink", "open_source",
+    "DeviceError", "DownloadError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Result", "Sink",
+    "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds", "UsageError",
+    "draw", "open_sink", "open_source",
 ]  # fmt: skip
 
 _ROOMS = {
     "backends": "BackendOptions",
     "detect.detector": "Detector",
-    "errors": "BackendUnavailable BoardError DatasetError DeviceError EdgeError ModelError SinkError SourceError"
-    " SpecError UsageError",
+    "errors": "BackendUnavailable BoardError DatasetError DeviceError DownloadError EdgeError ModelError SinkError"
+    " SourceError SpecError UsageError",
     "imaging.drawing": "draw",
     "loop.pipeline": "Pipeline",
     "loop.targets": "open_sink open_source",

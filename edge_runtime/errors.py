@@ -7,6 +7,7 @@
     ├── SourceError         (OSError)       no frames, or no more of them
     ├── SinkError           (OSError)       results that could not be written
     ├── DatasetError        (ValueError)    labelled images that cannot be read
+    ├── DownloadError       (OSError)       a file that could not be fetched, or is not the expected one
     ├── DeviceError         (RuntimeError)  a GPU that refuses or fails
     ├── BoardError          (RuntimeError)  a power mode that was refused or did not take
     └── BackendUnavailable  (ImportError)   a library that is not installed
@@ -72,6 +73,10 @@ class SinkError(EdgeError, OSError):
 
 class DatasetError(EdgeError, ValueError):
     """Labelled images that cannot be read."""
+
+
+class DownloadError(EdgeError, OSError):
+    """A file that could not be fetched, or is not the expected one."""
 
 
 class DeviceError(EdgeError, RuntimeError):

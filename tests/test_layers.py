@@ -13,7 +13,7 @@ import edge_runtime
 FLOORS: Tuple[Set[str], ...] = (
     {"errors", "files", "libraries", "text"},
     {"plugins", "jetson", "model", "imaging"},
-    {"types", "machine", "native", "graph"},
+    {"types", "machine", "native", "graph", "downloads"},
     {"gpu", "zoo"},
     {"backends", "heads", "sources", "sinks", "power", "datasets"},
     {"detect"},

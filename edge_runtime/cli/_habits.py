@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-COMMANDS = "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor"
-DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR = COMMANDS.split()
+COMMANDS = "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor edge-zoo"
+DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, ZOO = COMMANDS.split()
 RUN = f"{DETECT} {EVAL} {BENCH}"
 ALL = f"{RUN} {BUILD} {CALIBRATE}"
 USE = f"{RUN} {CALIBRATE}"  # commands that detect objects
@@ -159,7 +159,7 @@ TASKS: Dict[str, str] = {
     "status": POWER, "stats": POWER, "show": POWER, "query": POWER, "modes": POWER, "list": POWER, "info": POWER,
     "train": "models are trained elsewhere; a trained one is exported to ONNX",
     "track": "objects are not tracked; edge-detect finds them in each frame by itself",
-    "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR,
+    "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR, "zoo": ZOO,
 }  # fmt: skip
 
 # Values of --device in other tools.

@@ -11,6 +11,7 @@ from typing import Any, Iterator, List, NoReturn, Optional, Sequence
 from edge_runtime import __version__
 from edge_runtime.cli import _habits, _streams, _usage
 from edge_runtime.cli._usage import Told
+from edge_runtime.downloads import catalog
 from edge_runtime.model import shipped
 
 MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
@@ -104,7 +105,8 @@ class Parser(argparse.ArgumentParser):
 
     def _leave_task_out(self, words: List[str]) -> None:
         """Drops a first word that names the command's own task, like `edge-detect predict`. Refuses other tasks."""
-        while words and words[0] in _habits.TASKS and not os.path.exists(words[0]):
+        own = self._subparsers._group_actions[0].choices or () if self._subparsers else ()
+        while words and words[0] in _habits.TASKS and words[0] not in own and not os.path.exists(words[0]):
             word = words.pop(0)
             answer = _habits.TASKS[word]
             if " " in answer:
@@ -190,8 +192,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def _is_model(file: str) -> bool:
-    """Whether the name is that of a model: one that we run, or one of another program that we know."""
-    return file.lower().endswith(MODELS) or _habits.foreign(file) is not None
+    """Whether the name is that of a model: one that we run or can fetch, or one of another program that we know."""
+    fetched = file in catalog.names() and not os.path.exists(file)
+    return fetched or file.lower().endswith(MODELS) or _habits.foreign(file) is not None
 
 
 def _value(action: argparse.Action, word: str, rest: List[str]) -> str:

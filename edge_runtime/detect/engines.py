@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import List, Sequence
 
+from edge_runtime.downloads import catalog
 from edge_runtime.errors import ModelError
 from edge_runtime.gpu import trt
 from edge_runtime.jetson import board
@@ -34,28 +35,30 @@ def _folders(name: str) -> List[str]:
     plans = [PLANS / slug for slug in board.former_slugs(board.root())]
     if PLANS.is_dir() and not name.endswith(".onnx"):
         plans.insert(0, plan_folder(board.root()))
-    return [".", *dict.fromkeys(map(str, plans)), "engines", str(shipped.shipped_folder())]
+    return [".", *dict.fromkeys(map(str, plans)), "engines", str(shipped.shipped_folder()), str(catalog.folder())]
 
 
 def find_engine(name: str) -> str:
     """The file that `--engine` means: a path, or a bare name that is looked up.
 
-    The name is looked up in the current folder, this board's plans, `engines/`, and last in the package.
+    The name is looked up in the current folder, this board's plans, `engines/`, the package, and last among the files
+    that edge-zoo has fetched. There `yolox_nano` is a name too. Nothing is fetched here.
 
     Raises:
         ModelError: there is no such file, or it is a folder.
     """
     if os.path.isfile(name):
         return name
-    if os.path.isdir(name):
+    file = catalog.file_name(name)
+    if os.path.isdir(file):
         inside = _there([name])
         raise ModelError(f"{name} is a folder, not a model file", hint=inside or "it holds no .onnx or .plan file")
-    folders = _folders(name)
-    places = [Path(name)] if os.path.dirname(name) else [Path(folder, name) for folder in folders]
+    folders = _folders(file)
+    places = [Path(file)] if os.path.dirname(file) else [Path(folder, file) for folder in folders]
     for place in places:
         if place.is_file():
             return str(place)
-    hint = _to_build(places) or _there(folders) or "give the path of a detector's .onnx or .plan file"
+    hint = _to_build(places) or catalog.to_get(file) or _there(folders) or "give the path of an .onnx or .plan file"
     raise ModelError(f"no engine {name!r} in {', '.join(str(p.parent) for p in places)}", hint=hint)
 
 

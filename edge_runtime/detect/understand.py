@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime import heads
+from edge_runtime.downloads import catalog
 from edge_runtime.errors import ModelError, SpecError, UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
@@ -74,13 +75,19 @@ def describe(
     Args:
         read_io: that of the backend that will run it.
 
+    A file that edge-zoo knows by its SHA-256 is read by the recipe there, under whatever name. The flags override it.
+
     Raises:
         ModelError: not a detector that this program can read.
     """
+    entry = catalog.identify(path)
+    flags = flags.over(entry.recipe) if entry else flags
     io = read_io(path, None, batch)
     if input_size(io, flags) != io.input_wh:
         io = read_io(path, input_size(io, flags), batch)
-    return understand(path, io, flags)
+    model = understand(path, io, flags)
+    said = [f"by its SHA-256 this is {entry.name} of edge-zoo, whose recipe is used"] if entry else []
+    return replace(model, notes=(*said, *model.notes))
 
 
 def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:
