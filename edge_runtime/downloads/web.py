@@ -15,8 +15,9 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 from edge_runtime import __version__
 from edge_runtime.errors import DownloadError
+from edge_runtime.text.escape import printable
 
-CHUNK = 1 << 16
+CHUNK, LONGEST = 1 << 16, 200  # bytes read at once; characters of what a server says
 LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 # Without this word GitHub's API packs a file into JSON. Other servers ignore it.
 HEADERS = {"User-Agent": f"edge-runtime/{__version__}", "Accept": "application/vnd.github.raw"}
@@ -101,7 +102,9 @@ def _open(address: str, start: int, timeout_s: float) -> Any:
         if error.code == 416 and start:
             return error
         error.close()
-        meaning = MEANINGS.get(error.code) or ("it fails: try again later" if error.code >= 500 else str(error.reason))
+        meaning = MEANINGS.get(error.code) or (
+            "it fails: try again later" if error.code >= 500 else _line(error.reason)
+        )
         raise DownloadError(f"the server answers {error.code}: {meaning}") from error
     except DownloadError:
         raise
@@ -158,4 +161,9 @@ def _network_reason(error: Exception) -> str:
         return "its name is not found: is there a network here?"
     if isinstance(cause, socket.timeout):
         return "silence for too long"
-    return str(getattr(cause, "strerror", "") or cause or type(cause).__name__)
+    return _line(getattr(cause, "strerror", "") or cause) or type(cause).__name__
+
+
+def _line(said: object) -> str:
+    """Words of a server or a library, on one line that is not too long."""
+    return printable(" ".join(str(said).split()))[:LONGEST]
