@@ -82,6 +82,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("doctor", [], 0),
         ("build", [ENGINE], None),
         ("power", [], 0),
+        ("zoo", ["list"], 0),
+        ("zoo", ["get", "yolox_nan"], 1),
+        ("detect", ["--engine", "yolox_nano", "--source", "demo"], 1),
     ],
 )  # fmt: skip
 def test_a_command_reaches_nothing_and_leaves_nothing(name, flags, code, work, tmp_path) -> None:

@@ -16,10 +16,11 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import _files, detect
 
-COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power")
+COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "zoo")
 # Flags of words and numbers that name no file.
 WORDS = set(
-    "camera split verdict_split layout keep_fp legacy_version power_mode power_modes compute_capability mode".split()
+    "camera split verdict_split layout keep_fp legacy_version power_mode power_modes compute_capability mode name"
+    " address".split()
 )
 READS = {*_files.READS}
 

@@ -79,6 +79,33 @@ def test_the_shipped_model_is_found_from_any_folder(tmp_path, monkeypatch):
     assert Path(engines.find_engine(shipped.INT8)).is_file()
 
 
+@pytest.fixture
+def fetched(tmp_path, monkeypatch):
+    """The folder of what edge-zoo has fetched, empty, and another current folder."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "data" / "edge-runtime" / "models"
+
+
+@pytest.mark.parametrize("name", ["yolox_nano", "yolox_nano.onnx"])
+def test_a_fetched_detector_is_found_by_name_and_a_nearer_one_first(fetched, name):
+    with pytest.raises(ModelError, match=f"no engine '{name}' in") as caught:
+        engines.find_engine(name)
+    assert caught.value.hint == "edge-zoo get yolox_nano"
+    Path("yolox_nano").mkdir()  # as a clone of its sources would be
+    for folder in (str(fetched), "engines", "."):
+        expected = put(folder, "yolox_nano.onnx")
+        assert engines.find_engine(name) == expected
+
+
+def test_a_fetched_detector_is_not_fetched_by_its_plan(fetched):
+    put(str(fetched), "yolox_nano.onnx")
+    with pytest.raises(ModelError) as caught:
+        engines.find_engine("yolox_nano.plan")
+    assert caught.value.hint == f"edge-build {fetched}/yolox_nano.onnx makes it"
+
+
 def test_a_wheel_has_it_inside(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "package")
     assert shipped.shipped_folder() == tmp_path / "engines"

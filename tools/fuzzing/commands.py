@@ -33,6 +33,7 @@ COMMANDS: Dict[str, List[List[str]]] = {
         ["--meter", "replay:t.csv"],
         ["set", "15W", "--dry-run", "--sysroot", "board.json"],
     ],
+    "zoo": [["list"], ["list", "--json"], ["get", "no_such_name"]],
     "doctor": [["--quick"], ["--read", "board.json"], ["--quick", "--sysroot", "board.json"]],
 }
 # Minutes long, no work, needs a display, tracebacks wanted.

@@ -14,6 +14,7 @@ from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.detect import understand
+from edge_runtime.downloads import catalog
 from edge_runtime.errors import SourceError
 from edge_runtime.gpu import passport, plan_file
 from edge_runtime.imaging import image_file
@@ -72,6 +73,12 @@ READERS: Dict[str, Reader] = {
             b"[training]\nepochs = 3\n"
         ],
         lambda path: recipe.load_recipe(str(path)),
+    ),
+    "entry of edge-zoo": Reader(
+        ("downloads/catalog.py",),
+        "n.toml",
+        lambda: [path.read_bytes() for path in sorted(catalog.ENTRIES.glob("*.toml"))],
+        lambda path: catalog.read_entry.__wrapped__(path),
     ),
     "metadata": Reader(
         ("model/spec.py",),
