@@ -49,6 +49,11 @@ def sources(folder: Path) -> Set[str]:
     return {path.name for path in (folder / "edge_runtime/native/csrc").iterdir()}
 
 
+def entries(folder: Path) -> Set[str]:
+    """What edge-zoo offers."""
+    return {path.name for path in (folder / "edge_runtime/downloads/entries").iterdir()}
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64", "riscv64"])
 def test_an_sdist_has_the_sources_of_all_machines_and_the_model(checkout: Path, tmp_path: Path, machine: str) -> None:
     setup(checkout, machine, "sdist", "-d", str(tmp_path / "dist"))
@@ -59,6 +64,7 @@ def test_an_sdist_has_the_sources_of_all_machines_and_the_model(checkout: Path, 
     assert sources(unpacked) == sources(checkout) and "letterbox_neon.cpp" in sources(unpacked)
     setup(unpacked, machine, "build_py", "-d", str(tmp_path / "lib"))
     assert (tmp_path / "lib/edge_runtime" / MODEL).read_bytes() == (ROOT / MODEL).read_bytes()
+    assert entries(tmp_path / "lib") == entries(checkout) and "yolox_nano.toml" in entries(checkout)
 
 
 def test_a_checkout_without_the_model_is_not_packed_without_a_word(checkout: Path, tmp_path: Path) -> None:

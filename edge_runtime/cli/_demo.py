@@ -18,6 +18,7 @@ NEXT = f"""
 What to type next:
   edge-detect --engine {shipped.INT8} --camera 0 --show
   edge-detect --engine {shipped.INT8} --video street.mp4 --output found.mp4
+  edge-zoo list
   edge-detect --help"""
 
 

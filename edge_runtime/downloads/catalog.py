@@ -66,7 +66,13 @@ class Entry:
 
 def names() -> Tuple[str, ...]:
     """Names of all entries, sorted."""
-    return tuple(sorted(path.stem for path in ENTRIES.glob("*.toml")))
+    return _names(ENTRIES)
+
+
+@functools.lru_cache(maxsize=None)
+def _names(entries: Path) -> Tuple[str, ...]:
+    """Cached, because every word of a command line is looked up."""
+    return tuple(sorted(path.stem for path in entries.glob("*.toml")))
 
 
 def load_entry(name: str) -> Entry:
