@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from edge_runtime.sources.demo import PHOTOS
 PHOTO = PHOTOS / "astronaut.jpg"
 HIGHEST = 2.0  # scores of INT8 files exceed 1 a little
 CLEAR, BEST = 0.05, 20  # rows that are looked at: with a clear score, else the best few
+SURE = 0.5  # scores of objects that are surely there
 MOST_PLACES = 0.3  # median of the best score of all places
 EVEN = 1e-6
 WHOLE = 0.02  # of class numbers, in float16 or INT8 files
@@ -71,17 +72,20 @@ def weighed(model: Model, outputs: Sequence[Floats]) -> Model:
     Raises:
         ModelError: they contradict all of them.
     """
-    against: List[str] = []
+    against: Dict[str, str] = {}
     for reading in (model, *model.rivals):
         reason = contradiction(reading, outputs)
         if reason is None:
-            return replace(reading, notes=(*reading.notes, *_noted(reading, against)), rivals=())
-        if not reading.spec.head_layout:
-            against.append(f"{_name(reading)}: {reason}")
+            notes = (*reading.notes, *_noted(reading, list(against.values())), *_seen(reading, outputs))
+            return replace(reading, notes=notes, rivals=())
+        against.setdefault(reading.spec.family, f"{_name(reading)}: {reason}")
+    if model.said:
+        doubt = f"on a photograph the outputs contradict this family: {contradiction(model, outputs)}"
+        return replace(model, notes=(*model.notes, doubt), rivals=())
     listed = ", ".join(f"{name} {list(shape)}" for name, shape in model.io.outputs.items())
     fact = f"{model.path} has outputs {listed}, but on a photograph they contradict it"
     raise ModelError(
-        f"{fact} ({'; '.join(against)})",
+        f"{fact} ({'; '.join(against.values())})",
         hint="it may be no detector, or one of an unknown family: --family reads it in spite of this",
     )
 
@@ -180,6 +184,22 @@ def _odd_boxes(model: Model, boxes: Floats, best: Floats) -> Optional[str]:
 
 def _noted(chosen: Model, against: Sequence[str]) -> Tuple[str, ...]:
     return (f"read as --family {_name(chosen)}: as {'; as '.join(against)}",) if against else ()
+
+
+def _seen(model: Model, outputs: Sequence[Floats]) -> List[str]:
+    """What a list of objects on a photograph of a person leaves in doubt."""
+    if model.decode is None or not model.decode.finished:
+        return []
+    scores = heads.load_head(model.spec.family).decode([outputs[k] for k in model.read], model.spec)[1]
+    if scores.max(initial=0) <= CLEAR:
+        return ["the network finds nothing on a photograph, so the order of columns and class numbers is the usual one"]
+    found = {model.spec.labels[number] for number in np.argwhere(scores > SURE)[:, 1]}
+    if not found or "person" not in model.spec.labels or "person" in found:
+        return []
+    told = ", ".join(sorted(found)[:3])
+    return [
+        f"on a photograph of a person it finds: {told}. Are the class numbers others? see --labels and --head-layout"
+    ]
 
 
 def _name(model: Model) -> str:

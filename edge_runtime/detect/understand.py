@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from edge_runtime import heads
 from edge_runtime.downloads import catalog
@@ -32,7 +32,8 @@ class Model:
         decode: how the native decoder reads the outputs; None if the family has a numpy decode only.
         notes: what was assumed or overridden, one sentence each, for the log.
         read: numbers of the outputs that are read.
-        certain: whether the file or the user says the family. Otherwise the values of a run are looked at.
+        certain: whether the file or the user says all. Otherwise the values of a run are looked at.
+        said: whether the user says the family. Then it is taken even if the values contradict it.
         rivals: the same file as other families with outputs of these shapes would read it.
     """
 
@@ -43,6 +44,7 @@ class Model:
     notes: Tuple[str, ...] = ()
     read: Tuple[int, ...] = ()
     certain: bool = True
+    said: bool = False
     rivals: Tuple[Model, ...] = ()
 
 
@@ -110,27 +112,32 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
     if task != "detect":
         raise ModelError(f"{path} is made for the task {task!r}, not for detection", hint="export a detection model")
     given = labels.load_labels(flags.labels) if flags.labels else names.from_metadata(io.metadata)[0]
-    if flags.family:
+    if flags.family and not hasattr(heads.load_head(flags.family), "layouts"):
         return _assumed(path, io, flags, flags.family, given)
-    readings = list(_readings(path, io, flags, _fitting(io, len(given), _origin(io, flags)), given))
-    return replace(readings[0], rivals=tuple(readings[1:]))
+    families = [flags.family] if flags.family else _fitting(io, len(given), _origin(io, flags))
+    first, *rivals = _readings(path, io, flags, families, given)
+    return replace(first, rivals=tuple(rivals), certain=bool(flags.family) and not rivals)
 
 
 def _readings(
     path: str, io: ModelIO, flags: ModelFlags, families: Sequence[str], given: Tuple[str, ...]
-) -> Iterator[Model]:
-    """The model as each family reads it, then as each reads its other layouts."""
+) -> List[Model]:
+    """The model as each family reads it, then as each reads its other layouts. At least one, else the first's error."""
     known = {family: heads.layouts(heads.load_head(family), io) for family in families}
     tried = [(family, known[family][0]) for family in families]
     if flags.head_layout is None:
         tried += [(family, words) for family in families for words in known[family][1:]]
+    readings, errors = [], []
     for family, words in tried:
         try:
             reading = _assumed(path, io, flags, family, given, words)
-            yield replace(reading, notes=(*reading.notes, *_doubts(reading)), certain=False)
-        except SpecError:
-            if (family, words) == tried[0]:
-                raise
+            doubts = () if flags.family else _doubts(reading)
+            readings.append(replace(reading, notes=(*reading.notes, *doubts), said=bool(flags.family)))
+        except SpecError as error:
+            errors.append(error)
+    if not readings:
+        raise errors[0]
+    return readings
 
 
 def _doubts(model: Model) -> List[str]:
@@ -166,6 +173,7 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
         fact = f"{path} takes images of {dtype}, and its scale is not known"
         raise ModelError(fact, hint=f"export it with an input of {' or '.join(INPUTS)}")
     head = heads.load_head(spec.family)
+    _check_words(head, io, spec)
     read = heads.selected(head, io, spec.head_layout) or tuple(range(len(io.outputs)))
     seen = io.of(read)
     if len(read) < len(io.outputs):
@@ -178,6 +186,14 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
     except heads.ClassMismatch as error:
         raise _named(error, len(spec.labels), _origin(io, flags)) from error
     return Model(path, io, spec, decode and decode.renumbered(read), tuple(notes), read)
+
+
+def _check_words(head: heads.Head, io: ModelIO, spec: ModelSpec) -> None:
+    known = sorted({word for words in heads.layouts(head, io) for word in words})
+    strange = [word for word in spec.head_layout if word not in known]
+    if strange:
+        fact = f"family {spec.family} has no head layout {', '.join(strange)}"
+        raise SpecError(fact, hint=f"it has: {', '.join(known)}" if known else "leave --head-layout out")
 
 
 def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec:

@@ -55,9 +55,10 @@ def select(io: ModelIO, layout: Words) -> Tuple[int, ...]:
 def layouts(io: ModelIO) -> Tuple[Words, ...]:
     """Returns the layouts to try, the usual one first."""
     if len(io.outputs) < 3 and views.shapes(io)[0][-1:] in ((6,), (7,)):
-        return TABLES
+        return (*TABLES, *((*words, "from_one") for words in TABLES))
     usual = _finished_names.usual_layout(io)
-    return (usual, *(words for words in PARTS if words != usual))
+    others = [words for words in PARTS if words != usual]
+    return (usual, *others, *((*words, "from_one") for words in (usual, *others)))
 
 
 def defaults(io: ModelIO) -> Dict[str, Any]:

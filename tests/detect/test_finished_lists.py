@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.errors import ModelError, SpecError, UsageError
 from tests.exporters import write_export, write_graph, write_suppressing
 
 pytest.importorskip("onnxruntime")
@@ -247,3 +247,36 @@ def test_channels_last_sees_the_same_pixels(backend: str, tmp_path: Path) -> Non
             found[layout] = (*one.xyxy, one.confidence)
     np.testing.assert_allclose(found["planar"], found["last"], atol=1e-4)
     assert abs(found["last"][4] - 0.8) < 1e-4
+
+
+def test_a_layout_that_the_family_does_not_have_is_refused(tmp_path: Path) -> None:
+    path = write_export(tmp_path / "export.onnx", parts(100))
+    with pytest.raises(SpecError, match="finished has no head layout softmax") as caught:
+        Detector.open(path, family="finished", head_layout="softmax")
+    assert "class_first" in str(caught.value.hint)
+
+
+def test_the_layout_is_found_when_the_family_is_named(tmp_path: Path) -> None:
+    table = {"output": filled((1, 9, 7), (0, *BOX, SCORE, DOG))}
+    with Detector.open(write_export(tmp_path / "export.onnx", table), family="finished", threads=1) as detector:
+        assert detector.model.spec.head_layout == ()
+        assert [one.label for one in detector(np.zeros((SIDE, SIDE, 3), np.uint8))] == ["dog"]
+
+
+def test_class_numbers_that_start_at_one(tmp_path: Path) -> None:
+    found = {**parts(100), "classes": filled((1, 100), 2, "int64")}
+    with Detector.open(write_export(tmp_path / "export.onnx", found), labels=["cat", "dog"], threads=1) as detector:
+        assert detector.model.spec.head_layout == ("from_one",)
+        assert [one.label for one in detector(np.zeros((SIDE, SIDE, 3), np.uint8))] == ["dog"]
+
+
+def test_an_empty_list_leaves_a_doubt(tmp_path: Path) -> None:
+    path = write_export(tmp_path / "export.onnx", {"output": np.zeros((1, 9, 7), np.float32)})
+    with Detector.open(path, threads=1) as detector:
+        assert any("finds nothing on a photograph" in note for note in detector.model.notes)
+        assert len(detector(np.zeros((SIDE, SIDE, 3), np.uint8))) == 0
+
+
+def test_another_class_than_person_on_a_person_is_said(tmp_path: Path) -> None:
+    with Detector.open(write_export(tmp_path / "export.onnx", parts(100)), threads=1) as detector:
+        assert any("person it finds: dog" in note for note in detector.model.notes)
