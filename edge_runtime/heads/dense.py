@@ -13,6 +13,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from edge_runtime.heads import Floats, _priors
 from edge_runtime.heads import _views as views
+from edge_runtime.model import outputs as model_outputs
 from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.labels import COCO
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
@@ -50,7 +51,12 @@ class Pair:
 
 
 def select(io: ModelIO, layout: Sequence[str]) -> Tuple[int, ...]:
-    """Returns the numbers of the outputs without those that Hugging Face adds from inside the network."""
+    """Returns the numbers of the outputs without those that Hugging Face adds from inside the network.
+
+    There are none if the number of rows differs from image to image: those are objects, not places.
+    """
+    if model_outputs.lists(io):
+        return ()
     names = [name.lower() for name in io.outputs]
     return tuple(number for number, name in enumerate(names) if not any(word in name for word in INSIDE))
 

@@ -271,7 +271,7 @@ def test_class_numbers_that_start_at_one(tmp_path: Path) -> None:
 
 
 def test_an_empty_list_leaves_a_doubt(tmp_path: Path) -> None:
-    path = write_export(tmp_path / "export.onnx", {"output": np.zeros((1, 9, 7), np.float32)})
+    path = write_export(tmp_path / "export.onnx", {"output": np.zeros((9, 7), np.float32)}, **OPEN)
     with Detector.open(path, threads=1) as detector:
         assert any("finds nothing on a photograph" in note for note in detector.model.notes)
         assert len(detector(np.zeros((SIDE, SIDE, 3), np.uint8))) == 0
