@@ -13,34 +13,19 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
+import golden_faces
 import numpy as np
+from golden_parts import WH, Candidates, Golden, around, logits, sigmoid, softmax
 
 from edge_runtime.model.spec import ModelSpec
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "heads" / "golden"
-WH = (64, 32)
 ROWS = 80
-Box = Tuple[float, float, float, float]
-Candidates = Iterator[Tuple[Box, Sequence[float]]]  # corners and a score per class
-Golden = Tuple[ModelSpec, List[np.ndarray], Callable[[List[np.ndarray]], Candidates]]
 
 V3_ANCHORS = [[10, 13, 16, 30, 33, 23], [30, 61, 62, 45, 59, 119], [116, 90, 156, 198, 373, 326]]
 V2_ANCHORS = [1.08, 1.19, 3.42, 4.41, 6.63, 11.38, 9.42, 5.11, 16.62, 10.52]
-
-
-def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
-
-
-def softmax(values: Sequence[float]) -> List[float]:
-    total = sum(math.exp(v) for v in values)
-    return [math.exp(v) / total for v in values]
-
-
-def around(cx: float, cy: float, w: float, h: float) -> Box:
-    return cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
 
 
 def anchored(outputs: List[np.ndarray], anchors: List[List[float]], one: Callable[..., object]) -> Candidates:
@@ -175,12 +160,6 @@ def ssd_torchvision() -> Golden:
     return ModelSpec("ssd", WH, ("a", "b", "c", "d")), logits(7, (count, 4), (count, 5)), walk
 
 
-def logits(seed: int, *shapes: Tuple[int, ...]) -> List[np.ndarray]:
-    """Random tensors with a batch axis, rounded to half precision to keep the files small."""
-    random = np.random.RandomState(seed)
-    return [(random.standard_normal((1, *shape)) * 1.5).astype(np.float16).astype(np.float32) for shape in shapes]
-
-
 def best_rows(candidates: Candidates, input_wh: Tuple[int, int]) -> Tuple[float, np.ndarray]:
     """(conf, rows): the ROWS best and a threshold between the last of them and the next."""
     rows = [[*box, score, c] for box, scores in candidates for c, score in enumerate(scores)]
@@ -193,7 +172,16 @@ def best_rows(candidates: Candidates, input_wh: Tuple[int, int]) -> Tuple[float,
 
 GOLDEN: Dict[str, Callable[[], Golden]] = {
     make.__name__: make
-    for make in (yolo_v2, yolo_v3, yolo_v5_raw, yolo_v8_raw, efficientdet, ssd_tensorflow, ssd_torchvision)
+    for make in (
+        yolo_v2,
+        yolo_v3,
+        yolo_v5_raw,
+        yolo_v8_raw,
+        efficientdet,
+        ssd_tensorflow,
+        ssd_torchvision,
+        *golden_faces.MAKERS,
+    )
 }
 
 

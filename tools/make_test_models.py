@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, List, Sequence, Tuple
 
@@ -111,9 +112,10 @@ def anchors_apart(tail: Tail) -> None:
         tail.leave(out, 1, 3, height, width, channels // 3)
 
 
-def rows_of_each(tail: Tail) -> None:
+def rows_of_each(tail: Tail, per_cell: int = 1) -> None:
     for name, (_, channels, height, width) in tail.outputs:
-        tail.leave(tail.rows(name, f"{name}.out", channels), 1, height * width, channels)
+        columns = channels // per_cell
+        tail.leave(tail.rows(name, f"{name}.out", columns), 1, height * width * per_cell, columns)
 
 
 def one_table(tail: Tail) -> None:
@@ -123,13 +125,17 @@ def one_table(tail: Tail) -> None:
     tail.leave(tail.node("Concat", parts, "output", axis=1), 1, count, tail.outputs[0][1][1])
 
 
-def boxes_and_scores(tail: Tail) -> None:
-    """SSD: six priors per cell, boxes in one tensor and scores in another."""
-    for kind, columns in (("boxes", 4), ("scores", 1 + C)):
-        maps = [(name, shape) for name, shape in tail.outputs if name.startswith(kind)]
-        parts = [tail.rows(name, f"{name}.rows", columns) for name, _ in maps]
-        count = sum(6 * shape[2] * shape[3] for _, shape in maps)
-        tail.leave(tail.node("Concat", parts, kind, axis=1), 1, count, columns)
+def one_of_each(**columns: int) -> Callable[[Tail], None]:
+    """Rows of all levels and priors: boxes in one tensor, scores in another, and so on, of so many columns."""
+
+    def joined(tail: Tail) -> None:
+        for kind, width in columns.items():
+            maps = [(name, shape) for name, shape in tail.outputs if name.startswith(kind)]
+            parts = [tail.rows(name, f"{name}.rows", width) for name, _ in maps]
+            count = sum(shape[1] // width * shape[2] * shape[3] for _, shape in maps)
+            tail.leave(tail.node("Concat", parts, kind, axis=1), 1, count, width)
+
+    return joined
 
 
 def finished(tail: Tail) -> None:
@@ -188,6 +194,15 @@ def pairs(network: Network, strides: Sequence[int], boxes: int, scores: int, act
     ]
 
 
+def kinds(network: Network, priors: Dict[int, int], **channels: Tuple[int, str]) -> List[str]:
+    """Maps of each kind on each stride, with so many priors: (channels per prior, activation)."""
+    return [
+        network.out(f"{kind}{stride}", stride, count * width, act)
+        for kind, (width, act) in channels.items()
+        for stride, count in priors.items()
+    ]
+
+
 def of_v10(network: Network) -> List[str]:
     parts = {"centre": 2, "size": 2, "score": 1, "label": 1}
     return [network.out(name, 32, channels, "sigmoid") for name, channels in parts.items()]
@@ -198,7 +213,7 @@ MODELS: Dict[str, Make] = {
     "efficientdet": (lambda n: pairs(n, (8, 16, 32, 64, 128), 36, 9 * C), planar, {}),
     "fastestdet": (lambda n: [box_and_activated(n, 16, "obc")], planar, {}),
     "nanodet": (lambda n: pairs(n, (8, 16, 32), 32, C, "sigmoid"), rows_of_each, {}),
-    "ssd": (lambda n: pairs(n, (16, 32, 64, 128, 256, 512), 24, 6 * (1 + C)), boxes_and_scores, {}),
+    "ssd": (lambda n: pairs(n, (16, 32, 64, 128, 256, 512), 24, 6 * (1 + C)), one_of_each(boxes=4, scores=1 + C), {}),
     "yolo_fastestv2": (lambda n: maps(n, (16, 32), 15 + C, "sigmoid"), channels_last, {}),
     "yolo_v10": (of_v10, finished, {}),
     "yolo_v2": (lambda n: maps(n, (32,), 5 * (5 + C)), planar, {}),
@@ -212,6 +227,17 @@ MODELS: Dict[str, Make] = {
                                 for s in (8, 16, 32, 64)], one_table, {}),
     "yolo_v6": (lambda n: maps(n, (8, 16, 32), 5 + C, "sigmoid"), decoded_table, {}),
     "finished": (of_v10, in_outputs_of_their_own, {}),
+    "scrfd": (lambda n: kinds(n, dict.fromkeys((8, 16, 32), 2), score=(C, "sigmoid"), bbox=(4, "relu"),
+                              kps=(10, "linear")), partial(rows_of_each, per_cell=2), {}),
+    "yunet": (lambda n: kinds(n, dict.fromkeys((8, 16, 32), 1), cls=(C, "sigmoid"), obj=(1, "sigmoid"),
+                              bbox=(4, "linear"), kps=(10, "linear")), rows_of_each, {}),
+    "retinaface": (lambda n: kinds(n, dict.fromkeys((8, 16, 32), 2), loc=(4, "linear"), conf=(1 + C, "sigmoid"),
+                                   points=(10, "linear")), one_of_each(loc=4, conf=1 + C, points=10), {}),
+    "ultraface_raw": (lambda n: kinds(n, {8: 3, 16: 2, 32: 2, 64: 3}, scores=(1 + C, "sigmoid"), boxes=(4, "linear")),
+                      one_of_each(scores=1 + C, boxes=4), {}),
+    "blazeface": (lambda n: kinds(n, {8: 2, 16: 6}, regressors=(16, "linear"), classificators=(C, "linear")),
+                  one_of_each(regressors=16, classificators=C), {}),
+    "yolo_v5_face": (lambda n: maps(n, (8, 16, 32), 3 * (15 + C)), anchors_apart, {}),
 }  # fmt: skip
 
 

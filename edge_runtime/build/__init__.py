@@ -23,6 +23,7 @@ from edge_runtime.files import atomic, folders
 from edge_runtime.gpu import cuda_driver, passport, trt
 from edge_runtime.gpu.passport import Passport
 from edge_runtime.jetson import board
+from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import ModelIO
 
 __all__ = ["PRECISIONS", "BuildInput", "BuildOptions", "build", "load_input"]
@@ -137,7 +138,7 @@ def _passport(
     place = passport.this_platform(options.root, made["cuda"], compute_capability)
     return Passport(
         spec=source.spec,
-        io=ModelIO(name, tuple(shape), outputs, {}, made["dtypes"]),
+        io=settled(ModelIO(name, tuple(shape), outputs, {}, made["dtypes"])),
         precision=options.precision,
         layers=made["layers"],
         convolutions=made["convolutions"],

@@ -96,13 +96,14 @@ def contradiction(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
     Args:
         outputs: of one image, in the file's order, any shape without the batch axis.
     """
+    head, read = heads.load_head(model.spec.family), [outputs[k] for k in model.read]
     with np.errstate(all="ignore"):
-        boxes, scores = heads.load_head(model.spec.family).decode([outputs[k] for k in model.read], model.spec)
+        boxes, scores = head.decode(read, model.spec)
     if not len(scores) or not np.isfinite(scores).all():
         return None  # not a question of the family
     best = scores.max(axis=1)
     odd = _odd_scores(model.decode, outputs) if model.decode else None
-    odd = odd or _odd_for_the_head(model, outputs)
+    odd = odd or (str(head.odd(read, model.spec)) if hasattr(head, "odd") else None)
     if odd:
         return odd
     if scores.max() > HIGHEST or scores.min() < -HIGHEST / 2:
@@ -132,11 +133,6 @@ def _odd_scores(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:
     if decode.class_activation == "none" and (high > HIGHEST or low < -HIGHEST / 2):
         return f"its scores would be {low:.3g} to {high:.3g}"
     return None
-
-
-def _odd_for_the_head(model: Model, outputs: Sequence[Floats]) -> Optional[str]:
-    against = getattr(heads.load_head(model.spec.family), "against", None)
-    return None if against is None else against([outputs[number] for number in model.read], model.spec)
 
 
 def _odd_numbers(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]:

@@ -141,8 +141,13 @@ def _readings(
 
 
 def _doubts(model: Model) -> List[str]:
-    doubt = getattr(heads.load_head(model.spec.family), "doubt", None)
-    return [said for said in [doubt(model.io.of(model.read), model.spec)] if said] if doubt else []
+    said = _said(heads.load_head(model.spec.family), "doubt", model.io.of(model.read), model.spec)
+    return [said] if said else []
+
+
+def _said(head: heads.Head, member: str, *about: Any, default: Any = "") -> Any:
+    """What a member of a head says that it may leave out."""
+    return getattr(head, member)(*about) if hasattr(head, member) else default
 
 
 def _assumed(
@@ -180,11 +185,13 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
         left_out = ", ".join(name for name in io.outputs if name not in seen.outputs)
         notes.append(f"outputs {left_out} are not read")
     if not spec.labels:
-        spec = replace(spec, labels=_assumed_labels(head.classes(seen) - spec.classes_of_nothing, notes))
+        count, usual = head.classes(seen) - spec.classes_of_nothing, _said(head, "names", seen, default=())
+        spec = replace(spec, labels=_assumed_labels(count, usual, notes))
     try:
         decode = head.describe(seen, spec)
     except heads.ClassMismatch as error:
         raise _named(error, len(spec.labels), _origin(io, flags)) from error
+    notes += filter(None, [_said(head, "left_out", seen)])
     return Model(path, io, spec, decode and decode.renumbered(read), tuple(notes), read)
 
 
@@ -235,7 +242,10 @@ def _origin(io: ModelIO, flags: ModelFlags) -> str:
     return f"{key!r} in the file's metadata"
 
 
-def _assumed_labels(count: int, notes: List[str]) -> Tuple[str, ...]:
+def _assumed_labels(count: int, usual: Tuple[str, ...], notes: List[str]) -> Tuple[str, ...]:
+    if count == len(usual):
+        notes.append(f"the file has no class names; taken as {_text(usual)}: say others with --labels")
+        return usual
     known = next((name for name, names in labels.SETS.items() if len(names) == count), None)
     if known is None:
         notes.append(f"the file has no class names; classes are numbered 0..{count - 1}: name them with --labels")

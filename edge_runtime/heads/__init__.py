@@ -9,11 +9,15 @@ Each member is a module that defines
     select(io, layout) -> numbers               the outputs that it reads, in its own order; empty: none (default all,
                                                 or the rows that stand beside the same values in maps)
     defaults(io) -> DEFAULTS                    instead of DEFAULTS, where names of inputs and outputs tell more
-    against(outputs, spec) -> str | None        what is impossible in the outputs of one image (may be left out)
     DEFAULTS                                    ModelSpec fields of the family's training, e.g. {"resize": "stretch"}
     match(io, num_classes) -> bool              may outputs of these shapes be of this family? num_classes may be None
     doubt(io, spec) -> str                      what else outputs of these shapes may be, and the flag for it; "" if
                                                 nothing. It is said where the family is a guess (may be left out)
+    names(io) -> (str, ...)                     class names that are usual for these outputs, taken if the file has none
+                                                and their number fits (may be left out)
+    left_out(io) -> str                         what in these outputs is not read, "" if nothing (may be left out)
+    odd(outputs, spec) -> str                   what in the values of one run speaks against the family, "" if nothing;
+                                                `outputs` as for `decode` (may be left out)
     classes(io) -> int                          number of classes, from the shapes
     describe(io, spec) -> DecodeSpec | None     how the native decoder reads the outputs; None: only numpy can decode
     decode(outputs, spec) -> (boxes, scores)    numpy reference for one image: the outputs it reads, without the batch

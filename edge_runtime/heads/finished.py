@@ -125,15 +125,15 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     return t * views.per_corner(spec), scores.astype(np.float32)
 
 
-def against(outputs: Sequence[Floats], spec: ModelSpec) -> Optional[str]:
-    """Returns what is impossible in the numbers of pictures that a table has; None if nothing is."""
+def odd(outputs: Sequence[Floats], spec: ModelSpec) -> str:
+    """Returns what is impossible in the numbers of pictures that a table has; an empty text if nothing is."""
     columns = _read([output.shape for output in outputs], spec)
     if columns.picture is None:
-        return None
+        return ""
     table = outputs[0].reshape(-1, 7)
     pictures, scores = table[:, columns.picture[1]], table[:, columns.score[1]]
-    odd = pictures[(scores > 0) & (pictures != 0)]
-    return f"an object would belong to picture number {odd[0]:.3g}, and there is one" if len(odd) else None
+    others = pictures[(scores > 0) & (pictures != 0)]
+    return f"an object would belong to picture number {others[0]:.3g}, and there is one" if len(others) else ""
 
 
 def _kind(spec: ModelSpec) -> str:

@@ -8,7 +8,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime.heads import Floats, _priors
+from edge_runtime.heads import Floats, _faces, _priors, ultraface_raw
 from edge_runtime.heads import _views as views
 from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
@@ -28,7 +28,6 @@ STRIDES = (16, 32, 64, 128, 256, 512)
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 VARIANCE = (0.1, 0.2)
 MAX_EXPONENT = math.log(1000 / 16)  # torchvision's limit on dw and dh
-ULTRAFACE = ((8, 3), (16, 2), (32, 2), (64, 3))  # stride, boxes per cell
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,19 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
 
 def classes(io: ModelIO) -> int:
     return _read(views.shapes(io), views.probe(io)).columns - 1
+
+
+def names(io: ModelIO) -> Tuple[str, ...]:
+    return _faces.FACE if _read(views.shapes(io), views.probe(io)).kind == "xyxy" else ()
+
+
+def odd(outputs: Sequence[Floats], spec: ModelSpec) -> str:
+    found = _read([output.shape for output in outputs], spec)
+    if found.kind != "xyxy" or _faces.near_priors(
+        outputs[found.boxes].reshape(-1, 4), ultraface_raw.priors(spec), spec
+    ):
+        return ""
+    return "its boxes would lie far from their places"
 
 
 def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
@@ -98,7 +110,7 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> SsdLayout:
     for kind, sizes in (("prior", spec.anchors or _torchvision_sizes(spec)), ("prior_yx", _tensorflow_sizes(spec))):
         if count == sum(w * h * len(level) for (w, h), level in zip(sides, sizes)):
             return SsdLayout(kind, boxes, scores, columns, count, _priors.tile(sizes, sides, spec.input_wh))
-    if count == sum(n * math.prod(views.grid(spec.input_wh, stride)) for stride, n in ULTRAFACE):
+    if count == _faces.count(ultraface_raw.SIDES, ultraface_raw.STRIDES, spec):
         return SsdLayout("xyxy", boxes, scores, columns, count, None)
     raise views.misfit(seen, spec, SUMMARY)
 

@@ -22,7 +22,8 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
 
 
 def doubt(io: ModelIO, spec: ModelSpec) -> str:
-    return "raw maps of YOLOv3 and YOLOv5 have the same shapes: taken for YOLOv3, for the other say --family yolo_v5"
+    others = "yolo_v5 or, of faces, yolo_v5_face" if len(spec.labels) == 11 else "yolo_v5"
+    return f"raw maps of YOLOv3 and YOLOv5 have the same shapes: taken for YOLOv3, for the other say --family {others}"
 
 
 def classes(io: ModelIO) -> int:

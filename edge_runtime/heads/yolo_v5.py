@@ -29,7 +29,8 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
 def doubt(io: ModelIO, spec: ModelSpec) -> str:
     if spec.anchors or isinstance(_read(views.shapes(io), spec), int):
         return ""
-    return "the file does not say its anchors: those of YOLOv5 are taken, for YOLOv7's say --anchors yolov7"
+    face = "; for YOLOv5-face say --family yolo_v5_face" if len(spec.labels) == 11 else ""
+    return f"the file does not say its anchors: those of YOLOv5 are taken, for YOLOv7's say --anchors yolov7{face}"
 
 
 def classes(io: ModelIO) -> int:

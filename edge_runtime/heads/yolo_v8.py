@@ -54,7 +54,8 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
     if len(seen[0]) == 2:
         return True
     joined = {m.channels for m in found} if num_classes is None and views.one_per_level(found) else set()
-    doubtful = any(channels % 3 == 0 and channels not in (84, 144) for channels in joined)
+    fastest = len(found) == 2 and 95 in joined  # Yolo-FastestV2 of 80 classes
+    doubtful = fastest or any(channels % 3 == 0 and channels not in (84, 144) for channels in joined)
     return len(found) > 1 and found[0].layout == "planar" and not doubtful
 
 

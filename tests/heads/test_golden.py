@@ -15,7 +15,7 @@ GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.npz"))
 
 def load(path: Path):
     with np.load(path) as file:
-        names = sorted(name for name in file.files if name.startswith("output"))  # never more than ten
+        names = sorted((name for name in file.files if name.startswith("output")), key=lambda name: int(name[6:]))
         tensors = [file[name].astype(np.float32) for name in names]
         spec = ModelSpec.from_json(str(file["spec"]))
         return spec, tensors, float(file["conf"]), file["rows"]
@@ -28,7 +28,8 @@ def model_io(spec, tensors) -> ModelIO:
 
 def test_families_without_a_trained_model_have_a_golden_file():
     families = {load(path)[0].family for path in GOLDEN}
-    assert families == {"yolo_v2", "yolo_v3", "yolo_v5", "yolo_v8", "ssd", "efficientdet"}
+    faces = {"scrfd", "yunet", "retinaface", "ultraface_raw", "blazeface", "yolo_v5_face"}
+    assert families == {"yolo_v2", "yolo_v3", "yolo_v5", "yolo_v8", "ssd", "efficientdet", "yolo_fastestv2", *faces}
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
@@ -42,6 +43,9 @@ def test_numpy_decode_finds_the_golden_rows(path, plain, assert_same):
 def test_native_decode_finds_the_golden_rows(path, native, assert_same):
     spec, tensors, conf, rows = load(path)
     decode = heads.load_head(spec.family).describe(model_io(spec, tensors), spec)
+    if decode is None:
+        assert spec.family == "blazeface", "only numpy decodes it"
+        return
     assert_same(native(decode, tensors, spec.input_wh, conf, 1.0), rows)
 
 

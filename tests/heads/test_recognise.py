@@ -7,6 +7,7 @@ import pytest
 from edge_runtime import heads
 from edge_runtime.errors import ModelError
 from edge_runtime.model.labels import COCO
+from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
 
@@ -61,12 +62,47 @@ MODELS = {  # family, classes, outputs
         90,
         square(512, *[(1, k, s, s) for k in (810, 36) for s in (64, 32, 16, 8, 4)]),
     ),
+    "scrfd 10g, from a file without a batch axis": (
+        "scrfd",
+        1,
+        square(640, *[(rows, columns) for columns in (1, 4, 10) for rows in (12800, 3200, 800)]),
+    ),
+    "scrfd 500m, no landmarks": (
+        "scrfd",
+        1,
+        square(640, *[(1, rows, columns) for columns in (1, 4) for rows in (12800, 3200, 800)]),
+    ),
+    "scrfd maps": (
+        "scrfd",
+        1,
+        io((640, 384), *[(1, k, h, 5 * h // 3) for k in (2, 8, 20) for h in (48, 24, 12)]),
+    ),
+    "yunet": (
+        "yunet",
+        1,
+        square(640, *[(1, rows, columns) for columns in (1, 1, 4, 10) for rows in (6400, 1600, 400)]),
+    ),
+    "retinaface": ("retinaface", 1, square(640, (1, 16800, 4), (1, 16800, 2), (1, 16800, 10))),
+    "retinaface, no landmarks": ("retinaface", 1, square(640, (1, 16800, 2), (1, 16800, 4))),
+    "retinaface of masks": ("retinaface", 2, square(840, (1, 29126, 4), (1, 29126, 3), (1, 29126, 10))),
+    "slim with landmarks": ("retinaface", 1, io((320, 240), (1, 4420, 4), (1, 4420, 2), (1, 4420, 10))),
+    "blazeface front": ("blazeface", 1, square(128, (1, 896, 16), (1, 896, 1))),
+    "blazeface back": ("blazeface", 1, square(256, (1, 512, 1), (1, 384, 1), (1, 512, 16), (1, 384, 16))),
+    "blazeface full range": ("blazeface", 1, square(192, (1, 2304, 16), (1, 2304, 1))),
+    "yolo-fastestv2, three maps": (
+        "yolo_fastestv2",
+        80,
+        square(352, *[(1, k, s, s) for s in (22, 11) for k in (12, 3, 80)]),
+    ),
+    "yolo-fastestv2, planar": ("yolo_fastestv2", 80, square(352, (1, 95, 22, 22), (1, 95, 11, 11))),
+    "yolo-fastestv2, planar, one class": ("yolo_fastestv2", 1, square(352, (1, 16, 22, 22), (1, 16, 11, 11))),
     "efficientdet lite0": ("efficientdet", 90, square(320, (1, 19206, 90), (1, 19206, 4))),
 }
 
 
 @pytest.mark.parametrize("family, classes, model", MODELS.values(), ids=MODELS.keys())
 def test_a_model_is_known_by_its_shapes(family, classes, model):
+    model = settled(model)
     assert heads.fitting(model)[0] == family, "without knowing the number of classes"
     assert heads.load_head(family).classes(model) == classes
     assert heads.fitting(model, classes)[0] == family
@@ -86,6 +122,14 @@ SHARED = {  # what the shapes alone are taken for; the number of classes that ma
     "144 planar": (square(416, *[(1, 144, s, s) for s in (52, 26, 13)]), "yolo_v8", 43, "yolo_v3"),
     "75 planar": (square(416, *[(1, 75, s, s) for s in (52, 26, 13)]), "yolo_v3", 11, "yolo_v8"),
     "75 channels last": (square(416, (1, 26, 26, 75), (1, 13, 13, 75)), "yolo_v3", 60, "yolo_fastestv2"),
+    "16 columns, three rows per cell": (square(640, (1, 25200, 16)), "yolo_v5", 1, "yolo_v5_face"),
+    "maps of 16 channels, three anchors": (
+        square(640, *[(1, 3, s, s, 16) for s in (80, 40, 20)]),
+        "yolo_v5",
+        1,
+        "yolo_v5_face",
+    ),
+    "95 planar": (square(352, (1, 95, 22, 22), (1, 95, 11, 11)), "yolo_fastestv2", 31, "yolo_v8"),
     "85 columns, a row per cell": (square(640, (1, 8400, 85)), "yolox", 81, "yolo_v8"),
 }
 
@@ -103,6 +147,10 @@ UNKNOWN = {
     "open rows": square(640, (1, 84, -1)),
     "nothing": square(640),
     "boxes and scores of four columns both": square(320, (1, 3234, 4), (1, 3234, 4)),
+    "yunet of 2022": square(640, (1, 23500, 14), (1, 23500, 2), (1, 23500, 1)),
+    "retinaface of another size": square(320, (1, 16800, 4), (1, 16800, 2), (1, 16800, 10)),
+    "a level without boxes": square(640, (1, 12800, 1), (1, 3200, 1), (1, 800, 1), (1, 12800, 4), (1, 3200, 4)),
+    "landmarks alone": square(640, (1, 12800, 10), (1, 3200, 10), (1, 800, 10)),
     "rows of no grid": square(640, (1, 25201, 85)),
     "two levels of different classes": square(416, (1, 75, 13, 13), (1, 255, 26, 26)),
     "the same level twice": square(416, (1, 75, 13, 13), (1, 75, 13, 13)),
