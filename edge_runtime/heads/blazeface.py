@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_runtime.heads import Floats, _faces
 from edge_runtime.heads import _views as views
-from edge_runtime.model.decode import DecodeSpec
+from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = (
@@ -44,10 +44,16 @@ def left_out(io: ModelIO) -> str:
     return _faces.LANDMARKS
 
 
-def describe(io: ModelIO, spec: ModelSpec) -> Optional[DecodeSpec]:
-    """Only numpy decodes it: no box kind of the native decoder has sizes that are neither exponents nor squares."""
-    _read(views.shapes(io), spec)
-    return None
+def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
+    seen = views.shapes(io)
+    boxes, scores, middle, count = _read(seen, spec)
+    levels, first = [], 0
+    for box, score in zip(boxes, scores):
+        rows = seen[box][0]
+        levels.append(Level((rows, 1), View(box, 0, 0, VALUES, 1), View(score, 0, 0, count, 1), prior=first))
+        first += rows
+    priors = np.concatenate([middle, np.ones_like(middle)], axis=1)
+    return DecodeSpec("prior_offset", tuple(levels), count, class_activation="sigmoid", priors=priors)
 
 
 def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:

@@ -64,7 +64,10 @@ class Level:
 VIEWS = ("box", "score", "objectness", "class_id", "count")
 
 
-BOX_KINDS = ("cxcywh", "xyxy", "yxyx", "anchor_exp", "anchor_square", "anchor_tanh", "distance", "prior", "prior_yx")
+BOX_KINDS = (
+    "cxcywh", "xyxy", "yxyx", "anchor_exp", "anchor_square", "anchor_tanh", "distance", "prior", "prior_yx",
+    "prior_offset",
+)  # fmt: skip
 ACTIVATIONS = ("none", "sigmoid", "softmax")
 
 
@@ -84,6 +87,7 @@ class DecodeSpec:
                        each is t itself (bins = 1) or the mean of `softmax` over `bins` channels, side-major (DFL)
         prior          with (px, py, pw, ph) the prior: centre t0 * variance[0] * pw + px, size pw * exp(t2 *
                        variance[1]), exponents clamped to at most `max_exponent`; prior_yx reads ty, tx, th, tw
+        prior_offset   centre (t0, t1) * box_scale + (px, py), size (t2, t3) * box_scale (BlazeFace)
 
     Its score for class c is `act(class)`, times `act(objectness)` if there is an objectness: class^(class_power) *
     objectness^(objectness_power). Class tensors may start with background classes (`first_class`) and end with others

@@ -34,6 +34,7 @@ SCENES: Tuple[Tuple[str, str, str, Optional[str], Dict[str, Any]], ...] = (
     ("distance", "rows", "sigmoid", None, {"bins": 16}),
     ("prior", "rows", "softmax", None, {"first_class": 1}),
     ("prior_yx", "separate", "sigmoid", None, {}),
+    ("prior_offset", "rows", "sigmoid", None, {}),
 )
 GRIDS = ((40, 40), (20, 20))
 PIXELS, SCORE = 1e-3, 1e-5  # exp of the GPU and of the host may differ in the last bit

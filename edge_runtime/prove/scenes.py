@@ -60,7 +60,7 @@ def scene(
 
 def box_values(kind: str, rng: np.random.Generator, shape: Tuple[int, ...], bins: int) -> Floats:
     """Random values (*shape, channels of a box), as a head of that kind gives them."""
-    if kind in ("cxcywh", "xyxy", "yxyx"):
+    if kind in ("cxcywh", "xyxy", "yxyx", "prior_offset"):
         values = rng.uniform(0, 48, (*shape, 4))
     elif kind == "distance" and bins == 1:
         values = rng.uniform(0, 3, (*shape, 4))

@@ -124,6 +124,9 @@ def centre_size(
         assert spec.priors is not None
         rows = level.prior + np.arange(t.shape[1])[None] * len(level.anchors) + np.arange(len(level.anchors))[:, None]
         prior, (v0, v1) = spec.priors[rows], np.array(spec.variance, np.float32)
+        if spec.kind == "prior_offset":
+            scale = np.array(spec.box_scale, np.float32)
+            return t[..., :2] * scale + prior[..., :2], t[..., 2:] * scale
         t = t[..., [1, 0, 3, 2]] if spec.kind == "prior_yx" else t
         exponent = np.minimum(t[..., 2:] * v1, np.float32(spec.max_exponent))
         return t[..., :2] * v0 * prior[..., 2:] + prior[..., :2], prior[..., 2:] * np.exp(exponent)

@@ -91,7 +91,7 @@ void letterbox(const py::array& image, py::handle out, int width, int height, in
 }
 
 const std::vector<std::string> kKinds = {"cxcywh",      "xyxy",     "yxyx",  "anchor_exp", "anchor_square",
-                                         "anchor_tanh", "distance", "prior", "prior_yx"};
+                                         "anchor_tanh", "distance", "prior", "prior_yx",   "prior_offset"};
 const std::vector<std::string> kActivations = {"none", "sigmoid", "softmax"};
 
 template <typename Enum>

@@ -5,7 +5,7 @@
 
 namespace edge {
 
-enum class BoxKind { cxcywh, xyxy, yxyx, anchor_exp, anchor_square, anchor_tanh, distance, prior, prior_yx };
+enum class BoxKind { cxcywh, xyxy, yxyx, anchor_exp, anchor_square, anchor_tanh, distance, prior, prior_yx, prior_offset };
 enum class Activation { none, sigmoid, softmax };
 
 struct Box {
@@ -116,6 +116,10 @@ EDGE_HD inline float anchor_centre(const Rule& rule, const Level& level, float t
   return (k * activate(rule.box_activation, t) - 0.5f * (k - 1.0f) + cell) * stride;
 }
 
+EDGE_HD inline bool has_priors(BoxKind kind) {
+  return kind == BoxKind::prior || kind == BoxKind::prior_yx || kind == BoxKind::prior_offset;
+}
+
 EDGE_HD inline float prior_size(const Rule& rule, float t, float prior) {
   const float exponent = t * rule.variance[1];
   return prior * expf(exponent > rule.max_exponent ? rule.max_exponent : exponent);
@@ -143,6 +147,10 @@ EDGE_HD inline Box decode_box(const Rule& rule, const Level& level, const float*
       const float* p = rule.priors + 4 * (level.prior + (int64_t)cell * level.num_anchors + anchor);
       return from_centre(t0 * rule.variance[0] * p[2] + p[0], t1 * rule.variance[0] * p[3] + p[1],
                          prior_size(rule, t2, p[2]), prior_size(rule, t3, p[3]));
+    }
+    case BoxKind::prior_offset: {
+      const float* p = rule.priors + 4 * (level.prior + (int64_t)cell * level.num_anchors + anchor);
+      return from_centre(t0 * scale_x + p[0], t1 * scale_y + p[1], t2 * scale_x, t3 * scale_y);
     }
     default:
       return from_centre(

@@ -43,7 +43,7 @@ void check(const Level& level, const Description& spec) {
   demand(level.grid_w >= 1 && level.grid_h >= 1 && level.num_anchors >= 1, "a level without candidates");
   demand(!present(level.class_id) || spec.rule.class_activation != Activation::softmax,
          "a class number leaves nothing to a softmax");
-  const bool priors = spec.rule.kind == BoxKind::prior || spec.rule.kind == BoxKind::prior_yx;
+  const bool priors = has_priors(spec.rule.kind);
   demand(!priors || (level.prior >= 0 && 4.0 * (double(level.prior) + boxes(level)) <= double(spec.priors.size())),
          "the priors end before the candidates do");
 }
