@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -12,12 +12,15 @@ from edge_runtime.model.decode import DecodeSpec, Level
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 SUMMARY = "[B, n, C] activated scores and [B, n, 4 * bins] distance logits per level, n cells (NanoDet, PicoDet)"
-DEFAULTS = {
+DEFAULTS: Mapping[str, Any] = {
     "resize": "stretch",
     "color": "bgr",
     "mean": (103.53, 116.28, 123.675),
     "std": (57.375, 57.12, 58.395),
 }
+
+PICODET: Mapping[str, Any] = {"color": "rgb", "mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+PICODET_LEVELS = 4  # NanoDet has three
 
 BOX_CHANNELS = 32  # 4 sides of 8 bins, if the number of classes is not known
 CELL_OFFSET = 0.5  # distances are measured from the middle of a cell
@@ -28,11 +31,23 @@ def match(io: ModelIO, num_classes: Optional[int]) -> bool:
     return len(io.outputs) > 2 and views.fits(_read, io, num_classes)
 
 
+def defaults(io: ModelIO) -> Dict[str, Any]:
+    """Returns the preprocessing of PicoDet if there are four levels, else that of NanoDet."""
+    return {**DEFAULTS, **(PICODET if len(io.outputs) == 2 * PICODET_LEVELS else {})}
+
+
 def doubt(io: ModelIO, spec: ModelSpec) -> str:
-    if (spec.color, spec.mean, spec.std) != tuple(DEFAULTS[name] for name in ("color", "mean", "std")):
+    """Names the other of the two, unless the user has said how pictures are prepared."""
+    taken, other = ("PicoDet", "NanoDet") if spec.color == PICODET["color"] else ("NanoDet", "PicoDet")
+    if any(getattr(spec, name) != value for name, value in defaults(io).items()):
         return ""
-    pico = "--color rgb --mean 123.675,116.28,103.53 --std 58.395,57.12,57.375"
-    return f"NanoDet and PicoDet have the same outputs: taken for NanoDet, for PicoDet say {pico}"
+    return f"NanoDet and PicoDet have the same outputs: taken for {taken}, for {other} say {_flags(other)}"
+
+
+def _flags(name: str) -> str:
+    usual = PICODET if name == "PicoDet" else DEFAULTS
+    numbers = (f"--{key} {','.join(f'{value:g}' for value in usual[key])}" for key in ("mean", "std"))
+    return f"--color {usual['color']} {' '.join(numbers)}"
 
 
 def classes(io: ModelIO) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_runtime import heads
@@ -173,3 +175,16 @@ def test_every_shared_model_is_recognised(shared):
         family = flags[flags.index("--family") + 1]
         assert heads.fitting(read_io(str(shared / "models" / file)))[0] == family, file
     assert len(told) >= 16
+
+
+@pytest.mark.parametrize(
+    ("strides", "taken", "color"), [((8, 16, 32), "NanoDet", "bgr"), ((8, 16, 32, 64), "PicoDet", "rgb")]
+)
+def test_picodet_is_known_by_its_fourth_level(strides, taken, color):
+    head = heads.load_head("nanodet")
+    model = square(416, *[(1, (-(-416 // s)) ** 2, c) for c in (80, 32) for s in strides])
+    usual = head.defaults(model)
+    assert usual["color"] == color
+    spec = ModelSpec("nanodet", (416, 416), COCO, **usual)
+    assert f"taken for {taken}" in head.doubt(model, spec)
+    assert head.doubt(model, replace(spec, std=(255.0,) * 3)) == "", "the user has said it"
