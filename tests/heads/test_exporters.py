@@ -136,7 +136,7 @@ REFUSED = {
     "UltraFace, boxes everywhere": (
         lambda: changed(made.ultraface(), "boxes", lambda a: a * 40), (320, 240), "contradict it"),
     "BlazeFace, scores activated": (
-        lambda: changed(made.blazeface(), "class", lambda a: 1 / (1 + np.exp(-a))), (128, 128), "activated a second time"),
+        lambda: changed(made.blazeface(), "class", lambda a: 1 / (1 + np.exp(-a))), (128, 128), "a second time"),
     "YOLOv5-face with the class first": (
         lambda: {"output": np.roll(made.yolo_v5_face()["output"], 1, axis=2)}, (640, 640), "scores would be"),
     "Yolo-FastestV2, three maps, activated": (
