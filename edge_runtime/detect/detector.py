@@ -14,7 +14,7 @@ from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.detect import engines, evidence, keywords
 from edge_runtime.detect.numpy_decode import NumpyDecoded
-from edge_runtime.detect.understand import Model, describe
+from edge_runtime.detect.understand import Model, describe, running_at
 from edge_runtime.errors import UsageError
 from edge_runtime.imaging.picture import Picture, to_bgr
 from edge_runtime.model.recipe import ModelFlags
@@ -201,12 +201,16 @@ class Detector:
 
 def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:
     """Opens a model. If its family is a guess, one run decides, and another family is opened anew."""
-    if model.certain:
-        return model, member.open(model.path, model.spec, model.decode, options)
     keeps = getattr(member, "KEEPS_OUTPUTS", True)
-    backend: Backend = member.open(model.path, model.spec, model.decode if keeps else None, options)
+    decode = model.decode if keeps or model.certain else None
+    with running_at(model.path, model.chosen_wh):
+        backend: Backend = member.open(model.path, model.spec, decode, options)
+    if model.certain:
+        return model, backend
     try:
-        chosen = evidence.weighed(model, evidence.values(backend))
+        with running_at(model.path, model.chosen_wh):
+            outputs = evidence.values(backend)
+        chosen = evidence.weighed(model, outputs)
     except BaseException:
         backend.close()
         raise

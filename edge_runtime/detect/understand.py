@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime import heads
 from edge_runtime.downloads import catalog
@@ -32,6 +32,7 @@ class Model:
         decode: how the native decoder reads the outputs; None if the family has a numpy decode only.
         notes: what was assumed or overridden, one sentence each, for the log.
         read: numbers of the outputs that are read.
+        chosen_wh: (width, height) of the input in pixels, if the file leaves it open; else None.
         certain: whether the file or the user says all. Otherwise the values of a run are looked at.
         said: whether the user says the family. Then it is taken even if the values contradict it.
         rivals: the same file as other families with outputs of these shapes would read it.
@@ -43,6 +44,7 @@ class Model:
     decode: Optional[DecodeSpec]
     notes: Tuple[str, ...] = ()
     read: Tuple[int, ...] = ()
+    chosen_wh: Optional[Tuple[int, int]] = None
     certain: bool = True
     said: bool = False
     rivals: Tuple[Model, ...] = ()
@@ -85,11 +87,29 @@ def describe(
     entry = catalog.identify(path)
     flags = flags.over(entry.recipe) if entry else flags
     io = read_io(path, None, batch)
-    if input_size(io, flags) != io.input_wh:
-        io = read_io(path, input_size(io, flags), batch)
-    model = understand(path, io, flags)
+    size = input_size(io, flags)
+    chosen = size if size != io.input_wh else None
+    with running_at(path, chosen):
+        io = read_io(path, size, batch) if chosen else io
+    model = replace(understand(path, io, flags), chosen_wh=chosen)
     said = [f"by its SHA-256 this is {entry.name} of edge-zoo, whose recipe is used"] if entry else []
     return replace(model, notes=(*said, *model.notes))
+
+
+@contextmanager
+def running_at(path: str, chosen_wh: Optional[Tuple[int, int]]) -> Iterator[None]:
+    """Names the chosen size in the error of a run: many files leave sizes open and work at one size only.
+
+    Raises:
+        ModelError: of the block.
+    """
+    try:
+        yield
+    except ModelError as error:
+        if chosen_wh is None:
+            raise
+        fact = f"{path} leaves the size of its input open, and does not run at {_wh(chosen_wh)}: {error}"
+        raise ModelError(fact, hint="give the size that it was exported for: --imgsz WIDTHxHEIGHT") from error
 
 
 def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:

@@ -280,3 +280,31 @@ def test_an_empty_list_leaves_a_doubt(tmp_path: Path) -> None:
 def test_another_class_than_person_on_a_person_is_said(tmp_path: Path) -> None:
     with Detector.open(write_export(tmp_path / "export.onnx", parts(100)), threads=1) as detector:
         assert any("person it finds: dog" in note for note in detector.model.notes)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_open_size_with_a_fixed_size_inside_names_the_flag(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
+    path = write_graph(
+        tmp_path / "open.onnx",
+        [
+            helper.make_node("Reshape", ["images", "inside"], ["flat"]),
+            helper.make_node("ReduceMean", ["flat"], ["mean"], axes=[1], keepdims=1),
+            helper.make_node("Mul", ["mean", "nothing"], ["zero"]),
+            helper.make_node("Unsqueeze", ["zero", "axis"], ["zero3"]),
+            helper.make_node("Add", ["zero3", "rows"], ["output"]),
+        ],
+        {"images": (TensorProto.FLOAT, [1, 3, "h", "w"])},
+        {"output": (TensorProto.FLOAT, [1, 300, 6])},
+        {
+            "inside": np.array([1, 3 * 320 * 320], np.int64),
+            "nothing": np.array(0, np.float32),
+            "axis": np.array([1], np.int64),
+            "rows": filled((1, 300, 6), (*BOX, SCORE, DOG)),
+        },
+    )
+    with pytest.raises(ModelError, match="leaves the size of its input open, and does not run at 640x640") as caught:
+        Detector.open(path, backend=backend)
+    assert "--imgsz" in str(caught.value.hint)
+    with Detector.open(path, backend=backend, imgsz=320, threads=1) as detector:
+        assert [one.label for one in detector(np.zeros((320, 320, 3), np.uint8))] == ["dog"]
