@@ -125,15 +125,25 @@ def one_table(tail: Tail) -> None:
     tail.leave(tail.node("Concat", parts, "output", axis=1), 1, count, tail.outputs[0][1][1])
 
 
-def one_of_each(**columns: int) -> Callable[[Tail], None]:
-    """Rows of all levels and priors: boxes in one tensor, scores in another, and so on, of so many columns."""
+def one_of_each(pixels: str = "", **columns: int) -> Callable[[Tail], None]:
+    """Rows of all levels and priors: boxes in one tensor, scores in another, and so on, of so many columns.
+
+    Those of the kind `pixels` are of a size that boxes have.
+    """
 
     def joined(tail: Tail) -> None:
         for kind, width in columns.items():
             maps = [(name, shape) for name, shape in tail.outputs if name.startswith(kind)]
             parts = [tail.rows(name, f"{name}.rows", width) for name, _ in maps]
             count = sum(shape[1] // width * shape[2] * shape[3] for _, shape in maps)
-            tail.leave(tail.node("Concat", parts, kind, axis=1), 1, count, width)
+            name = kind
+            if kind == pixels:
+                parts = [tail.node("Concat", parts, f"{kind}.small", axis=1)]
+                larger = tail.constant("larger", np.array(SIDE / 4, np.float32))
+                name = tail.node("Mul", [parts[0], larger], kind)
+            else:
+                tail.node("Concat", parts, kind, axis=1)
+            tail.leave(name, 1, count, width)
 
     return joined
 
@@ -236,7 +246,7 @@ MODELS: Dict[str, Make] = {
     "ultraface_raw": (lambda n: kinds(n, {8: 3, 16: 2, 32: 2, 64: 3}, scores=(1 + C, "sigmoid"), boxes=(4, "linear")),
                       one_of_each(scores=1 + C, boxes=4), {}),
     "blazeface": (lambda n: kinds(n, {8: 2, 16: 6}, regressors=(16, "linear"), classificators=(C, "linear")),
-                  one_of_each(regressors=16, classificators=C), {}),
+                  one_of_each("regressors", regressors=16, classificators=C), {}),
     "yolo_v5_face": (lambda n: maps(n, (8, 16, 32), 3 * (15 + C)), anchors_apart, {}),
 }  # fmt: skip
 

@@ -17,6 +17,11 @@ MEMORY = re.compile(r"out of memory|bad_alloc|failed to allocate|cannot allocate
 RESIZED = re.compile(  # OpenVINO says it otherwise in each version
     r"shape mismatch attempting to re-use|incompatible with|to_shape was called on a dynamic|with dynamic shape", re.I
 )
+PLUGIN = re.compile(r"\w*NMS\w*_TRT|BatchedNMS")  # operators that only TensorRT has
+NO_PLUGIN = (
+    "only TensorRT runs its NMS: edge-build builds a plan of it on a GPU; for other machines export it without:"
+    " YOLOv7 `python export.py --weights FILE.pt --grid`, YOLOv6 without --end2end"
+)
 SIZES = "export it without its own post-processing (NMS), so that its outputs have one size"
 
 
@@ -44,6 +49,8 @@ def explained(library: str, path: str, error: BaseException) -> EdgeError:
     if RESIZED.search(reason):
         return ModelError(f"the outputs of {path} change their size from image to image", hint=SIZES)
     fact = f"{library} cannot run {path}: {reason or type(error).__name__}"
+    if PLUGIN.search(reason):
+        return ModelError(fact, hint=NO_PLUGIN)
     return ModelError(fact, hint="export it again, or try another --backend")
 
 

@@ -18,6 +18,7 @@ from edge_runtime.model.spec import COLORS, FIELDS, LAYOUTS
 from edge_runtime.model.thresholds import MOST_BOXES, Thresholds
 
 ANCHORS = typed(anchors.FIELD, str)
+VERBOSE = "say why the file is read as it is, and show the traceback of an error"
 LAYOUT = typed(FIELDS["head_layout"], lambda text: text.replace(" ", "").split(","))
 ZERO_COPY = {"auto": None, "on": True, "off": False}
 METER_HELP = "what measures watts, default: the best one here; replay:FILE plays a recorded trace"
@@ -89,7 +90,7 @@ def add_detection_flags(
     group.add_argument(
         "--zero-copy", choices=ZERO_COPY, default="auto", help="let a Jetson's GPU read images uncopied; auto measures"
     )
-    group.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    group.add_argument("-v", "--verbose", action="store_true", help=VERBOSE)
 
 
 def model_flags(args: argparse.Namespace) -> ModelFlags:

@@ -25,7 +25,7 @@ from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _files, _flags, _guard, _progress, _streams, _values, jetson
+from edge_runtime.cli import _files, _flags, _guard, _notes, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
@@ -92,7 +92,7 @@ def _parser() -> Parser:
     parser.add_argument("--compute-capability", default="", metavar="SM86", help="GPU to build for (TensorRT-RTX)")
     parser.add_argument("--json", action="store_true", help="print the passport on stdout")
     _flags.add_model_flags(parser)
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    parser.add_argument("-v", "--verbose", action="store_true", help=_flags.VERBOSE)
     jetson.add_root(parser)
     return parser
 
@@ -102,8 +102,8 @@ def _run(args: argparse.Namespace) -> int:
     args.engine = engines.find_engine(args.engine)
     trt.library()
     model = evidence.described(args.engine, _flags.model_flags(args), args.batch)
-    for note in model.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for line in _notes.about(model, args.verbose):
+        print(line, file=sys.stderr)
     args.output = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
         args.output.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from edge_runtime.calibrate import Calibrated, diverse
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
-from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _power, _progress, _streams
+from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _notes, _power, _progress, _streams
 from edge_runtime.cli._calibrate_files import WRITES, frames, partial, table, write, write_byproducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
@@ -105,9 +105,9 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     _check(args)
     args.engine = engines.find_engine(args.engine)
     with Detector.open(args.engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
-        spec, notes = detector.model.spec, detector.model.notes
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        spec, lines = detector.model.spec, _notes.about(detector.model, args.verbose)
+    for line in lines:
+        print(line, file=sys.stderr)
     images = _images(args, outputs)
     _files.check_images(outputs, images.held_out.paths)
     for note in images.notes:

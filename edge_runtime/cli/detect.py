@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
-from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _power, _signals, _streams, _values
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _notes, _power, _signals, _streams, _values
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
@@ -144,7 +144,7 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
     path = engines.find_engine(engine)
     detector = Detector.open(path, flags=_flags.model_flags(args), options=_flags.backend_options(args))
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
-                 *(f"note: {note}" for note in detector.model.notes)]:  # fmt: skip
+                 *_notes.about(detector.model, args.verbose)]:  # fmt: skip
         print_status(line)
     return detector
 

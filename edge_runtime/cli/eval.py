@@ -19,7 +19,7 @@ from typing import Any, Dict, Optional, Sequence
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _files, _flags, _guard, _progress, _streams
+from edge_runtime.cli import _files, _flags, _guard, _notes, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
@@ -85,8 +85,8 @@ def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
         print(f"{engine}: {detector.model.spec.family}, {backend}; {len(data.paths)} images", file=sys.stderr)
-        for note in detector.model.notes:
-            print(f"note: {note}", file=sys.stderr)
+        for line in _notes.about(detector.model, args.verbose):
+            print(line, file=sys.stderr)
         with _progress.progress() as bar:
             evaluation = evaluate.evaluate(detector, data, bar("images", len(data.paths)))
     about = {"engine": engine, "data": data.name, "conf": args.conf, "iou": args.iou, "max_det": args.max_det,

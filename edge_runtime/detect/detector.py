@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
-from edge_runtime.detect import engines, evidence, keywords
+from edge_runtime.detect import engines, evidence, keywords, results
 from edge_runtime.detect.numpy_decode import NumpyDecoded
 from edge_runtime.detect.understand import Model, describe, running_at
 from edge_runtime.errors import UsageError
@@ -130,6 +130,7 @@ class Detector:
             Detections in pixels of that image, best first. They belong to the caller. For a list, a list of them.
 
         Raises:
+            ModelError: a result that no detector gives, so that the model is of another family than was said or taken.
             SpecError: an array or Pillow image of another kind, or another type.
             SourceError: a picture file that cannot be read.
             UsageError: a stream or a folder, which only a `Pipeline` reads; or a `Pipeline` runs on this detector.
@@ -145,7 +146,10 @@ class Detector:
             self._refuse_while_claimed()
             self.backend.enqueue(0, images)
             boxes, counts = self.backend.wait(0)
-            rows = [boxes[number, : counts[number]] for number in range(len(images))]
+            rows = [
+                results.checked(boxes[number, : counts[number]], self.model, (image.shape[1], image.shape[0]))
+                for number, image in enumerate(images)
+            ]
             found = [Detections.from_rows(each, self.model.spec.labels) for each in rows]
         for each, picture, image in zip(found, pictures, images):
             each.found_in(picture, image)

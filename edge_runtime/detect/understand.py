@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime import heads
+from edge_runtime.detect import extra
 from edge_runtime.downloads import catalog
 from edge_runtime.errors import ModelError, SpecError, UsageError
 from edge_runtime.files import fields
@@ -19,6 +20,7 @@ from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 PREPROCESSING = ("resize", "color", "mean", "std")
 DEFAULT_WH = (640, 640)
 INPUTS = ("float32", "float16", "float64", "uint8")  # dtypes of the image
+Tried = Tuple[str, Tuple[str, ...], Tuple[str, ...]]  # family, words of the layout, class names
 SIZE = {"imgsz": fields.size()}
 
 
@@ -36,6 +38,7 @@ class Model:
         certain: whether the file or the user says all. Otherwise the values of a run are looked at.
         said: whether the user says the family. Then it is taken even if the values contradict it.
         rivals: the same file as other families with outputs of these shapes would read it.
+        evidence: one line for each reading that was weighed: for or against, the family, and why.
     """
 
     path: str
@@ -48,6 +51,7 @@ class Model:
     certain: bool = True
     said: bool = False
     rivals: Tuple[Model, ...] = ()
+    evidence: Tuple[str, ...] = ()
 
 
 def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
@@ -127,37 +131,47 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
     if METADATA_KEY in io.metadata:
         notes: List[str] = []
         spec = replace(ModelSpec.from_json(io.metadata[METADATA_KEY]), input_wh=io.input_wh)
-        return _model(path, io, _overrule(spec, flags, notes), flags, notes)
-    task = io.metadata.get("task", "detect")
-    if task != "detect":
-        raise ModelError(f"{path} is made for the task {task!r}, not for detection", hint="export a detection model")
+        by = "--family" if flags.family else f"the {METADATA_KEY!r} metadata"
+        model = _model(path, io, _overrule(spec, flags, notes), flags, notes)
+        return replace(model, evidence=(f"for {model.spec.family}: {by} says it",))
+    extra.refuse(path, io)
     given = labels.load_labels(flags.labels) if flags.labels else names.from_metadata(io.metadata)[0]
     if flags.family and not hasattr(heads.load_head(flags.family), "layouts"):
-        return _assumed(path, io, flags, flags.family, given)
-    families = [flags.family] if flags.family else _fitting(io, len(given), _origin(io, flags))
-    first, *rivals = _readings(path, io, flags, families, given)
+        said = f"for {flags.family}: --family says it"
+        return replace(_assumed(path, io, flags, flags.family, given), evidence=(said,))
+    first, *rivals = _readings(path, io, flags, _tried(io, flags, given))
     return replace(first, rivals=tuple(rivals), certain=bool(flags.family) and not rivals)
 
 
-def _readings(
-    path: str, io: ModelIO, flags: ModelFlags, families: Sequence[str], given: Tuple[str, ...]
-) -> List[Model]:
-    """The model as each family reads it, then as each reads its other layouts. At least one, else the first's error."""
-    known = {family: heads.layouts(heads.load_head(family), io) for family in families}
-    tried = [(family, known[family][0]) for family in families]
-    if flags.head_layout is None:
-        tried += [(family, words) for family in families for words in known[family][1:]]
-    readings, errors = [], []
-    for family, words in tried:
+def _tried(io: ModelIO, flags: ModelFlags, given: Tuple[str, ...]) -> List[Tried]:
+    """What the shapes may be: each family, then its other layouts, then rows of which only the boxes are read."""
+    stated = extra.stated(io, flags.head_layout)
+    try:
+        more: List[Tried] = [(guess.family, extra.LAYOUT, guess.labels) for guess in extra.guesses(io, given, stated)]
+    except heads.ClassMismatch as error:
+        raise _named(error, len(given), _origin(io, flags)) from error
+    if more and (stated or len(given) == 1) and not flags.family:
+        return more
+    families = [flags.family] if flags.family else _fitting(io, len(given), _origin(io, flags))
+    layouts = {family: heads.layouts(heads.load_head(family), io) for family in families}
+    if flags.head_layout is not None:
+        knowing = [family for family in families if not _strange(layouts[family], flags.head_layout)]
+        return [(family, layouts[family][0], given) for family in knowing or families]
+    others = [(family, words, given) for family in families for words in layouts[family][1:]]
+    return [*((family, layouts[family][0], given) for family in families), *others, *([] if flags.family else more)]
+
+
+def _readings(path: str, io: ModelIO, flags: ModelFlags, tried: Sequence[Tried]) -> Iterator[Model]:
+    """The model as each family and layout reads it. Those that do not fit are left out, but not the first."""
+    for family, words, given in tried:
         try:
             reading = _assumed(path, io, flags, family, given, words)
             doubts = () if flags.family else _doubts(reading)
-            readings.append(replace(reading, notes=(*reading.notes, *doubts), said=bool(flags.family)))
-        except SpecError as error:
-            errors.append(error)
-    if not readings:
-        raise errors[0]
-    return readings
+            notes = (*reading.notes, *doubts)
+            yield replace(reading, notes=notes, certain=False, said=bool(flags.family))
+        except SpecError:
+            if (family, words) == tried[0][:2]:
+                raise
 
 
 def _doubts(model: Model) -> List[str]:
@@ -177,8 +191,7 @@ def _assumed(
     head = heads.load_head(family)
     usual = getattr(head, "defaults", lambda io: dict(head.DEFAULTS))(io)
     about = {**usual, **_scale(io), "labels": given, "head_layout": layout}
-    spec = ModelSpec(family, io.input_wh, **about)
-    spec = replace(spec, **_statements(flags))
+    spec = ModelSpec(family, io.input_wh, **{**about, **_statements(flags)})
     notes = []
     assumed = [name for name in PREPROCESSING if getattr(flags, name) is None]
     if assumed and io.metadata.get("author") != "Ultralytics":
@@ -203,10 +216,13 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
     seen = io.of(read)
     if len(read) < len(io.outputs):
         left_out = ", ".join(name for name in io.outputs if name not in seen.outputs)
-        notes.append(f"outputs {left_out} are not read")
+        if extra.WORD not in spec.head_layout:
+            notes.append(f"outputs {left_out} are not read")
+    if extra.WORD in spec.head_layout:
+        notes.append(extra.note(io))
     if not spec.labels:
-        count, usual = head.classes(seen) - spec.classes_of_nothing, _said(head, "names", seen, default=())
-        spec = replace(spec, labels=_assumed_labels(count, usual, notes))
+        usual = _said(head, "names", seen, default=())
+        spec = replace(spec, labels=labels.assume_labels(_count(head, io, seen, spec), notes, usual))
     try:
         decode = head.describe(seen, spec)
     except heads.ClassMismatch as error:
@@ -216,11 +232,22 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
 
 
 def _check_words(head: heads.Head, io: ModelIO, spec: ModelSpec) -> None:
-    known = sorted({word for words in heads.layouts(head, io) for word in words})
-    strange = [word for word in spec.head_layout if word not in known]
+    layouts = [*heads.layouts(head, io), *([extra.LAYOUT] if spec.family in extra.FAMILIES else [])]
+    strange = _strange(layouts, spec.head_layout)
     if strange:
         fact = f"family {spec.family} has no head layout {', '.join(strange)}"
-        raise SpecError(fact, hint=f"it has: {', '.join(known)}" if known else "leave --head-layout out")
+        known = ", ".join(sorted({word for words in layouts for word in words}))
+        raise SpecError(fact, hint=f"it has: {known}" if known else "leave --head-layout out")
+
+
+def _strange(layouts: Sequence[Tuple[str, ...]], words: Sequence[str]) -> List[str]:
+    """The words that are in no layout."""
+    return [word for word in words if not any(word in known for known in layouts)]
+
+
+def _count(head: heads.Head, io: ModelIO, seen: ModelIO, spec: ModelSpec) -> int:
+    many = extra.classes(io, spec.family) if extra.WORD in spec.head_layout else head.classes(seen)
+    return many - spec.classes_of_nothing
 
 
 def _overrule(spec: ModelSpec, flags: ModelFlags, notes: List[str]) -> ModelSpec:
@@ -260,18 +287,6 @@ def _origin(io: ModelIO, flags: ModelFlags) -> str:
         return f"--labels {flags.labels}" if isinstance(flags.labels, str) else "labels"
     key = METADATA_KEY if METADATA_KEY in io.metadata else names.from_metadata(io.metadata)[1]
     return f"{key!r} in the file's metadata"
-
-
-def _assumed_labels(count: int, usual: Tuple[str, ...], notes: List[str]) -> Tuple[str, ...]:
-    if count == len(usual):
-        notes.append(f"the file has no class names; taken as {_text(usual)}: say others with --labels")
-        return usual
-    known = next((name for name, names in labels.SETS.items() if len(names) == count), None)
-    if known is None:
-        notes.append(f"the file has no class names; classes are numbered 0..{count - 1}: name them with --labels")
-        return tuple(str(number) for number in range(count))
-    notes.append(f"the file has no class names; {count} classes taken as {known}: say so with --labels {known}")
-    return labels.SETS[known]
 
 
 def _wh(size: Tuple[int, int]) -> str:

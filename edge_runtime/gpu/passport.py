@@ -74,7 +74,9 @@ class Passport:
 
     def to_json(self) -> str:
         """Returns the content of the file."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        data = asdict(self)
+        del data["io"]["produced_by"]  # of the ONNX graph, which a plan no longer has
+        return json.dumps({"format": FORMAT, **data}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Passport:

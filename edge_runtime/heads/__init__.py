@@ -35,10 +35,14 @@ from numpy.typing import NDArray
 
 from edge_runtime import plugins
 from edge_runtime.errors import ModelError, SpecError
+from edge_runtime.model import unread_outputs
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
 Floats = NDArray[np.float32]
+
+
+UNKNOWN = "edge-identify FILE shows what each family expects; --family NAME --labels FILE say what it is"
 
 
 class ClassMismatch(SpecError):
@@ -115,7 +119,7 @@ def fitting(io: ModelIO, num_classes: Optional[int] = None) -> List[str]:
         whole_first = sorted(found, key=lambda member: len(selected(cast(Head, member), io)) < len(io.outputs))
         return [member.__name__.rsplit(".", 1)[-1] for member in whole_first]
     seen = ", ".join(f"{name} {list(shape)}" for name, shape in io.outputs.items())
-    raise ModelError(
-        f"no known detector has these outputs: {seen}",
-        hint=f"name the family with --family ({', '.join(plugins.names('heads'))}), and --labels, --resize, --color",
-    )
+    kind = unread_outputs.by_outputs(io)
+    if kind:
+        raise ModelError(f"these outputs are {kind.name}: {seen}", hint=kind.hint)
+    raise ModelError(f"no known detector has these outputs: {seen}", hint=UNKNOWN)

@@ -107,6 +107,19 @@ def agree(found: int, spec: ModelSpec) -> int:
     return found
 
 
+def named(columns: int, spec: ModelSpec) -> int:
+    """Returns the number of classes among so many columns. With `extra` it is that of the labels, else all of them.
+
+    Raises:
+        ClassMismatch: there are more labels than columns, or without `extra` another number.
+    """
+    if "extra" not in spec.head_layout:
+        return agree(columns, spec)
+    if not 0 < len(spec.labels) < columns:
+        raise ClassMismatch(columns, len(spec.labels))
+    return len(spec.labels)
+
+
 def grid(input_wh: Tuple[int, int], stride: int) -> Tuple[int, int]:
     """Returns the number of cells in x and y, rounded up, as strided convolutions do."""
     return -(-input_wh[0] // stride), -(-input_wh[1] // stride)

@@ -113,9 +113,17 @@ def _activation(spec: ModelSpec) -> str:
     return next((word for word in ("sigmoid", "softmax") if word in spec.head_layout), "none")
 
 
+def _is_table(shape: Shape, spec: ModelSpec) -> bool:
+    """Whether the rows are boxes, and not the columns (as many as cells), and it is no picture (depth)."""
+    width, height = spec.input_wh
+    picture = height * shape[1] == width * shape[0]
+    return 10 <= shape[0] <= QUERIES and not picture and not views.pyramid(shape[1], spec)
+
+
 def _read(seen: Sequence[Shape], spec: ModelSpec) -> Pair:
     pair = _priors.flat_pair(seen)
-    if pair is None and len(seen) == 1 and len(seen[0]) == 2 and seen[0][0] <= QUERIES:
+    apart = "softmax" in spec.head_layout or "background" in spec.head_layout  # words for two outputs
+    if pair is None and not apart and len(seen) == 1 and len(seen[0]) == 2 and _is_table(seen[0], spec):
         pair = (0, 0, seen[0][0], seen[0][1] - 4)
     if pair is None or pair[3] <= spec.classes_of_nothing:
         raise views.misfit(seen, spec, SUMMARY)

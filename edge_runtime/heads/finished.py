@@ -27,6 +27,7 @@ SUMMARY = (
 )
 PRIORITY = -2  # after the plain table of yolo_v10
 DEFAULTS: Mapping[str, Any] = {"resize": "letterbox", "color": "rgb"}
+UNUSED = -1  # picture number of rows without an object
 QUERIES = 1000  # so many at most are suppressed already
 PARTS = tuple(
     tuple(filter(None, words)) for words in product(("", "class_first"), ("", "fraction"), ("", "cxcywh", "yxyx"))
@@ -130,9 +131,8 @@ def odd(outputs: Sequence[Floats], spec: ModelSpec) -> str:
     columns = _read([output.shape for output in outputs], spec)
     if columns.picture is None:
         return ""
-    table = outputs[0].reshape(-1, 7)
-    pictures, scores = table[:, columns.picture[1]], table[:, columns.score[1]]
-    others = pictures[(scores > 0) & (pictures != 0)]
+    pictures = outputs[0].reshape(-1, 7)[:, columns.picture[1]]
+    others = pictures[(pictures != 0) & (pictures != UNUSED)]
     return f"an object would belong to picture number {others[0]:.3g}, and there is one" if len(others) else ""
 
 

@@ -32,8 +32,8 @@ def classes(io: ModelIO) -> int:
 
 
 def describe(io: ModelIO, spec: ModelSpec) -> DecodeSpec:
-    count = _read(views.shapes(io), spec)
-    box, score, class_id = (View(0, first, 0, 6, 1) for first in (0, 4, 5))
+    count, columns = _read(views.shapes(io), spec)
+    box, score, class_id = (View(0, first, 0, columns, 1) for first in (0, 4, 5))
     level = Level((count, 1), box, score, class_id=class_id)
     return DecodeSpec("xyxy", (level,), len(spec.labels), box_scale=spec.box_scale, nms=count > QUERIES)
 
@@ -50,7 +50,12 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     return rows[:, :4] * views.per_corner(spec), scores.astype(np.float32)
 
 
-def _read(seen: Sequence[Shape], spec: ModelSpec) -> int:
-    if len(seen) != 1 or len(seen[0]) != 2 or seen[0][1] != 6 or seen[0][0] < 1:
+def _read(seen: Sequence[Shape], spec: ModelSpec) -> Tuple[int, int]:
+    """Returns the number of rows and of columns: six, and with `extra` more."""
+    if len(seen) != 1 or len(seen[0]) != 2 or seen[0][0] < 1:
         raise views.misfit(seen, spec, SUMMARY)
-    return seen[0][0]
+    count, columns = seen[0]
+    fits = columns > 6 and count <= QUERIES if "extra" in spec.head_layout else columns == 6
+    if not fits:
+        raise views.misfit(seen, spec, SUMMARY)
+    return count, columns

@@ -59,7 +59,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     found = _read([output.shape for output in outputs], spec)
     if isinstance(found, int):
         t = outputs[0]
-        return views.corners(t[:, :2], t[:, 2:4]) * views.per_corner(spec), t[:, 4:5] * t[:, 5:]
+        return views.corners(t[:, :2], t[:, 2:4]) * views.per_corner(spec), t[:, 4:5] * t[:, 5 : 5 + found]
     boxes: List[Floats] = []
     scores: List[Floats] = []
     for m, t, anchor, k in found.rows(outputs):
@@ -73,8 +73,8 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
 def _read(seen: Sequence[Shape], spec: ModelSpec) -> Union[int, anchors.Grids]:
     """Returns the number of classes if the boxes are decoded, the grids if they are raw."""
     if len(seen) == 1 and len(seen[0]) == 2 and 5 < seen[0][1] < seen[0][0]:
-        return views.agree(seen[0][1] - 5, spec)
-    found = views.maps(seen, spec)
+        return views.named(seen[0][1] - 5, spec)
+    found = views.maps(seen, spec) if "extra" not in spec.head_layout else []
     if not views.one_per_level(found) or any(len(shape) < 3 for shape in seen):
         raise views.misfit(seen, spec, SUMMARY)
     return anchors.grids(found, spec, anchors.BY_LEVELS, 2.0)

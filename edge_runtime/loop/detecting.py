@@ -8,6 +8,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Callable, Deque, List, Optional, Tuple
 
+from edge_runtime.detect import results
 from edge_runtime.detect.detector import Detector, warm_up
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.pace import Pace
@@ -134,7 +135,9 @@ class Detecting:
         labels = self._detector.model.spec.labels
         for number, lease in enumerate(leases):
             assert lease.frame is not None
-            frame, found = lease.frame, Detections.from_rows(boxes[number, : counts[number]], labels)
+            frame = lease.frame
+            rows = results.checked(boxes[number, : counts[number]], self._detector.model, frame.image_wh)
+            found = Detections.from_rows(rows, labels)
             found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
             result = Result(
                 frame,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Sequence, Tuple, Union
+from typing import Dict, List, Sequence, Tuple, Union
 
 from edge_runtime.errors import UsageError
 from edge_runtime.files import read
@@ -30,6 +30,22 @@ UNUSED = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # ids of COCO's own files,
 _named = iter(COCO)
 COCO91: Tuple[str, ...] = tuple(str(number) if number in UNUSED else next(_named) for number in range(91))
 SETS: Dict[str, Tuple[str, ...]] = {"coco": COCO, "voc": VOC, "coco91": COCO91, "coco90": COCO91[1:]}
+
+
+def assume_labels(count: int, notes: List[str], usual: Tuple[str, ...] = ()) -> Tuple[str, ...]:
+    """Returns the usual names of a family or well-known ones if there are so many, else numbers.
+
+    A note says what was assumed.
+    """
+    if count == len(usual):
+        notes.append(f"the file has no class names; taken as {', '.join(usual)}: say others with --labels")
+        return usual
+    known = next((name for name, names in SETS.items() if len(names) == count), None)
+    if known is None:
+        notes.append(f"the file has no class names; classes are numbered 0..{count - 1}: name them with --labels")
+        return tuple(str(number) for number in range(count))
+    notes.append(f"the file has no class names; {count} classes taken as {known}: say so with --labels {known}")
+    return SETS[known]
 
 
 def load_labels(name: Union[str, Sequence[str]]) -> Tuple[str, ...]:

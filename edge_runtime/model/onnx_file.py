@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
 
 from edge_runtime.errors import ModelError
-from edge_runtime.model import inputs
+from edge_runtime.model import inputs, unread
+from edge_runtime.model.last_operators import last_operators
 from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import ModelIO, Shape
 
@@ -55,6 +56,7 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
         dtypes={value.name: dtype_of(value) for value in [image, *others, *outputs]},
         channels_last=channels_last,
         others={value.name: shape_of(value) for value in others},
+        produced_by=last_operators(model.graph),
     )
     io = io if -1 in io.input_shape else settled(io, any("NonMax" in node.op_type for node in model.graph.node))
     _refuse_huge(path, io.input_shape, list(io.shapes))
@@ -131,10 +133,11 @@ def _inputs(model: onnx.ModelProto, path: str) -> Tuple[Any, List[Any]]:
     if image is not None:
         return found.pop(image), list(found.values())
     seen = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items()) or "none"
-    hint = "export the network without its preprocessing, with one input (batch, 3, height, width)"
+    kind, hint = unread.by_inputs(shapes), unread.ONE_IMAGE
     if any(len(shape) == 4 for shape in shapes.values()) and inputs.strangers(shapes):
         hint = f"beside the image these inputs are known: {', '.join(inputs.KNOWN)}; export it without others"
-    raise ModelError(f"{path} is not an image detector: its inputs are {seen}", hint=hint)
+    fact = f"{path} is {kind.name if kind else 'not an image detector'}: its inputs are {seen}"
+    raise ModelError(fact, hint=kind.hint if kind else hint)
 
 
 def inputs_of(model: onnx.ModelProto) -> Dict[str, Any]:

@@ -18,7 +18,7 @@ AGREEMENT_KEY = "disagreement"  # key of the points of agreement that INT8 costs
 COLORS = ("rgb", "bgr")
 LAYOUTS = (
     "fraction", "cxcywh", "yxyx", "background", "no_object", "sigmoid", "softmax",
-    "class_first", "box_last", "from_one",
+    "class_first", "box_last", "from_one", "extra",
 )  # fmt: skip
 DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "bool")
 Shape = Tuple[int, ...]
@@ -39,6 +39,7 @@ class ModelIO:
         others: name -> shape of the inputs beside the image; `model.inputs` knows what they are given.
         stored: shape in the file of those outputs that have no batch axis there, or a number of rows (-1) that differs
             from image to image; see `model.outputs`.
+        produced_by: output name -> the operators before it, see `last_operators`; empty if there is no graph (plans).
     """
 
     input_name: str
@@ -49,6 +50,7 @@ class ModelIO:
     channels_last: bool = False
     others: Mapping[str, Shape] = field(default_factory=dict)
     stored: Mapping[str, Shape] = field(default_factory=dict)
+    produced_by: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def stored_input(self) -> Shape:
@@ -98,7 +100,7 @@ class ModelSpec:
             pixels; `cxcywh` centre and size, or `yxyx` y first, instead of corners; `background` a class before all
             others, `no_object` one after them; `sigmoid` or `softmax` scores that are not activated; for lists of
             objects `class_first` class numbers before scores, `box_last` boxes after both, `from_one` class numbers
-            that start at 1.
+            that start at 1; `extra` channels after the classes, which are not read (keypoints, masks).
     """
 
     family: str

