@@ -1,7 +1,8 @@
-"""Fuzzes every reader of the user's files, in process, and every command, with damaged files and odd arguments.
+"""Fuzzes every reader of users' files in process, every command, and the reading of random outputs of models.
 
     python tools/fuzz.py readers [--count 3000] [--only picture] [--seed 1]
     python tools/fuzz.py commands [--count 300] [--only detect]
+    python tools/fuzz.py outputs [--count 10000]
 
 Each outcome must be a value or an EdgeError; a command must end with 0, 1 or 2, without a traceback and without "fault
 of edge-runtime". Children have 30 seconds for an input and 2 GiB beside what Python and the libraries hold already. The
@@ -20,30 +21,31 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from fuzzing import children, commands, readers
+from fuzzing import children, commands, outputs, readers
 from fuzzing.mutate import mutated
 
 from edge_runtime.errors import EdgeError
 
+COUNTS = {"readers": 3000, "commands": 300, "outputs": 10_000}
 TARGET = Path(__file__).resolve().parent / "reference" / "fuzz.json"
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Fuzzes, prints a line for each reader or command, and returns 1 where there is a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("readers", "commands"))
-    parser.add_argument("--count", type=int, help="inputs for each: default 3000 for readers, 300 for commands")
+    parser.add_argument("what", choices=("readers", "commands", "outputs"))
+    parser.add_argument("--count", type=int, help=f"inputs for each; default {COUNTS}")
     parser.add_argument("--only", action="append", help="name of a reader or command")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for inputs that fail")
     args = parser.parse_args(argv)
-    known = readers.READERS if args.what == "readers" else commands.COMMANDS
-    count = args.count or (3000 if args.what == "readers" else 300)
+    known = {"readers": readers.READERS, "commands": commands.COMMANDS, "outputs": ["outputs"]}[args.what]
+    count = args.count or COUNTS[args.what]
     keep = args.keep.absolute() if args.keep else None
     faults = 0
     for name in args.only or known:
         began = time.monotonic()
-        run = read_all if args.what == "readers" else commands.run_all
+        run = {"readers": read_all, "commands": commands.run_all, "outputs": judge_all}[args.what]
         found, bad = run(name, count, args.seed, keep)
         _note(args.what, name, {"inputs": count, "seed": args.seed, **found, "faults": len(bad)})
         print(f"{name:22} {count} inputs, {json.dumps(found)}, {time.monotonic() - began:.0f} s", flush=True)
@@ -81,6 +83,11 @@ def read_all(name: str, count: int, seed: int, keep: Optional[Path] = None) -> A
     return outcomes, faults
 
 
+def judge_all(name: str, count: int, seed: int, keep: Optional[Path] = None) -> Any:
+    """Reads random outputs of models; outcomes, and faults."""
+    return children.tried(count, lambda number: outputs.judge(outputs.draw(number, seed)))
+
+
 def _note(what: str, name: str, found: Dict[str, Any]) -> None:
     content: Dict[str, Any] = json.loads(TARGET.read_text()) if TARGET.is_file() else {}
     content["conditions"] = {
@@ -95,7 +102,7 @@ def _note(what: str, name: str, found: Dict[str, Any]) -> None:
 def _table(content: Dict[str, Any]) -> str:
     said = ", ".join(f"{key} {value}" for key, value in content["conditions"].items())
     lines: List[str] = ["# Fuzzing", "", f"Made by `tools/fuzz.py`; {said}."]
-    for what in ("readers", "commands"):
+    for what in COUNTS:
         rows = content.get(what, {})
         columns = list(dict.fromkeys(key for row in rows.values() for key in row))
         lines += ["", f"## {what}", "", f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]

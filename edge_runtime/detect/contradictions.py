@@ -16,6 +16,7 @@ HIGHEST = 2.0  # scores of INT8 files exceed 1 a little
 CLEAR, BEST = 0.05, 20  # rows that are looked at: with a clear score, else the best few
 MOST_PLACES = 0.3  # median of the best score of all places
 EVEN = 1e-6
+CORNERS, TURNED = ("xyxy", "yxyx"), 0.25  # kinds of finished corners; share of all boxes with corners in wrong order
 WHOLE = 0.02  # of class numbers, in float16 or INT8 files
 
 
@@ -78,7 +79,9 @@ def _odd_numbers(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]
     if len(scores) and (scores.max() > HIGHEST or scores.min() < -1 - WHOLE):
         return f"its scores would be {scores.min():.3g} to {scores.max():.3g}"
     numbers = numbers[scores > 0]
-    if len(numbers) and np.abs(numbers - np.rint(numbers)).max() > WHOLE:
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(numbers - np.rint(numbers)).max(initial=0)
+    if apart > WHOLE:
         return "its class numbers would be no whole numbers"
     number = np.rint(numbers).max(initial=0) - decode.first_class
     return f"a class would have the number {number:.0f}" if number >= decode.num_classes else None
@@ -98,12 +101,15 @@ def _odd_boxes(model: Model, outputs: Sequence[Floats], boxes: Floats, best: Flo
     rows = boxes[order[best[order] > 0]]
     if not len(rows):
         return None
-    size, limit = rows[:, 2:] - rows[:, :2], np.array(model.spec.input_wh, np.float32)
+    limit = np.array(model.spec.input_wh, np.float32)
     with np.errstate(all="ignore"):
-        centre = (rows[:, 2:] + rows[:, :2]) / 2
+        size, centre = rows[:, 2:] - rows[:, :2], (rows[:, 2:] + rows[:, :2]) / 2
         inside = ((centre > -0.5 * limit) & (centre < 1.5 * limit) & (size < 4 * limit)).all(axis=1)
     if np.mean((size > 0).all(axis=1)) < 0.5:
         return "most of its boxes would have no area"
+    turned = np.mean((boxes[:, 2:] < boxes[:, :2]).any(axis=1))
+    if model.decode is not None and model.decode.kind in CORNERS and turned > TURNED:
+        return "many of its boxes would end before they begin"
     if np.mean(inside) < 0.5:
         return "most of its boxes would lie outside the image"
     if np.mean((size < 1).all(axis=1)) > 0.5:

@@ -14,7 +14,8 @@ from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.detect import engines, evidence, keywords, results
 from edge_runtime.detect.numpy_decode import NumpyDecoded
-from edge_runtime.detect.understand import Model, describe, running_at
+from edge_runtime.detect.sizes import running_at
+from edge_runtime.detect.understand import Model, describe
 from edge_runtime.errors import UsageError
 from edge_runtime.imaging.picture import Picture, to_bgr
 from edge_runtime.model.recipe import ModelFlags

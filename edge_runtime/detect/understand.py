@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime import heads
-from edge_runtime.detect import extra
+from edge_runtime.detect import class_names, extra, layouts, sizes
 from edge_runtime.downloads import catalog
-from edge_runtime.errors import ModelError, SpecError, UsageError
-from edge_runtime.files import fields
-from edge_runtime.files.fields import check_fields
+from edge_runtime.errors import ModelError, SpecError
 from edge_runtime.model import labels, names
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 
 PREPROCESSING = ("resize", "color", "mean", "std")
-DEFAULT_WH = (640, 640)
 INPUTS = ("float32", "float16", "float64", "uint8")  # dtypes of the image
 Tried = Tuple[str, Tuple[str, ...], Tuple[str, ...]]  # family, words of the layout, class names
-SIZE = {"imgsz": fields.size()}
 
 
 @dataclass(frozen=True)
@@ -54,27 +49,6 @@ class Model:
     evidence: Tuple[str, ...] = ()
 
 
-def input_size(io: ModelIO, flags: ModelFlags) -> Tuple[int, int]:
-    """(width, height) to run a model at: that of the file, else of the user, else of its metadata, else 640.
-
-    Raises:
-        UsageError: the file's size is fixed and the user wants another.
-    """
-    if -1 not in io.input_wh:
-        if flags.imgsz is not None and flags.imgsz != io.input_wh:
-            raise UsageError(
-                f"--imgsz is {_wh(flags.imgsz)}, the model's input is fixed at {_wh(io.input_wh)}",
-                hint="leave --imgsz out, or export the model with that size or with dynamic axes",
-            )
-        return io.input_wh
-    stated = names.literal(io.metadata.get("imgsz", ""))
-    if flags.imgsz is None and isinstance(stated, list) and len(stated) == 2:
-        size = {"imgsz": stated[::-1]}
-        found: Tuple[int, int] = check_fields(size, SIZE, "the file's metadata: ", ModelError)["imgsz"]
-        return found
-    return flags.imgsz or DEFAULT_WH
-
-
 def describe(
     path: str, read_io: Callable[[str, Optional[Tuple[int, int]], int], ModelIO], flags: ModelFlags, batch: int = 1
 ) -> Model:
@@ -91,29 +65,13 @@ def describe(
     entry = catalog.identify(path)
     flags = flags.over(entry.recipe) if entry else flags
     io = read_io(path, None, batch)
-    size = input_size(io, flags)
+    size = sizes.input_size(io, flags)
     chosen = size if size != io.input_wh else None
-    with running_at(path, chosen):
+    with sizes.running_at(path, chosen):
         io = read_io(path, size, batch) if chosen else io
     model = replace(understand(path, io, flags), chosen_wh=chosen)
     said = [f"by its SHA-256 this is {entry.name} of edge-zoo, whose recipe is used"] if entry else []
     return replace(model, notes=(*said, *model.notes))
-
-
-@contextmanager
-def running_at(path: str, chosen_wh: Optional[Tuple[int, int]]) -> Iterator[None]:
-    """Names the chosen size in the error of a run: many files leave sizes open and work at one size only.
-
-    Raises:
-        ModelError: of the block.
-    """
-    try:
-        yield
-    except ModelError as error:
-        if chosen_wh is None:
-            raise
-        fact = f"{path} leaves the size of its input open, and does not run at {_wh(chosen_wh)}: {error}"
-        raise ModelError(fact, hint="give the size that it was exported for: --imgsz WIDTHxHEIGHT") from error
 
 
 def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:
@@ -149,16 +107,19 @@ def _tried(io: ModelIO, flags: ModelFlags, given: Tuple[str, ...]) -> List[Tried
     try:
         more: List[Tried] = [(guess.family, extra.LAYOUT, guess.labels) for guess in extra.guesses(io, given, stated)]
     except heads.ClassMismatch as error:
-        raise _named(error, len(given), _origin(io, flags)) from error
+        raise class_names.mismatch(error, len(given), class_names.origin(io, flags)) from error
     if more and (stated or len(given) == 1) and not flags.family:
         return more
-    families = [flags.family] if flags.family else _fitting(io, len(given), _origin(io, flags))
-    layouts = {family: heads.layouts(heads.load_head(family), io) for family in families}
+    families = (
+        [flags.family] if flags.family else class_names.fitting_families(io, len(given), class_names.origin(io, flags))
+    )
+    known = {family: heads.layouts(heads.load_head(family), io) for family in families}
     if flags.head_layout is not None:
-        knowing = [family for family in families if not _strange(layouts[family], flags.head_layout)]
-        return [(family, layouts[family][0], given) for family in knowing or families]
-    others = [(family, words, given) for family in families for words in layouts[family][1:]]
-    return [*((family, layouts[family][0], given) for family in families), *others, *([] if flags.family else more)]
+        asked = set(flags.head_layout)
+        families = [family for family in families if asked <= layouts.words(heads.load_head(family), io)] or families
+        return [(family, known[family][0], given) for family in families]
+    others = [(family, words, given) for family in families for words in known[family][1:]]
+    return [*((family, known[family][0], given) for family in families), *others, *([] if flags.family else more)]
 
 
 def _readings(path: str, io: ModelIO, flags: ModelFlags, tried: Sequence[Tried]) -> Iterator[Model]:
@@ -211,7 +172,7 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
         fact = f"{path} takes images of {dtype}, and its scale is not known"
         raise ModelError(fact, hint=f"export it with an input of {' or '.join(INPUTS)}")
     head = heads.load_head(spec.family)
-    _check_words(head, io, spec)
+    layouts.check(head, io, spec)
     read = heads.selected(head, io, spec.head_layout) or tuple(range(len(io.outputs)))
     seen = io.of(read)
     if len(read) < len(io.outputs):
@@ -226,23 +187,9 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
     try:
         decode = head.describe(seen, spec)
     except heads.ClassMismatch as error:
-        raise _named(error, len(spec.labels), _origin(io, flags)) from error
+        raise class_names.mismatch(error, len(spec.labels), class_names.origin(io, flags)) from error
     notes += filter(None, [_said(head, "left_out", seen)])
     return Model(path, io, spec, decode and decode.renumbered(read), tuple(notes), read)
-
-
-def _check_words(head: heads.Head, io: ModelIO, spec: ModelSpec) -> None:
-    layouts = [*heads.layouts(head, io), *([extra.LAYOUT] if spec.family in extra.FAMILIES else [])]
-    strange = _strange(layouts, spec.head_layout)
-    if strange:
-        fact = f"family {spec.family} has no head layout {', '.join(strange)}"
-        known = ", ".join(sorted({word for words in layouts for word in words}))
-        raise SpecError(fact, hint=f"it has: {known}" if known else "leave --head-layout out")
-
-
-def _strange(layouts: Sequence[Tuple[str, ...]], words: Sequence[str]) -> List[str]:
-    """The words that are in no layout."""
-    return [word for word in words if not any(word in known for known in layouts)]
 
 
 def _count(head: heads.Head, io: ModelIO, seen: ModelIO, spec: ModelSpec) -> int:
@@ -267,35 +214,6 @@ def _statements(flags: ModelFlags) -> Dict[str, Any]:
     return {key: value for key, value in flags.said().items() if key not in ("family", "labels", "imgsz")}
 
 
-def _fitting(io: ModelIO, count: int, origin: str) -> List[str]:
-    """The families that fit, with the number of names as evidence. If only that speaks against one, it is the error."""
-    with suppress(ModelError):
-        return heads.fitting(io, count or None)
-    family = heads.fitting(io)[0]
-    head = heads.load_head(family)
-    raise _named(heads.ClassMismatch(head.classes(io.of(heads.selected(head, io))), count), count, origin)
-
-
-def _named(error: heads.ClassMismatch, count: int, origin: str) -> SpecError:
-    """The error with the place where the names come from."""
-    fact = f"the outputs have {error.classes} classes, and {origin} names {count}"
-    return SpecError(fact, hint=str(error.hint))
-
-
-def _origin(io: ModelIO, flags: ModelFlags) -> str:
-    if flags.labels:
-        return f"--labels {flags.labels}" if isinstance(flags.labels, str) else "labels"
-    key = METADATA_KEY if METADATA_KEY in io.metadata else names.from_metadata(io.metadata)[1]
-    return f"{key!r} in the file's metadata"
-
-
-def _wh(size: Tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
 def _text(value: Any) -> str:
-    return (
-        ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
-        if isinstance(value, tuple)
-        else str(value)
-    )
+    parts = value if isinstance(value, tuple) else (value,)
+    return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)

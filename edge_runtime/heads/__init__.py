@@ -9,6 +9,7 @@ Each member is a module that defines
     select(io, layout) -> numbers               the outputs that it reads, in its own order; empty: none (default all,
                                                 or the rows that stand beside the same values in maps)
     defaults(io) -> DEFAULTS                    instead of DEFAULTS, where names of inputs and outputs tell more
+    UNTRIED                                     words that it reads only if something says them (default none)
     DEFAULTS                                    ModelSpec fields of the family's training, e.g. {"resize": "stretch"}
     match(io, num_classes) -> bool              may outputs of these shapes be of this family? num_classes may be None
     doubt(io, spec) -> str                      what else outputs of these shapes may be, and the flag for it; "" if
@@ -28,7 +29,7 @@ Levels are matched by grid size, never by the order of the outputs. A shape that
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, cast
+from typing import Any, List, Mapping, Optional, Protocol, Sequence, Set, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray

@@ -16,6 +16,7 @@ SUMMARY = "[B, N, 6] rows x1, y1, x2, y2, score, class in model pixels (YOLOv10,
 QUERIES = 1000  # so many rows at most are suppressed already; DeepStream-Yolo leaves one for each cell
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 LAYOUTS = (("fraction",),)
+UNTRIED = ("extra",)
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
@@ -46,7 +47,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
     """
     _read([output.shape for output in outputs], spec)
     rows = outputs[0]
-    scores = rows[:, 4:5] * (rows[:, 5:6] == np.arange(len(spec.labels)))
+    scores = rows[:, 4:5] * (np.rint(rows[:, 5:6]) == np.arange(len(spec.labels)))
     return rows[:, :4] * views.per_corner(spec), scores.astype(np.float32)
 
 

@@ -16,6 +16,7 @@ SUMMARY = "decoded [B, N, 5 + C], or one raw map [B, A, h, w, 5 + C] or [B, A * 
 PRIORITY = 1  # asked before yolo_v10: decoded rows of one class have six columns too
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 LAYOUTS = (("fraction",),)
+UNTRIED = ("extra",)
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:

@@ -19,6 +19,7 @@ SUMMARY = (
 PRIORITY = 1  # asked before yolo_v3, see `match`
 DEFAULTS = {"resize": "letterbox", "color": "rgb"}
 LAYOUTS = (("fraction",),)
+UNTRIED = ("extra",)
 
 BOX_CHANNELS = 64  # 4 sides of 16 bins, if the number of classes is not known
 
