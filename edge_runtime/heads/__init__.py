@@ -29,7 +29,7 @@ Levels are matched by grid size, never by the order of the outputs. A shape that
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Protocol, Sequence, Set, Tuple, cast
+from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_runtime.detect.understand import input_size, understand
+from edge_runtime.detect.sizes import input_size
+from edge_runtime.detect.understand import understand
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec

@@ -13,7 +13,7 @@ from edge_runtime.backends import replay as replayed
 from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.detect import understand
+from edge_runtime.detect import sizes, understand
 from edge_runtime.downloads import catalog
 from edge_runtime.errors import SourceError
 from edge_runtime.gpu import passport, plan_file
@@ -96,7 +96,7 @@ READERS: Dict[str, Reader] = {
         "names.json",
         lambda: [json.dumps(dict(good.IO.metadata)).encode()],
         lambda path: (
-            understand.input_size(replace(good.IO, input_shape=(1, 3, -1, -1), metadata=_texts(path)), ModelFlags())
+            sizes.input_size(replace(good.IO, input_shape=(1, 3, -1, -1), metadata=_texts(path)), ModelFlags())
             and understand.understand("a.onnx", replace(good.IO, metadata=_texts(path)))
         ),
     ),
