@@ -69,7 +69,8 @@ def judged(path: Path, right: str, backend: str) -> Tuple[str, str, str]:
             words = f" {','.join(spec.head_layout)}" if spec.head_layout else ""
             notes = [note for note in detector.model.notes if "preprocessing" not in note and "class names" not in note]
             image = np.zeros((*reversed(spec.input_wh), 3), np.uint8)
-            hit = _hit(detector(image), spec.input_wh, name_of(right))
+            found = detector(image)
+            hit = not len(found) if "no box" in right else _hit(found, spec.input_wh, name_of(right))
         silent = "never in silence" in right and not notes
         verdict = "RIGHT" if (hit or "note" in right) and not silent and right != "refused" else "WRONG"
         return verdict, f"{spec.family}{words}", "; ".join(notes)[:200]
