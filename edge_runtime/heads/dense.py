@@ -31,6 +31,7 @@ TRAINED: Mapping[Tuple[str, ...], Mapping[str, Any]] = {  # by the names of the 
     ("dets", "labels"): IMAGENET,  # RF-DETR
     ("boxes", "scores"): {"resize": "stretch", "mean": (127.0,) * 3, "std": (128.0,) * 3},  # jetson-inference
 }
+BOXES = ("box", "dets")  # in names of outputs of boxes
 INSIDE = ("hidden", "feature", "queries", "attention", "mask")  # names of outputs that are no boxes and no scores
 QUERIES = 1000  # so many boxes at most come from a network that suppresses doubles itself (DETR)
 
@@ -51,14 +52,20 @@ class Pair:
 
 
 def select(io: ModelIO, layout: Sequence[str]) -> Tuple[int, ...]:
-    """Returns the numbers of the outputs without those that Hugging Face adds from inside the network.
+    """Returns the numbers of the outputs, boxes first if names tell it, without those from inside the network.
 
-    There are none if the number of rows differs from image to image: those are objects, not places.
+    There are none if the number of rows differs from image to image: those are objects, not places; and if both have
+    four columns and no name tells which are the boxes.
     """
     if model_outputs.lists(io):
         return ()
     names = [name.lower() for name in io.outputs]
-    return tuple(number for number, name in enumerate(names) if not any(word in name for word in INSIDE))
+    kept = [number for number, name in enumerate(names) if not any(word in name for word in INSIDE)]
+    boxes = [number for number in kept if any(word in names[number] for word in BOXES)]
+    alike = len(kept) == 2 and all(io.shapes[number][-1] == 4 for number in kept)
+    if alike and len(boxes) != 1:
+        return ()
+    return (*boxes, *(number for number in kept if number not in boxes))
 
 
 def defaults(io: ModelIO) -> Dict[str, Any]:
@@ -125,6 +132,8 @@ def _read(seen: Sequence[Shape], spec: ModelSpec) -> Pair:
     apart = "softmax" in spec.head_layout or "background" in spec.head_layout  # words for two outputs
     if pair is None and not apart and len(seen) == 1 and len(seen[0]) == 2 and _is_table(seen[0], spec):
         pair = (0, 0, seen[0][0], seen[0][1] - 4)
+    if pair is None and len(seen) == 2 and seen[0] == seen[1] and seen[0][1:] == (4,):
+        pair = (0, 1, seen[0][0], 4)  # four classes
     if pair is None or pair[3] <= spec.classes_of_nothing:
         raise views.misfit(seen, spec, SUMMARY)
     views.agree(pair[3] - spec.classes_of_nothing, spec)

@@ -308,3 +308,15 @@ def test_an_open_size_with_a_fixed_size_inside_names_the_flag(backend: str, tmp_
     assert "--imgsz" in str(caught.value.hint)
     with Detector.open(path, backend=backend, imgsz=320, threads=1) as detector:
         assert [one.label for one in detector(np.zeros((320, 320, 3), np.uint8))] == ["dog"]
+
+
+@pytest.mark.parametrize("first", ["pred_boxes", "logits"])
+def test_four_classes_are_told_from_boxes_by_names(first: str, tmp_path: Path) -> None:
+    """Both outputs have four columns."""
+    logits = filled((1, 300, 4), (-9, -9, 2.2, -9), empty=-9)
+    boxes = filled((1, 300, 4), np.concatenate([(BOX[:2] + BOX[2:]) / 2, BOX[2:] - BOX[:2]]) / SIDE, empty=0.3)
+    outputs = {"pred_boxes": boxes, "logits": logits}
+    path = write_export(tmp_path / "export.onnx", {first: outputs.pop(first), **outputs})
+    with Detector.open(path, threads=1) as detector:
+        (found,) = detector(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert found.class_id == 2 and np.abs(np.array(found.xyxy) - BOX).max() < 1

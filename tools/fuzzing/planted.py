@@ -110,7 +110,54 @@ def _rt_detr(there: Object, numbers: Random, classes: int) -> List[np.ndarray]:
     return [np.concatenate([boxes / SIDE, scores], axis=1)]
 
 
+def _columns(there: Object, numbers: Random, classes: int) -> List[np.ndarray]:
+    """Boxes, scores and class numbers, in outputs of their own."""
+    (table,) = _finished(there, numbers, classes)
+    return [table[:, :4], table[:, 4], table[:, 5]]
+
+
+def _counted(there: Object, numbers: Random, classes: int) -> List[np.ndarray]:
+    """EfficientNMS; behind the count are rows of an earlier picture."""
+    boxes, scores, labels = _columns(there, numbers, classes)
+    scores[1:] = numbers.uniform(0.1, 0.9, len(scores) - 1)
+    return [np.ones(1), boxes, scores, labels]
+
+
+def _mmdeploy(there: Object, numbers: Random, classes: int) -> List[np.ndarray]:
+    (table,) = _finished(there, numbers, classes)
+    return [table[:, :5], table[:, 5]]
+
+
+def _seven(there: Object, numbers: Random, class_first: bool) -> List[np.ndarray]:
+    (table,) = _finished(there, numbers, 80)
+    order = [0, 1, 2, 3, 5, 4] if class_first else range(6)
+    return [np.concatenate([np.zeros((len(table), 1)), table[:, list(order)]], axis=1)]
+
+
+def _paddle(there: Object, numbers: Random, classes: int) -> List[np.ndarray]:
+    (table,) = _finished(there, numbers, classes)
+    return [table[:, [5, 4, 0, 1, 2, 3]]]
+
+
+def _detr(there: Object, numbers: Random, classes: int) -> List[np.ndarray]:
+    """Logits of a softmax whose last class is "no object", and boxes."""
+    boxes, _ = _rows(there, numbers, classes, 300)
+    logits = numbers.normal(-3, 1, (300, classes + 1))
+    logits[:, -1] = 8
+    at = len(logits) // 2
+    logits[at] = -20
+    logits[at, there.number], logits[at, -1] = np.log(there.score), np.log(1 - there.score)
+    return [logits, boxes / SIDE]
+
+
 KINDS: Dict[str, Table] = {
+    "boxes, scores, class numbers": _columns,
+    "EfficientNMS": _counted,
+    "mmdeploy": _mmdeploy,
+    "YOLOv7's seven columns": lambda there, numbers, classes: _seven(there, numbers, True),
+    "YOLO-NAS' seven columns": lambda there, numbers, classes: _seven(there, numbers, False),
+    "PaddleDetection": _paddle,
+    "DETR of Hugging Face": _detr,
     "v8": _v8,
     "v8 in fractions": lambda there, numbers, classes: _v8(there, numbers, classes, 1 / SIDE),
     "v5": _v5,
