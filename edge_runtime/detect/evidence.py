@@ -33,7 +33,7 @@ def described(path: str, flags: ModelFlags, batch: int = 1) -> Model:
     """What is known about an ONNX file that is not opened for detection. If its family is a guess, one run decides.
 
     Raises:
-        ModelError: the file is not a detector that this program can read.
+        ModelError: the file is not a detector that this program can read, or its family is a guess and cannot be run.
     """
     member = plugins.load_member("backends", "onnxruntime")
     missing = member.available()
@@ -48,7 +48,10 @@ def described(path: str, flags: ModelFlags, batch: int = 1) -> Model:
         else:
             with closing(backend):
                 return weighed(model, values(backend))
-    note = f"the family {model.spec.family} is what the shapes of the outputs say; no run confirms it: {missing}"
+    if not model.said and model.io.metadata.get("author") != "Ultralytics":
+        fact = f"{path} does not name its family, and no run can confirm that it is {model.spec.family}: {missing}"
+        raise ModelError(fact, hint=f"if it is, say so: --family {_name(model)}")
+    note = f"{_name(model)} is what the shapes of the outputs say; no run confirms it: {missing}"
     return replace(model, notes=(*model.notes, note), evidence=(f"for {_name(model)}: the shapes say it",))
 
 

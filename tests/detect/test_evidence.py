@@ -168,5 +168,10 @@ def test_a_file_that_is_only_described_is_looked_at_too(tmp_path: Path, monkeypa
     path = write_onnx(tmp_path / "m.onnx", v6(), (1, 3, SIDE, SIDE))
     assert evidence.described(path, ModelFlags()).spec.family == "yolo_v6"
     monkeypatch.setattr(onnxruntime, "available", lambda: "onnxruntime is not installed")
+    with pytest.raises(ModelError, match="no run can confirm that it is yolox: onnxruntime is not installed") as caught:
+        evidence.described(path, ModelFlags())
+    assert "--family yolox" in str(caught.value.hint)
+    assert evidence.described(path, ModelFlags(family="yolo_v6")).spec.family == "yolo_v6"
+    path = write_onnx(tmp_path / "u.onnx", v8(), (1, 3, SIDE, SIDE), {"author": "Ultralytics", "task": "detect"})
     model = evidence.described(path, ModelFlags())
-    assert model.spec.family == "yolox" and "no run confirms it: onnxruntime is not installed" in model.notes[-1]
+    assert model.spec.family == "yolo_v8" and "no run confirms it" in model.notes[-1]
