@@ -19,7 +19,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"detect"},
     {"loop"},
     {"energy", "accuracy"},
-    {"calibrate"},
+    {"calibrate", "identify"},
     {"build", "benchmark", "reports", "doctor", "prove"},
     {"cli", "__main__", "__init__"},
 )

@@ -15,6 +15,7 @@ from edge_runtime.libraries.extras import install_hint
 from edge_runtime.types import Truth
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+RECALLS = np.linspace(0.0, 1.0, 101)
 _SILENCE = threading.Lock()  # stdout is that of all threads
 
 
@@ -74,15 +75,50 @@ def resampled(
         evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
         evaluation.params.maxDets = [100]
         evaluation.evaluate()
-        found, images = evaluation.evalImgs, len(truths)
-        aps = []
-        for draw in draws:  # matches are listed by class, then by image
-            evaluation.evalImgs = [found[k * images + i] for k in range(len(found) // images) for i in draw]
-            evaluation.accumulate()
-            precision = evaluation.eval["precision"]
-            known = precision[precision > -1]
-            aps.append(float(known.mean()) if known.size else 0.0)
-    return np.array(aps)
+    counts = np.array([np.bincount(draw, minlength=len(truths)) for draw in draws], np.int64)
+    found, images = evaluation.evalImgs, len(truths)  # matches are listed by class, then by image
+    sums, known = np.zeros(len(draws)), np.zeros(len(draws), np.int64)
+    for first in range(0, len(found), images):
+        precision, there = _resampled_class(found[first : first + images], counts)
+        sums, known = sums + np.where(there, precision, 0.0), known + there
+    return np.asarray(sums / np.maximum(known, 1))
+
+
+def _resampled_class(
+    matches: Sequence[Any], counts: NDArray[np.int64]
+) -> Tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """AP (samples,) of one class in each sample, and whether the sample holds objects of it.
+
+    Args:
+        matches: pycocotools' entry per image; None for an image without this class.
+        counts: (samples, images) how often an image is in a sample.
+    """
+    numbers = [number for number, match in enumerate(matches) if match is not None]
+    objects = np.zeros(len(matches))
+    objects[numbers] = [np.count_nonzero(np.asarray(matches[number]["gtIgnore"]) == 0) for number in numbers]
+    total = counts @ objects
+    scores = np.concatenate([np.zeros(0), *(matches[number]["dtScores"] for number in numbers)])
+    if not len(scores):
+        return np.zeros(len(counts)), total > 0
+    order = np.argsort(-scores, kind="mergesort")
+    image = np.repeat(numbers, [len(matches[number]["dtScores"]) for number in numbers])[order]
+    right, ignored = (
+        np.concatenate([matches[number][key] for number in numbers], axis=1)[:, order] != 0
+        for key in ("dtMatches", "dtIgnore")
+    )
+    weights = counts[:, None, image]  # (samples, IoU, detections) from here on
+    true = np.cumsum(weights * (right & ~ignored), axis=-1)
+    false = np.cumsum(weights * (~right & ~ignored), axis=-1)
+    return _interpolated(true, false, np.maximum(total, 1)[:, None, None]), total > 0
+
+
+def _interpolated(true: NDArray[np.int64], false: NDArray[np.int64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the precision at the 101 recalls 0, 0.01, … 1, and over the IoUs: (samples,)."""
+    precision = true / np.maximum(true + false, 1)
+    envelope = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    reached = np.searchsorted(RECALLS, true / total, side="right")  # how many of the recalls are no higher
+    steps = np.diff(reached, axis=-1, prepend=0)
+    return np.asarray((envelope * steps).sum(axis=-1).mean(axis=-1) / 101)
 
 
 def _matched(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int) -> Any:

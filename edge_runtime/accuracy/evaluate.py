@@ -122,7 +122,7 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
     notes = [*data.notes, *_notes(asked, data, common), *(f"not read: {item}" for item in pipeline.sources[0].skipped)]
     return Found(
         tuple(rows),
-        tuple(_renumbered(truth, of_data) for truth in truths),
+        tuple(renumbered(truth, of_data) for truth in truths),
         common,
         pipeline.monitor.summary()["fps"],
         tuple(notes),
@@ -177,8 +177,12 @@ def canonical(label: str) -> str:
     return ALIASES.get(plain.replace(" ", ""), plain)
 
 
-def _renumbered(truth: Truth, of_data: NDArray[np.int64]) -> Truth:
-    """Returns the objects of the common classes, with their new class ids."""
+def renumbered(truth: Truth, of_data: NDArray[np.int64]) -> Truth:
+    """Returns the objects of the common classes, with their new class ids.
+
+    Args:
+        of_data: (classes of the data,) int64, as `match_labels` gives it.
+    """
     number = of_data[truth.class_id]
     known = number >= 0
     crowd = None if truth.crowd is None else truth.crowd[known]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -71,19 +72,25 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     threads = auto_threads(options)
     session, description = _session(path, options, threads)
     io = read_io(path, spec.input_wh, options.batch)
+    return HostBackend("onnxruntime", description, spec, decode, io, partial(bind, session, path, io), options)
+
+
+def bind(session: Any, path: str, io: ModelIO, feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
+    """Returns what runs a session of a file on arrays by name: inputs, and outputs of fixed size.
+
+    Args:
+        io: with concrete shapes.
+    """
     lists = outputs.lists(io)
 
-    def bind(feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
-        def run_and_copy() -> Sequence[Array]:
-            with said_of("onnxruntime", path):
-                found = dict(zip(io.outputs, session.run(list(io.outputs), feeds)))
-            for name, fetch in fetches.items():
-                np.copyto(fetch, found[name])
-            return [found[name] for name in lists]
+    def run_and_copy() -> Sequence[Array]:
+        with said_of("onnxruntime", path):
+            found = dict(zip(io.outputs, session.run(list(io.outputs), feeds)))
+        for name, fetch in fetches.items():
+            np.copyto(fetch, found[name])
+        return [found[name] for name in lists]
 
-        return run_and_copy if lists else _bound(session, path, feeds, fetches)
-
-    return HostBackend("onnxruntime", description, spec, decode, io, bind, options)
+    return run_and_copy if lists else _bound(session, path, feeds, fetches)
 
 
 def _bound(session: Any, path: str, feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-COMMANDS = "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor edge-zoo"
-DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, ZOO = COMMANDS.split()
+COMMANDS = "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor edge-identify edge-zoo"
+DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, ZOO = COMMANDS.split()
 RUN = f"{DETECT} {EVAL} {BENCH}"
-ALL = f"{RUN} {BUILD} {CALIBRATE}"
+ONE = f"{CALIBRATE} {IDENTIFY}"
+ALL = f"{RUN} {BUILD} {ONE}"
 USE = f"{RUN} {CALIBRATE}"  # commands that detect objects
 
 FILE = ""  # the value is a file and needs no flag: FLAG VALUE means VALUE
@@ -31,10 +32,10 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
      "--model-path --model-file --trt-engine", RUN, "--engine"),
     ("--engine --weights --model -m -w --network --onnx --input-model --model-path --model-file --input -i",
      BUILD, FILE),
-    ("--engine --weights --model -m -w --network --onnx --input-model --model-path --model-file", CALIBRATE, FILE),
+    ("--engine --weights --model -m -w --network --onnx --input-model --model-path --model-file", ONE, FILE),
     ("--loadengine --plan", BUILD, "edge-bench FILE.plan measures a plan, edge-detect FILE.plan runs it"),
     ("--saveengine --save-engine --engine-name --engine-path --output-file --out --save", BUILD, "--output"),
-    ("--out --output-file --save --save-path", CALIBRATE, "--output"),
+    ("--out --output-file --save --save-path", ONE, "--output"),
     ("--trt --tensorrt", ALL, "TensorRT runs plans: edge-build MODEL.onnx makes one, --engine FILE.plan runs it"),
     ("--input-blob --output-blob --output-cvg --output-bbox --input-name --input-names --output-names --inputs-name "
      "--model-type --arch --num-classes --nc", ALL, _FOUND),
@@ -48,8 +49,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--cam --webcam --usb --usb-cam --camera-id --camera-index --cam-id", DETECT, "--camera"),
     ("--csi --onboard --csi-camera", DETECT, "a CSI camera is --source csi://0"),
     ("--gstr --gstreamer --pipeline", DETECT, "a pipeline of GStreamer is --source 'gst:…'"),
-    ("--input-width --input-height --width --height --frame-width --frame-height", DETECT,
-     "--size WxH asks a camera for a size"),
+    ("--input-width --input-height --width --height --frame-width --frame-height", DETECT, "--size WxH asks a camera"),
     ("--resolution --cam-size", DETECT, "--size"),
     ("--framerate --frame-rate --input-rate --rate", DETECT, "--fps"),
     ("--input-loop --repeat", DETECT, "--loop"),
@@ -67,15 +67,14 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--max-detections --max-dets --topk --top-k --keep-top-k", USE, "--max-det"),
     ("--class --filter-classes --class-ids", USE, "--classes"),
     ("--conf --iou --max-det --classes --conf-thres --iou-thres --conf-threshold --iou-threshold --threshold "
-     "--score-threshold --topk", BUILD, "thresholds are said when the model runs: edge-detect --conf 0.25"),
+     "--score-threshold --topk", f"{BUILD} {IDENTIFY}", "thresholds are said at run time: edge-detect --conf 0.25"),
     ("--names --class-names --class-file --classes-file --labels-file --label-file --label", ALL, "--labels"),
     ("--img --img-size --imgsize --image-size --input-size --input-shape", ALL, "--imgsz"),
     # what is written and shown
     ("-o --out --output-uri --out-file --output-file --dst --dest", DETECT, "--output"),
     ("--save-dir --output-dir --out-dir --outdir", DETECT, "--save"),
     ("--save-img --save-image --save-images --save-frames", DETECT, "--save DIR writes annotated pictures"),
-    ("--save-vid --save-video --output-video --video-out --write-video", DETECT,
-     "--output FILE.mp4 writes an annotated video"),
+    ("--save-vid --save-video --output-video --video-out --write-video", DETECT, "--output FILE.mp4 writes a video"),
     ("--save-txt --save-labels --save-yolo", DETECT, "--output yolo:DIR/ writes a file of boxes per picture, as YOLO"),
     ("--save-json --save-coco", DETECT, "--output FILE.coco.json writes boxes as COCO does, FILE.jsonl frame by frame"),
     ("--save-csv --save-results", DETECT, "--output FILE.csv writes a row per box"),
@@ -87,12 +86,11 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--view-img --view --display --show-img --imshow --visualize --window --gui", DETECT, "--show"),
     ("--nosave --no-save --noshow --no-show --no-display --dont-show --headless --show-labels --show-conf --show-boxes "
      "--hide-progress", DETECT, SO_ALREADY),
-    ("--hide-labels --hide-conf --line-width --line-thickness --overlay --alpha", DETECT,
-     "boxes are drawn in one way: leave it out"),
+    ("--hide-labels --hide-conf --line-width --line-thickness --overlay --alpha", DETECT, "they look one way: omit it"),
     ("--track --tracker --tracking --persist", DETECT, "objects are not tracked: --output FILE.jsonl has every box"),
     ("--log-file --log-csv --csv", DETECT, "--log FILE.csv writes a row a second, --output FILE.csv a row per box"),
-    ("--batch-size --batchsize --bs --max-batch-size --max-batch", ALL, "--batch"),
-    # precision
+    ("--batch-size --batchsize --bs --max-batch-size --max-batch", f"{USE} {BUILD}", "--batch"),
+    # precision, then devices
     ("--fp16 --half", BUILD, "--precision=fp16"),
     ("--best", BUILD, "--precision=best"),
     ("--int8", BUILD, "INT8 is --precision int8+fp16, with ranges of edge-calibrate or --calib DIR"),
@@ -101,11 +99,10 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--fp16 --half --int8 --fp32 --precision --quantize --dtype --best", RUN, _PRECISION),
     ("--int8 --quantize --ptq", CALIBRATE, SO_ALREADY),
     ("--fp16", CALIBRATE, "--half"),
-    # devices
     ("--cpu", RUN, "--device=cpu"),
     ("--gpu --cuda --use-gpu --use-cuda", RUN, "--device=cuda"),
     ("--provider --ep --execution-provider --framework", RUN, "--backend"),
-    ("--num-threads --nthreads --n-threads --workers", RUN, "--threads"),
+    ("--num-threads --nthreads --n-threads --workers", f"{RUN} {IDENTIFY}", "--threads"),
     ("--usedlacore --dla-core", BUILD, "--dla"),
     ("--allowgpufallback --gpu-fallback --skipinference --buildonly --explicitbatch --simplify --format --task --mode",
      BUILD, SO_ALREADY),
@@ -129,8 +126,11 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--exclude --exclude-layers --nodes-to-exclude --op-block-list", CALIBRATE, "--keep-fp"),
     # measuring
     ("--data-dir --dataset --val --data-yaml --images --source --input", EVAL, "--data"),
-    ("--num-images --limit --max-samples --subset", EVAL, "--max-images"),
+    ("--num-images --limit --max-samples --subset", f"{EVAL} {IDENTIFY}", "--max-images"),
     ("--duration --time", BENCH, "--seconds"),
+    ("--source --input -i --image --image-dir --img-dir --calib", IDENTIFY, "--images"),
+    ("--data-dir --dataset --val --data-yaml", IDENTIFY, "--data"),
+    ("--seconds --time --timeout --duration", IDENTIFY, "--budget"),
     ("--infstreams --num-streams --nstreams", BENCH, "--streams"),
     ("--power-mode --mode --nvpmodel", BENCH, "--power-modes"),
     ("--runs --rounds --num-runs", BENCH, "--repeats"),
@@ -159,7 +159,8 @@ TASKS: Dict[str, str] = {
     "status": POWER, "stats": POWER, "show": POWER, "query": POWER, "modes": POWER, "list": POWER, "info": POWER,
     "train": "models are trained elsewhere; a trained one is exported to ONNX",
     "track": "objects are not tracked; edge-detect finds them in each frame by itself",
-    "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR, "zoo": ZOO,
+    "identify": IDENTIFY, "guess": IDENTIFY, "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR,
+    "zoo": ZOO,
 }  # fmt: skip
 
 # Values of --device in other tools.

@@ -15,6 +15,7 @@ from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 
 PREPROCESSING = ("resize", "color", "mean", "std")
+UNSTATED = "preprocessing is not stated in the file"  # how the note begins
 INPUTS = ("float32", "float16", "float64", "uint8")  # dtypes of the image
 Tried = Tuple[str, Tuple[str, ...], Tuple[str, ...]]  # family, words of the layout, class names
 
@@ -150,14 +151,14 @@ def _assumed(
 ) -> Model:
     """The model if it is of this family. What is assumed becomes a note."""
     head = heads.load_head(family)
-    usual = getattr(head, "defaults", lambda io: dict(head.DEFAULTS))(io)
-    about = {**usual, **_scale(io), "labels": given, "head_layout": layout}
+    about = {**heads.defaults(head, io), **_scale(io), "labels": given, "head_layout": layout}
     spec = ModelSpec(family, io.input_wh, **{**about, **_statements(flags)})
     notes = []
     assumed = [name for name in PREPROCESSING if getattr(flags, name) is None]
     if assumed and io.metadata.get("author") != "Ultralytics":
         values = ", ".join(f"--{name} {_text(getattr(spec, name))}" for name in assumed)
-        notes.append(f"preprocessing is not stated in the file; assuming the usual of {family}: {values}")
+        file = path if path.lower().endswith(".onnx") else "MODEL.onnx"
+        notes.append(f"{UNSTATED}; assuming the usual of {family}: {values}; edge-identify {file} finds it out")
     return _model(path, io, spec, flags, notes)
 
 

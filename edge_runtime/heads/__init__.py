@@ -29,7 +29,7 @@ Levels are matched by grid size, never by the order of the outputs. A shape that
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, cast
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,12 @@ def layouts(head: Head, io: ModelIO) -> Sequence[Tuple[str, ...]]:
     """Returns the layouts of a head for these outputs, the usual one first."""
     own = getattr(head, "layouts", None)
     return own(io) if own is not None else ((), *getattr(head, "LAYOUTS", ()))
+
+
+def defaults(head: Head, io: ModelIO) -> Dict[str, Any]:
+    """Returns ModelSpec fields that are usual for a head's family with these inputs and outputs."""
+    own = getattr(head, "defaults", None)
+    return dict(own(io) if own is not None else head.DEFAULTS)
 
 
 def fitting(io: ModelIO, num_classes: Optional[int] = None) -> List[str]:

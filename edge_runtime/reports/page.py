@@ -32,6 +32,11 @@ def heading(text: str) -> str:
     return f"<h2>{_text(text)}</h2>"
 
 
+def paragraph(text: str) -> str:
+    """Returns a paragraph."""
+    return f"<p>{_text(text)}</p>"
+
+
 def note(text: str) -> str:
     """Returns a remark, as a paragraph."""
     return f'<p class="note">{_text(text)}</p>'

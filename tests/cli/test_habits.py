@@ -19,7 +19,7 @@ from edge_runtime.cli import _habits
 from edge_runtime.cli._parser import Parser
 from tests.tiny import boxes_v8, write_onnx
 
-COMMANDS = "detect eval bench build calibrate power doctor zoo".split()
+COMMANDS = "detect eval bench build calibrate power doctor identify zoo".split()
 MODULES = {name: import_module(f"edge_runtime.cli.{name}") for name in COMMANDS}
 PARSERS: Dict[str, Parser] = {f"edge-{name}": MODULES[name]._parser() for name in COMMANDS}
 
@@ -94,6 +94,8 @@ SAME = [  # command, what they type, what it means with us
     # quantisers and evaluators
     ("calibrate", "--model m.onnx --data photos -o q.onnx", "m.onnx --images photos -o q.onnx"),
     ("calibrate", "--input-model m.onnx --calib-images photos --output q.onnx --int8", "m.onnx photos -o q.onnx"),
+    ("identify", "-w m.onnx --source photos --names voc -o r.toml", "m.onnx photos --labels voc --output r.toml"),
+    ("identify", "m.onnx --dataset coco --limit 16 --timeout 30", "m.onnx --data coco --max-images 16 --budget 30"),
     ("calibrate", "m.onnx --video a.mp4 --num-images 50 -o q.onnx", "m.onnx --from-source a.mp4 --num 50 -o q.onnx"),
     ("eval", "--weights m.onnx --data coco --conf-thres 0.01 --limit 50", "m.onnx coco --conf .01 --max-images 50"),
     ("bench", "-m m.onnx -i bus.jpg --batch-size 4", "m.onnx --source bus.jpg --batch 4"),
@@ -182,6 +184,10 @@ SAID = [  # command, what they type, what the answer names
     ("bench", "--loadEngine=m.plan --iterations=100 --useCudaGraph", "leave it out"),
     ("bench", "--loadEngine=m.plan --warmUp=500", "leave it out"),
     ("calibrate", "m.onnx -o q.onnx", "--images DIR"),
+    ("identify", "m.onnx -o notes.txt", "end the name in .toml or .onnx"),
+    ("identify", "m.onnx photos --data coco", "give one of them"),
+    ("identify", "m.onnx --conf-thres 0.3", "edge-detect --conf"),
+    ("identify", "best.pt", "makes best.onnx"),
     ("power", "-m 0", "edge-power set MODE"),
     ("power", "--mode 15W", "edge-power set MODE"),
     ("power", "15W", "edge-power set"),

@@ -16,7 +16,7 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import _files, detect
 
-COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "zoo")
+COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "identify", "zoo")
 # Flags of words and numbers that name no file.
 WORDS = set(
     "camera split verdict_split layout keep_fp legacy_version power_mode power_modes compute_capability mode name"
@@ -75,6 +75,7 @@ DETECT = ["detect", "--engine", "m.onnx", "--recipe", "recipe.toml", "--labels",
 CALIBRATE = ["calibrate", "m.onnx", "--recipe", "recipe.toml", "--labels", "names.txt", "--images", "photos"]
 OTHER = [*CALIBRATE, "-o", "int8.onnx"]
 BUILD = ["build", "m.onnx", "--recipe", "recipe.toml", "--labels", "names.txt"]
+IDENTIFY = ["identify", "m.onnx", "--recipe", "recipe.toml", "--labels", "names.txt", "--images", "photos"]
 BENCH = ["bench", "--engine", "m.onnx", "--recipe", "recipe.toml", "--meter", "replay:trace.csv"]
 # (what is said before, the flag that writes, the input that it is to destroy)
 FILE_CASES: Tuple[Tuple[List[str], str, str], ...] = (
@@ -102,6 +103,10 @@ FILE_CASES: Tuple[Tuple[List[str], str, str], ...] = (
     (BENCH, "--output", "trace.csv"),
     (["bench", "merge", "a.json", "b.json"], "-o", "a.json"),
     (["bench", "merge", "a.json", "b.json"], "--output", "b.json"),
+    (IDENTIFY, "-o", "m.onnx"),
+    (IDENTIFY, "--output", "recipe.toml"),
+    (IDENTIFY, "--report", "names.txt"),
+    (IDENTIFY, "--report", "photos/1.jpg"),
     (["doctor", "--sysroot", "board.json"], "--record", "board.json"),
     (["doctor", "--prove", "--sysroot", "board.json"], "-o", "board.json"),
 )
@@ -126,6 +131,7 @@ TWICE = (
     [*OTHER, "--ranges", "int8.onnx"], [*OTHER, "--tensorrt-form", "int8.onnx"], [*OTHER, "--report", "r.json"],
     [*OTHER, "--ranges", "x", "--manifest", "link/x"], [*OTHER, "--legacy-cache", "int8.partial.npz"],
     [*BENCH, "-o", "x.json", "-o", "./x.json"], ["bench", "merge", "a.json", "-o", "x.csv", "-o", "link/x.csv"],
+    [*IDENTIFY, "-o", "x.toml", "--report", "link/x.toml"],
     [*BUILD, "-o", "x.plan", "--timing-cache", "x.plan.json"],
     [*OTHER, "--manifest", "photos"], [*OTHER, "--ranges", "photos/"], [*BUILD, "-o", "photos"],
 )  # fmt: skip

@@ -27,6 +27,7 @@ COMMANDS: Dict[str, List[List[str]]] = {
         ["a.onnx", "--images", "images", "-o", "out.onnx", "--no-verdict"],
         ["a.onnx", "--images", "set.toml", "-o", "out.onnx", "--no-verdict", "--ranges", "t.json"],
     ],
+    "identify": [["a.onnx", "--images", "images", "--budget", "1"], ["a.onnx", "--data", "yolo", "--budget", "1"]],
     "build": [["a.onnx", "-o", "out.plan"]],
     "power": [
         ["--sysroot", "board.json"],

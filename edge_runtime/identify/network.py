@@ -1,0 +1,111 @@
+"""Runs one network with many preparations of a picture: one session, which takes prepared tensors."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import heads
+from edge_runtime.backends import onnxruntime as ours
+from edge_runtime.backends._failures import explained
+from edge_runtime.backends._host import HostSlot
+from edge_runtime.detect.numpy_decode import dense
+from edge_runtime.detect.understand import Model
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.model import geometry
+from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native import ops
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+Key = Tuple[Any, ...]
+
+
+class Network:
+    """An open ONNX file.
+
+    Attributes:
+        runs: how many times it ran.
+
+    Raises:
+        BackendUnavailable: ONNX Runtime is missing.
+        ModelError: ONNX Runtime cannot run the file.
+    """
+
+    def __init__(self, path: str, io: ModelIO, threads: int = 0) -> None:
+        missing = ours.available()
+        if missing:
+            raise BackendUnavailable(missing, hint="edge-identify runs the ONNX file with it; edge-doctor says more")
+        self.runs = 0
+        self._slot = HostSlot(io, 1)
+        self._slot.run = ours.bind(_session(path, threads), path, io, self._slot.feeds, self._slot.fetches)
+
+    def run(self, image: Image, spec: ModelSpec) -> List[Floats]:
+        """Prepares one image, (H, W, 3) uint8 BGR, and runs the network.
+
+        Returns:
+            Its outputs in the file's order, float32, without the batch axis.
+
+        Raises:
+            ModelError: ONNX Runtime failed.
+        """
+        ops.prepare_image(image, spec, self._slot.tensor[0])
+        self._slot.tensor[1:] = self._slot.tensor[0]
+        self.runs += 1
+        self._slot.infer()
+        return [output[0].copy() for output in self._slot.outputs]
+
+
+def _session(path: str, threads: int) -> Any:
+    library = ours.library()
+    options = library.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between two runs we need the cores
+    try:
+        return library.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception types are not public
+        raise explained("onnxruntime", path, error) from error
+
+
+def frame_of(image: Image, spec: ModelSpec) -> ops.FrameRow:
+    """The row of an image for `Reader`: where it lies in the input of a model."""
+    image_wh = (image.shape[1], image.shape[0])
+    return ops.frame_row(geometry.fit(image_wh, spec.input_wh, spec.resize), image_wh)
+
+
+def input_key(image: Image, spec: ModelSpec) -> Key:
+    """What the network sees of an image apart from the image. With equal keys the tensors are equal."""
+    box = geometry.fit((image.shape[1], image.shape[0]), spec.input_wh, spec.resize)
+    padding = spec.pad_value if (box.width, box.height) != spec.input_wh else None
+    return box, spec.color, spec.mean, spec.std, padding
+
+
+class Reader:
+    """Turns the outputs of one run into boxes, as one family reads them."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._decoders: Dict[Tuple[Tuple[int, ...], ...], ops.Decoder] = {}
+
+    def boxes(self, outputs: List[Floats], frame: ops.FrameRow, thresholds: Thresholds) -> Floats:
+        """Boxes (n, 6) float32 `[x1, y1, x2, y2, score, class_id]` in pixels of the image, best first."""
+        if self._model.decode is None:
+            read = [outputs[number] for number in self._model.read]
+            outputs = list(heads.load_head(self._model.spec.family).decode(read, self._model.spec))
+        tensors = [np.ascontiguousarray(output[None], np.float32) for output in outputs]
+        decoder = self._decoder(tensors)
+        rows, counts = np.zeros((1, thresholds.max_det, 6), np.float32), np.zeros(1, np.int32)
+        mask = decoder.class_mask(range(decoder.num_classes))
+        decoder(tensors, np.array([frame], np.float64), thresholds, mask, rows, counts)
+        return rows[0, : counts[0]].copy()
+
+    def _decoder(self, tensors: List[Floats]) -> ops.Decoder:
+        shapes = tuple(tensor.shape for tensor in tensors)
+        if shapes not in self._decoders:
+            decode = self._model.decode or dense(*tensors[1].shape[1:])
+            self._decoders[shapes] = ops.Decoder(decode, shapes)
+        return self._decoders[shapes]

@@ -1,0 +1,58 @@
+"""How sure: entries that random samples of the pictures do not tell apart are named, and the usual one is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+import pytest
+from tiny import boxes_v8, write_onnx
+
+from edge_runtime.identify import certainty
+from edge_runtime.identify.agreement import Agreement
+from edge_runtime.identify.candidates import candidates, read_model
+from edge_runtime.identify.contest import Entry
+from edge_runtime.identify.network import Reader
+from edge_runtime.model import onnx_file
+from edge_runtime.model.recipe import ModelFlags
+
+PICTURES = 20
+
+
+@pytest.fixture
+def entry(tmp_path: Path):
+    path = write_onnx(tmp_path / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
+    flags = ModelFlags(family="yolo_v8")
+    first = candidates(read_model(path, onnx_file.read_io, flags), flags, False)[0]
+
+    def make(resize: str, agreed: Sequence[float]) -> Entry:
+        weighed = [np.array([value, 0.1]) for value in agreed]
+        return Entry(first.resized(resize), Reader(first.model), weighed)
+
+    return make
+
+
+def test_a_clear_winner_is_sure(entry) -> None:
+    better, worse = entry("stretch", [0.8] * PICTURES), entry("letterbox", [0.3] * PICTURES)
+    drawn = certainty.samples(Agreement(), [better, worse])
+    assert certainty.choose([better, worse], drawn) is better and certainty.decided(Agreement(), [better, worse])
+    (rival,) = certainty.rivals(better, [better, worse], drawn)
+    assert (rival.dimension, rival.value, rival.ahead, rival.told_apart) == ("resize", "letterbox", 1.0, True)
+    assert certainty.near([better, worse], drawn) == [better]
+
+
+def test_chance_leaves_it_open_and_the_usual_one_wins(entry) -> None:
+    noise = np.random.default_rng(5).uniform(0, 1, PICTURES)
+    better, usual = entry("stretch", [*noise[1:], noise[0] + 0.01]), entry("letterbox", noise)
+    drawn = certainty.samples(Agreement(), [better, usual])
+    (rival,) = certainty.rivals(better, [better, usual], drawn)
+    assert not rival.told_apart and certainty.choose([better, usual], drawn) is usual
+    assert certainty.near([better, usual], drawn) == [better, usual]
+    assert not certainty.decided(Agreement(), [better, usual])
+
+
+def test_the_same_pictures_give_the_same_answer(entry) -> None:
+    one = entry("stretch", np.linspace(0, 1, PICTURES))
+    first, second = (certainty.samples(Agreement(), [one])[id(one)] for _ in range(2))
+    assert np.array_equal(first, second) and first.std() > 0
