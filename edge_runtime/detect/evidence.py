@@ -124,9 +124,7 @@ def _seen(model: Model, outputs: Sequence[Floats]) -> List[str]:
     if not found or "person" not in model.spec.labels or "person" in found:
         return []
     told = ", ".join(sorted(found)[:3])
-    return [
-        f"on a photograph of a person it finds: {told}. Are the class numbers others? see --labels and --head-layout"
-    ]
+    return [f"on a photograph of a person it finds: {told}; if its class numbers mean others, see --labels"]
 
 
 def _name(model: Model) -> str:

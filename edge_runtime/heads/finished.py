@@ -68,9 +68,14 @@ def defaults(io: ModelIO) -> Dict[str, Any]:
 
 
 def doubt(io: ModelIO, spec: ModelSpec) -> str:
+    """Says how the objects are read, what the names of outputs alone say, and what nothing says."""
+    words = ",".join(spec.head_layout)
+    parts = [f"the outputs are read as finished objects{', --head-layout ' * bool(words)}{words}"]
     if "yxyx" in spec.head_layout and _finished_names.usual_layout(io) == spec.head_layout:
-        return "the names of the outputs say that y comes before x; for the other order say --head-layout fraction"
-    return "finished boxes do not show how many classes there are" if spec.labels == COCO else ""
+        parts.append("their names say that y comes before x, for the other order say --head-layout fraction")
+    if spec.labels == COCO:
+        parts.append("finished objects do not show how many classes there are")
+    return "; ".join(parts)
 
 
 def match(io: ModelIO, num_classes: Optional[int]) -> bool:
