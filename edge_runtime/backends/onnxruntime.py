@@ -53,7 +53,7 @@ def library() -> Any:
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
     """See `onnx_file.read_io`. If shape inference cannot tell the output sizes, one run of the model finds them."""
     io = onnx_file.read_io(path, imgsz, batch)
-    if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
+    if -1 in io.input_shape or all(-1 not in shape for shape in io.shapes):
         return io
     feeds = {io.input_name: np.zeros(io.stored_input, io.dtypes[io.input_name]), **inputs.given(io)}
     session = _session(path, BackendOptions(), 1)[0]

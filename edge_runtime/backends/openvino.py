@@ -29,7 +29,7 @@ def available() -> Optional[str]:
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
     """See `onnx_file.read_io`. If shape inference cannot tell the output sizes, OpenVINO does."""
     io = onnx_file.read_io(path, imgsz, batch)
-    if -1 in io.input_shape or all(-1 not in shape[1:] for shape in io.shapes):
+    if -1 in io.input_shape or all(-1 not in shape for shape in io.shapes):
         return io
     model = _model(path, io)
     with said_of("openvino", path):

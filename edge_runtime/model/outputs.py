@@ -34,6 +34,8 @@ def settled(io: ModelIO, suppresses: bool = False, found: Optional[Mapping[str, 
             shapes[name] = _with_rows(stored[name], batch)
             continue
         size = found[name] if found and -1 in shape else shape
+        if len(size) > 2 and size[0] == -1 and -1 not in size[1:]:
+            size = (batch, *size[1:])  # exporters write an open batch also where the input's is fixed
         shapes[name] = size
         if -1 not in size and size[:1] != (batch,):
             _refuse_batch(name, size, batch)

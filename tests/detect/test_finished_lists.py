@@ -320,3 +320,13 @@ def test_four_classes_are_told_from_boxes_by_names(first: str, tmp_path: Path) -
     with Detector.open(path, threads=1) as detector:
         (found,) = detector(np.zeros((SIDE, SIDE, 3), np.uint8))
     assert found.class_id == 2 and np.abs(np.array(found.xyxy) - BOX).max() < 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_open_batch_of_outputs_alone(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
+    declared = {name: ["N", *array.shape[1:]] for name, array in parts(100).items()}
+    path = write_export(tmp_path / "export.onnx", parts(100), declared=declared)
+    with Detector.open(path, backend=backend, threads=1) as detector:
+        (found,) = detector(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert found.label == "dog" and np.abs(np.array(found.xyxy) - BOX).max() < 1
