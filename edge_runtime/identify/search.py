@@ -121,10 +121,10 @@ def identify(
     contest.hold(
         [replace(each, time=each.time * judge.time) for each in ROUNDS], others, partial(certainty.decided, judge), tick
     )
-    return _result(path, contest, judge, pictures, network.runs)
+    return _result(path, contest, judge, pictures, network)
 
 
-def _result(path: str, contest: Contest, judge: Judge, pictures: Pictures, runs: int) -> Identified:
+def _result(path: str, contest: Contest, judge: Judge, pictures: Pictures, network: Network) -> Identified:
     order = ranked(contest.entries, contest.score)
     if not order or order[0][1] <= 0:
         raise _nothing(path, contest, pictures)
@@ -136,7 +136,7 @@ def _result(path: str, contest: Contest, judge: Judge, pictures: Pictures, runs:
     rivals = certainty.rivals(winner, entries, drawn)
     seen = len(winner.weighed)
     return Identified(
-        judge.name, winner, tuple(order), tuple(dropped), tuple(rivals), pictures, seen, runs,
+        judge.name, winner, tuple(order), tuple(dropped), tuple(rivals), pictures, seen, network.runs,
         contest.elapsed_s, contest.cut,
     )  # fmt: skip
 
@@ -152,8 +152,8 @@ def _seconded(contest: Contest, judge: Judge, entries: Sequence[Entry], drawn: D
         return drawn
     weights = certainty.samples(second, looked)
     product = {id(one): drawn[id(one)] * weights[id(other)] for one, other in zip(near, looked)}
-    highest = max(float(values.mean()) for values in weights.values()) or 1.0
-    return {**{key: values * highest for key, values in drawn.items()}, **product}
+    least = min(float(values.mean()) for values in weights.values())  # what AP tells apart stays behind
+    return {**{key: values * least for key, values in drawn.items()}, **product}
 
 
 def _nothing(path: str, contest: Contest, pictures: Pictures) -> ModelError:
