@@ -4,10 +4,10 @@
     python tools/identify_all.py --only yolox --mode labelled
 
 It chooses on the first 32 pictures of coco128, or of VOC2007's eval set for models of VOC: with their labels, without
-them, and with no picture but the two that come along. A choice is right if its family is right, and its AP on other
-pictures (the 96 others of coco128, the next 200 of VOC2007) is at most 0.005 below the best of: the known preparation,
-the same with each other resize, and all choices. UltraFace has no labels here: its choice is right if it is the known
-one. What is measured already is not measured again: remove FILE.partial.json for that.
+them, and with no picture but the two that come along. A choice is right if its family is right, and it is the known
+preparation, or its AP on other pictures (the 96 others of coco128, the next 200 of VOC2007) is at most 0.005 below the
+best of: the known preparation, the same with each other resize, and all choices. UltraFace has no labels here: it
+is right if it is the known one. What is measured already is not measured again: remove FILE.partial.json for that.
 """
 
 from __future__ import annotations
@@ -169,9 +169,12 @@ def _table(done: _Done, models: Sequence[Row], mode: str) -> Table:
         if found:
             _add(table, done, row, found)
     right = sum(entry["right"] for entry in table.data)
+    scored = [entry for entry in table.data if entry["ap_best"]]
+    near = sum(entry["ap"] >= entry["ap_best"] - NEAR for entry in scored)
     slow = [entry for entry in table.data if entry["seconds"] > NEEDED]
     table.notes += [
-        f"right: {right} of {len(table.data)}; over {NEEDED:.0f} s: {len(slow)}.",
+        f"right: {right} of {len(table.data)}; AP at most {NEAR} below the best: {near} of {len(scored)}; "
+        f"over {NEEDED:.0f} s: {len(slow)}.",
         "AP is that of other pictures than those of the choice; known: of the known preparation; best: of it, of its "
         "other resizes and of all choices.",
         "seconds are those of a machine that did other work at the same time; CPU s are of all threads together.",
