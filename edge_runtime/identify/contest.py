@@ -53,7 +53,7 @@ class Round:
         share: part of the best score that a candidate needs to go on.
         most: number of candidates that go on.
         time: part of the time limit at which it ends.
-        resizes: whether the other resizes of the best join after it.
+        resizes: whether the other resizes of the best, and its resize for the others, join after it.
     """
 
     pictures: int
@@ -158,11 +158,20 @@ class Contest:
         return self.elapsed_s < part * self._limit_s
 
     def _join(self, resizes: Resizes) -> None:
-        """Adds the other resizes of the best. They look at all earlier pictures, so that all have seen the same."""
-        best = ranked(self.entries, self.score)[:1]
+        """Adds the other resizes of the best, and its resize to all others: colours may change places with it.
+
+        They look at all earlier pictures, so that all have seen the same.
+        """
+        if not self.entries:
+            return
+        best = ranked(self.entries, self.score)[0][0].candidate
         known = [entry.candidate.values for entry in (*self.entries, *self.dropped)]
-        others = [other for entry, _ in best for other in resizes(entry.candidate) if other.values not in known]
-        new = [Entry(other, Reader(other.model)) for other in others]
+        others = [*resizes(best), *(entry.candidate.resized(best.spec.resize) for entry in self.entries)]
+        new = []
+        for other in others:
+            if other.values not in known:
+                known.append(other.values)
+                new.append(Entry(other, Reader(other.model)))
         for picture in range(self._seen):
             self._look(new, picture)
         self.entries += [entry for entry in new if entry.against is None]

@@ -84,3 +84,17 @@ def test_a_decided_contest_ends_early(tiny: str) -> None:
     rounds = (Round(1, 0.0, 2, 1.0, resizes=True), Round(3, 0.0, 99, 1.0))
     held.hold(rounds, partial(resizes, flags=FLAGS), decided, lambda done, phase: None)  # type: ignore[arg-type]
     assert asked == [4] and {len(entry.weighed) for entry in held.entries} == {1} and not held.cut
+
+
+def test_the_resize_of_the_best_is_tried_with_every_colour(tiny: str) -> None:
+    """A resize that joined and became the best is tried with what else is left, before anything is chosen."""
+
+    class Stretched(Even):
+        def score(self, candidate: Candidate, weighed: Sequence[np.ndarray]) -> float:
+            return 2.0 if candidate.spec.resize == "stretch" else 1.0
+
+    held = contest(tiny, (64, 48), 3)
+    held._judge = Stretched()
+    hold(held, Round(1, 0.0, 99, 1.0, resizes=True), Round(2, 0.0, 99, 1.0, resizes=True), Round(3, 0.0, 99, 1.0))
+    stretched = [entry for entry in held.entries if entry.candidate.spec.resize == "stretch"]
+    assert len(stretched) == COMBINATIONS and {len(entry.weighed) for entry in held.entries} == {3}
