@@ -128,7 +128,7 @@ class Contest:
             if each.resizes:
                 self._join(resizes)
                 joined = True
-        self.cut = self._seen < min(rounds[-1].pictures, len(self._images))
+        self.cut = self.cut or self._seen < min(rounds[-1].pictures, len(self._images))
 
     def _run(self, each: Round, tick: Tick) -> None:
         """Looks at the pictures of a round, at one of all at least."""
@@ -173,6 +173,9 @@ class Contest:
                 known.append(other.values)
                 new.append(Entry(other, Reader(other.model)))
         for picture in range(self._seen):
+            if picture and not self._in_time(1.0):
+                self.cut = True
+                return
             self._look(new, picture)
         self.entries += [entry for entry in new if entry.against is None]
 

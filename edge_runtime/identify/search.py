@@ -30,7 +30,7 @@ ROUNDS = (
     Round(6, share=0.5, most=4, time=0.45, resizes=True),
     Round(12, share=0.7, most=5, time=0.65, resizes=True),
     Round(20, share=0.85, most=4, time=0.8, resizes=True),
-    Round(MOST, share=0.0, most=99, time=0.9),
+    Round(MOST, share=0.0, most=99, time=0.9, resizes=True),
 )
 LAST = Round(MOST, share=0.0, most=99, time=0.8)
 Tick = Callable[[float, str], None]
