@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, NoReturn, Optional, Sequence
 from edge_runtime import __version__
 from edge_runtime.cli import _habits, _streams, _usage
 from edge_runtime.cli._usage import Told
-from edge_runtime.downloads import catalog
+from edge_runtime.downloads import listed
 from edge_runtime.model import shipped
 
 MODELS = (".onnx", ".plan", ".engine", ".trt", ".replay.npz")
@@ -193,7 +193,7 @@ class Parser(argparse.ArgumentParser):
 
 def _is_model(file: str) -> bool:
     """Whether the name is that of a model: one that we run or can fetch, or one of another program that we know."""
-    fetched = file in catalog.names() and not os.path.exists(file)
+    fetched = file in listed.names() and not os.path.exists(file)
     return fetched or file.lower().endswith(MODELS) or _habits.foreign(file) is not None
 
 

@@ -20,7 +20,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from edge_runtime.cli import _guard, _progress, _streams, _values
 from edge_runtime.cli._parser import Parser
 from edge_runtime.detect import engines
-from edge_runtime.downloads import catalog, fetch
+from edge_runtime.downloads import catalog, fetch, listed
 from edge_runtime.downloads.catalog import Entry
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic, outputs
@@ -63,7 +63,7 @@ def _add_common(parser: Parser, again: bool = False) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    found = [_about(catalog.load_entry(name)) for name in catalog.names()]
+    found = [_about(catalog.load_entry(name)) for name in listed.names()]
     found.sort(key=lambda about: -about["measured"].get("coco_101", 0.0))
     if args.json:
         print(json.dumps(found, indent=2))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Optional, Tuple, Union
 
+from edge_runtime.downloads import listed
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import fields, read
 from edge_runtime.files.fields import Field, check_fields
 from edge_runtime.model.recipe import ModelFlags, load_recipe
 
-ENTRIES = Path(__file__).with_name("entries")
 PERMISSIVE = ("Apache-2.0", "MIT", "BSD-3-Clause")
 SUFFIX = ".onnx"
 MOST_TEXT, MOST_BYTES = 1 << 16, 1 << 28  # bytes of an entry; bytes of a file that is hashed
@@ -64,28 +64,17 @@ class Entry:
         return labels if isinstance(labels, str) else ", ".join(labels)
 
 
-def names() -> Tuple[str, ...]:
-    """Names of all entries, sorted."""
-    return _names(ENTRIES)
-
-
-@functools.lru_cache(maxsize=None)
-def _names(entries: Path) -> Tuple[str, ...]:
-    """Cached, because every word of a command line is looked up."""
-    return tuple(sorted(path.stem for path in entries.glob("*.toml")))
-
-
 def load_entry(name: str) -> Entry:
     """The entry of that name.
 
     Raises:
         UsageError: there is none. The hint has the nearest name.
     """
-    if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
+    if name not in listed.names():
+        near = difflib.get_close_matches(name, listed.names(), n=1)
         guess = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"edge-zoo has no {name!r}", hint=f"{guess}there is: {', '.join(names())}")
-    return read_entry(ENTRIES / f"{name}.toml")
+        raise UsageError(f"edge-zoo has no {name!r}", hint=f"{guess}there is: {', '.join(listed.names())}")
+    return read_entry(listed.ENTRIES / f"{name}.toml")
 
 
 @functools.lru_cache(maxsize=None)
@@ -119,7 +108,7 @@ def identify(path: str) -> Optional[Entry]:
     """The entry whose file this is, by size and SHA-256, under any name. None for all other files."""
     with suppress(OSError, ValueError):
         size = os.stat(path).st_size
-        for name in names():
+        for name in listed.names():
             entry = load_entry(name)
             if entry.size_bytes == size and digest(path) == entry.sha256:
                 return entry
@@ -144,13 +133,13 @@ def folder() -> Path:
 
 def file_name(name: str) -> str:
     """The file that a bare name means: "yolox_nano" is yolox_nano.onnx. Other names stay as they are."""
-    return f"{name}{SUFFIX}" if name in names() else name
+    return f"{name}{SUFFIX}" if name in listed.names() else name
 
 
 def to_get(name: str) -> str:
     """The command that fetches a file of that name; "" if there is none."""
     stem = name[: -len(SUFFIX)] if name.endswith(SUFFIX) else name
-    return f"edge-zoo get {stem}" if stem in names() else ""
+    return f"edge-zoo get {stem}" if stem in listed.names() else ""
 
 
 def _shaped(expected: str, pattern: str) -> Field:

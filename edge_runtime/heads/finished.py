@@ -132,7 +132,7 @@ def decode(outputs: Sequence[Floats], spec: ModelSpec) -> Tuple[Floats, Floats]:
 
 
 def odd(outputs: Sequence[Floats], spec: ModelSpec) -> str:
-    """Returns what is impossible in the numbers of pictures that a table has; an empty text if nothing is."""
+    """Returns what is impossible in the numbers of pictures that a table (n, 7) has; an empty text if nothing is."""
     columns = _read([output.shape for output in outputs], spec)
     if columns.picture is None:
         return ""

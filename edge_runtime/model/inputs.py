@@ -40,7 +40,7 @@ def key(name: str) -> str:
 
 
 def given(io: ModelIO) -> Dict[str, NDArray[np.generic]]:
-    """Returns what the inputs beside the image are given, by name: the same values for every image."""
+    """Returns what the inputs beside the image are given, by name: (B, 2) or (B, H, W), for every image the same."""
     found = {}
     for name, shape in io.others.items():
         values = np.array(KNOWN[key(name)](*io.input_wh))

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 
 from edge_runtime.cli import detect, zoo
-from edge_runtime.downloads import catalog
+from edge_runtime.downloads import listed
 from tests.downloads.served import sent, serving
 from tests.tiny import boxes_v8, write_onnx
 
@@ -27,7 +27,7 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A detector that edge-zoo alone has, as bytes; the user has an empty data folder and stands in an empty folder."""
     write_onnx(tmp_path / "m.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
     content = (tmp_path / "m.onnx").read_bytes()
-    text = (catalog.ENTRIES / "yolox_nano.toml").read_text(encoding="utf-8")
+    text = (listed.ENTRIES / "yolox_nano.toml").read_text(encoding="utf-8")
     for old, new in (
         (r'sha256 = "\w+"', f'sha256 = "{hashlib.sha256(content).hexdigest()}"'),
         (r"size_bytes = \d+", f"size_bytes = {len(content)}"),
@@ -39,7 +39,7 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     (tmp_path / "entries").mkdir()
     (tmp_path / "entries" / f"{NAME}.toml").write_text(text)
     (tmp_path / "here").mkdir()
-    monkeypatch.setattr(catalog, "ENTRIES", tmp_path / "entries")
+    monkeypatch.setattr(listed, "ENTRIES", tmp_path / "entries")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path / "here")
     return content
@@ -60,7 +60,7 @@ def run(capsys: Any, *words: str) -> Tuple[int, str, str]:
 def test_the_list(words: Tuple[str, ...], capsys: Any) -> None:
     code, out, _ = run(capsys, *words)
     rows = {line.split()[0]: line for line in out.splitlines() if line}
-    assert code == 0 and set(catalog.names()) < rows.keys()
+    assert code == 0 and set(listed.names()) < rows.keys()
     assert re.search(r"^yolox_nano +416x416 +coco +0\.317 +0\.468 +3\.7 +Apache-2\.0 ", out, re.M)
     assert re.search(r"^ultraface_rfb_320 +320x240 +face +n/a +n/a +1\.3 +MIT ", out, re.M)
     assert "AP is coco_101 over 187 images of COCO val2017, conf 0.001, NMS 0.6, 100 boxes (tools/accuracy.py)" in out
@@ -72,7 +72,7 @@ def test_the_list_fits_a_small_terminal() -> None:
         [sys.executable, "-m", "edge_runtime", "zoo", "list"], env={**os.environ, "COLUMNS": "80"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert all(name in done.stdout for name in catalog.names()) and "…" not in done.stdout
+    assert all(name in done.stdout for name in listed.names()) and "…" not in done.stdout
 
 
 def test_the_list_as_json(capsys: Any, content: bytes, models: Path) -> None:
@@ -113,7 +113,7 @@ def test_the_recipe_beside_it_is_one(capsys: Any, content: bytes, models: Path) 
     with serving(n=sent(content)) as server:
         run(capsys, "get", NAME, "--address", server.address("/n"))
     recipe = models / f"{NAME}.toml"
-    assert recipe.read_bytes() == (catalog.ENTRIES / f"{NAME}.toml").read_bytes()
+    assert recipe.read_bytes() == (listed.ENTRIES / f"{NAME}.toml").read_bytes()
     write_onnx(Path("other.onnx"), {"output0": boxes_v8((32, 32, 16, 8, 0.8, 2))})
     words = ["other.onnx", "synthetic://64x48?frames=1", "--json", "--threads", "1", "--recipe", str(recipe)]
     assert detect.main(words) == 0

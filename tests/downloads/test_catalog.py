@@ -18,14 +18,14 @@ import pytest
 from edge_runtime.backends import onnxruntime
 from edge_runtime.cli import _flags
 from edge_runtime.detect.understand import describe
-from edge_runtime.downloads import catalog
+from edge_runtime.downloads import catalog, listed
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.model.recipe import ModelFlags
 from tests.tiny import boxes_v8, write_onnx
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = catalog.names()
-GOOD = (catalog.ENTRIES / "yolox_nano.toml").read_text(encoding="utf-8")
+NAMES = listed.names()
+GOOD = (listed.ENTRIES / "yolox_nano.toml").read_text(encoding="utf-8")
 
 
 def table(path: Path) -> List[Dict[str, str]]:
@@ -168,7 +168,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = re.sub(r"size_bytes = \d+", f"size_bytes = {len(content)}", text)
     text = text.replace('"yolox"', '"yolo_v8"').replace('"coco"', '["a", "b", "c"]').replace("416", "64")
     (entries / "tiny_zoo.toml").write_text(text)
-    monkeypatch.setattr(catalog, "ENTRIES", entries)
+    monkeypatch.setattr(listed, "ENTRIES", entries)
     return path
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from itertools import count
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Tuple
 
 import numpy as np
 import pytest
@@ -96,9 +96,10 @@ def test_several_that_hang_are_left_behind_together(detector: Detector) -> None:
 def test_a_sink_that_hangs_does_not_keep_a_run_whose_network_fails(detector: Detector) -> None:
     runs = count()
 
-    def broken() -> None:
+    def broken() -> Tuple[()]:
         if next(runs) == 3:
             raise EdgeError("the network failed", hint="export it again")
+        return ()
 
     hanging = Sink("fifo", hangs_at=1)
     pipeline = Pipeline(detector, Numbers(10**6), hanging, warmup=0)

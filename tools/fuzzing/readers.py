@@ -14,7 +14,7 @@ from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.detect import sizes, understand
-from edge_runtime.downloads import catalog
+from edge_runtime.downloads import catalog, listed
 from edge_runtime.errors import SourceError
 from edge_runtime.gpu import passport, plan_file
 from edge_runtime.imaging import image_file
@@ -77,7 +77,7 @@ READERS: Dict[str, Reader] = {
     "entry of edge-zoo": Reader(
         ("downloads/catalog.py",),
         "n.toml",
-        lambda: [path.read_bytes() for path in sorted(catalog.ENTRIES.glob("*.toml"))],
+        lambda: [path.read_bytes() for path in sorted(listed.ENTRIES.glob("*.toml"))],
         lambda path: catalog.read_entry.__wrapped__(path),
     ),
     "metadata": Reader(
