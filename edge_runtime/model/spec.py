@@ -71,8 +71,9 @@ class ModelIO:
 
     def of(self, numbers: Sequence[int]) -> ModelIO:
         """Returns the same with these outputs only, in this order."""
-        names = list(self.outputs)
-        return replace(self, outputs={names[number]: self.outputs[names[number]] for number in numbers})
+        names = [list(self.outputs)[number] for number in numbers]
+        stored = {name: shape for name, shape in self.stored.items() if name in names}
+        return replace(self, outputs={name: self.outputs[name] for name in names}, stored=stored)
 
     @property
     def shapes(self) -> Tuple[Shape, ...]:

@@ -119,6 +119,10 @@ FILES: Dict[str, Tuple[Any, Dict[str, Any]]] = {
     "YOLO-NAS flat": (lambda: {"output": filled((1, 9, 7), (0, *BOX, SCORE, DOG))[0]}, OPEN),
     "Caffe": (lambda: {"detection_out": filled((1, 200, 7), (0, DOG, SCORE, *BOX / SIDE))[:, None]}, {}),
     "no batch axis": (without_batch_axis, {}),
+    "a list that is not read": (
+        lambda: {**without_batch_axis(), "selected_indices": np.zeros((9, 3), np.int64)},
+        {"declared": {"boxes": ["n", 4], "scores": ["n"], "classes": ["n"], "selected_indices": ["m", 3]}},
+    ),
     "names that say nothing": (lambda: named(parts(100), a="scores", b="classes", c="boxes"), {}),
     "Hugging Face DETR": (hugging_face, {"inputs": {"pixel_values": ("b", 3, SIDE, SIDE), "pixel_mask": ("b", 64, 64)},
                                           "types": {"pixel_mask": "int64"}}),
