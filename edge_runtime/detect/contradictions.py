@@ -75,7 +75,8 @@ def _odd_numbers(decode: DecodeSpec, outputs: Sequence[Floats]) -> Optional[str]
     assert level.class_id is not None
     scores, numbers = (_channels(view, level, 1, outputs).ravel() for view in (level.score, level.class_id))
     if level.count is not None:
-        numbers, scores = (part[: int(outputs[level.count.tensor].ravel()[0])] for part in (numbers, scores))
+        held = np.arange(len(scores)) < outputs[level.count.tensor].ravel()[0]
+        numbers, scores = numbers[held], scores[held]
     if len(scores) and (scores.max() > HIGHEST or scores.min() < -1 - WHOLE):
         return f"its scores would be {scores.min():.3g} to {scores.max():.3g}"
     numbers = numbers[scores > 0]

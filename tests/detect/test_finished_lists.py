@@ -334,3 +334,11 @@ def test_an_open_batch_of_outputs_alone(backend: str, tmp_path: Path) -> None:
     with Detector.open(path, backend=backend, threads=1) as detector:
         (found,) = detector(np.zeros((SIDE, SIDE, 3), np.uint8))
     assert found.label == "dog" and np.abs(np.array(found.xyxy) - BOX).max() < 1
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf"), -1.0, 1e9])
+def test_a_count_that_is_no_number_of_rows(count: float, tmp_path: Path) -> None:
+    found = {"num_dets": np.array([[count]], np.float32), **parts(100)}
+    with Detector.open(write_export(tmp_path / "export.onnx", found), threads=1) as detector:
+        boxes = detector(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert [one.label for one in boxes] == ["dog"] * (count > 0)
