@@ -55,10 +55,10 @@ def describe(
 ) -> Model:
     """Reads a file and finds out what it is. If its input size is open, the size is chosen first.
 
+    A file that edge-zoo knows by its SHA-256 is read by the recipe there, under whatever name. The flags override it.
+
     Args:
         read_io: that of the backend that will run it.
-
-    A file that edge-zoo knows by its SHA-256 is read by the recipe there, under whatever name. The flags override it.
 
     Raises:
         ModelError: not a detector that this program can read.
@@ -104,16 +104,14 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
 
 def _tried(io: ModelIO, flags: ModelFlags, given: Tuple[str, ...]) -> List[Tried]:
     """What the shapes may be: each family, then its other layouts, then rows of which only the boxes are read."""
-    stated = extra.stated(io, flags.head_layout)
+    origin, stated = class_names.origin(io, flags), extra.stated(io, flags.head_layout)
     try:
         more: List[Tried] = [(guess.family, extra.LAYOUT, guess.labels) for guess in extra.guesses(io, given, stated)]
     except heads.ClassMismatch as error:
-        raise class_names.mismatch(error, len(given), class_names.origin(io, flags)) from error
+        raise class_names.mismatch(error, len(given), origin) from error
     if more and (stated or len(given) == 1) and not flags.family:
         return more
-    families = (
-        [flags.family] if flags.family else class_names.fitting_families(io, len(given), class_names.origin(io, flags))
-    )
+    families = [flags.family] if flags.family else class_names.fitting_families(io, len(given), origin)
     known = {family: heads.layouts(heads.load_head(family), io) for family in families}
     if flags.head_layout is not None:
         asked = set(flags.head_layout)
@@ -176,12 +174,11 @@ def _model(path: str, io: ModelIO, spec: ModelSpec, flags: ModelFlags, notes: Li
     layouts.check(head, io, spec)
     read = heads.selected(head, io, spec.head_layout) or tuple(range(len(io.outputs)))
     seen = io.of(read)
-    if len(read) < len(io.outputs):
-        left_out = ", ".join(name for name in io.outputs if name not in seen.outputs)
-        if extra.WORD not in spec.head_layout:
-            notes.append(f"outputs {left_out} are not read")
+    left_out = ", ".join(name for name in io.outputs if name not in seen.outputs)
     if extra.WORD in spec.head_layout:
         notes.append(extra.note(io))
+    elif left_out:
+        notes.append(f"outputs {left_out} are not read")
     if not spec.labels:
         usual = _said(head, "names", seen, default=())
         spec = replace(spec, labels=labels.assume_labels(_count(head, io, seen, spec), notes, usual))

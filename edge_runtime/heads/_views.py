@@ -13,6 +13,7 @@ from edge_runtime.model.decode import View
 from edge_runtime.model.spec import ModelIO, ModelSpec, Shape
 
 STRIDES = (4, 8, 16, 32, 64, 128)
+IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}  # red, green, blue, in 0..255
 P3_TO_P5 = (8, 16, 32)  # the levels of YOLOX and YOLOv6, always
 
 

@@ -26,7 +26,7 @@ PRIORITY = -1  # after families whose boxes are not decoded
 DEFAULTS: Mapping[str, Any] = {"resize": "letterbox", "color": "rgb"}
 SCORES = ("", "background", "sigmoid", "softmax", "background sigmoid", "background softmax", "no_object softmax")
 LAYOUTS = tuple(tuple(" ".join(words).split()) for words in product(("", "cxcywh"), ("", "fraction"), SCORES))[1:]
-IMAGENET: Mapping[str, Any] = {"resize": "stretch", "mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+IMAGENET: Mapping[str, Any] = {"resize": "stretch", **views.IMAGENET}
 TRAINED: Mapping[Tuple[str, ...], Mapping[str, Any]] = {  # by the names of the outputs
     ("dets", "labels"): IMAGENET,  # RF-DETR
     ("boxes", "scores"): {"resize": "stretch", "mean": (127.0,) * 3, "std": (128.0,) * 3},  # jetson-inference

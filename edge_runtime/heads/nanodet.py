@@ -19,7 +19,7 @@ DEFAULTS: Mapping[str, Any] = {
     "std": (57.375, 57.12, 58.395),
 }
 
-PICODET: Mapping[str, Any] = {"color": "rgb", "mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+PICODET: Mapping[str, Any] = {"color": "rgb", **views.IMAGENET}
 PICODET_LEVELS = 4  # NanoDet has three
 
 BOX_CHANNELS = 32  # 4 sides of 8 bins, if the number of classes is not known
