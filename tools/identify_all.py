@@ -96,11 +96,12 @@ def _without_metadata(path: Path, folder: Path) -> Path:
 
 
 def _data(args: argparse.Namespace, row: Row, first: int, last: int) -> Dataset:
-    data = load_data(_data_name(row), args.shared)
+    data = load_data(data_name(row), args.shared)
     return replace(data, paths=data.paths[first:last], truths=data.truths[first:last])
 
 
-def _data_name(row: Row) -> str:
+def data_name(row: Row) -> str:
+    """The labelled pictures for a row of AP.tsv."""
     return "coco128" if row["data"] == "coco_val" else str(row["data"])
 
 
@@ -124,8 +125,8 @@ def _choose(args: argparse.Namespace, row: Row, folder: Path, mode: str) -> Row:
     return {**about, "flags": flags, "seconds": perf_counter() - started, "cpu_s": process_time() - cpu}
 
 
-def _known(row: Row) -> Row:
-    """What AP.tsv says of a file, in the form of `_choose`; the usual scale is not written there."""
+def known_flags(row: Row) -> Row:
+    """What AP.tsv says of a file; the usual scale is not written there."""
     words_ = shlex.split(row["flags"])
     said = dict(zip((word[2:] for word in words_[::2]), words_[1::2]))
     numbers = {name: [float(part) for part in said.get(name, usual).split(",")]
@@ -135,7 +136,7 @@ def _known(row: Row) -> Row:
 
 def _score(args: argparse.Namespace, row: Row, done: _Done) -> None:
     """Measures AP of the known preparation, its other resizes and all choices, on pictures that chose nothing."""
-    known = _known(row)
+    known = known_flags(row)
     choices = [done.results.get(f"{row['file']} {mode}", {}).get("flags") for mode in MODES]
     for flags in (*({**known, "resize": resize} for resize in RESIZE_MODES), *filter(None, choices)):
         if flags["family"] == known["family"]:
@@ -149,7 +150,7 @@ def _key(row: Row, flags: Row) -> str:
 def _average_precision(args: argparse.Namespace, row: Row, flags: Row) -> float:
     said = [f"--{name.replace('_', '-')} {_text(value)}" for name, value in flags.items() if value]
     labels = shlex.split(row["flags"])[-1]
-    data = _data(args, row, CHOOSING, EVALUATED[_data_name(row)])
+    data = _data(args, row, CHOOSING, EVALUATED[data_name(row)])
     path = args.shared / "models" / row["file"]
     with open_detector(path, " ".join([*said, "--labels", labels]), "onnxruntime", 2) as detector:
         found = evaluate.detect(detector, data)
@@ -183,7 +184,7 @@ def _table(done: _Done, models: Sequence[Row], mode: str) -> Table:
 
 
 def _add(table: Table, done: _Done, row: Row, found: Row) -> None:
-    known, chosen = _known(row), found.get("flags")
+    known, chosen = known_flags(row), found.get("flags")
     scores = {key: value for key, value in done.results.items() if key.startswith(f"{row['file']} AP ")}
     best, truth = max(scores.values(), default=0.0), scores.get(_key(row, known), 0.0)
     own = scores.get(_key(row, chosen), 0.0) if chosen else 0.0
@@ -192,7 +193,7 @@ def _add(table: Table, done: _Done, row: Row, found: Row) -> None:
     said = [_text(chosen[name]) for name in ("family", "resize", "color", "mean", "std")] if chosen else [""] * 5
     figures = [f"{value:.4f}" if scores else "" for value in (own, truth, best)]
     sure = "yes" if found.get("sure", "").startswith("sure: ") else "in part"
-    table.rows.append((row["file"], _data_name(row), *said, *figures, sure, f"{found['seconds']:.0f}",
+    table.rows.append((row["file"], data_name(row), *said, *figures, sure, f"{found['seconds']:.0f}",
                        f"{found['cpu_s']:.0f}", str(found.get("pictures", 0)), verdict))  # fmt: skip
     table.data.append({"file": row["file"], **found, "known": known, "ap": own, "ap_known": truth, "ap_best": best,
                        "right": right})  # fmt: skip
@@ -201,9 +202,13 @@ def _add(table: Table, done: _Done, row: Row, found: Row) -> None:
 def _is_right(chosen: Optional[Row], known: Row, ap: float, best: float) -> bool:
     if chosen is None or chosen["family"] != known["family"]:
         return False
-    numbers = [(a, b) for name in ("mean", "std") for a, b in zip(chosen[name], known[name])]
-    same = all(abs(a - b) <= SAME for a, b in numbers) and all(chosen[n] == known[n] for n in ("resize", "color"))
+    same = same_scale(chosen, known) and all(chosen[name] == known[name] for name in ("resize", "color"))
     return same or (bool(best) and ap >= best - NEAR)
+
+
+def same_scale(first: Row, second: Row) -> bool:
+    """Whether two have the same mean and std, as far as a picture can tell."""
+    return all(abs(a - b) <= SAME for name in ("mean", "std") for a, b in zip(first[name], second[name]))
 
 
 if __name__ == "__main__":

@@ -133,7 +133,8 @@ def _result(path: str, contest: Contest, judge: Judge, pictures: Pictures, netwo
     drawn = _seconded(contest, judge, entries, drawn)
     winner = certainty.choose(sorted(entries, key=lambda entry: -float(drawn[id(entry)].mean())), drawn)
     dropped = ranked([entry for entry in contest.dropped if entry.against is None], contest.score)
-    rivals = certainty.rivals(winner, entries, drawn)
+    doubted = drawn if pictures.data else certainty.samples(judge, entries, certainty.CAUTIOUS)
+    rivals = certainty.rivals(winner, entries, doubted)
     seen = len(winner.weighed)
     return Identified(
         judge.name, winner, tuple(order), tuple(dropped), tuple(rivals), pictures, seen, network.runs,

@@ -18,6 +18,15 @@ from edge_runtime.model import onnx_file
 from edge_runtime.model.recipe import ModelFlags
 
 PICTURES = 20
+# Confidence that agrees, and that does not, of picodet_s_416_coco.onnx on two photographs that come along and ten more.
+WRONG_ORDER = (
+    (0.59, 0.09), (0.53, 0.04), (1.79, 0.15), (1.27, 0.14), (0.57, 0.0), (1.23, 0.12), (1.5, 0.01), (0.6, 0.05),
+    (0.58, 0.0), (0.59, 0.02), (0.59, 0.02), (1.11, 0.14),
+)  # fmt: skip
+RIGHT_ORDER = (
+    (0.55, 0.12), (0.54, 0.06), (1.82, 0.15), (1.18, 0.17), (0.57, 0.0), (1.09, 0.71), (1.44, 0.17), (0.6, 0.07),
+    (0.58, 0.0), (0.61, 0.03), (0.61, 0.03), (1.09, 0.14),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -50,6 +59,17 @@ def test_chance_leaves_it_open_and_the_usual_one_wins(entry) -> None:
     assert not rival.told_apart and certainty.choose([better, usual], drawn) is usual
     assert certainty.near([better, usual], drawn) == [better, usual]
     assert not certainty.decided(Agreement(), [better, usual])
+
+
+def test_one_picture_of_a_dozen_is_not_sure(entry) -> None:
+    """Measured: a detector trained on RGB, on a dozen well-known pictures, in the wrong order (first) and the right."""
+    wrong, right = entry("stretch", [0.0]), entry("letterbox", [0.0])
+    wrong.weighed = [np.array(pair) for pair in WRONG_ORDER]
+    right.weighed = [np.array(pair) for pair in RIGHT_ORDER]
+    assert certainty.ahead(*certainty.samples(Agreement(), [wrong, right]).values()) > certainty.SURE
+    cautious = certainty.samples(Agreement(), [wrong, right], certainty.CAUTIOUS)
+    (rival,) = certainty.rivals(wrong, [wrong, right], cautious)
+    assert not rival.told_apart and not certainty.decided(Agreement(), [wrong, right])
 
 
 def test_the_same_pictures_give_the_same_answer(entry) -> None:
