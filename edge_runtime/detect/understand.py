@@ -31,7 +31,7 @@ class Model:
         notes: what was assumed or overridden, one sentence each, for the log.
         read: numbers of the outputs that are read.
         chosen_wh: (width, height) of the input in pixels, if the file leaves it open; else None.
-        certain: whether the file or the user says all. Otherwise the values of a run are looked at.
+        certain: whether our metadata say all. Otherwise the values of a run are looked at.
         said: whether the user says the family. Then it is taken even if the values contradict it.
         rivals: the same file as other families with outputs of these shapes would read it.
         evidence: one line for each reading that was weighed: for or against, the family, and why.
@@ -96,10 +96,9 @@ def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Mode
     extra.refuse(path, io)
     given = labels.load_labels(flags.labels) if flags.labels else names.from_metadata(io.metadata)[0]
     if flags.family and not hasattr(heads.load_head(flags.family), "layouts"):
-        said = f"for {flags.family}: --family says it"
-        return replace(_assumed(path, io, flags, flags.family, given), evidence=(said,))
+        return replace(_assumed(path, io, flags, flags.family, given), certain=False, said=True)
     first, *rivals = _readings(path, io, flags, _tried(io, flags, given))
-    return replace(first, rivals=tuple(rivals), certain=bool(flags.family) and not rivals)
+    return replace(first, rivals=tuple(rivals))
 
 
 def _tried(io: ModelIO, flags: ModelFlags, given: Tuple[str, ...]) -> List[Tried]:

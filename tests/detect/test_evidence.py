@@ -129,12 +129,13 @@ def test_what_the_values_contradict_is_refused(outputs, said: str, tmp_path: Pat
     assert "--family" in str(caught.value.hint)
 
 
-def test_who_names_the_family_is_believed_and_no_run_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "values", lambda backend: pytest.fail("a run"))
-    path = write_onnx(tmp_path / "m.onnx", v8(SIDE), (1, 3, SIDE, SIDE))
-    Detector.open(path, family="yolo_v8", threads=1).close()
+def test_who_names_the_family_is_believed_and_told_what_contradicts_it(tmp_path: Path) -> None:
+    path, told = write_onnx(tmp_path / "m.onnx", v8(), (1, 3, SIDE, SIDE)), "the outputs contradict this family"
+    with Detector.open(path, family="yolo_v8", threads=1) as detector:
+        assert told not in " ".join(detector.model.notes)
     with Detector.open(path, flags=ModelFlags(family="yolo_v8", head_layout=("fraction",)), threads=1) as detector:
         assert detector.model.spec.head_layout == ("fraction",)
+        assert told in " ".join(detector.model.notes)
 
 
 def test_uint8_pictures_are_fed_as_they_are(tmp_path: Path) -> None:
