@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Optional
 
 from edge_runtime import calibrate
-from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.errors import UsageError
 from edge_runtime.graph.half import half
 from edge_runtime.graph.inputs import plain_input
+from edge_runtime.graph.lists import fix_rows
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
 from edge_runtime.graph.unround import to_float
@@ -77,16 +78,16 @@ class BuildInput:
 def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto] = None) -> BuildInput:
     """Reads a file to build from. A file that another program quantised keeps its own scales.
 
+    Outputs with another number of rows for each image get a fixed number, which a plan needs.
+
     Raises:
-        ModelError: the file is not ONNX, is quantised in a form that cannot be built, or gives lists of any length.
+        ModelError: the file is not ONNX, or is quantised in a form that cannot be built.
     """
-    lists = outputs.lists(onnx_file.read_io(path, spec.input_wh))
-    if lists:
-        fact = f"output {', '.join(lists)} of {path} has another number of rows for each image"
-        raise ModelError(fact, hint="a plan needs outputs of one size: export it without its NMS, which runs here too")
+    io = onnx_file.read_io(path, spec.input_wh)
     model = calibrated or onnx_file.load_onnx(path)
     if RANGES_KEY not in (entry.key for entry in model.metadata_props) and state(model) == "quantised":
         model = calibrate.calibrate(path, spec, []).model
+    fix_rows(model, {name: io.stored[name] for name in outputs.lists(io)})
     return BuildInput(path, model, spec)
 
 

@@ -18,7 +18,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 from edge_runtime import build, calibrate
 from edge_runtime.backends import MOST_BATCH
@@ -30,11 +30,13 @@ from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.detect import engines, evidence
+from edge_runtime.detect.understand import Model
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
 from edge_runtime.gpu import passport, trt
 from edge_runtime.gpu.passport import Passport
+from edge_runtime.model.outputs import MOST_ROWS, lists
 from edge_runtime.model.spec import ModelSpec
 
 MOST_IMAGES = 512
@@ -102,7 +104,7 @@ def _run(args: argparse.Namespace) -> int:
     args.engine = engines.find_engine(args.engine)
     trt.library()
     model = evidence.described(args.engine, _flags.model_flags(args), args.batch)
-    for line in _notes.about(model, args.verbose):
+    for line in (*_notes.about(model, args.verbose), *_lists(model)):
         print(line, file=sys.stderr)
     args.output = args.output or engines.plan_folder(Path(args.sysroot)) / f"{Path(args.engine).stem}.plan"
     try:
@@ -111,6 +113,12 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"no folder {args.output.parent}: {error.strerror}", hint="name another with -o") from error
     with _files.claimed(args, WRITES) as outputs:
         return _build(args, model.spec, outputs)
+
+
+def _lists(model: Model) -> List[str]:
+    """Says what a plan makes of outputs with another number of rows for each image."""
+    names, most = ", ".join(lists(model.io)), MOST_ROWS
+    return [f"note: output {names} has another number of rows for each image; a plan reads {most}"] if names else []
 
 
 def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output]) -> int:

@@ -123,11 +123,12 @@ class Engine:
         image = inputs.image_of(given)
         if image is None or given[image][1] != 3:
             seen = ", ".join(f"{name} {list(shape)}" for name, shape in given.items()) or "none"
-            raise ModelError(f"the plan is not an image detector: its inputs are {seen}", hint=REBUILT)
+            fact = "the plan takes images with channels last" if image else "the plan is not an image detector"
+            raise ModelError(f"{fact}: its inputs are {seen}", hint=REBUILT)
         dtypes = {name: trt.dtype_name(self._lib, self.engine.get_tensor_dtype(name)) for name in shapes}
         for name, dtype in dtypes.items():
             if dtype not in (FLOATS if name == image else TYPES):
-                raise ModelError(f"the plan's {name} is {dtype or 'of an unknown type'}", hint=REBUILT)
+                raise ModelError(f"the plan's tensor {name} is {dtype or 'of an unknown type'}", hint=REBUILT)
         batch_open = self._open(image)
         for name in self.outputs:
             if self._open(name) and not batch_open:

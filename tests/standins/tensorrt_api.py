@@ -2,17 +2,18 @@
 
 `module("8.5")` gives a module whose builder records what it is asked and writes a few bytes as a plan. A name that the
 version does not have raises AttributeError, as the real module does. The names are those of the bindings' sources.
-`plan(...)` gives a plan that such a module opens and runs.
+`plan(...)` gives a plan that such a module opens and runs. What it builds itself runs too if `content` is None.
 """
 
 from __future__ import annotations
 
 import enum
 from types import SimpleNamespace
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import onnx
 
+from tests.standins import tensorrt_network
 from tests.standins.tensorrt_engine import Strict, deserialize, plan
 
 __all__ = ["BINDINGS", "FULL", "VERSIONS", "WEAK", "module", "names", "plan"]
@@ -40,19 +41,14 @@ class _Network:
 
     def __init__(self, dtype: Any) -> None:
         self._dtype, self._inputs, self._outputs = dtype, [], []  # type: ignore[var-annotated]
+        self._plan = b""
 
-    def fill(self, model: onnx.ModelProto) -> None:
-        inferred = onnx.shape_inference.infer_shapes(model).graph
-        weights = {tensor.name for tensor in inferred.initializer}
-
-        def tensors(values: Any) -> List[_Tensor]:
-            return [
-                _Tensor(name=v.name, shape=tuple(d.dim_value for d in v.type.tensor_type.shape.dim), dtype=self._dtype)
-                for v in values
-                if v.name not in weights
-            ]
-
-        self._inputs, self._outputs = tensors(inferred.input), tensors(inferred.output)
+    def fill(self, content: bytes) -> None:
+        self._plan = tensorrt_network.plan(content)
+        self._inputs, self._outputs = (
+            [_Tensor(name=name, shape=shape, dtype=self._dtype(kind)) for name, (shape, kind) in tensors.items()]
+            for tensors in tensorrt_network.tensors(self._plan)
+        )
 
     num_inputs = property(lambda self: len(self._inputs))
     num_outputs = property(lambda self: len(self._outputs))
@@ -96,7 +92,8 @@ def module(
     unreadable: bool = False,
     unbuildable: bool = False,
     int8: bool = True,
-    content: bytes = b"plan",
+    content: Optional[bytes] = b"plan",
+    gpu: Any = None,
 ) -> Any:
     """A module of that version; `calls` on it is what was asked, in order.
 
@@ -105,7 +102,8 @@ def module(
         unreadable: parsing fails.
         unbuildable: building fails.
         int8: whether the GPU has kernels of 8 bits.
-        content: of what is built.
+        content: of what is built; None for plans that hold their network.
+        gpu: where such plans run.
     """
     old, bindings, eleven = version in WEAK, version in BINDINGS, version in ("11", "rtx")
     calls: List[Tuple[str, Tuple[Any, ...]]] = []
@@ -170,16 +168,16 @@ def module(
             monitor.phase_start("Building engine", None, 2)
             monitor.step_complete("Building engine", 0)
             monitor.phase_finish("Building engine")
-        return None if unbuildable else content
+        return None if unbuildable else network._plan if content is None else content
 
     def create_network(value: int) -> _Network:
         record("create_network", value)
-        return _Network(lib.DataType.FLOAT)
+        return _Network(lambda kind: tensorrt_network.dtype(lib, kind))
 
     def parser(network: _Network, log: Any) -> Strict:
         def parse(content: bytes) -> bool:
             record("parse")
-            network.fill(onnx.load_from_string(content))
+            network.fill(content)
             return not unreadable
 
         names: Dict[str, Any] = {"parse": parse, "num_errors": 1, "get_error": lambda index: _Error(not old)}
@@ -205,7 +203,7 @@ def module(
     if version == "rtx":
         lib.ComputeCapability = _enum("ComputeCapability", ["CURRENT", "SM86"])
     lib.init_libnvinfer_plugins = lambda log, namespace: record("init_libnvinfer_plugins")
-    lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: deserialize(lib, content, record))
+    lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: deserialize(lib, content, record, gpu))
     fast = {} if eleven else {"platform_has_fast_int8": int8}
     lib.Builder = lambda log: Strict(
         create_network=create_network,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+
+from tests.standins import tensorrt_network
 
 LISTING = json.dumps({"Layers": [
     {"Name": "conv1", "LayerType": "CaskConvolution", "Inputs": [
@@ -41,20 +43,37 @@ def plan(io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any) ->
         io: name -> (shape, dtype), the image first; a shape may begin with -1. Names in `SECOND` are inputs too.
         gpu: told of every run, which may belong to a graph.
     """
-    PLANS.append((io, run, gpu))
+    given = [next(iter(io)), *(name for name in io if name in SECOND)]
+    PLANS.append(_Plan(io, given, run, gpu))
     return b"stand-in %d" % (len(PLANS) - 1)
 
 
+class _Plan(NamedTuple):
+    io: Dict[str, Any]
+    given: Sequence[str]  # names of its inputs
+    run: Callable[[Any, List[Any]], None]
+    gpu: Any
+
+
 SECOND = ("orig_target_sizes",)
-PLANS: List[Tuple[Dict[str, Any], Callable[[Any, List[Any]], None], Any]] = []
+PLANS: List[_Plan] = []
 
 
-def deserialize(lib: Any, content: bytes, record: Callable[..., None]) -> Any:
-    """A Runtime's engine of what `plan` gave; None of anything else."""
+def _plan_of(content: bytes, lib: Any, gpu: Any) -> Optional[_Plan]:
+    if content.startswith(b"stand-in "):
+        return PLANS[int(content[9:])]
+    if content.startswith(tensorrt_network.MARK):
+        return _Plan(*tensorrt_network.opened(content, hasattr(lib.DataType, "INT64")), gpu)
+    return None
+
+
+def deserialize(lib: Any, content: bytes, record: Callable[..., None], gpu: Any = None) -> Any:
+    """A Runtime's engine of what `plan` gave, or of a network, which runs on `gpu`; None of anything else."""
     record("deserialize_cuda_engine")
-    if not content.startswith(b"stand-in "):
+    plan = _plan_of(content, lib, gpu)
+    if plan is None:
         return None
-    io, run, gpu = PLANS[int(content[9:])]
+    io, given, run, gpu = plan
     names, rtx = list(io), hasattr(lib, "ComputeCapability")
     inspecting = {"create_engine_inspector": lambda: _inspector(lib)} if hasattr(lib, "LayerInformationFormat") else {}
 
@@ -80,14 +99,14 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None]) -> Any:
         )
 
     def dtype(name: str) -> Any:
-        return getattr(lib.DataType, {"float32": "FLOAT", "float16": "HALF", "int32": "INT32"}[io[name][1]])
+        return getattr(lib.DataType, tensorrt_network.KINDS[io[name][1]])
 
     if not hasattr(lib, "TensorIOMode"):
         return Strict(
             num_bindings=len(names),
             num_optimization_profiles=1,
             get_binding_name=lambda index: names[index],
-            binding_is_input=lambda index: index == 0 or names[index] in SECOND,
+            binding_is_input=lambda index: names[index] in given,
             get_binding_shape=lambda index: io[names[index]][0],
             get_binding_dtype=lambda index: dtype(names[index]),
             create_execution_context=lambda: create_execution_context(),
@@ -96,7 +115,7 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None]) -> Any:
     return Strict(
         num_io_tensors=len(names),
         get_tensor_name=lambda k: names[k],
-        get_tensor_mode=lambda name: lib.TensorIOMode.INPUT if name in (names[0], *SECOND) else lib.TensorIOMode.OUTPUT,
+        get_tensor_mode=lambda name: lib.TensorIOMode.INPUT if name in given else lib.TensorIOMode.OUTPUT,
         get_tensor_shape=lambda name: io[name][0],
         get_tensor_dtype=dtype,
         create_execution_context=create_execution_context,
