@@ -17,14 +17,14 @@ import sys
 from argparse import Namespace
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from edge_runtime import benchmark, datasets
 from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _files, _flags, _guard, _power, _progress, _streams, _values
+from edge_runtime.cli import _files, _flags, _guard, _notes, _power, _progress, _streams, _values
 from edge_runtime.cli._bench_files import WRITES, check, compare_files, merge, show, write_files
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
@@ -111,7 +111,7 @@ def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Na
         _add_output(parser)
     else:
         parser.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    parser.add_argument("-v", "--verbose", action="store_true", help=_flags.VERBOSE)
     args = parser.parse_args(words[1:])
     args.command = shlex.join(["edge-bench", *map(public, words)])
     return (compare_files if words[0] == "compare" else merge), args
@@ -160,6 +160,7 @@ class _Bench:
         self._args, self._root, self._sampler, self._hold = args, root, sampler, hold
         self._mode: Optional[str] = None
         self._accuracy: Dict[str, Dict[str, Any]] = {}
+        self._told: Set[str] = set()
 
     def row(self, case: Case, tick: Callable[[], None]) -> Row:
         """Returns one row. If the case cannot be measured, the row says why."""
@@ -179,6 +180,7 @@ class _Bench:
         args, times = self._args, Times(self._args.warmup, self._args.seconds, self._args.repeats)
         options = _flags.backend_options(Namespace(**{**vars(args), "batch": case.batch}))
         with Detector.open(case.engine, flags=_flags.model_flags(args), options=options) as detector:
+            self._tell(case.engine, detector)
             benchmark.check_batch(detector, case.batch)
             span = self._sampler.begin()
             conditions = _power.conditions(self._root, self._sampler, args.idle)
@@ -192,6 +194,12 @@ class _Bench:
         return rows.assemble(
             case, about, conditions, self._sampler.total, windows, alone_fps, validity.SHORTEST_S, against
         )
+
+    def _tell(self, engine: str, detector: Detector) -> None:
+        """Says once what was taken for granted about an engine."""
+        for line in () if engine in self._told else _notes.about(detector.model, self._args.verbose):
+            print_status(line)
+        self._told.add(engine)
 
     def _accuracy_of(self, engine: str) -> Dict[str, Any]:
         if self._data and engine not in self._accuracy:

@@ -39,9 +39,10 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
     files = [tmp_path / f"b.{suffix}" for suffix in ("json", "csv", "html")]
     outputs = [word for path in files for word in ("--output", str(path))]
     arguments = ["--engine", engine, "--power-modes", "15W,30W", "--streams", "1,2", *QUICK, *FLAGS, *outputs]
-    assert bench.main([*arguments, "--sysroot", str(switching_board), "--jetson-clocks"]) == 0
+    assert bench.main([*arguments, "--sysroot", str(switching_board), "--jetson-clocks", "-v"]) == 0
     said = capsys.readouterr()
     assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL on this board" in said.err
+    assert said.err.count("reading: for yolo_v8: ") == said.err.count("note: preprocessing is not stated") == 1
     assert "tiny.onnx, 15W, streams 2" in said.out and "FPS/W" in said.out
     content = json.loads(files[0].read_text())
     rows = content["rows"]
