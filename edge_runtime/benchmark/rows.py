@@ -14,6 +14,7 @@ from edge_runtime.energy.efficiency import Conditions, per_watt
 from edge_runtime.energy.extremes import Extremes
 from edge_runtime.gpu import passport
 from edge_runtime.jetson import board
+from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import RANGES_KEY
 from edge_runtime.power import Total
 
@@ -48,9 +49,16 @@ def identity(detector: Detector) -> Dict[str, str]:
     ranges = detector.model.io.metadata.get(RANGES_KEY, "")
     return {
         "backend": detector.backend.description,
-        "engine_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "engine_sha256": _digest(path),
         "ranges_sha256": about.ranges if about else hashlib.sha256(ranges.encode()).hexdigest() if ranges else "",
     }
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of the file. Weights in files beside an ONNX file belong to it."""
+    if path.suffix.lower() == ".onnx":
+        return onnx_file.digest(str(path))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def assemble(

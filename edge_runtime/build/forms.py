@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Optional
 
 from edge_runtime import calibrate
@@ -44,8 +43,8 @@ class BuildInput:
 
     @property
     def onnx_hash(self) -> str:
-        """SHA-256 of the file."""
-        return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
+        """SHA-256 of the file, and of the files that hold its weights."""
+        return onnx_file.digest(self.path)
 
     @property
     def ranges_hash(self) -> str:
@@ -84,7 +83,7 @@ def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto]
         ModelError: the file is not ONNX, or is quantised in a form that cannot be built.
     """
     io = onnx_file.read_io(path, spec.input_wh)
-    model = calibrated or onnx_file.load_onnx(path)
+    model = calibrated or onnx_file.load_whole(path)
     if RANGES_KEY not in (entry.key for entry in model.metadata_props) and state(model) == "quantised":
         model = calibrate.calibrate(path, spec, []).model
     fix_rows(model, {name: io.stored[name] for name in outputs.lists(io)})

@@ -17,7 +17,7 @@ from edge_runtime.calibrate.ranges.methods import Range, behind
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.followers import followers
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.onnx_stats import onnx_layers
+from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
 LOUD = 0.0003  # an activation with more noise than this stays in float, if possible
@@ -48,7 +48,8 @@ def choose_ranges(network: Network, notes: Observations, probe: NoiseProbe, keep
         keep: layers that stay in float in any case.
     """
     plain, functions = notes.ranges("mse"), followers(network)
-    heard = {n: behind(h, functions[n]) if n in functions else plain[n] for n, h in notes.histograms.items()}
+    lively = {name: function for name, function in functions.items() if name not in notes.zero}
+    heard = {n: behind(h, lively[n]) if n in lively else plain[n] for n, h in notes.histograms.items()}
     marked = ONNXRUNTIME.marked(network, keep)
     before, after = (rounding_points.shared(network, ranges, marked) for ranges in (plain, heard))
     noise = probe.each(before)
@@ -59,20 +60,8 @@ def choose_ranges(network: Network, notes: Observations, probe: NoiseProbe, keep
     return Choice(ranges, tuple(_loud(network, noise)), noise)
 
 
-def multiplications(network: Network) -> Dict[str, float]:
-    """Returns, by activation, which part of all multiplications with weights reads it."""
-    shares: Dict[str, float] = {}
-    counted = {stats.name: stats.conv_macs for stats in onnx_layers(network.model)}
-    total = sum(counted.values())
-    for node in network.nodes:
-        name = node.name or node.output[0]
-        if network.weight(node) is not None and total:
-            shares[node.input[0]] = shares.get(node.input[0], 0.0) + counted.get(name, 0) / total
-    return shares
-
-
 def _loud(network: Network, noise: Mapping[str, float]) -> List[str]:
-    shares, spent, free = multiplications(network), 0.0, []
+    shares, spent, free = weighted_shares(network), 0.0, []
     for name in sorted(noise, key=lambda name: -noise[name]):
         share = shares.get(name, 0.0)
         if noise[name] > LOUD and spent + share <= FLOAT_MACS:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from edge_runtime.calibrate import forms, observations, origins, runs
+from edge_runtime.calibrate import forms, observations, origins, remarks, runs
 from edge_runtime.calibrate.auto import Choice, choose_ranges
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
@@ -16,15 +16,18 @@ from edge_runtime.calibrate.ranges.table import Origin, RangeTable
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import float_network, state
+from edge_runtime.graph.products import InFloat, in_float
 from edge_runtime.graph.quantize import ONNXRUNTIME, TENSORRT, check_layers, quantize
 from edge_runtime.graph.stored_ranges import stored_ranges
 from edge_runtime.model import onnx_file
-from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.spec import RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
 
 METHODS = ("auto", "entropy", "minmax", "mse", "percentile")
+OWN = "its own"  # the method of a file that is INT8 already: it keeps its ranges
+ALREADY = "It runs as it is, and edge-build builds a plan of it; to calibrate, give its float original"
 PROBED, AVERAGED = 2, 64  # images to measure noise, and to compute means; both numbers give stable results
 Progress = Callable[[str, int], Callable[[], None]]
 
@@ -38,12 +41,21 @@ class Calibrated:
         table: ranges, and what stays in float.
         noise: noise if only this activation is rounded, by activation, if it was measured; see `NoiseProbe`.
         fresh: whether the ranges were made now; False if they come from a table of the same origin.
+        notes: sentences that a user should read.
+        in_float: operators that multiply and stay in float, those with most multiplications first.
     """
 
     model: onnx.ModelProto
     table: RangeTable
     noise: Dict[str, float] = field(default_factory=dict)
     fresh: bool = True
+    notes: Tuple[str, ...] = ()
+    in_float: Tuple[InFloat, ...] = ()
+
+    @property
+    def float_share(self) -> float:
+        """Part of the multiplications that stay in float, 0 to 1."""
+        return sum(each.share for each in self.in_float)
 
 
 def calibrate(
@@ -74,23 +86,63 @@ def calibrate(
         ModelError: the network cannot be quantised, or a range cannot be used.
         SourceError: an image cannot be read.
     """
-    file = onnx_file.load_onnx(path)
+    file = onnx_file.load_whole(path)
+    own = _own_table(file)
+    if own is not None:
+        return Calibrated(file, own)
     if state(file) == "quantised":
-        table = RangeTable(
-            origins.origin(path, [], spec, "its own"), stored_ranges(Network(file)), origins.provenance(0)
-        )
+        table = RangeTable(origins.origin(path, [], spec, OWN), stored_ranges(Network(file)), origins.provenance(0))
         return Calibrated(forms.with_metadata(file, spec, table), table)
-    network, wanted = float_network(file, spec.input_wh), origins.origin(path, images, spec, method, keep)
+    network, wanted = network_of(path, spec, file), origins.origin(path, images, spec, method, keep)
+    noise: Dict[str, float] = {}
     if known is not None and known.origin == wanted:
-        table, noise = known, {}
+        table = known
     else:
-        choice = _choose(network, spec, images, wanted, state_file, progress, say)
-        table, noise = (
-            RangeTable(wanted, choice.ranges, origins.provenance(len(images)), choice.float_activations),
-            choice.noise,
-        )
+        table, noise = _measured(network, spec, images, wanted, state_file, progress, say)
     model = quantised(network, spec, table, images, progress)
-    return Calibrated(model, table, noise, fresh=known is not table)
+    return described(Calibrated(model, table, noise, fresh=known is not table), network)
+
+
+def int8_already(path: str) -> str:
+    """Returns a sentence about a file that is INT8 already, with the way out; "" for a float file.
+
+    Raises:
+        ModelError: it is quantised in part, dynamically, or made of quantised operators.
+    """
+    file = onnx_file.load_onnx(path)
+    ours = _own_table(file) is not None
+    if not ours and state(file) == "float":
+        return ""
+    whose = "edge-calibrate made it" if ours else "it rounds weights and activations itself"
+    return f"{path} is INT8 already, {whose}: it keeps its own ranges and nothing is calibrated. {ALREADY}"
+
+
+def _own_table(file: onnx.ModelProto) -> Optional[RangeTable]:
+    """The range table of a file that we made, as its own."""
+    text = next((entry.value for entry in file.metadata_props if entry.key == RANGES_KEY), None)
+    table = RangeTable.from_json(text) if text else None
+    return table and replace(table, origin=replace(table.origin, method=OWN))
+
+
+def network_of(path: str, spec: ModelSpec, file: Optional[onnx.ModelProto] = None) -> Network:
+    """Returns the float network of a file, prepared for quantising. The types of all its tensors are known.
+
+    Args:
+        file: the content of the file, with all weights, if it was read already. It is changed.
+
+    Raises:
+        ModelError: the file cannot be read or prepared.
+    """
+    network = float_network(file or onnx_file.load_whole(path), spec.input_wh)
+    runs.learn_types(network)
+    return network
+
+
+def described(made: Calibrated, network: Network) -> Calibrated:
+    """Returns the result with its notes, and with the list of what stays in float."""
+    keep, free = made.table.origin.keep, made.table.float_activations
+    marked = set(ONNXRUNTIME.marked(network, keep)) - set(free)
+    return replace(made, notes=remarks.of(network, made.table), in_float=tuple(in_float(network, marked, keep, free)))
 
 
 def quantised(
@@ -113,7 +165,7 @@ def quantised(
     return forms.with_metadata(model, spec, table)
 
 
-def _choose(
+def _measured(
     network: Network,
     spec: ModelSpec,
     images: Sequence[str],
@@ -121,15 +173,21 @@ def _choose(
     state_file: Optional[Path],
     progress: Progress,
     say: Callable[[str], None],
-) -> Choice:
+) -> Tuple[RangeTable, Dict[str, float]]:
+    """Returns a new range table, and the noise of each activation if it was measured."""
     check_layers(network, wanted.keep)
     names = list(dict.fromkeys([*ONNXRUNTIME.marked(network, wanted.keep), *TENSORRT.marked(network, wanted.keep)]))
     tick = progress("ranges", len(images))
     key = json.dumps([wanted.model, wanted.images, wanted.preprocessing, names])
     seen = observations.collect(network.model, names, spec, images, state_file, key, tick, say)
     if wanted.method != "auto":
-        return Choice(seen.ranges(wanted.method), (), {})
-    return choose_ranges(network, seen, noise_probe(network, seen.ranges("minmax"), spec, images), wanted.keep)
+        choice = Choice(seen.ranges(wanted.method), (), {})
+    else:
+        probe = noise_probe(network, seen.ranges("minmax"), spec, images)
+        choice = choose_ranges(network, seen, probe, wanted.keep)
+    about = {**origins.provenance(len(images)), **remarks.facts(seen)}
+    free = (*choice.float_activations, *(name for name in seen.huge if name not in choice.float_activations))
+    return RangeTable(wanted, remarks.usable(network, choice.ranges, seen), about, free), choice.noise
 
 
 def noise_probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, images: Sequence[str]) -> NoiseProbe:
@@ -141,4 +199,5 @@ def noise_probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, im
     marked = {name: seen[name] for name in ONNXRUNTIME.marked(network) if name in seen}
     some: List[str] = list(images[:: max(1, len(images) // PROBED)][:PROBED])
     with ThreadPoolExecutor(PROBED) as pool:
-        return NoiseProbe(network.copy(), marked, [tensor for _, tensor in runs.prepared(some, spec, pool)])
+        feeds = [runs.batched(network.model, tensor) for _, tensor in runs.prepared(some, spec, pool)]
+    return NoiseProbe(network.copy(), marked, feeds)

@@ -7,13 +7,13 @@ from math import log10
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from edge_runtime.calibrate import calibration
-from edge_runtime.calibrate.auto import multiplications
 from edge_runtime.calibrate.calibration import Calibrated
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.network import Network
+from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.model.spec import ModelSpec
 
@@ -92,7 +92,7 @@ class MixedPrecisionSearch:
 
     def _fitting(self, order: Sequence[str], more: int) -> Tuple[str, ...]:
         """Returns what stays in float already and the noisiest others, as long as their multiplications are few."""
-        shares, free = multiplications(self._network), list(self._made.table.float_activations)
+        shares, free = weighted_shares(self._network), list(self._made.table.float_activations)
         spent = sum(shares.get(name, 0.0) for name in free)
         for name in order:
             if len(free) >= len(self._made.table.float_activations) + more:

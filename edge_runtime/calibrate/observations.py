@@ -10,7 +10,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.calibrate import runs
 from edge_runtime.calibrate.ranges.histogram import Histogram
 from edge_runtime.calibrate.ranges.methods import METHODS, Range
+from edge_runtime.calibrate.ranges.table import LARGEST, SMALLEST
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
 from edge_runtime.graph import fake
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import onnx
 
 SAVE_EVERY = 32  # images
+ZERO = (0.0, 1e-9)  # so small that it changes no range that an activation shares with others
 Floats = NDArray[np.float32]
 Tick = Callable[[], None]
 
@@ -45,16 +47,21 @@ class Observations:
     images: int = 0
 
     def ranges(self, method: str) -> Dict[str, Range]:
-        """Returns ranges, chosen by one of `METHODS`.
-
-        Raises:
-            ModelError: an activation was zero on all images.
-        """
-        zero = [name for name, histogram in self.histograms.items() if histogram.low == histogram.high == 0]
-        if zero:
-            raise ModelError(f"{zero[0]} was zero on all images", hint="keep its layer in float with --keep-fp")
+        """Returns ranges, chosen by one of `METHODS`. An activation that was always zero gets the range `ZERO`."""
+        seen = {name: histogram for name, histogram in self.histograms.items() if name not in self.zero}
         with ThreadPoolExecutor(cores()) as pool:
-            return dict(zip(self.histograms, pool.map(METHODS[method], self.histograms.values())))
+            found = dict(zip(seen, pool.map(METHODS[method], seen.values())))
+        return {name: found.get(name, ZERO) for name in self.histograms}
+
+    @property
+    def zero(self) -> FrozenSet[str]:
+        """Activations that were zero on all images, or too small for a scale."""
+        return frozenset(n for n, seen in self.histograms.items() if not max(-seen.low, seen.high) >= SMALLEST)
+
+    @property
+    def huge(self) -> FrozenSet[str]:
+        """Activations with values too large for a scale, such as masks of -1e30."""
+        return frozenset(n for n, seen in self.histograms.items() if max(-seen.low, seen.high) > LARGEST)
 
     def save(self, path: Path, key: str) -> None:
         """Writes the observations; the file is either complete or not written.

@@ -10,6 +10,7 @@ from typing import Collection, Dict, Sequence
 
 from edge_runtime import __version__
 from edge_runtime.calibrate.ranges.table import Origin
+from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import ModelSpec
 
 PREPARATION = ("input_wh", "resize", "pad_value", "color", "mean", "std")
@@ -22,8 +23,7 @@ def origin(path: str, images: Sequence[str], spec: ModelSpec, method: str, keep:
         digest.update(hashlib.sha256(Path(image).read_bytes()).digest())
     seen = {key: value for key, value in asdict(spec).items() if key in PREPARATION}
     prepared = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
-    model = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return Origin(model, digest.hexdigest(), prepared, method, tuple(sorted(keep)))
+    return Origin(onnx_file.digest(path), digest.hexdigest(), prepared, method, tuple(sorted(keep)))
 
 
 def provenance(images: int) -> Dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.graph import kinds
+from edge_runtime.graph.network import WEIGHTED, Network
 from edge_runtime.machine import cores
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.native import ops
@@ -51,20 +54,51 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> A
 
 
 def runner(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Floats], List[Floats]]:
-    """Returns a function that takes the network's input (1, 3, H, W) and returns the named activations.
+    """Returns a function that takes one picture (1, 3, H, W) and returns the named activations.
 
-    The input may be one of them.
+    The input may be one of them. A network whose batch is fixed gets the picture as many times.
     """
-    weights = {tensor.name for tensor in model.graph.initializer}
-    feed = next(value.name for value in model.graph.input if value.name not in weights)
-    wanted = [name for name in names if name != feed]
+    feed = _input(model)
+    wanted = [name for name in names if name != feed.name]
     inside = session(model, wanted)
 
     def run(tensor: Floats) -> List[Floats]:
-        values: Dict[str, Floats] = dict(zip(wanted, inside.run(wanted, {feed: tensor})), **{feed: tensor})
+        tensor = batched(model, tensor)
+        values: Dict[str, Floats] = dict(zip(wanted, inside.run(wanted, {feed.name: tensor})), **{feed.name: tensor})
         return [values[name] for name in names]
 
     return run
+
+
+def learn_types(network: Network) -> None:
+    """Runs the network once on an empty picture if types or sizes cannot be told from the graph, and keeps them.
+
+    A network that does not run is left as it is: what runs it later says why.
+    """
+    shapes = kinds.shapes(kinds.inferred(network.model))
+    made = [(node, name) for node in network.nodes for name in node.output if name]
+    missing = [
+        name for node, name in made if name not in network.types or (node.op_type in WEIGHTED and name not in shapes)
+    ]
+    if not missing:
+        return
+    dims = _input(network.model).type.tensor_type.shape.dim
+    with contextlib.suppress(Exception):  # ONNX Runtime's own types
+        empty = np.zeros([dim.dim_value for dim in dims], np.float32)
+        found = session(network.model, missing).run(missing, {network.inputs[0]: empty})
+        network.learn({n: value for n, value in zip(missing, found) if isinstance(value, np.ndarray)})
+
+
+def batched(model: onnx.ModelProto, tensor: Floats) -> Floats:
+    """Returns a picture (1, 3, H, W) as often as the fixed batch of the network needs it, (B, 3, H, W)."""
+    batch = _input(model).type.tensor_type.shape.dim[0].dim_value
+    return tensor if batch <= len(tensor) else np.repeat(tensor, batch, axis=0)
+
+
+def _input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    found: onnx.ValueInfoProto = next(value for value in model.graph.input if value.name not in weights)
+    return found
 
 
 def prepared(images: Sequence[str], spec: ModelSpec, pool: ThreadPoolExecutor) -> Iterator[Tuple[str, Floats]]:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from edge_runtime import calibrate
-from edge_runtime.calibrate import Calibrated
+from edge_runtime.calibrate import Calibrated, reopened
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
-from edge_runtime.cli import _files
+from edge_runtime.cli import _files, _flags
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._calibrate_verdict import Page
-from edge_runtime.errors import UsageError
-from edge_runtime.files import atomic
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.files import atomic, folders
 from edge_runtime.files.outputs import Output
+from edge_runtime.model import external, onnx_file
+
+if TYPE_CHECKING:
+    import onnx
+
+MUCH = 0.1  # part of the multiplications in float that the sentence about the model must name
+NAMED = 4  # operators that a note names
 
 
 def table(args: argparse.Namespace) -> Path:
@@ -36,12 +44,59 @@ def frames(args: argparse.Namespace) -> Path:
     return path
 
 
-def write(args: argparse.Namespace, made: Calibrated) -> None:
-    """Writes the model, and prints a sentence about it."""
-    atomic.replace_file(args.output, made.model.SerializeToString())
-    before, after = (Path(path).stat().st_size for path in (args.engine, args.output))
-    print(f"{args.output}: {after / 1e6:.2f} MB, {after / before:.2f} of {args.engine}; "
-          f"{len(made.table.float_activations)} of {len(made.table.ranges)} activations stay in float")  # fmt: skip
+def write(args: argparse.Namespace, made: Calibrated, images: ImageSet) -> None:
+    """Opens the model with every backend, compares it, and only then writes it. Prints a sentence about it.
+
+    Raises:
+        ModelError: a backend does not open it, or it has nothing to do with the float model.
+    """
+    content = content_of(made.model)
+    with folders.scratch_folder(args.output) as folder:
+        trial = folder / "int8.onnx"
+        atomic.replace_file(trial, content)
+        flags, options = _flags.model_flags(args), _flags.backend_options(args)
+        for note in reopened.check_result(str(trial), args.engine, flags, options, images.paths):
+            print(f"note: {note}", file=sys.stderr)
+    atomic.replace_file(args.output, content)
+    before = onnx_file.size_of(args.engine)
+    print(f"{args.output}: {len(content) / 1e6:.2f} MB, {len(content) / before:.2f} of {args.engine}; "
+          f"{len(made.table.float_activations)} of {len(made.table.ranges)} activations stay in float"
+          f"{_in_float(made)}")  # fmt: skip
+
+
+def content_of(model: onnx.ModelProto) -> bytes:
+    """The bytes of a model as one file.
+
+    Raises:
+        ModelError: it is larger than 2 GB.
+    """
+    size = model.ByteSize()
+    if size >= external.MOST_BYTES:
+        fact = f"the INT8 model has {size / 1e9:.1f} GB, and one ONNX file holds at most 2 GB"
+        raise ModelError(fact, hint="calibrate a smaller model")
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _in_float(made: Calibrated) -> str:
+    """The end of the sentence, where much stays in float."""
+    if not made.table.ranges:
+        return "; nothing is in INT8: no operator multiplies by constant weights"
+    return f"; {made.float_share:.0%} of the multiplications stay in float" if made.float_share > MUCH else ""
+
+
+def print_notes(made: Calibrated) -> None:
+    """Prints what is unusual, and which operators stay in float, and why."""
+    lines = list(made.notes)
+    if made.in_float:
+        named = [f"{each.name} ({each.reason})" for each in made.in_float[:NAMED]]
+        more = f" and {len(made.in_float) - NAMED} more" if len(made.in_float) > NAMED else ""
+        count = len(made.in_float)
+        many = f"{count} operators that multiply stay" if count > 1 else "1 operator that multiplies stays"
+        share = f"{made.float_share:.1%} of the multiplications"
+        lines.append(f"{many} in float, {share}: {', '.join(named)}{more}")
+    for line in lines:
+        print(f"note: {line}", file=sys.stderr)
 
 
 def write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSet, page: Optional[Page]) -> int:

@@ -23,7 +23,7 @@ from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.ranges.table import LEGACY_VERSION, RangeTable, legacy_number
 from edge_runtime.cli import _calibrate_verdict, _files, _flags, _guard, _notes, _power, _progress, _streams
-from edge_runtime.cli._calibrate_files import WRITES, frames, partial, table, write, write_byproducts
+from edge_runtime.cli._calibrate_files import WRITES, frames, partial, print_notes, table, write, write_byproducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.datasets import Dataset
@@ -104,6 +104,9 @@ def _run(args: argparse.Namespace) -> int:
 def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     _check(args)
     args.engine = engines.find_engine(args.engine)
+    already = calibrate.int8_already(args.engine)
+    if already:
+        print(f"note: {already}", file=sys.stderr)
     with Detector.open(args.engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         spec, lines = detector.model.spec, _notes.about(detector.model, args.verbose)
     for line in lines:
@@ -114,7 +117,8 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         print(f"note: {note}", file=sys.stderr)
     made = _made(args, spec, images)
     made, page = _calibrate_verdict.judge(args, spec, images, made) if args.verdict else (made, None)
-    write(args, made)
+    print_notes(made)
+    write(args, made, images)
     partial(args).unlink(missing_ok=True)
     return write_byproducts(args, made, images, page)
 

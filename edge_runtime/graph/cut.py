@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.graph.network import Network
+from edge_runtime.graph.subgraphs import outer_names
 
 if TYPE_CHECKING:
     import onnx
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 def boundary_tensors(model: onnx.ModelProto, first: int, outputs: List[str]) -> List[str]:
     """Returns the tensors that nodes before number `first` write, and that later nodes or the caller read."""
-    read = {name for node in model.graph.node[first:] for name in node.input} | set(outputs)
-    return [name for node in model.graph.node[:first] for name in node.output if name in read]
+    later = model.graph.node[first:]
+    read = {name for node in later for name in (*node.input, *outer_names(node))} | set(outputs)
+    return [name for node in model.graph.node[:first] for name in node.output if name and name in read]
 
 
 def cut_from(model: onnx.ModelProto, first: int, handed: Mapping[str, NDArray[np.generic]]) -> onnx.ModelProto:

@@ -59,8 +59,8 @@ def _count(node: onnx.NodeProto, shapes: Shapes, constants: Shapes) -> Stats:
     if node.op_type in WEIGHTED:
         return _weighted(name, node, shapes, constants)
     if node.op_type == "BatchNormalization":
-        elements = _elements(shapes, node.output[0])
-        return Stats(name, bn=2 * constants[node.input[1]][0], thop_macs=2 * elements)
+        elements, gamma = _elements(shapes, node.output[0]), constants.get(node.input[1], (0,))
+        return Stats(name, bn=2 * gamma[0], thop_macs=2 * elements)
     if node.op_type == "LeakyRelu":
         return Stats(name, thop_macs=_elements(shapes, node.output[0]))
     if node.op_type == "GlobalAveragePool":

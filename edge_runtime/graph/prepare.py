@@ -1,4 +1,4 @@
-"""Prepares a float network for quantising: checks its state, folds batch normalisation, raises the opset."""
+"""Prepares a network for quantising: checks its state, and gives it the one form that the other passes expect."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, List, Tuple
 import numpy as np
 
 from edge_runtime.errors import ModelError
+from edge_runtime.graph import opsets
+from edge_runtime.graph.float32 import to_float32
+from edge_runtime.graph.folding import fold_constants
 from edge_runtime.graph.inputs import plain_input
 from edge_runtime.graph.network import Network
+from edge_runtime.graph.tidy import plain_products, tidy
+from edge_runtime.model import onnx_file
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 13  # the first opset with scales per channel
-DYNAMIC = ("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
+OPERATORS = "it runs as it is; to calibrate, give the float original; to build a plan, export it in QDQ format"
+DYNAMIC = ("ConvInteger", "DynamicQuantizeLSTM", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger",
+           "MatMulIntegerToFloat")  # fmt: skip
+QUANTISED = ("QAttention", "QGemm", "QLinear", "QOrdered")  # how the names of quantised operators begin
 
 
 def state(model: onnx.ModelProto) -> str:
-    """Returns `float`, or `quantised` if every convolution reads quantised weights.
+    """Returns `float`, or `quantised` if every convolution reads quantised weights, and activations are rounded.
 
     Raises:
         ModelError: the model is quantised in a form that cannot be calibrated or built.
@@ -27,10 +35,10 @@ def state(model: onnx.ModelProto) -> str:
     dynamic = sorted(kinds & set(DYNAMIC))
     if dynamic:
         raise ModelError(f"the model is quantised dynamically ({dynamic[0]})", hint="calibrate its float original")
-    operators = sorted(kind for kind in kinds if kind.startswith("QLinear") or kind == "QGemm")
+    operators = sorted(kind for kind in kinds if kind.startswith(QUANTISED))
     if operators:
-        raise ModelError(f"the model is made of quantised operators ({operators[0]})", hint="export it in QDQ format")
-    if not kinds & {"QuantizeLinear", "DequantizeLinear"}:
+        raise ModelError(f"the model is INT8 already, made of quantised operators ({operators[0]})", hint=OPERATORS)
+    if not _rounds(model):
         return "float"
     dequantised = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     convs = [node for node in model.graph.node if node.op_type == "Conv"]
@@ -44,26 +52,30 @@ def state(model: onnx.ModelProto) -> str:
     return "quantised" if not plain else "float"
 
 
+def _rounds(model: onnx.ModelProto) -> bool:
+    """Whether the network rounds activations. Weights alone may be stored in 8 bits: they are read as floats."""
+    known = {tensor.name for tensor in model.graph.initializer}
+    known.update(node.output[0] for node in model.graph.node if node.op_type == "Constant")
+    return any(node.op_type == "QuantizeLinear" and node.input[0] not in known for node in model.graph.node)
+
+
 def prepare(model: onnx.ModelProto) -> Network:
-    """Returns the network with batch normalisation folded into convolutions, in an opset with scales per channel.
+    """Returns the network in the form that the passes expect.
+
+    It is float32, in an opset with scales per channel. Its constants are computed, its nodes sorted, and batch
+    normalisation is folded into convolutions.
 
     Raises:
-        ModelError: the opset cannot be converted.
+        ModelError: the opset cannot be converted, or the network has functions that cannot be written out.
     """
-    from onnx import version_converter
-
-    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset < OPSET:
-        try:
-            metadata = list(model.metadata_props)
-            model = version_converter.convert_version(model, OPSET)
-            del model.metadata_props[:]
-            model.metadata_props.extend(metadata)
-        except Exception as error:  # the converter raises RuntimeError and its own types
-            raise ModelError(
-                f"opset {opset} cannot be raised: {error}", hint=f"export with opset {OPSET} to 17"
-            ) from error
+    model = opsets.raised(opsets.inlined(model), OPSET)
+    kind = to_float32(model)
+    del model.graph.value_info[:]  # of other types, or of other sizes than the input will have
     network = Network(model)
+    network.was = kind
+    tidy(network)
+    fold_constants(network)
+    plain_products(network)
     drop_empty_parameters(network)
     fold_batch_norm(network)
     return network
@@ -73,15 +85,23 @@ def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
     """Returns the network, prepared for quantising.
 
     Args:
-        input_wh: (width, height) in pixels; the input is set to this size.
+        input_wh: (width, height) in pixels; the input is set to this size. A batch that the file fixes stays.
     """
-    plain_input(file, input_wh)
+    plain_input(file, input_wh, max(1, _batch(file)))
     network = prepare(file)
     width, height = input_wh
     value = next(value for value in network.model.graph.input if value.name == network.inputs[0])
-    for dim, size in zip(value.type.tensor_type.shape.dim, (1, 3, height, width)):
+    dims = value.type.tensor_type.shape.dim
+    for dim, size in zip(dims, (max(1, dims[0].dim_value), 3, height, width)):
         dim.dim_value = size
+    network.wire()
     return network
+
+
+def _batch(model: onnx.ModelProto) -> int:
+    """The batch of the first image input; -1 if it is open."""
+    shapes = [onnx_file.shape_of(value) for value in onnx_file.inputs_of(model).values()]
+    return next((shape[0] for shape in shapes if len(shape) == 4), 1)
 
 
 def drop_empty_parameters(network: Network) -> None:
@@ -109,10 +129,18 @@ def fold_batch_norm(network: Network) -> int:
 
 
 def _foldable(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> bool:
+    if conv.op_type != "Conv" or network.weight_place(conv) != 1 or _trains(bn):
+        return False
     alone = len(network.consumers(conv.output[0])) == 1 and conv.output[0] not in network.outputs
-    known = all(name in network.constants for name in bn.input[1:])
-    shared = len(network.consumers(conv.input[1])) > 1 if len(conv.input) > 1 else True
-    return conv.op_type == "Conv" and alone and known and not shared and network.weight(conv) is not None
+    bias = conv.input[2] if len(conv.input) > 2 else ""
+    known = all(name in network.constants for name in (*bn.input[1:], *filter(None, [bias])))
+    shared = len(network.consumers(conv.input[1])) > 1 or conv.input[1] in network.outputs
+    return alone and known and not shared
+
+
+def _trains(bn: onnx.NodeProto) -> bool:
+    """Whether it computes the mean and variance of each batch, or gives them out."""
+    return any(a.name == "training_mode" and a.i for a in bn.attribute) or any(bn.output[1:])
 
 
 def _fold(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> None:
@@ -120,8 +148,10 @@ def _fold(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> None:
     epsilon = next((a.f for a in bn.attribute if a.name == "epsilon"), 1e-5)
     scale = gamma / np.sqrt(var + epsilon)
     weight = network.constants[conv.input[1]].astype(np.float64)
-    bias = network.constants[conv.input[2]].astype(np.float64) if len(conv.input) > 2 else 0.0
-    network.set_constant(conv.input[1], (weight * scale[:, None, None, None]).astype(np.float32))
+    biased = len(conv.input) > 2 and conv.input[2]
+    bias = network.constants[conv.input[2]].astype(np.float64) if biased else 0.0
+    shape = (-1, *[1] * (weight.ndim - 1))
+    network.set_constant(conv.input[1], (weight * scale.reshape(shape)).astype(np.float32))
     name = network.set_constant(f"{conv.output[0]}.folded", ((bias - mean) * scale + beta).astype(np.float32))
     inputs = [conv.input[0], conv.input[1], name]
     del conv.input[:]

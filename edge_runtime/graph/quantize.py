@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Tuple
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import rounding_points
+from edge_runtime.graph.channels import Axis, axis_of, per_channel, per_output, spread
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.rounding_points import Range
 
@@ -68,6 +71,7 @@ def quantize(
     """
     check_layers(network, keep)
     marked = [name for name in form.marked(network, keep) if name not in float_activations]
+    marked = [name for name in marked if name in ranges or name in network.types]  # what has no type had no range
     missing = [name for name in marked if name not in ranges]
     if missing:
         raise ModelError(f"{len(missing)} activations have no range, the first is {missing[0]}", hint="calibrate again")
@@ -78,10 +82,13 @@ def quantize(
 
 def check_layers(network: Network, keep: Collection[str]) -> None:
     """Raises ModelError for a name that is neither the name of a node nor of a node's first output."""
-    names = {name for node in network.nodes for name in (node.name, node.output[0])}
+    names = dict.fromkeys(name for node in network.nodes for name in (node.name, node.output[0]) if name)
     unknown = [name for name in keep if name not in names]
     if unknown:
-        raise ModelError(f"no layer {unknown[0]!r} in the model", hint="the report lists the layers by name")
+        near = difflib.get_close_matches(unknown[0], list(names), n=3)
+        guess = f"did you mean {' or '.join(near)}? " if near else ""
+        hint = f"{guess}a layer is named by its node or its first output; the report lists the layers"
+        raise ModelError(f"no layer {unknown[0]!r} in the model", hint=hint)
 
 
 class _Writer:
@@ -94,7 +101,8 @@ class _Writer:
         self._scales = {name: _scale(limits, form.signed) for name, limits in ranges.items()}
         self._nodes: List[onnx.NodeProto] = []
         self._numbers: Dict[str, int] = {}
-        self._weights: Dict[str, Tuple[str, Floats]] = {}  # name and scales of the weights that are done
+        self._prefix = _free_prefix(network)
+        self._weights: Dict[Tuple[str, Axis], Tuple[str, Floats]] = {}  # name and scales of the weights that are done
         self._body = network.leading_to_weights()
 
     def write(self) -> None:
@@ -126,61 +134,60 @@ class _Writer:
         if name not in self._scales:
             return
         (scale, zero), short = self._scales[name], self._short(name)
-        parameters = [
-            self._network.set_constant(f"{short}.s", scale),
-            self._zero(zero),
-        ]
+        parameters = [self._network.set_constant(f"{short}.s", scale), self._zero(zero)]
         self._add("QuantizeLinear", [name, *parameters], f"{short}.q")
         self._add("DequantizeLinear", [f"{short}.q", *parameters], f"{short}.dq")
 
     def _weigh(self, node: onnx.NodeProto) -> None:
         """Quantises a node's weight per output channel, and its bias. With a float input the bias stays in float."""
-        name, axis = node.input[1], _axis(node)
-        step = self._scales[node.input[0]][0] if node.input[0] in self._scales else None
-        if name not in self._weights:
-            self._weights[name] = self._weight(name, axis, self._bias(node), step)
-        node.input[1], scales = self._weights[name]
-        self._correct(node, name)
+        place, axis = self._network.weight_place(node), axis_of(self._network, node)
+        assert place is not None
+        name, source = node.input[place], self._network.multiplied(node)
+        step = self._scales[source][0] if source in self._scales else None
+        if (name, axis) not in self._weights:
+            self._weights[name, axis] = self._weight(name, axis, self._bias(node), step)
+        node.input[place], scales = self._weights[name, axis]
+        self._correct(node, name, scales)
         if len(node.input) > 2 and node.input[2] and not self._form.float_bias and step is not None:
             self._round_bias(node, scales * step)
 
-    def _weight(self, name: str, axis: int, bias: Optional[Floats], step: Optional[Floats]) -> Tuple[str, Floats]:
+    def _weight(self, name: str, axis: Axis, bias: Optional[Floats], step: Optional[Floats]) -> Tuple[str, Floats]:
         weight = self._network.constants[name].astype(np.float32)
-        short = self._short(name)
+        if not np.isfinite(weight).all():
+            raise ModelError(f"the weights {name} are not finite", hint="export the model again")
+        again = any(name == other for other, _ in self._weights)  # along another axis
+        short = self._short(f"{name}.{axis}" if again else name)
         others = tuple(k for k in range(weight.ndim) if k != axis)
         scales = np.maximum(np.abs(weight).max(axis=others) / 127, 1e-12)
-        if bias is not None and step is not None and len(bias) == len(scales):
+        if step is not None and axis is not None and per_channel(bias, len(scales)):
             # if the weights of a channel are tiny, its bias must not overflow
-            scales = np.maximum(scales, np.abs(bias) / (step * LARGEST_BIAS))
+            largest = np.abs(np.asarray(bias)).reshape(-1, len(scales)).max(axis=0)
+            scales = np.maximum(scales, largest / (step * LARGEST_BIAS))
         scales = scales.astype(np.float32)
-        parameters = [
-            self._network.set_constant(f"{short}.s", scales),
-            self._zero(np.zeros(len(scales), np.int8)),
-        ]
-        source = name
+        parameters = [self._network.set_constant(f"{short}.s", scales), self._zero(np.zeros(scales.shape, np.int8))]
+        source, along = name, {} if axis is None else {"axis": axis}
         if self._form.float_weights:
-            source = self._add("QuantizeLinear", [name, *parameters], f"{short}.q", axis=axis)
+            source = self._add("QuantizeLinear", [name, *parameters], f"{short}.q", **along)
         else:
-            shape = [-1 if k == axis else 1 for k in range(weight.ndim)]
-            rounded = np.clip(np.round(weight / scales.reshape(shape)), -127, 127).astype(np.int8)
+            rounded = np.clip(np.round(weight / spread(scales, axis, weight.ndim)), -127, 127).astype(np.int8)
             source = self._network.set_constant(f"{short}.q", rounded)
-        return self._add("DequantizeLinear", [source, *parameters], f"{short}.dq", axis=axis), scales
+        return self._add("DequantizeLinear", [source, *parameters], f"{short}.dq", **along), scales
 
     def _bias(self, node: onnx.NodeProto) -> Optional[Floats]:
-        known = len(node.input) > 2 and node.input[2] in self._network.constants
+        known = node.op_type != "MatMul" and len(node.input) > 2 and node.input[2] in self._network.constants
         return self._network.constants[node.input[2]].astype(np.float32) if known else None
 
-    def _correct(self, node: onnx.NodeProto, name: str) -> None:
+    def _correct(self, node: onnx.NodeProto, name: str, scales: Floats) -> None:
         """Subtracts from the bias what rounded weights and inputs add to the mean output."""
-        source = node.input[0]
-        if source not in self._means or node.op_type != "Conv":
+        source, bias = node.input[0], self._bias(node)
+        unknown = len(node.input) > 2 and node.input[2] and bias is None
+        if source not in self._means or node.op_type != "Conv" or unknown:
             return
-        weight, scales = self._network.constants[name].astype(np.float32), self._weights[name][1]
-        shape = (-1, 1, 1, 1)
-        rounded = np.clip(np.round(weight / scales.reshape(shape)), -127, 127) * scales.reshape(shape)
-        before, after = (_per_output(mean, weight.shape) for mean in self._means[source])
-        added = (rounded.sum(axis=(2, 3)) * after - weight.sum(axis=(2, 3)) * before).sum(axis=1)
-        bias = self._bias(node)
+        weight = self._network.constants[name].astype(np.float32)
+        wide, kernel = spread(scales, 0, weight.ndim), tuple(range(2, weight.ndim))
+        rounded = np.clip(np.round(weight / wide), -127, 127) * wide
+        before, after = (per_output(mean, weight.shape) for mean in self._means[source])
+        added = (rounded.sum(axis=kernel) * after - weight.sum(axis=kernel) * before).sum(axis=1)
         value = ((0.0 if bias is None else bias) - added).astype(np.float32)
         corrected = self._network.set_constant(f"{node.output[0]}.bias", value)
         if len(node.input) > 2:
@@ -189,20 +196,24 @@ class _Writer:
             node.input.append(corrected)
 
     def _round_bias(self, node: onnx.NodeProto, scales: Floats) -> None:
+        """Rounds a bias with one value per output channel. One that an int32 does not hold stays in float."""
         bias = self._bias(node)
-        if bias is None:
+        if bias is None or not per_channel(bias, scales.size):
             return
-        rounded = np.clip(np.round(bias.astype(np.float64) / scales), -(2.0**31), 2.0**31 - 1).astype(np.int32)
+        each = np.resize(scales, bias.shape)  # the groups of a ConvTranspose share the scales of their channels
+        rounded = np.round(bias.astype(np.float64) / each)
+        if np.abs(rounded).max() >= 2.0**31:
+            return
         short = self._short(f"{node.output[0]}.bias")
         inputs = [
-            self._network.set_constant(f"{short}.q", rounded),
-            self._network.set_constant(f"{short}.s", scales.astype(np.float32)),
+            self._network.set_constant(f"{short}.q", rounded.astype(np.int32)),
+            self._network.set_constant(f"{short}.s", each.astype(np.float32)),
         ]
         node.input[2] = self._add("DequantizeLinear", inputs, f"{short}.dq", axis=0)
 
     def _short(self, name: str) -> str:
         """Returns a short name with a number. Long names would be a tenth of a small INT8 file."""
-        return f"q{self._numbers.setdefault(name, len(self._numbers))}"
+        return f"{self._prefix}{self._numbers.setdefault(name, len(self._numbers))}"
 
     def _zero(self, value: NDArray[np.generic]) -> str:
         """Returns the name of a zero point. Equal ones share one constant, to keep small models small."""
@@ -217,6 +228,15 @@ class _Writer:
         return output
 
 
+def _free_prefix(network: Network) -> str:
+    """The beginning of the names that we give: one that no tensor of the network has."""
+    names = {*network.constants, *network.inputs, *(name for node in network.nodes for name in node.output)}
+    prefix = "q"
+    while any(re.fullmatch(rf"{prefix}\d+\.(s|q|dq)", name) for name in names):
+        prefix += "q"
+    return prefix
+
+
 def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
     """Returns the step and the zero point of a range."""
     low, high = limits
@@ -224,20 +244,3 @@ def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
         return np.array(max(-low, high) / 127, np.float32), np.array(0, np.int8)
     step = (high - low) / 255
     return np.array(step, np.float32), np.array(np.clip(round(-low / step), 0, 255), np.uint8)
-
-
-def _per_output(mean: Floats, shape: Tuple[int, ...]) -> Floats:
-    """Returns the means of the channels that each filter of a convolution reads, (out, in per group)."""
-    filters, each = shape[:2]
-    group = np.arange(filters) * (len(mean) // each) // filters
-    inputs: Floats = mean.reshape(-1, each)[group]
-    return inputs
-
-
-def _axis(node: onnx.NodeProto) -> int:
-    """Returns the axis of the output channels in a node's weight."""
-    if node.op_type == "Conv":
-        return 0
-    if node.op_type == "Gemm":
-        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
-    return 1

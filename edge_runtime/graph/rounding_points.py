@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Collection, Dict, List, Mapping, Tuple
 
-from edge_runtime.graph.network import WEIGHTED, Network
+from edge_runtime.graph.network import DOMAINS, WEIGHTED, Network
 
 if TYPE_CHECKING:
     import onnx
@@ -32,7 +32,9 @@ def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
         if node.output[0] in body and _computes(network, node) and not kept(node, keep):
             marked.update(dict.fromkeys(_activations(network, node)))
             marked.update(dict.fromkeys(_behind_clip(network, name) for name in node.output))
-    return [name for name in marked if name not in last and not _into_clip(network, name) and not _gate(network, name)]
+    floats = network.float_activations
+    return [name for name in marked if name in floats and name not in last
+            and not _into_clip(network, name) and not _gate(network, name)]  # fmt: skip
 
 
 def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
@@ -43,10 +45,10 @@ def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
         if node.output[0] not in body or kept(node, keep):
             continue
         if network.weight(node) is not None:
-            marked[node.input[0]] = None
+            marked[network.multiplied(node)] = None
         elif node.op_type == "Add" and len(_activations(network, node)) == 2:
             marked[_skip(network, node)] = None
-    return list(marked)
+    return [name for name in marked if name in network.float_activations]
 
 
 def ends(network: Network) -> List[str]:
@@ -102,6 +104,8 @@ class _Groups:
 
 def _computes(network: Network, node: onnx.NodeProto) -> bool:
     """Whether 8-bit kernels exist for a node. Its weights must be constants; the operands of Add and Mul must not."""
+    if node.domain not in DOMAINS:
+        return False
     if node.op_type in WEIGHTED:
         return network.weight(node) is not None
     if node.op_type in ("Add", "Mul"):
@@ -110,9 +114,11 @@ def _computes(network: Network, node: onnx.NodeProto) -> bool:
 
 
 def _activations(network: Network, node: onnx.NodeProto) -> List[str]:
-    """Returns the node's inputs that are neither constants nor parameters such as sizes and indices."""
-    candidates = list(node.input) if node.op_type in ("Add", "Mul", "Concat") else [node.input[0]]
-    return [name for name in candidates if name and name not in network.constants]
+    """Returns the node's inputs that are float activations, and no parameters such as sizes and indices."""
+    if network.weight(node) is not None:
+        return [network.multiplied(node)]
+    candidates = list(node.input) if node.op_type in ("Add", "Mul", "Concat") else list(node.input[:1])
+    return [name for name in candidates if name in network.float_activations]
 
 
 def _behind_clip(network: Network, name: str) -> str:

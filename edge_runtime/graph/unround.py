@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.graph.network import WEIGHTED, Network
+from edge_runtime.graph.steps import dequantised
 
 if TYPE_CHECKING:
     import onnx
@@ -28,8 +29,7 @@ def drop_redundant_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in network.nodes:
         if node.op_type not in PAIR:
             for place, name in enumerate(node.input):
-                multiplied = place == 0 and node.op_type in WEIGHTED and node.input[1] in weights
-                if name in raw and not multiplied:
+                if name in raw and not _multiplied(node, place, weights):
                     node.input[place] = raw[name]
     _sweep(network)
     return network.model
@@ -38,15 +38,20 @@ def drop_redundant_rounding(model: onnx.ModelProto) -> onnx.ModelProto:
 def float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Converts weights that multiply a float activation to float, in place. ONNX Runtime would do it in every run."""
     network = Network(model)
+    weights = {n.output[0] for n in network.nodes if n.op_type == "DequantizeLinear" and _constant(network, n)}
     for node in network.nodes:
-        maker = network.producer(node.input[1]) if node.op_type in WEIGHTED and len(node.input) > 1 else None
-        source = network.producer(node.input[0])
-        if maker is None or maker.op_type != "DequantizeLinear" or not _constant(network, maker):
-            continue
-        if source is None or source.op_type != "DequantizeLinear":
-            node.input[1] = network.set_constant(f"{node.input[1]}.float", _dequantised(network, maker))
+        for place, name in enumerate(node.input[:2] if node.op_type in WEIGHTED else ()):
+            maker, other = network.producer(name), network.producer(node.input[1 - place])
+            if name not in weights or maker is None or (other is not None and other.op_type == "DequantizeLinear"):
+                continue
+            node.input[place] = network.set_constant(f"{name}.float", _dequantised(network, maker))
     _sweep(network)
     return network.model
+
+
+def _multiplied(node: onnx.NodeProto, place: int, weights: Set[str]) -> bool:
+    """Whether a node multiplies its input at `place` by one of the weights."""
+    return place < 2 and node.op_type in WEIGHTED and len(node.input) > 1 and node.input[1 - place] in weights
 
 
 def to_float(model: onnx.ModelProto) -> Network:
@@ -79,19 +84,16 @@ def _constant(network: Network, node: onnx.NodeProto) -> bool:
     """Whether the node dequantises a constant. The constant may also be a float with its own QuantizeLinear."""
     maker = network.producer(node.input[0])
     source = node.input[0] if maker is None else maker.input[0]
-    return source in network.constants
+    return all(name in network.constants for name in (source, *filter(None, node.input[1:])))
 
 
 def _dequantised(network: Network, node: onnx.NodeProto) -> Floats:
     maker = network.producer(node.input[0])
     if maker is not None:
         return network.constants[maker.input[0]].astype(np.float32)
-    value, scale = (network.constants[name].astype(np.float64) for name in node.input[:2])
-    zero = network.constants[node.input[2]].astype(np.float64) if len(node.input) > 2 else np.zeros_like(scale)
+    zero = network.constants[node.input[2]] if len(node.input) > 2 and node.input[2] else None
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
-    shape = [-1 if k == axis and scale.ndim else 1 for k in range(value.ndim)]
-    floats: Floats = ((value - zero.reshape(shape)) * scale.reshape(shape)).astype(np.float32)
-    return floats
+    return dequantised(network.constants[node.input[0]], network.constants[node.input[1]], zero, axis)
 
 
 def _sweep(network: Network) -> None:
@@ -101,5 +103,5 @@ def _sweep(network: Network) -> None:
     for node in reversed(network.nodes):
         if wanted.intersection(node.output):
             kept.append(node)
-            wanted.update(node.input)
+            wanted.update(network.reads(node))
     network.replace_nodes(kept[::-1])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
 
 from edge_runtime.errors import ModelError
-from edge_runtime.model import inputs, unread
+from edge_runtime.model import external, inputs, unread
 from edge_runtime.model.last_operators import last_operators
 from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import ModelIO, Shape
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 MOST_NODES = 10_000  # nodes of a network; OpenVINO needs minutes for more, and gigabytes for a million
-MOST_BYTES = 1 << 31  # bytes of a file, the limit of protobuf
 MOST_VALUES = 1 << 29  # values of an input or output: 2 GiB of float32
 
 
@@ -82,13 +81,13 @@ def load_onnx(path: str) -> onnx.ModelProto:
     """Reads the file as it is, without its external data.
 
     Raises:
-        ModelError: the file is missing, not ONNX, or empty.
+        ModelError: the file or one with its weights is missing, or it is not ONNX, or empty.
     """
     import onnx
 
     if not Path(path).is_file():
         raise ModelError(f"no such model: {path}", hint="check the path")
-    if Path(path).stat().st_size >= MOST_BYTES:
+    if Path(path).stat().st_size >= external.MOST_BYTES:
         raise ModelError(f"{path} is larger than 2 GiB, which no ONNX file is", hint="check that it is the right file")
     try:
         model: onnx.ModelProto = onnx.load(path, load_external_data=False)
@@ -99,7 +98,29 @@ def load_onnx(path: str) -> onnx.ModelProto:
     if count_nodes(model.graph) > MOST_NODES:
         fact = f"{path} has more than {MOST_NODES} operators, and detectors have hundreds"
         raise ModelError(fact, hint="check that it is the right file; if so, simplify the model when you export it")
+    external.check(model, path)
     return model
+
+
+def load_whole(path: str) -> onnx.ModelProto:
+    """Reads the file and all its weights, also those in files beside it.
+
+    Raises:
+        ModelError: the file or one with its weights is missing or damaged, or all is larger than 2 GB.
+    """
+    model = load_onnx(path)
+    external.load(model, path)
+    return model
+
+
+def digest(path: str) -> str:
+    """Returns the SHA-256 of a model: over the bytes of its file, and of the files that hold its weights."""
+    return external.digest(load_onnx(path), path)
+
+
+def size_of(path: str) -> int:
+    """Returns the bytes of a model's file, and of the files that hold its weights."""
+    return external.size_of(load_onnx(path), path)
 
 
 def count_nodes(graph: onnx.GraphProto) -> int:
@@ -117,12 +138,9 @@ def count_nodes(graph: onnx.GraphProto) -> int:
 def external_files(path: str) -> Tuple[str, ...]:
     """Returns the names of the files beside a model that hold its weights; none if the file is not ONNX."""
     try:
-        model = load_onnx(path)
+        return external.files_of(load_onnx(path), path)
     except ModelError:
         return ()
-    entries = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
-    names = sorted({entry.value for entry in entries if entry.key == "location"})
-    return tuple(str(Path(path).parent / name) for name in names)
 
 
 def _inputs(model: onnx.ModelProto, path: str) -> Tuple[Any, List[Any]]:

@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime.calibrate import auto
 from edge_runtime.calibrate.noise import NoiseProbe
-from edge_runtime.graph import fake, rounding_points
+from edge_runtime.graph import fake, products, rounding_points
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from tests.graph.test_quantize import IMAGE, network, ranges, run
@@ -45,12 +45,12 @@ def test_each_is_what_asking_one_by_one_gives(probe):
 
 
 def test_multiplications_add_up():
-    shares = auto.multiplications(network())
+    shares = products.weighted_shares(network())
     assert sum(shares.values()) == pytest.approx(1) and all(share >= 0 for share in shares.values())
 
 
 def test_the_loudest_stay_in_float_within_the_bound(monkeypatch):
-    monkeypatch.setattr(auto, "multiplications", lambda network: {"a": 0.05, "b": 0.05, "c": 0.02, "d": 0.0})
+    monkeypatch.setattr(auto, "weighted_shares", lambda network: {"a": 0.05, "b": 0.05, "c": 0.02, "d": 0.0})
     noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": auto.LOUD / 2}
     assert auto._loud(network(), noise) == ["a", "c", "d"], "b would be too much, e is not loud"
 

@@ -8,8 +8,9 @@ import onnx
 import pytest
 
 from edge_runtime import calibrate, zoo
-from edge_runtime.calibrate import auto, mixed
+from edge_runtime.calibrate import mixed
 from edge_runtime.calibrate.verdict import Comparison
+from edge_runtime.graph import products
 from edge_runtime.graph.prepare import float_network
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
@@ -56,7 +57,7 @@ def test_more_stays_in_float_until_the_loss_is_small(made):
     free = [len(candidate.table.float_activations) for candidate in seen]
     assert free == [free[0], free[0] + 4, free[0] + 8] == [step.in_float for step in tried]
     assert best is seen[2] and best.model is not made[-1].model
-    shares = auto.multiplications(made[0])
+    shares = products.weighted_shares(made[0])
     for candidate in seen[1:]:
         assert set(seen[0].table.float_activations) < set(candidate.table.float_activations)
         assert sum(shares.get(name, 0.0) for name in candidate.table.float_activations) <= mixed.FLOAT_MACS

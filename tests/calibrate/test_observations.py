@@ -13,6 +13,7 @@ from edge_runtime import zoo
 from edge_runtime.backends import BackendOptions
 from edge_runtime.calibrate import observations, runs
 from edge_runtime.calibrate.ranges.histogram import Histogram
+from edge_runtime.calibrate.ranges.methods import METHODS
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import Network
@@ -86,12 +87,18 @@ def test_means_as_they_are_and_rounded(model, spec, images):
     np.testing.assert_array_equal(found["conv1"][0], found["conv1"][1])
 
 
-def test_an_activation_that_is_always_zero_is_named(model, spec, images):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_an_activation_that_is_always_zero_gets_a_range_and_is_named(model, spec, images, method):
     seen = observations.collect(model, ["images"], spec, images[:2])
-    seen.histograms["dead"] = Histogram()
-    seen.histograms["dead"].add(np.zeros(3, np.float32))
-    with pytest.raises(ModelError, match="dead was zero on all images"):
-        seen.ranges("mse")
+    values = {"dead": np.zeros(3), "none": np.zeros(0), "faint": np.full(3, 1e-30), "constant": np.full(3, 2.5),
+              "mask": np.array([0, -1e30])}  # fmt: skip
+    for name, array in values.items():
+        seen.histograms[name] = Histogram()
+        seen.histograms[name].add(array.astype(np.float32))
+    ranges = seen.ranges(method)
+    assert seen.zero == {"dead", "none", "faint"} and seen.huge == {"mask"}
+    assert all(low <= 0 <= high and low < high for low, high in ranges.values())
+    assert ranges["constant"] == pytest.approx((0, 2.5), abs=0.05)
 
 
 @pytest.mark.parametrize("killed_at", [1, 4, 6])

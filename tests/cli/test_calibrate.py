@@ -16,11 +16,13 @@ import onnx
 import pytest
 
 from edge_runtime import zoo
+from edge_runtime.calibrate import reopened
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import calibrate
 from edge_runtime.gpu import trt
 from edge_runtime.graph.network import Network
 from edge_runtime.model.labels import VOC
+from edge_runtime.model.spec import RANGES_KEY
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 from tests.standins import tensorrt_api
@@ -220,3 +222,66 @@ def test_killed_and_begun_again_gives_the_same_table(place, tmp_path):
     one, other = (RangeTable.load(tmp_path / f"{name}.ranges.json") for name in ("int8", "whole"))
     assert one == other and not notes.exists()
     assert (tmp_path / "int8.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
+
+
+QUICK = ("--no-verdict", "--method", "minmax")
+
+
+def test_what_is_int8_already_is_said_with_the_way_out(place, tmp_path, capsys):
+    assert run(place, tmp_path, *QUICK) == 0
+    theirs = onnx.load(tmp_path / "int8.onnx")
+    kept = [entry for entry in theirs.metadata_props if entry.key != RANGES_KEY]
+    del theirs.metadata_props[:]
+    theirs.metadata_props.extend(kept)
+    onnx.save(theirs, tmp_path / "theirs.onnx")
+    for name, whose in (("int8", "edge-calibrate made it"), ("theirs", "it rounds weights and activations itself")):
+        said = [str(tmp_path / f"{name}.onnx"), "--images", str(place / "photos"), "-o", str(tmp_path / "again.onnx")]
+        capsys.readouterr()
+        assert calibrate.main([*said, *QUICK]) == 0
+        err = capsys.readouterr().err
+        assert f"is INT8 already, {whose}: it keeps its own ranges" in err and "give its float original" in err
+        before, after = (onnx.load(tmp_path / f"{each}.onnx") for each in (name, "again"))
+        assert before.graph == after.graph
+
+
+def test_a_result_that_is_not_like_the_float_model_is_not_written(place, tmp_path, capsys, monkeypatch):
+    """Real files and backends; the bound is below what any rounding leaves."""
+    monkeypatch.setattr(reopened, "MOST_NOISE", -1.0)
+    assert run(place, tmp_path, *QUICK) == 1
+    err = capsys.readouterr().err
+    assert "on onnxruntime the outputs" in err.replace("openvino", "onnxruntime") and "nothing was written" in err
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_what_stays_in_float_is_said(place, tmp_path, capsys):
+    layers = [node.name for node in onnx.load(place / "nano.onnx").graph.node if node.op_type == "Conv"]
+    assert run(place, tmp_path, *QUICK, "--keep-fp", layers[0]) == 0
+    out, err = capsys.readouterr()
+    assert (
+        f"{layers[0]} (it was asked for with --keep-fp)" in err and "1 operator that multiplies stays in float" in err
+    )
+    assert "of the multiplications" not in out
+    assert run(place, tmp_path, *QUICK, "--keep-fp", *layers[:40]) == 0
+    out, err = capsys.readouterr()
+    assert "% of the multiplications stay in float" in out and "and 36 more" in err
+
+
+def test_weights_in_another_file(place, tmp_path, monkeypatch, capsys):
+    """Read beside the model; another file of that name in the current folder is not; their change makes new ranges."""
+    (tmp_path / "model").mkdir()
+    path = tmp_path / "model" / "nano.onnx"
+    onnx.save(onnx.load(place / "nano.onnx"), path, save_as_external_data=True, location="w.data", size_threshold=64)
+    monkeypatch.chdir(tmp_path)
+    raw = np.frombuffer((tmp_path / "model" / "w.data").read_bytes(), np.float32)
+    (tmp_path / "w.data").write_bytes((raw * 3).tobytes())
+    said = [str(path), "--images", str(place / "photos"), *QUICK, "-o"]
+    assert run(place, tmp_path, *QUICK) == 0
+    assert calibrate.main([*said, str(tmp_path / "apart.onnx")]) == 0
+    assert onnx.load(tmp_path / "apart.onnx").graph == onnx.load(tmp_path / "int8.onnx").graph
+    capsys.readouterr()
+    (tmp_path / "model" / "w.data").write_bytes((raw * np.float32(1.01)).tobytes())
+    assert calibrate.main([*said, str(tmp_path / "apart.onnx")]) == 0
+    assert "made anew" in capsys.readouterr().err
+    (tmp_path / "model" / "w.data").unlink()
+    assert calibrate.main([*said, str(tmp_path / "none.onnx")]) == 1
+    assert "keeps its weights in w.data, which is missing" in capsys.readouterr().err

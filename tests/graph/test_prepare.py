@@ -61,12 +61,14 @@ def test_states():
     conv = node("Conv", "x w", "y")
     assert state(graph(conv, constants=[W])) == "float"
     weight = node("DequantizeLinear", "wq s z", "w")
-    assert state(graph(weight, conv)) == "quantised"
+    assert state(graph(weight, conv)) == "float", "weights alone may be stored in 8 bits"
+    rounded = [node("QuantizeLinear", "x s z", "xq"), node("DequantizeLinear", "xq s z", "xd"), weight]
+    assert state(graph(*rounded, node("Conv", "xd w", "y"))) == "quantised"
     with pytest.raises(ModelError, match="partly quantised: 1 of 2"):
-        state(graph(weight, conv, node("Conv", "y v", "u")))
+        state(graph(*rounded, conv, node("Conv", "y v", "u")))
     with pytest.raises(ModelError, match="dynamically"):
         state(graph(node("DynamicQuantizeLinear", "x", "y"), node("ConvInteger", "y w", "u")))
-    with pytest.raises(ModelError, match="QLinearConv") as failure:
+    with pytest.raises(ModelError, match=r"INT8 already, made of quantised operators \(QLinearConv") as failure:
         state(graph(node("QLinearConv", "x s z w s z s z", "u")))
     assert failure.value.hint
 

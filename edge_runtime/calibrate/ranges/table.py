@@ -73,7 +73,7 @@ class RangeTable:
             if not low <= 0.0 <= high or low == high:
                 raise ModelError(
                     f"the range of {name} is {low} to {high}",
-                    hint="nothing to quantise: keep its layer in float with --keep-fp",
+                    hint="calibrate again, or keep the layers that read it in float with --keep-fp",
                 )
 
     def to_json(self, indent: Optional[int] = None) -> str:

@@ -1,0 +1,34 @@
+"""What QuantizeLinear and DequantizeLinear compute, for constants."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+Floats = NDArray[np.float32]
+
+
+def dequantised(value: Array, scale: Array, zero: Optional[Array], axis: int) -> Floats:
+    """Returns (value - zero) * scale, of the shape of `value`; one scale for all, or one along the axis."""
+    shape = _along(scale, axis, value.ndim)
+    middle = 0.0 if zero is None else zero.astype(np.float64).reshape(shape)
+    floats: Floats = ((value.astype(np.float64) - middle) * scale.astype(np.float64).reshape(shape)).astype(np.float32)
+    return floats
+
+
+def quantised(value: Array, scale: Array, zero: Optional[Array], axis: int) -> Array:
+    """Returns value / scale + zero, rounded to the nearest, half to even, within the range of the zero's type."""
+    shape, kind = _along(scale, axis, value.ndim), np.dtype(np.uint8) if zero is None else zero.dtype
+    middle = 0.0 if zero is None else zero.astype(np.float64).reshape(shape)
+    limits = np.iinfo(str(kind))
+    steps = np.round(value.astype(np.float32) / scale.astype(np.float32).reshape(shape)).astype(np.float64) + middle
+    rounded: Array = np.clip(steps, limits.min, limits.max).astype(kind)
+    return rounded
+
+
+def _along(scale: Array, axis: int, ndim: int) -> Sequence[int]:
+    axis = axis % ndim if ndim else 0
+    return [-1 if k == axis and scale.size > 1 else 1 for k in range(ndim)]
