@@ -15,6 +15,7 @@ from edge_runtime.libraries.extras import install_hint
 from edge_runtime.types import Truth
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+SAMPLES = 200
 RECALLS = np.linspace(0.0, 1.0, 101)
 _SILENCE = threading.Lock()  # stdout is that of all threads
 
@@ -47,11 +48,31 @@ def average_precision(
     return {name: float(value) for name, value in zip(NAMES, evaluation.stats)}, per_class
 
 
+def missing() -> str:
+    """Why there is no AP here; "" if there is."""
+    try:
+        import pycocotools.cocoeval  # noqa: F401
+    except ImportError as error:
+        return f"pycocotools cannot be loaded ({error})"
+    return ""
+
+
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Drops what pycocotools prints."""
     with _SILENCE, contextlib.redirect_stdout(io.StringIO()):
         yield
+
+
+def draws(images: int) -> List[NDArray[np.int64]]:
+    """Returns samples (images,) of image numbers, drawn with replacement, always the same for a number of images."""
+    return [np.random.default_rng(number).integers(0, images, images) for number in range(SAMPLES)]
+
+
+def interval(samples: NDArray[np.float64]) -> Tuple[float, float]:
+    """Returns the interval that holds 95 % of the samples, (samples,)."""
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def resampled(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.accuracy import coco, confusion, voc
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import DatasetError
+from edge_runtime.errors import DatasetError, ModelError
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sources.image import ImageSource
 from edge_runtime.types import Truth
@@ -22,6 +22,9 @@ ALIASES = {
     "pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv",
 }  # fmt: skip
 CONFUSION_CONF = 0.25
+BLIND = 0.05  # AP50 below which a detector does not find what is labelled
+SURELY = 10  # labelled objects, of which a detector that is read rightly finds one
+LOOK = "check family and preprocessing: edge-identify"
 Rows = NDArray[np.float32]
 
 
@@ -35,6 +38,7 @@ class Found:
         labels: names of the classes that both know; `class_id` is an index into them.
         fps: images per second, including the time to read them.
         notes: what a reader of the results should know.
+        unread: number of images that could not be read. They are in `rows`, with nothing found.
     """
 
     rows: Tuple[Rows, ...]
@@ -42,6 +46,12 @@ class Found:
     labels: Tuple[str, ...]
     fps: float
     notes: Tuple[str, ...]
+    unread: int = 0
+
+    @property
+    def objects(self) -> int:
+        """Number of labelled objects, without difficult ones and crowds."""
+        return sum(int((~truth.ignored).sum()) for truth in self.truths)
 
 
 @dataclass(frozen=True)
@@ -96,13 +106,25 @@ def evaluate(detector: Detector, data: Dataset, tick: Callable[[], None] = lambd
 
     Raises:
         DatasetError: the model and the data have no class in common.
+        ModelError: the outputs are not finite, or nothing at all is found although objects are labelled.
         BackendUnavailable: pycocotools is not installed.
     """
-    return measure(detect(detector, data, tick))
+    found = detect(detector, data, tick)
+    if found.objects and not any(map(len, found.rows)):
+        fact = (
+            f"{detector.model.path} finds nothing in {len(found.rows)} pictures with {found.objects} labelled objects"
+        )
+        raise ModelError(fact, hint=LOOK)
+    return measure(found)
 
 
 def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda: None) -> Found:
-    """Runs the detector over every image. An image that cannot be read counts as one in which nothing was found."""
+    """Runs the detector over every image. An image that cannot be read counts as one in which nothing was found.
+
+    Raises:
+        DatasetError: the model and the data have no class in common.
+        ModelError: the outputs are not finite on an image.
+    """
     labels = detector.model.spec.labels
     asked = detector.options.thresholds.class_ids(labels)
     common, of_model, of_data = match_labels(labels, data.labels or labels, asked)
@@ -110,6 +132,7 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
     rows: List[Rows] = [np.zeros((0, 6), np.float32)] * len(place)
     truths = list(data.truths)
     pipeline = Pipeline(detector, ImageSource(data.name, files=data.paths))
+    pipeline.watch.every = 1
     for result in pipeline:
         number, found = place[str(result.frame.path)], result.detections
         known = of_model[found.class_id] >= 0
@@ -119,13 +142,16 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
             height, width = result.frame.image.shape[:2]
             truths[number] = replace(truths[number], xyxy=truths[number].xyxy * ([width, height] * 2))
         tick()
-    notes = [*data.notes, *_notes(asked, data, common), *(f"not read: {item}" for item in pipeline.sources[0].skipped)]
+    pipeline.watch.refuse(detector.model.path)
+    unread = pipeline.sources[0].skipped
+    notes = [*data.notes, *_notes(asked, data, common), *(f"not read: {item}" for item in unread)]
     return Found(
         tuple(rows),
         tuple(renumbered(truth, of_data) for truth in truths),
         common,
         pipeline.monitor.summary()["fps"],
         tuple(notes),
+        len(unread),
     )
 
 
@@ -134,6 +160,9 @@ def measure(found: Found) -> Evaluation:
     count = len(found.labels)
     curves = tuple(voc.curves(found.rows, found.truths, count))
     summary, per_class = coco.average_precision(found.rows, found.truths, count)
+    if found.objects >= SURELY and summary["AP50"] < BLIND:
+        said = f"almost nothing of what is labelled is found (AP50 {summary['AP50']:.3f}): {LOOK}"
+        found = replace(found, notes=(*found.notes, said))
     return Evaluation(
         found,
         curves,

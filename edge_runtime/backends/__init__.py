@@ -93,7 +93,10 @@ class Backend(Protocol):
         """
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
-        """The model's raw outputs of a slot, each (batch, ...) float32: views, valid as long as those of `wait`."""
+        """The model's raw outputs of a slot, each (batch, ...) float32: views, valid as long as those of `wait`.
+
+        What was decoded on a GPU is copied now.
+        """
 
     def stage_ms(self, slot: int) -> Dict[str, float]:
         """Milliseconds that the slot's last images spent in preprocess, inference and postprocess."""

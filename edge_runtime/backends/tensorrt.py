@@ -28,7 +28,7 @@ from edge_runtime.types import Images
 
 HANDLES = (".plan", ".engine", ".trt")
 DEVICES = ("cuda",)
-KEEPS_OUTPUTS = False  # what is decoded on the GPU is not copied
+KEEPS_OUTPUTS = False  # what is decoded on the GPU is copied only when it is asked for
 MEASURED = 20  # runs with copied and with mapped images, if the GPU can read the host's memory
 
 
@@ -69,7 +69,7 @@ class TensorRTBackend:
     def __init__(
         self, plan: plan_file.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> None:
-        self.name, self.slots = "tensorrt", options.slots
+        self.name, self.slots, self._decodes = "tensorrt", options.slots, decode is not None
         self._slots: List[DeviceSlot] = []
         self._stage_ms = [dict.fromkeys(("preprocess", "inference", "postprocess"), 0.0) for _ in range(self.slots)]
         self._pending: List[Optional[Future[None]]] = [None] * self.slots
@@ -110,7 +110,9 @@ class TensorRTBackend:
         return state.boxes, state.counts
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
-        return self._slots[slot].outputs
+        if self._decodes:
+            self._owned(self._slots[slot].outputs.fetch)
+        return self._slots[slot].outputs.arrays
 
     def stage_ms(self, slot: int) -> Dict[str, float]:
         """See `Backend`. Decoding and NMS are part of the graph, so they count as inference."""

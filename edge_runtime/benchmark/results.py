@@ -20,7 +20,7 @@ FORMAT = 1
 MOST = 256 * read.MIB  # largest size of a result file, bytes
 KEYS = ("engine", "board", "mode", "batch", "streams")  # rows with equal values here measure the same
 COMPARED = ("fps", "fps_engine", "mean_w", "fps_per_watt", "joules_per_frame", "accuracy")
-NESTED = ("windows", "trace")
+NESTED = ("windows", "trace", "ap")
 Row = Dict[str, Any]
 
 
@@ -58,7 +58,7 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def merge_rows(parts: Sequence[Sequence[Row]]) -> List[Row]:
     """Returns all rows. Of rows that measure the same, only the later one is kept."""
-    return list({_key(row): row for rows in parts for row in rows}.values())
+    return list({key(row): row for rows in parts for row in rows}.values())
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class Change:
 
 def compare_rows(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tuple[Row, List[Change]]], List[str]]:
     """Returns what changed in rows that both results have, and why other rows are left out."""
-    then = {_key(row): row for row in before}
+    then = {key(row): row for row in before}
     found, left_out = [], []
     for row in after:
-        old = then.pop(_key(row), None)
+        old = then.pop(key(row), None)
         if old is None:
             left_out.append(f"{title(row)}: only in the second")
         elif not (old["valid"] and row["valid"]):
@@ -91,6 +91,11 @@ def compare_rows(before: Sequence[Row], after: Sequence[Row]) -> Tuple[List[Tupl
         else:
             found.append((row, [change for name in COMPARED for change in _change(name, old, row)]))
     return found, [*left_out, *(f"{title(row)}: only in the first" for row in then.values())]
+
+
+def key(row: Row) -> Tuple[Any, ...]:
+    """Returns what two rows have in common if they measure the same."""
+    return tuple(row.get(name) for name in KEYS)
 
 
 def title(row: Row) -> str:
@@ -113,10 +118,6 @@ def _change(name: str, old: Row, new: Row) -> List[Change]:
 def _value(value: Any) -> Optional[float]:
     number = value["value"] if isinstance(value, dict) else value
     return None if number is None else float(number)
-
-
-def _key(row: Row) -> Tuple[Any, ...]:
-    return tuple(row.get(name) for name in KEYS)
 
 
 def _cell(value: Any) -> Any:

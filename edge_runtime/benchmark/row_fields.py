@@ -11,6 +11,8 @@ _NUMBER, _TEXT = fields.number(), fields.text(1 << 20)
 _NUMBERS = fields.mapping(optional(_NUMBER))
 _LISTED = fields.several(_TEXT)
 _ACCURACY = {"metric": _TEXT, "value": _NUMBER}
+_AP = {"value": fields.number(-1, 1), "samples": fields.several(_NUMBER), "boxes": fields.whole(0, 1 << 40),
+       "pictures": fields.whole(0, 1 << 40), "data": _TEXT}  # fmt: skip
 _FIGURES = (
     "fps", "fps_low", "fps_high", "fps_engine", "mean_w", "idle_w", "nominal_w", "coverage", "fps_per_watt",
     "fps_per_watt_nominal", "fps_per_watt_above_idle", "joules_per_frame", "windows_sound",
@@ -27,6 +29,7 @@ KNOWN: Dict[str, Field] = {
     **dict.fromkeys(("engine_sha256", "ranges_sha256"), optional(_TEXT)),
     "caps_verified": optional(fields.flag()),
     "accuracy": Field("a metric and its value", lambda value: _filled(value, _ACCURACY)),
+    "ap": Field("an AP and its samples", lambda value: _filled(value, _AP)),
     **dict.fromkeys(("latency_ms", "rails_w", "temperatures_c", "clocks", "throttle"), _NUMBERS),
     "stage_ms": fields.mapping(_NUMBERS),
     "windows": fields.several(fields.mapping(fields.anything())),

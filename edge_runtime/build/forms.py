@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, Optional
 
 from edge_runtime import calibrate
+from edge_runtime.accuracy.evidence import Evidence
+from edge_runtime.calibrate import stamp
 from edge_runtime.errors import UsageError
 from edge_runtime.graph.half import half
 from edge_runtime.graph.inputs import plain_input
@@ -19,7 +21,7 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
 from edge_runtime.graph.unround import to_float
 from edge_runtime.model import onnx_file, outputs
-from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, RANGES_KEY, ModelSpec
+from edge_runtime.model.spec import RANGES_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -58,16 +60,9 @@ class BuildInput:
         return RANGES_KEY in self._metadata
 
     @property
-    def drop(self) -> Optional[float]:
-        """Points of AP that INT8 costs, from the verdict in the file; None if there is none."""
-        text = self._metadata.get(DROP_KEY)
-        return float(text) if text else None
-
-    @property
-    def disagreement(self) -> Optional[float]:
-        """Points of agreement that INT8 costs, from a verdict without labels; None if there is none."""
-        text = self._metadata.get(AGREEMENT_KEY)
-        return float(text) if text else None
+    def evidence(self) -> Optional[Evidence]:
+        """What the verdict in the file saw of the loss by INT8; None if the file has no verdict on this network."""
+        return stamp.read_evidence(self.model, self.path)
 
     @property
     def _metadata(self) -> Dict[str, str]:

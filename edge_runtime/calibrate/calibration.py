@@ -25,6 +25,7 @@ from edge_runtime.model.spec import RANGES_KEY, ModelSpec
 if TYPE_CHECKING:
     import onnx
 
+OWN = "its own"  # the method of a file that is INT8 already: it keeps its ranges
 METHODS = ("auto", "entropy", "minmax", "mse", "percentile")
 OWN = "its own"  # the method of a file that is INT8 already: it keeps its ranges
 ALREADY = "It runs as it is, and edge-build builds a plan of it; to calibrate, give its float original"
@@ -56,6 +57,11 @@ class Calibrated:
     def float_share(self) -> float:
         """Part of the multiplications that stay in float, 0 to 1."""
         return sum(each.share for each in self.in_float)
+
+    @property
+    def given(self) -> bool:
+        """Whether the file was INT8 already, so that nothing was made."""
+        return self.table.origin.method == OWN
 
 
 def calibrate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Collection
 
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.errors import ModelError
@@ -10,20 +10,25 @@ from edge_runtime.graph.half import half
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import TENSORRT, quantize
 from edge_runtime.graph.unround import to_float
-from edge_runtime.model.spec import METADATA_KEY, RANGES_KEY, ModelSpec
+from edge_runtime.model.spec import METADATA_KEY, RANGES_KEY, VERDICT_KEYS, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
 
 
 def with_metadata(model: onnx.ModelProto, spec: ModelSpec, table: RangeTable) -> onnx.ModelProto:
-    """Puts spec and range table into a model's metadata, in place. Results measured on the float model are removed."""
-    kept = [p for p in model.metadata_props if p.key not in (METADATA_KEY, RANGES_KEY, "measured")]
-    entries = [(p.key, p.value) for p in kept] + [(METADATA_KEY, spec.to_json()), (RANGES_KEY, table.to_json())]
-    del model.metadata_props[:]
-    for key, value in entries:
+    """Puts spec and range table into a model's metadata, in place. Results measured on another file are removed."""
+    _remove(model, (METADATA_KEY, RANGES_KEY, "measured", *VERDICT_KEYS))
+    for key, value in ((METADATA_KEY, spec.to_json()), (RANGES_KEY, table.to_json())):
         model.metadata_props.add(key=key, value=value)
     return model
+
+
+def _remove(model: onnx.ModelProto, keys: Collection[str]) -> None:
+    kept = [(entry.key, entry.value) for entry in model.metadata_props if entry.key not in keys]
+    del model.metadata_props[:]
+    for key, value in kept:
+        model.metadata_props.add(key=key, value=value)
 
 
 def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelProto:
@@ -42,5 +47,6 @@ def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelPr
         raise ModelError("the model carries no range table", hint="make one that does with edge-calibrate")
     table, whole = RangeTable.from_json(text), type(model)()
     whole.CopyFrom(model)
+    _remove(whole, VERDICT_KEYS)  # it was measured on the other form
     form = quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.float_activations)
     return half(Network(form)) if float16 else form

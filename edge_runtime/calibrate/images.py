@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
@@ -77,26 +78,42 @@ def picture_set(files: Sequence[str]) -> Dataset:
 
 
 def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
-    """Divides the pictures into those for calibration and those for the check, evenly over their order.
+    """Divides the pictures into those for calibration and those for the check, both from all over their order.
+
+    The order is often that of time, of cameras that take turns, or of folders. So the pictures to check are drawn by
+    chance, one from each of many equal parts of the order. The draw is the same in each run.
 
     Args:
         most: largest number of pictures to calibrate on.
         hold_out: whether to hold some out for the check.
     """
-    numbers = list(range(len(data.paths)))
+    count = len(data.paths)
     if not hold_out:
         held: List[int] = []
-    elif len(numbers) > most + most // HELD_OUT:
-        used = {round(k * (len(numbers) - 1) / (most - 1)) for k in range(most)} if most > 1 else {0}
-        held = [number for number in numbers if number not in used][: max(most // HELD_OUT, FEW)]
+    elif count > most + most // HELD_OUT:
+        used = set(_spread(range(count), most))
+        held = _strata([k for k in range(count) if k not in used], max(most // HELD_OUT, FEW))
     else:
-        held = numbers[HELD_OUT - 1 :: HELD_OUT]
-    kept = [number for number in numbers if number not in set(held)]
-    kept = kept[:: max(1, len(kept) // most)][:most]
+        held = _strata(range(count), max(count // HELD_OUT, min(1, count - 1)))
+    kept = _spread([k for k in range(count) if k not in set(held)], most)
     notes = []
     if len(kept) < FEW and len(kept) + len(held) < FEW:
         notes.append(f"only {len(kept)} images to calibrate on: {FEW} to 500 from the place of use are better")
     return ImageSet(data.name, tuple(data.paths[k] for k in kept), subset(data, held), tuple(notes))
+
+
+def _spread(numbers: Sequence[int], most: int) -> List[int]:
+    """Returns at most so many of the numbers, at equal distances, the first and the last among them."""
+    if len(numbers) <= most:
+        return list(numbers)
+    return [numbers[round(k * (len(numbers) - 1) / max(1, most - 1))] for k in range(most)]
+
+
+def _strata(numbers: Sequence[int], most: int) -> List[int]:
+    """Returns at most so many of the numbers, one drawn from each of as many equal parts."""
+    parts, draw = min(most, len(numbers)), random.Random(len(numbers))
+    edges = [k * len(numbers) // max(1, parts) for k in range(parts + 1)]
+    return [numbers[draw.randrange(low, high)] for low, high in zip(edges, edges[1:])]
 
 
 def subset(data: Dataset, numbers: Sequence[int]) -> Dataset:
@@ -104,6 +121,11 @@ def subset(data: Dataset, numbers: Sequence[int]) -> Dataset:
     truths = tuple(data.truths[k] for k in numbers) if data.truths else ()
     paths = tuple(data.paths[k] for k in numbers)
     return Dataset(data.name, paths, truths, data.labels, data.relative, data.notes)
+
+
+def without_labels(data: Dataset) -> Dataset:
+    """Returns the images of a data set alone."""
+    return Dataset(data.name, data.paths, (), (), notes=data.notes)
 
 
 def write_manifest(path: Path, images: Sequence[str], folder: Optional[str] = None, about: str = "") -> None:

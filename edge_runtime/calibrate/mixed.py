@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from math import log10
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
+from edge_runtime.accuracy import evidence
 from edge_runtime.calibrate import calibration
 from edge_runtime.calibrate.calibration import Calibrated
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
-from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
+from edge_runtime.calibrate.verdict import Comparison
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.products import weighted_shares
@@ -20,7 +21,6 @@ from edge_runtime.model.spec import ModelSpec
 GROWTH = (4, 8, 16, 32)  # activations to leave in float in addition, those with the most noise first
 FLOAT_MACS = 0.10  # largest part of the multiplications in float that still makes an INT8 model
 WORST = 12
-ALIKE = 5.0  # points of agreement that may be lost without labels: boxes near the threshold appear and disappear
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,12 @@ class MixedPrecisionSearch:
         self._network, self._spec, self._images, self._made, self._trial = network, spec, images, made, trial
 
     def mend(self, max_drop: float, time_left: Callable[[], bool]) -> Tuple[Calibrated, List[Trial]]:
-        """Returns the first candidate that loses at most `max_drop` points, else the best; and all that were tried."""
+        """Returns the first candidate that loses at most `max_drop` points of AP, else the best; and all tried ones."""
         best, tried = self._made, [Trial(len(self._made.table.float_activations), self._trial(self._made))]
-        if tried[0].comparison.metric == AGREEMENT:
-            max_drop = max(max_drop, ALIKE)
+        most = evidence.limits(tried[0].comparison.metric, max_drop)[0]
         least, order = tried[0], self._order()
         for more in GROWTH:
-            if least.comparison.drop <= max_drop or not time_left():
+            if least.comparison.drop <= most or not time_left():
                 break
             free = self._fitting(order, more)
             if len(free) == tried[-1].in_float:

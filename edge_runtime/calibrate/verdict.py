@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.accuracy import coco
-from edge_runtime.accuracy.evaluate import Found
+from edge_runtime.accuracy import coco, evaluate, evidence
+from edge_runtime.accuracy.evaluate import BLIND, LOOK, SURELY, Found
+from edge_runtime.accuracy.evidence import Evidence
+from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
+from edge_runtime.errors import DatasetError, ModelError
 
 CONF = 0.25  # lowest confidence of boxes that count when the boxes of two models are matched
-OVERLAP = 0.5
-SAMPLES = 200
+OVERLAPS = np.linspace(0.5, 0.95, 10)  # those of COCO's AP: a box that has moved agrees at fewer of them
 ROUNDS, WARM = 15, 3
-AGREEMENT = "agreement"  # the metric if there are no labels
+SIZES = {"small": "APs", "medium": "APm", "large": "APl"}
 Rows = NDArray[np.float32]
 
 
@@ -26,15 +28,20 @@ class Comparison:
     """A quantised model compared with its original.
 
     Attributes:
-        metric: name of the metric in `before` and `after`: `coco_101 AP` with labels, else `agreement`.
+        metric: `AP` (coco_101) with labels, else `agreement`.
         before, after: the metric of the original and of the quantised model, 0..1.
         drop: loss in points, positive if the quantised model is worse.
         interval: interval of the drop in points that holds 95 % of the samples of the images.
-        agreement: F1 of the boxes at `CONF`, with the original's boxes as the truth: same class, IoU of 0.5.
+        agreement: F1 of the boxes at `CONF`, with the original's boxes as the truth: same class, mean over `OVERLAPS`.
+        agreement_50: the same at an IoU of 0.5 alone.
         score_drift: mean absolute change of the score of matched boxes.
         score_shift: mean change of the score, with its sign.
         classes: label, before, after (AP), if there are labels.
+        sizes: size of the objects, before, after (AP), if there are labels.
         images: number of images.
+        boxes: number of boxes at `CONF` that at least one of the two found.
+        objects: number of labelled objects.
+        before_50: AP50 of the original, if there are labels.
     """
 
     metric: str
@@ -43,45 +50,120 @@ class Comparison:
     drop: float
     interval: Tuple[float, float]
     agreement: float
+    agreement_50: float
     score_drift: float
     score_shift: float
     classes: Tuple[Tuple[str, float, float], ...]
     images: int
+    boxes: int
+    sizes: Tuple[Tuple[str, float, float], ...] = ()
+    objects: int = 0
+    before_50: float = 0.0
 
     @property
-    def certain(self) -> bool:
-        """Whether the drop is more than chance explains."""
-        return self.interval[0] > 0
+    def evidence(self) -> Evidence:
+        """What the verdict rests on."""
+        return Evidence(self.metric, self.drop, *self.interval, self.boxes, self.images)
+
+    @property
+    def blind(self) -> str:
+        """Says that the original itself does not find what is labelled; "" if it does."""
+        if not self.objects or self.before_50 >= BLIND:
+            return ""
+        found = "nothing" if not self.before_50 else f"almost nothing (AP50 {self.before_50:.3f})"
+        return f"the float model finds {found} of the {self.objects} labelled objects in {self.images} pictures"
 
     def summary(self) -> Dict[str, Any]:
         """Returns plain data for JSON."""
-        classes = [{"label": label, "before": before, "after": after} for label, before, after in self.classes]
-        return {**self.__dict__, "interval": list(self.interval), "classes": classes}
+        listed = {key: [dict(zip(("label", "before", "after"), row)) for row in getattr(self, key)]
+                  for key in ("classes", "sizes")}  # fmt: skip
+        return {**self.__dict__, "interval": list(self.interval), "possible": list(self.evidence.interval), **listed}
 
 
 def compare_models(before: Found, after: Found) -> Comparison:
-    """Compares what two models found in the same images: by AP if there are labels, else by agreement.
+    """Compares what two models found in the same images: by AP if objects are labelled, else by agreement.
 
     Raises:
         BackendUnavailable: there are labels, and pycocotools is not installed.
     """
-    count = len(before.rows)
-    draws = [np.random.default_rng(number).integers(0, count, count) for number in range(SAMPLES)]
+    draws = coco.draws(len(before.rows))
+    agreed = _agreement(before, after, draws)
+    return _average_precision(agreed, before, after, draws) if before.objects else agreed
+
+
+def refuse_blind(comparison: Comparison, path: str) -> None:
+    """Raises ModelError if the original does not find what is labelled, in pictures with enough objects."""
+    if comparison.blind and comparison.objects >= SURELY:
+        fact = f"the pictures cannot say what INT8 costs {path}: {comparison.blind}"
+        raise ModelError(fact, hint=f"{LOOK} {path} PICTURES; --no-verdict calibrates it in spite of this")
+
+
+def against_labels(data: Dataset, labels: Sequence[str], asked: Sequence[int]) -> str:
+    """Returns why a model cannot be judged by the labels of a data set; "" if it can, or if there are none.
+
+    Args:
+        labels: names of the model's classes.
+        asked: ids of the classes that count.
+    """
+    if not data.truths:
+        return ""
+    try:
+        known = evaluate.match_labels(labels, data.labels or labels, asked)[2]
+    except DatasetError as error:
+        return str(error)
+    numbers = np.concatenate([truth.class_id for truth in data.truths])
+    if numbers.size and numbers.max() >= len(known):
+        return f"the labels have class number {numbers.max()}, the model has {len(known)} classes"
+    if not (known[numbers] >= 0).any():
+        return "the labels show no object of a class of the model"
+    return coco.missing()
+
+
+def of_given(found: Found) -> str:
+    """Returns what is known about a file that was INT8 already."""
+    seen = evidence.count(len(found.rows) - found.unread, "picture", "pictures")
+    if found.objects:
+        figures = coco.average_precision(found.rows, found.truths, len(found.labels))[0]
+        seen = f"its AP is {figures['AP']:.4f} on {evidence.count(found.objects, 'object', 'objects')} in {seen}"
+        if figures["AP50"] < BLIND:
+            seen += f", so {LOOK}"
+    else:
+        boxes = sum(int((rows[:, 4] >= CONF).sum()) for rows in found.rows)
+        seen = f"it finds {evidence.count(boxes, 'box', 'boxes')} in {seen}"
+    return (f"This file is INT8 already and keeps its own ranges: {seen}. Without its float original, they cannot say "
+            "what INT8 costs.")  # fmt: skip
+
+
+def _agreement(before: Found, after: Found, draws: Sequence[NDArray[np.int64]]) -> Comparison:
     pairs = [_match(first, second) for first, second in zip(before.rows, after.rows)]
-    agreement, drift = _agreement(pairs), np.concatenate([change for *_, change in pairs])
+    sizes = np.array([first + second for first, second, *_ in pairs])
+    matched = np.stack([(overlaps[:, None] >= OVERLAPS - 1e-9).sum(axis=0) for *_, overlaps, _ in pairs])
+    drift = np.concatenate([change for *_, change in pairs])
     moved = (float(np.abs(drift).mean()), float(drift.mean())) if drift.size else (0.0, 0.0)
-    if not before.truths:
-        samples = np.array([100 * (1 - _agreement([pairs[k] for k in draw])) for draw in draws])
-        return Comparison(AGREEMENT, 1.0, agreement, 100 * (1 - agreement), _interval(samples), agreement, *moved,
-                          (), count)  # fmt: skip
+    scores, boxes = _f1(matched.sum(axis=0), sizes.sum()), int(sizes.sum() - matched[:, 0].sum())
+    samples = np.array([100 * (1 - _f1(matched[draw].sum(axis=0), sizes[draw].sum()).mean()) for draw in draws])
+    mean = float(scores.mean())
+    return Comparison(
+        evidence.AGREEMENT, 1.0, mean, 100 * (1 - mean), coco.interval(samples), mean, float(scores[0]), *moved,
+        (), len(pairs) - before.unread, boxes,
+    )  # fmt: skip
+
+
+def _average_precision(
+    agreed: Comparison, before: Found, after: Found, draws: Sequence[NDArray[np.int64]]
+) -> Comparison:
     labels, both = before.labels, (before, after)
     results = [coco.average_precision(found.rows, found.truths, len(labels)) for found in both]
-    first, second = (result["AP"] for result, _ in results)
+    (first, per_class), (second, other_class) = results
     one, other = (coco.resampled(found.rows, found.truths, len(labels), draws) for found in both)
-    classes = tuple((label, float(results[0][1][k, 0]), float(results[1][1][k, 0])) for k, label in enumerate(labels)
-                    if results[0][1][k, 0] >= 0)  # fmt: skip
-    interval = _interval(100 * (one - other))
-    return Comparison("coco_101 AP", first, second, 100 * (first - second), interval, agreement, *moved, classes, count)
+    classes = tuple((label, float(per_class[k, 0]), float(other_class[k, 0])) for k, label in enumerate(labels)
+                    if per_class[k, 0] >= 0)  # fmt: skip
+    sizes = tuple((size, first[name], second[name]) for size, name in SIZES.items() if first[name] >= 0)
+    return replace(
+        agreed, metric=evidence.AP, before=first["AP"], after=second["AP"], drop=100 * (first["AP"] - second["AP"]),
+        interval=coco.interval(100 * (one - other)), classes=classes, sizes=sizes,
+        objects=before.objects, before_50=first["AP50"],
+    )  # fmt: skip
 
 
 def speed(
@@ -99,50 +181,37 @@ def speed(
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def points(drop: float, what: str = "") -> str:
-    """Returns a drop as words: `0.04 points gained` for -0.04."""
-    return f"{abs(drop):.2f} points{what} {'lost' if drop >= 0 else 'gained'}"
+def recommendation(comparison: Comparison, speeds: Dict[str, float], max_drop: float, extra: str = "") -> str:
+    """Returns the verdict on INT8 in one sentence; see `evidence.sentence`."""
+    if comparison.blind:
+        return f"The pictures cannot say what INT8 costs: {comparison.blind}. {LOOK[0].upper()}{LOOK[1:]}."
+    gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else None
+    return evidence.sentence("fp32", "INT8", comparison.evidence, max_drop, gain, extra)
 
 
-def recommendation(chosen: Comparison, speeds: Dict[str, float], max_drop: float) -> str:
-    """Returns the advice for the user, in one sentence."""
-    gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else 0.0
-    faster = f"{gain:.1f} times as fast as fp32 here" if gain >= 1.05 else f"no faster than fp32 here ({gain:.2f}x)"
-    what = "AP" if chosen.metric != AGREEMENT else "agreement"
-    low, high = chosen.interval
-    moved = points(chosen.drop, f" of {what}")
-    change = f"{moved} (95 % of samples lose {low:.2f} to {high:.2f}; {chosen.images} images)"
-    if chosen.drop > max_drop and chosen.certain:
-        return f"Do not use this INT8 model if accuracy is important: {change}, {faster}."
-    if gain < 1.05:
-        return f"INT8 brings little on this machine: {faster}; {change}."
-    chance = ", which may be chance" if chosen.drop and not chosen.certain else ""
-    return f"Use INT8: {faster}; {change}{chance}."
-
-
-Pair = Tuple[int, int, NDArray[np.float64]]
+Pair = Tuple[int, int, NDArray[np.float64], NDArray[np.float64]]
 
 
 def _match(before: Rows, after: Rows) -> Pair:
     """Matches the boxes of two models, best scores first.
 
-    Returns the boxes of each, and the changes of the score of matched boxes.
+    Returns how many boxes each has, and of the matched ones the IoU and the change of the score.
     """
     first, second = (rows[rows[:, 4] >= CONF] for rows in (before, after))
-    free, changes = np.ones(len(second), bool), []
+    free, found = np.ones(len(second), bool), []
     for row in first[np.argsort(-first[:, 4])]:
         overlaps = _iou(row, second) * (free & (second[:, 5] == row[5]))
-        if len(second) and overlaps.max() >= OVERLAP:
+        if len(second) and overlaps.max() >= OVERLAPS[0]:
             best = int(np.argmax(overlaps))
             free[best] = False
-            changes.append(float(second[best, 4] - row[4]))
-    return len(first), len(second), np.array(changes)
+            found.append((overlaps[best], float(second[best, 4] - row[4])))
+    listed = np.array(found, np.float64).reshape(-1, 2)
+    return len(first), len(second), listed[:, 0], listed[:, 1]
 
 
-def _agreement(pairs: Sequence[Pair]) -> float:
-    """Returns the F1 over all boxes; 1 if neither model found anything."""
-    boxes = sum(first + second for first, second, _ in pairs)
-    return 2 * sum(len(changes) for *_, changes in pairs) / boxes if boxes else 1.0
+def _f1(matched: NDArray[np.int64], boxes: int) -> NDArray[np.float64]:
+    """Returns the F1 at each of `OVERLAPS`; 1 if neither model found anything."""
+    return 2 * matched / boxes if boxes else np.ones(len(OVERLAPS))
 
 
 def _iou(row: Rows, rows: Rows) -> NDArray[np.float64]:
@@ -151,8 +220,3 @@ def _iou(row: Rows, rows: Rows) -> NDArray[np.float64]:
     areas = (rows[:, 2:4] - rows[:, :2]).prod(axis=1) + (row[2:4] - row[:2]).prod()
     overlap: NDArray[np.float64] = common / np.maximum(areas - common, 1e-9)
     return overlap
-
-
-def _interval(samples: NDArray[np.float64]) -> Tuple[float, float]:
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return float(low), float(high)

@@ -8,7 +8,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
-from edge_runtime.benchmark import results
+from edge_runtime.benchmark import judged, results
 from edge_runtime.benchmark.results import Row
 from edge_runtime.cli import _files, _streams
 from edge_runtime.cli._byproducts import ByProducts
@@ -69,11 +69,13 @@ def compare_files(args: Namespace) -> int:
     """`edge-bench compare before.json after.json`."""
     from rich.table import Table
 
-    found, left_out = results.compare_rows(*(results.read_rows(path) for path in args.files))
+    before, after = (results.read_rows(path) for path in args.files)
+    found, left_out = results.compare_rows(before, after)
+    old = {results.key(row): row for row in before}
+    verdicts = [judged.sentence(old[results.key(row)], row, args.max_drop) for row, _ in found]
     if args.json:
-        rows = [
-            {"row": results.title(row), "changes": [asdict(change) for change in changes]} for row, changes in found
-        ]
+        rows = [{"row": results.title(row), "changes": [asdict(change) for change in changes], "verdict": verdict}
+                for (row, changes), verdict in zip(found, verdicts)]  # fmt: skip
         print(json.dumps({"rows": rows, "left_out": left_out}))
         return 0
     table = Table("", "figure", "before", "after", "change", box=None, pad_edge=False)
@@ -84,6 +86,9 @@ def compare_files(args: Namespace) -> int:
             label = printable(results.title(row)) if not number else ""
             table.add_row(label, change.name, f"{change.before:g}", f"{change.after:g}", said)
     console().print(table)
+    for (row, _), verdict in zip(found, verdicts):
+        if verdict:
+            print(f"{results.title(row)}: {verdict}")
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)
     return 0

@@ -12,6 +12,7 @@ from typing import Dict, List
 import numpy as np
 
 from edge_runtime import build
+from edge_runtime.accuracy.evidence import AGREEMENT, USE, sentence
 from edge_runtime.backends import BackendOptions
 from edge_runtime.build import BuildInput, BuildOptions
 from edge_runtime.calibrate import verdict
@@ -24,9 +25,7 @@ from edge_runtime.plugins import load_member
 
 FLOAT, QUANTISED = ("fp16",), ("int8", "int8+fp16")
 IMAGE_WH = (1280, 720)
-# This many points of agreement count as one point of AP. Scores near the threshold move boxes across it without a
-# change of AP: our own model lost 0.01 points of AP on 400 labelled pictures, and 3.5 points of agreement.
-AGREEMENT = 20
+WAY_OUT = "without --no-verdict, or say --max-drop inf"
 
 
 def best(source: BuildInput, plan: Path, options: BuildOptions, command: str, max_drop: float) -> Passport:
@@ -74,18 +73,16 @@ def _against(source: BuildInput, max_drop: float, options: BuildOptions) -> str:
         return f"a GPU of compute capability {gpu} has no INT8"
     if options.dla is not None:
         return "DLA takes no network with Q/DQ operators"
-    if source.drop is not None:
-        return _too_much(source.drop, "AP", max_drop)
-    if source.disagreement is not None:
+    if max_drop == inf:
+        return ""
+    found = source.evidence
+    if found is None:
+        return f"the file does not say what INT8 costs this network (calibrate it {WAY_OUT})"
+    if found.metric == AGREEMENT:
         print("note: the file was calibrated without labels: INT8 is judged by the boxes that agree", file=sys.stderr)
-        return _too_much(source.disagreement, "agreement", AGREEMENT * max_drop)
-    if max_drop < inf:
-        return "the file does not say what INT8 costs (calibrate it without --no-verdict, or say --max-drop inf)"
-    return ""
-
-
-def _too_much(drop: float, what: str, most: float) -> str:
-    return f"INT8 costs {drop:.2f} points of {what}, more than {most:g} (--max-drop)" if drop > most else ""
+    if found.answer(max_drop) == USE:
+        return ""
+    return f"{sentence('fp32', 'INT8', found, max_drop)} (with --max-drop {max_drop:g})"
 
 
 def speeds(plans: Dict[str, str], options: BuildOptions) -> Dict[str, float]:

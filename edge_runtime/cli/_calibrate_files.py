@@ -117,7 +117,10 @@ def write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSe
     if args.report:
         with byproducts.attempt(str(args.report)):
             if page is None:
-                raise UsageError(f"{args.report} is not written: there is no verdict", hint="give more pictures")
+                raise UsageError(
+                    f"{args.report} is not written: there is no verdict",
+                    hint="it wants a float model, and more pictures to compare on",
+                )
             page()
     return byproducts.exit_code
 

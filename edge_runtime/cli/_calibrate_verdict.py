@@ -10,22 +10,24 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from edge_runtime.accuracy import evaluate
+from edge_runtime.accuracy import evaluate, evidence
 from edge_runtime.accuracy.evaluate import Found
-from edge_runtime.calibrate import Calibrated, calibration, mixed, verdict
+from edge_runtime.calibrate import Calibrated, calibration, mixed, stamp, verdict
+from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.calibrate.survey import survey
-from edge_runtime.calibrate.verdict import AGREEMENT, Comparison
+from edge_runtime.calibrate.verdict import Comparison
 from edge_runtime.cli import _flags, _progress, _values
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
 from edge_runtime.files import atomic
 from edge_runtime.graph.half import half
-from edge_runtime.model.spec import AGREEMENT_KEY, DROP_KEY, ModelSpec
+from edge_runtime.model.spec import ModelSpec
 from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
 
 CONF, IOU = 0.001, 0.6  # curves need low scores too
+NAMES = {evidence.AP: "coco_101 AP", evidence.AGREEMENT: "agreement"}
 Page = Callable[[], None]
 
 
@@ -59,17 +61,26 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def judge(
     args: argparse.Namespace, spec: ModelSpec, images: ImageSet, made: Calibrated
 ) -> Tuple[Calibrated, Optional[Page]]:
-    """Compares, repairs and prints. Returns the model to write, and the function that writes the page about it."""
+    """Compares, repairs and prints. Returns the model to write, and the function that writes the page about it.
+
+    Raises:
+        ModelError: outputs are not finite, or the float model does not find what is labelled.
+    """
     if not images.held_out.paths:
-        print("note: no image is left to compare the models on: no verdict", file=sys.stderr)
+        print("note: no picture is left to compare the models on, so they cannot say what INT8 costs", file=sys.stderr)
         return made, None
+    images = _comparable(args, spec, images)
     with tempfile.TemporaryDirectory() as folder, _progress.progress() as bar:
         bench = _CandidateRuns(args, images, Path(folder), bar)
+        if made.given:
+            return _judge_given(made, bench.found(bench.saved(made, "int8"), "int8")), None
         before = bench.found(args.engine, "fp32")
         began = monotonic()
 
         def trial(candidate: Calibrated) -> Comparison:
-            return verdict.compare_models(before, bench.found(bench.saved(candidate, "int8"), "int8"))
+            found = verdict.compare_models(before, bench.found(bench.saved(candidate, "int8"), "int8"))
+            verdict.refuse_blind(found, args.engine)
+            return found
 
         network = calibration.network_of(args.engine, spec)
         mender = mixed.MixedPrecisionSearch(network, spec, images.paths, made, trial)
@@ -83,9 +94,7 @@ def judge(
         "milliseconds": speeds, "backend": bench.backend, "bytes": sizes,
     }  # fmt: skip
     _print(comparison, tried, speeds, bench.backend, sentence)
-    made.model.metadata_props.add(key="verdict", value=sentence)
-    key = AGREEMENT_KEY if comparison.metric == AGREEMENT else DROP_KEY
-    made.model.metadata_props.add(key=key, value=f"{comparison.drop:.2f}")
+    stamp.write_verdict(made.model, sentence, None if comparison.blind else comparison.evidence)
 
     def page() -> None:
         worst = mixed.worst_activations(network, spec, images.paths, made)
@@ -97,6 +106,24 @@ def judge(
     return made, page
 
 
+def _comparable(args: argparse.Namespace, spec: ModelSpec, images: ImageSet) -> ImageSet:
+    """The images with labels that fit the model, or without labels; and a note on why."""
+    asked = _flags.backend_options(args).thresholds.class_ids(spec.labels)
+    reason = verdict.against_labels(images.held_out, spec.labels, asked)
+    if not reason:
+        return images
+    print(f"note: {reason}: the models are compared by the agreement of their boxes", file=sys.stderr)
+    return replace(images, held_out=image_sets.without_labels(images.held_out))
+
+
+def _judge_given(made: Calibrated, found: Found) -> Calibrated:
+    """Says what is known about a file that was INT8 already. It has no original here to be compared with."""
+    sentence = verdict.of_given(found)
+    print(sentence)
+    stamp.write_verdict(made.model, sentence, None)
+    return made
+
+
 class _CandidateRuns:
     """Opens and runs candidate files as the user would run the final one."""
 
@@ -106,7 +133,7 @@ class _CandidateRuns:
         self._curve = replace(options, thresholds=thresholds)
         self._options, self._flags, self._images = options, _flags.model_flags(args), images
         self._folder, self._bar = folder, bar
-        self.backend = ""
+        self.backend, self._engine = "", args.engine
 
     def saved(self, made: Calibrated, name: str) -> str:
         """Writes a candidate and returns its path."""
@@ -125,7 +152,11 @@ class _CandidateRuns:
         data = self._images.held_out
         with Detector.open(path, flags=self._flags, options=self._curve) as detector:
             self.backend = detector.backend.description
-            return evaluate.detect(detector, data, self._bar(label, len(data.paths)))
+            try:
+                return evaluate.detect(detector, data, self._bar(label, len(data.paths)))
+            except ModelError as error:  # the path may be that of a candidate in a folder that is gone
+                fact = str(error).replace(path, f"the {label} form of {self._engine}")
+                raise ModelError(fact, hint=error.hint) from error
 
     def speeds(self, files: Dict[str, str]) -> Dict[str, float]:
         """Median milliseconds of each model, taking turns."""
@@ -149,12 +180,21 @@ class _CandidateRuns:
 def _print(
     comparison: Comparison, tried: List[mixed.Trial], speeds: Dict[str, float], backend: str, sentence: str
 ) -> None:
-    low, high = comparison.interval
-    print(f"{comparison.metric}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} other "
-          f"images; {verdict.points(comparison.drop)} (95 %: {low:+.2f} to {high:+.2f} lost)")  # fmt: skip
-    print(f"boxes at {verdict.CONF}: {comparison.agreement:.1%} agree, score drift {comparison.score_drift:.3f}")
+    if comparison.boxes:
+        _print_losses(comparison)
     if len(tried) > 1:
-        steps = ", ".join(f"{step.in_float} in float: {verdict.points(step.comparison.drop)}" for step in tried)
+        steps = ", ".join(f"{step.in_float} in float: {evidence.points(step.comparison.drop)}" for step in tried)
         print(f"mended by leaving more in float: {steps}")
     print(f"{backend}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in speeds.items()))
     print(sentence)
+
+
+def _print_losses(comparison: Comparison) -> None:
+    low, high = comparison.interval
+    print(f"{NAMES[comparison.metric]}: {comparison.before:.4f} -> {comparison.after:.4f} on {comparison.images} other "
+          f"images; {evidence.points(comparison.drop)} (95 % of samples: {low:+.2f} to {high:+.2f} lost)")  # fmt: skip
+    if comparison.sizes:
+        sizes = (f"{size} {before:.4f} -> {after:.4f}" for size, before, after in comparison.sizes)
+        print(f"AP by size of the object: {', '.join(sizes)}")
+    print(f"boxes at {verdict.CONF}: {comparison.agreement_50:.1%} agree at IoU 0.5, {comparison.agreement:.1%} on "
+          f"average over 0.5 to 0.95; score drift {comparison.score_drift:.3f}")  # fmt: skip

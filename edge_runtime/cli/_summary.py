@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
+from edge_runtime.accuracy import evaluate
 from edge_runtime.cli import _power, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
+from edge_runtime.detect import finite
 from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.text.escape import printable
@@ -65,6 +67,18 @@ class Status:
             print_status(line)
 
 
+def _doubts(summary: Dict[str, Any]) -> List[str]:
+    """What speaks against the model if its outputs are no numbers, or nothing was found on any frame."""
+    bad = summary["not_finite"]
+    if bad["frames"]:
+        looked = f"{bad['frames']} of {bad['looked_at']} frames that were looked at"
+        return [f"warning: the outputs are not finite (NaN or infinite) on {looked}: {finite.WHY}"]
+    if summary["frames"] and not summary["detections"]:
+        look = f"{evaluate.LOOK} {summary['engine']} PICTURES"
+        return [f"warning: nothing was found on any frame; if there are objects, {look}"]
+    return []
+
+
 def print_summary(summary: Dict[str, Any]) -> None:
     """Prints the summary, for people, on stderr."""
     frames, latency = summary["frames"], summary["latency_ms"]
@@ -75,6 +89,8 @@ def print_summary(summary: Dict[str, Any]) -> None:
         print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
     print_status(f"detections: {found or 'none'}")
+    for line in _doubts(summary):
+        print_status(line)
     elsewhere = {"-", "window", *(failure.get("sink") for failure in summary["failed"])}
     written = [name for name in summary["sinks"] if name not in elsewhere]
     if written:

@@ -21,7 +21,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from edge_runtime import benchmark, datasets
 from edge_runtime.accuracy import evaluate
-from edge_runtime.benchmark import Times, results, rows, validity
+from edge_runtime.benchmark import Times, judged, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
 from edge_runtime.cli import _files, _flags, _guard, _notes, _power, _progress, _streams, _values
@@ -110,6 +110,8 @@ def _files_command(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Na
     if words[0] == "merge":
         _add_output(parser)
     else:
+        parser.add_argument("--max-drop", type=_values.points, default=0.5, metavar="POINTS",
+                            help="points of AP that the second may have lost, default 0.5")  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
     parser.add_argument("-v", "--verbose", action="store_true", help=_flags.VERBOSE)
     args = parser.parse_args(words[1:])
@@ -207,7 +209,8 @@ class _Bench:
             flags, options = _flags.model_flags(args), _flags.backend_options(args)
             with Detector.open(engine, flags=flags, options=options) as detector:
                 found = evaluate.evaluate(detector, self._data)
-            self._accuracy[engine] = {"accuracy": {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}}
+            accuracy = {"metric": "voc07_11pt", "value": round(found.voc07_11pt, 4)}
+            self._accuracy[engine] = {"accuracy": accuracy, "ap": judged.seen(found, self._data.paths)}
         return self._accuracy.get(engine, {})
 
 

@@ -67,7 +67,7 @@ def _parser() -> Parser:
         type=_values.points,
         default=0.5,
         metavar="POINTS",
-        help="points of AP that --precision best may lose with INT8, default 0.5; without labels 20 times as much",
+        help="points of AP that --precision best may lose with INT8, default 0.5; see edge-calibrate",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     parser.add_argument(

@@ -108,10 +108,12 @@ def _calibrate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     if already:
         print(f"note: {already}", file=sys.stderr)
     with Detector.open(args.engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
-        spec, lines = detector.model.spec, _notes.about(detector.model, args.verbose)
-    for line in lines:
-        print(line, file=sys.stderr)
-    images = _images(args, outputs)
+        spec = detector.model.spec
+        for line in _notes.about(detector.model, args.verbose):
+            print(line, file=sys.stderr)
+        images = _images(args, outputs)
+        detector(images.paths[0])
+        detector.watch.refuse(args.engine)
     _files.check_images(outputs, images.held_out.paths)
     for note in images.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -13,6 +13,7 @@ import numpy as np
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.detect import engines, evidence, keywords, results
+from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.detect.numpy_decode import NumpyDecoded
 from edge_runtime.detect.sizes import running_at
 from edge_runtime.detect.understand import Model, describe
@@ -34,11 +35,13 @@ class Detector:
     Attributes:
         model: what is known about the file.
         backend: the library that runs it. A `Pipeline` uses it directly.
+        watch: whether the outputs of its own calls are finite.
     """
 
     def __init__(self, model: Model, backend: Backend, options: BackendOptions) -> None:
         self.model, self.options = model, options
         self.backend = backend if model.decode else NumpyDecoded(backend, model, options.thresholds)
+        self.watch = OutputWatch()
         self._lock, self._claimed = threading.Lock(), False
 
     @classmethod
@@ -147,6 +150,7 @@ class Detector:
             self._refuse_while_claimed()
             self.backend.enqueue(0, images)
             boxes, counts = self.backend.wait(0)
+            self.watch.seen(self.backend, 0, len(images), int(counts[: len(images)].sum()))
             rows = [
                 results.checked(boxes[number, : counts[number]], self.model, (image.shape[1], image.shape[0]))
                 for number, image in enumerate(images)

@@ -13,6 +13,7 @@ from edge_runtime.errors import DeviceError
 from edge_runtime.gpu import kernels, packing
 from edge_runtime.gpu.cuda import Device, Launch
 from edge_runtime.gpu.cuda_driver import Graph
+from edge_runtime.gpu.outputs import DeviceOutputs
 from edge_runtime.gpu.plan_file import Engine
 from edge_runtime.model import geometry, inputs
 from edge_runtime.model.decode import DecodeSpec
@@ -22,7 +23,6 @@ from edge_runtime.native import ops
 from edge_runtime.types import Images
 
 IMAGE_WORDS, FRAME_WORDS = 8, 6
-MOST_OUTPUTS = 32  # the limit in kernels.cu
 FORMATS = {
     "edge_letterbox32": "PPPiiii",
     "edge_letterbox16": "PPPiiii",
@@ -32,7 +32,6 @@ FORMATS = {
     "edge_candidates": "PPPPiPiPiP",
     "edge_suppress": "PPPiPPPP",
 }
-TO_FLOAT = {"float16": "edge_widen", "int32": "edge_from_int32", "int64": "edge_from_int64"}  # kernels, by dtype
 PIXELS, CANDIDATES, SUPPRESS = (256, 1, 1), (128, 1, 1), (1024, 1, 1)  # threads of a block
 
 
@@ -65,7 +64,7 @@ class DeviceSlot:
 
     Attributes:
         boxes, counts: results, in pinned memory.
-        outputs: the network's raw outputs, where the host decodes them.
+        outputs: the network's raw outputs.
         stream: the stream of all its calls.
         behind: the calls after the network.
     """
@@ -93,7 +92,7 @@ class DeviceSlot:
             self._context.set_tensor_address(name, address)
         self.boxes = device.pinned((self._batch, shared.max_det, 6), np.float32)
         self.counts = device.pinned((self._batch,), np.int32)
-        self.outputs: List[NDArray[Any]] = []
+        self.outputs = DeviceOutputs(device, self.stream, io, self._tensors, shared.kernels)
         self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
     def holds(self, images: Images) -> bool:
@@ -175,7 +174,7 @@ class DeviceSlot:
     def _decoding(self) -> Callable[[], None]:
         """Returns the calls after the network if the GPU decodes its outputs."""
         device, stream, shared, batch = self._device, self.stream, self._shared, self._batch
-        widened = self._widened()
+        widened = self.outputs.addresses
         pointers = device.upload(np.array(list(widened.values()), np.int64), stream)
         strides = np.array([int(np.prod(self._io.outputs[name][1:])) for name in widened], np.int64)
         held = device.upload(strides, stream)
@@ -184,7 +183,7 @@ class DeviceSlot:
         frames = self._there + 8 * IMAGE_WORDS * batch
 
         def calls() -> None:
-            self._widen(widened)
+            self.outputs.widen()
             device.zero(counts, batch, stream)
             shared.kernels["edge_candidates"](
                 (ceil(shared.boxes / CANDIDATES[0]), batch, 1), CANDIDATES, stream, *shared.packed, pointers, held,
@@ -200,34 +199,13 @@ class DeviceSlot:
 
     def _fetching(self) -> Callable[[], None]:
         """Returns the calls after the network if the host decodes its outputs."""
-        device, stream = self._device, self.stream
-        widened = self._widened()
-        self.outputs = [device.pinned(self._io.outputs[name], np.float32) for name in widened]
+        self.outputs.hold()
 
         def calls() -> None:
-            self._widen(widened)
-            for output, address in zip(self.outputs, widened.values()):
-                device.copy_out(output, address, stream)
+            self.outputs.widen()
+            self.outputs.copy()
 
         return calls
-
-    def _widened(self) -> Dict[str, int]:
-        """Returns the device address of each output in float32."""
-        if len(self._io.outputs) > MOST_OUTPUTS:
-            raise DeviceError(
-                f"the engine has {len(self._io.outputs)} outputs", hint=f"export it with at most {MOST_OUTPUTS} outputs"
-            )
-        others = [name for name in self._io.outputs if self._io.dtypes[name] in TO_FLOAT]
-        return {name: self._device.memory(4 * int(np.prod(self._io.outputs[name]))) if name in others
-                else self._tensors[name] for name in self._io.outputs}  # fmt: skip
-
-    def _widen(self, widened: Dict[str, int]) -> None:
-        for name, address in widened.items():
-            if address != self._tensors[name]:
-                count = int(np.prod(self._io.outputs[name]))
-                grid = (ceil(count / PIXELS[0]), 1, 1)
-                kernel = self._shared.kernels[TO_FLOAT[self._io.dtypes[name]]]
-                kernel(grid, PIXELS, self.stream, self._tensors[name], address, count)
 
     def _padded(self, images: Images) -> Images:
         """Returns a full batch. Missing images are replaced by the last one."""

@@ -11,6 +11,7 @@ from edge_runtime import heads
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.backends._failures import explained
 from edge_runtime.backends._host import HostSlot
+from edge_runtime.detect.finite import not_finite
 from edge_runtime.detect.numpy_decode import dense
 from edge_runtime.detect.understand import Model
 from edge_runtime.errors import BackendUnavailable
@@ -29,6 +30,7 @@ class Network:
 
     Attributes:
         runs: how many times it ran.
+        bad: how many times its outputs were not finite.
 
     Raises:
         BackendUnavailable: ONNX Runtime is missing.
@@ -39,7 +41,7 @@ class Network:
         missing = ours.available()
         if missing:
             raise BackendUnavailable(missing, hint="edge-identify runs the ONNX file with it; edge-doctor says more")
-        self.runs = 0
+        self.runs = self.bad = 0
         self._slot = HostSlot(io, 1)
         self._slot.run = ours.bind(_session(path, threads), path, io, self._slot.feeds, self._slot.fetches)
 
@@ -56,6 +58,7 @@ class Network:
         self._slot.tensor[1:] = self._slot.tensor[0]
         self.runs += 1
         self._slot.infer()
+        self.bad += any(map(not_finite, self._slot.outputs))
         return [output[0].copy() for output in self._slot.outputs]
 
 

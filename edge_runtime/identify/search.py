@@ -8,6 +8,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 from edge_runtime import plugins
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect import finite
 from edge_runtime.detect.understand import Model
 from edge_runtime.errors import ModelError, SourceError
 from edge_runtime.identify import certainty
@@ -121,6 +122,8 @@ def identify(
     contest.hold(
         [replace(each, time=each.time * judge.time) for each in ROUNDS], others, partial(certainty.decided, judge), tick
     )
+    if network.runs and network.bad == network.runs:
+        raise ModelError(f"the outputs of {path} are never finite (NaN or infinite)", hint=finite.DAMAGE)
     return _result(path, contest, judge, pictures, network)
 
 

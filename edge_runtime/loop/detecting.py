@@ -10,6 +10,7 @@ from typing import Callable, Deque, List, Optional, Tuple
 
 from edge_runtime.detect import results
 from edge_runtime.detect.detector import Detector, warm_up
+from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
@@ -30,6 +31,7 @@ class Detecting:
 
     Attributes:
         pace: the most frames per second that are taken.
+        watch: whether the outputs are finite, in this run.
         capacity: the most frames in work at once. No later detector may need more.
     """
 
@@ -47,7 +49,7 @@ class Detecting:
         self.capacity = self.backend.slots * self.backend.batch
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
         self._max_frames, self._warmup = max_frames, warmup
-        self.pace = Pace()
+        self.pace, self.watch = Pace(), OutputWatch()
         self._next: Deque[Detector] = deque(maxlen=1)
         self._claimed: List[Detector] = []
 
@@ -131,6 +133,7 @@ class Detecting:
 
     def _hand_out(self, slot: int, leases: List[Lease]) -> None:
         boxes, counts = self.backend.wait(slot)
+        self.watch.seen(self.backend, slot, len(leases), int(counts[: len(leases)].sum()))
         stages = self.backend.stage_ms(slot)
         labels = self._detector.model.spec.labels
         for number, lease in enumerate(leases):

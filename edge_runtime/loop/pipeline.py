@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, Union
 
 from edge_runtime.detect.detector import Detector
+from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
@@ -183,6 +184,11 @@ class Pipeline:
         self._run.detecting.check_swap(detector)
 
     @property
+    def watch(self) -> OutputWatch:
+        """Counts the frames whose outputs are not finite."""
+        return self._run.detecting.watch
+
+    @property
     def dropped(self) -> List[int]:
         """Number of frames of each live source that a newer frame replaced before detection."""
         return self._run.inbox.dropped
@@ -193,6 +199,7 @@ class Pipeline:
         return {
             "backend": self._run.detecting.backend.description,
             **self.monitor.summary(),
+            "not_finite": {"frames": self.watch.bad, "looked_at": self.watch.looked},
             "dropped": dict(zip(names, self.dropped)),
             "sinks": {box.name: box.summary() for box in self._run.outboxes},
             "skipped": [item for source in self.sources for item in source.skipped],

@@ -15,6 +15,8 @@ METADATA_KEY = "edge_runtime"
 RANGES_KEY = "ranges"  # key of the range table in the metadata of INT8 files
 DROP_KEY = "drop"  # key of the points of AP that INT8 costs, as measured
 AGREEMENT_KEY = "disagreement"  # key of the points of agreement that INT8 costs, measured without labels
+EVIDENCE_KEY = "evidence"  # key of what the verdict saw, and of which network it is
+VERDICT_KEYS = ("verdict", DROP_KEY, AGREEMENT_KEY, EVIDENCE_KEY)
 COLORS = ("rgb", "bgr")
 LAYOUTS = (
     "fraction", "cxcywh", "yxyx", "background", "no_object", "sigmoid", "softmax",

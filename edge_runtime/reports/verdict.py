@@ -20,7 +20,8 @@ def write_verdict_page(path: Path, title: str, content: Dict[str, Any]) -> None:
         UsageError: a file cannot be written.
         BackendUnavailable: matplotlib is not installed.
     """
-    parts = [page.note(content["recommendation"]), *_accuracy(content), *_cost(content), *_images(content["images"])]
+    accuracy = _accuracy(content) if content["comparison"]["boxes"] else []
+    parts = [page.note(content["recommendation"]), *accuracy, *_cost(content), *_images(content["images"])]
     with atomic.said_of(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     atomic.replace_file(path, page.page(title, *parts).encode())
@@ -34,11 +35,14 @@ def _accuracy(content: Dict[str, Any]) -> List[str]:
         (found["metric"], f"{found['before']:.4f}", f"{found['after']:.4f}"),
         ("points lost", "", f"{found['drop']:+.2f}"),
         ("points lost in 95 % of samples of the images", "", f"{low:+.2f} to {high:+.2f}"),
-        ("boxes that agree", "", f"{found['agreement']:.1%}"),
+        ("points lost that so many boxes leave possible, 95 %", "", "{:+.2f} to {:+.2f}".format(*found["possible"])),
+        *((f"AP of {row['label']} objects", f"{row['before']:.4f}", f"{row['after']:.4f}") for row in found["sizes"]),
+        ("boxes that agree at IoU 0.5", "", f"{found['agreement_50']:.1%}"),
+        ("boxes that agree, mean over IoU 0.5 to 0.95", "", f"{found['agreement']:.1%}"),
         ("mean change of a score", "", f"{found['score_drift']:.3f} ({found['score_shift']:+.3f} on average)"),
     ]
     parts = [
-        page.heading(f"Accuracy on {found['images']} images that it was not calibrated on"),
+        page.heading(f"Accuracy on {found['images']} images with {found['boxes']} boxes that it was not calibrated on"),
         page.table(("", "fp32", "int8"), rows),
     ]
     if low <= 0 <= high:

@@ -36,7 +36,7 @@ class Machine:
 
     def __init__(self, monkeypatch, tmp_path, version="10.3", **what) -> None:
         self.gpu, self.lib, self._folder = Gpu(**what), tensorrt_api.module(version), tmp_path
-        self.seen = []
+        self.seen, self.answer = [], OUTPUT
         install(monkeypatch, self.gpu)
         monkeypatch.setattr(trt, "library", lambda: self.lib)
         monkeypatch.setattr(trt, "missing", lambda: None)
@@ -47,7 +47,7 @@ class Machine:
 
         def run(images, outputs) -> None:
             self.seen.append(images.astype(np.float32))
-            outputs[0][:] = OUTPUT
+            outputs[0][:] = self.answer
 
         path = self._folder / named
         path.write_bytes(prefix + tensorrt_api.plan(io, run, self.gpu))
@@ -219,6 +219,24 @@ def test_raw_outputs_where_the_host_decodes(machine):
     np.testing.assert_allclose(backend.outputs(0)[0], OUTPUT.astype(np.float16))
     backend.close()
     assert not here.gpu.held
+
+
+def test_outputs_that_the_gpu_has_decoded_are_copied_when_somebody_asks(machine):
+    here = machine()
+    with here.open(here.plan(dtype="float16")) as detector:
+        detector(IMAGE)
+        before = len(here.gpu.calls)
+        np.testing.assert_allclose(detector.backend.outputs(0)[0], OUTPUT.astype(np.float16))
+        assert here.gpu.names()[before:].count("pagelocked_empty") == 0, "the first look has allocated the memory"
+    assert not here.gpu.held and not here.gpu.faults
+
+
+def test_outputs_that_overflow_on_the_gpu_are_seen(machine, caplog):
+    here = machine()
+    here.answer = np.full_like(OUTPUT, np.inf)
+    with here.open(here.plan(dtype="float16")) as detector:
+        assert not len(detector(IMAGE)) and detector.watch.bad == 1
+    assert "float16 overflow" in caplog.text
 
 
 def faults(machine) -> int:

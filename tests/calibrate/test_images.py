@@ -31,12 +31,32 @@ def test_nothing_is_in_both_parts(count, most):
 
 
 @pytest.mark.parametrize(
-    ("count", "most", "kept", "held"), [(128, 512, 103, 25), (1000, 512, 512, 102), (10, 512, 8, 2)]
+    ("count", "most", "kept", "held"),
+    [(128, 512, 103, 25), (1000, 512, 512, 102), (10, 512, 8, 2), (4, 512, 3, 1), (1, 512, 1, 0)],
 )
 def test_how_many(count, most, kept, held):
     found = images.divide(data(count), most, hold_out=True)
     assert (len(found.paths), len(found.held_out.paths)) == (kept, held)
     assert bool(found.notes) == (count < images.FEW)
+
+
+@pytest.mark.parametrize(("count", "most"), [(10_000, 512), (900, 512), (400, 512), (60, 512)])
+@pytest.mark.parametrize("hold_out", [True, False])
+def test_both_parts_come_from_all_over_the_order(count, most, hold_out):
+    """The order is often that of time or of folders: each tenth of it gives its share to both parts."""
+    found = images.divide(data(count), most, hold_out)
+    for part in (found.paths, found.held_out.paths) if hold_out else (found.paths,):
+        numbers = np.array([int(Path(path).stem) for path in part])
+        shares = np.histogram(numbers, 10, (0, count))[0]
+        assert shares.max() - shares.min() <= 2 + 0.1 * shares.mean()
+
+
+def test_cameras_that_take_turns_are_all_held_out():
+    """Every fifth picture would always be of the same one of five cameras."""
+    held = images.divide(data(400), 512, True).held_out.paths
+    cameras = np.bincount([int(Path(path).stem) % 5 for path in held], minlength=5)
+    assert (cameras > 0).all()
+    assert images.divide(data(400), 512, True).held_out.paths == held, "the same in each run"
 
 
 def test_pictures_named_one_by_one(tmp_path):

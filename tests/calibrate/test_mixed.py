@@ -18,8 +18,8 @@ from edge_runtime.zoo.export import to_onnx
 from tests.tiny import boxes_v8, write_onnx
 
 
-def comparison(drop: float, metric: str = "coco_101 AP") -> Comparison:
-    return Comparison(metric, 0.5, 0.5 - drop / 100, drop, (drop - 1, drop + 1), 1.0, 0.0, 0.0, (), 9)
+def comparison(drop: float, metric: str = "AP") -> Comparison:
+    return Comparison(metric, 0.5, 0.5 - drop / 100, drop, (drop - 1, drop + 1), 1.0, 1.0, 0.0, 0.0, (), 9, 40)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def made(tmp_path_factory):
     return network, architecture.spec, images, calibrate.calibrate(str(folder / "m.onnx"), architecture.spec, images)
 
 
-def mend(made, drops, max_drop=0.5, time_left=lambda: True, metric="coco_101 AP"):
+def mend(made, drops, max_drop=0.5, time_left=lambda: True, metric="AP"):
     network, spec, images, first = made
     seen, left = [], iter(drops)
 
@@ -73,7 +73,8 @@ def test_time_that_is_up_ends_it(made):
 
 
 def test_without_labels_boxes_near_the_threshold_may_come_and_go(made):
-    assert len(mend(made, [4.0], metric="agreement")[0]) == 1
+    assert len(mend(made, [9.9], metric="agreement")[0]) == 1
+    assert len(mend(made, [10.1, 4.0], metric="agreement")[0]) == 2
 
 
 def test_worst(made):

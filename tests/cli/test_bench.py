@@ -109,6 +109,15 @@ def test_accuracy_beside_energy(switching_board, engine, tmp_path, capsys, publi
     assert bench.main(["--engine", engine, *QUICK, *FLAGS, *flags]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["accuracy"] == {"metric": "voc07_11pt", "value": 1.0} and "accuracy against energy" in page.read_text()
+    assert row["ap"]["value"] == pytest.approx(1.0) and len(row["ap"]["samples"]) == 200 and row["ap"]["boxes"] == 1
+    for name, engine_sha256 in (("a", "1"), ("b", "2")):
+        (tmp_path / f"{name}.json").write_text(results.to_json([{**row, "engine_sha256": engine_sha256}], name))
+    assert bench.main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
+    said = capsys.readouterr().out
+    assert "tiny.onnx, 30W_ALL: This picture cannot say whether to use the second: no faster than the first" in said
+    assert "(95 %; 1 box in 1 picture)" in said
+    assert bench.main(["compare", "--json", str(tmp_path / "a.json"), str(tmp_path / "a.json")]) == 0
+    assert "of the same file" in json.loads(capsys.readouterr().out)["rows"][0]["verdict"]
 
 
 def test_results_are_merged_and_compared(tmp_path, capsys):

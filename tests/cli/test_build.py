@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_runtime.accuracy.evidence import AGREEMENT, AP, Evidence, sentence
 from edge_runtime.build import BuildOptions
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _build_best, build
@@ -105,20 +106,35 @@ def test_best_is_the_fastest(tmp_path, capsys, monkeypatch):
     assert passport.read_passport(tmp_path / "n.plan").precision == "int8"
 
 
+ENOUGH = Evidence(AP, 0.2, -0.1, 0.4, 3000, 400)
+
+
 @pytest.mark.parametrize(
-    ("drop", "most", "tried"),
-    [(0.2, 0.5, 3), (0.2, 0.1, 1), (-0.3, 0.0, 3), (None, 0.5, 1), (None, float("inf"), 3)],
+    ("seen", "most", "tried"),
+    [
+        (ENOUGH, 0.5, 3),
+        (ENOUGH, 0.1, 1),
+        (None, 0.5, 1),
+        (None, float("inf"), 3),
+        (replace(ENOUGH, drop=8.2, low=6.0, high=10.0), 0.5, 1),
+        (replace(ENOUGH, boxes=12, pictures=4), 0.5, 1),
+        (replace(ENOUGH, boxes=0, pictures=12), 0.5, 1),
+        (replace(ENOUGH, boxes=0, pictures=12), float("inf"), 3),
+    ],
 )
-def test_best_leaves_out_what_costs_too_much(capsys, drop, most, tried):
-    source = SimpleNamespace(quantised=True, drop=drop, disagreement=None)
+def test_best_leaves_out_what_costs_too_much_or_is_not_known(capsys, seen, most, tried):
+    source = SimpleNamespace(quantised=True, evidence=seen)
     assert len(_build_best.allowed(source, most, BuildOptions())) == tried
-    assert ("left out" in capsys.readouterr().err) is (tried == 1)
+    err = capsys.readouterr().err
+    assert ("left out" in err) is (tried == 1)
+    if seen and tried == 1:
+        assert sentence("fp32", "INT8", seen, most) in err, "in the words of the verdict"
     assert _build_best.allowed(SimpleNamespace(quantised=False), most, BuildOptions()) == ["fp16"]
 
 
 @pytest.mark.parametrize(("cost", "most", "tried"), [(4.8, 0.5, 3), (12.0, 0.5, 1), (12.0, 1.0, 3), (0.1, 0.0, 1)])
 def test_best_goes_by_agreement_where_there_were_no_labels(capsys, cost, most, tried):
-    source = SimpleNamespace(quantised=True, drop=None, disagreement=cost)
+    source = SimpleNamespace(quantised=True, evidence=Evidence(AGREEMENT, cost, cost - 1, cost + 1, 3000, 400))
     assert len(_build_best.allowed(source, most, BuildOptions())) == tried
     err = capsys.readouterr().err
     assert "without labels" in err and (f"{cost:.2f} points of agreement" in err) is (tried == 1)
@@ -133,7 +149,7 @@ def board(root: Path, soc: str) -> Path:
 
 @pytest.mark.parametrize(("soc", "capability"), [("tegra210", "5.3"), ("tegra186", "6.2"), ("tegra194", "")])
 def test_best_leaves_out_what_the_gpu_or_dla_cannot_do(tmp_path, capsys, soc, capability):
-    source = SimpleNamespace(quantised=True, drop=0.0, disagreement=None)
+    source = SimpleNamespace(quantised=True, evidence=ENOUGH)
     tried = _build_best.allowed(source, 0.5, BuildOptions(root=board(tmp_path, soc)))
     said = f"left out: a GPU of compute capability {capability} has no INT8"
     assert (tried == ["fp16"] and said in capsys.readouterr().err) is bool(capability)
@@ -151,7 +167,7 @@ def test_best_keeps_what_can_be_built(tmp_path, monkeypatch, capsys, fails):
 
     monkeypatch.setattr(_build_best.build, "build", built)
     monkeypatch.setattr(_build_best, "speeds", lambda plans, options: {})
-    source, plan = SimpleNamespace(quantised=True, drop=0.0, disagreement=None), tmp_path / "n.plan"
+    source, plan = SimpleNamespace(quantised=True, evidence=ENOUGH), tmp_path / "n.plan"
     if len(fails) == 3:
         with pytest.raises(ModelError, match="checkLinks"):
             _build_best.best(source, plan, BuildOptions(), "", 0.5)

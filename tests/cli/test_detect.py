@@ -68,6 +68,26 @@ def test_images_to_jsonl_images_and_summary(engine, images, tmp_path):
     assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["a.jpg", "b.jpg"]
 
 
+def test_outputs_that_are_no_numbers_are_warned_of_and_counted(images, tmp_path):
+    bad = write_onnx(tmp_path / "bad.onnx", {"output0": np.full_like(boxes_v8(), np.nan)})
+    done = run("--engine", bad, "--images", str(images), "--json", *FLAGS)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["not_finite"] == {"frames": 2, "looked_at": 2}
+    assert "the outputs of the model are not finite (NaN or infinite): float16 overflow" in done.stderr
+    done = run("--engine", bad, "--images", str(images), *FLAGS)
+    assert "warning: the outputs are not finite (NaN or infinite) on 2 of 2 frames that were looked at" in done.stderr
+
+
+def test_nothing_on_any_frame_is_told_with_the_way_out(engine, images, tmp_path):
+    empty = write_onnx(tmp_path / "empty.onnx", {"output0": boxes_v8()})
+    done = run("--engine", empty, "--images", str(images), *FLAGS)
+    assert done.returncode == 0 and "detections: none" in done.stderr
+    assert "warning: nothing was found on any frame; if there are objects, check family and" in done.stderr
+    assert f"preprocessing: edge-identify {empty} PICTURES" in done.stderr
+    done = run("--engine", engine, "--images", str(images), *FLAGS)
+    assert "warning" not in done.stderr
+
+
 def test_a_video_keeps_every_frame(engine, tmp_path):
     out = tmp_path / "out.mp4"
     done = run(

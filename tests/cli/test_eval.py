@@ -50,6 +50,33 @@ def test_json_table_and_report(work, tmp_path):
     assert done.returncode == 0 and "voc07_11pt" in done.stdout and "only the first 1 of 2 images" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("output", "fact"),
+    [
+        (np.full_like(boxes_v8(), np.nan), "not finite (NaN or infinite) on 2 of 2 pictures"),
+        (boxes_v8(), "finds nothing in 2 pictures with 1 labelled objects"),
+    ],
+    ids=["no numbers", "nothing"],
+)
+def test_what_cannot_be_measured_is_refused(work, tmp_path, output, fact):
+    engine = write_onnx(tmp_path / "m.onnx", {"output0": output})
+    done = run("--engine", engine, "--data", str(work / "data"), "--json", *FLAGS)
+    assert done.returncode == 1 and fact in done.stderr and not done.stdout
+    assert "edge-identify" in done.stderr.splitlines()[-1]
+
+
+def test_accuracy_of_nearly_nothing_has_a_note(tmp_path):
+    engine = write_onnx(tmp_path / "m.onnx", {"output0": boxes_v8((32, 32, 20, 20, 0.9, 1))})
+    for name in ("images", "labels"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    for number in range(12):
+        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.2 0.2 0.1 0.1\n")
+        cv2.imwrite(str(tmp_path / "data" / "images" / f"{number}.png"), np.full((64, 64, 3), 90, np.uint8))
+    done = run("--engine", engine, "--data", str(tmp_path / "data"), *FLAGS)
+    assert done.returncode == 0, done.stderr
+    assert "almost nothing of what is labelled is found (AP50 0.000)" in done.stdout and "edge-identify" in done.stdout
+
+
 def test_errors_are_one_line_and_a_way_out(work):
     done = run("--engine", str(work / "tiny.onnx"), "--data", "nowhere", *FLAGS)
     assert done.returncode == 1 and done.stderr.splitlines()[-2].startswith("error: no such data set")

@@ -97,6 +97,14 @@ def test_nothing_found_is_an_error_with_a_way_out(tiny, tmp_path, capsys) -> Non
     assert not (tmp_path / "r.toml").exists()
 
 
+def test_outputs_that_are_no_numbers_are_the_finding(tmp_path, capsys) -> None:
+    bad = write_onnx(tmp_path / "bad.onnx", {"output0": boxes_v8((32, 32, 20, 20, 0.9, 1)) * float("nan")})
+    assert identify.main([bad, "--threads", "1", "--family", "yolo_v8"]) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert err[-2] == f"error: the outputs of {bad} are never finite (NaN or infinite)"
+    assert err[-1] == "hint: float16 overflow, or damaged weights: export it again, in float32"
+
+
 def test_boxes_that_stay_where_they_are_are_no_evidence(tmp_path, capsys) -> None:
     """The network finds its box in every copy at the same place: that is a fault, not a detection."""
     still = write_onnx(tmp_path / "still.onnx", {"output0": boxes_v8((16, 16, 20, 20, 0.9, 1))})

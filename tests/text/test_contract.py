@@ -127,7 +127,8 @@ def test_report_of_a_benchmark() -> None:
 def test_report_of_a_calibration(tmp_path: Path) -> None:
     comparison = {
         "metric": NASTY[0], "before": 0.5, "after": 0.4, "drop": 10.0, "interval": [1.0, 20.0], "agreement": 0.9,
-        "score_drift": 0.1, "score_shift": 0.0, "images": 3,
+        "score_drift": 0.1, "score_shift": 0.0, "images": 3, "boxes": 9, "possible": [-9.0, 30.0], "agreement_50": 0.95,
+        "sizes": [{"label": name, "before": 0.5, "after": 0.4} for name in NASTY],
         "classes": [{"label": name, "before": 0.5, "after": 0.4} for name in NASTY],
     }  # fmt: skip
     content = {

@@ -1,0 +1,60 @@
+"""The accuracy of two rows of a benchmark: how much one lost against the other, with what certainty.
+
+A row keeps the AP of the same random samples of the pictures in each run, so that the samples of two runs are pairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Dict, Sequence
+
+import numpy as np
+
+from edge_runtime.accuracy import coco, evidence
+from edge_runtime.accuracy.evaluate import CONFUSION_CONF, Evaluation
+from edge_runtime.accuracy.evidence import Evidence
+
+FIRST, SECOND = "the first", "the second"  # results, as sentences call them
+Row = Dict[str, Any]
+
+
+def seen(evaluation: Evaluation, paths: Sequence[str]) -> Row:
+    """Returns what a row keeps about its accuracy: AP, its samples, and what was looked at.
+
+    Args:
+        paths: the pictures, in order.
+    """
+    found = evaluation.found
+    samples = coco.resampled(found.rows, found.truths, len(found.labels), coco.draws(len(found.rows)))
+    boxes = sum(int((rows[:, 4] >= CONFUSION_CONF).sum()) for rows in found.rows)
+    objects = [
+        [Path(path).name, truth.xyxy.tolist(), truth.class_id.tolist()] for path, truth in zip(paths, found.truths)
+    ]
+    return {
+        "value": evaluation.coco_101["AP"], "samples": [round(float(value), 6) for value in samples], "boxes": boxes,
+        "pictures": len(found.rows) - found.unread,
+        "data": hashlib.sha256(json.dumps([found.labels, objects]).encode()).hexdigest(),
+    }  # fmt: skip
+
+
+def sentence(before: Row, after: Row, max_drop: float) -> str:
+    """Returns the verdict on two rows that measure the same; "" if one has no accuracy."""
+    if "accuracy" not in before or "accuracy" not in after:
+        return ""
+    if before.get("engine_sha256") and before.get("engine_sha256") == after.get("engine_sha256"):
+        return "Both results are of the same file, so they cannot say what a change of it costs."
+    if "ap" not in before or "ap" not in after or len(before["ap"]["samples"]) != len(after["ap"]["samples"]):
+        return "The results cannot say how certain their accuracy is: measure again with --data."
+    if before["ap"]["data"] != after["ap"]["data"]:
+        return "The results cannot say what was lost: their accuracy is of other pictures or labels."
+    gain = after["fps"] / before["fps"] if before.get("fps") and after.get("fps") else None
+    return evidence.sentence(FIRST, SECOND, _loss(before["ap"], after["ap"]), max_drop, gain)
+
+
+def _loss(before: Row, after: Row) -> Evidence:
+    drops = 100 * (np.array(before["samples"]) - np.array(after["samples"]))
+    boxes = max(before["boxes"], after["boxes"])
+    drop = 100 * (before["value"] - after["value"])
+    return Evidence(evidence.AP, drop, *coco.interval(drops), boxes, before["pictures"])
