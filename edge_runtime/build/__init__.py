@@ -78,14 +78,18 @@ def build(
     check(options)
     target = _dotted(options.compute_capability)
     lib = trt.library()
-    network = forms.form(source, options.precision, trt.strongly_typed(lib), options.batch)
+    strong = trt.strongly_typed(lib)
+    network = forms.form(source, options.precision, strong, options.batch, depthwise=not trt.is_rtx(lib))
+    weak_half = not strong and "fp16" in options.precision
+    kept = forms.name_float32_layers(network, source.keep, options.dla is None) if weak_half else []
     opset.lower(network, opset.newest(lib))
     workspace = options.workspace or memory.look(options.root).workspace
     cache = str(options.timing_cache or "")
     with folders.scratch_folder(plan) as folder:
         onnx, new = folder / "network.onnx", folder / "made.plan"
         atomic.replace_file(onnx, network.SerializeToString())
-        job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability)
+        job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability,
+                  kept)  # fmt: skip
         made = _child(job, folder / "job.json", report)
         about = _passport(source, options, made, target or made["compute_capability"], command)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
@@ -147,6 +151,7 @@ def _passport(
         place=replace(place, tensorrt=made["tensorrt"]),
         seconds=round(made["seconds"], 2),
         command=command,
+        half=source.half if "fp16" in options.precision else {},
     )
 
 

@@ -7,13 +7,14 @@ for its roundings, and flags of the builder give the precision.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, Optional
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Tuple
 
 from edge_runtime import calibrate
 from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.calibrate import stamp
 from edge_runtime.errors import UsageError
+from edge_runtime.graph.float32_kinds import ROUNDING, float32_kinds, tensor_types
 from edge_runtime.graph.half import half
 from edge_runtime.graph.inputs import plain_input
 from edge_runtime.graph.lists import fix_rows
@@ -37,11 +38,15 @@ class BuildInput:
         path: the ONNX file.
         model: the content of the file, or of the INT8 model that was calibrated from it.
         spec: how images are prepared.
+        keep: first outputs of nodes that float16 would spoil. They stay in float32.
+        half: what is known about its float16 form, plain data for the passport; see `Study.summary`.
     """
 
     path: str
     model: onnx.ModelProto
     spec: ModelSpec
+    keep: Tuple[str, ...] = ()
+    half: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def onnx_hash(self) -> str:
@@ -85,13 +90,14 @@ def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto]
     return BuildInput(path, model, spec)
 
 
-def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> onnx.ModelProto:
+def form(source: BuildInput, precision: str, strong: bool, batch: int = 1, depthwise: bool = True) -> onnx.ModelProto:
     """Returns the network in one precision, with an input of fixed size.
 
     Args:
         precision: one of PRECISIONS.
         strong: whether the builder takes precision from the network alone.
         batch: images per run.
+        depthwise: whether depthwise convolutions are quantised, too.
 
     Raises:
         UsageError: INT8 was asked for, but the model has no ranges.
@@ -102,15 +108,39 @@ def form(source: BuildInput, precision: str, strong: bool, batch: int = 1) -> on
                 f"{source.path} has no activation ranges, which INT8 needs",
                 hint="make a file that has them with edge-calibrate, or give sample images with --calib DIR",
             )
-        made = calibrate.tensorrt_form(source.model, float16=strong and precision == "int8+fp16")
-    else:
-        copy = type(source.model)()
-        copy.CopyFrom(source.model)
-        plain_input(copy, source.spec.input_wh, batch)
-        network = to_float(copy) if source.quantised else prepare(copy)
-        made = half(network) if strong and precision == "fp16" else network.model
-    _fix(made, source.spec, batch)
-    return made
+        half_too = strong and precision == "int8+fp16"
+        made = calibrate.tensorrt_form(source.model, half_too, source.keep, depthwise)
+        _fix(made, source.spec, batch)
+        return made
+    network = float_form(source, batch)
+    return half(network, source.keep) if strong and precision == "fp16" else network.model
+
+
+def float_form(source: BuildInput, batch: int = 1) -> Network:
+    """Returns the network in float32, with an input of fixed size."""
+    copy = type(source.model)()
+    copy.CopyFrom(source.model)
+    plain_input(copy, source.spec.input_wh, batch)
+    network = to_float(copy) if source.quantised else prepare(copy)
+    _fix(network.model, source.spec, batch)
+    return network
+
+
+def name_float32_layers(model: onnx.ModelProto, keep: Collection[str], kinds: bool = True) -> List[str]:
+    """Gives names to the nodes of a weakly typed network that stay in float32, and returns these names.
+
+    TensorRT's layers have the names of their nodes. Nodes with 8-bit numbers are not among them.
+
+    Args:
+        keep: first outputs of nodes.
+        kinds: whether nodes stay in float32 because of what they are, too.
+    """
+    network = Network(model)
+    named = {*keep, *(float32_kinds(network, tensor_types(model)) if kinds else ())}
+    found = [n for n in network.nodes if n.output[0] in named and n.op_type not in ROUNDING]
+    for node in found:
+        node.name = node.output[0]
+    return [node.name for node in found]
 
 
 def _fix(model: onnx.ModelProto, spec: ModelSpec, batch: int) -> None:

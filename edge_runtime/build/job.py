@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Optional
+from typing import Optional, Sequence
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Job:
         dla: number of a DLA core, or None.
         timing_cache: file to read and to update, or "".
         compute_capability: GPU that TensorRT-RTX builds for, "SM86"; "" for the GPU of this machine.
+        float32: names of layers that stay in float32, with weak typing.
     """
 
     onnx: str
@@ -27,6 +28,7 @@ class Job:
     dla: Optional[int] = None
     timing_cache: str = ""
     compute_capability: str = ""
+    float32: Sequence[str] = ()
 
     @property
     def way_out(self) -> str:

@@ -23,7 +23,7 @@ from edge_runtime.build.job import Job
 from edge_runtime.build.progress import progress_monitor
 from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.files import atomic
-from edge_runtime.gpu import cuda_driver, trt, trt_bindings
+from edge_runtime.gpu import cuda_driver, trt, trt_bindings, trt_precision
 
 
 class Builder:
@@ -127,6 +127,8 @@ class Builder:
             for name, needed in (("FP16", "fp16" in job.precision), ("INT8", "int8" in job.precision)):
                 if needed:
                     config.set_flag(getattr(lib.BuilderFlag, name))
+            if job.float32:
+                trt_precision.hold_float32(lib, self._network, config, job.float32)
         if job.dla is not None:
             self._use_dla(job.dla)
         if trt.wants_user_memory(lib):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Collection
 
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.errors import ModelError
+from edge_runtime.graph import rounding_points
 from edge_runtime.graph.half import half
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import TENSORRT, quantize
@@ -31,13 +32,17 @@ def _remove(model: onnx.ModelProto, keys: Collection[str]) -> None:
         model.metadata_props.add(key=key, value=value)
 
 
-def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelProto:
+def tensorrt_form(
+    model: onnx.ModelProto, float16: bool = False, keep: Collection[str] = (), depthwise: bool = True
+) -> onnx.ModelProto:
     """Returns an INT8 file that we made in the form for TensorRT.
 
     Its ranges are symmetric, and it rounds before the operators that multiply by weights.
 
     Args:
         float16: compute everything that is not in 8 bits in float16. Input and outputs stay float32.
+        keep: first outputs of nodes that stay in float32 then.
+        depthwise: whether depthwise convolutions are quantised, too.
 
     Raises:
         ModelError: the file carries no range table.
@@ -48,5 +53,7 @@ def tensorrt_form(model: onnx.ModelProto, float16: bool = False) -> onnx.ModelPr
     table, whole = RangeTable.from_json(text), type(model)()
     whole.CopyFrom(model)
     _remove(whole, VERDICT_KEYS)  # it was measured on the other form
-    form = quantize(to_float(whole), table.ranges, TENSORRT, table.origin.keep, None, table.float_activations)
-    return half(Network(form)) if float16 else form
+    network = to_float(whole)
+    in_float = {*table.origin.keep, *(() if depthwise else rounding_points.depthwise(network))}
+    form = quantize(network, table.ranges, TENSORRT, in_float, None, table.float_activations)
+    return half(Network(form), keep) if float16 else form

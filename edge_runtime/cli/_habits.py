@@ -110,7 +110,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     # building
     ("--dynamic --minshapes --optshapes --maxshapes --shapes --dynamic-batch", BUILD, _SHAPES),
     ("--calib-cache --calibration-cache --int8-calib-cache", BUILD, _RANGES),
-    ("--data --calib-images --calib-dir --calib-data --calibration-data --images", BUILD, "--calib"),
+    ("--data --calib-images --calib-dir --calib-data --calibration-data", BUILD, "--calib"),
     ("--mempoolsize --max-workspace-size --workspace-size", BUILD, "--workspace MIB is the memory to build with"),
     ("--timingcachefile --timing-cache-file", BUILD, "--timing-cache"),
     ("--opset --builderoptimizationlevel --stronglytyped --sparsity --layerprecisions --precisionconstraints "

@@ -1,13 +1,14 @@
 """edge-build: makes a TensorRT plan from an ONNX file, for the machine on which it is built.
 
     edge-build nano_int8.onnx                               # to engines/plans/BOARD-trtVERSION/
-    edge-build nano.onnx --precision fp16 -o nano.plan
+    edge-build nano.onnx --precision fp16 --images photos/ -o nano.plan
     edge-build nano_int8.onnx --precision best              # builds several, times them, keeps the fastest
     edge-build nano.onnx --precision int8 --calib photos/ -o nano.plan
     edge-build nano.onnx --precision fp16 --dla 0           # Xavier and Orin: DLA takes no INT8 network
     edge-build nano_int8.onnx --compute-capability SM86     # TensorRT-RTX, for another computer
 
 INT8 takes its ranges from the file that edge-calibrate wrote, or from sample images. Without ranges it is not built.
+Float16 is compared with float32 on pictures first, and what it would spoil stays in float32.
 Beside the plan lies its passport, a JSON file that says what the plan is and where it runs.
 """
 
@@ -25,7 +26,7 @@ from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _files, _flags, _guard, _notes, _progress, _streams, _values, jetson
+from edge_runtime.cli import _build_half, _files, _flags, _guard, _notes, _progress, _streams, _values, jetson
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
@@ -70,6 +71,7 @@ def _parser() -> Parser:
         help="points of AP that --precision best may lose with INT8, default 0.5; see edge-calibrate",
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
+    _build_half.add_flags(parser)
     parser.add_argument(
         "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images in one run, default 1"
     )
@@ -129,6 +131,7 @@ def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output])
     precision = args.precision or _precision(source, options)
     options = replace(options, precision=precision)
     _warn(source, precision, options.root)
+    source = _build_half.judged(args, source, precision)
     if precision == "best":
         made = best(source, plan, options, args.command, args.max_drop)
     else:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Any, Mapping, Optional
 
 from edge_runtime.errors import EdgeError, ModelError
 from edge_runtime.files import fields, read
@@ -59,6 +59,7 @@ class Passport:
         place: the machine where it was built, or for which it was built.
         seconds: how long the build took.
         command: the command that builds it again.
+        half: what is known about its float16 form: what was compared, and what stays in float32; empty if nothing is.
     """
 
     spec: ModelSpec
@@ -71,6 +72,7 @@ class Passport:
     place: Platform
     seconds: float
     command: str
+    half: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the content of the file."""
@@ -90,6 +92,7 @@ class Passport:
             if data.get("format") != FORMAT:
                 fact = f"the passport has the unknown format {show(data.get('format'))}"
                 raise ModelError(fact, hint="build the plan again with this version")
+            data.setdefault("half", {})  # older passports say nothing about it
             kept = check_fields({name: data[name] for name in FIELDS}, FIELDS, "passport: ", ModelError)
             io = check_fields(kept["io"], IO_FIELDS, "passport: io: ", ModelError)
             place = check_fields(kept["place"], PLACE, "passport: place: ", ModelError)
@@ -117,7 +120,7 @@ class Passport:
 _COUNTS = fields.mapping(fields.whole(0, 1 << 31))
 PLACE = {field.name: fields.text() for field in dataclasses.fields(Platform)}
 FIELDS = {
-    **dict.fromkeys(("spec", "io", "place"), fields.mapping(fields.anything())),
+    **dict.fromkeys(("spec", "io", "place", "half"), fields.mapping(fields.anything())),
     **dict.fromkeys(("precision", "onnx", "ranges"), fields.text()),
     **dict.fromkeys(("layers", "convolutions"), _COUNTS),
     "seconds": fields.number(0),

@@ -51,7 +51,8 @@ def test_every_precision_of_yolo_nano(nano, tmp_path, precision, kind):
     told, plan = [], tmp_path / "nano.plan"
     made = build.build(nano, plan, options(precision), "edge-build again", lambda f, phase: told.append(f))
     assert plan.stat().st_size > 1e6 and passport.read_passport(plan) == made
-    assert set(made.convolutions) == {kind} and sum(made.convolutions.values()) >= 115
+    depthwise = {} if kind != "int8" else {"float16" if "fp16" in precision else "float32": 29}
+    assert made.convolutions.pop(kind) >= 93 and made.convolutions == depthwise
     assert made.io.input_shape == (1, 3, 320, 320) and set(made.io.dtypes.values()) == {"float32"}
     assert list(made.io.outputs.values()) == [(1, 75, 40, 40), (1, 75, 20, 20), (1, 75, 10, 10)]
     assert made.spec == nano.spec and made.command == "edge-build again" and bool(made.ranges) == ("int8" in precision)

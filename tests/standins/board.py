@@ -59,7 +59,8 @@ class Board:
             code = command.main([str(onnx), "-o", str(plan), *said])
         lines = printed.getvalue().splitlines()
         if code:
-            raise ModelError("; ".join(_said(lines, "error: ")) or f"exit {code}: {lines}", hint="".join(_said(lines, "hint: ")))
+            fact = "; ".join(_said(lines, "error: ")) or f"exit code {code}: {lines}"
+            raise ModelError(fact, hint="".join(_said(lines, "hint: ")))
         return _said(lines, "note: ")
 
     def build_elsewhere(self, onnx: Path, plan: Path) -> None:

@@ -36,22 +36,44 @@ class _Tensor(SimpleNamespace):
     dtype: Any
 
 
-class _Network:
-    """Knows the inputs and outputs of what was parsed into it."""
+class _Layer:
+    """A layer whose results are float32, as a parser makes of a float network."""
 
-    def __init__(self, dtype: Any) -> None:
-        self._dtype, self._inputs, self._outputs = dtype, [], []  # type: ignore[var-annotated]
-        self._plan = b""
+    def __init__(self, lib: Any, name: str, kind: str) -> None:
+        self._lib = lib
+        self.name, self.precision, self.num_outputs = name, None, 1
+        self.type = getattr(lib.LayerType, kind.upper(), lib.LayerType.CONVOLUTION)
+
+    def get_output(self, index: int) -> _Tensor:
+        return _Tensor(name=f"{self.name}.{index}", shape=(), dtype=self._lib.DataType.FLOAT)
+
+    def set_output_type(self, index: int, dtype: Any) -> None:
+        self._lib.calls.append(("set_output_type", (self.name, index, dtype.name, self.precision.name)))
+
+
+class _Network:
+    """Knows the inputs, the outputs and the layers of what was parsed into it."""
+
+    def __init__(self, lib: Any) -> None:
+        self._lib, self._plan = lib, b""
+        self._inputs, self._outputs, self._layers = [], [], []  # type: ignore[var-annotated]
 
     def fill(self, content: bytes) -> None:
         self._plan = tensorrt_network.plan(content)
         self._inputs, self._outputs = (
-            [_Tensor(name=name, shape=shape, dtype=self._dtype(kind)) for name, (shape, kind) in tensors.items()]
+            [_Tensor(name=name, shape=shape, dtype=tensorrt_network.dtype(self._lib, kind))
+             for name, (shape, kind) in tensors.items()]
             for tensors in tensorrt_network.tensors(self._plan)
-        )
+        )  # fmt: skip
+        nodes = onnx.load_from_string(content).graph.node
+        self._layers = [(node.name or f"node_of_{node.output[0]}", node.op_type) for node in nodes]
 
+    num_layers = property(lambda self: len(self._layers))
     num_inputs = property(lambda self: len(self._inputs))
     num_outputs = property(lambda self: len(self._outputs))
+
+    def get_layer(self, index: int) -> _Layer:
+        return _Layer(self._lib, *self._layers[index])
 
     def get_input(self, index: int) -> _Tensor:
         return self._inputs[index]
@@ -121,8 +143,13 @@ def module(
     lib.DeviceType = _enum("DeviceType", ["GPU", "DLA"])
     flags = ([] if eleven else ["EXPLICIT_BATCH"]) + ([] if old else ["STRONGLY_TYPED"])
     lib.NetworkDefinitionCreationFlag = _enum("NetworkDefinitionCreationFlag", flags)
-    newer = ([] if old else ["REFIT_INDIVIDUAL"]) + (["REQUIRE_USER_ALLOCATION"] if version == "rtx" else [])
+    prefers = version != "8.0" and not eleven
+    constraints = ["STRICT_TYPES"] * old + ["PREFER_PRECISION_CONSTRAINTS"] * prefers
+    newer = (
+        constraints + ([] if old else ["REFIT_INDIVIDUAL"]) + (["REQUIRE_USER_ALLOCATION"] if version == "rtx" else [])
+    )
     lib.BuilderFlag = _enum("BuilderFlag", ["GPU_FALLBACK", "REFIT"] + ([] if eleven else ["FP16", "INT8"]) + newer)
+    lib.LayerType = _enum("LayerType", ["CONVOLUTION", "CONSTANT", "CONCATENATION", "SHAPE"])
     if not old:
         lib.ExecutionContextAllocationStrategy = _enum(
             "ExecutionContextAllocationStrategy", ["STATIC", "ON_PROFILE_CHANGE", "USER_MANAGED"]
@@ -172,7 +199,7 @@ def module(
 
     def create_network(value: int) -> _Network:
         record("create_network", value)
-        return _Network(lambda kind: tensorrt_network.dtype(lib, kind))
+        return _Network(lib)
 
     def parser(network: _Network, log: Any) -> Strict:
         def parse(content: bytes) -> bool:

@@ -29,6 +29,6 @@ def test_a_found_model(shared, tmp_path, name):
         made = build.build(source, plan, BuildOptions(precision, compute_capability="SM86"))
         assert passport.read_passport(plan) == made and plan.stat().st_size > 5e5
         if precision == "fp16":
-            assert set(made.convolutions) == {"float16"}
+            assert made.convolutions["float16"] > 50 and made.convolutions.get("float32", 0) <= 1, "the mean over bins"
         else:
-            assert made.convolutions["int8"] >= build_matrix.quantised(source) > 50
+            assert made.convolutions["int8"] >= build_matrix.quantised(source) > 20

@@ -35,6 +35,8 @@ def tensorrt(version: str) -> Members:
         "ParserError": parser.get_error(0), "ITensor": network.get_input(0), "Runtime": lib.Runtime(None),
         "ITimingCache": config.create_timing_cache(b""), "ICudaEngine": engine, "IExecutionContext": context,
     }  # fmt: skip
+    if hasattr(lib.BuilderFlag, "FP16"):  # later layers have no precision of their own
+        objects["ILayer"] = network.get_layer(0)
     if hasattr(engine, "create_engine_inspector"):
         objects["EngineInspector"] = engine.create_engine_inspector()
     return _listed(lib, objects)

@@ -1,0 +1,180 @@
+"""Judges the float16 form of a model: the boxes that it finds in pictures, beside those of the float32 form."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.accuracy import evaluate
+from edge_runtime.accuracy.evaluate import Found
+from edge_runtime.backends import BackendOptions
+from edge_runtime.build import half_study
+from edge_runtime.build.forms import BuildInput, float_form
+from edge_runtime.build.half_study import Progress, Study
+from edge_runtime.calibrate import verdict
+from edge_runtime.datasets import Dataset
+from edge_runtime.detect.detector import Detector
+from edge_runtime.errors import ModelError
+from edge_runtime.files import atomic
+from edge_runtime.graph.half import half
+from edge_runtime.model.spec import METADATA_KEY
+from edge_runtime.model.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    import onnx
+
+MOST, FEW = 64, 24  # pictures that are run; fewer than FEW are little evidence
+SHOWN = 4  # layers that are named
+FAIR = 0.97  # lowest agreement of the boxes at which float16 is recommended
+THRESHOLDS = Thresholds(conf=0.1, iou=0.6, max_det=100)  # boxes near the usual threshold may have moved below it
+COMPARED = "the float32 form and the float16 form, whose results are rounded to float16, on the CPU"
+
+
+@dataclass(frozen=True)
+class HalfVerdict:
+    """What float16 does to a model.
+
+    Attributes:
+        study: what overflows, and what stays in float32.
+        data: name of the pictures.
+        boxes: number of boxes above the usual confidence that the float32 form finds.
+        agreement: part of the boxes of both forms that agree, 0..1.
+        moved_px, most_px: mean and largest movement of the corners of boxes that agree, in pixels of the pictures.
+        score_drift: mean absolute change of their score.
+        problem: why boxes could not be compared; "" if they were.
+    """
+
+    study: Study
+    data: str
+    boxes: int
+    agreement: float
+    moved_px: float
+    most_px: float
+    score_drift: float
+    problem: str = ""
+
+    def summary(self) -> Dict[str, Any]:
+        """Returns plain data for the passport."""
+        figures = {name: value for name, value in self.__dict__.items() if name != "study"}
+        return {"compared": COMPARED, **figures, **self.study.summary(), "verdict": self.sentence()}
+
+    def sentence(self) -> str:
+        """Returns the verdict."""
+        if self.problem:
+            return f"float16 cannot be compared with float32: {self.problem}"
+        where = f"{self.study.pictures} picture{'s'[: self.study.pictures != 1]} ({self.data})"
+        if not self.boxes:
+            return f"cannot say what float16 costs: the float32 form finds nothing in {where}"
+        found = f"{self.boxes} box{'es'[: 2 * (self.boxes != 1)]} in {where}, {self.agreement:.1%} agree"
+        few = "; this is little evidence" if self.study.pictures < FEW else ""
+        said = f"{found}, corners move by {self.moved_px:.2f} px, scores by {self.score_drift:.4f}{few}"
+        return f"float16 beside float32: {said}"
+
+    def notes(self) -> List[str]:
+        """Returns what the user should know beside the verdict."""
+        return [*_overflows(self.study), *_kept(self.study), *_vanished(self.study), *self._doubt()]
+
+    def _doubt(self) -> List[str]:
+        bad = self.problem or (self.boxes and self.agreement < FAIR)
+        return ["float16 changes what is found: compare with --precision fp32"] if bad else []
+
+
+def judge(source: BuildInput, data: Dataset, progress: Progress) -> Tuple[BuildInput, HalfVerdict]:
+    """Returns the model with the layers that stay in float32, and the verdict on its float16 form.
+
+    Args:
+        data: pictures.
+        progress: called with a label and a total; returns a function to call after each picture.
+
+    Raises:
+        BackendUnavailable: ONNX Runtime is not installed.
+        SourceError: a picture cannot be read.
+        ModelError: ONNX Runtime does not run the network.
+    """
+    network = float_form(source)
+    found = half_study.study(network, source.spec, data.paths, progress)
+    halved = half(network.copy(), found.keep, emulated=True)
+    said = _tried(found, source, data, (network.model, halved), progress)
+    return replace(source, keep=found.keep, half=said.summary()), said
+
+
+def _tried(
+    study: Study, source: BuildInput, data: Dataset, forms: Tuple[onnx.ModelProto, onnx.ModelProto], progress: Progress
+) -> HalfVerdict:
+    """Compares the boxes of two forms. Labels are not used: float16 moves boxes long before it costs AP."""
+    plain = replace(data, truths=(), labels=())
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            before, after = (_boxes(model, source, plain, Path(folder), progress) for model in forms)
+    except ModelError as error:  # outputs that are not finite, or that the family cannot be read from
+        return HalfVerdict(study, data.name, 0, 0.0, 0.0, 0.0, 0.0, str(error))
+    return _compared(study, plain, before, after)
+
+
+def _boxes(model: onnx.ModelProto, source: BuildInput, data: Dataset, folder: Path, progress: Progress) -> Found:
+    kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    model.metadata_props.add(key=METADATA_KEY, value=source.spec.to_json())
+    path = folder / "form.onnx"
+    atomic.replace_file(path, model.SerializeToString())
+    options = BackendOptions(device="cpu", thresholds=THRESHOLDS)
+    with Detector.open(path, options=options, backend="onnxruntime") as detector:
+        return evaluate.detect(detector, data, progress("boxes", len(data.paths)))
+
+
+def _compared(study: Study, data: Dataset, before: Found, after: Found) -> HalfVerdict:
+    compared = verdict.compare_models(before, after)
+    moved = [movement(first, second) for first, second in zip(before.rows, after.rows)]
+    pixels = np.concatenate([*moved, np.zeros(0)])
+    boxes = sum(int((rows[:, 4] >= verdict.CONF).sum()) for rows in before.rows)
+    mean, most = (float(pixels.mean()), float(pixels.max())) if pixels.size else (0.0, 0.0)
+    return HalfVerdict(study, data.name, boxes, compared.agreement, mean, most, compared.score_drift)
+
+
+def movement(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Returns how far the corners of each box moved to the nearest box of its class, in pixels.
+
+    Boxes below the usual confidence, and those whose nearest box lies farther away than half their size, do not count.
+    The nearest may have half that confidence: a box that falls below a threshold has not moved.
+
+    Args:
+        before, after: (n, 6) and (m, 6) float32 `[x1, y1, x2, y2, score, class_id]`, image pixels.
+    """
+    sure, rest = before[before[:, 4] >= verdict.CONF], after[after[:, 4] >= verdict.CONF / 2]
+    found: List[float] = []
+    for row in sure:
+        same = rest[rest[:, 5] == row[5]]
+        if len(same):
+            nearest = float(np.abs(same[:, :4] - row[:4]).max(axis=1).min())
+            found += [nearest] if nearest <= 0.5 * float((row[2:4] - row[:2]).max()) else []
+    return np.array(found, np.float64)
+
+
+def _overflows(study: Study) -> List[str]:
+    if not study.peaks:
+        return []
+    tensor, node, size = study.peaks[0]
+    more = f" ({len(study.peaks)} tensors in all)" if len(study.peaks) > 1 else ""
+    return [f"float16 ends at 65504: {tensor} of {node} reaches {size:.4g}{more}; it stays in float32"]
+
+
+def _kept(study: Study) -> List[str]:
+    if not study.kept:
+        return []
+    named = [f"{layer.name} ({layer.reason})" for layer in study.kept[:SHOWN]]
+    more = f", and {len(study.kept) - SHOWN} more" if len(study.kept) > SHOWN else ""
+    return [f"{len(study.kept)} layers stay in float32: {', '.join(named)}{more}"]
+
+
+def _vanished(study: Study) -> List[str]:
+    if not study.vanished:
+        return []
+    return [
+        f"{study.vanished} of {study.weights} weights are too small for float16 and become 0, which changes nothing"
+    ]
