@@ -96,7 +96,7 @@ class NoiseProbe:
         for known in self._known:
             for name, value in end.run(known, settings).items():
                 powers[name] += float(np.square(value - known[name]).mean()) / len(self._known)
-        return max(power / max(signal, 1e-12) for power, signal in zip(powers.values(), self._power))
+        return max((power / max(signal, 1e-12) for power, signal in zip(powers.values(), self._power)), default=0.0)
 
 
 class _End:
@@ -113,4 +113,4 @@ class _End:
     def run(self, known: Values, settings: Values) -> Values:
         """Returns the outputs that these nodes compute. Other outputs stay as they are."""
         feeds = {name: value for name, value in {**known, **settings}.items() if name in self._inputs}
-        return dict(zip(self._outputs, self._session.run(self._outputs, feeds)))
+        return dict(zip(self._outputs, self._session.run(self._outputs, feeds) if self._outputs else ()))

@@ -40,7 +40,7 @@ def session(model: onnx.ModelProto, names: Sequence[str], threads: int = 0) -> A
     from onnx import ValueInfoProto
 
     known = {value.name for value in model.graph.output}
-    added = [ValueInfoProto(name=name) for name in names if name not in known]
+    added = [ValueInfoProto(name=name) for name in dict.fromkeys(names) if name not in known]
     exposed = type(model)()
     exposed.CopyFrom(model)
     exposed.graph.output.extend(added)

@@ -37,7 +37,7 @@ def plain_input(model: onnx.ModelProto, input_wh: Tuple[int, int], batch: int = 
         nodes, last = _rounded(model, image, value)
     shape = value.type.tensor_type.shape.dim
     if onnx_file.shape_of(value)[1] != 3:
-        nodes.append(_node("Transpose", [last], f"{image}.last", perm=[0, 2, 3, 1]))
+        nodes.append(_node("Transpose", [last], f"{image}.channels_last", perm=[0, 2, 3, 1]))
         last, sizes = nodes[-1].output[0], onnx_file.shape_of(value)
         for dim, size in zip(shape, (sizes[0], 3, *sizes[1:3])):
             dim.Clear()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # The converter leaves graphs inside nodes as they are. These operators would then mean something else, and no check of
 # the result could tell.
 SILENT = ("Hardmax", "LogSoftmax", "Resize", "Softmax")
+PLACES = 11  # the first opset in which Resize says where pixels lie; before, pixel x is at x * scale
 
 
 def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -52,7 +53,10 @@ def raised(model: onnx.ModelProto, wanted: int) -> onnx.ModelProto:
         raise ModelError(f"opset {opset} cannot be raised: a graph inside it has a {silent[0]}", hint=hint)
     try:
         metadata = list(model.metadata_props)
+        model.ir_version = max(model.ir_version, 4)  # since 4, a constant that we add need not be an input too
         model = version_converter.convert_version(model, wanted)
+        if opset < PLACES:
+            _place_as_before(model)
         checker.check_model(model)
         del model.metadata_props[:]
         model.metadata_props.extend(metadata)
@@ -60,6 +64,18 @@ def raised(model: onnx.ModelProto, wanted: int) -> onnx.ModelProto:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"opset {opset} cannot be raised: {reason}", hint=hint) from error
     return model
+
+
+def _place_as_before(model: onnx.ModelProto) -> None:
+    """Says in every Resize what the older opset meant. The converter leaves it to the new default, half a pixel off."""
+    from onnx import helper
+
+    for node in model.graph.node:
+        if node.op_type == "Resize":
+            meant = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            kept = [attribute for attribute in node.attribute if attribute.name not in meant]
+            del node.attribute[:]
+            node.attribute.extend([*kept, *(helper.make_attribute(name, value) for name, value in meant.items())])
 
 
 def _inner_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -114,7 +114,7 @@ def drop_empty_parameters(network: Network) -> None:
 
 
 def fold_batch_norm(network: Network) -> int:
-    """Folds every BatchNormalization that is the only reader of a convolution, and returns how many were folded."""
+    """Folds every BatchNormalization that is the only reader of a Conv or Gemm, and returns how many were folded."""
     nodes, gone = network.nodes, 0
     kept: List[onnx.NodeProto] = []
     for node in nodes:
@@ -129,7 +129,7 @@ def fold_batch_norm(network: Network) -> int:
 
 
 def _foldable(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> bool:
-    if conv.op_type != "Conv" or network.weight_place(conv) != 1 or _trains(bn):
+    if conv.op_type not in ("Conv", "Gemm") or network.weight_place(conv) != 1 or _trains(bn):
         return False
     alone = len(network.consumers(conv.output[0])) == 1 and conv.output[0] not in network.outputs
     bias = conv.input[2] if len(conv.input) > 2 else ""
@@ -150,7 +150,8 @@ def _fold(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> None:
     weight = network.constants[conv.input[1]].astype(np.float64)
     biased = len(conv.input) > 2 and conv.input[2]
     bias = network.constants[conv.input[2]].astype(np.float64) if biased else 0.0
-    shape = (-1, *[1] * (weight.ndim - 1))
+    columns = conv.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in conv.attribute)
+    shape = (1, -1) if columns else (-1, *[1] * (weight.ndim - 1))
     network.set_constant(conv.input[1], (weight * scale.reshape(shape)).astype(np.float32))
     name = network.set_constant(f"{conv.output[0]}.folded", ((bias - mean) * scale + beta).astype(np.float32))
     inputs = [conv.input[0], conv.input[1], name]

@@ -104,6 +104,7 @@ class _Writer:
         self._prefix = _free_prefix(network)
         self._weights: Dict[Tuple[str, Axis], Tuple[str, Floats]] = {}  # name and scales of the weights that are done
         self._body = network.leading_to_weights()
+        self._raw = rounding_points.moved_into_graphs(network)
 
     def write(self) -> None:
         """Goes through the nodes: each reads the 8-bit copies of its inputs, and its marked outputs get such copies."""
@@ -124,7 +125,8 @@ class _Writer:
         weighted = inside and self._network.weight(node) is not None
         if weighted:
             self._weigh(node)
-        if self._form.everywhere or weighted or (inside and node.op_type == "Add"):
+        everywhere = self._form.everywhere and node.output[0] not in self._raw
+        if everywhere or weighted or (inside and node.op_type == "Add"):
             for place, name in enumerate(node.input):
                 if name in self._scales:
                     node.input[place] = f"{self._short(name)}.dq"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Collection, Dict, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Collection, Dict, List, Mapping, Set, Tuple
 
 from edge_runtime.graph.network import DOMAINS, WEIGHTED, Network
+from edge_runtime.graph.subgraphs import outer_names
 
 if TYPE_CHECKING:
     import onnx
@@ -91,6 +92,21 @@ def shared(network: Network, ranges: Mapping[str, Range], marked: Collection[str
         before = limits.get(root, (low, high))
         limits[root] = min(before[0], low), max(before[1], high)
     return {name: limits[groups.root(name)] for name in marked}
+
+
+def moved_into_graphs(network: Network) -> Set[str]:
+    """Returns the first outputs of operators that only move values into a graph inside a node.
+
+    They should not read rounded values: ONNX Runtime moves roundings over such operators, and ends the process if a
+    graph inside a node reads the result too.
+    """
+    read: Set[str] = {name for node in network.nodes for name in outer_names(node)}
+    found: Set[str] = set()
+    for node in reversed(network.nodes):
+        if node.op_type in MOVING and read.intersection(node.output):
+            found.add(node.output[0])
+            read.add(node.input[0])
+    return found
 
 
 def kept(node: onnx.NodeProto, keep: Collection[str]) -> bool:

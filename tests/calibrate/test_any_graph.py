@@ -165,7 +165,8 @@ def test_an_open_batch_and_size(spec, expected, tmp_path):
     assert all(noise(tmp_path / "int8.onnx", expected, backend) < 0.02 for backend in BACKENDS)
 
 
-def test_whole_numbers_with_channels_last(spec, expected, tmp_path):
+@pytest.mark.parametrize("method", ["minmax", "auto"])
+def test_whole_numbers_with_channels_last(method, spec, expected, tmp_path):
     """(1, H, W, 3) uint8, scaled inside the network."""
     model = onnx.load(BASE)
     image = model.graph.input[0]
@@ -177,7 +178,7 @@ def test_whole_numbers_with_channels_last(spec, expected, tmp_path):
     model.graph.input.append(helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, height, width, 3]))
     plain = REWRITES["as_it_is"](onnx.load(BASE))
     onnx.save(model, tmp_path / "float.onnx")
-    made = calibrate.calibrate(str(tmp_path / "float.onnx"), spec, IMAGES, "minmax")
+    made = calibrate.calibrate(str(tmp_path / "float.onnx"), spec, IMAGES, method)
     given = np.zeros((1, 3, height, width), np.float32)
     session = onnxruntime.InferenceSession(made.model.SerializeToString(), providers=["CPUExecutionProvider"])
     other = onnxruntime.InferenceSession(plain.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from edge_runtime.calibrate import auto
 from edge_runtime.calibrate.noise import NoiseProbe
@@ -31,6 +32,14 @@ def test_noise_of_one_activation_is_that_of_rounding_it(probe):
         np.square(got[n] - v).mean() / v.var() for n, v in expected.items() if n in rounding_points.ends(network())
     ]
     assert probe[0].noise({"images": limits}) == pytest.approx(max(powers), rel=0.02)
+
+
+def test_a_network_without_ends_has_no_noise():
+    """It multiplies by no weights: nothing is decoded, and nothing is rounded."""
+    value = [helper.make_tensor_value_info(name, 1, [1, 3, 8, 8]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", value[:1], value[1:])
+    plain = Network(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8))
+    assert NoiseProbe(plain, {"x": (0.0, 1.0)}, [np.ones((1, 3, 8, 8), np.float32)]).each({"x": (0.0, 1.0)}) == {"x": 0}
 
 
 def test_each_is_what_asking_one_by_one_gives(probe):

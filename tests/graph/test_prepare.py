@@ -57,6 +57,21 @@ def node(op, inputs, output, **attributes):
 W = ("w", np.ones((2, 2, 1, 1), np.float32))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_batch_normalisation_behind_a_gemm_is_folded(turned):
+    numbers = np.random.default_rng(0)
+    shape = (8, 32) if turned else (32, 8)
+    constants = [("w", numbers.normal(size=shape).astype(np.float32))]
+    constants += [(name, numbers.uniform(0.5, 2, 8).astype(np.float32)) for name in "bgtmv"]
+    gemm = node("Gemm", "f w b", "c", transB=int(turned), alpha=0.5)
+    found = graph(node("Flatten", "x", "f"), gemm, node("BatchNormalization", "c g t m v", "y"), constants=constants)
+    image = numbers.normal(size=(1, 2, 4, 4)).astype(np.float32)
+    expected = outputs(found, image)[0]
+    network = prepare(found)
+    assert [each.op_type for each in network.nodes] == ["Flatten", "Gemm"]
+    np.testing.assert_allclose(outputs(network.model, image)[0], expected, rtol=1e-4, atol=1e-4)
+
+
 def test_states():
     conv = node("Conv", "x w", "y")
     assert state(graph(conv, constants=[W])) == "float"

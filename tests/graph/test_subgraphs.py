@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper
 
+from edge_runtime.graph import quantize, rounding_points
 from edge_runtime.graph.cut import boundary_tensors
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import fold_batch_norm
@@ -79,3 +81,21 @@ def test_an_if_with_convolutions_belongs_to_the_body():
     ]
     found: Network = network(*made, w=np.ones((3, 3, 1, 1), np.float32), flag=np.array(True))
     assert found.leading_to_weights() == {"c", "y"}
+
+
+def test_what_is_moved_into_a_branch_is_not_rounded_before():
+    """ONNX Runtime would end the process: it moves the rounding over the Slice into the If."""
+    graph = branch("a", node("Neg", "cut", "t"))
+    parts = [node("Conv", "x w", "c"), node("Reshape", "c shape", "r"), node("Slice", "r first last axis", "cut"),
+             node("ReduceMax", "cut", "m", keepdims=0), node("Less", "m low", "flag"),
+             choice(graph, graph, "u"), node("Conv", "u v", "y")]  # fmt: skip
+    constants = {"w": np.ones((3, 3, 1, 1)), "v": np.ones((2, 3, 1, 1)), "low": np.array(1.0)}
+    places = {"shape": np.array([0, 0, 0, -1]), "first": np.array([0]), "last": np.array([3]), "axis": np.array([1])}
+    found = network(*parts, **{name: value.astype(np.float32) for name, value in constants.items()}, **places)
+    found.model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 4, 4]))
+    assert rounding_points.moved_into_graphs(found) == {"r", "cut"}
+    ranges = dict.fromkeys(quantize.ONNXRUNTIME.marked(found), (0.0, 9.0))
+    model = quantize.quantize(found, ranges, quantize.ONNXRUNTIME)
+    read = {each.op_type: each.input[0] for each in model.graph.node if each.op_type in ("Reshape", "Slice")}
+    assert read == {"Reshape": "c", "Slice": "r"}
+    onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -15,10 +15,13 @@ SECONDS, BYTES = 30, 2 << 30
 Fault = Tuple[int, str]
 
 
-def tried(count: int, work: Callable[[int], str]) -> Tuple[Dict[str, int], List[Fault]]:
+def tried(count: int, work: Callable[[int], str], room: int = BYTES) -> Tuple[Dict[str, int], List[Fault]]:
     """Runs `work(number)` for each number; what it returns is counted.
 
     A child goes on with the next number until it dies; the one it dies of is a fault.
+
+    Args:
+        room: bytes of address space of a child beside what Python and the libraries hold already.
 
     Returns:
         How often each outcome was seen, and the faults: number and reason. What `work` returns after "FAULT " is one.
@@ -27,7 +30,7 @@ def tried(count: int, work: Callable[[int], str]) -> Tuple[Dict[str, int], List[
     faults: List[Fault] = []
     number = 0
     while number < count:
-        for said in _child(number, count, work):
+        for said in _child(number, count, work, room):
             if said.startswith("FAULT "):
                 faults.append((number, said[6:]))
                 said = "faults"
@@ -36,14 +39,14 @@ def tried(count: int, work: Callable[[int], str]) -> Tuple[Dict[str, int], List[
     return outcomes, faults
 
 
-def _child(first: int, count: int, work: Callable[[int], str]) -> Iterator[str]:
+def _child(first: int, count: int, work: Callable[[int], str], room: int) -> Iterator[str]:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if not child:
         os.close(reading)
-        _work(range(first, count), work, writing)
+        _work(range(first, count), work, writing, room)
     os.close(writing)
     done = first
     with os.fdopen(reading, "rb") as pipe:
@@ -58,11 +61,11 @@ def _child(first: int, count: int, work: Callable[[int], str]) -> Iterator[str]:
         yield f"FAULT {_death(status)}"
 
 
-def _work(numbers: Any, work: Callable[[int], str], writing: int) -> None:
+def _work(numbers: Any, work: Callable[[int], str], writing: int, room: int) -> None:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (held + BYTES, held + BYTES))
+        resource.setrlimit(resource.RLIMIT_AS, (held + room, held + room))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number in numbers:
             signal.alarm(SECONDS)
