@@ -20,6 +20,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"loop"},
     {"energy", "accuracy"},
     {"calibrate", "identify"},
+    {"audit"},
     {"build", "benchmark", "reports", "doctor", "prove"},
     {"cli", "__main__", "__init__"},
 )

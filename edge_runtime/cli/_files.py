@@ -47,6 +47,14 @@ def _model(path: str) -> Iterator[Input]:
         yield Input("file with the model's weights", name)
 
 
+def _side(path: str) -> Iterator[Input]:
+    """A model and the recipe beside it, or what another program wrote: a file, or a folder of arrays."""
+    yield from _model(path)
+    yield Input("recipe", str(Path(path).with_suffix(".toml")))
+    if os.path.isdir(path):
+        yield Input("folder of outputs", path, (".npz",))
+
+
 def _data(path: str) -> Iterator[Input]:
     """A folder of pictures, a data set, or a file that describes one."""
     yield Input("data set", path, LABELS)
@@ -72,9 +80,10 @@ def _trace(meter: str) -> Iterator[Input]:
 
 
 READS: Dict[str, Reader] = {
-    "engine": _model, "recipe": plain("recipe"), "labels": plain("label file"), "data": _data, "verdict_data": _data,
-    "images": _data, "image_folder": plain("folder of pictures"), "calib": _data, "sources": _source,
-    "source": _source, "from_source": _source, "meter": _trace, "sysroot": board, "files": plain("result"),
+    "engine": _model, "first": _side, "second": _side, "recipe": plain("recipe"), "labels": plain("label file"),
+    "data": _data, "verdict_data": _data, "images": _data, "image_folder": plain("folder of pictures"), "calib": _data,
+    "sources": _source, "source": _source, "from_source": _source, "meter": _trace, "sysroot": board,
+    "files": plain("result"),
 }  # fmt: skip
 
 claimed = functools.partial(_claims.claimed, reads=READS)

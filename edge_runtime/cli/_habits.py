@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-COMMANDS = "edge-detect edge-eval edge-bench edge-build edge-calibrate edge-power edge-doctor edge-identify edge-zoo"
-DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, ZOO = COMMANDS.split()
+COMMANDS = [f"edge-{name}" for name in "detect eval bench build calibrate power doctor identify audit zoo".split()]
+DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, AUDIT, ZOO = COMMANDS
 RUN = f"{DETECT} {EVAL} {BENCH}"
 ONE = f"{CALIBRATE} {IDENTIFY}"
-ALL = f"{RUN} {BUILD} {ONE}"
+ALL = f"{RUN} {BUILD} {ONE} {AUDIT}"
 USE = f"{RUN} {CALIBRATE}"  # commands that detect objects
+CUT = f"{USE} {AUDIT}"  # and those that have their thresholds
 
 FILE = ""  # the value is a file and needs no flag: FLAG VALUE means VALUE
 SO_ALREADY = None  # the flag asks for what we do anyway: it is ignored
@@ -32,7 +33,8 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
      "--model-path --model-file --trt-engine", RUN, "--engine"),
     ("--engine --weights --model -m -w --network --onnx --input-model --model-path --model-file --input -i",
      BUILD, FILE),
-    ("--engine --weights --model -m -w --network --onnx --input-model --model-path --model-file", ONE, FILE),
+    ("--engine --weights --model -m -w --network --onnx --input-model --model-path --model-file",
+     f"{ONE} {AUDIT}", FILE),
     ("--loadengine --plan", BUILD, "edge-bench FILE.plan measures a plan, edge-detect FILE.plan runs it"),
     ("--saveengine --save-engine --engine-name --engine-path --output-file --out --save", BUILD, "--output"),
     ("--out --output-file --save --save-path", ONE, "--output"),
@@ -59,12 +61,12 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--stream-buffer", DETECT, "a live source gives the newest frame, a file every frame: leave it out"),
     # which boxes become detections
     ("--conf-thres --conf-threshold --conf-thresh --confidence --confidence-threshold --threshold --thresh --thres "
-     "--score-threshold --score-thr --score-thresh --prob-threshold", USE, "--conf"),
+     "--score-threshold --score-thr --score-thresh --prob-threshold", CUT, "--conf"),
     ("--iou-thres --iou-threshold --iou-thresh --nms-thres --nms-threshold --nms-thresh --nms-iou "
-     "--overlap-threshold", USE, "--iou"),
+     "--overlap-threshold", CUT, "--iou"),
     ("--nms --with-nms --end2end", ALL, "NMS is always done; --iou says at which overlap"),
     ("--agnostic-nms --agnostic --class-agnostic", ALL, "NMS looks at each class by itself: leave it out"),
-    ("--max-detections --max-dets --topk --top-k --keep-top-k", USE, "--max-det"),
+    ("--max-detections --max-dets --topk --top-k --keep-top-k", CUT, "--max-det"),
     ("--class --filter-classes --class-ids", USE, "--classes"),
     ("--conf --iou --max-det --classes --conf-thres --iou-thres --conf-threshold --iou-threshold --threshold "
      "--score-threshold --topk", f"{BUILD} {IDENTIFY}", "thresholds are said at run time: edge-detect --conf 0.25"),
@@ -102,7 +104,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--cpu", RUN, "--device=cpu"),
     ("--gpu --cuda --use-gpu --use-cuda", RUN, "--device=cuda"),
     ("--provider --ep --execution-provider --framework", RUN, "--backend"),
-    ("--num-threads --nthreads --n-threads --workers", f"{RUN} {IDENTIFY}", "--threads"),
+    ("--num-threads --nthreads --n-threads --workers", f"{RUN} {IDENTIFY} {AUDIT}", "--threads"),
     ("--usedlacore --dla-core", BUILD, "--dla"),
     ("--allowgpufallback --gpu-fallback --skipinference --buildonly --explicitbatch --simplify --format --task --mode",
      BUILD, SO_ALREADY),
@@ -126,9 +128,9 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--exclude --exclude-layers --nodes-to-exclude --op-block-list", CALIBRATE, "--keep-fp"),
     # measuring
     ("--data-dir --dataset --val --data-yaml --images --source --input", EVAL, "--data"),
-    ("--num-images --limit --max-samples --subset", f"{EVAL} {IDENTIFY}", "--max-images"),
+    ("--num-images --limit --max-samples --subset", f"{EVAL} {IDENTIFY} {AUDIT}", "--max-images"),
     ("--duration --time", BENCH, "--seconds"),
-    ("--source --input -i --image --image-dir --img-dir --calib", IDENTIFY, "--images"),
+    ("--source --input -i --image --image-dir --img-dir --calib", f"{IDENTIFY} {AUDIT}", "--images"),
     ("--data-dir --dataset --val --data-yaml", IDENTIFY, "--data"),
     ("--seconds --time --timeout --duration", IDENTIFY, "--budget"),
     ("--infstreams --num-streams --nstreams", BENCH, "--streams"),
@@ -160,7 +162,7 @@ TASKS: Dict[str, str] = {
     "train": "models are trained elsewhere; a trained one is exported to ONNX",
     "track": "objects are not tracked; edge-detect finds them in each frame by itself",
     "identify": IDENTIFY, "guess": IDENTIFY, "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR,
-    "zoo": ZOO,
+    "audit": AUDIT, "diff": AUDIT, "zoo": ZOO,
 }  # fmt: skip
 
 # Values of --device in other tools.

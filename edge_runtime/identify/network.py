@@ -55,6 +55,14 @@ class Network:
             ModelError: ONNX Runtime failed.
         """
         ops.prepare_image(image, spec, self._slot.tensor[0])
+        return self._outputs()
+
+    def run_on(self, tensor: Floats) -> List[Floats]:
+        """Runs the network on a prepared image, (3, H, W) float32. Returns and raises the same as `run`."""
+        self._slot.tensor[0] = tensor
+        return self._outputs()
+
+    def _outputs(self) -> List[Floats]:
         self._slot.tensor[1:] = self._slot.tensor[0]
         self.runs += 1
         self._slot.infer()

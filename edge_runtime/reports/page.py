@@ -8,12 +8,13 @@ from typing import Any, Sequence
 
 from edge_runtime.text.escape import printable
 
+CLASS = ' class="words"'
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
 th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left }
+th:first-child, td:first-child, .words th, .words td { text-align: left; vertical-align: top }
 img { max-width: 100% } .note { color: #666 }
 """
 
@@ -42,11 +43,15 @@ def note(text: str) -> str:
     return f'<p class="note">{_text(text)}</p>'
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Returns a table. Cells are plain text."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], words: bool = False) -> str:
+    """Returns a table. Cells are plain text.
+
+    Args:
+        words: whether all cells are words, which begin on the left, and not figures.
+    """
     lines = [f"<tr>{''.join(f'<th>{_text(name)}</th>' for name in columns)}</tr>"]
     lines += [f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows]
-    return f"<table>\n{chr(10).join(lines)}\n</table>"
+    return f"<table{CLASS * words}>\n{chr(10).join(lines)}\n</table>"
 
 
 def picture(png: bytes, description: str) -> str:

@@ -19,7 +19,7 @@ from edge_runtime.cli import _habits
 from edge_runtime.cli._parser import Parser
 from tests.tiny import boxes_v8, write_onnx
 
-COMMANDS = "detect eval bench build calibrate power doctor identify zoo".split()
+COMMANDS = "detect eval bench build calibrate power doctor identify audit zoo".split()
 MODULES = {name: import_module(f"edge_runtime.cli.{name}") for name in COMMANDS}
 PARSERS: Dict[str, Parser] = {f"edge-{name}": MODULES[name]._parser() for name in COMMANDS}
 
@@ -103,6 +103,7 @@ SAME = [  # command, what they type, what it means with us
     # nvpmodel, jtop
     ("power", "-q", ""),
     ("power", "status --json", "--json"),
+    ("audit", "m.onnx n.npz --source a --conf-thres .3 --limit 4", "m.onnx n.npz --images a --conf .3 --max-images 4"),
     # a detector of edge-zoo, by its name
     ("detect", "yolox_nano bus.jpg", "--engine yolox_nano --source bus.jpg"),
     ("detect", "--images bus.jpg yolox_nano", "--images bus.jpg --engine yolox_nano"),
@@ -188,6 +189,9 @@ SAID = [  # command, what they type, what the answer names
     ("identify", "m.onnx photos --data coco", "give one of them"),
     ("identify", "m.onnx --conf-thres 0.3", "edge-detect --conf"),
     ("identify", "best.pt", "makes best.onnx"),
+    ("audit", "m.onnx n.onnx", "add --images DIR|FILE"),
+    ("audit", "m.onnx best.pt --images p", "makes best.onnx"),
+    ("audit", "m.onnx n.onnx --images p --agnostic-nms", "leave it out"),
     ("power", "-m 0", "edge-power set MODE"),
     ("power", "--mode 15W", "edge-power set MODE"),
     ("power", "15W", "edge-power set"),

@@ -78,6 +78,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("calibrate", ["tiny.onnx", "--images", "data/images", "-o", "int8.onnx", "--report", "r.html", *TINY], 0),
         ("eval", ["--engine", "tiny.onnx", "--data", "data", "--report", "report", *TINY], 0),
         ("identify", ["tiny.onnx", "--data", "data", "-o", "r.toml", "--report", "r.html", "--labels", "a,b,c"], 0),
+        ("audit", ["tiny.onnx", "tiny.onnx", "--images", "data/images", "--report", "a.html", "--labels", "a,b,c"], 0),
         ("bench", ["--engine", "tiny.onnx", "--seconds", "0.3", "--repeats", "1", "--warmup", "0", "--idle", "0.1",
                    "--output", "b.html", *TINY], 1),
         ("doctor", [], 0),

@@ -16,7 +16,7 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import _files, detect
 
-COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "identify", "zoo")
+COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "identify", "audit", "zoo")
 # Flags of words and numbers that name no file.
 WORDS = set(
     "camera split verdict_split layout keep_fp legacy_version power_mode power_modes compute_capability mode name"
@@ -76,6 +76,7 @@ CALIBRATE = ["calibrate", "m.onnx", "--recipe", "recipe.toml", "--labels", "name
 OTHER = [*CALIBRATE, "-o", "int8.onnx"]
 BUILD = ["build", "m.onnx", "--recipe", "recipe.toml", "--labels", "names.txt"]
 IDENTIFY = ["identify", "m.onnx", "--recipe", "recipe.toml", "--labels", "names.txt", "--images", "photos"]
+AUDIT = ["audit", "m.onnx", "clip.jsonl", "--recipe", "recipe.toml", "--labels", "names.txt", "--images", "photos"]
 BENCH = ["bench", "--engine", "m.onnx", "--recipe", "recipe.toml", "--meter", "replay:trace.csv"]
 # (what is said before, the flag that writes, the input that it is to destroy)
 FILE_CASES: Tuple[Tuple[List[str], str, str], ...] = (
@@ -107,6 +108,9 @@ FILE_CASES: Tuple[Tuple[List[str], str, str], ...] = (
     (IDENTIFY, "--output", "recipe.toml"),
     (IDENTIFY, "--report", "names.txt"),
     (IDENTIFY, "--report", "photos/1.jpg"),
+    (AUDIT, "--report", "m.onnx"),
+    (AUDIT, "--report", "clip.jsonl"),
+    (AUDIT, "--report", "photos/1.jpg"),
     (["doctor", "--sysroot", "board.json"], "--record", "board.json"),
     (["doctor", "--prove", "--sysroot", "board.json"], "-o", "board.json"),
 )

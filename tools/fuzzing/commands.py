@@ -28,6 +28,11 @@ COMMANDS: Dict[str, List[List[str]]] = {
         ["a.onnx", "--images", "set.toml", "-o", "out.onnx", "--no-verdict", "--ranges", "t.json"],
     ],
     "identify": [["a.onnx", "--images", "images", "--budget", "1"], ["a.onnx", "--data", "yolo", "--budget", "1"]],
+    "audit": [
+        ["a.onnx", "theirs.npz", "--images", "images"],
+        ["a.onnx", "theirs.jsonl", "--images", "images", "--report", "out.html"],
+        ["a.onnx", "theirs.json", "--images", "images", "--json"],
+    ],
     "build": [["a.onnx", "-o", "out.plan"]],
     "power": [
         ["--sysroot", "board.json"],
@@ -62,6 +67,9 @@ FILES = (
     "benchmark",
     "picture",
     "passport",
+    "outputs of others",
+    "boxes of others, JSON lines",
+    "boxes of others, COCO",
 )
 BAD = ("fault of edge-runtime", "Traceback (most recent call last)")
 

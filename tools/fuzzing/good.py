@@ -86,6 +86,10 @@ RECORD = {
 }
 
 
+LINES = b'{"source": "a.jpg", "detections": [{"box": [1, 2, 30, 40], "confidence": 0.9, "class_id": 1}]}\n' * 2
+RESULTS = b'[{"image_id": "a", "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}]'
+
+
 def tiny_onnx(metadata: Dict[str, str], open_size: bool = False) -> bytes:
     """A network of two operators with the output of a YOLOv8 of three classes."""
     size = "n" if open_size else 64
@@ -109,6 +113,15 @@ def recording() -> List[bytes]:
     content = io.BytesIO()
     io_json = np.array(json.dumps(IO.__dict__))
     np.savez(content, **{"io": io_json, "0.0": np.zeros((1, 7, 84), np.float32)})
+    return [content.getvalue()]
+
+
+def outputs() -> List[bytes]:
+    """What another program wrote of a picture: input, outputs and boxes."""
+    content = io.BytesIO()
+    arrays = {"input": np.zeros((1, 3, 64, 64), np.float32), "out": np.ones((1, 7, 84), np.float32)}
+    boxes = np.array([(1, 2, 30, 40, 0.9, 1)], np.float32)
+    np.savez(content, **{f"a.jpg/{name}": array for name, array in {**arrays, "boxes": boxes}.items()})
     return [content.getvalue()]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from edge_runtime import datasets
+from edge_runtime.audit import recorded as others
 from edge_runtime.backends import replay as replayed
 from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
@@ -117,6 +118,18 @@ READERS: Dict[str, Reader] = {
     ),
     "recorded outputs": Reader(
         ("backends/replay.py",), "a.replay.npz", good.recording, lambda path: replayed._load(str(path))
+    ),
+    "outputs of others": Reader(
+        ("audit/archive.py", "audit/recorded.py"),
+        "theirs.npz",
+        good.outputs,
+        lambda path: others.Recorded(str(path)),
+    ),
+    "boxes of others, JSON lines": Reader(
+        ("audit/recorded.py",), "theirs.jsonl", lambda: [good.LINES], lambda path: others.Recorded(str(path))
+    ),
+    "boxes of others, COCO": Reader(
+        ("audit/recorded.py",), "theirs.json", lambda: [good.RESULTS], lambda path: others.Recorded(str(path))
     ),
     "trace, CSV": Reader(
         ("power/replay.py",),

@@ -1,0 +1,1 @@
+"""Compares two artefacts of one network, and names the first stage where they part."""

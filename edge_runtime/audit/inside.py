@@ -1,0 +1,93 @@
+"""The second stage: the network, from its input to its outputs."""
+
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+import numpy as np
+
+from edge_runtime.audit import layers
+from edge_runtime.audit.graphs import FLOAT, INT8, Graph
+from edge_runtime.audit.layers import MOST_HALF, Layer, Layers
+from edge_runtime.audit.likeness import Floats
+from edge_runtime.audit.preparations import Preparation
+from edge_runtime.audit.sides import OnnxSide
+from edge_runtime.audit.stages import EQUAL, LAYERS, PARTS, Stage
+from edge_runtime.audit.trials import Bench
+
+FEW = 2  # pictures whose tensors are all looked at
+RESIZED = 22.0  # dB of the outputs that other resize code leaves, where the input is not known
+ENOUGH = 28.0  # dB of the outputs, from which their error makes no difference to boxes
+Given = Tuple[Preparation, Preparation]
+ALIKE = 0.6  # of the boxes, below which an INT8 file is broken although no layer alone is
+
+
+def by_graphs(bench: Bench, other: OnnxSide, given: Given, alike: float) -> Tuple[Stage, Layers]:
+    """Compares the tensors of two files.
+
+    Args:
+        given: the preparations of the inputs of both.
+        alike: how much of the boxes is the same, 0..1.
+    """
+    tensors = [[each.tensor(image) for image in bench.images[:FEW]] for each in given]
+    found = layers.compare(Graph(bench.side.path, bench.side.io), Graph(other.path, other.io), *tensors)
+    db = bench.output_db(given[0])
+    if found.first is not None:
+        return Stage(LAYERS, PARTS, f"{found.first.own_db:.1f} dB", _broken(found.first, found), False), found
+    figure = f"{db:.1f} dB at the outputs"
+    least = layers.gradual(found)
+    seen = f"{found.weighted[1]} of {found.weighted[0]} layers compared, none under {found.floor:.0f} dB"
+    if db >= ENOUGH or (found.precision == INT8 and alike >= ALIKE):
+        explained = "" if found.precision == FLOAT else f": {found.precision} explains it"
+        return Stage(LAYERS, EQUAL, figure, f"{seen}{explained}"), found
+    worst = f"; the least, {least.name} ({least.op}), has {least.own_db:.1f} dB" if least else ""
+    about = f"outputs that differ, although no layer that is compared is broken ({seen}{worst}): the errors add up"
+    return Stage(LAYERS, PARTS, figure, about, False), found
+
+
+def _broken(layer: Layer, found: Layers) -> str:
+    where = f"{layer.op} {layer.name}"
+    if layer.broken:
+        why = (
+            f"reach {layer.largest:.4g}, and float16 ends at {MOST_HALF:.0f}"
+            if layer.largest > MOST_HALF
+            else "are finite"
+        )
+        return f"{layer.broken} values of {where} that are not finite; in the other file they {why}"
+    floor = f"{found.precision} explains no less than {found.floor:.0f} dB"
+    return f"another {where}: {layer.own_db:.1f} dB with equal inputs, and {floor}"
+
+
+def by_outputs(bench: Bench, preparation: Preparation) -> Stage:
+    """Compares outputs alone."""
+    odd = [number for number, theirs in enumerate(bench.theirs) if theirs and _odd(theirs)]
+    if odd:
+        values = sum(_odd(bench.theirs[number] or []) for number in odd)
+        why = _overflow(bench, preparation, odd[0])
+        about = f"{values} output values that are not finite, in {len(odd)} of {len(bench.images)} pictures{why}"
+        return Stage(LAYERS, PARTS, f"{values} values", about, False)
+    own = bench.own_db()
+    db = bench.output_db(preparation) if own is None else own
+    figure = f"{db:.1f} dB at the outputs{'' if own is None else ' for its own input'}"
+    if db >= (RESIZED if own is None else ENOUGH):
+        return Stage(LAYERS, EQUAL, figure, "as far as the outputs tell")
+    return Stage(LAYERS, PARTS, figure, "other outputs; which layer makes them, its .onnx file would tell", False)
+
+
+def _odd(arrays: Sequence[Floats]) -> int:
+    return int(sum((~np.isfinite(array)).sum() for array in arrays))
+
+
+def _overflow(bench: Bench, preparation: Preparation, number: int) -> str:
+    """Where the network has values that float16 cannot hold."""
+    graph = Graph(bench.side.path, bench.side.io)
+    layer = layers.overflow(graph, preparation.tensor(bench.images[number]))
+    if layer is None:
+        return ""
+    name, op, largest = layer
+    return f"; {op} {name} reaches {largest:.4g} here, and float16 ends at {MOST_HALF:.0f}"
+
+
+def not_finite(bench: Bench) -> bool:
+    """Whether the other side has outputs that are not finite."""
+    return any(_odd(theirs) for theirs in bench.theirs if theirs)
