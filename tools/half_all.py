@@ -33,7 +33,7 @@ COLUMNS = ("model", "float32 MB", "float16 MB", "stays in float32", "largest val
            "agree", "corners move, px", "at most, px", "scores move")  # fmt: skip
 NOTES = (
     f"Compared: {half_verdict.COMPARED}. Sizes are those of the ONNX files.",
-    "Stays in float32: by kind, such as the decoding of boxes; `needed` is what these pictures or the weights demand.",
+    "Stays in float32: nodes by what they do; `needed` are those that these pictures or the weights demand.",
     "Agreement is of boxes of at least 0.25 confidence. Corners move in pixels of the pictures.",
 )
 
@@ -87,12 +87,13 @@ def save(path: Path, rows: List[Dict[str, Any]]) -> Table:
 
 
 def line(row: Dict[str, Any]) -> Sequence[str]:
-    kinds = [f"{count} {reason}" for reason, count in row["float32_kinds"].items()]
-    needed = [f"{len(row['float32_layers'])} needed"] if row["float32_layers"] else []
+    kinds = [f"{reason} ({count})" for reason, count in row["float32_kinds"].items()]
+    needed = [f"needed ({len(row['float32_layers'])})"] if row["float32_layers"] else []
     _, node, size = row["largest"]
+    operator, _, name = node.partition(" ")
     return (
         row["model"], f"{row['float32_bytes'] / 1e6:.1f}", f"{row['float16_bytes'] / 1e6:.1f}",
-        ", ".join([*kinds, *needed]) or "nothing", f"{size:.0f} ({node.split('/')[-1][:40]})",
+        ", ".join([*kinds, *needed]) or "nothing", f"{size:.0f} ({operator} {name.split('/')[-1]})",
         f"{row['vanished_weights'] / max(1, row['weights']):.1%}", f"{row['boxes']} in {row['pictures']}",
         f"{row['agreement']:.1%}", f"{row['moved_px']:.2f}", f"{row['most_px']:.2f}", f"{row['score_drift']:.4f}",
     )  # fmt: skip

@@ -22,7 +22,7 @@ ALIASES = {
     "pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv",
 }  # fmt: skip
 CONFUSION_CONF = 0.25
-BLIND = 0.05  # AP50 below which a detector does not find what is labelled
+BLIND, WEAK = 0.05, 0.2  # AP50 below which a detector does not find what is labelled, or little of it
 SURELY = 10  # labelled objects, of which a detector that is read rightly finds one
 LOOK = "check family and preprocessing: edge-identify"
 Rows = NDArray[np.float32]
@@ -160,8 +160,9 @@ def measure(found: Found) -> Evaluation:
     count = len(found.labels)
     curves = tuple(voc.curves(found.rows, found.truths, count))
     summary, per_class = coco.average_precision(found.rows, found.truths, count)
-    if found.objects >= SURELY and summary["AP50"] < BLIND:
-        said = f"almost nothing of what is labelled is found (AP50 {summary['AP50']:.3f}): {LOOK}"
+    if found.objects >= SURELY and summary["AP50"] < WEAK:
+        little = "almost nothing" if summary["AP50"] < BLIND else "little"
+        said = f"{little} of what is labelled is found (AP50 {summary['AP50']:.3f}): {LOOK}"
         found = replace(found, notes=(*found.notes, said))
     return Evaluation(
         found,

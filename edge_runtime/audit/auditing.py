@@ -209,7 +209,7 @@ class _Work:
         reading, placed = Reading(self._other.model), self._base.preparation.placed(self.bench.images[number])
         rows = reading.candidates(reading.reader(), outputs, placed, self._base.thresholds.conf, False)
         cut, nms = suppression.of_thresholds(self._base.thresholds)
-        return cut.of(rows[nms.kept(rows)])
+        return cut.of(suppression.Pool(rows).left(nms))
 
     def _selection(self, way: Way, stages: Sequence[Stage], outputs: bool) -> List[Stage]:
         names = (THRESHOLDS, NMS)

@@ -134,8 +134,8 @@ def decoding(bench: Bench, tick: Tick) -> Tuple[Stage, Way, List[Tried]]:
 
 def selection(bench: Bench, way: Way) -> List[Stage]:
     """Judges thresholds and NMS, given the way to the other side's candidates."""
-    candidates = {every: [bench.candidates(number, way.preparation, way.reading, every) for number in bench.numbers]
-                  for every in (False, True)}  # fmt: skip
+    candidates = {every: [suppression.Pool(bench.candidates(number, way.preparation, way.reading, every))
+                          for number in bench.numbers] for every in (False, True)}  # fmt: skip
     theirs = [bench.rows(number) for number in bench.numbers]
     known = suppression.of_thresholds(bench.side.thresholds)
     if not any(map(len, theirs)):

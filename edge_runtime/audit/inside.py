@@ -33,7 +33,8 @@ def by_graphs(bench: Bench, other: OnnxSide, given: Given, alike: float) -> Tupl
     found = layers.compare(Graph(bench.side.path, bench.side.io), Graph(other.path, other.io), *tensors)
     db = bench.output_db(given[0])
     if found.first is not None:
-        return Stage(LAYERS, PARTS, f"{found.first.own_db:.1f} dB", _broken(found.first, found), False), found
+        figure = f"{found.first.broken} values" if found.first.broken else f"{found.first.own_db:.1f} dB"
+        return Stage(LAYERS, PARTS, figure, _broken(found.first, found), False), found
     figure = f"{db:.1f} dB at the outputs"
     least = layers.gradual(found)
     seen = f"{found.weighted[1]} of {found.weighted[0]} layers compared, none under {found.floor:.0f} dB"

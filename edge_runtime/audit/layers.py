@@ -21,6 +21,7 @@ from edge_runtime.graph.network import WEIGHTED
 # Signal to noise of one operator, dB, below which its precision does not explain the error.
 FLOORS = {FLOAT: 60.0, HALF: 38.0, INT8: 14.0}
 RECOVERED, FITS = 10.0, 4.0  # ratios of powers
+STEPS = 3  # operators between a scale of one file and that of the other
 MOST_HALF = 65504.0
 
 
@@ -112,9 +113,19 @@ class _Both:
         if not _same_but_for_form(ours[name], theirs[self.pairs[name]]):
             return False
         own = decibels(*powers(ours[name], theirs[self.pairs[name]]))
-        readers = [each for each in self._first.read_by(name) if each in self.pairs]
-        after = [decibels(*powers(ours[each], theirs[self.pairs[each]])) for each in readers]
+        after = self._after(name, ours, theirs, STEPS)
         return bool(after) and min(after) > own + 10 * np.log10(RECOVERED)
+
+    def _after(self, name: str, ours: Values, theirs: Values, steps: int) -> List[float]:
+        """Signal to noise, dB, of what is computed next; behind what has another form too, of what comes then."""
+        found: List[float] = []
+        for each in self._first.read_by(name):
+            if each not in self.pairs:
+                continue
+            pair = ours[each], theirs[self.pairs[each]]
+            further = self._after(each, ours, theirs, steps - 1) if steps and _same_but_for_form(*pair) else []
+            found += further or [decibels(*powers(*pair))]
+        return found
 
     def _by_place(self, tensor: Floats) -> Dict[str, str]:
         shapes = []

@@ -65,11 +65,10 @@ def covered(rows: Floats, candidates: Floats) -> NDArray[np.float64]:
 def paired(first: Floats, second: Floats) -> List[Tuple[int, int, float]]:
     """Pairs of boxes (number in the first, number in the second, nearness), the nearest first. Each is in one pair."""
     near = nearness(first, second)
-    found, order = [], np.argsort(-near, axis=None, kind="stable")
+    found, some = [], np.flatnonzero(near)
+    order = some[np.argsort(-near.ravel()[some], kind="stable")]
     free_first, free_second = np.ones(len(first), bool), np.ones(len(second), bool)
     for row, column in zip(*np.unravel_index(order, near.shape)):
-        if near[row, column] <= 0:
-            break
         if free_first[row] and free_second[column]:
             free_first[row] = free_second[column] = False
             found.append((int(row), int(column), float(near[row, column])))

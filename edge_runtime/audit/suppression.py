@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from edge_runtime.identify.agreement import iou
 from edge_runtime.model.thresholds import Thresholds
 
 OVERLAPS = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9)
-MOST = 1500  # candidates of a picture that NMS looks at
+MOST = 1000  # candidates of a picture that NMS looks at
 TIE = 0.004  # of what is common, by which a simpler explanation may be behind
 BORDER = 0.02  # a box that is so near a threshold says nothing of it
 
@@ -32,12 +32,12 @@ class Nms:
     agnostic: bool = False
     every: bool = False
 
-    def kept(self, rows: Floats) -> NDArray[np.bool_]:
-        """Which candidates (n, 6), best first, stay."""
+    def kept(self, rows: Floats, overlaps: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which candidates (n, 6), best first, stay; `overlaps` (n, n) are their IoU."""
         kept = np.ones(len(rows), bool)
         if self.iou > 1 or not len(rows):
             return kept
-        over = iou(rows, rows) > self.iou
+        over = overlaps > self.iou
         if not self.agnostic:
             over &= rows[:, None, 5] == rows[None, :, 5]
         for row in range(len(rows)):
@@ -112,18 +112,28 @@ def of_thresholds(thresholds: Thresholds) -> Tuple[Cut, Nms]:
     return Cut(thresholds.conf, thresholds.max_det), Nms(thresholds.iou, every=thresholds.per_box_classes)
 
 
-Candidates = Mapping[bool, Sequence[Floats]]
+class Pool:
+    """The candidates (n, 6) of one picture, best first. The overlaps and the results of NMS are kept."""
+
+    def __init__(self, rows: Floats) -> None:
+        self._rows = rows[:MOST]
+        self._overlaps = iou(self._rows, self._rows).astype(np.float32)
+        self._left: Dict[Nms, Floats] = {}
+
+    def left(self, nms: Nms) -> Floats:
+        """What NMS leaves, (m, 6). A threshold may come later: no box drops one that is surer."""
+        if nms not in self._left:
+            self._left[nms] = self._rows[nms.kept(self._rows, self._overlaps)]
+        return self._left[nms]
+
+
+Candidates = Mapping[bool, Sequence[Pool]]
 
 
 def select(candidates: Candidates, cut: Cut, nms: Nms, theirs: Sequence[Floats]) -> Selected:
-    """Selects from the candidates (n, 6) of all pictures, by `every`. Limits may come before NMS or behind it."""
-    rows = tuple(cut.of(_suppressed(each, cut, nms)) for each in candidates[nms.every])
+    """Selects from the candidates of all pictures, by `every`; `theirs` are the other side's boxes (n, 6)."""
+    rows = tuple(cut.of(each.left(nms)) for each in candidates[nms.every])
     return Selected(cut, nms, common(rows, theirs), rows)
-
-
-def _suppressed(rows: Floats, cut: Cut, nms: Nms) -> Floats:
-    above = rows[rows[:, 4] > cut.conf][:MOST]
-    return above[nms.kept(above)]
 
 
 def best(candidates: Candidates, known: Tuple[Cut, Nms], theirs: Sequence[Floats], lowest: float) -> Selected:

@@ -182,6 +182,7 @@ def input_of(record: Record) -> Optional[NDArray[Any]]:
     if record.input is None:
         return None
     array = record.input[0] if record.input.ndim == 4 else record.input
+    array = array.astype(np.float32, copy=False)  # sums of half floats overflow
     return np.moveaxis(array, -1, 0) if array.ndim == 3 and array.shape[0] != 3 and array.shape[-1] == 3 else array
 
 

@@ -6,13 +6,17 @@ import os
 from typing import Any, Dict, List, Tuple
 
 from edge_runtime.audit.layers import Layer
-from edge_runtime.audit.likeness import HIGHEST
+from edge_runtime.audit.likeness import HIGHEST, LOWEST
 from edge_runtime.audit.stages import EQUAL, OPEN, PARTS, Audit, Seen, Stage
 
 COLUMNS = ("stage", "verdict", "figure", "")
 PICTURES = ("picture", "same boxes", "boxes")
 TENSORS = ("tensor", "operator", "own dB", "whole dB", "largest")
 TRIED = ("stage", "what was tried", "explains")
+TENSORS_SAID = (
+    "Signal to noise. own: with equal inputs of the operator; whole: after all that came before it; largest: absolute "
+    "value in the first file; *: the first that is worse than the precision explains."
+)
 WORST, NEAREST, AROUND = 5, 6, 3
 
 
@@ -114,6 +118,8 @@ def _finite(value: float) -> Any:
 
 
 def _db(value: float) -> str:
+    if value <= LOWEST:
+        return "not finite"
     return "equal" if value >= HIGHEST else f"{value:.1f}"
 
 

@@ -59,8 +59,8 @@ def check_result(
             raise
         except EdgeError as error:
             if _opens(original, flags, here, some):
-                raise _refused(f"{name} does not run the INT8 network: {error}") from error
-            notes.append(f"{name} runs neither {Path(original).name} nor its INT8 network: {error}")
+                raise _refused(f"{name} does not run the INT8 network: {_said(error, result)}") from error
+            notes.append(f"{name} runs neither {Path(original).name} nor its INT8 network: {_said(error, result)}")
             continue
         _compare(name, expected, found)
     return tuple(notes)
@@ -86,6 +86,11 @@ def _opens(path: str, flags: ModelFlags, options: BackendOptions, pictures: Sequ
         return True
     except EdgeError:
         return False
+
+
+def _said(error: EdgeError, path: str) -> str:
+    """The error without the path of the file on trial, which is gone when somebody reads it."""
+    return str(error).replace(path, "it")
 
 
 def _compare(name: str, expected: _Found, found: _Found) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.accuracy import coco, evaluate, evidence
-from edge_runtime.accuracy.evaluate import BLIND, LOOK, SURELY, Found
+from edge_runtime.accuracy.evaluate import BLIND, LOOK, SURELY, WEAK, Found
 from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
@@ -186,6 +186,9 @@ def recommendation(comparison: Comparison, speeds: Dict[str, float], max_drop: f
     if comparison.blind:
         return f"The pictures cannot say what INT8 costs: {comparison.blind}. {LOOK[0].upper()}{LOOK[1:]}."
     gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else None
+    if comparison.objects >= SURELY and comparison.before_50 < WEAK:
+        weak = f"fp32 itself finds little of what is labelled (AP50 {comparison.before_50:.3f}), so {LOOK}"
+        extra = f"{extra}; {weak}" if extra else weak
     return evidence.sentence("fp32", "INT8", comparison.evidence, max_drop, gain, extra)
 
 

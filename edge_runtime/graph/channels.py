@@ -25,12 +25,12 @@ def per_output(mean: Floats, shape: Tuple[int, ...]) -> Floats:
 
 
 def per_channel(bias: Optional[Floats], channels: int) -> bool:
-    """Whether a bias has one value per output channel, for each group of a ConvTranspose."""
+    """Whether a bias (any shape) has one value per output channel, for each group of a ConvTranspose."""
     return bias is not None and bias.ndim == 1 and len(bias) % channels == 0
 
 
 def spread(scales: Floats, axis: Axis, ndim: int) -> Floats:
-    """Returns the scales in a shape that multiplies a weight of `ndim` axes."""
+    """Returns the scales (channels,), or one scale (), in a shape that multiplies a weight of `ndim` axes."""
     return scales.reshape([-1 if k == axis else 1 for k in range(ndim)])
 
 

@@ -84,7 +84,7 @@ class Network:
         return [*filter(None, node.input), *outer_names(node)]
 
     def learn(self, seen: Mapping[str, NDArray[np.generic]]) -> None:
-        """Keeps the types and shapes of tensors that a run has given."""
+        """Keeps the types and shapes of tensors that a run has given, of any shape, by name."""
         from onnx import helper
 
         for name, value in seen.items():

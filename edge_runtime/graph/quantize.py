@@ -220,7 +220,7 @@ class _Writer:
     def _zero(self, value: NDArray[np.generic]) -> str:
         """Returns the name of a zero point. Equal ones share one constant, to keep small models small."""
         kind = f"{value.dtype.kind}{8 * value.dtype.itemsize}"
-        name = f"{kind}.{value.reshape(-1)[0]}" + (f".{value.size}" if value.ndim else "")
+        name = f"{self._prefix[1:]}{kind}.{value.reshape(-1)[0]}" + (f".{value.size}" if value.ndim else "")
         return name if name in self._network.constants else self._network.set_constant(name, value)
 
     def _add(self, op: str, inputs: List[str], output: str, **attributes: Any) -> str:
@@ -234,7 +234,7 @@ def _free_prefix(network: Network) -> str:
     """The beginning of the names that we give: one that no tensor of the network has."""
     names = {*network.constants, *network.inputs, *(name for node in network.nodes for name in node.output)}
     prefix = "q"
-    while any(re.fullmatch(rf"{prefix}\d+\.(s|q|dq)", name) for name in names):
+    while any(re.fullmatch(rf"{prefix}\d+\.(s|q|dq)|{prefix[1:]}[iu]\d+\.\d+(\.\d+)?", name) for name in names):
         prefix += "q"
     return prefix
 

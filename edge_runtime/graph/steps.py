@@ -12,7 +12,11 @@ Floats = NDArray[np.float32]
 
 
 def dequantised(value: Array, scale: Array, zero: Optional[Array], axis: int) -> Floats:
-    """Returns (value - zero) * scale, of the shape of `value`; one scale for all, or one along the axis."""
+    """Returns (value - zero) * scale, of any shape, that of `value`.
+
+    Args:
+        scale, zero: () for all values, or (n,) along the axis.
+    """
     shape = _along(scale, axis, value.ndim)
     middle = 0.0 if zero is None else zero.astype(np.float64).reshape(shape)
     floats: Floats = ((value.astype(np.float64) - middle) * scale.astype(np.float64).reshape(shape)).astype(np.float32)
@@ -20,7 +24,10 @@ def dequantised(value: Array, scale: Array, zero: Optional[Array], axis: int) ->
 
 
 def quantised(value: Array, scale: Array, zero: Optional[Array], axis: int) -> Array:
-    """Returns value / scale + zero, rounded to the nearest, half to even, within the range of the zero's type."""
+    """Returns value / scale + zero, of any shape, that of `value`.
+
+    It is rounded to the nearest, half to even, and ends where the zero's type ends.
+    """
     shape, kind = _along(scale, axis, value.ndim), np.dtype(np.uint8) if zero is None else zero.dtype
     middle = 0.0 if zero is None else zero.astype(np.float64).reshape(shape)
     limits = np.iinfo(str(kind))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import onnx
 
 Floats = NDArray[np.float32]
+# Operators with outputs that may be left out. Those of BatchNormalization say that it trains, before opset 14.
+SIDES = ("Dropout", "MaxPool")
 IR = 7  # version of the file format of opset 13; since 4, constants need not be inputs too
 
 
@@ -22,6 +24,7 @@ def tidy(network: Network) -> None:
     _only_real_inputs(network)
     _sort(network)
     _single_names(network)
+    _drop_unread(network)
     _drop_passing(network)
 
 
@@ -71,6 +74,16 @@ def _single_names(network: Network) -> None:
             seen.add(node.name)
         if node.name:
             first.add(node.name)
+
+
+def _drop_unread(network: Network) -> None:
+    """Removes outputs beside the first that nobody reads, such as a MaxPool's indices. TensorRT refuses them."""
+    for node in network.nodes:
+        beside = [name for name in node.output[1:] if name]
+        read = any(network.consumers(name) or name in network.outputs for name in beside)
+        if node.op_type in SIDES and node.domain in DOMAINS and not read:
+            del node.output[1:]
+    network.wire()
 
 
 def _drop_passing(network: Network) -> None:

@@ -31,15 +31,12 @@ def write_audit_page(path: Path, title: str, found: Audit) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     parts = [page.paragraph(words.sentence(found)), page.table(words.COLUMNS, words.rows(found), words=True)]
     parts += [page.note(note) for note in found.notes]
-    for heading, columns, rows in _tables(found):
-        if rows:
-            parts += [page.heading(heading), page.table(columns, rows, words=columns is words.TRIED)]
+    tried, layers = words.tried_rows(found), words.layer_rows(found)
+    if tried:
+        parts += [page.heading("What explains the difference"), page.table(words.TRIED, tried, words=True)]
+    if layers:
+        parts += [page.heading("Layers"), page.note(words.TENSORS_SAID), page.table(words.TENSORS, layers)]
     atomic.replace_file(path, page.page(title, *parts, *_sheet(found)).encode())
-
-
-def _tables(found: Audit) -> List[Sequence]:  # type: ignore[type-arg]
-    return [("What explains the difference", words.TRIED, words.tried_rows(found)),
-            ("Layers", words.TENSORS, words.layer_rows(found))]  # fmt: skip
 
 
 def _sheet(found: Audit) -> List[str]:

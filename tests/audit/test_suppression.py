@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.audit import suppression
-from edge_runtime.audit.suppression import Cut, Nms
+from edge_runtime.audit.suppression import Cut, Nms, Pool
 from edge_runtime.model.thresholds import Thresholds
 
 KNOWN = suppression.of_thresholds(Thresholds(0.25, 0.45, 300))
@@ -36,12 +36,12 @@ ROWS = np.array(
     ],
 )
 def test_nms(nms: Nms, kept: List[int]) -> None:
-    assert np.flatnonzero(nms.kept(ROWS)).tolist() == kept
+    assert Pool(ROWS).left(nms).tolist() == ROWS[kept].tolist()
 
 
 def found(theirs: List[int]) -> suppression.Selected:
     rows = [ROWS[theirs]]
-    return suppression.best({False: [ROWS], True: [ROWS]}, KNOWN, rows, float(rows[0][:, 4].min()))
+    return suppression.best({False: [Pool(ROWS)], True: [Pool(ROWS)]}, KNOWN, rows, float(rows[0][:, 4].min()))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_it_is_found_again(theirs: List[int], cut: str, nms: str) -> None:
 def test_the_most_boxes_of_a_picture() -> None:
     many = np.array([(k * 20, 0, k * 20 + 10, 10, 0.9 - k / 100, 0) for k in range(9)], np.float32)
     one = np.array([(0, 0, 10, 10, 0.3, 0)], np.float32)
-    candidates = {False: [many, one], True: [many, one]}
+    candidates = {every: [Pool(many), Pool(one)] for every in (False, True)}
     selected = suppression.best(candidates, KNOWN, [many[:4], one], 0.3)
     assert selected.cut == Cut(0.25, 4) and selected.nms == KNOWN[1]
 
@@ -74,6 +74,6 @@ def test_a_box_at_the_border_says_nothing() -> None:
     rows = ROWS.copy()
     rows[4, 4] = 0.255
     selected = suppression.best(
-        {False: [rows], True: [rows]}, KNOWN, [np.vstack([rows[[0, 2]], [70, 0, 80, 10, 0.26, 0]])], 0.26
+        {False: [Pool(rows)], True: [Pool(rows)]}, KNOWN, [np.vstack([rows[[0, 2]], [70, 0, 80, 10, 0.26, 0]])], 0.26
     )
     assert selected.cut == KNOWN[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -68,6 +69,16 @@ def test_every_version_builds(stand_in, job, tmp_path, capsys, version):
     assert ("build_serialized_network", ("VERBOSE" if version == "8.0" else "DETAILED",)) in lib.calls
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert told == ([] if version in tensorrt_api.WEAK else [{"fraction": 0.5, "phase": "Building engine"}])
+
+
+@pytest.mark.parametrize("version", tensorrt_api.VERSIONS)
+def test_layers_that_stay_float32_are_asked_for_where_typing_is_weak_alone(stand_in, job, network, version):
+    lib, names = stand_in(version), [node.name for node in network.graph.node if node.op_type == "Conv"][:2]
+    worker.Builder(replace(job, float32=names)).build()
+    held = [arguments[0] for name, arguments in lib.calls if name == "set_output_type"]
+    assert held == (names if version in tensorrt_api.WEAK else [])
+    asked = {"STRICT_TYPES", "PREFER_PRECISION_CONSTRAINTS"} & set(flags(lib))
+    assert len(asked) == (1 if version in tensorrt_api.WEAK else 0)
 
 
 @pytest.mark.parametrize("version", tensorrt_api.VERSIONS)

@@ -127,6 +127,15 @@ def test_a_float_model_that_finds_nothing_that_is_labelled_is_the_finding():
     assert not verdict.compare_models(found(0), found(0)).blind
 
 
+def test_a_float_model_that_finds_little_is_said_in_the_sentence():
+    """A tenth of the images show what is labelled: the preprocessing may be wrong, and the loss is beside the point."""
+    some, none = found(0), np.zeros((0, 6), np.float32)
+    weak = replace(some, rows=tuple(row if number % 10 == 0 else none for number, row in enumerate(some.rows)))
+    sentence = verdict.recommendation(verdict.compare_models(weak, weak), {"fp32": 2.0, "int8": 1.0}, 0.5)
+    assert "fp32 itself finds little of what is labelled (AP50 0." in sentence and "edge-identify" in sentence
+    assert "edge-identify" not in verdict.recommendation(verdict.compare_models(some, some), {"fp32": 2.0}, 0.5)
+
+
 def test_a_file_that_was_int8_already_is_not_compared_with_itself():
     sentence = verdict.of_given(found(0))
     assert sentence.startswith(

@@ -15,14 +15,18 @@ from onnx import helper, numpy_helper
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("edge_runtime.native._core", reason="needs the extension: pip install -e .")
 from fuzzing import networks  # noqa: E402
 from fuzzing.graphs import draw, evaluate, judge, reference  # noqa: E402
 
 from edge_runtime.calibrate import Calibrated  # noqa: E402
 
+# Versions before have fewer 8-bit kernels, for example of Resize. There edge-calibrate refuses what does not open.
+NEW = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) >= (1, 30)
 
+
+@pytest.mark.skipif(not NEW, reason="tried with onnxruntime 1.32")
 @pytest.mark.parametrize(("method", "count", "seed"), [("minmax", 38, 7), ("auto", 12, 8)])
 def test_every_network_is_quantised_or_refused(method: str, count: int, seed: int) -> None:
     found, faults = networks.run_all(method, count, seed)

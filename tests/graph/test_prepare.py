@@ -112,3 +112,44 @@ def test_shared_files_are_recognised(shared):
         state(onnx.load(shared / "models" / "yolov8" / "yolov8n_640_int8dyn.onnx"))
     old = prepare(onnx.load(shared / "models" / "ultraface" / "version-RFB-320.onnx"))
     assert old.model.opset_import[0].version == OPSET and not any(n.op_type == "BatchNormalization" for n in old.nodes)
+
+
+BN = {"g": [2, 3], "b": [1, 0], "m": [0.5, 1], "v": [4, 1]}
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3], ids=["1-D", "2-D", "3-D"])
+@pytest.mark.parametrize("biased", [False, True])
+def test_batch_normalisation_in_any_number_of_dimensions(kernel, biased):
+    constants = [(name, np.array(values, np.float32)) for name, values in BN.items()]
+    constants += [("w", np.ones((2, 2, *[1] * kernel), np.float32)), ("c", np.array([1, 2], np.float32))]
+    made = [node("Conv", "x w c" if biased else "x w", "h"), node("BatchNormalization", "h g b m v", "y")]
+    model = graph(*made, constants=constants)
+    sizes = [1, 2, *[4] * kernel]
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes))
+    image = np.random.default_rng(0).uniform(-1, 1, sizes).astype(np.float32)
+    (expected,) = outputs(model, image)
+    network = prepare(model)
+    assert [each.op_type for each in network.nodes] == ["Conv"]
+    np.testing.assert_allclose(outputs(network.model, image)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_batch_normalisation_that_trains_or_has_computed_parameters_stays():
+    constants = [W, *((name, np.array(values, np.float32)) for name, values in BN.items())]
+    conv = node("Conv", "x w", "h")
+    trains = node("BatchNormalization", "h g b m v", "y", training_mode=1)
+    gives = helper.make_node("BatchNormalization", "h g b m v".split(), ["y", "mean", "var"], training_mode=1)
+    computed = [node("ReduceMean", "x", "p", axes=[0, 2, 3], keepdims=0), node("BatchNormalization", "h p b m v", "y")]
+    for made in ([trains], [gives], computed):
+        model = graph(*made[:-1], conv, made[-1], constants=constants)
+        model.opset_import[0].version = 15
+        assert "BatchNormalization" in [each.op_type for each in prepare(model).nodes]
+
+
+def test_an_output_that_is_a_constant_or_the_input_stays():
+    model = graph(node("Identity", "k", "fixed"), node("Identity", "x", "same"), node("Relu", "x", "y"),
+                  constants=[("k", np.array([1, 2], np.float32))])  # fmt: skip
+    for name in ("fixed", "same"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    image = np.ones((1, 2, 4, 4), np.float32)
+    expected, found = outputs(model, image), outputs(prepare(model).model, image)
+    assert all(np.array_equal(one, other) for one, other in zip(expected, found))

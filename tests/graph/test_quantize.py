@@ -177,3 +177,17 @@ def test_marks():
     assert sorted(rounding_points.ends(network())) == sorted(network().outputs) and not set(wide) & set(
         network().outputs
     )
+
+
+@pytest.mark.parametrize("taken", ["u8.0", "q0.s", "q3.dq", "i8.0.16"])
+@every_form
+def test_names_that_a_network_has_already_are_not_given_again(name, taken):
+    found = network()
+    first = next(node for node in found.nodes if node.op_type == "Conv")
+    old, first.output[0] = first.output[0], taken
+    for node in found.nodes:
+        node.input[:] = [taken if each == old else each for each in node.input]
+    found.wire()
+    model = quantize.quantize(found, ranges(found), FORMS[name])
+    made = [each for node in model.graph.node for each in node.output]
+    assert len(made) == len(set(made)) and not set(made) & {tensor.name for tensor in model.graph.initializer}

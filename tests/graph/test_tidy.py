@@ -38,12 +38,21 @@ def test_what_passes_on_is_removed():
     (node("Identity", "a", "y"), {}),
     (node("Cast", "a", "y", to=TensorProto.FLOAT16), {}),
     (helper.make_node("Dropout", ["a", "", "on"], ["y"]), {"on": np.array(True)}),
-    (helper.make_node("Dropout", ["a"], ["y", "mask"]), {}),
 ])  # fmt: skip
 def test_what_does_something_or_names_an_output_stays(last, constants):
     found = network(node("Relu", "x", "a"), last, **constants)
     tidy(found)
     assert len(found.nodes) == 2
+
+
+def test_outputs_that_nobody_reads_are_removed():
+    pool = helper.make_node("MaxPool", ["x"], ["a", "places"], kernel_shape=[1])
+    found = network(pool, helper.make_node("Dropout", ["a"], ["b", "mask"]), node("Neg", "b", "y"))
+    tidy(found)
+    assert kinds(found) == ["MaxPool", "Neg"] and list(found.nodes[0].output) == ["a"]
+    found = network(pool, node("Cast", "places", "y", to=TensorProto.FLOAT))
+    tidy(found)
+    assert list(found.nodes[0].output) == ["a", "places"]
 
 
 def test_what_a_branch_reads_keeps_its_name():

@@ -159,7 +159,7 @@ def test_tables_and_lines_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> N
     summary = {
         "frames": 1, "fps": 1.0, "latency_ms": {}, "stage_ms": {}, "detections": dict.fromkeys(NASTY, 2),
         "dropped": dict.fromkeys(NASTY, 1), "sinks": {}, "skipped": list(NASTY), "failed": [],
-        "left_behind": list(NASTY),
+        "left_behind": list(NASTY), "not_finite": {"frames": 0, "looked_at": 1},
         "power": {"reason": NASTY[0], "mode": None},
     }  # fmt: skip
     about = {"conf": 0.5, "iou": 0.5, "backend": NASTY[0]}

@@ -30,7 +30,7 @@ def test_a_model_is_run_once_for_each_number_of_pictures(tmp_path):
 def test_a_line_has_a_figure_for_each_column():
     line = half_all.line(ROW)
     assert len(line) == len(half_all.COLUMNS)
-    assert line == ("nano", "11.8", "5.9", "3 decodes boxes, 1 needed", "21 (Conv c)", "1.0%", "4 in 2", "99.5%",
+    assert line == ("nano", "11.8", "5.9", "decodes boxes (3), needed (1)", "21 (Conv c)", "1.0%", "4 in 2", "99.5%",
                     "0.10", "0.30", "0.0020")  # fmt: skip
 
 

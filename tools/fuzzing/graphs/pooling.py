@@ -7,7 +7,7 @@ from typing import Any, Dict
 import numpy as np
 
 from fuzzing.graphs import constants
-from fuzzing.graphs.builder import Builder
+from fuzzing.graphs.builder import Builder, Unsuitable
 
 
 def pool(b: Builder) -> None:
@@ -39,7 +39,9 @@ def pool(b: Builder) -> None:
 
 def unpool(b: Builder) -> None:
     """A MaxPool whose indices put the values back by MaxUnpool."""
-    name, _ = b.map()
+    name, x = b.map()
+    if x.shape[2] % 2 or x.shape[3] % 2:
+        raise Unsuitable("indices beyond the end")
     made, indices = b.add("MaxPool", [name], outputs=2, kernel_shape=[2, 2], strides=[2, 2])
     b.keep(b.add("MaxUnpool", [made, indices], kernel_shape=[2, 2], strides=[2, 2]))
 
