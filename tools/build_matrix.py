@@ -67,7 +67,7 @@ def source(path: Path, flags: str, shared: Path) -> BuildInput:
 
 def quantised(source: BuildInput) -> int:
     """Convolutions that TensorRT's form of a model rounds."""
-    network = Network(calibrate.tensorrt_form(source.model, rtx=True))
+    network = Network(calibrate.tensorrt_form(source.model, depthwise=False))
     makers = [network.producer(node.input[0]) for node in network.nodes if node.op_type == "Conv"]
     return sum(maker is not None and maker.op_type == "DequantizeLinear" for maker in makers)
 

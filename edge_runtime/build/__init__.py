@@ -79,7 +79,7 @@ def build(
     target = _dotted(options.compute_capability)
     lib = trt.library()
     strong = trt.strongly_typed(lib)
-    network = forms.form(source, options.precision, strong, options.batch, rtx=trt.is_rtx(lib))
+    network = forms.form(source, options.precision, strong, options.batch, depthwise=not trt.is_rtx(lib))
     weak_half = not strong and "fp16" in options.precision
     kept = forms.name_float32_layers(network, source.keep, options.dla is None) if weak_half else []
     opset.lower(network, opset.newest(lib))

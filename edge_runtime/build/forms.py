@@ -90,14 +90,14 @@ def load_input(path: str, spec: ModelSpec, calibrated: Optional[onnx.ModelProto]
     return BuildInput(path, model, spec)
 
 
-def form(source: BuildInput, precision: str, strong: bool, batch: int = 1, rtx: bool = False) -> onnx.ModelProto:
+def form(source: BuildInput, precision: str, strong: bool, batch: int = 1, depthwise: bool = True) -> onnx.ModelProto:
     """Returns the network in one precision, with an input of fixed size.
 
     Args:
         precision: one of PRECISIONS.
         strong: whether the builder takes precision from the network alone.
         batch: images per run.
-        rtx: whether it is for TensorRT-RTX.
+        depthwise: whether depthwise convolutions are quantised, too.
 
     Raises:
         UsageError: INT8 was asked for, but the model has no ranges.
@@ -109,7 +109,7 @@ def form(source: BuildInput, precision: str, strong: bool, batch: int = 1, rtx: 
                 hint="make a file that has them with edge-calibrate, or give sample images with --calib DIR",
             )
         half_too = strong and precision == "int8+fp16"
-        made = calibrate.tensorrt_form(source.model, half_too, source.keep, rtx)
+        made = calibrate.tensorrt_form(source.model, half_too, source.keep, depthwise)
         _fix(made, source.spec, batch)
         return made
     network = float_form(source, batch)

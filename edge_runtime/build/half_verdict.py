@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.accuracy import evaluate
+from edge_runtime.accuracy import evaluate, evidence
 from edge_runtime.accuracy.evaluate import Found
+from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.backends import BackendOptions
 from edge_runtime.build import half_study
 from edge_runtime.build.forms import BuildInput, float_form
@@ -28,9 +29,8 @@ from edge_runtime.model.thresholds import Thresholds
 if TYPE_CHECKING:
     import onnx
 
-MOST, FEW = 64, 24  # pictures that are run; fewer than FEW are little evidence
+MOST = 64  # pictures that are run
 SHOWN = 4  # layers that are named
-FAIR = 0.97  # lowest agreement of the boxes at which float16 is recommended
 THRESHOLDS = Thresholds(conf=0.1, iou=0.6, max_det=100)  # boxes near the usual threshold may have moved below it
 COMPARED = "the float32 form and the float16 form, whose results are rounded to float16, on the CPU"
 
@@ -42,54 +42,60 @@ class HalfVerdict:
     Attributes:
         study: what overflows, and what stays in float32.
         data: name of the pictures.
-        boxes: number of boxes above the usual confidence that the float32 form finds.
-        agreement: part of the boxes of both forms that agree, 0..1.
+        evidence: points of agreement that float16 costs, and what was looked at.
         moved_px, most_px: mean and largest movement of the corners of boxes that agree, in pixels of the pictures.
         score_drift: mean absolute change of their score.
         problem: why boxes could not be compared; "" if they were.
+        max_drop: points of AP that may be lost.
     """
 
     study: Study
     data: str
-    boxes: int
-    agreement: float
+    evidence: Evidence
     moved_px: float
     most_px: float
     score_drift: float
     problem: str = ""
+    max_drop: float = 0.5
+
+    @property
+    def boxes(self) -> int:
+        """Number of boxes above the usual confidence that at least one of the two forms finds."""
+        return self.evidence.boxes
+
+    @property
+    def agreement(self) -> float:
+        """Part of the boxes of both forms that agree, 0..1."""
+        return 1 - self.evidence.drop / 100
 
     def summary(self) -> Dict[str, Any]:
         """Returns plain data for the passport."""
-        figures = {name: value for name, value in self.__dict__.items() if name != "study"}
+        names = ("data", "boxes", "agreement", "moved_px", "most_px", "score_drift", "problem")
+        figures = {name: getattr(self, name) for name in names}
         return {"compared": COMPARED, **figures, **self.study.summary(), "verdict": self.sentence()}
 
     def sentence(self) -> str:
         """Returns the verdict."""
         if self.problem:
             return f"float16 cannot be compared with float32: {self.problem}"
-        where = f"{self.study.pictures} picture{'s'[: self.study.pictures != 1]} ({self.data})"
-        if not self.boxes:
-            return f"cannot say what float16 costs: the float32 form finds nothing in {where}"
-        found = f"{self.boxes} box{'es'[: 2 * (self.boxes != 1)]} in {where}, {self.agreement:.1%} agree"
-        few = "; this is little evidence" if self.study.pictures < FEW else ""
-        said = f"{found}, corners move by {self.moved_px:.2f} px, scores by {self.score_drift:.4f}{few}"
-        return f"float16 beside float32: {said}"
+        moved = f"corners move by {self.moved_px:.2f} px, scores by {self.score_drift:.4f}"
+        return evidence.sentence("float32", "float16", self.evidence, self.max_drop, extra=f"{moved} ({self.data})")
 
     def notes(self) -> List[str]:
         """Returns what the user should know beside the verdict."""
-        return [*_overflows(self.study), *_kept(self.study), *_vanished(self.study), *self._doubt()]
-
-    def _doubt(self) -> List[str]:
-        bad = self.problem or (self.boxes and self.agreement < FAIR)
-        return ["float16 changes what is found: compare with --precision fp32"] if bad else []
+        spoilt = ["float16 changes what is found: compare with --precision fp32"] if self.problem else []
+        return [*_overflows(self.study), *_kept(self.study), *_vanished(self.study), *spoilt]
 
 
-def judge(source: BuildInput, data: Dataset, progress: Progress) -> Tuple[BuildInput, HalfVerdict]:
+def judge(
+    source: BuildInput, data: Dataset, progress: Progress, max_drop: float = 0.5
+) -> Tuple[BuildInput, HalfVerdict]:
     """Returns the model with the layers that stay in float32, and the verdict on its float16 form.
 
     Args:
         data: pictures.
         progress: called with a label and a total; returns a function to call after each picture.
+        max_drop: points of AP that may be lost.
 
     Raises:
         BackendUnavailable: ONNX Runtime is not installed.
@@ -99,7 +105,7 @@ def judge(source: BuildInput, data: Dataset, progress: Progress) -> Tuple[BuildI
     network = float_form(source)
     found = half_study.study(network, source.spec, data.paths, progress)
     halved = half(network.copy(), found.keep, emulated=True)
-    said = _tried(found, source, data, (network.model, halved), progress)
+    said = replace(_tried(found, source, data, (network.model, halved), progress), max_drop=max_drop)
     return replace(source, keep=found.keep, half=said.summary()), said
 
 
@@ -112,7 +118,8 @@ def _tried(
         with tempfile.TemporaryDirectory() as folder:
             before, after = (_boxes(model, source, plain, Path(folder), progress) for model in forms)
     except ModelError as error:  # outputs that are not finite, or that the family cannot be read from
-        return HalfVerdict(study, data.name, 0, 0.0, 0.0, 0.0, 0.0, str(error))
+        nothing = Evidence(evidence.AGREEMENT, 0.0, 0.0, 0.0, 0, len(data.paths))
+        return HalfVerdict(study, data.name, nothing, 0.0, 0.0, 0.0, str(error))
     return _compared(study, plain, before, after)
 
 
@@ -132,9 +139,8 @@ def _compared(study: Study, data: Dataset, before: Found, after: Found) -> HalfV
     compared = verdict.compare_models(before, after)
     moved = [movement(first, second) for first, second in zip(before.rows, after.rows)]
     pixels = np.concatenate([*moved, np.zeros(0)])
-    boxes = sum(int((rows[:, 4] >= verdict.CONF).sum()) for rows in before.rows)
     mean, most = (float(pixels.mean()), float(pixels.max())) if pixels.size else (0.0, 0.0)
-    return HalfVerdict(study, data.name, boxes, compared.agreement, mean, most, compared.score_drift)
+    return HalfVerdict(study, data.name, compared.evidence, mean, most, compared.score_drift)
 
 
 def movement(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Collection
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import rounding_points
-from edge_runtime.graph.common_step import share_step
 from edge_runtime.graph.half import half
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import TENSORRT, quantize
@@ -34,7 +33,7 @@ def _remove(model: onnx.ModelProto, keys: Collection[str]) -> None:
 
 
 def tensorrt_form(
-    model: onnx.ModelProto, float16: bool = False, keep: Collection[str] = (), rtx: bool = False
+    model: onnx.ModelProto, float16: bool = False, keep: Collection[str] = (), depthwise: bool = True
 ) -> onnx.ModelProto:
     """Returns an INT8 file that we made in the form for TensorRT.
 
@@ -43,7 +42,7 @@ def tensorrt_form(
     Args:
         float16: compute everything that is not in 8 bits in float16. Input and outputs stay float32.
         keep: first outputs of nodes that stay in float32 then.
-        rtx: keep plans of TensorRT-RTX small: depthwise convolutions stay float, all others get one step.
+        depthwise: whether depthwise convolutions are quantised, too.
 
     Raises:
         ModelError: the file carries no range table.
@@ -55,9 +54,6 @@ def tensorrt_form(
     whole.CopyFrom(model)
     _remove(whole, VERDICT_KEYS)  # it was measured on the other form
     network = to_float(whole)
-    in_float = {*table.origin.keep, *(rounding_points.depthwise(network) if rtx else ())}
+    in_float = {*table.origin.keep, *(() if depthwise else rounding_points.depthwise(network))}
     form = quantize(network, table.ranges, TENSORRT, in_float, None, table.float_activations)
-    made = Network(form)
-    if rtx:
-        share_step(made)
-    return half(made, keep) if float16 else made.model
+    return half(Network(form), keep) if float16 else form

@@ -41,7 +41,7 @@ def judged(args: argparse.Namespace, source: BuildInput, precision: str) -> Buil
         return source
     try:
         with _progress.progress() as bar:
-            made, verdict = half_verdict.judge(source, pictures(args.images or args.calib), bar)
+            made, verdict = half_verdict.judge(source, pictures(args.images or args.calib), bar, args.max_drop)
     except (BackendUnavailable, ModelError) as error:
         reason = f"float16 is not compared with float32: {error}"
         print(f"note: {reason}", file=sys.stderr)

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge_runtime.accuracy.evidence import AGREEMENT, Evidence
 from edge_runtime.build.half_study import Layer, Study
 from edge_runtime.build.half_verdict import HalfVerdict, movement
 
 STUDY = Study((), {"decodes boxes": 3}, 90, (), ("t", "Conv t", 21.0), 0, 1000, 2)
-VERDICT = HalfVerdict(STUDY, "photos", 4, 1.0, 0.04, 0.1, 0.0002)
+SEEN = Evidence(AGREEMENT, 0.0, 0.0, 0.0, 4, 2)
+VERDICT = HalfVerdict(STUDY, "photos", SEEN, 0.04, 0.1, 0.0002)
 
 
 def rows(*boxes):
@@ -28,22 +30,24 @@ def test_how_far_boxes_move():
 
 def test_the_sentence_names_its_evidence():
     said = VERDICT.sentence()
-    assert "4 boxes in 2 pictures (photos), 100.0% agree" in said and "0.04 px" in said and "little evidence" in said
-    many = replace(VERDICT, study=replace(STUDY, pictures=64), boxes=1)
-    assert "1 box in 64" in many.sentence()
-    assert "little evidence" not in many.sentence()
+    assert said.startswith("These 2 pictures cannot say whether to use float16: 0.00 points of agreement lost")
+    assert "4 boxes in 2 pictures" in said and "0.04 px" in said and "(photos)" in said
+    many = replace(VERDICT, evidence=replace(SEEN, boxes=400, pictures=64))
+    assert many.sentence().startswith("Use float16: ") and "400 boxes in 64 pictures" in many.sentence()
+    lossy = replace(many, evidence=replace(many.evidence, drop=30.0, low=25.0, high=35.0))
+    assert lossy.sentence().startswith("Do not use float16") and lossy.agreement == pytest.approx(0.7)
 
 
 def test_without_boxes_nothing_can_be_said():
-    said = replace(VERDICT, boxes=0, study=replace(STUDY, pictures=1)).sentence()
-    assert said == "cannot say what float16 costs: the float32 form finds nothing in 1 picture (photos)"
+    said = replace(VERDICT, evidence=replace(SEEN, boxes=0, pictures=1)).sentence()
+    assert said.startswith("This picture cannot say what float16 costs: neither float32 nor float16 finds a box in it.")
 
 
 def test_notes():
     assert VERDICT.notes() == []
     kept = tuple(Layer(f"c{k}", f"Conv c{k}", "its values reach 1e+05") for k in range(6))
     study = replace(STUDY, peaks=(("c1", "Conv c1", 1e5), ("c2", "Conv c2", 7e4)), kept=kept, vanished=12)
-    first, second, third, fourth = replace(VERDICT, study=study, agreement=0.9).notes()
+    first, second, third, fourth = replace(VERDICT, study=study, problem="it fails").notes()
     assert first == "float16 ends at 65504: c1 of Conv c1 reaches 1e+05 (2 tensors in all); it stays in float32"
     assert second.startswith("6 layers stay in float32: Conv c0 (its values reach 1e+05), ") and "and 2 more" in second
     assert third.startswith("12 of 1000 weights") and "--precision fp32" in fourth

@@ -37,7 +37,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
 
 def _one(subject: Subject, folder: Path) -> Dict[str, Any]:
     int8 = ours(subject, folder / f"{subject.name}.onnx", "--no-verdict")
-    network = Network(calibrate.tensorrt_form(onnx.load(int8), rtx=True))
+    network = Network(calibrate.tensorrt_form(onnx.load(int8), depthwise=False))
     convs = [node for node in network.nodes if node.op_type == "Conv"]
     rounded = [n for n in convs if getattr(network.producer(n.input[0]), "op_type", "") == "DequantizeLinear"]
     row = {"model": subject.name, "convolutions": len(convs), "quantised": len(rounded)}
