@@ -5,7 +5,6 @@ A member is a module with
     HANDLES                                suffixes it opens (".onnx")
     DEVICES                                values of --device it serves; the first is its own
     PRIORITY                               the highest is preferred if several match (default 0)
-    KEEPS_OUTPUTS                          whether `outputs` are there also with a decode description (default True)
     available() -> str | None              None if its libraries are here, else the reason
     read_io(path, imgsz, batch) -> ModelIO names, shapes and metadata of the file
     open(path, spec, decode, options) -> Backend

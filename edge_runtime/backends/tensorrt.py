@@ -28,7 +28,6 @@ from edge_runtime.types import Images
 
 HANDLES = (".plan", ".engine", ".trt")
 DEVICES = ("cuda",)
-KEEPS_OUTPUTS = False  # what is decoded on the GPU is copied only when it is asked for
 MEASURED = 20  # runs with copied and with mapped images, if the GPU can read the host's memory
 
 

@@ -182,5 +182,5 @@ def _vanished(study: Study) -> List[str]:
     if not study.vanished:
         return []
     return [
-        f"{study.vanished} of {study.weights} weights are too small for float16 and become 0, which changes nothing"
+        f"{study.vanished} of {study.weights} weights are too small for float16 and become 0, with little effect here"
     ]

@@ -210,10 +210,8 @@ class Detector:
 
 def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:
     """Opens a model. If its family is a guess, one run decides, and another family is opened anew."""
-    keeps = getattr(member, "KEEPS_OUTPUTS", True)
-    decode = model.decode if keeps or model.certain else None
     with running_at(model.path, model.chosen_wh):
-        backend: Backend = member.open(model.path, model.spec, decode, options)
+        backend: Backend = member.open(model.path, model.spec, model.decode, options)
     if model.certain:
         return model, backend
     try:
@@ -223,7 +221,7 @@ def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple
     except BaseException:
         backend.close()
         raise
-    if not keeps or chosen.spec != model.spec:
+    if chosen.spec != model.spec:
         backend.close()
         backend = member.open(chosen.path, chosen.spec, chosen.decode, options)
     return chosen, backend

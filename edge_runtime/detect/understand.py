@@ -56,6 +56,7 @@ def describe(
     """Reads a file and finds out what it is. If its input size is open, the size is chosen first.
 
     A file that edge-zoo knows by its SHA-256 is read by the recipe there, under whatever name. The flags override it.
+    The recipe was measured, so no run looks at it.
 
     Args:
         read_io: that of the backend that will run it.
@@ -64,6 +65,7 @@ def describe(
         ModelError: not a detector that this program can read.
     """
     entry = catalog.identify(path)
+    measured = entry is not None and not flags.family and flags.head_layout is None
     flags = flags.over(entry.recipe) if entry else flags
     io = read_io(path, None, batch)
     size = sizes.input_size(io, flags)
@@ -72,7 +74,7 @@ def describe(
         io = read_io(path, size, batch) if chosen else io
     model = replace(understand(path, io, flags), chosen_wh=chosen)
     said = [f"by its SHA-256 this is {entry.name} of edge-zoo, whose recipe is used"] if entry else []
-    return replace(model, notes=(*said, *model.notes))
+    return replace(model, notes=(*said, *model.notes), certain=measured or model.certain)
 
 
 def understand(path: str, io: ModelIO, flags: ModelFlags = ModelFlags()) -> Model:

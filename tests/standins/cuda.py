@@ -263,7 +263,11 @@ class Driver:
 
     def _noted(self, name: str) -> Any:
         def call(*arguments: Any) -> int:
-            return int(getattr(self, f"_{name}")(*arguments)) if self._gpu.noted(name) else 999
+            if self._gpu.noted(name):
+                return int(getattr(self, f"_{name}")(*arguments))
+            if name == "cuStreamEndCapture":  # also if it fails, nothing is captured any more
+                self._gpu.recording = None
+            return 999
 
         return call
 

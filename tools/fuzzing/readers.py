@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from edge_runtime import datasets
+from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.audit import recorded as others
 from edge_runtime.backends import replay as replayed
 from edge_runtime.benchmark import results
@@ -103,6 +104,12 @@ READERS: Dict[str, Reader] = {
     ),
     "range table": Reader(
         ("calibrate/ranges/table.py",), "t.json", lambda: [good.TABLE.to_json(1).encode()], RangeTable.load
+    ),
+    "verdict": Reader(
+        ("accuracy/evidence.py",),
+        "v.json",
+        lambda: [Evidence("AP", 0.1, -0.2, 0.5, 1275, 400).to_json().encode()],
+        lambda path: Evidence.from_json(path.read_bytes().decode("utf-8", "replace")),
     ),
     "passport": Reader(
         ("gpu/passport.py",),
