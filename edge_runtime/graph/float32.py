@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, FrozenSet, List
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.graph.network import WEIGHTED
 from edge_runtime.graph.subgraphs import inner_graphs
@@ -87,5 +88,13 @@ def _tensor(tensor: onnx.TensorProto, changed: FrozenSet[int]) -> None:
     from onnx import numpy_helper
 
     if tensor.data_type in changed:
-        floats = np.asarray(numpy_helper.to_array(tensor).astype(np.float32), order="C")
+        known = tensor.data_type != BFLOAT16
+        floats = np.asarray(numpy_helper.to_array(tensor).astype(np.float32), order="C") if known else _bfloat16(tensor)
         tensor.CopyFrom(numpy_helper.from_array(floats, tensor.name))
+
+
+def _bfloat16(tensor: onnx.TensorProto) -> NDArray[np.float32]:
+    """Returns the values of a bfloat16 tensor, the upper halves of float32. Old versions of onnx give the bits."""
+    raw = np.frombuffer(tensor.raw_data, "<u2") if tensor.raw_data else np.array(tensor.int32_data, np.uint16)
+    floats: NDArray[np.float32] = (raw.astype(np.uint32) << 16).view(np.float32).reshape(tuple(tensor.dims))
+    return floats

@@ -33,7 +33,8 @@ def side_by_side(network: Network, names: Collection[str], keep: Collection[str]
 
     model, other = network.copy().model, half(network.copy(), keep, emulated=True)
     made = {name for node in other.graph.node for name in node.output}
-    other = compose.add_prefix(other, OTHER, rename_inputs=False)
+    other = compose.add_prefix(other, OTHER)  # inputs too: old versions of onnx rename them whatever is asked for
+    model.graph.node.extend(helper.make_node("Identity", [name], [f"{OTHER}{name}"]) for name in network.inputs)
     model.graph.node.extend(other.graph.node)
     model.graph.initializer.extend(other.graph.initializer)
     pairs = [(name, f"{OTHER}{name}.half" if f"{name}.half" in made else f"{OTHER}{name}") for name in names]
