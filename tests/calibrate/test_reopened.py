@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from edge_runtime import calibrate
@@ -84,6 +85,8 @@ def test_a_backend_that_does_not_open_the_float_model_either_is_a_note(made, tmp
     """Functions of a file's own are read by ONNX Runtime only."""
     from tests.rewrites import REWRITES
 
+    if onnxruntime.__version__.startswith("1.12."):
+        pytest.skip("ONNX Runtime 1.12 does not read a function with two operators")
     model = REWRITES["functions"](onnx.load(BASE))
     onnx.save(model, tmp_path / "float.onnx")
     path, options = str(tmp_path / "float.onnx"), BackendOptions("onnxruntime", threads=1)
