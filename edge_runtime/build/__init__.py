@@ -81,8 +81,8 @@ def build(
     strong = trt.strongly_typed(lib)
     network = forms.form(source, options.precision, strong, options.batch, depthwise=not trt.is_rtx(lib))
     weak_half = not strong and "fp16" in options.precision
+    opset.lower(network, opset.newest(lib))  # before nodes get other names: its error names them
     kept = forms.name_float32_layers(network, source.keep, options.dla is None) if weak_half else []
-    opset.lower(network, opset.newest(lib))
     workspace = options.workspace or memory.look(options.root).workspace
     cache = str(options.timing_cache or "")
     with folders.scratch_folder(plan) as folder:
