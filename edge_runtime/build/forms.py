@@ -14,7 +14,7 @@ from edge_runtime import calibrate
 from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.calibrate import stamp
 from edge_runtime.errors import UsageError
-from edge_runtime.graph.float32_kinds import ROUNDING, float32_kinds, tensor_types
+from edge_runtime.graph.float32_kinds import ROUNDING, float32_kinds
 from edge_runtime.graph.half import half
 from edge_runtime.graph.inputs import plain_input
 from edge_runtime.graph.lists import fix_rows
@@ -136,7 +136,7 @@ def name_float32_layers(model: onnx.ModelProto, keep: Collection[str], kinds: bo
         kinds: whether nodes stay in float32 because of what they are, too.
     """
     network = Network(model)
-    named = {*keep, *(float32_kinds(network, tensor_types(model)) if kinds else ())}
+    named = {*keep, *(float32_kinds(network) if kinds else ())}
     found = [n for n in network.nodes if n.output[0] in named and n.op_type not in ROUNDING]
     for node in found:
         node.name = node.output[0]

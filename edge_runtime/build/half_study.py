@@ -16,7 +16,7 @@ import numpy as np
 from edge_runtime.calibrate import runs
 from edge_runtime.errors import EdgeError, ModelError
 from edge_runtime.graph import probes
-from edge_runtime.graph.float32_kinds import LARGEST, WEIGHTS, float32_kinds, largest_constant, tensor_types
+from edge_runtime.graph.float32_kinds import LARGEST, WEIGHTS, float32_kinds, largest_constant
 from edge_runtime.graph.half import MOVING, float16_tensors
 from edge_runtime.graph.network import WEIGHTED, Network
 from edge_runtime.machine import cores
@@ -106,7 +106,7 @@ class _Search:
 
     def __init__(self, network: Network, spec: ModelSpec, pictures: Sequence[str], progress: Progress) -> None:
         self._network, self._spec, self._pictures, self._progress = network, spec, pictures, progress
-        self._kinds = float32_kinds(network, tensor_types(network.model))
+        self._kinds = float32_kinds(network)
         self._body = [n for n in network.nodes if self._kinds.get(n.output[0], WEIGHTS) == WEIGHTS]
         self._kept: Dict[str, str] = {}
 

@@ -25,7 +25,6 @@ from edge_runtime.model.spec import RANGES_KEY, ModelSpec
 if TYPE_CHECKING:
     import onnx
 
-OWN = "its own"  # the method of a file that is INT8 already: it keeps its ranges
 METHODS = ("auto", "entropy", "minmax", "mse", "percentile")
 OWN = "its own"  # the method of a file that is INT8 already: it keeps its ranges
 ALREADY = "It runs as it is, and edge-build builds a plan of it; to calibrate, give its float original"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import plugins
+from edge_runtime.accuracy.voc import overlap
 from edge_runtime.backends import BackendOptions
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import DeviceError, EdgeError, ModelError
@@ -119,21 +120,12 @@ def _met(boxes: Detections, others: Detections) -> Tuple[int, int]:
     met = 0
     for box, kind in zip(boxes.xyxy[wanted], boxes.class_id[wanted]):
         same = others.xyxy[others.class_id == kind]
-        met += bool(len(same) and _overlaps(box, same).max() >= OVERLAP)
+        met += bool(len(same) and overlap(box, same).max() >= OVERLAP)
     return int(wanted.sum()), met
 
 
 def _sum(counts: Sequence[Tuple[int, int]]) -> Tuple[int, int]:
     return sum(count for count, _ in counts), sum(met for _, met in counts)
-
-
-def _overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of a box (4,) with boxes (n, 4)."""
-    size = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.clip(size, 0, None).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    overlaps: NDArray[np.float32] = shared / np.maximum(areas - shared, 1e-9)
-    return overlaps
 
 
 def _noise(signal: NDArray[np.float32], other: NDArray[np.float32]) -> float:

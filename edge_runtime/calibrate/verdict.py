@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.accuracy import coco, evaluate, evidence
 from edge_runtime.accuracy.evaluate import BLIND, LOOK, SURELY, WEAK, Found
 from edge_runtime.accuracy.evidence import Evidence
+from edge_runtime.accuracy.voc import overlap
 from edge_runtime.datasets import Dataset
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import DatasetError, ModelError
@@ -203,7 +204,7 @@ def _match(before: Rows, after: Rows) -> Pair:
     first, second = (rows[rows[:, 4] >= CONF] for rows in (before, after))
     free, found = np.ones(len(second), bool), []
     for row in first[np.argsort(-first[:, 4])]:
-        overlaps = _iou(row, second) * (free & (second[:, 5] == row[5]))
+        overlaps = overlap(row[:4], second[:, :4].astype(np.float64)) * (free & (second[:, 5] == row[5]))
         if len(second) and overlaps.max() >= OVERLAPS[0]:
             best = int(np.argmax(overlaps))
             free[best] = False
@@ -215,11 +216,3 @@ def _match(before: Rows, after: Rows) -> Pair:
 def _f1(matched: NDArray[np.int64], boxes: int) -> NDArray[np.float64]:
     """Returns the F1 at each of `OVERLAPS`; 1 if neither model found anything."""
     return 2 * matched / boxes if boxes else np.ones(len(OVERLAPS))
-
-
-def _iou(row: Rows, rows: Rows) -> NDArray[np.float64]:
-    low, high = np.maximum(row[:2], rows[:, :2]), np.minimum(row[2:4], rows[:, 2:4])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (rows[:, 2:4] - rows[:, :2]).prod(axis=1) + (row[2:4] - row[:2]).prod()
-    overlap: NDArray[np.float64] = common / np.maximum(areas - common, 1e-9)
-    return overlap

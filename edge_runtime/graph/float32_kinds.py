@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Set
+from typing import TYPE_CHECKING, Dict, Set
 
 import numpy as np
 
+from edge_runtime.graph.kinds import computed_from
 from edge_runtime.graph.network import WEIGHTED, Network
 
 if TYPE_CHECKING:
@@ -31,57 +32,26 @@ UNKNOWN = "has tensors of unknown type"
 SMALL_MATRIX = 16  # values of a matrix that only turns centres and sizes of boxes into corners
 
 
-def float32_kinds(network: Network, types: Dict[str, int]) -> Dict[str, str]:
-    """Returns {first output of a node: why it stays in float32}.
-
-    Args:
-        types: `tensor_types` of the network.
-    """
-    image = from_image(network)
+def float32_kinds(network: Network) -> Dict[str, str]:
+    """Returns {first output of a node: why it stays in float32}. The size of the picture is fixed in a plan."""
+    image = computed_from(network.inputs, ((node, network.reads(node)) for node in network.nodes))
     body = _before_decoding(network, image)
     found: Dict[str, str] = {}
     for node in network.nodes:
-        reason = _reason(network, node, image, body, types)
+        reason = _reason(network, node, image, body)
         if reason:
             found[node.output[0]] = reason
     return found
 
 
-def tensor_types(model: onnx.ModelProto) -> Dict[str, int]:
-    """Returns {tensor: ONNX's number of its element type}, without tensors whose type cannot be inferred."""
-    from onnx import shape_inference
-
-    graph = shape_inference.infer_shapes(model).graph
-    values = {
-        value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output, *graph.input)
-    }
-    types = {**values, **{tensor.name: tensor.data_type for tensor in graph.initializer}}
-    return {name: number for name, number in types.items() if number}
-
-
-def from_image(network: Network) -> Set[str]:
-    """Returns the tensors whose values depend on the picture. Its size does not count: it is fixed in a plan."""
-    found = set(network.inputs)
-    for node in network.nodes:
-        if node.op_type not in ("Shape", "Size") and not found.isdisjoint(names_read(node)):
-            found.update(node.output)
-    return found
-
-
-def names_read(node: onnx.NodeProto) -> List[str]:
-    """Returns the tensors that a node reads, also those that only the networks inside it read."""
-    inner = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
-    return [*filter(None, node.input), *(name for graph in inner for part in graph.node for name in names_read(part))]
-
-
-def _reason(network: Network, node: onnx.NodeProto, image: Set[str], body: Set[str], types: Dict[str, int]) -> str:
+def _reason(network: Network, node: onnx.NodeProto, image: Set[str], body: Set[str]) -> str:
     if node.op_type in OPERATORS:
         return OPERATORS[node.op_type]
-    if image.isdisjoint(names_read(node)):
+    if image.isdisjoint(network.reads(node)):
         return CONSTANT
     if node.output[0] not in body:
         return DECODES
-    if any(name not in types for name in (*names_read(node), *filter(None, node.output))):
+    if any(name not in network.types for name in (*network.reads(node), *filter(None, node.output))):
         return UNKNOWN
     return WEIGHTS if largest_constant(network, node) > LARGEST else ""
 
@@ -105,7 +75,7 @@ def _before_decoding(network: Network, image: Set[str]) -> Set[str]:
     for node in reversed(network.nodes):
         if not wanted.isdisjoint(node.output) or _learnt(network, node, image):
             found.add(node.output[0])
-            wanted.update(name for name in names_read(node) if name in image)
+            wanted.update(name for name in network.reads(node) if name in image)
     return found
 
 

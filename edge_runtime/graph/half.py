@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Collection, Dict, List, Sequence, Set
 
 import numpy as np
 
-from edge_runtime.graph.float32_kinds import LARGEST, float32_kinds, names_read, tensor_types
+from edge_runtime.graph.float32_kinds import LARGEST, float32_kinds
 from edge_runtime.graph.network import Network
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ class _Writer:
         from onnx import TensorProto
 
         self._network, self._emulated = network, emulated
-        types = tensor_types(network.model)
-        self._floats = {name for name, number in types.items() if number == TensorProto.FLOAT}
-        kept = {*keep, *float32_kinds(network, types)}
+        self._floats = {name for name, number in network.types.items() if number == TensorProto.FLOAT}
+        kept = {*keep, *float32_kinds(network)}
         inner = self._floats - set(network.constants)
         self.chosen = {
             n.output[0]: n for n in network.nodes if n.output[0] not in kept and inner.intersection(n.output)
@@ -80,7 +79,7 @@ class _Writer:
         for node in self._network.nodes:
             halves = self._halves(node) if node.output[0] in self.chosen else []
             in_half.update(halves)
-            in_float.update(name for name in names_read(node) if name not in halves)
+            in_float.update(name for name in self._network.reads(node) if name not in halves)
         return [in_float, in_half]
 
     def _halves(self, node: onnx.NodeProto) -> List[str]:

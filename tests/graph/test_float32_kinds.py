@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_runtime.graph import float32_kinds as kinds
 from edge_runtime.graph.half import half
+from edge_runtime.graph.kinds import element_types
 from edge_runtime.graph.network import Network
 from tests.graph.test_half import SMALL
 from tests.graph.test_quantize import run
@@ -32,11 +33,11 @@ def node(op: str, inputs: str, outputs: str, **attributes) -> onnx.NodeProto:
 
 
 def reasons(network: Network):
-    return kinds.float32_kinds(network, kinds.tensor_types(network.model))
+    return kinds.float32_kinds(network)
 
 
 def types(model: onnx.ModelProto):
-    return kinds.tensor_types(onnx.shape_inference.infer_shapes(model, strict_mode=True))
+    return element_types(onnx.shape_inference.infer_shapes(model, strict_mode=True))
 
 
 CONV = node("Conv", "images w", "c")
@@ -110,6 +111,6 @@ def test_what_a_network_inside_reads_is_read():
         [node("Identity", "c", "t")], "then", [], [helper.make_tensor_value_info("t", FLOAT, None)]
     )
     network = graph(CONV, node("If", "yes", "y", then_branch=inner, else_branch=inner), yes=np.array(True))
-    assert kinds.names_read(network.nodes[1]) == ["yes", "c", "c"] and "y" in kinds.from_image(network)
+    assert network.reads(network.nodes[1]) == ["yes", "c"] and reasons(network) == {"y": "holds a network of its own"}
     expected = run(network.model, image=SMALL)["y"]
     assert np.allclose(run(half(network), image=SMALL)["y"], expected, atol=0.01)
