@@ -134,30 +134,32 @@ def weights_from_arithmetic(model: onnx.ModelProto) -> onnx.ModelProto:
     return each_conv(model, change)
 
 
-@rewrite
-def weights_in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+def _behind_cast(model: onnx.ModelProto, store: Callable[[str, np.ndarray], None]) -> onnx.ModelProto:
+    """Weights of another type, with a Cast to float32 behind each. `store` puts a weight back in its new type."""
+
     def change(conv: onnx.NodeProto) -> List[onnx.NodeProto]:
         out, weight = conv.output[0], conv.input[1]
-        put(model, weight, value(model, weight).astype(np.float16))
+        store(weight, value(model, weight))
         conv.input[1] = f"{out}_w"
         return [node("Cast", [weight], f"{out}_w", to=TensorProto.FLOAT), conv]
 
     return each_conv(model, change)
+
+
+@rewrite
+def weights_in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+    return _behind_cast(model, lambda name, array: put(model, name, array.astype(np.float16)))
 
 
 @rewrite
 def weights_in_bfloat16(model: onnx.ModelProto) -> onnx.ModelProto:
-    def change(conv: onnx.NodeProto) -> List[onnx.NodeProto]:
-        out, weight = conv.output[0], conv.input[1]
-        array = value(model, weight)
-        take(model, weight)
+    def store(name: str, array: np.ndarray) -> None:
+        take(model, name)
         bits = (array.astype(np.float32).view(np.uint32) + 0x8000) >> 16
         raw = bits.astype(np.uint16).tobytes()
-        model.graph.initializer.append(helper.make_tensor(weight, TensorProto.BFLOAT16, array.shape, raw, raw=True))
-        conv.input[1] = f"{out}_w"
-        return [node("Cast", [weight], f"{out}_w", to=TensorProto.FLOAT), conv]
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.BFLOAT16, array.shape, raw, raw=True))
 
-    return each_conv(model, change)
+    return _behind_cast(model, store)
 
 
 @rewrite

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from edge_runtime.audit.likeness import Floats
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.backends._failures import explained, said_of
-from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import WEIGHTED
 from edge_runtime.model import inputs, onnx_file
 from edge_runtime.model.spec import ModelIO, Shape
@@ -41,7 +40,7 @@ class Graph:
 
     def __init__(self, path: str, io: ModelIO) -> None:
         self.path, self.io = path, io
-        self.model = _whole(path)
+        self.model = onnx_file.load_whole(path)
         self.made = {name: node for node in self.model.graph.node for name in node.output if name}
         self.precision = _precision(self.model)
         self._readers: Dict[str, List[onnx.NodeProto]] = {}
@@ -171,16 +170,6 @@ def _showing(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     for name in names:
         shown.graph.output.add(name=name)
     return shown
-
-
-def _whole(path: str) -> onnx.ModelProto:
-    import onnx
-
-    onnx_file.load_onnx(path)  # refuses what is no network
-    try:
-        return onnx.load(path)
-    except Exception as error:  # protobuf and onnx raise types of their own
-        raise ModelError(f"{path} cannot be read whole: {error}", hint="are its weights beside it?") from error
 
 
 def _precision(model: onnx.ModelProto) -> str:

@@ -8,12 +8,13 @@ import numpy as np
 
 from edge_runtime.audit import layers
 from edge_runtime.audit.graphs import FLOAT, INT8, Graph
-from edge_runtime.audit.layers import MOST_HALF, Layer, Layers
+from edge_runtime.audit.layers import Layer, Layers
 from edge_runtime.audit.likeness import Floats
 from edge_runtime.audit.preparations import Preparation
 from edge_runtime.audit.sides import OnnxSide
 from edge_runtime.audit.stages import EQUAL, LAYERS, PARTS, Stage
 from edge_runtime.audit.trials import Bench
+from edge_runtime.graph.float32_kinds import LARGEST
 
 FEW = 2  # pictures whose tensors are all looked at
 RESIZED = 22.0  # dB of the outputs that other resize code leaves, where the input is not known
@@ -50,9 +51,7 @@ def _broken(layer: Layer, found: Layers) -> str:
     where = f"{layer.op} {layer.name}"
     if layer.broken:
         why = (
-            f"reach {layer.largest:.4g}, and float16 ends at {MOST_HALF:.0f}"
-            if layer.largest > MOST_HALF
-            else "are finite"
+            f"reach {layer.largest:.4g}, and float16 ends at {LARGEST:.0f}" if layer.largest > LARGEST else "are finite"
         )
         return f"{layer.broken} values of {where} that are not finite; in the other file they {why}"
     floor = f"{found.precision} explains no less than {found.floor:.0f} dB"
@@ -86,7 +85,7 @@ def _overflow(bench: Bench, preparation: Preparation, number: int) -> str:
     if layer is None:
         return ""
     name, op, largest = layer
-    return f"; {op} {name} reaches {largest:.4g} here, and float16 ends at {MOST_HALF:.0f}"
+    return f"; {op} {name} reaches {largest:.4g} here, and float16 ends at {LARGEST:.0f}"
 
 
 def not_finite(bench: Bench) -> bool:

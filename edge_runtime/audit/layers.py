@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from edge_runtime.audit import graphs
 from edge_runtime.audit.graphs import FLOAT, HALF, INT8, Graph, Values
 from edge_runtime.audit.likeness import Floats, decibels, powers
+from edge_runtime.graph.float32_kinds import LARGEST
 from edge_runtime.graph.network import WEIGHTED
 
 # Signal to noise of one operator, dB, below which its precision does not explain the error.
 FLOORS = {FLOAT: 60.0, HALF: 38.0, INT8: 14.0}
 RECOVERED, FITS = 10.0, 4.0  # ratios of powers
 STEPS = 3  # operators between a scale of one file and that of the other
-MOST_HALF = 65504.0
 
 
 @dataclass(frozen=True)
@@ -204,6 +204,6 @@ def overflow(graph: Graph, tensor: Floats) -> Optional[Tuple[str, str, float]]:
     for name, value in graph.show(list(graph.made)).values(graph.feeds(tensor)).items():
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
             largest = float(np.abs(value).max())
-            if np.isfinite(largest) and largest > MOST_HALF:
+            if np.isfinite(largest) and largest > LARGEST:
                 return name, graph.made[name].op_type, largest
     return None

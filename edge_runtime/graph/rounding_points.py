@@ -56,7 +56,7 @@ def before_weights(network: Network, keep: Collection[str] = ()) -> List[str]:
 def depthwise(network: Network) -> List[str]:
     """Returns the first outputs of the convolutions with fewer than `NARROW` input channels in each of their groups.
 
-    In 8 bits TensorRT-RTX stores 140 bytes for each of their weights, and multiplies by as many zeros.
+    In 8 bits they make plans of TensorRT-RTX much larger: `tools/build_matrix.py`.
     """
     convs = [node for node in network.nodes if node.op_type == "Conv" and network.weight(node) is not None]
     grouped = [node for node in convs if any(a.name == "group" and a.i > 1 for a in node.attribute)]

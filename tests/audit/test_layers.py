@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_runtime.audit import layers
 from edge_runtime.audit.graphs import Graph
+from edge_runtime.graph.float32_kinds import LARGEST
 from edge_runtime.model import onnx_file
 from tests.models import MODELS
 
@@ -112,7 +113,7 @@ def test_an_overflow_is_named(tmp_path: Path) -> None:
     halved(model, tmp_path / "two.onnx")
     found = compared(tmp_path / "one.onnx", tmp_path / "two.onnx")
     assert found.first is not None and found.first.name == "conv2" and found.first.broken > 0
-    assert found.first.largest > layers.MOST_HALF
+    assert found.first.largest > LARGEST
     said = layers.overflow(graph(tmp_path / "one.onnx"), PICTURE)
     assert said is not None and said[:2] == ("conv2", "Conv")
 
