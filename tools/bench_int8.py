@@ -3,6 +3,7 @@
     python tools/bench_int8.py accuracy [--only yolov8] [--peers]     # AP of every model, both backends
     python tools/bench_int8.py speed                                  # one thread, fp32 and INT8 in turn, and NNCF's
     python tools/bench_int8.py cost                                   # memory on 128 and 512 images, time beside ORT's
+    python tools/bench_int8.py methods                                # what ways of the literature bring in accuracy
     python tools/bench_int8.py tensorrt                               # builds every model with TensorRT-RTX, no GPU
 
 Each writes tools/reference/bench_int8_SECTION.{json,md}. Peers (onnxruntime.quantization, nvidia-modelopt, nncf,
@@ -17,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Dict, Optional, Sequence
 
-from bench import int8_accuracy, int8_cost, int8_speed, int8_tensorrt, report
+from bench import int8_accuracy, int8_cost, int8_methods, int8_speed, int8_tensorrt, report
 from bench.report import Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +26,7 @@ SECTIONS: Dict[str, Callable[[argparse.Namespace, Path], Sequence[Table]]] = {
     "accuracy": int8_accuracy.measure,
     "speed": int8_speed.measure,
     "cost": int8_cost.measure,
+    "methods": int8_methods.measure,
     "tensorrt": int8_tensorrt.measure,
 }
 

@@ -20,7 +20,7 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
-LOUD = 0.0003  # an activation with more noise than this stays in float, if possible
+LOUD = 0.0001  # an activation with more noise than this stays in float, if possible
 FLOAT_MACS = 0.08  # largest part of the multiplications that may stay in float for that
 
 
