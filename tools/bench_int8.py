@@ -36,6 +36,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="models whose name contains it")
     parser.add_argument("--peers", action="store_true", help="accuracy: also other people's tools")
+    parser.add_argument("--other", type=Path, metavar="DIR", help="cost: also another checkout, its core compiled")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="default ../shared")
     args = parser.parse_args(argv)
