@@ -3,7 +3,7 @@
 Two ranges are tried for every activation: the one with the least squared error, and the one with the least squared
 error after the activation function that follows. Most roundings hardly matter, but a few ruin a network. The worst are
 those before a depthwise convolution, if channels of very different size share one scale. These activations stay in
-float, as long as only a small part of the multiplications does.
+float, as long as only a small part of the multiplications does. So do fainter ones that are hardly multiplied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
-LOUD = 0.0001  # an activation with more noise than this stays in float, if possible
+LOUD = 0.0003  # an activation with more noise than this stays in float, if possible
+FAINT = 0.00005  # the same for one that is hardly multiplied: in float it costs next to no time
+HARDLY = 0.002  # part of the multiplications
 FLOAT_MACS = 0.08  # largest part of the multiplications that may stay in float for that
 
 
@@ -64,7 +66,7 @@ def _loud(network: Network, noise: Mapping[str, float]) -> List[str]:
     shares, spent, free = weighted_shares(network), 0.0, []
     for name in sorted(noise, key=lambda name: -noise[name]):
         share = shares.get(name, 0.0)
-        if noise[name] > LOUD and spent + share <= FLOAT_MACS:
+        if noise[name] > (LOUD if share > HARDLY else FAINT) and spent + share <= FLOAT_MACS:
             free.append(name)
             spent += share
     return free

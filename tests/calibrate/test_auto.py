@@ -59,9 +59,10 @@ def test_multiplications_add_up():
 
 
 def test_the_loudest_stay_in_float_within_the_bound(monkeypatch):
-    monkeypatch.setattr(auto, "weighted_shares", lambda network: {"a": 0.05, "b": 0.05, "c": 0.02, "d": 0.0})
-    noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": auto.LOUD / 2}
-    assert auto._loud(network(), noise) == ["a", "c", "d"], "b would be too much, e is not loud"
+    shares = {"a": 0.05, "b": 0.05, "c": 0.02, "d": 0.0, "e": 0.003, "f": 0.001}
+    monkeypatch.setattr(auto, "weighted_shares", lambda network: shares)
+    noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": 0.0002, "f": 0.0002, "g": 0.00004}
+    assert auto._loud(network(), noise) == ["a", "c", "d", "f"], "b would be too much, e and g are not loud"
 
 
 def test_marked_activations_are_those_of_the_form():

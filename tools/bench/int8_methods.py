@@ -26,7 +26,6 @@ from edge_runtime.model.spec import ModelSpec
 
 NAMES = ("nanodet_m_416", "yolov5lite_s_640", "yolox_nano", "FastestDet", "yolo_fastest_1.1_xl_coco", "yolov5n_640")
 SEEN = 16  # pictures for learned rounding
-BEFORE = 0.0003  # the noise above which an activation stayed in float until now
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ def weights_alone(base: Base, folder: Path) -> onnx.ModelProto:
     return base.again(base.network, float_activations=tuple(ONNXRUNTIME.marked(base.network)))
 
 
-def former_threshold(base: Base, folder: Path) -> onnx.ModelProto:
-    """Fewer activations in float."""
-    loud = {name: noise for name, noise in base.made.noise.items() if noise > BEFORE}
+def faint_ones_rounded(base: Base, folder: Path) -> onnx.ModelProto:
+    """Faint activations are rounded too, also where they are hardly multiplied."""
+    loud = {name: noise for name, noise in base.made.noise.items() if noise > auto.LOUD}
     return base.again(base.network, float_activations=tuple(auto._loud(base.network, loud)))
 
 
@@ -92,7 +91,7 @@ def learned_rounding(base: Base, folder: Path) -> onnx.ModelProto:
 
 METHODS: Dict[str, Callable[[Base, Path], onnx.ModelProto]] = {
     "default": lambda base, folder: base.made.model,
-    f"float above {BEFORE}": former_threshold,
+    "faint ones rounded": faint_ones_rounded,
     "ranges by task loss": ranges_by_task_loss,
     "equalisation": equalisation,
     "learned rounding": learned_rounding,
