@@ -226,6 +226,43 @@ def a_branch(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @rewrite
+def a_branch_that_the_picture_chooses(model: onnx.ModelProto) -> onnx.ModelProto:
+    """An If whose condition is computed from an activation; both branches give the same."""
+    put(model, "never", np.array(-1e9, np.float32))
+
+    def change(conv: onnx.NodeProto) -> List[onnx.NodeProto]:
+        out, channels = conv.output[0], len(value(model, conv.input[2]))
+        put(model, "gamma", np.ones((1, channels, 1, 1), np.float32))
+        conv.output[0] = f"{out}_raw"
+        info = helper.make_tensor_value_info
+        then = helper.make_graph([node("Mul", [f"{out}_raw", "gamma"], "t")], "then", [], [info("t", 1, None)])
+        other = helper.make_graph([node("Identity", [f"{out}_raw"], "e")], "else", [], [info("e", 1, None)])
+        chosen = [node("ReduceMax", [f"{out}_raw"], "most", keepdims=0), node("Greater", ["most", "never"], "flag")]
+        return [conv, *chosen, node("If", ["flag"], out, then_branch=then, else_branch=other)]
+
+    return first_conv(model, change)
+
+
+@rewrite
+def indices_that_are_read(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A MaxPool whose indices, times zero, are added to its values."""
+    put(model, "nothing", np.array(0, np.float32))
+
+    def change(conv: onnx.NodeProto) -> List[onnx.NodeProto]:
+        out = conv.output[0]
+        conv.output[0] = f"{out}_raw"
+        return [
+            conv,
+            helper.make_node("MaxPool", [f"{out}_raw"], [f"{out}_p", f"{out}_i"], kernel_shape=[1, 1]),
+            node("Cast", [f"{out}_i"], f"{out}_f", to=TensorProto.FLOAT),
+            node("Mul", [f"{out}_f", "nothing"], f"{out}_z"),
+            node("Add", [f"{out}_p", f"{out}_z"], out),
+        ]
+
+    return first_conv(model, change)
+
+
+@rewrite
 def a_loop(model: onnx.ModelProto) -> onnx.ModelProto:
     """A Loop of one round that reads an activation and a constant of the outer network."""
     put(model, "rounds", np.array(1, np.int64))

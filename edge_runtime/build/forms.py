@@ -14,12 +14,13 @@ from edge_runtime import calibrate
 from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.calibrate import stamp
 from edge_runtime.errors import UsageError
+from edge_runtime.graph.branches import settle_branches
 from edge_runtime.graph.float32_kinds import ROUNDING, float32_kinds
 from edge_runtime.graph.half import half
 from edge_runtime.graph.inputs import plain_input
 from edge_runtime.graph.lists import fix_rows
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.prepare import prepare, state
+from edge_runtime.graph.prepare import prepare, simplify, state
 from edge_runtime.graph.unround import to_float
 from edge_runtime.model import onnx_file, outputs
 from edge_runtime.model.spec import RANGES_KEY, ModelSpec
@@ -123,6 +124,8 @@ def float_form(source: BuildInput, batch: int = 1) -> Network:
     plain_input(copy, source.spec.input_wh, batch)
     network = to_float(copy) if source.quantised else prepare(copy)
     _fix(network.model, source.spec, batch)
+    if settle_branches(network, sized=True):
+        simplify(network)
     return network
 
 

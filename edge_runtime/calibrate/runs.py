@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.graph import kinds
 from edge_runtime.graph.network import WEIGHTED, Network
 from edge_runtime.machine import cores
 from edge_runtime.model.spec import ModelSpec
@@ -75,11 +74,14 @@ def learn_types(network: Network) -> None:
 
     A network that does not run is left as it is: what runs it later says why.
     """
-    shapes = kinds.shapes(kinds.inferred(network.model))
+    shapes = network.shapes
     made = [(node, name) for node in network.nodes for name in node.output if name]
-    missing = [
-        name for node, name in made if name not in network.types or (node.op_type in WEIGHTED and name not in shapes)
-    ]
+
+    def sized(node: onnx.NodeProto, name: str) -> bool:
+        """Whether the size of a tensor matters: it enters or leaves an operator with weights."""
+        return any(each.op_type in WEIGHTED for each in (node, *network.consumers(name)))
+
+    missing = [n for node, n in made if n not in network.types or (n not in shapes and sized(node, n))]
     if not missing:
         return
     dims = _input(network.model).type.tensor_type.shape.dim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def per_channel(bias: Optional[Floats], channels: int) -> bool:
     return bias is not None and bias.ndim == 1 and len(bias) % channels == 0
 
 
-def spread(scales: Floats, axis: Axis, ndim: int) -> Floats:
+def spread(scales: NDArray[Any], axis: Axis, ndim: int) -> NDArray[Any]:
     """Returns the scales (channels,), or one scale (), in a shape that multiplies a weight of `ndim` axes."""
     return scales.reshape([-1 if k == axis else 1 for k in range(ndim)])
 

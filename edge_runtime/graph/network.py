@@ -102,6 +102,11 @@ class Network:
         return self._types
 
     @property
+    def shapes(self) -> Dict[str, kinds.Shape]:
+        """The shapes of tensors, as far as they are known and have no open size."""
+        return {**self.sizes, **kinds.shapes(kinds.inferred(self.model))}
+
+    @property
     def float_activations(self) -> Collection[str]:
         """Tensors of type float32 that depend on the picture. Where the type is not known, it counts as float32."""
         if self._floats is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator
+import contextlib
+from typing import TYPE_CHECKING, Iterator, List
 
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import DOMAINS
@@ -54,16 +55,63 @@ def raised(model: onnx.ModelProto, wanted: int) -> onnx.ModelProto:
     try:
         metadata = list(model.metadata_props)
         model.ir_version = max(model.ir_version, 4)  # since 4, a constant that we add need not be an input too
+        _drop_values_that_do_not_count(model)
         model = version_converter.convert_version(model, wanted)
         if opset < PLACES:
             _place_as_before(model)
-        checker.check_model(model)
+        _flatten_before_hardmax(model)
+        with _shapes_of_outputs(model):
+            checker.check_model(model)
         del model.metadata_props[:]
         model.metadata_props.extend(metadata)
     except Exception as error:  # the converter raises RuntimeError and its own types
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"opset {opset} cannot be raised: {reason}", hint=hint) from error
     return model
+
+
+def _drop_values_that_do_not_count(model: onnx.ModelProto) -> None:
+    """Removes the value of each Pad that does not pad with it. The converter keeps it where no attribute may be."""
+    for node in model.graph.node:
+        given = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type == "Pad" and "value" in given and "mode" in given and given["mode"].s != b"constant":
+            node.attribute.remove(given["value"])
+
+
+def _flatten_before_hardmax(model: onnx.ModelProto) -> None:
+    """Makes each Hardmax find one place among all values from its axis on, as it was before opset 13.
+
+    The converter does this for Softmax and LogSoftmax alone.
+    """
+    from onnx import helper
+
+    nodes: List[onnx.NodeProto] = []
+    for node in model.graph.node:
+        if node.op_type != "Hardmax":
+            nodes.append(node)
+            continue
+        source, name = node.input[0], node.output[0]
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+        nodes += [
+            helper.make_node("Shape", [source], [f"{name}.shape"]),
+            helper.make_node("Flatten", [source], [f"{name}.flat"], axis=axis),
+            helper.make_node("Hardmax", [f"{name}.flat"], [f"{name}.chosen"], name=node.name, axis=1),
+            helper.make_node("Reshape", [f"{name}.chosen", f"{name}.shape"], [name]),
+        ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+@contextlib.contextmanager
+def _shapes_of_outputs(model: onnx.ModelProto) -> Iterator[None]:
+    """Gives outputs without a shape one for a while: the check wants one, the network does not need it."""
+    types = [value.type.tensor_type for value in model.graph.output if value.type.HasField("tensor_type")]
+    open_ones = [kind for kind in types if not kind.HasField("shape")]
+    for kind in open_ones:
+        kind.shape.SetInParent()
+    yield
+    for kind in open_ones:
+        kind.ClearField("shape")
 
 
 def _place_as_before(model: onnx.ModelProto) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import opsets
+from edge_runtime.graph.branches import settle_branches
+from edge_runtime.graph.channels import axis_of, spread
 from edge_runtime.graph.float32 import to_float32
 from edge_runtime.graph.folding import fold_constants
 from edge_runtime.graph.inputs import plain_input
@@ -68,17 +70,27 @@ def prepare(model: onnx.ModelProto) -> Network:
     Raises:
         ModelError: the opset cannot be converted, or the network has functions that cannot be written out.
     """
-    model = opsets.raised(opsets.inlined(model), OPSET)
+    model = opsets.inlined(model)
+    if any(node.op_type == "If" for node in model.graph.node):  # an old opset inside a branch cannot be raised
+        settle_branches(Network(model))
+    model = opsets.raised(model, OPSET)
     kind = to_float32(model)
     del model.graph.value_info[:]  # of other types, or of other sizes than the input will have
     network = Network(model)
     network.was = kind
+    simplify(network)
+    if settle_branches(network):
+        simplify(network)
+    return network
+
+
+def simplify(network: Network) -> None:
+    """Gives a float32 network the one form, in place."""
     tidy(network)
     fold_constants(network)
     plain_products(network)
     drop_empty_parameters(network)
     fold_batch_norm(network)
-    return network
 
 
 def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
@@ -95,6 +107,8 @@ def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
     for dim, size in zip(dims, (max(1, dims[0].dim_value), 3, height, width)):
         dim.dim_value = size
     network.wire()
+    if settle_branches(network, sized=True):
+        simplify(network)
     return network
 
 
@@ -114,7 +128,7 @@ def drop_empty_parameters(network: Network) -> None:
 
 
 def fold_batch_norm(network: Network) -> int:
-    """Folds every BatchNormalization that is the only reader of a Conv or Gemm, and returns how many were folded."""
+    """Folds every BatchNormalization that is the only reader of an operator with weights; returns how many."""
     nodes, gone = network.nodes, 0
     kept: List[onnx.NodeProto] = []
     for node in nodes:
@@ -129,13 +143,18 @@ def fold_batch_norm(network: Network) -> int:
 
 
 def _foldable(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> bool:
-    if conv.op_type not in ("Conv", "Gemm") or network.weight_place(conv) != 1 or _trains(bn):
+    if conv.op_type == "MatMul" or network.weight_place(conv) != 1 or _trains(bn) or _shares_scales(conv):
         return False
     alone = len(network.consumers(conv.output[0])) == 1 and conv.output[0] not in network.outputs
     bias = conv.input[2] if len(conv.input) > 2 else ""
     known = all(name in network.constants for name in (*bn.input[1:], *filter(None, [bias])))
     shared = len(network.consumers(conv.input[1])) > 1 or conv.input[1] in network.outputs
     return alone and known and not shared
+
+
+def _shares_scales(conv: onnx.NodeProto) -> bool:
+    """Whether channels share the scale of their weights. Those of a grouped ConvTranspose do, with other groups."""
+    return conv.op_type == "ConvTranspose" and any(a.name == "group" and a.i > 1 for a in conv.attribute)
 
 
 def _trains(bn: onnx.NodeProto) -> bool:
@@ -150,9 +169,8 @@ def _fold(network: Network, conv: onnx.NodeProto, bn: onnx.NodeProto) -> None:
     weight = network.constants[conv.input[1]].astype(np.float64)
     biased = len(conv.input) > 2 and conv.input[2]
     bias = network.constants[conv.input[2]].astype(np.float64) if biased else 0.0
-    columns = conv.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in conv.attribute)
-    shape = (1, -1) if columns else (-1, *[1] * (weight.ndim - 1))
-    network.set_constant(conv.input[1], (weight * scale.reshape(shape)).astype(np.float32))
+    wide = spread(scale, axis_of(network, conv), weight.ndim)
+    network.set_constant(conv.input[1], (weight * wide).astype(np.float32))
     name = network.set_constant(f"{conv.output[0]}.folded", ((bias - mean) * scale + beta).astype(np.float32))
     inputs = [conv.input[0], conv.input[1], name]
     del conv.input[:]

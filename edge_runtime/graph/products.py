@@ -46,7 +46,7 @@ def weighted_shares(network: Network) -> Dict[str, float]:
 
 def multiplications(network: Network) -> Dict[str, int]:
     """Returns the multiplications for one image of each node that multiplies, by its first output; 0 if unknown."""
-    shapes = {**network.sizes, **kinds.shapes(kinds.inferred(network.model))}
+    shapes = network.shapes
     shapes[""] = shapes.get(network.inputs[0], (1,))[:1]  # images in a run
     found = {}
     for node in network.nodes:

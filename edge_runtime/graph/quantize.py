@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import rounding_points
-from edge_runtime.graph.channels import Axis, axis_of, per_channel, per_output, spread
+from edge_runtime.graph.channels import Axis, axis_of, per_channel, spread
+from edge_runtime.graph.correction import added_mean
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.rounding_points import Range
 
@@ -98,6 +99,7 @@ class _Writer:
         self, network: Network, ranges: Mapping[str, Range], form: Form, keep: Collection[str], means: Means
     ) -> None:
         self._network, self._form, self._keep, self._means = network, form, keep, means
+        self._shapes = network.shapes if means else {}
         self._scales = {name: _scale(limits, form.signed) for name, limits in ranges.items()}
         self._nodes: List[onnx.NodeProto] = []
         self._numbers: Dict[str, int] = {}
@@ -186,10 +188,9 @@ class _Writer:
         if source not in self._means or node.op_type != "Conv" or unknown:
             return
         weight = self._network.constants[name].astype(np.float32)
-        wide, kernel = spread(scales, 0, weight.ndim), tuple(range(2, weight.ndim))
+        wide = spread(scales, 0, weight.ndim)
         rounded = np.clip(np.round(weight / wide), -127, 127) * wide
-        before, after = (per_output(mean, weight.shape) for mean in self._means[source])
-        added = (rounded.sum(axis=kernel) * after - weight.sum(axis=kernel) * before).sum(axis=1)
+        added = added_mean(node, weight, rounded, self._means[source], self._shapes.get(source, ()))
         value = ((0.0 if bias is None else bias) - added).astype(np.float32)
         corrected = self._network.set_constant(f"{node.output[0]}.bias", value)
         if len(node.input) > 2:

@@ -10,7 +10,7 @@ import pytest
 from edge_runtime import calibrate
 from edge_runtime.backends import BackendOptions
 from edge_runtime.calibrate import reopened
-from edge_runtime.calibrate.reopened import check_result
+from edge_runtime.calibrate.reopened import check_result, compare_backends
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import Network
@@ -92,3 +92,33 @@ def test_a_backend_that_does_not_open_the_float_model_either_is_a_note(made, tmp
     path, options = str(tmp_path / "float.onnx"), BackendOptions("onnxruntime", threads=1)
     notes = check_result(path, path, ModelFlags(), options, IMAGES[:1])
     assert len(notes) == 1 and "openvino runs neither" in notes[0]
+
+
+def signals(noise: float, seed: int = 1):
+    """Two outputs for each of two pictures: a wave of power 1, with noise of the given power in the second output."""
+    wave = np.sqrt(2) * np.sin(np.linspace(0, 20 * np.pi, 2000))
+    added = np.random.default_rng(seed).normal(0, np.sqrt(noise), (2, 2000))
+    return [[wave.astype(np.float32), (wave + each).astype(np.float32)] for each in added]
+
+
+def test_one_output_of_several_that_one_backend_computes_wrong():
+    with pytest.raises(ModelError, match=r"^openvino computes output 2 of the INT8 network wrong: .* on onnxruntime"):
+        compare_backends(signals(0), {"onnxruntime": signals(1e-4), "openvino": signals(4)})
+    other_size = [[first, second[:-1]] for first, second in signals(0)]
+    with pytest.raises(ModelError, match="openvino computes output 2"):
+        compare_backends(signals(0), {"onnxruntime": signals(1e-4), "openvino": other_size})
+
+
+@pytest.mark.parametrize("noise", [{}, {"openvino": 4}, {"onnxruntime": 2, "openvino": 4}, {"a": 1e-6, "b": 1e-2}])
+def test_backends_that_differ_as_roundings_do(noise):
+    """Nothing to compare, both noisy, or both good."""
+    compare_backends(signals(0), {name: signals(power) for name, power in noise.items()})
+
+
+def test_an_output_of_one_value():
+    fives = [[np.full(100, 5, np.float32)]]
+    near = [[np.full(100, 5.0001, np.float32)]]
+    compare_backends(fives, {"onnxruntime": near, "openvino": near})
+    compare_backends(fives, {"onnxruntime": fives, "openvino": near})  # a file that was INT8 already, beside itself
+    with pytest.raises(ModelError, match="openvino computes output 1"):
+        compare_backends(fives, {"onnxruntime": near, "openvino": [[np.full(100, 6, np.float32)]]})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import AttributeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, helper, numpy_helper
 
+from edge_runtime.errors import ModelError
 from edge_runtime.graph.network import Network
 from tests.graph.test_folding import network, node
 
@@ -33,11 +34,29 @@ def test_texts(form, given):
     assert found.constants["c"].reshape(-1).tolist() == list(given)
 
 
-def test_sparse_ones_stay_nodes():
-    values, indices = (helper.make_tensor("", kind, [1], [1]) for kind in (TensorProto.FLOAT, TensorProto.INT64))
-    sparse = helper.make_sparse_tensor(values, indices, [3])
-    found: Network = network(helper.make_node("Constant", [], ["c"], sparse_value=sparse), node("Add", "x c", "y"))
-    assert [each.op_type for each in found.nodes] == ["Constant", "Add"] and not found.constants
+def thin(places, dims, name: str = ""):
+    """A sparse tensor with 1, 2, ... at the places."""
+    places = np.asarray(places, np.int64)
+    values = numpy_helper.from_array(np.arange(1, len(places) + 1, dtype=np.float32), name)
+    return helper.make_sparse_tensor(values, numpy_helper.from_array(places), dims)
+
+
+@pytest.mark.parametrize("places", [[0, 4, 5], [[0, 0], [1, 1], [1, 2]]])
+def test_sparse_ones_get_their_zeros(places):
+    constant = helper.make_node("Constant", [], ["c"], sparse_value=thin(places, [2, 3]))
+    found: Network = network(constant, node("Add", "x c", "y"))
+    assert [each.op_type for each in found.nodes] == ["Add"]
+    assert found.constants["c"].tolist() == [[1, 0, 0], [0, 2, 3]]
+    model = network(node("Add", "x c", "y")).model
+    model.graph.sparse_initializer.append(thin(places, [2, 3], "c"))
+    assert Network(model).constants["c"].tolist() == [[1, 0, 0], [0, 2, 3]]
+
+
+def test_a_huge_sparse_one_stays_and_a_damaged_one_is_refused():
+    constant = helper.make_node("Constant", [], ["c"], sparse_value=thin([0], [1 << 20, 1 << 20]))
+    assert [each.op_type for each in network(constant, node("Add", "x c", "y")).nodes] == ["Constant", "Add"]
+    with pytest.raises(ModelError, match="damaged"):
+        network(helper.make_node("Constant", [], ["c"], sparse_value=thin([9], [3])), node("Add", "x c", "y"))
 
 
 def test_an_empty_list():

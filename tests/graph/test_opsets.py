@@ -36,10 +36,33 @@ def node(op: str, inputs: str, output: str, **attributes: object) -> onnx.NodePr
 
 SCALES = np.array([1, 1, 2, 2], np.float32)
 PARAMETERS = {name: np.array(value, np.float32) for name, value in zip("gbmv", ([1, 2], [0, 1], [1, 0], [1, 4]))}
+# fmt: off
 OLD = {
     "clip": (9, [node("Clip", "x", "y", min=-2.0, max=3.0)], {}),
     "clip without an upper end": (9, [node("Clip", "x", "y", min=-2.0)], {}),
     "pad": (9, [node("Pad", "x", "y", pads=[0, 0, 1, 1, 0, 0, 1, 1])], {}),
+    "pad, reflect, with a value": (9, [node("Pad", "x", "y", pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="reflect", value=0.0)],
+                                   {}),
+    "pad, edge, with a value": (10, [node("Pad", "x", "y", pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="edge", value=1.0)], {}),
+    "pad, with a value": (10, [node("Pad", "x", "y", pads=[0, 0, -1, 1, 0, 0, 1, 1], value=2.5)], {}),
+    "pad, of inputs": (11, [node("Pad", "x p v", "y")], {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "v": np.float32(3)}),
+    "slice of many axes": (9, [node("Slice", "x", "y", starts=[0, 0, -3], ends=[1, 2, 2**31 - 1])], {}),
+    "squeeze without axes": (12, [node("Squeeze", "x", "y")], {}),
+    "unsqueeze at the end": (12, [node("Unsqueeze", "x", "y", axes=[-1])], {}),
+    "split of sizes": (12, [helper.make_node("Split", ["x"], ["a", "b"], axis=2, split=[1, 3]),
+                            node("Concat", "b a", "y", axis=2)], {}),
+    "sum": (12, [node("ReduceSum", "x", "y", axes=[1], keepdims=0)], {}),
+    "sum of all": (9, [node("ReduceSum", "x", "y")], {}),
+    "clip of inputs": (11, [node("Clip", "x low", "y")], {"low": np.float32(-1)}),
+    "dropout of inputs": (12, [node("Dropout", "x r", "y")], {"r": np.float32(0.5)}),
+    "dropout with a mask": (10, [helper.make_node("Dropout", ["x"], ["y", "mask"], ratio=0.5)], {}),
+    "largest": (9, [helper.make_node("TopK", ["x"], ["y", "i"], k=2, axis=2)], {}),
+    "least": (11, [helper.make_node("TopK", ["x", "k"], ["y", "i"], axis=1, largest=0)], {"k": np.array([1])}),
+    "resize to sizes": (11, [helper.make_node("Resize", ["x", "e", "e", "n"], ["y"], mode="nearest")],
+                        {"e": np.zeros(0, np.float32), "n": np.array([1, 2, 8, 8])}),
+    "hardmax": (11, [node("Hardmax", "x", "y", axis=1)], {}),
+    "hardmax of the last axis": (12, [node("Hardmax", "x", "y", axis=3)], {}),
+    "an output without a shape": (11, [node("Compress", "x c", "y", axis=2)], {"c": np.array([True, False, True])}),
     "slice": (9, [node("Slice", "x", "y", starts=[1], ends=[3], axes=[2])], {}),
     "squeeze": (9, [node("Unsqueeze", "x", "a", axes=[0]), node("Squeeze", "a", "y", axes=[0])], {}),
     "split": (11, [helper.make_node("Split", ["x"], ["a", "b"], axis=1), node("Add", "a b", "y")], {}),
@@ -55,6 +78,7 @@ OLD = {
 }
 
 
+# fmt: on
 @pytest.mark.parametrize("name", OLD)
 def test_raised_with_the_same_values(name):
     opset, nodes, constants = OLD[name]
@@ -69,6 +93,7 @@ def test_raised_with_the_same_values(name):
         )
         return
     assert found.opset_import[0].version == OPSET
+    assert run(found).shape == expected.shape
     np.testing.assert_allclose(run(found), expected, rtol=1e-5, atol=1e-6)
 
 

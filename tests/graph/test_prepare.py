@@ -133,6 +133,44 @@ def test_batch_normalisation_in_any_number_of_dimensions(kernel, biased):
     np.testing.assert_allclose(outputs(network.model, image)[0], expected, rtol=1e-4, atol=1e-5)
 
 
+WIDTHS = {"Conv": (0, 1), "ConvTranspose": (1, 1), "ConvTranspose of 2 groups": (1, 2), "Conv of 2 groups": (0, 2)}
+
+
+@pytest.mark.parametrize("kind", WIDTHS)
+@pytest.mark.parametrize("biased", [False, True])
+def test_batch_normalisation_behind_convolutions_of_every_kind(kind, biased):
+    """Six channels become four. Grouped transposed ones keep theirs: their groups share scales."""
+    axis, group = WIDTHS[kind]
+    numbers = np.random.default_rng(0)
+    shape = [4, 6 // group, 2, 2] if axis == 0 else [6, 4 // group, 2, 2]
+    constants = [("w", numbers.normal(size=shape).astype(np.float32))]
+    constants += [(name, numbers.uniform(0.5, 2, 4).astype(np.float32)) for name in "cgbmv"]
+    made = [
+        node("Concat", "x x x", "many", axis=1),
+        helper.make_node(kind.split()[0], ["many", "w", "c" if biased else ""], ["h"], group=group, strides=[2, 2]),
+        node("Identity", "g", "gamma"),
+        node("BatchNormalization", "h gamma b m v", "y", epsilon=1e-3),
+    ]
+    model = graph(*made, constants=constants)
+    image = numbers.normal(size=(1, 2, 4, 4)).astype(np.float32)
+    (expected,) = outputs(model, image)
+    network = prepare(model)
+    kept = kind == "ConvTranspose of 2 groups"
+    assert ("BatchNormalization" in [each.op_type for each in network.nodes]) == kept
+    np.testing.assert_allclose(outputs(network.model, image)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_batch_normalisation_behind_weights_that_two_convolutions_share_keeps_the_function():
+    numbers = np.random.default_rng(0)
+    constants = [("w", numbers.normal(size=(2, 2, 3, 3)).astype(np.float32))]
+    constants += [(name, numbers.uniform(0.5, 2, 2).astype(np.float32)) for name in "gbmv"]
+    model = graph(node("Conv", "x w", "h"), node("BatchNormalization", "h g b m v", "n"), node("Conv", "x w", "o"),
+                  node("Sub", "n o", "y"), constants=constants)  # fmt: skip
+    image = numbers.normal(size=(1, 2, 4, 4)).astype(np.float32)
+    (expected,) = outputs(model, image)
+    np.testing.assert_allclose(outputs(prepare(model).model, image)[0], expected, rtol=1e-4, atol=1e-4)
+
+
 def test_batch_normalisation_that_trains_or_has_computed_parameters_stays():
     constants = [W, *((name, np.array(values, np.float32)) for name, values in BN.items())]
     conv = node("Conv", "x w", "h")
