@@ -37,6 +37,7 @@ SCENES: Tuple[Tuple[str, str, str, Optional[str], Dict[str, Any]], ...] = (
     ("prior_offset", "rows", "sigmoid", None, {}),
 )
 GRIDS = ((40, 40), (20, 20))
+CROWDS = ((10, 10), (60, 40), (160, 120))  # two boxes a cell: one tile, several, more than are looked at
 PIXELS, SCORE = 1e-3, 1e-5  # exp of the GPU and of the host may differ in the last bit
 WRONG = "do not detect with this GPU: send the proof back"
 
@@ -100,13 +101,16 @@ def decoding(lab: Lab) -> Iterator[Row]:
 
 def suppression(lab: Lab) -> Iterator[Row]:
     """Compares suppression alone. Its boxes need no other arithmetic, so the bits must be equal."""
-    decode, tensors = scene("xyxy", "rows", "none", seed=77, classes=3, grids=((60, 40),), ties=True)
-    tensors = [(np.round(tensor * 4) / 4).astype(np.float32) for tensor in tensors]
-    expected, counts, slot = _both(lab, decode, tensors)
-    same = np.array_equal(counts, slot.counts) and all(
-        np.array_equal(expected[k, :n].view(np.uint32), slot.boxes[k, :n].view(np.uint32)) for k, n in enumerate(counts)
-    )
-    yield row("suppression: rows are equal to the bit", bool(same), "True", bool(same))
+    for grid in CROWDS:
+        decode, tensors = scene("xyxy", "rows", "none", seed=77, classes=3, grids=(grid,), ties=True)
+        tensors = [(np.round(tensor * 4) / 4).astype(np.float32) for tensor in tensors]
+        expected, counts, slot = _both(lab, decode, tensors)
+        same = np.array_equal(counts, slot.counts) and all(
+            np.array_equal(expected[k, :n].view(np.uint32), slot.boxes[k, :n].view(np.uint32))
+            for k, n in enumerate(counts)
+        )
+        boxes = len(tensors[0][0]) * tensors[0].shape[2]
+        yield row(f"suppression of {boxes} boxes: rows are equal to the bit", bool(same), "True", bool(same))
 
 
 def graph(lab: Lab) -> Iterator[Row]:

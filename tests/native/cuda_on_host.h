@@ -22,14 +22,22 @@ struct Dim {
 
 inline thread_local Dim threadIdx, blockIdx;
 inline Dim blockDim;
-inline pthread_barrier_t barrier;
+inline int rounds;  // barriers of the whole block so far, of all blocks
 
-inline void __syncthreads() { pthread_barrier_wait(&barrier); }
+constexpr int kWarp = 32, kWarps = 32;
+inline pthread_barrier_t barrier, warp_barriers[kWarps];
+
+inline void __syncthreads() {
+  if (threadIdx.x == 0) ++rounds;
+  pthread_barrier_wait(&barrier);
+}
+inline void __syncwarp() { pthread_barrier_wait(&warp_barriers[threadIdx.x / kWarp]); }
 inline int atomicAdd(int* place, int value) { return __atomic_fetch_add(place, value, __ATOMIC_RELAXED); }
 inline uint32_t atomicOr(uint32_t* place, uint32_t bits) {
   return __atomic_fetch_or(place, bits, __ATOMIC_RELAXED);
 }
 inline int __popc(uint32_t bits) { return __builtin_popcount(bits); }
+inline int __clzll(long long bits) { return bits ? __builtin_clzll(bits) : 64; }
 
 // Kernels without barriers: thread after thread.
 template <typename Kernel>
@@ -44,11 +52,12 @@ void run_apart(Dim grid, int threads, const Kernel& kernel) {
       }
 }
 
-// Kernels with barriers: the threads of a block together.
+// Kernels with barriers: the threads of a block together, whole warps of them.
 template <typename Kernel>
 void run_together(Dim grid, int threads, const Kernel& kernel) {
   blockDim = {threads, 1};
   pthread_barrier_init(&barrier, nullptr, threads);
+  for (int warp = 0; warp < threads / kWarp; ++warp) pthread_barrier_init(&warp_barriers[warp], nullptr, kWarp);
   for (int x = 0; x < grid.x; ++x) {
     std::vector<std::thread> block;
     for (int t = 0; t < threads; ++t)
@@ -59,5 +68,6 @@ void run_together(Dim grid, int threads, const Kernel& kernel) {
       });
     for (std::thread& thread : block) thread.join();
   }
+  for (int warp = 0; warp < threads / kWarp; ++warp) pthread_barrier_destroy(&warp_barriers[warp]);
   pthread_barrier_destroy(&barrier);
 }

@@ -29,16 +29,16 @@ Floats = NDArray[np.float32]
 
 
 @lru_cache(maxsize=None)
-def library() -> ctypes.CDLL:
-    """Compiled once a process."""
+def library(csrc: Path = CSRC) -> ctypes.CDLL:
+    """Compiled once a process, from this folder of sources."""
     with tempfile.TemporaryDirectory() as folder:
-        return ctypes.CDLL(str(compiled(Path(folder, "kernels.so"))))
+        return ctypes.CDLL(str(compiled(Path(folder, "kernels.so"), csrc)))
 
 
-def compiled(target: Path) -> Path:
+def compiled(target: Path, csrc: Path = CSRC) -> Path:
     """The library as a file; $EDGE_KERNEL_FLAGS adds a sanitizer's."""
     flags = [*shlex.split(FLAGS), *shlex.split(os.environ.get("EDGE_KERNEL_FLAGS", ""))]
-    command = [os.environ.get("CXX", "g++"), *flags, "-I", str(CSRC), "-I", str(HERE), "-o", str(target)]
+    command = [os.environ.get("CXX", "g++"), *flags, "-I", str(csrc), "-I", str(HERE), "-o", str(target)]
     subprocess.run([*command, str(HERE / "launch.cpp")], check=True)
     return target
 

@@ -50,4 +50,11 @@ void host_suppress(const int64_t* words, const float* numbers, edge::Candidate* 
   });
 }
 
+// How often the threads of the block have met since the last time this was asked.
+int host_rounds() {
+  const int met = rounds;
+  rounds = 0;
+  return met;
+}
+
 }  // extern "C"

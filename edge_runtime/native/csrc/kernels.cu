@@ -89,7 +89,7 @@ edge_suppress(edge::Packed packed, edge::Candidate* all, int room, const int* co
   const int image = blockIdx.x, count = counts[image];
   const edge::Suppression s = {all + (int64_t)image * room, count, rows + (int64_t)image * packed.max_det() * 6,
                                frames[image], packed.rule().num_classes, packed.max_det(), packed.suppress(),
-                               packed.iou()};
-  const int written = count <= edge::kFew ? edge::suppress_few(s) : edge::suppress_many(s);
+                               packed.conf() > 0.0f ? packed.conf() : 0.0f, packed.iou()};
+  const int written = edge::suppress(s);
   if (threadIdx.x == 0) found[image] = written;
 }
