@@ -46,6 +46,43 @@ def with_broken_scale(source: str, target: Path, number: int, factor: float) -> 
     return target
 
 
+def with_broken_zero_point(source: str, target: Path, number: int, shift: int) -> Path:
+    """Another zero point where the activations that one layer of an INT8 file reads become numbers again."""
+    model = onnx.load(source)
+    made = {name: node for node in model.graph.node for name in node.output}
+    back = made[_convs(model)[number].input[0]]
+    old = next(each for each in model.graph.initializer if each.name == back.input[2])
+    array = numpy_helper.to_array(old)
+    moved = np.clip(array.astype(np.int64) + shift, *_limits(array)).astype(array.dtype)
+    model.graph.initializer.append(numpy_helper.from_array(moved, "moved_zero_point"))
+    back.input[2] = "moved_zero_point"
+    onnx.save(model, str(target))
+    return target
+
+
+def _limits(array: Any) -> Any:
+    limits = np.iinfo(array.dtype)
+    return limits.min, limits.max
+
+
+def with_weights_per_tensor(source: str, target: Path) -> Path:
+    """The weights of an INT8 file with one scale for a whole tensor, which is the largest of its channels."""
+    model = onnx.load(source)
+    made = {name: node for node in model.graph.node for name in node.output}
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for conv in _convs(model):
+        back = made.get(conv.input[1])
+        if back is None or back.op_type != "DequantizeLinear":
+            continue
+        scale = numpy_helper.to_array(tensors[back.input[1]])
+        shape = (-1,) + (1,) * (len(tensors[back.input[0]].dims) - 1)
+        factor = (scale / scale.max()).reshape(shape)
+        _change(model, back.input[0], lambda array, factor=factor: np.rint(array * factor))
+        _change(model, back.input[1], lambda array: np.full_like(array, array.max()))
+    onnx.save(model, str(target))
+    return target
+
+
 def with_large_values(source: str, target: Path, number: int, factor: float = 1e6) -> Path:
     """The same function in float32: one layer's result multiplied, and divided again behind it."""
     model = onnx.load(source)

@@ -91,7 +91,7 @@ def faults(shared: Path, folder: Path) -> List[Fault]:
     nano = Twin(str(ROOT / "engines" / "yolo_nano_voc.onnx"), 320, "v3", anchors=tuple(recipe["anchors"]))
     large = v8.but(path=str(edits.with_large_values(v8.path, folder / "large.onnx", 40)))
     found = [*_plain(v8, V8_FLAGS, x, X_FLAGS, nano), *_pixels(v8, x), *_layers(v8, large, x, shared, folder)]
-    return [*found, *_boxes(v8, x, nano)]
+    return [*found, *_read_otherwise(v8, x, nano, folder), *_boxes(v8, x, nano)]
 
 
 def _plain(v8: Twin, v8_flags: Kept, x: Twin, x_flags: Kept, nano: Twin) -> List[Fault]:
@@ -105,8 +105,31 @@ def _plain(v8: Twin, v8_flags: Kept, x: Twin, x_flags: Kept, nano: Twin) -> List
     ]
 
 
+def read_otherwise(name: str, base: Twin, flags: Kept, stage: str, folder: Path, **said: str) -> Fault:
+    """The file itself, for which a recipe of its own says something else."""
+    recipe = folder / f"{name.replace(' ', '_')}.toml"
+    recipe.write_text("".join(f"{key} = {value}\n" for key, value in said.items()))
+    more = [*flags, "--recipe-b", str(recipe)]
+    return Fault(name, base, more, stage, "itself, --recipe-b", lambda *_: Path(base.path))
+
+
+def _read_otherwise(v8: Twin, x: Twin, nano: Twin, folder: Path) -> List[Fault]:
+    anchors = "[[[10, 13], [16, 30], [33, 23]], [[30, 61], [62, 45], [59, 119]], [[116, 90], [156, 198], [373, 326]]]"
+    return [
+        read_otherwise("read as bgr", v8, V8_FLAGS, "pixels", folder, color='"bgr"'),
+        read_otherwise("read as stretched", v8, V8_FLAGS, "pixels", folder, resize='"stretch"'),
+        read_otherwise(
+            "read with padding at the top left", v8, V8_FLAGS, "pixels", folder, resize='"letterbox_topleft"'
+        ),
+        read_otherwise("read with pixels 0 to 1", x, X_FLAGS, "pixels", folder, std="[255, 255, 255]"),
+        read_otherwise("read with other anchors", nano, (), "decoding", folder, anchors=anchors),
+    ]
+
+
 def _pixels(v8: Twin, x: Twin) -> List[Fault]:
     return [
+        recorded("padding at the top left", v8, V8_FLAGS, "pixels", ".jsonl", fit="topleft"),
+        recorded("stretched", x, X_FLAGS, "pixels", ".jsonl", fit="stretch"),
         recorded("swapped colours", v8, V8_FLAGS, "pixels", ".jsonl", bgr=True),
         recorded("swapped colours", x, X_FLAGS, "pixels", ".npz", bgr=False),
         edited("first layer of swapped colours", v8, V8_FLAGS, "pixels", edits.with_swapped_channels, ".onnx"),
@@ -138,6 +161,14 @@ def _layers(v8: Twin, large: Twin, x: Twin, shared: Path, folder: Path) -> List[
                lambda source, target: edits.with_broken_weights(source, target, 12, 0.7), ".onnx"),
         edited("scale of layer 20 times 0.25", v8, V8_FLAGS, "layers",
                lambda _, target: edits.with_broken_scale(str(int8()), target, 20, 0.25), "INT8 .onnx"),
+        edited("range of layer 20 times 8", v8, V8_FLAGS, "layers",
+               lambda _, target: edits.with_broken_scale(str(int8()), target, 20, 8.0), "INT8 .onnx"),
+        edited("range of layer 45 times 8", v8, V8_FLAGS, "layers",
+               lambda _, target: edits.with_broken_scale(str(int8()), target, 45, 8.0), "INT8 .onnx"),
+        edited("zero point of layer 30 off by 40", v8, V8_FLAGS, "layers",
+               lambda _, target: edits.with_broken_zero_point(str(int8()), target, 30, 40), "INT8 .onnx"),
+        edited("weights with one scale per tensor", v8, V8_FLAGS, "layers",
+               lambda _, target: edits.with_weights_per_tensor(str(int8()), target), "INT8 .onnx"),
         edited("float16 overflow", large, V8_FLAGS, "layers", edits.in_half, "fp16 .onnx"),
         written("float16 overflow", large, edits.in_half, "theirs.npz"),
         written("weights of layer 30 times 1.5", v8,
@@ -161,13 +192,18 @@ def _boxes(v8: Twin, x: Twin, nano: Twin) -> List[Fault]:
         recorded("boxes not scaled back", x, X_FLAGS, "decoding", ".npz", ("boxes",), not_scaled=1),
         recorded("padding not taken off", v8, V8_FLAGS, "decoding", ".jsonl", padding_left=1),
         recorded("classes off by one", v8, V8_FLAGS, "decoding", ".json", class_offset=1),
+        recorded("classes one lower", v8, V8_FLAGS, "decoding", ".jsonl", class_offset=-1),
+        recorded("strides of 16, 32, 64", x, X_FLAGS, "decoding", ".jsonl", strides=(16, 32, 64)),
+        recorded("strides of 16, 32, 64", x, X_FLAGS, "decoding", ".npz", ("boxes",), strides=(16, 32, 64)),
         recorded("objectness left out", x, X_FLAGS, "decoding", ".jsonl", no_objectness=1),
         recorded("a second sigmoid", v8, V8_FLAGS, "decoding", ".npz", ("boxes",), sigmoid=1, conf=0.6),
+        recorded("a second sigmoid", v8, V8_FLAGS, "decoding", ".jsonl", sigmoid=1, conf=0.6),
         recorded("anchors of YOLOv5", nano, (), "decoding", ".jsonl", anchors=other),
         recorded("confidence 0.5", v8, V8_FLAGS, "thresholds", ".jsonl", conf=0.5),
         recorded("confidence 0.1", x, X_FLAGS, "thresholds", ".jsonl", conf=0.1),
         recorded("at most 3 boxes", v8, V8_FLAGS, "thresholds", ".json", most=3),
         recorded("NMS at 0.8", v8, V8_FLAGS, "NMS", ".jsonl", iou=0.8),
+        recorded("NMS at 0.3", v8, V8_FLAGS, "NMS", ".jsonl", iou=0.3),
         recorded("NMS at 0.7", x, X_FLAGS, "NMS", ".npz", ("boxes",), iou=0.7),
         recorded("NMS over all classes", v8, V8_FLAGS, "NMS", ".jsonl", agnostic=1),
         recorded("NMS over all classes", x, X_FLAGS, "NMS", ".jsonl", agnostic=1),

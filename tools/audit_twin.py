@@ -81,11 +81,11 @@ def decode(twin: Twin, outputs: Sequence[Array]) -> Tuple[Array, Array]:
 
 def _yolox(twin: Twin, rows: Array) -> Tuple[Array, Array]:
     cells, strides = [], []
-    for stride in (8, 16, 32):
+    for stride, said in zip((8, 16, 32), twin.wrong.get("strides", (8, 16, 32))):
         side = twin.size // stride
         y, x = np.mgrid[:side, :side]
         cells.append(np.stack([x.ravel(), y.ravel()], 1))
-        strides.append(np.full((side * side, 1), stride))
+        strides.append(np.full((side * side, 1), said))
     grid, step = np.concatenate(cells), np.concatenate(strides)
     boxes = np.hstack([(rows[:, :2] + grid) * step, np.exp(rows[:, 2:4]) * step])
     return boxes, rows[:, 5:] * (1 if "no_objectness" in twin.wrong else rows[:, 4:5])

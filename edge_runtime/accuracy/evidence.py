@@ -20,9 +20,10 @@ AP, AGREEMENT = "AP", "agreement"
 USE, AVOID, UNKNOWN = "use", "avoid", "unknown"
 RULE_OF_THREE = 300.0  # points: 100 * 3
 CHANCE = 4.0  # times the allowed loss of AP: what may be possible where INT8 is recommended
-# Boxes move a little, and cross the threshold, without a change of AP. YOLO Nano with ranges more and more wrong lost
-# 5, 13, 25, 47 and 78 points of agreement, and 0.4, -0.1, 1.9, 5.3 and 13.7 of AP: but for chance, never more than
-# (x / 14)^2. So these points of agreement, times the square root of twice the AP, may be lost: measured, and possible.
+# Boxes move a little, and cross the threshold, without a change of AP. INT8 files of two detectors, damaged in grades,
+# lost points of AP that grow as (x / 14)^2 with the points of agreement x: but for chance, never more
+# (tools/reference/agreement.md). So these points, times the square root of twice the AP, may be lost: measured, and
+# possible.
 AGREEING, POSSIBLY = 10.0, 15.0
 LITTLE = 1.05  # times as fast, or less: no reason to change
 FIELDS = {

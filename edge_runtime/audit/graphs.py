@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.audit.likeness import Floats
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.backends._failures import explained, said_of
+from edge_runtime.graph.constants import tensor_of
 from edge_runtime.graph.network import WEIGHTED
 from edge_runtime.model import inputs, onnx_file
 from edge_runtime.model.spec import ModelIO, Shape
@@ -43,6 +44,7 @@ class Graph:
         self.model = onnx_file.load_whole(path)
         self.made = {name: node for node in self.model.graph.node for name in node.output if name}
         self.precision = _precision(self.model)
+        self._stored = {tensor.name: tensor for tensor in self.model.graph.initializer}
         self._readers: Dict[str, List[onnx.NodeProto]] = {}
         for node in self.model.graph.node:
             for name in node.input:
@@ -53,6 +55,14 @@ class Graph:
         """What the operators with weights write, behind their BatchNormalization, or their scale and bias."""
         kinds = (*WEIGHTED, *BEHIND)
         return [self.behind(name) for name, node in self.made.items() if node.op_type in kinds]
+
+    def constant(self, name: str) -> Optional[NDArray[Any]]:
+        """An initializer, or what a Constant holds, of any shape; None if it is neither."""
+        from onnx import numpy_helper
+
+        made = self.made.get(name)
+        found = self._stored.get(name) if made is None else tensor_of(made) if made.op_type == "Constant" else None
+        return None if found is None else numpy_helper.to_array(found)
 
     def read_by(self, name: str) -> List[str]:
         """What the operators that read a tensor write."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime.audit import layers
+from edge_runtime.audit import layers, scales
 from edge_runtime.audit.graphs import FLOAT, INT8, Graph
 from edge_runtime.audit.layers import Layer, Layers
 from edge_runtime.audit.likeness import Floats
 from edge_runtime.audit.preparations import Preparation
+from edge_runtime.audit.scales import Wide
 from edge_runtime.audit.sides import OnnxSide
 from edge_runtime.audit.stages import EQUAL, LAYERS, PARTS, Stage
 from edge_runtime.audit.trials import Bench
@@ -20,6 +22,7 @@ FEW = 2  # pictures whose tensors are all looked at
 RESIZED = 22.0  # dB of the outputs that other resize code leaves, where the input is not known
 ENOUGH = 28.0  # dB of the outputs, from which their error makes no difference to boxes
 Given = Tuple[Preparation, Preparation]
+WIDE = 4.0  # times; files that are right reach 2.7 on black pictures, and 1.6 on photographs
 ALIKE = 0.6  # of the boxes, below which an INT8 file is broken although no layer alone is
 
 
@@ -31,11 +34,16 @@ def by_graphs(bench: Bench, other: OnnxSide, given: Given, alike: float) -> Tupl
         alike: how much of the boxes is the same, 0..1.
     """
     tensors = [[each.tensor(image) for image in bench.images[:FEW]] for each in given]
-    found = layers.compare(Graph(bench.side.path, bench.side.io), Graph(other.path, other.io), *tensors)
+    graphs = Graph(bench.side.path, bench.side.io), Graph(other.path, other.io)
+    found = layers.compare(*graphs, *tensors)
     db = bench.output_db(given[0])
     if found.first is not None:
         figure = f"{found.first.broken} values" if found.first.broken else f"{found.first.own_db:.1f} dB"
         return Stage(LAYERS, PARTS, figure, _broken(found.first, found), False), found
+    for graph, each, way in zip(graphs, tensors, given):
+        wide = scales.widest(graph, each, _ends(way)) if graph.precision == INT8 else None
+        if wide is not None and wide.times >= WIDE:
+            return Stage(LAYERS, PARTS, f"{wide.times:.1f} times", _too_wide(graph, wide)), found
     figure = f"{db:.1f} dB at the outputs"
     least = layers.gradual(found)
     seen = f"{found.weighted[1]} of {found.weighted[0]} layers compared, none under {found.floor:.0f} dB"
@@ -45,6 +53,18 @@ def by_graphs(bench: Bench, other: OnnxSide, given: Given, alike: float) -> Tupl
     worst = f"; the least, {least.name} ({least.op}), has {least.own_db:.1f} dB" if least else ""
     about = f"outputs that differ, although no layer that is compared is broken ({seen}{worst}): the errors add up"
     return Stage(LAYERS, PARTS, figure, about, False), found
+
+
+def _ends(preparation: Preparation) -> Tuple[float, float]:
+    """Least and largest value of a prepared picture: those of black and white."""
+    spec = preparation.spec
+    values = [(end - mean) / std for end in (0.0, 255.0) for mean, std in zip(spec.mean, spec.std)]
+    return min(values), max(values)
+
+
+def _too_wide(graph: Graph, wide: Wide) -> str:
+    return (f"{os.path.basename(graph.path)} rounds {wide.name} in a range that is {wide.times:.1f} times as wide as "
+            f"its values need (they reach {wide.largest:.4g} in {FEW} pictures)")  # fmt: skip
 
 
 def _broken(layer: Layer, found: Layers) -> str:

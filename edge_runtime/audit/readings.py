@@ -135,9 +135,8 @@ def _shapes(decode: DecodeSpec) -> Iterator[Tuple[str, DecodeSpec]]:
         yield "box variances left out", replace(decode, variance=(1.0, 1.0))
     if decode.box_activation == "sigmoid":
         yield "box centres without their sigmoid", replace(decode, box_activation="none")
-    strides = _other_strides(decode.levels)
-    if strides:
-        yield "strides in the opposite order", replace(decode, levels=strides)
+    for words, strides in _other_strides([level.stride for level in decode.levels]):
+        yield words, replace(decode, levels=tuple(map(_with_stride, decode.levels, strides)))
 
 
 KINDS = {
@@ -145,6 +144,7 @@ KINDS = {
     "anchor_exp": ("anchor_square",), "anchor_square": ("anchor_exp",), "prior": ("prior_yx",), "prior_yx": ("prior",),
 }  # fmt: skip
 Anchors = Sequence[Sequence[Tuple[float, float]]]
+Strides = Sequence[Tuple[float, float]]
 
 
 def _anchor_sets(own: Anchors) -> Iterator[Tuple[str, Any]]:
@@ -162,11 +162,18 @@ def _anchor_sets(own: Anchors) -> Iterator[Tuple[str, Any]]:
     yield "width and height of the anchors in each other's place", [[(h, w) for w, h in level] for level in own]
 
 
-def _other_strides(levels: Sequence[Level]) -> Tuple[Level, ...]:
-    strides = [level.stride for level in levels]
-    if len(set(strides)) < 2:
-        return ()
-    return tuple(replace(level, stride=stride) for level, stride in zip(levels, strides[::-1]))
+def _with_stride(level: Level, stride: Tuple[float, float]) -> Level:
+    """The level with another stride. YOLOX's one anchor is its stride."""
+    anchors = (stride,) if tuple(level.anchors) == (level.stride,) else level.anchors
+    return replace(level, stride=stride, anchors=anchors)
+
+
+def _other_strides(own: Strides) -> Iterator[Tuple[str, Strides]]:
+    if len(set(own)) < 2:
+        return
+    yield "strides in the opposite order", own[::-1]
+    yield "strides twice as large", [(2 * x, 2 * y) for x, y in own]
+    yield "strides half as large", [(x / 2, y / 2) for x, y in own]
 
 
 def _families(known: Reading, read_io: Any) -> Iterator[Reading]:

@@ -159,8 +159,13 @@ class Bench:
         return 1 - float(together.mean()) if len(together) else 1.0
 
     def near(self, number: int, preparation: Preparation, reading: Reading) -> NDArray[np.float64]:
-        """For each of the surest boxes of the other side, how near the nearest candidate is, (n,) 0..1."""
-        return covered(self.rows(number)[:ROWS], self.candidates(number, preparation, reading, True))
+        """For each of the surest boxes of the other side, how near the nearest candidate is, (n,) 0..1.
+
+        Boxes outside of the picture, of which nothing is left, say nothing.
+        """
+        rows = self.rows(number)
+        inside = (rows[:, 2:4] > rows[:, :2]).all(axis=1)
+        return covered(rows[inside][:ROWS], self.candidates(number, preparation, reading, True))
 
 
 def best(

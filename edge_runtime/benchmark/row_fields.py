@@ -13,6 +13,7 @@ _LISTED = fields.several(_TEXT)
 _ACCURACY = {"metric": _TEXT, "value": _NUMBER}
 _AP = {"value": fields.number(-1, 1), "samples": fields.several(_NUMBER), "boxes": fields.whole(0, 1 << 40),
        "pictures": fields.whole(0, 1 << 40), "data": _TEXT}  # fmt: skip
+_AP_LATER = {"ap50": fields.number(-1, 1), "objects": fields.whole(0, 1 << 40)}  # older files do not have them
 _FIGURES = (
     "fps", "fps_low", "fps_high", "fps_engine", "mean_w", "idle_w", "nominal_w", "coverage", "fps_per_watt",
     "fps_per_watt_nominal", "fps_per_watt_above_idle", "joules_per_frame", "windows_sound",
@@ -29,7 +30,7 @@ KNOWN: Dict[str, Field] = {
     **dict.fromkeys(("engine_sha256", "ranges_sha256"), optional(_TEXT)),
     "caps_verified": optional(fields.flag()),
     "accuracy": Field("a metric and its value", lambda value: _filled(value, _ACCURACY)),
-    "ap": Field("an AP and its samples", lambda value: _filled(value, _AP)),
+    "ap": Field("an AP and its samples", lambda value: _filled(value, _given(_AP, _AP_LATER, value))),
     **dict.fromkeys(("latency_ms", "rails_w", "temperatures_c", "clocks", "throttle"), _NUMBERS),
     "stage_ms": fields.mapping(_NUMBERS),
     "windows": fields.several(fields.mapping(fields.anything())),
@@ -46,9 +47,15 @@ def _filled(value: Any, table: Dict[str, Field]) -> Dict[str, Any]:
     return {**whole, **{name: fields.take(f"[{name}]", table[name], whole[name]) for name in table}}
 
 
+def _given(needed: Dict[str, Field], others: Dict[str, Field], value: Any) -> Dict[str, Field]:
+    """The needed fields, and those of the others that a value has."""
+    there = fields.mapping(fields.anything()).take(value)
+    return {**needed, **{name: field for name, field in others.items() if name in there}}
+
+
 def _row(value: Any) -> Dict[str, Any]:
     there = fields.mapping(fields.anything()).take(value)
-    row = _filled(there, {**NEEDED, **{name: field for name, field in KNOWN.items() if name in there}})
+    row = _filled(there, _given(NEEDED, KNOWN, there))
     return _filled(row, dict.fromkeys(OF_VALID, _NUMBER)) if row["valid"] else row
 
 

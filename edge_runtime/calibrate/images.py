@@ -20,6 +20,7 @@ from edge_runtime.imaging.image_file import MOST_BYTES
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 MANIFEST = {"folder": fields.text(), "sha256": fields.mapping(fields.text(64))}
 FEW = 100
+ENOUGH = 64  # pictures for the ranges; further ones change them little, and labels say more in the check
 HELD_OUT = 5  # one image of this many is held out, if there are not enough images for both uses
 
 
@@ -83,6 +84,9 @@ def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
     The order is often that of time, of cameras that take turns, or of folders. So the pictures to check are drawn by
     chance, one from each of many equal parts of the order. The draw is the same in each run.
 
+    Where there are labels, up to `FEW` are held out, as long as `ENOUGH` are left: a loss is known only as well as the
+    number of objects allows.
+
     Args:
         most: largest number of pictures to calibrate on.
         hold_out: whether to hold some out for the check.
@@ -94,11 +98,13 @@ def divide(data: Dataset, most: int, hold_out: bool) -> ImageSet:
         used = set(_spread(range(count), most))
         held = _strata([k for k in range(count) if k not in used], max(most // HELD_OUT, FEW))
     else:
-        held = _strata(range(count), max(count // HELD_OUT, min(1, count - 1)))
+        labelled = min(FEW, count - ENOUGH) if data.truths else 0
+        held = _strata(range(count), max(count // HELD_OUT, labelled, min(1, count - 1)))
     kept = _spread([k for k in range(count) if k not in set(held)], most)
     notes = []
     if len(kept) < FEW and len(kept) + len(held) < FEW:
-        notes.append(f"only {len(kept)} images to calibrate on: {FEW} to 500 from the place of use are better")
+        seen = "1 image" if len(kept) == 1 else f"{len(kept)} images"
+        notes.append(f"only {seen} to calibrate on: {FEW} to 500 from the place of use are better")
     return ImageSet(data.name, tuple(data.paths[k] for k in kept), subset(data, held), tuple(notes))
 
 

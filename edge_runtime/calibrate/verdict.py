@@ -20,6 +20,7 @@ from edge_runtime.errors import DatasetError, ModelError
 CONF = 0.25  # lowest confidence of boxes that count when the boxes of two models are matched
 OVERLAPS = np.linspace(0.5, 0.95, 10)  # those of COCO's AP: a box that has moved agrees at fewer of them
 ROUNDS, WARM = 15, 3
+CHECK = LOOK[0].upper() + LOOK[1:]
 SIZES = {"small": "APs", "medium": "APm", "large": "APl"}
 Rows = NDArray[np.float32]
 
@@ -117,6 +118,8 @@ def against_labels(data: Dataset, labels: Sequence[str], asked: Sequence[int]) -
         return f"the labels have class number {numbers.max()}, the model has {len(known)} classes"
     if not (known[numbers] >= 0).any():
         return "the labels show no object of a class of the model"
+    if all(truth.ignored.all() for truth in data.truths):
+        return "the labels show only difficult objects or crowds, which do not count"
     return coco.missing()
 
 
@@ -182,10 +185,20 @@ def speed(
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def recommendation(comparison: Comparison, speeds: Dict[str, float], max_drop: float, extra: str = "") -> str:
-    """Returns the verdict on INT8 in one sentence; see `evidence.sentence`."""
+def recommendation(
+    comparison: Comparison, speeds: Dict[str, float], max_drop: float, extra: str = "", doubt: str = ""
+) -> str:
+    """Returns the verdict on INT8 in one sentence; see `evidence.sentence`.
+
+    Args:
+        doubt: why the float model itself seems to be read wrongly; "" if it does not.
+    """
     if comparison.blind:
-        return f"The pictures cannot say what INT8 costs: {comparison.blind}. {LOOK[0].upper()}{LOOK[1:]}."
+        return f"The pictures cannot say what INT8 costs: {comparison.blind}. {CHECK}."
+    if doubt:
+        return (
+            f"The pictures cannot say what INT8 costs: {doubt}. {CHECK}. As it is read: {comparison.evidence.loss()}."
+        )
     gain = speeds["fp32"] / speeds["int8"] if "int8" in speeds else None
     if comparison.objects >= SURELY and comparison.before_50 < WEAK:
         weak = f"fp32 itself finds little of what is labelled (AP50 {comparison.before_50:.3f}), so {LOOK}"

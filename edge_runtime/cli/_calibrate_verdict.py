@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edge_runtime.accuracy import evaluate, evidence
 from edge_runtime.accuracy.evaluate import Found
+from edge_runtime.backends import onnxruntime
 from edge_runtime.calibrate import Calibrated, calibration, mixed, stamp, verdict
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.images import ImageSet
@@ -22,6 +23,7 @@ from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
 from edge_runtime.files import atomic
 from edge_runtime.graph.half import half
+from edge_runtime.identify import misread
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.reports import verdict as report
 from edge_runtime.sources.image import ImageSource
@@ -75,6 +77,7 @@ def judge(
         if made.given:
             return _judge_given(made, bench.found(bench.saved(made, "int8"), "int8")), None
         before = bench.found(args.engine, "fp32")
+        doubt = bench.doubt()
         began = monotonic()
 
         def trial(candidate: Calibrated) -> Comparison:
@@ -88,13 +91,13 @@ def judge(
         made, comparison = calibration.described(made, network), tried[-1].comparison
         files = {"fp32": args.engine, "int8": bench.saved(made, "int8"), "fp16": bench.halved(network)}
         speeds, sizes = bench.speeds(files), {name: Path(path).stat().st_size for name, path in files.items()}
-    sentence = verdict.recommendation(comparison, speeds, args.max_drop)
+    sentence = verdict.recommendation(comparison, speeds, args.max_drop, doubt=doubt)
     content: Dict[str, Any] = {
         "recommendation": sentence, "comparison": comparison.summary(), "tried": [step.summary() for step in tried],
         "milliseconds": speeds, "backend": bench.backend, "bytes": sizes,
     }  # fmt: skip
     _print(comparison, tried, speeds, bench.backend, sentence)
-    stamp.write_verdict(made.model, sentence, None if comparison.blind else comparison.evidence)
+    stamp.write_verdict(made.model, sentence, None if comparison.blind or doubt else comparison.evidence)
 
     def page() -> None:
         worst = mixed.worst_activations(network, spec, images.paths, made)
@@ -157,6 +160,16 @@ class _CandidateRuns:
             except ModelError as error:  # the path may be that of a candidate in a folder that is gone
                 fact = str(error).replace(path, f"the {label} form of {self._engine}")
                 raise ModelError(fact, hint=error.hint) from error
+
+    def doubt(self) -> str:
+        """Why the float model seems to be read wrongly; "" if it does not, or if nobody can tell."""
+        data = self._images.held_out
+        if not data.truths or not self._engine.lower().endswith(".onnx") or onnxruntime.available():
+            return ""
+        with Detector.open(self._engine, flags=self._flags, options=self._options) as detector:
+            tick = self._bar("other ways to read it", 0)
+            found = misread.suspicion(self._engine, detector.model, data, self._options.threads, tick)
+        return str(found) if found else ""
 
     def speeds(self, files: Dict[str, str]) -> Dict[str, float]:
         """Median milliseconds of each model, taking turns."""

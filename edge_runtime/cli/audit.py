@@ -7,8 +7,9 @@
 One of the two is an ONNX file. The other is an ONNX file or a plan, or what another program wrote: outputs as .npz
 (arrays PICTURE/NAME; PICTURE/input and PICTURE/boxes may be among them), a folder with one .npz per picture, boxes as
 JSON Lines of edge-detect or as COCO results. The stages are pixels, layers, decoding, thresholds and NMS. A recipe
-beside a model (m.toml beside m.onnx) is read; flags about the model hold for both. The exit code is 0 if the two are
-equal, 1 if they part, 2 for an error.
+beside a model (m.toml beside m.onnx) is read; flags about the model hold for both. Where the two are read otherwise,
+--recipe-a and --recipe-b say what holds for one of them, over all that holds for both. The exit code is 0 if the two
+are equal, 1 if they part, 2 for an error.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from edge_runtime.audit import auditing, words
 from edge_runtime.audit.preparations import Image
+from edge_runtime.audit.recorded import is_recorded
 from edge_runtime.audit.sides import open_side
 from edge_runtime.audit.stages import Audit
 from edge_runtime.backends import MOST_THREADS
@@ -30,9 +32,10 @@ from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
 from edge_runtime.cli._values import fraction, whole
-from edge_runtime.errors import SourceError
+from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.imaging import image_file
+from edge_runtime.model.recipe import ModelFlags, load_recipe
 from edge_runtime.model.thresholds import MOST_BOXES, Thresholds
 from edge_runtime.reports import audit as audit_page
 from edge_runtime.text.escape import printable
@@ -76,6 +79,8 @@ def _parser() -> Parser:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     _flags.add_model_flags(parser)
+    for side in "ab":
+        parser.add_argument(f"--recipe-{side}", metavar="FILE.toml", help=f"what holds for {side.upper()} alone")
     return parser
 
 
@@ -89,7 +94,10 @@ def _audit(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
     flags = _flags.model_flags(args)
     paths, pictures = _pictures(args)
     _files.check_images(outputs, paths)
-    sides = [open_side(path, flags, thresholds, args.threads) for path in (args.first, args.second)]
+    sides = [
+        open_side(path, _own(path, recipe, flags), thresholds, args.threads)
+        for path, recipe in ((args.first, args.recipe_a), (args.second, args.recipe_b))
+    ]
     with _progress.progress() as begin:
         found = auditing.audit(sides[0], sides[1], pictures, begin("tries", 0))
     args.parted = words.parted(found)
@@ -103,6 +111,16 @@ def _audit(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
             audit_page.write_audit_page(args.report, " and ".join(found.names), found)
             print(f"report: {args.report}", file=sys.stderr)
     return byproducts.exit_code
+
+
+def _own(path: str, recipe: Optional[str], flags: ModelFlags) -> ModelFlags:
+    """The flags of one side: its own recipe, completed by what holds for both."""
+    if not recipe:
+        return flags
+    if is_recorded(path):
+        fact = f"{path} is what a program wrote, and {recipe} says how a model is read"
+        raise UsageError(fact, hint="give the recipe to the side that is a model: --recipe-a, --recipe-b")
+    return load_recipe(recipe).over(flags)
 
 
 def _pictures(args: argparse.Namespace) -> Tuple[List[str], List[Tuple[str, Image]]]:

@@ -135,10 +135,10 @@ def candidates(model: Model, flags: ModelFlags, named: bool, data_labels: Sequen
     """
     found = []
     for place, reading in enumerate((model, *model.rivals)):
-        for prepared, scale in _prepared(reading, flags):
-            for name, labels in _label_sets(prepared, named, data_labels):
-                spec = replace(prepared.spec, labels=labels)
-                found.append(Candidate(replace(prepared, spec=spec, rivals=()), scale, place, name))
+        for each, scale in prepared(reading, flags):
+            for name, labels in _label_sets(each, named, data_labels):
+                spec = replace(each.spec, labels=labels)
+                found.append(Candidate(replace(each, spec=spec, rivals=()), scale, place, name))
     return found
 
 
@@ -148,7 +148,8 @@ def resizes(candidate: Candidate, flags: ModelFlags) -> List[Candidate]:
     return [candidate.resized(mode) for mode in modes if mode != candidate.spec.resize]
 
 
-def _prepared(model: Model, flags: ModelFlags) -> Iterator[Tuple[Model, str]]:
+def prepared(model: Model, flags: ModelFlags) -> Iterator[Tuple[Model, str]]:
+    """Yields the model with every usual colour order and scale, and the name of the scale. Flags fix their part."""
     if model.io.dtypes.get(model.io.input_name) == "uint8":
         flags = replace(flags, mean=flags.mean or (0.0,) * 3, std=flags.std or (1.0,) * 3)
     seen = set()

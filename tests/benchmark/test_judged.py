@@ -53,12 +53,38 @@ def test_pictures_in_which_nothing_is_found_cannot_say():
     assert "cannot say what the second costs" in judged.sentence(row(empty, "a"), row(empty, "b"), 0.5)
 
 
+def test_labels_that_do_not_count_cannot_say():
+    """AP is then -1 for both, which is no loss of 0."""
+    some = found(0)
+    truths = tuple(replace(truth, crowd=np.ones(len(truth.class_id), bool)) for truth in some.truths)
+    crowd = replace(some, rows=some.rows * 20, truths=truths * 20)
+    said = judged.sentence(row(crowd, "a", paths=PATHS * 20), row(crowd, "b", paths=PATHS * 20), 0.5)
+    assert "the labels have no object that counts" in said and "Use" not in said and "points" not in said
+
+
+def test_a_model_that_finds_nothing_that_is_labelled_is_the_finding():
+    some = found(0)
+    away = replace(some, rows=tuple(rows + np.array([500, 500, 500, 500, 0, 0], "f") for rows in some.rows * 20),
+                   truths=some.truths * 20)  # fmt: skip
+    said = judged.sentence(row(away, "a", paths=PATHS * 20), row(away, "b", paths=PATHS * 20), 0.5)
+    assert "almost nothing of what is labelled (AP50 0.000)" in said and "edge-identify" in said and "Use" not in said
+
+
+def test_other_pictures_of_the_same_names_are_other_pictures(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"one")
+    first = row(found(0), "a", paths=[str(tmp_path / name) for name in PATHS])
+    (tmp_path / "0.png").write_bytes(b"two")
+    second = row(found(0), "b", paths=[str(tmp_path / name) for name in PATHS])
+    assert "other pictures or labels" in judged.sentence(first, second, 0.5)
+
+
 @pytest.mark.parametrize(
     ("after", "words"),
     [
         (row(found(0), "a"), "of the same file"),
         (row(found(0), "b", paths=PATHS[::-1]), "other pictures or labels"),
         ({**row(found(0), "b"), "ap": {**BEFORE["ap"], "samples": []}}, "how certain"),
+        ({**row(found(0), "b"), "ap": {k: v for k, v in BEFORE["ap"].items() if k != "ap50"}}, "measure again"),
         ({"engine_sha256": "b", "accuracy": {"metric": "voc07_11pt", "value": 0.3}}, "how certain"),
         ({"engine_sha256": "b"}, ""),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from sinks.results import small_disk
 from edge_runtime.calibrate import diverse, images, survey
 from edge_runtime.datasets import Dataset
 from edge_runtime.errors import DatasetError, SourceError, UsageError
-from edge_runtime.types import Frame
+from edge_runtime.types import Frame, Truth
 
 
 def data(count: int) -> Dataset:
@@ -38,6 +39,17 @@ def test_how_many(count, most, kept, held):
     found = images.divide(data(count), most, hold_out=True)
     assert (len(found.paths), len(found.held_out.paths)) == (kept, held)
     assert bool(found.notes) == (count < images.FEW)
+
+
+@pytest.mark.parametrize(
+    ("count", "kept", "held"), [(100, 64, 36), (60, 48, 12), (36, 29, 7), (500, 400, 100), (160, 64, 96), (1, 1, 0)]
+)
+def test_labels_are_kept_for_the_check(count, kept, held):
+    """Few labelled pictures say more about the loss than about the ranges."""
+    empty = Truth(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool))
+    found = images.divide(replace(data(count), truths=(empty,) * count), 512, hold_out=True)
+    assert (len(found.paths), len(found.held_out.paths)) == (kept, held)
+    assert len(found.held_out.truths) == held
 
 
 @pytest.mark.parametrize(("count", "most"), [(10_000, 512), (900, 512), (400, 512), (60, 512)])
@@ -93,7 +105,7 @@ def test_a_folder(folder):
 def test_labelled_data(shared):
     found = images.read_image_set(str(shared / "data/voc2007"), split="calib")
     part = images.divide(found, 512, hold_out=True)
-    assert len(part.held_out.paths) == len(part.held_out.truths) == 20 and part.held_out.labels
+    assert len(part.held_out.paths) == len(part.held_out.truths) == 36 and part.held_out.labels
 
 
 def test_manifests_come_back(folder, tmp_path_factory):

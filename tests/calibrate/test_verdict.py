@@ -136,6 +136,15 @@ def test_a_float_model_that_finds_little_is_said_in_the_sentence():
     assert "edge-identify" not in verdict.recommendation(verdict.compare_models(some, some), {"fp32": 2.0}, 0.5)
 
 
+def test_a_model_that_seems_misread_is_not_judged():
+    right = verdict.compare_models(found(0), found(0))
+    speeds = {"fp32": 2.0, "int8": 1.0}
+    assert verdict.recommendation(right, speeds, 4.0).startswith("Use INT8")
+    said = verdict.recommendation(right, speeds, 4.0, doubt="the float model seems misread: AP 0.1, and 0.4 otherwise")
+    assert said.startswith("The pictures cannot say what INT8 costs: the float model seems misread: AP 0.1")
+    assert "edge-identify" in said and "Use" not in said and "96 boxes in 24 pictures" in said
+
+
 def test_a_file_that_was_int8_already_is_not_compared_with_itself():
     sentence = verdict.of_given(found(0))
     assert sentence.startswith(
@@ -151,6 +160,12 @@ def data(labels, *class_ids) -> Dataset:
     return Dataset("d", ("a.png",) * len(truths), truths, labels)
 
 
+def ignored(labelled: Dataset, count: int) -> Dataset:
+    """The first pictures show only difficult objects."""
+    truths = [replace(each, difficult=np.ones(len(each.class_id), bool)) for each in labelled.truths[:count]]
+    return replace(labelled, truths=(*truths, *labelled.truths[count:]))
+
+
 @pytest.mark.parametrize(
     ("labelled", "reason"),
     [
@@ -161,6 +176,8 @@ def data(labels, *class_ids) -> Dataset:
         (data(("cell", "platelet"), 0), "share no class"),
         (data(("cat", "cell"), 1, 1), "no object of a class of the model"),
         (data((), 0, 7), "class number 7, the model has 2 classes"),
+        (ignored(data(("cat", "dog"), 0, 1), 2), "only difficult objects or crowds"),
+        (ignored(data(("cat", "dog"), 0, 1), 1), ""),
     ],
 )
 def test_labels_of_other_classes_are_no_labels(labelled, reason):

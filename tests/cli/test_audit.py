@@ -54,6 +54,20 @@ def test_a_file_and_itself_are_equal(capsys: Any) -> None:
     assert "one.onnx and one.onnx are equal: pixels, layers, decoding, thresholds and NMS, on 3 pictures" in out
 
 
+def test_each_side_may_have_a_recipe_of_its_own(capsys: Any, folder: Path) -> None:
+    (folder / "b.toml").write_text('labels = ["x", "b", "c"]\n')
+    found = run(capsys, "one.onnx", "one.onnx", "--recipe-b", "b.toml")
+    assert "it has other labels" in found["stages"][2]["about"] or found["stage"] == "decoding"
+    assert run(capsys, "one.onnx", "one.onnx", "--recipe-a", "b.toml", "--recipe-b", "b.toml")["stage"] is None
+
+
+def test_a_recipe_of_what_another_program_wrote_is_refused(capsys: Any, folder: Path) -> None:
+    (folder / "b.toml").write_text('color = "bgr"\n')
+    words = ["one.onnx", lines(folder / "theirs.jsonl", []), "--recipe-b", "b.toml"]
+    assert audit.main([*words, *FLAGS, "--labels", "a,b,c"]) == 2
+    assert "is what a program wrote, and b.toml says how a model is read" in capsys.readouterr().err
+
+
 def test_other_outputs_part_at_the_layers_and_the_page_shows_both(capsys: Any, folder: Path) -> None:
     found = run(capsys, "one.onnx", "two.onnx", "--report", "site/page.html")
     assert found["stage"] == "layers" and "output0" in found["sentence"]
