@@ -1,6 +1,7 @@
 """INT8 beside fp32 and beside other people's tools: accuracy, speed, memory, time, TensorRT.
 
-    python tools/bench_int8.py accuracy [--only yolov8] [--peers]     # AP of every model, both backends
+    python tools/bench_int8.py accuracy [--only yolov8]               # AP of every model, both backends
+    python tools/bench_int8.py peers                                  # the same beside other people's tools
     python tools/bench_int8.py speed                                  # one thread, fp32 and INT8 in turn, and NNCF's
     python tools/bench_int8.py cost                                   # memory on 128 and 512 images, time beside ORT's
     python tools/bench_int8.py methods                                # what ways of the literature bring in accuracy
@@ -24,6 +25,7 @@ from bench.report import Table
 ROOT = Path(__file__).resolve().parents[1]
 SECTIONS: Dict[str, Callable[[argparse.Namespace, Path], Sequence[Table]]] = {
     "accuracy": int8_accuracy.measure,
+    "peers": int8_accuracy.measure_peers,
     "speed": int8_speed.measure,
     "cost": int8_cost.measure,
     "methods": int8_methods.measure,
@@ -35,7 +37,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="models whose name contains it")
-    parser.add_argument("--peers", action="store_true", help="accuracy: also other people's tools")
     parser.add_argument("--other", type=Path, metavar="DIR", help="cost: also another checkout, its core compiled")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="default ../shared")

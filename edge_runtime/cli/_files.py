@@ -81,6 +81,7 @@ def _trace(meter: str) -> Iterator[Input]:
 
 READS: Dict[str, Reader] = {
     "engine": _model, "first": _side, "second": _side, "recipe": plain("recipe"), "labels": plain("label file"),
+    "recipe_a": plain("recipe"), "recipe_b": plain("recipe"),
     "data": _data, "verdict_data": _data, "images": _data, "image_folder": plain("folder of pictures"), "calib": _data,
     "sources": _source, "source": _source, "from_source": _source, "meter": _trace, "sysroot": board,
     "files": plain("result"),

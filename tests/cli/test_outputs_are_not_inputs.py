@@ -111,6 +111,8 @@ FILE_CASES: Tuple[Tuple[List[str], str, str], ...] = (
     (AUDIT, "--report", "m.onnx"),
     (AUDIT, "--report", "clip.jsonl"),
     (AUDIT, "--report", "photos/1.jpg"),
+    ([*AUDIT[:3], *AUDIT[5:], "--recipe-a", "recipe.toml"], "--report", "recipe.toml"),
+    ([*AUDIT[:3], *AUDIT[5:], "--recipe-b", "recipe.toml"], "--report", "recipe.toml"),
     (["doctor", "--sysroot", "board.json"], "--record", "board.json"),
     (["doctor", "--prove", "--sysroot", "board.json"], "-o", "board.json"),
 )

@@ -17,30 +17,34 @@ MOST_DROP, AIM, LEAST_MACS, MOST_SIZE = 1.0, 0.5, 0.9, 0.35
 def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
     columns = ("model", "AP fp32", *(f"INT8 {name}" for name in BACKENDS), "int8 MACs", "size", "")
     table = Table("AP points, INT8 minus fp32", columns)
-    peers = Table("AP points of other tools' INT8 minus fp32, ONNX Runtime", ("model", "ours", *PEERS))
     for subject in subjects(args.shared, args.only):
-        row = _one(subject, folder)
-        table.data.append(row)
-        table.rows.append(_text(row))
+        table.data.append(_one(subject, folder))
+        table.rows.append(_text(table.data[-1]))
         print(*table.rows[-1], flush=True)
-        if args.peers:
-            peers.data.append(
-                {"model": subject.name, "ours": row["onnxruntime"], **_peers(subject, row["fp32"], folder)}
-            )
-            peers.rows.append([subject.name, *(_points(peers.data[-1][name]) for name in ("ours", *PEERS))])
-            print(*peers.rows[-1], flush=True)
     table.notes.append(
         f"wanted: at most {MOST_DROP} points lost (aim {AIM}), {LEAST_MACS} of the multiplications in int8, size"
         f" at most {MOST_SIZE} of fp32. Default command, its own held-out images; AP as in accuracy.md."
     )
-    peers.notes.append(
+    for name in BACKENDS:
+        table.notes.append(f"{name}: mean {mean(row[name] for row in table.data):+.2f} over {len(table.data)} models.")
+    return [table]
+
+
+def measure_peers(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
+    table = Table("AP points of other tools' INT8 minus fp32, ONNX Runtime", ("model", "ours", *PEERS))
+    for subject in subjects(args.shared, args.only):
+        row = _one(subject, folder)
+        table.data.append({"model": subject.name, "ours": row[BACKENDS[0]], **_peers(subject, row["fp32"], folder)})
+        table.rows.append([subject.name, *(_points(table.data[-1][name]) for name in ("ours", *PEERS))])
+        print(*table.rows[-1], flush=True)
+    table.notes.append(
         "the same images for all. For quantize_static opsets are raised to 13, decoding is excluded, and entropy is fed"
         " eight images at a time."
     )
-    for name in ("ours", *PEERS) if args.peers else ():
-        known = [row[name] for row in peers.data if isinstance(row[name], float)]
-        peers.notes.append(f"{name}: mean {mean(known):+.2f} over {len(known)} models." if known else f"{name}: none.")
-    return [table, peers] if args.peers else [table]
+    for name in ("ours", *PEERS):
+        known = [row[name] for row in table.data if isinstance(row[name], float)]
+        table.notes.append(f"{name}: mean {mean(known):+.2f} over {len(known)} models." if known else f"{name}: none.")
+    return [table]
 
 
 def _one(subject: Subject, folder: Path) -> Dict[str, Any]:
