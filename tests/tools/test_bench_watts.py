@@ -18,7 +18,7 @@ def test_both_tables(shared, tmp_path, monkeypatch):
     (tmp_path / "fixtures/jetson" / board).symlink_to(shared / "fixtures/jetson" / board)
     saved = {}
     monkeypatch.setattr(bench_watts.report, "save", lambda path, heading, machine, tables: saved.update(tables=tables))
-    assert bench_watts.main(["--shared", str(tmp_path), "--rounds", "2", "--seconds", "0.3"]) == 0
+    assert bench_watts.main(["--shared", str(tmp_path), "--rounds", "2", "--seconds", "1"]) == 0
     sampler, monitor = saved["tables"]
     assert sampler.data[0]["board"] == bench_watts.BOARD and sampler.data[0]["samples"] >= 5
     assert [row["monitor"] for row in monitor.data] == ["nothing", "counting", "counting, watts, log"]
