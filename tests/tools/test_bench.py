@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,23 @@ def test_sections_and_report(tmp_path: Path, model: str) -> None:
     assert flat["frames"] == 80 and flat["net_numpy_bytes"] < 100_000 and flat["faults_per_frame"] >= 0
     assert written["machine"]["cpu"] and "numpy" in written["machine"]["versions"]
     assert "## Decode and NMS" in text and target.with_suffix(".md").read_text().count("\n## ") == 3
+
+
+def test_files_are_named_from_the_checkout(tool: Tool, tmp_path: Path) -> None:
+    report = tool("bench.report")
+    said = f"{ROOT / 'engines' / 'a.onnx'} and {ROOT.parent / 'shared' / 'b.onnx'}"
+    table = report.Table("Files", ("said",), rows=[(said,)], data=[{"said": said}])
+    report.save(tmp_path / "page.json", "Page", report.machine(), [table])
+    (row,) = json.loads((tmp_path / "page.json").read_text())["sections"]["Files"]["rows"]
+    assert row["said"] == "engines/a.onnx and ../shared/b.onnx"
+    assert "| engines/a.onnx and ../shared/b.onnx" in (tmp_path / "page.md").read_text()
+
+
+def test_no_page_names_a_folder_of_the_machine_that_made_it() -> None:
+    absolute = re.compile(r"(?<![\w./-])/[\w./-]+\.(?:jpe?g|json|jsonl|npz|onnx|plan|png|py|toml)\b")
+    pages = [path for path in (ROOT / "tools" / "reference").iterdir() if path.suffix in (".json", ".jsonl", ".md")]
+    found = [f"{path.name}: {text}" for path in pages for text in absolute.findall(path.read_text(encoding="utf-8"))]
+    assert len(pages) > 40 and not found
 
 
 def test_peers_without_the_peer_shows_our_side(tmp_path: Path, model: str) -> None:

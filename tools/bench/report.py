@@ -67,12 +67,14 @@ def load() -> List[float]:
 
 
 def save(path: Path, heading: str, conditions: Dict[str, Any], tables: Sequence[Table]) -> None:
-    """Writes `path` (JSON) and the same beside it as Markdown."""
+    """Writes `path` (JSON) and the same beside it as Markdown. Files are named from the checkout."""
     sections = {table.title: {"notes": table.notes, "rows": table.data} for table in tables}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": conditions, "sections": sections}, indent=1) + "\n", encoding="utf-8")
+    data = json.dumps({"machine": conditions, "sections": sections}, indent=1) + "\n"
     text = f"# {heading}\n\n{describe(conditions)}\n\n" + "\n".join(table.markdown() for table in tables)
-    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    for target, content in ((path, data), (path.with_suffix(".md"), text)):
+        named = content.replace(f"{ROOT}{os.sep}", "").replace(f"{ROOT.parent}{os.sep}", "../")
+        target.write_text(named, encoding="utf-8")
 
 
 def describe(conditions: Dict[str, Any]) -> str:
