@@ -21,7 +21,7 @@ from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
 LOUD = 0.0003  # an activation with more noise than this stays in float, if possible
-FAINT = 0.00005  # the same for one that is hardly multiplied: in float it costs next to no time
+FAINT = 0.00005  # the same for one that is hardly multiplied
 HARDLY = 0.002  # part of the multiplications
 FLOAT_MACS = 0.08  # largest part of the multiplications that may stay in float for that
 
