@@ -212,17 +212,7 @@ def constants_of_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
 def a_branch(model: onnx.ModelProto) -> onnx.ModelProto:
     """An If that reads a constant and an activation of the outer network."""
     put(model, "flag", np.array(True))
-
-    def change(conv: onnx.NodeProto) -> List[onnx.NodeProto]:
-        out, channels = conv.output[0], len(value(model, conv.input[2]))
-        put(model, "gamma", np.ones((1, channels, 1, 1), np.float32))
-        conv.output[0] = f"{out}_raw"
-        info = helper.make_tensor_value_info
-        then = helper.make_graph([node("Mul", [f"{out}_raw", "gamma"], "t")], "then", [], [info("t", 1, None)])
-        other = helper.make_graph([node("Identity", [f"{out}_raw"], "e")], "else", [], [info("e", 1, None)])
-        return [conv, node("If", ["flag"], out, then_branch=then, else_branch=other)]
-
-    return first_conv(model, change)
+    return first_conv(model, lambda conv: _branched(model, conv, []))
 
 
 @rewrite
@@ -231,16 +221,21 @@ def a_branch_that_the_picture_chooses(model: onnx.ModelProto) -> onnx.ModelProto
     put(model, "never", np.array(-1e9, np.float32))
 
     def change(conv: onnx.NodeProto) -> List[onnx.NodeProto]:
-        out, channels = conv.output[0], len(value(model, conv.input[2]))
-        put(model, "gamma", np.ones((1, channels, 1, 1), np.float32))
-        conv.output[0] = f"{out}_raw"
-        info = helper.make_tensor_value_info
-        then = helper.make_graph([node("Mul", [f"{out}_raw", "gamma"], "t")], "then", [], [info("t", 1, None)])
-        other = helper.make_graph([node("Identity", [f"{out}_raw"], "e")], "else", [], [info("e", 1, None)])
-        chosen = [node("ReduceMax", [f"{out}_raw"], "most", keepdims=0), node("Greater", ["most", "never"], "flag")]
-        return [conv, *chosen, node("If", ["flag"], out, then_branch=then, else_branch=other)]
+        most = node("ReduceMax", [f"{conv.output[0]}_raw"], "most", keepdims=0)
+        return _branched(model, conv, [most, node("Greater", ["most", "never"], "flag")])
 
     return first_conv(model, change)
+
+
+def _branched(model: onnx.ModelProto, conv: onnx.NodeProto, chosen: List[onnx.NodeProto]) -> List[onnx.NodeProto]:
+    """An If behind a convolution, whose branches give the same; `chosen` computes its condition `flag`."""
+    out, channels = conv.output[0], len(value(model, conv.input[2]))
+    put(model, "gamma", np.ones((1, channels, 1, 1), np.float32))
+    conv.output[0] = f"{out}_raw"
+    info = helper.make_tensor_value_info
+    then = helper.make_graph([node("Mul", [f"{out}_raw", "gamma"], "t")], "then", [], [info("t", 1, None)])
+    other = helper.make_graph([node("Identity", [f"{out}_raw"], "e")], "else", [], [info("e", 1, None)])
+    return [conv, *chosen, node("If", ["flag"], out, then_branch=then, else_branch=other)]
 
 
 @rewrite
