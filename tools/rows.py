@@ -4,7 +4,7 @@
     python tools/rows.py jetpack5              # all tests
     python tools/rows.py jetpack5 --short      # those that meet the libraries
     python tools/rows.py jetpack5 --tests tests/sources
-    python tools/rows.py --ci                  # every row: one of them with all tests, by the day; the others short
+    python tools/rows.py --ci                  # those of the day: one with all tests, the next and the newest short
     python tools/rows.py --table               # writes tools/reference/rows.md
 
 Environments are kept under .rows/ and made anew only where their versions, pyproject.toml or the C++ core have changed.
@@ -16,11 +16,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from oldlibs import boxes, outcome
 from oldlibs.environment import Environment, NoInterpreter, RowError
 from oldlibs.machines import BY_NAME, MACHINES, Machine
+
+DAY_S = 86400
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -29,12 +31,20 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         outcome.PAGE.write_text(outcome.page(), encoding="utf-8")
         return 0
     chosen: List[Machine] = [BY_NAME[name] for name in args.rows] if args.rows else list(MACHINES)
-    old = [machine for machine in MACHINES if _is_old(machine)]  # tools/test.sh runs all tests with the newest
-    of_today = old[time.gmtime().tm_yday % len(old)] if args.ci else None
+    whole = chosen
+    if args.ci:  # tools/test.sh runs all tests with the newest
+        whole, chosen = of_day(int(time.time() // DAY_S))
     # the newest comes first: the others' boxes are compared with its
-    good = [run(m, args.short or (args.ci and m != of_today), args) for m in sorted(chosen, key=_is_old)]
+    good = [run(m, args.short or m not in whole, args) for m in sorted(chosen, key=_is_old)]
     print(outcome.page())
     return int(not all(good))
+
+
+def of_day(day: int) -> Tuple[List[Machine], List[Machine]]:
+    """The rows of a day: those with all tests, and all of them. Each old one comes on two days that follow."""
+    old = [machine for machine in MACHINES if _is_old(machine)]
+    whole, short = old[day % len(old)], old[(day + 1) % len(old)]
+    return [whole], [BY_NAME[outcome.NEWEST], whole, short]
 
 
 def run(machine: Machine, short: bool, args: argparse.Namespace) -> bool:
@@ -76,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tests", action="append", default=[], metavar="PATH", help="only these; the result is not kept"
     )
     parser.add_argument("--jobs", default="auto", metavar="N", help="pytest's processes, default one for each core")
-    parser.add_argument("--ci", action="store_true", help="one row with all tests, by the day; the others short")
+    parser.add_argument("--ci", action="store_true", help="the rows of the day: one with all tests, two short")
     parser.add_argument("--table", action="store_true", help=f"write {outcome.PAGE.relative_to(outcome.ROOT)}")
     return parser
 

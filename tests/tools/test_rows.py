@@ -107,3 +107,11 @@ def test_what_pip_says_becomes_a_sentence(rows: Dict[str, ModuleType]) -> None:
 
 def test_the_short_list_names_tests_that_exist(rows: Dict[str, ModuleType]) -> None:
     assert not [name for name in rows["outcome"].SHORT if not (ROOT / name).exists()]
+
+
+def test_the_rows_of_five_days_are_all_rows(rows: Dict[str, ModuleType]) -> None:
+    tool = importlib.import_module("rows")
+    days = [tool.of_day(day) for day in range(100, 105)]
+    names = {machine.name for machine in rows["machines"].MACHINES}
+    assert {machine.name for whole, _ in days for machine in whole} == names - {"newest"}
+    assert all({m.name for m in whole} | {"newest"} < {m.name for m in chosen} for whole, chosen in days)
