@@ -3,7 +3,7 @@
 Two ranges are tried for every activation: the one with the least squared error, and the one with the least squared
 error after the activation function that follows. Most roundings hardly matter, but a few ruin a network. The worst are
 those before a depthwise convolution, if channels of very different size share one scale. These activations stay in
-float, as long as only a small part of the multiplications does. So do fainter ones that are hardly multiplied.
+float, as long as only a small part of the multiplications does: see `budget`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Collection, Dict, List, Mapping, Tuple
 
+from edge_runtime.calibrate.budget import Budget
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.observations import Observations
 from edge_runtime.calibrate.ranges.methods import Range, behind
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.followers import followers
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
-LOUD = 0.0003  # an activation with more noise than this stays in float, if possible
-FAINT = 0.00005  # the same for one that is hardly multiplied
-HARDLY = 0.002  # part of the multiplications
-FLOAT_MACS = 0.08  # largest part of the multiplications that may stay in float for that
+FAINT = 0.00005  # an activation with less noise is always rounded
+CHEAP = 0.001  # costs far below this part of the multiplications do not matter
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Choice:
 
     Attributes:
         ranges: range of each activation.
-        float_activations: activations that stay in float, those with the most noise first.
+        float_activations: activations that stay in float.
         noise: noise if only this activation is rounded, by activation; see `NoiseProbe`.
     """
 
@@ -59,14 +57,17 @@ def choose_ranges(network: Network, notes: Observations, probe: NoiseProbe, keep
     better = {name for name, value in again.items() if value < noise[name]}
     ranges = {name: (heard if name in better else plain)[name] for name in plain}
     noise.update({name: again[name] for name in better})
-    return Choice(ranges, tuple(_loud(network, noise)), noise)
+    return Choice(ranges, tuple(left_in_float(network, noise)), noise)
 
 
-def _loud(network: Network, noise: Mapping[str, float]) -> List[str]:
-    shares, spent, free = weighted_shares(network), 0.0, []
-    for name in sorted(noise, key=lambda name: -noise[name]):
-        share = shares.get(name, 0.0)
-        if noise[name] > (LOUD if share > HARDLY else FAINT) and spent + share <= FLOAT_MACS:
-            free.append(name)
-            spent += share
-    return free
+def left_in_float(network: Network, noise: Mapping[str, float]) -> List[str]:
+    """Returns the activations that stay in float: first those that save most noise for each multiplication in float.
+
+    Args:
+        noise: noise if only this activation is rounded, by activation.
+    """
+    budget = Budget(network)
+    for name in sorted(noise, key=lambda name: -noise[name] / (budget.cost(name) + CHEAP)):
+        if noise[name] > FAINT:
+            budget.add(name)
+    return budget.free

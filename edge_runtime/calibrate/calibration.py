@@ -54,7 +54,12 @@ class Calibrated:
 
     @property
     def float_share(self) -> float:
-        """Part of the multiplications that stay in float, 0 to 1."""
+        """Part of the multiplications that stay in float on every runtime, 0 to 1."""
+        return sum(each.share for each in self.in_float if each.everywhere)
+
+    @property
+    def float_share_onnxruntime(self) -> float:
+        """The same on ONNX Runtime."""
         return sum(each.share for each in self.in_float)
 
     @property

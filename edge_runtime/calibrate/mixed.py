@@ -8,13 +8,13 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from edge_runtime.accuracy import evidence
 from edge_runtime.calibrate import calibration
+from edge_runtime.calibrate.budget import Budget
 from edge_runtime.calibrate.calibration import Calibrated
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.calibrate.verdict import Comparison
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.network import Network
-from edge_runtime.graph.products import weighted_shares
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.model.spec import ModelSpec
 
@@ -91,16 +91,12 @@ class MixedPrecisionSearch:
 
     def _fitting(self, order: Sequence[str], more: int) -> Tuple[str, ...]:
         """Returns what stays in float already and the noisiest others, as long as their multiplications are few."""
-        shares, free = weighted_shares(self._network), list(self._made.table.float_activations)
-        spent = sum(shares.get(name, 0.0) for name in free)
+        budget = Budget(self._network, self._made.table.float_activations, FLOAT_MACS, on_onnxruntime=1.0)
+        most = len(budget.free) + more
         for name in order:
-            if len(free) >= len(self._made.table.float_activations) + more:
-                break
-            share = shares.get(name, 0.0)
-            if name not in free and spent + share <= FLOAT_MACS:
-                free.append(name)
-                spent += share
-        return tuple(free)
+            if len(budget.free) < most and name not in budget.free:
+                budget.add(name)
+        return tuple(budget.free)
 
     def _with(self, free: Tuple[str, ...]) -> Calibrated:
         table = replace(self._made.table, float_activations=free)

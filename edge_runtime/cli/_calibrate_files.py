@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Tuple
 
 from edge_runtime import calibrate
 from edge_runtime.calibrate import Calibrated, reopened
@@ -17,6 +17,7 @@ from edge_runtime.cli._calibrate_verdict import Page
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic, folders
 from edge_runtime.files.outputs import Output
+from edge_runtime.graph.products import InFloat
 from edge_runtime.model import external, onnx_file
 
 if TYPE_CHECKING:
@@ -82,21 +83,35 @@ def _in_float(made: Calibrated) -> str:
     """The end of the sentence, where much stays in float."""
     if not made.table.ranges:
         return "; nothing is in INT8: no operator multiplies by constant weights"
-    return f"; {made.float_share:.0%} of the multiplications stay in float" if made.float_share > MUCH else ""
+    if made.float_share_onnxruntime <= MUCH:
+        return ""
+    there = f"{made.float_share_onnxruntime:.0%} on ONNX Runtime"
+    return f"; {made.float_share:.0%} of the multiplications stay in float, {there}"
 
 
 def print_notes(made: Calibrated) -> None:
     """Prints what is unusual, and which operators stay in float, and why."""
     lines = list(made.notes)
-    if made.in_float:
-        named = [f"{each.name} ({each.reason})" for each in made.in_float[:NAMED]]
-        more = f" and {len(made.in_float) - NAMED} more" if len(made.in_float) > NAMED else ""
-        count = len(made.in_float)
-        many = f"{count} operators that multiply stay" if count > 1 else "1 operator that multiplies stays"
-        share = f"{made.float_share:.1%} of the multiplications"
-        lines.append(f"{many} in float, {share}: {', '.join(named)}{more}")
+    everywhere = [each for each in made.in_float if each.everywhere]
+    if everywhere:
+        lines.append(f"{_many(everywhere)} in float, {_named(everywhere)}")
+    others = [each for each in made.in_float if not each.everywhere]
+    if others:
+        lines.append(f"{_many(others)} in float on ONNX Runtime alone, {_named(others)}")
     for line in lines:
         print(f"note: {line}", file=sys.stderr)
+
+
+def _many(operators: Sequence[InFloat]) -> str:
+    count = len(operators)
+    return f"{count} operators that multiply stay" if count > 1 else "1 operator that multiplies stays"
+
+
+def _named(operators: Sequence[InFloat]) -> str:
+    share = sum(each.share for each in operators)
+    named = ", ".join(f"{each.name} ({each.reason})" for each in operators[:NAMED])
+    more = f" and {len(operators) - NAMED} more" if len(operators) > NAMED else ""
+    return f"{share:.1%} of the multiplications: {named}{more}"
 
 
 def write_byproducts(args: argparse.Namespace, made: Calibrated, images: ImageSet, page: Optional[Page]) -> int:

@@ -25,22 +25,51 @@ class InFloat:
         name: name of the node, or of its first output.
         reason: why, to be read after the name.
         share: part of all multiplications, 0 to 1; 0 if they cannot be counted.
+        everywhere: whether it does so on every runtime; otherwise on ONNX Runtime alone.
     """
 
     name: str
     reason: str
     share: float
+    everywhere: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An operator that multiplies an activation by weights.
+
+    Attributes:
+        reads: the activation.
+        makes: the activation that must be rounded too, or else ONNX Runtime computes the operator in float: the result
+            of a Conv, behind a Relu or Clip that is merged into it. "" if there is none.
+        share: part of all multiplications with weights, 0 to 1.
+    """
+
+    reads: str
+    makes: str
+    share: float
+
+
+def layers(network: Network) -> List[Layer]:
+    """Returns all operators that multiply an activation by weights, in order."""
+    counted = multiplications(network)
+    weighted = [node for node in network.nodes if network.weight(node) is not None]
+    total = max(1, sum(counted.get(node.output[0], 0) for node in weighted))
+    return [
+        Layer(
+            network.multiplied(node),
+            rounding_points.behind_clip(network, node.output[0]) if node.op_type == "Conv" else "",
+            counted.get(node.output[0], 0) / total,
+        )
+        for node in weighted
+    ]
 
 
 def weighted_shares(network: Network) -> Dict[str, float]:
     """Returns, by activation, which part of all multiplications with weights reads it."""
-    counted = multiplications(network)
-    read = {node.output[0]: network.multiplied(node) for node in network.nodes if network.weight(node) is not None}
-    total = sum(counted.get(output, 0) for output in read)
     shares: Dict[str, float] = {}
-    for output, name in read.items():
-        if total:
-            shares[name] = shares.get(name, 0.0) + counted.get(output, 0) / total
+    for layer in layers(network):
+        shares[layer.reads] = shares.get(layer.reads, 0.0) + layer.share
     return shares
 
 
@@ -74,8 +103,10 @@ def in_float(network: Network, rounded: Collection[str], keep: Collection[str], 
     for node in network.nodes:
         if node.output[0] in counted:
             reason = _reason(network, node, body, rounded, keep, free)
+            only_there = "" if reason else _on_onnxruntime(network, node, rounded)
             share = counted[node.output[0]] / total if total else 0.0
-            found += [InFloat(node.name or node.output[0], reason, share)] if reason else []
+            if reason or only_there:
+                found.append(InFloat(node.name or node.output[0], reason or only_there, share, bool(reason)))
     return sorted(found, key=lambda each: -each.share)
 
 
@@ -102,6 +133,14 @@ def _reason(
     if name in rounded:
         return ""
     return "rounding its input costs too much" if name in free else "its input stays in float"
+
+
+def _on_onnxruntime(network: Network, node: onnx.NodeProto, rounded: Collection[str]) -> str:
+    """Why a node whose factors are rounded stays in float on ONNX Runtime; "" if it does not."""
+    if node.op_type == "ConvTranspose":
+        return "ONNX Runtime has no 8-bit form of ConvTranspose"
+    again = node.op_type != "Conv" or rounding_points.behind_clip(network, node.output[0]) in rounded
+    return "" if again else "its result is not rounded"
 
 
 def _multiplies(node: onnx.NodeProto) -> bool:

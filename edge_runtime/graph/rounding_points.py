@@ -33,7 +33,7 @@ def everywhere(network: Network, keep: Collection[str] = ()) -> List[str]:
     for node in network.nodes:
         if node.output[0] in body and _computes(network, node) and not kept(node, keep):
             marked.update(dict.fromkeys(_activations(network, node)))
-            marked.update(dict.fromkeys(_behind_clip(network, name) for name in node.output))
+            marked.update(dict.fromkeys(behind_clip(network, name) for name in node.output))
     floats = network.float_activations
     return [name for name in marked if name in floats and name not in last
             and not _into_clip(network, name) and not _gate(network, name)]  # fmt: skip
@@ -109,6 +109,13 @@ def moved_into_graphs(network: Network) -> Set[str]:
     return found
 
 
+def behind_clip(network: Network, name: str) -> str:
+    """Returns the output of a Relu or Clip if that is the only reader of this tensor; otherwise the tensor itself."""
+    readers = network.consumers(name)
+    alone = len(readers) == 1 and readers[0].op_type in CLIPPING and name not in network.outputs
+    return str(readers[0].output[0]) if alone else name
+
+
 def kept(node: onnx.NodeProto, keep: Collection[str]) -> bool:
     """Whether a node was asked to stay in float, by its own name or the name of its first output."""
     return node.name in keep or node.output[0] in keep
@@ -148,17 +155,10 @@ def _activations(network: Network, node: onnx.NodeProto) -> List[str]:
     return [name for name in candidates if name in network.float_activations]
 
 
-def _behind_clip(network: Network, name: str) -> str:
-    """Returns the output of a Relu or Clip if that is the only reader of this tensor; otherwise the tensor itself."""
-    readers = network.consumers(name)
-    alone = len(readers) == 1 and readers[0].op_type in CLIPPING and name not in network.outputs
-    return str(readers[0].output[0]) if alone else name
-
-
 def _into_clip(network: Network, name: str) -> bool:
     maker = network.producer(name)
     weighted = maker is not None and maker.op_type in ("Conv", "Gemm", "Add")
-    return weighted and _behind_clip(network, name) != name
+    return weighted and behind_clip(network, name) != name
 
 
 def _gate(network: Network, name: str) -> bool:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from edge_runtime.calibrate import auto
+from edge_runtime.calibrate import auto, budget
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.graph import fake, products, rounding_points
 from edge_runtime.graph.network import Network
+from edge_runtime.graph.products import Layer
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from tests.graph.test_quantize import IMAGE, network, ranges, run
 
@@ -58,11 +59,12 @@ def test_multiplications_add_up():
     assert sum(shares.values()) == pytest.approx(1) and all(share >= 0 for share in shares.values())
 
 
-def test_the_loudest_stay_in_float_within_the_bound(monkeypatch):
-    shares = {"a": 0.05, "b": 0.05, "c": 0.02, "d": 0.0, "e": 0.003, "f": 0.001}
-    monkeypatch.setattr(auto, "weighted_shares", lambda network: shares)
+def test_what_saves_most_noise_for_its_cost_stays_in_float(monkeypatch):
+    some = [Layer("a", "b", 0.05), Layer("b", "", 0.05), Layer("c", "d", 0.02), Layer("e", "", 0.003)]
+    monkeypatch.setattr(budget, "layers", lambda network: some)
     noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": 0.0002, "f": 0.0002, "g": 0.00004}
-    assert auto._loud(network(), noise) == ["a", "c", "d", "f"], "b would be too much, e and g are not loud"
+    chosen = auto.left_in_float(network(), noise)
+    assert chosen == ["a", "c", "f", "d", "e"], "b would be too much, g is faint"
 
 
 def test_marked_activations_are_those_of_the_form():

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.products import in_float, multiplications
-from edge_runtime.graph.quantize import ONNXRUNTIME
+from edge_runtime.graph.quantize import ONNXRUNTIME, quantize
 
 
 def network(*nodes: onnx.NodeProto, shape=(1, 4, 8, 8), **weights: tuple) -> Network:
@@ -56,7 +56,7 @@ def test_reasons_and_shares():
     found.model.graph.input.append(helper.make_tensor_value_info("k", TensorProto.FLOAT, [4, 4, 1, 1]))
     found.wire()
     marked = set(ONNXRUNTIME.marked(found, ["the a"])) - {"b"}
-    told = {each.name: each.reason for each in in_float(found, marked, ["the a"], ["b"])}
+    told = {each.name: each.reason for each in in_float(found, marked, ["the a"], ["b"]) if each.everywhere}
     assert told == {
         "the a": "it was asked for with --keep-fp",
         "the c": "rounding its input costs too much",
@@ -71,3 +71,33 @@ def test_operators_of_other_kinds():
     custom = helper.make_node("FusedConv", ["x", "w"], ["y"], name="own", domain="com.microsoft")
     (left,) = in_float(network(custom, w=(4, 4, 1, 1)), [], [], [])
     assert (left.name, left.reason) == ("own", "there is no 8-bit form of FusedConv")
+
+
+def test_onnxruntime_computes_the_rest_in_8_bits(tmp_path):
+    """Its optimised graph says so, for each kind of layer with and without rounding of its result."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Relu", "a", "b"),  # merged into the convolution before it
+        node("Conv", "b w", "c"),
+        node("Sigmoid", "c", "s"),
+        node("Mul", "c s", "d"),
+        node("Conv", "d w", "e"),  # its result is left in float
+        node("Conv", "e w", "f"),
+        node("ConvTranspose", "f w", "g"),
+        node("Conv", "g w", "h"),
+        node("MatMul", "h m", "i"),
+        node("Conv", "i w", "j"),
+        node("Exp", "j", "y"),  # decoding
+    ]
+    found = network(*nodes, w=(4, 4, 1, 1), m=(8, 8))
+    left = in_float(found, [name for name in ONNXRUNTIME.marked(found) if name != "e"], [], ["e"])
+    known = dict.fromkeys(ONNXRUNTIME.marked(found), (-3.0, 3.0))
+    model = quantize(found, known, ONNXRUNTIME, float_activations=["e"])
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")  # the graph that it runs
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    run = onnx.load(options.optimized_model_filepath).graph.node
+    floats = [f"the {each.output[0]}" for each in run if each.op_type in ("Conv", "ConvTranspose", "MatMul")]
+    assert sorted(each.name for each in left) == sorted(floats) == ["the e", "the f", "the g", "the j"]
+    assert [each.name for each in left if each.everywhere] == ["the f"]

@@ -28,5 +28,13 @@ def test_multiplications_in_8_bits(tmp_path):
     ({}, "ok"), ({"openvino": -1.01}, "MISSED AP"), ({"int8_macs": 0.0, "size": 1.0}, "MISSED MACs size"),
 ])  # fmt: skip
 def test_what_missed(change, said):
-    row = {"model": "m", "fp32": 0.4, "onnxruntime": -0.3, "openvino": 0.1, "int8_macs": 0.95, "size": 0.3}
+    row = {
+        "model": "m",
+        "fp32": 0.4,
+        "onnxruntime": -0.3,
+        "openvino": 0.1,
+        "int8_macs": 0.95,
+        "int8_macs_ort": 0.7,
+        "size": 0.3,
+    }
     assert int8_accuracy._text({**row, **change})[-1] == said

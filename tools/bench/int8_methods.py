@@ -48,10 +48,9 @@ def weights_alone(base: Base, folder: Path) -> onnx.ModelProto:
     return base.again(base.network, float_activations=tuple(ONNXRUNTIME.marked(base.network)))
 
 
-def faint_ones_rounded(base: Base, folder: Path) -> onnx.ModelProto:
-    """Faint activations are rounded too, also where they are hardly multiplied."""
-    loud = {name: noise for name, noise in base.made.noise.items() if noise > auto.LOUD}
-    return base.again(base.network, float_activations=tuple(auto._loud(base.network, loud)))
+def nothing_in_float(base: Base, folder: Path) -> onnx.ModelProto:
+    """Every activation that has a form in 8 bits is rounded."""
+    return base.again(base.network, float_activations=())
 
 
 def ranges_by_task_loss(base: Base, folder: Path) -> onnx.ModelProto:
@@ -65,7 +64,7 @@ def ranges_by_task_loss(base: Base, folder: Path) -> onnx.ModelProto:
     for name in marked:
         best[name] = tried[min(range(len(tried)), key=lambda k: noise[k][name])][name]
     least = {name: min(each[name] for each in noise) for name in marked}
-    return base.again(base.network, ranges=best, float_activations=tuple(auto._loud(base.network, least)))
+    return base.again(base.network, ranges=best, float_activations=tuple(auto.left_in_float(base.network, least)))
 
 
 def equalisation(base: Base, folder: Path) -> onnx.ModelProto:
@@ -91,7 +90,7 @@ def learned_rounding(base: Base, folder: Path) -> onnx.ModelProto:
 
 METHODS: Dict[str, Callable[[Base, Path], onnx.ModelProto]] = {
     "default": lambda base, folder: base.made.model,
-    "faint ones rounded": faint_ones_rounded,
+    "nothing in float": nothing_in_float,
     "ranges by task loss": ranges_by_task_loss,
     "equalisation": equalisation,
     "learned rounding": learned_rounding,

@@ -79,17 +79,30 @@ def ours(subject: Subject, target: Path, *more: str) -> Path:
     return target
 
 
-def int8_macs(path: Path) -> float:
-    """Part of the multiplications whose two sides are both dequantised from 8 bits."""
+def int8_macs(path: Path, again: bool = False) -> float:
+    """Part of the multiplications whose two sides are both dequantised from 8 bits.
+
+    Args:
+        again: only those whose result is quantised too, without which ONNX Runtime computes a Conv in float.
+    """
     model = onnx.load(path)
     network = Network(model)
     counted = {stats.name: stats.conv_macs for stats in onnx_layers(model)}
     quantised = 0
     for node in network.nodes:
         makers = [network.producer(name) for name in node.input[:2]]
-        if node.op_type in ("Conv", "Gemm") and all(m is not None and m.op_type == "DequantizeLinear" for m in makers):
+        both = all(maker is not None and maker.op_type == "DequantizeLinear" for maker in makers)
+        if both and (node.op_type == "Gemm" or (node.op_type == "Conv" and (not again or _rounded(network, node)))):
             quantised += counted.get(node.name or node.output[0], 0)
     return quantised / max(1, sum(counted.values()))
+
+
+def _rounded(network: Network, node: onnx.NodeProto) -> bool:
+    """Whether a node's result is quantised, perhaps behind a Relu or Clip."""
+    readers = network.consumers(node.output[0])
+    if len(readers) == 1 and readers[0].op_type in ("Relu", "Clip"):
+        readers = network.consumers(readers[0].output[0])
+    return any(reader.op_type == "QuantizeLinear" for reader in readers)
 
 
 def tensors(subject: Subject, spec: ModelSpec, most: int = 0) -> np.ndarray:
