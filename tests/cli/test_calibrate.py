@@ -264,6 +264,7 @@ def test_what_stays_in_float_is_said(place, tmp_path, capsys):
     assert run(place, tmp_path, *QUICK, "--keep-fp", *layers[:40]) == 0
     out, err = capsys.readouterr()
     assert "% of the multiplications stay in float" in out and "and 36 more" in err
+    assert "in float on ONNX Runtime alone" in err and "(its result is not rounded)" in err
 
 
 def test_weights_in_another_file(place, tmp_path, monkeypatch, capsys):

@@ -1,27 +1,21 @@
-"""What calibration costs: memory that does not grow, and time beside quantize_static's entropy calibration.
-
-With another checkout of the project, also the time of the same commands there, in turns.
-"""
+"""What calibration costs: memory that does not grow, and time beside quantize_static's entropy calibration."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 from time import perf_counter
 from typing import List, Sequence, Tuple
 
-from bench import report
 from bench.int8_models import ROOT, subjects
 from bench.report import Table
 from edge_runtime import datasets
 
 MODEL = "yolov8n_640_fp32deq"
 COUNTS = (128, 512)
-COMPARED, TURNS = ("yolov8n_640_fp32deq", "yolox_nano", "nanodet_m_416"), 3
 WANTED_SPREAD, WANTED_MIB, WANTED_TIMES = 0.05, 1536, 3.0
 PEER = """
 import sys
@@ -48,43 +42,20 @@ def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
     for count in COUNTS:
         chosen = folder / str(count)
         _link(pictures[:count], chosen)
-        seconds, mib = _run([*said, "--images", str(chosen), "-o", str(folder / f"{count}.onnx")])
+        seconds, mib = run_command([*said, "--images", str(chosen), "-o", str(folder / f"{count}.onnx")])
         memory.rows.append((MODEL, str(count), f"{mib:.0f}", f"{seconds:.1f}"))
         memory.data.append({"model": MODEL, "images": count, "mib": mib, "seconds": seconds})
     few, many = memory.data
     spread = abs(many["mib"] / few["mib"] - 1)
     wanted = f"wanted: within {WANTED_SPREAD:.0%}, under {WANTED_MIB} MiB"
     memory.notes.append(f"{COUNTS[1]} against {COUNTS[0]} images: {spread:+.1%} ({wanted}).")
-    tables = [memory, _time(args, folder, few["seconds"])]
-    return [*tables, _versions(args, folder)] if args.other else tables
-
-
-def _versions(args: argparse.Namespace, folder: Path) -> Table:
-    """The same commands by this checkout and by another one, in turns; the least of `TURNS`."""
-    commits = (report.commit(ROOT), report.commit(args.other))
-    table = Table("Seconds beside another commit", ("model", "command", *commits, "times"))
-    for subject in (each for name in COMPARED for each in subjects(args.shared, name)):
-        for more in (["--no-verdict"], []):
-            said = [str(subject.path), *subject.pictures, *shlex.split(subject.flags), *more]
-            least = [float("inf")] * 2
-            for _ in range(TURNS):
-                for place, checkout in enumerate((ROOT, args.other.resolve())):
-                    command = [sys.executable, "-m", "edge_runtime.cli.calibrate", *said, "-o", str(folder / "v.onnx")]
-                    least[place] = min(least[place], _run(command, checkout)[0])
-            times = least[0] / least[1]
-            table.rows.append(
-                (subject.name, " ".join(more) or "with verdict", *map("{:.1f}".format, least), f"{times:.2f}")
-            )
-            table.data.append({"model": subject.name, "said": more, "seconds": least})
-            print(*table.rows[-1], flush=True)
-    table.notes.append(f"whole commands, the least of {TURNS} turns each.")
-    return table
+    return [memory, _time(args, folder, few["seconds"])]
 
 
 def _time(args: argparse.Namespace, folder: Path, ours: float) -> Table:
     code = PEER.format(tools=str(ROOT / "tools"), root=str(ROOT), shared=str(args.shared.resolve()), model=MODEL,
                        images=COUNTS[0], target=str(folder / "peer.onnx"))  # fmt: skip
-    theirs, mib = _run([sys.executable, "-c", code])
+    theirs, mib = run_command([sys.executable, "-c", code])
     title = f"Seconds for {COUNTS[0]} images of 640 px, ranges and graph"
     columns = ("model", "ours", "quantize_static entropy", "times", "its peak RSS, MiB")
     table = Table(title, columns)
@@ -97,7 +68,7 @@ def _time(args: argparse.Namespace, folder: Path, ours: float) -> Table:
     return table
 
 
-def _run(command: List[str], checkout: Path = ROOT) -> Tuple[float, float]:
+def run_command(command: List[str], checkout: Path = ROOT) -> Tuple[float, float]:
     """Seconds, and peak memory in MiB."""
     started = perf_counter()
     process = subprocess.Popen(

@@ -33,17 +33,17 @@ def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
         image = tensors(subject, spec, 1)
         width, height = spec.input_wh
         cases: Dict[str, Run] = {
-            "fp32 ORT": _onnxruntime(str(subject.path), image),
-            "fp32 OV": _openvino(str(subject.path), image),
-            "INT8 ORT": _onnxruntime(ours_onnxruntime._source(str(int8)), image),
-            "INT8 OV, as it is": _openvino(str(int8), image),
-            "INT8 OV, lightened": _openvino(ours_openvino._source(str(int8)), image),
+            "fp32 ORT": on_onnxruntime(str(subject.path), image),
+            "fp32 OV": on_openvino(str(subject.path), image),
+            "INT8 ORT": on_onnxruntime(ours_onnxruntime._source(str(int8)), image),
+            "INT8 OV, as it is": on_openvino(str(int8), image),
+            "INT8 OV, lightened": on_openvino(ours_openvino._source(str(int8)), image),
         }
         try:
-            cases["NNCF OV"] = _openvino(nncf(subject.path, tensors(subject, spec)), image)
+            cases["NNCF OV"] = on_openvino(nncf(subject.path, tensors(subject, spec)), image)
         except ImportError as error:
             table.notes.append(f"{error}.")
-        table.data.append({"model": subject.name, "side": [width, height], **_medians(cases, args.rounds)})
+        table.data.append({"model": subject.name, "side": [width, height], **medians(cases, args.rounds)})
         table.rows.append(_row(table.data[-1]))
         print(*table.rows[-1], flush=True)
     table.notes.append(f"medians of {args.rounds} rounds in turn, each the best of 3; best speed-up: the faster"
@@ -51,7 +51,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
     return [table]
 
 
-def _onnxruntime(source: Union[str, bytes], image: np.ndarray) -> Run:
+def on_onnxruntime(source: Union[str, bytes], image: np.ndarray) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -61,7 +61,7 @@ def _onnxruntime(source: Union[str, bytes], image: np.ndarray) -> Run:
     return lambda: session.run(None, feed)
 
 
-def _openvino(source: Any, image: np.ndarray) -> Run:
+def on_openvino(source: Any, image: np.ndarray) -> Run:
     import openvino
 
     core = openvino.Core()
@@ -76,7 +76,7 @@ def _openvino(source: Any, image: np.ndarray) -> Run:
     return lambda: request.infer({0: image})
 
 
-def _medians(cases: Dict[str, Run], rounds: int) -> Dict[str, float]:
+def medians(cases: Dict[str, Run], rounds: int) -> Dict[str, float]:
     times: Dict[str, list] = {name: [] for name in cases}
     for number in range(rounds + 2):
         for name, run in cases.items():
