@@ -22,6 +22,7 @@ from edge_runtime.graph.quantize import ONNXRUNTIME
 
 FAINT = 0.00005  # an activation with less noise is always rounded
 CHEAP = 0.001  # costs far below this part of the multiplications do not matter
+WORTH = 0.005  # noise that all multiplications in float would have to save: less is not worth the time
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def left_in_float(network: Network, noise: Mapping[str, float]) -> List[str]:
         noise: noise if only this activation is rounded, by activation.
     """
     budget = Budget(network)
-    for name in sorted(noise, key=lambda name: -noise[name] / (budget.cost(name) + CHEAP)):
-        if noise[name] > FAINT:
+    saved = {name: value / (budget.cost(name) + CHEAP) for name, value in noise.items()}
+    for name in sorted(saved, key=lambda name: -saved[name]):
+        if noise[name] > FAINT and saved[name] > WORTH:
             budget.add(name)
     return budget.free
