@@ -60,7 +60,13 @@ def test_multiplications_add_up():
 
 
 def test_what_saves_most_noise_for_its_cost_stays_in_float(monkeypatch):
-    some = [Layer("a", "b", 0.05), Layer("b", "", 0.05), Layer("c", "d", 0.02), Layer("e", "", 0.003), Layer("h", "", 0.02)]
+    some = [
+        Layer("a", "b", 0.05),
+        Layer("b", "", 0.05),
+        Layer("c", "d", 0.02),
+        Layer("e", "", 0.003),
+        Layer("h", "", 0.02),
+    ]
     monkeypatch.setattr(budget, "layers", lambda network: some)
     noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": 0.0002, "f": 0.0002, "g": 0.00004, "h": 0.0001}
     chosen = auto.left_in_float(network(), noise)
