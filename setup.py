@@ -10,8 +10,11 @@ from setuptools.command.build_py import build_py
 
 MODEL = "engines/yolo_nano_voc_int8.onnx"
 
-BY_MACHINE = {"x86_64": ["letterbox_x86"], "aarch64": ["letterbox_neon"], "arm64": ["letterbox_neon"]}
-SOURCES = ["bindings", "decoder", "histogram", "letterbox", "loops", "scan", *BY_MACHINE.get(platform.machine(), [])]
+SET = {"x86_64": "x86", "aarch64": "neon", "arm64": "neon"}.get(platform.machine())
+BY_MACHINE = [f"letterbox_{SET}", f"letterbox_yuv_{SET}"] if SET else []
+SOURCES = [
+    "bindings", "bindings_pictures", "decoder", "histogram", "letterbox", "letterbox_yuv", "loops", "scan", *BY_MACHINE,
+]  # fmt: skip
 
 # No -march: the wider instruction sets are chosen at run time. No contraction: every version must give the same bits.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"]

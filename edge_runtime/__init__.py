@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from edge_runtime.model.thresholds import Thresholds
     from edge_runtime.sinks import Sink, SinkOptions
     from edge_runtime.sources import Source, SourceOptions
-    from edge_runtime.types import Detection, Detections, Frame, Result
+    from edge_runtime.types import Detection, Detections, Frame, Pixels, Result
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
-    "DeviceError", "DownloadError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Result", "Sink",
-    "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds", "UsageError",
-    "draw", "open_sink", "open_source",
+    "DeviceError", "DownloadError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Pixels", "Result",
+    "Sink", "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds",
+    "UsageError", "draw", "open_sink", "open_source",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -61,7 +61,7 @@ _ROOMS = {
     "model.thresholds": "Thresholds",
     "sinks": "Sink SinkOptions",
     "sources": "Source SourceOptions",
-    "types": "Detection Detections Frame Result",
+    "types": "Detection Detections Frame Pixels Result",
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -5,6 +5,7 @@ import gc
 import os
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from edge_runtime.errors import BackendUnavailable, SpecError, UsageError
 from edge_runtime.imaging.image_file import read_image
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.libraries.extras import install_hint
-from edge_runtime.types import Detection, Detections, Frame
+from edge_runtime.types import Detection, Detections, Frame, Pixels
 
 ROWS = np.array([[1.234, 2, 30.999, 40, 0.98765, 0], [5, 6, 7, 8, 0.5, 7]], np.float32)
 
@@ -295,3 +296,48 @@ def test_without_pandas_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyP
 
 def test_a_frame_knows_its_size() -> None:
     assert Frame(np.zeros((40, 60, 3), np.uint8), "a", 0, 0.0).image_wh == (60, 40)
+
+
+def nv12(width: int = 60, height: int = 40) -> Pixels:
+    planes = np.full((height, width), 90, np.uint8), np.full((height // 2, width // 2, 2), 140, np.uint8)
+    return Pixels("nv12", planes, width, height)
+
+
+def test_a_frame_makes_its_image_at_the_first_use_and_keeps_it() -> None:
+    frame = Frame(None, "a", 0, 0.0, pixels=nv12())
+    assert frame.image_wh == (60, 40) and frame.picture is frame.pixels and frame.made is None
+    assert "60x40" in repr(frame) and frame.made is None
+    image = frame.image
+    assert frame.image is image is frame.made and image.shape == (40, 60, 3)
+    np.testing.assert_array_equal(image, nv12().bgr())
+
+
+def test_a_frame_of_an_image_is_detected_in_it() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    assert Frame(image, "a", 0, 0.0).picture is image
+    with pytest.raises(UsageError, match="without a picture"):
+        Frame(None, "a", 0, 0.0)
+
+
+@pytest.mark.parametrize(("shape", "used"), [((40, 60, 3), True), ((40, 61, 3), False)])
+def test_a_frame_makes_its_image_in_what_is_lent(shape: Any, used: bool) -> None:
+    spare, frame = np.zeros(shape, np.uint8), Frame(None, "a", 0, 0.0, pixels=nv12())
+    frame.lend(spare)
+    assert frame.made is spare
+    assert (frame.image is spare) == used and frame.image.shape == (40, 60, 3)
+
+
+def test_frames_travel_between_processes() -> None:
+    image = np.full((40, 60, 3), 7, np.uint8)
+    for frame in (Frame(image, "a", 3, 0.5, "a.png"), Frame(None, "a", 3, 0.5, pixels=nv12())):
+        for twin in (pickle.loads(pickle.dumps(frame)), copy.deepcopy(frame), copy.copy(frame)):
+            assert (twin.source, twin.index, twin.timestamp_s, twin.path) == ("a", 3, 0.5, frame.path)
+            np.testing.assert_array_equal(twin.image, frame.image)
+
+
+def test_threads_that_ask_for_an_image_get_the_same() -> None:
+    for _ in range(20):
+        frame = Frame(None, "a", 0, 0.0, pixels=nv12(640, 480))
+        with ThreadPoolExecutor(4) as pool:
+            images = list(pool.map(lambda each: each.image, [frame] * 4))
+        assert len({id(image) for image in images}) == 1

@@ -11,7 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 suite=bookworm
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/native/test_letterbox.py tests/native/test_decoder.py tests/native/test_nms.py tests/heads)
+[ $# -gt 0 ] || tests=(tests/native/test_letterbox.py tests/native/test_pixels.py tests/native/test_decoder.py
+    tests/native/test_nms.py tests/heads)
 
 fail() {
     echo "error: $1" >&2

@@ -204,7 +204,10 @@ def compared(check: Callable[[Lab], Iterator[Row]]) -> Callable[[Lab, int], Iter
 
 
 CHECKS: Dict[str, Callable[[Lab, int], Iterator[Row]]] = {
-    **{check.__name__: compared(check) for check in (kernels.letterbox, kernels.decoding, kernels.suppression)},
+    **{
+        check.__name__: compared(check)
+        for check in (kernels.letterbox, kernels.pixels, kernels.decoding, kernels.suppression)
+    },
     **{check.__name__: check for check in (loop, stages, network, providers, once, sanitizer)},
 }
 

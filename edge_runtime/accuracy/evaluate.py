@@ -139,7 +139,7 @@ def detect(detector: Detector, data: Dataset, tick: Callable[[], None] = lambda:
         columns = found.xyxy, found.confidence[:, None], of_model[found.class_id][:, None]
         rows[number] = np.concatenate(columns, axis=1).astype(np.float32)[known]
         if data.relative:
-            height, width = result.frame.image.shape[:2]
+            width, height = result.frame.image_wh
             truths[number] = replace(truths[number], xyxy=truths[number].xyxy * ([width, height] * 2))
         tick()
     pipeline.watch.refuse(detector.model.path)

@@ -23,7 +23,7 @@ from edge_runtime.gpu.cuda import Device
 from edge_runtime.gpu.slot import Constants, DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
-from edge_runtime.native.ops import check_image
+from edge_runtime.native.pictures import check_picture
 from edge_runtime.types import Images
 
 HANDLES = (".plan", ".engine", ".trt")
@@ -89,7 +89,7 @@ class TensorRTBackend:
         if not 1 <= len(images) <= self.batch:
             raise SpecError(f"{len(images)} images for a batch of {self.batch}", hint="pass 1 to batch images")
         for image in images:
-            check_image(image)
+            check_picture(image)
         started, state = perf_counter(), self._slots[slot]
         if not state.holds(images):
             self._owned(state.grow, images)

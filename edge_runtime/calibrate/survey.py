@@ -84,7 +84,7 @@ def survey(paths: Sequence[str], labelled: Dataset) -> Survey:
         if frame is None:
             unreadable.append(path)
             continue
-        height, width = frame.image.shape[:2]
+        width, height = frame.image_wh
         sizes[width, height] += 1
         grey = _grey(frame.image)
         dark += [path] if grey.mean() < DARK else []

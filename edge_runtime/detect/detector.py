@@ -20,7 +20,8 @@ from edge_runtime.detect.understand import Model, describe
 from edge_runtime.errors import UsageError
 from edge_runtime.imaging.picture import Picture, to_bgr
 from edge_runtime.model.recipe import ModelFlags
-from edge_runtime.types import Detections
+from edge_runtime.native.pictures import size_of
+from edge_runtime.types import Detections, Pixels
 
 UNNAMED = {"cls", "path", "unknown"}  # arguments of `open` that are not keywords
 
@@ -118,7 +119,7 @@ class Detector:
         return cls(model, backend, options)
 
     @overload
-    def __call__(self, image: Picture) -> Detections: ...
+    def __call__(self, image: Union[Picture, Pixels]) -> Detections: ...
 
     @overload
     def __call__(self, image: Union[List[Any], Tuple[Any, ...]]) -> List[Detections]: ...
@@ -128,7 +129,8 @@ class Detector:
 
         Args:
             image: path of a picture file; uint8 array (H, W, 3) BGR, as `cv2.imread` gives it, (H, W) grey or (H, W, 4)
-                BGRA; image of Pillow in any colour mode; or a list of these, which is read step by step.
+                BGRA; image of Pillow in any colour mode; `Pixels` of a decoder or camera; or a list of these, which is
+                read step by step.
 
         Returns:
             Detections in pixels of that image, best first. They belong to the caller. For a list, a list of them.
@@ -144,20 +146,22 @@ class Detector:
         size = self.backend.batch
         return [found for at in range(0, len(image), size) for found in self._detect(image[at : at + size])]
 
-    def _detect(self, pictures: Sequence[Picture]) -> List[Detections]:
-        images = [to_bgr(picture) for picture in pictures]
+    def _detect(self, pictures: Sequence[Union[Picture, Pixels]]) -> List[Detections]:
+        images = [picture if isinstance(picture, Pixels) else to_bgr(picture) for picture in pictures]
         with self._lock:
             self._refuse_while_claimed()
             self.backend.enqueue(0, images)
             boxes, counts = self.backend.wait(0)
             self.watch.seen(self.backend, 0, len(images), int(counts[: len(images)].sum()))
             rows = [
-                results.checked(boxes[number, : counts[number]], self.model, (image.shape[1], image.shape[0]))
+                results.checked(boxes[number, : counts[number]], self.model, size_of(image))
                 for number, image in enumerate(images)
             ]
             found = [Detections.from_rows(each, self.model.spec.labels) for each in rows]
         for each, picture, image in zip(found, pictures, images):
-            each.found_in(picture, image)
+            each.image_wh = size_of(image)
+            if not isinstance(picture, Pixels) and not isinstance(image, Pixels):
+                each.found_in(picture, image)
         return found
 
     def warm_up(self, runs: int) -> None:

@@ -14,6 +14,7 @@ from edge_runtime.model import geometry
 from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
+from edge_runtime.native.pictures import size_of
 from edge_runtime.types import Images
 
 
@@ -35,7 +36,7 @@ class NumpyDecoded:
 
     def enqueue(self, slot: int, images: Images) -> None:
         for number, image in enumerate(images):
-            image_wh = (image.shape[1], image.shape[0])
+            image_wh = size_of(image)
             box = geometry.fit(image_wh, self._model.spec.input_wh, self._model.spec.resize)
             self._frames[slot, number] = ops.frame_row(box, image_wh)
         self._backend.enqueue(slot, images)

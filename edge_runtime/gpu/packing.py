@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,18 @@ from edge_runtime.model.geometry import Letterbox
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native.ops import view_numbers
+from edge_runtime.native.pictures import Picture, colour, size_of
 
 ONE = 128 * 16384  # kOne of letterbox.h
 CANDIDATE_BYTES = 24  # Candidate of kernels.cu
+IMAGE_WORDS = 23  # Image of pixel.h
+CHROMA = {  # of U and V: plane and first byte; bytes from one sample to the next; 1 if two rows share a sample
+    "nv12": ((1, 0), (1, 1), 2, 1),
+    "i420": ((1, 0), (2, 0), 1, 1),
+    "yuv422p": ((1, 0), (2, 0), 1, 0),
+    "yuyv": ((0, 1), (0, 3), 4, 0),
+    "gray8": ((0, 0), (0, 0), 0, 0),
+}
 
 
 def pack_decode(spec: DecodeSpec, thresholds: Thresholds) -> Tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -64,13 +73,24 @@ def normalisation(spec: ModelSpec) -> NDArray[np.float32]:
     return np.concatenate([(1.0 / (std * ONE))[order], (-mean / std)[order]]).astype(np.float32)
 
 
-def pack_image(address: int, shape: Tuple[int, ...], stride: int, box: Letterbox) -> Tuple[int, ...]:
-    """Returns one image as the letterbox kernel reads it: (8,) words.
+def pack_picture(picture: Picture, addresses: Sequence[int], strides: Sequence[int], box: Letterbox) -> Tuple[int, ...]:
+    """Returns one picture as the letterbox kernel reads it: (23,) words; see csrc/pixel.h.
 
     Args:
-        address: address of the first pixel, as the kernel sees it.
-        shape: (H, W, 3).
-        stride: bytes from one row to the next.
-        box: where the image lies in the input.
+        picture: its format and size.
+        addresses: address of the first byte of each plane, as the kernel sees it.
+        strides: bytes from one row of each plane to the next.
+        box: where the picture lies in the input.
     """
-    return (address, shape[1], shape[0], stride, box.width, box.height, box.pad_x, box.pad_y)
+    width, height = size_of(picture)
+    place = (box.width, box.height, box.pad_x, box.pad_y)
+    format = "bgr24" if isinstance(picture, np.ndarray) else picture.format
+    if isinstance(picture, np.ndarray) or format not in CHROMA:
+        step = 4 if format == "bgrx" else 3
+        return (addresses[0], width, height, strides[0], *place, step, *(0,) * 14)
+    u, v, step, shift = CHROMA[format]
+    return (
+        addresses[0], width, height, strides[0], *place, 2 if format == "yuyv" else 1,
+        addresses[u[0]] + u[1], addresses[v[0]] + v[1], strides[u[0]], strides[v[0]], step, shift,
+        *colour(format, picture.matrix, picture.full_range),
+    )  # fmt: skip

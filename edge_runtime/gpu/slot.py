@@ -20,9 +20,11 @@ from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
+from edge_runtime.native.pictures import Picture, planes_of, size_of
 from edge_runtime.types import Images
 
-IMAGE_WORDS, FRAME_WORDS = 8, 6
+IMAGE_WORDS, FRAME_WORDS = packing.IMAGE_WORDS, 6
+LINE = 64  # bytes; planes begin at multiples of it
 FORMATS = {
     "edge_letterbox32": "PPPiiii",
     "edge_letterbox16": "PPPiiii",
@@ -79,7 +81,7 @@ class DeviceSlot:
         self.frames = self._parameters[self._batch * IMAGE_WORDS :].view(np.float64).reshape(self._batch, FRAME_WORDS)
         self._there = device.memory(self._parameters.nbytes)
         self._pixels: List[NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * self._batch
-        self._addresses = [0] * self._batch
+        self._addresses, self._filled = [0] * self._batch, [0] * self._batch
         self._tensors = {name: device.memory(_bytes(io, name)) for name in (io.input_name, *io.outputs)}
         self._context = engine.context()
         if -1 in tuple(engine.engine.get_tensor_shape(io.input_name)):
@@ -96,36 +98,42 @@ class DeviceSlot:
         self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
     def holds(self, images: Images) -> bool:
-        """Whether the buffers have room for these images, each (H, W, 3) uint8."""
+        """Whether the buffers have room for these pictures."""
         sizes = zip(self._pixels, self._padded(images))
-        return all(pixels.size >= image.size for pixels, image in sizes)
+        return all(pixels.size >= sum(_sizes(image)) for pixels, image in sizes)
 
     def grow(self, images: Images) -> None:
-        """Makes room for images of these sizes, each (H, W, 3) uint8, and for half as much in addition.
+        """Makes room for pictures of these sizes, and for half as much in addition.
 
         Must be called in the device's thread, while no batch is running.
         """
         for number, image in enumerate(self._padded(images)):
-            if self._pixels[number].size < image.size:
-                self._replace(number, image.size * 3 // 2)
+            size = sum(_sizes(image))
+            if self._pixels[number].size < size:
+                self._replace(number, size * 3 // 2)
 
     def fill(self, images: Images) -> None:
-        """Copies images, each (H, W, 3) uint8 BGR, into pinned memory. May run in any thread."""
+        """Copies pictures into pinned memory, as they are: BGR or planes. May run in any thread."""
         spec = self._shared.spec
         for number, image in enumerate(self._padded(images)):
-            height, width = image.shape[:2]
-            np.copyto(self._pixels[number][: image.size].reshape(image.shape), image)
-            box = geometry.fit((width, height), spec.input_wh, spec.resize)
-            self.images[number] = packing.pack_image(self._addresses[number], image.shape, 3 * width, box)
-            self.frames[number] = ops.frame_row(box, (width, height))
+            addresses, strides, at = [], [], 0
+            for plane, size in zip(planes_of(image), _sizes(image)):
+                np.copyto(self._pixels[number][at : at + plane.size].reshape(plane.shape), plane)
+                addresses.append(self._addresses[number] + at)
+                strides.append(plane.size // len(plane))
+                at += size
+            self._filled[number] = at
+            box = geometry.fit(size_of(image), spec.input_wh, spec.resize)
+            self.images[number] = packing.pack_picture(image, addresses, strides, box)
+            self.frames[number] = ops.frame_row(box, size_of(image))
 
     def enqueue(self) -> None:
         """Starts the batch: first the copies, whose size varies, then the graph, which is the same for all sizes."""
         device, stream = self._device, self.stream
         device.record(self._begun, stream)
         if not self._mapped:
-            for number, (_, width, height, *_) in enumerate(self.images):
-                device.copy_in(self._addresses[number], self._pixels[number][: 3 * width * height], stream)
+            for address, pixels, size in zip(self._addresses, self._pixels, self._filled):
+                device.copy_in(address, pixels[:size], stream)
         device.record(self._copied, stream)
         if self._graph is not None:
             self._graph.launch(stream.handle)
@@ -219,6 +227,11 @@ class DeviceSlot:
                 device.free(self._addresses[number])
         self._pixels[number] = pixels = device.pinned((size,), np.uint8, self._mapped)
         self._addresses[number] = device.address(pixels) if self._mapped else device.memory(size)
+
+
+def _sizes(picture: Picture) -> List[int]:
+    """Bytes of each plane, with those before the next."""
+    return [-(-plane.size // LINE) * LINE for plane in planes_of(picture)]
 
 
 def _bytes(io: ModelIO, name: str) -> int:

@@ -116,7 +116,7 @@ class Detecting:
                 taken += 1
             if leases:
                 slot = free.popleft()
-                self.backend.enqueue(slot, [lease.frame.image for lease in leases if lease.frame])
+                self.backend.enqueue(slot, [lease.frame.picture for lease in leases if lease.frame])
                 in_flight.append((slot, leases))
             elif in_flight:
                 slot, leases = in_flight.popleft()

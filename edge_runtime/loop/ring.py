@@ -36,8 +36,16 @@ class Lease:
         self.source, self.live, self.arrived_s, self.capture_ms = 0, False, 0.0, 0.0
 
     def fill(self, frame: Frame) -> None:
-        """Takes a frame. Its image becomes the buffer of later frames. The caller is the first reader."""
-        self.frame, self.buffer = frame, frame.image
+        """Takes a frame. Its image becomes the buffer of later frames. The caller is the first reader.
+
+        A frame of pixels gets the buffer for its image, in case somebody asks for the image.
+        """
+        if frame.pixels is not None:
+            frame.lend(self.buffer)
+            self.buffer = None
+        else:
+            self.buffer = frame.image
+        self.frame = frame
         self._readers = 1
 
     def hold(self) -> None:
@@ -74,6 +82,8 @@ class Ring:
 
     def give_back(self, lease: Lease) -> None:
         """Makes a lease free again."""
+        if lease.frame is not None and lease.frame.pixels is not None:
+            lease.buffer = lease.frame.made
         lease.frame = None
         self._free.put(lease)
 

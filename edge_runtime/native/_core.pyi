@@ -23,6 +23,30 @@ def letterbox(
 ) -> None:
     """Resizes (H, W, 3) uint8 BGR into out (3, model_h, model_w) float32. `simd` "" means the best."""
 
+def letterbox_pixels(
+    format: str,
+    planes: Sequence[NDArray[np.uint8]],
+    src_w: int,
+    src_h: int,
+    colour: Sequence[int],
+    out: NDArray[np.float32],
+    width: int,
+    height: int,
+    pad_x: int,
+    pad_y: int,
+    pad_value: int,
+    swap_rb: bool,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    simd: str,
+) -> None:
+    """Like `letterbox`, from planes of one of the formats of pixel_formats.py. `colour` is from there."""
+
+def to_bgr(
+    format: str, planes: Sequence[NDArray[np.uint8]], colour: Sequence[int], out: NDArray[np.uint8], simd: str
+) -> None:
+    """Writes the BGR image, (H, W, 3) uint8, of planes of any format but bgr24 and bgrx."""
+
 def extremes(values: NDArray[np.float32]) -> tuple[float, float, int]:
     """Returns the smallest and largest finite value of (n,) float32, and how many are not finite."""
 

@@ -14,6 +14,7 @@ from edge_runtime.model.geometry import Letterbox
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import _core
+from edge_runtime.native.pictures import Picture, Planes, check_picture, check_pixels, colour, described, size_of
 
 FrameRow = Tuple[float, float, float, float, float, float]
 FLAT = "pass finite values, np.ascontiguousarray(values, np.float32).reshape(-1)"
@@ -25,13 +26,13 @@ def simd_levels() -> List[str]:
     return _core.simd_levels()
 
 
-def preprocess(
-    image: NDArray[np.uint8], spec: ModelSpec, box: Letterbox, out: NDArray[np.float32], simd: str = ""
-) -> None:
-    """Resizes, pads, reorders and normalises one image in one pass. Releases the GIL.
+def preprocess(picture: Picture, spec: ModelSpec, box: Letterbox, out: NDArray[np.float32], simd: str = "") -> None:
+    """Resizes, pads, reorders and normalises one picture in one pass. Releases the GIL.
 
     Args:
-        image: (H, W, 3) uint8 BGR; rows are contiguous, or have any positive stride.
+        picture: (H, W, 3) uint8 BGR, whose rows are contiguous and lie at any distance; or pixels of another format.
+            The result for pixels is that for their BGR image, to the bit, and only the pixels that it needs are
+            converted.
         spec: colour order, mean, std and pad value.
         box: placement from `geometry.fit`.
         out: (3, model_height, model_width) float32, C-contiguous; every element is written.
@@ -40,64 +41,77 @@ def preprocess(
     Raises:
         SpecError: an array has the wrong shape, dtype or layout, or the placement does not fit into `out`.
     """
-    check_image(image)
+    check_picture(picture)
     _check_out(out, box)
     if simd and simd not in simd_levels():
         raise SpecError(f"no letterbox {simd!r} on this processor", hint=f"expected one of: {', '.join(simd_levels())}")
+    _letterbox(picture, spec, box, out, simd)
+
+
+def _letterbox(picture: Picture, spec: ModelSpec, box: Letterbox, out: NDArray[np.float32], simd: str = "") -> None:
+    target = (
+        out, box.width, box.height, box.pad_x, box.pad_y,
+        spec.pad_value, spec.color == "rgb", spec.mean, spec.std, simd,
+    )  # fmt: skip
     try:
-        _core.letterbox(
-            image, out, box.width, box.height, box.pad_x, box.pad_y,
-            spec.pad_value, spec.color == "rgb", spec.mean, spec.std, simd,
-        )  # fmt: skip
+        if isinstance(picture, np.ndarray):
+            _core.letterbox(picture, *target)
+        else:
+            _core.letterbox_pixels(
+                picture.format, picture.planes, picture.width, picture.height, _colour(picture), *target
+            )
     except ValueError as error:
         raise SpecError(str(error), hint="use geometry.fit") from error
 
 
-def prepare_image(image: NDArray[np.uint8], spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
-    """Prepares one image for a model of that spec. All backends and the calibration use this function.
+def prepare_image(picture: Picture, spec: ModelSpec, out: NDArray[np.float32]) -> FrameRow:
+    """Prepares one picture for a model of that spec. All backends and the calibration use this function.
 
     Args:
-        image: (H, W, 3) uint8 BGR.
+        picture: see `preprocess`.
         out: (3, model_height, model_width) float32, C-contiguous; every element is written.
 
     Returns:
-        The row of this image for the `frames` argument of `Decoder`.
+        The row of this picture for the `frames` argument of `Decoder`.
 
     Raises:
         SpecError: see `preprocess`.
     """
-    check_image(image)
-    image_wh = (image.shape[1], image.shape[0])
+    check_picture(picture)
+    image_wh = size_of(picture)
     box = geometry.fit(image_wh, spec.input_wh, spec.resize)
-    preprocess(image, spec, box, out)
+    _check_out(out, box)
+    _letterbox(picture, spec, box, out)
     return frame_row(box, image_wh)
 
 
-def check_image(image: NDArray[np.uint8]) -> None:
-    """Raises SpecError if the array is not (H, W, 3) uint8 with at least one pixel and contiguous pixels."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise SpecError(
-            f"image is {_describe(image)}, expected (H, W, 3) uint8 BGR",
-            hint="cv2.imread(path) returns such an image; convert grey, alpha and 16-bit images first",
-        )
-    if image.shape[0] < 1 or image.shape[1] < 1:
-        raise SpecError(f"image is {_describe(image)}: it has no pixels", hint="skip empty images")
-    if image.strides[2] != 1 or image.strides[1] != 3:
-        raise SpecError("image pixels are not contiguous within a row", hint="pass np.ascontiguousarray(image)")
+def to_bgr(pixels: Planes, out: NDArray[np.uint8], simd: str = "") -> None:
+    """Writes pixels into (H, W, 3) uint8 BGR, C-contiguous. Releases the GIL; csrc/yuv.h has the formula.
+
+    Raises:
+        SpecError: see `check_pixels`, or `out` does not fit.
+    """
+    check_pixels(pixels)
+    if pixels.format in ("bgr24", "bgrx"):
+        return np.copyto(out, pixels.planes[0][..., :3])
+    try:
+        _core.to_bgr(pixels.format, pixels.planes, _colour(pixels), out, simd)
+    except ValueError as error:
+        raise SpecError(str(error), hint="pass an array (H, W, 3) uint8") from error
+
+
+def _colour(pixels: Planes) -> Sequence[int]:
+    return colour(pixels.format, pixels.matrix, pixels.full_range)
 
 
 def _check_out(out: NDArray[np.float32], box: Letterbox) -> None:
     if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.ndim != 3 or out.shape[0] != 3:
-        raise SpecError(f"out is {_describe(out)}, expected (3, H, W) float32", hint="np.empty((3, h, w), np.float32)")
+        raise SpecError(f"out is {described(out)}, expected (3, H, W) float32", hint="np.empty((3, h, w), np.float32)")
     if not out.flags.c_contiguous or not out.flags.writeable:
         raise SpecError("out is read-only or not C-contiguous", hint="pass np.empty((3, h, w), np.float32)")
     room_x, room_y = out.shape[2] - box.width, out.shape[1] - box.height
     if min(box.width, box.height) < 1 or not (0 <= box.pad_x <= room_x and 0 <= box.pad_y <= room_y):
-        raise SpecError(f"{box} does not fit into out, which is {_describe(out)}", hint="use geometry.fit")
-
-
-def _describe(value: object) -> str:
-    return f"{value.shape} {value.dtype.name}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise SpecError(f"{box} does not fit into out, which is {described(out)}", hint="use geometry.fit")
 
 
 class Decoder:

@@ -5,6 +5,7 @@ Letterbox and suppression must give the same bits. Decoding may differ by roundi
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
@@ -15,10 +16,12 @@ from edge_runtime.gpu.slot import DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.native import ops
+from edge_runtime.native.pictures import LUMA, shapes
 from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.lab import LIMITS, Lab
 from edge_runtime.prove.scenes import Floats, scene
 from edge_runtime.prove.steps import Task
+from edge_runtime.types import Pixels
 
 Row = Dict[str, Any]
 SIZES = ((1280, 720), (640, 480), (333, 517), (64, 64), (1, 1), (1920, 1080))
@@ -51,7 +54,7 @@ def prove(task: Task) -> str:
     own_cache(task)
     lab = Lab()
     try:
-        found = [line for check in (letterbox, decoding, suppression, graph) for line in check(lab)]
+        found = [line for check in (letterbox, pixels, decoding, suppression, graph) for line in check(lab)]
     finally:
         lab.close()
     task.figures.update({line["what"]: line["figure"] for line in found})
@@ -81,6 +84,25 @@ def letterbox(lab: Lab) -> Iterator[Row]:
             ops.prepare_image(image, spec, expected)
             different += int((got[0].view(bits) != expected.astype(kind).view(bits)).sum())
         yield row(f"letterbox {kind.__name__}: values that differ", different, "0", different == 0)
+
+
+def pixels(lab: Lab) -> Iterator[Row]:
+    """Compares the input that the kernel makes of each pixel format with the host's."""
+    spec = ModelSpec("yolo_v8", (640, 640), tuple("abc"), std=(58.4, 57.1, 57.4))
+    slot = lab.slot(spec, None, [np.zeros((1, 4), np.float32)])
+    got, random = lab.device.pinned((1, 3, 640, 640), np.float32), np.random.default_rng(3)
+    expected = np.zeros((3, 640, 640), np.float32)
+    for format, planes in shapes(333, 517).items():
+        different = 0
+        for matrix, full in product(LUMA, (False, True)):
+            arrays = tuple(random.integers(0, 256, shape, np.uint8) for shape in planes)
+            picture = Pixels(format, arrays, 333, 517, matrix, full)
+            lab.run(slot, [picture])
+            lab.device.copy_out(got, slot.address("images"), lab.stream)
+            lab.device.finish(lab.stream)
+            ops.prepare_image(picture, spec, expected)
+            different += int((got[0].view(np.uint32) != expected.view(np.uint32)).sum())
+        yield row(f"letterbox of {format}: values that differ", different, "0", different == 0)
 
 
 def decoding(lab: Lab) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import c_size_t, c_uint64, c_void_p
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from numpy.typing import NDArray
 
@@ -12,6 +12,7 @@ from edge_runtime.gpu.slot import Constants, DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.types import Images
 
 LIMITS = Thresholds(conf=0.25, iou=0.45, max_det=300)
 
@@ -76,8 +77,8 @@ class Lab:
         engine: Any = CopyEngine(self.device, self.stream, io, outputs)
         return DeviceSlot(self.device, engine, io, constants, False)
 
-    def run(self, slot: DeviceSlot, images: List[NDArray[Any]]) -> None:
-        """Runs one batch of (H, W, 3) uint8 images and waits for it."""
+    def run(self, slot: DeviceSlot, images: Images) -> None:
+        """Runs one batch of pictures and waits for it."""
         slot.grow(images)
         slot.fill(images)
         slot.enqueue()

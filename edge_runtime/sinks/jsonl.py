@@ -54,7 +54,7 @@ class JsonlSink:
 def row(result: Result) -> Dict[str, Any]:
     """One frame as plain data: pixels of the original image, milliseconds, seconds."""
     frame = result.frame
-    height, width = frame.image.shape[:2]
+    width, height = frame.image_wh
     return {
         "source": frame.source,
         **({} if frame.path is None else {"path": frame.path}),

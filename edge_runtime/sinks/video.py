@@ -60,7 +60,7 @@ class VideoSink:
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        height, width = result.frame.image.shape[:2]
+        width, height = result.frame.image_wh
         if self._file.free_bytes < RESERVE_BYTES:
             before = "what was written before plays; " if self._file.begun else ""
             raise SinkError(f"no space left for {self.target!r}", hint=f"{before}free some space")

@@ -55,7 +55,7 @@ class WindowSink:
         cv2, name = load_cv2(), printable(result.frame.source)
         if name not in self._canvases:
             cv2.namedWindow(name, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-            cv2.resizeWindow(name, *result.frame.image.shape[1::-1])
+            cv2.resizeWindow(name, *result.frame.image_wh)
         self._canvases[name] = annotated(result.frame.image, result.detections, self._canvases.get(name))
         cv2.imshow(name, self._canvases[name])
         key = cv2.waitKey(1) & 0xFF

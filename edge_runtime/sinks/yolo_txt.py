@@ -91,7 +91,7 @@ class YoloTxtSink:
 
 
 def _lines(result: Result, conf: bool) -> Iterator[str]:
-    height, width = result.frame.image.shape[:2]
+    width, height = result.frame.image_wh
     found = result.detections
     rows = zip(found.xyxy.tolist(), found.confidence.tolist(), found.class_id.tolist())
     for (x1, y1, x2, y2), confidence, class_id in rows:

@@ -19,6 +19,8 @@ from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.native import ops
+from tests.native.test_pixels import FORMATS, picture
 from tests.standins import tensorrt_api
 from tests.standins.cuda import Gpu, install
 from tests.tiny import boxes_v8
@@ -92,6 +94,20 @@ def test_nothing_is_allocated_and_nothing_captured_after_the_first_frame(machine
         frame = ["record", "htod", "record", "cuGraphLaunch", "record", "event_wait"]
         assert here.gpu.names()[before:] == 3 * frame
     assert len(here.seen) >= 4
+
+
+@pytest.mark.parametrize("zero_copy", [False, True])
+@pytest.mark.parametrize("format", FORMATS)
+def test_pixels_reach_the_kernel_as_they_are(machine, format, zero_copy):
+    here, pixels = machine(integrated=True), picture(format, 101, 57)
+    with here.open(here.plan(), zero_copy=zero_copy) as detector:
+        for given in (pixels, pixels.bgr(), pixels):
+            assert len(detector(given)) == 2
+    spec = ModelSpec("yolo_v8", (64, 64))
+    expected = np.zeros((3, 64, 64), np.float32)
+    ops.prepare_image(pixels.bgr(), spec, expected)
+    for seen in here.seen[-3:]:
+        np.testing.assert_array_equal(seen[0], expected)
 
 
 def test_a_larger_image_grows_its_buffer_alone(machine):

@@ -6,12 +6,16 @@ import gc
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from edge_runtime.backends import replay
 from edge_runtime.detect.detector import Detector
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.model import onnx_file
 from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.types import Frame
+from tests.loop.parts import Numbers
+from tests.native.test_pixels import picture
 from tests.tiny import boxes_v8, write_onnx
 
 WARM, FRAMES = 300, 2300
@@ -27,6 +31,7 @@ class Watch:
 
     def write(self, result) -> None:
         self.seen += 1
+        assert result.frame.image.shape == (240, 320, 3)
         if self.seen in (WARM, FRAMES):
             gc.collect()
             arrays = tracemalloc.take_snapshot().filter_traces(
@@ -38,7 +43,26 @@ class Watch:
         pass
 
 
-def test_the_loop_is_flat(tmp_path):
+class Planes(Numbers):
+    """The same pixels again and again. The sink asks for their image each time."""
+
+    pixels = picture("nv12", 320, 240)
+
+    def read(self, buffer=None):
+        frame = super().read(buffer)
+        return frame and Frame(None, frame.source, frame.index, frame.timestamp_s, pixels=self.pixels)
+
+
+def synthetic():
+    return f"synthetic://320x240?frames={FRAMES + WARM}"
+
+
+def of_pixels():
+    return Planes(FRAMES + WARM)
+
+
+@pytest.mark.parametrize("source", [synthetic, of_pixels])
+def test_the_loop_is_flat(tmp_path, source):
     output = boxes_v8((32, 32, 16, 8, 0.9, 1), (10, 10, 4, 4, 0.7, 2))
     path = str(tmp_path / "m.replay.npz")
     replay.record(path, onnx_file.read_io(write_onnx(tmp_path / "m.onnx", {"output0": output})), [[output]])
@@ -46,7 +70,7 @@ def test_the_loop_is_flat(tmp_path):
     tracemalloc.start()
     try:
         with Detector.open(path, flags=ModelFlags(family="yolo_v8", labels="a,b,c")) as detector:
-            Pipeline(detector, f"synthetic://320x240?frames={FRAMES + WARM}", [watch]).run()
+            Pipeline(detector, source(), [watch]).run()
     finally:
         tracemalloc.stop()
     (arrays_warm, all_warm), (arrays_end, all_end) = watch.marks[WARM], watch.marks[FRAMES]

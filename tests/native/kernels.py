@@ -20,6 +20,8 @@ from edge_runtime.model import geometry
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.native.pictures import planes_of, size_of
+from edge_runtime.types import Images
 
 HERE = Path(__file__).parent
 CSRC = Path(edge_runtime.__file__).parent / "native" / "csrc"
@@ -43,12 +45,12 @@ def compiled(target: Path, csrc: Path = CSRC) -> Path:
     return target
 
 
-def letterbox(images: Sequence[NDArray[np.uint8]], spec: ModelSpec, half: bool = False) -> NDArray[Any]:
-    """(B, 3, H, W) of images of any sizes."""
+def letterbox(images: Images, spec: ModelSpec, half: bool = False) -> NDArray[Any]:
+    """(B, 3, H, W) of pictures of any sizes and formats."""
     width, height = spec.input_wh
     words = np.array([
-        packing.pack_image(image.ctypes.data, image.shape, image.strides[0],
-                      geometry.fit((image.shape[1], image.shape[0]), spec.input_wh, spec.resize))
+        packing.pack_picture(image, *zip(*((plane.ctypes.data, plane.strides[0]) for plane in planes_of(image))),
+                             geometry.fit(size_of(image), spec.input_wh, spec.resize))
         for image in images
     ], np.int64)  # fmt: skip
     out = np.full((len(images), 3, height, width), np.nan, np.float16 if half else np.float32)

@@ -13,6 +13,7 @@ from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import _core, ops
+from edge_runtime.native.pictures import colour
 
 NAN, INF = float("nan"), float("inf")
 ONES = np.ones(20, np.float32)
@@ -84,6 +85,40 @@ def test_letterbox_refuses(change):
     letterbox()
     with pytest.raises(ValueError):
         letterbox(**change)
+
+
+def letterbox_pixels(**change):
+    planes = np.zeros((8, 6), np.uint8), np.zeros((4, 3, 2), np.uint8)
+    arguments = {"format": "nv12", "planes": planes, "src_w": 6, "src_h": 8,
+                 "colour": colour("nv12", "bt601", False), "out": np.full((3, 32, 32), 7, np.float32), "width": 24,
+                 "height": 32, "pad_x": 4, "pad_y": 0, "pad_value": 114, "swap_rb": True, "mean": (0.0,) * 3,
+                 "std": (1.0,) * 3, "simd": "", **change}  # fmt: skip
+    _core.letterbox_pixels(*arguments.values())
+    whole = np.zeros((arguments["src_h"], arguments["src_w"], 3), np.uint8)
+    _core.to_bgr(arguments["format"], arguments["planes"], arguments["colour"], whole, arguments["simd"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "bgr24"}, {"format": "bgrx"}, {"format": "i420"}, {"format": "yuv422p"}, {"format": "yuyv"},
+        {"format": "gray"}, {"planes": ()}, {"planes": (np.zeros((8, 6), np.uint8),)}, {"src_w": 7}, {"src_w": 5},
+        {"src_h": 7}, {"src_h": 9}, {"src_w": 0}, {"src_h": -1}, {"width": 33}, {"pad_x": -1}, {"simd": "mmx"},
+        {"planes": (np.zeros((8, 6), np.uint8), np.zeros((4, 3), np.uint8))},
+        {"planes": (np.zeros((8, 6), np.uint8), np.zeros((3, 3, 2), np.uint8))},
+        {"planes": (np.zeros((8, 6), np.uint8), np.zeros((4, 3, 4), np.uint8)[..., ::2])},
+        {"planes": (np.zeros((8, 12), np.uint8)[:, ::2], np.zeros((4, 3, 2), np.uint8))},
+        {"planes": (np.zeros((8, 6), np.int8), np.zeros((4, 3, 2), np.uint8))},
+        {"colour": (1 << 16, 0, 0, 0, 0, 0, 0, 0)}, {"colour": (-1, 0, 0, 0, 0, 0, 0, 0)},
+        {"colour": (16384, 34610, 0, 0, 0, 0, 0, 0)}, {"colour": (16384, 0, 0, 0, 0, 0, 1 << 14, 0)},
+        {"colour": (16384, 0, 0, 0, 0, 3 << 14, 0, 0)}, {"colour": (16384,) * 7},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_letterbox_of_pixels_refuses(change):
+    letterbox_pixels()
+    with pytest.raises((ValueError, TypeError)):
+        letterbox_pixels(**change)
 
 
 @pytest.mark.parametrize("rows", [slice(None, None, -1), slice(None, None, 3), slice(5, 6)], ids=str)

@@ -20,8 +20,10 @@ from edge_runtime.native import ops
 from tests.native import kernels
 from tests.native.test_letterbox import CASES
 from tests.native.test_nms import corners, random_corners
+from tests.native.test_pixels import FORMATS, LUMA, picture
 from tests.scenes import COUNTS, LAYOUTS, LETTERBOX_FRAME, as_mask, assert_same, numbered, run, scene, twin
 from tests.twins.letterbox import letterbox
+from tests.twins.yuv import to_bgr
 
 SANITIZED = "EDGE_KERNEL_FLAGS" in os.environ
 FEWER = settings(max_examples=10 if SANITIZED else 40)
@@ -69,6 +71,17 @@ def test_letterbox_of_a_part_of_an_image():
     (whole,), spec = pictures((100, 80)), ModelSpec("yolo_v8", (64, 64))
     part = whole[10:50, 20:70]
     np.testing.assert_array_equal(kernels.letterbox([part], spec)[0], on_the_host(part, spec))
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", LUMA)
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_pixel_format_has_the_numpy_twins_bits(format, matrix, full_range):
+    spec = ModelSpec("yolo_v8", (48, 40), mean=(1.0, 2.0, 3.0), std=(58.4, 57.1, 57.4))
+    batch = [picture(format, *wh, 5, matrix, full_range) for wh in ((101, 57), (30, 43), (1, 1))]
+    for got, pixels in zip(kernels.letterbox(batch, spec), batch):
+        box = geometry.fit((pixels.width, pixels.height), spec.input_wh, spec.resize)
+        np.testing.assert_array_equal(got, letterbox(to_bgr(pixels), spec, box))
 
 
 def test_float16_is_float32_rounded():

@@ -32,10 +32,10 @@ FLAGS = [
     "-fno-math-errno",
     *SANITIZERS,
 ]
-ELSEWHERE = {"x86_64": "letterbox_neon", "aarch64": "letterbox_x86", "arm64": "letterbox_x86"}
+ELSEWHERE = {"x86_64": "_neon", "aarch64": "_x86", "arm64": "_x86"}
 TESTS = [
-    "native/test_letterbox.py", "native/test_decoder.py", "native/test_nms.py", "native/test_edges.py",
-    "native/test_threads.py", "calibrate/ranges/test_histogram.py",
+    "native/test_letterbox.py", "native/test_pixels.py", "native/test_decoder.py", "native/test_nms.py",
+    "native/test_edges.py", "native/test_threads.py", "calibrate/ranges/test_histogram.py",
 ]  # fmt: skip
 
 
@@ -52,7 +52,9 @@ def library(name: str) -> str:
 
 
 def sources() -> List[Path]:
-    return [path for path in sorted(CSRC.glob("*.cpp")) if path.stem != ELSEWHERE.get(platform.machine())]
+    return [
+        path for path in sorted(CSRC.glob("*.cpp")) if not path.stem.endswith(ELSEWHERE.get(platform.machine(), "none"))
+    ]
 
 
 def build(folder: Path) -> Path:

@@ -12,11 +12,14 @@ from bench.timing import Case, Samples, Settings, interleave, kernel, mid, ratio
 from edge_runtime.model import geometry
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.native import ops
+from edge_runtime.native.pictures import shapes
+from edge_runtime.types import Pixels
 
 SIZES = [((1280, 720), 416), ((1280, 720), 640), ((1920, 1080), 416), ((1920, 1080), 640)]
 GOALS = {((1280, 720), 416): 3.0, ((1280, 720), 640): 2.3}
 RING = 8  # frames: 22 or 50 MB, so that they come from memory and not from the cache
 BASE = "cv2"
+FORMATS = ("nv12", "i420", "yuyv")  # of hardware, of decoders, of cameras
 
 
 def run(settings: Settings) -> Table:
@@ -30,6 +33,7 @@ def run(settings: Settings) -> Table:
             _add(table, samples, name, image_wh, side)
     table.notes += [
         f"uint8 BGR frames (a ring of {RING}) to float32 (3, side, side) RGB, letterboxed, divided by 255.",
+        "from nv12, i420, yuyv: the pixels as a decoder or camera gives them; cv2 and the others begin with BGR.",
         f"cv2 is resize, copyMakeBorder and dnn.blobFromImage, OpenCV {cv2.__version__} with setNumThreads(1).",
         "ours writes into a buffer that is there; blobFromImage makes one, which is how it is used.",
         f"largest difference between the two: {difference((1280, 720), 640) * 255:.2f} / 255 (cv2 rounds to levels).",
@@ -46,7 +50,15 @@ def cases(image_wh: Tuple[int, int], side: int) -> Dict[str, Case]:
         f"ours, {simd}": kernel(lambda k, simd=simd: ops.preprocess(frames[k], spec, box, out, simd), RING)
         for simd in ops.simd_levels()
     }
+    pixels = {format: [_pixels(format, image_wh, rng) for _ in range(RING)] for format in FORMATS}
+    for format, pictures in pixels.items():
+        ours[f"ours, from {format}"] = kernel(lambda k, p=pictures: ops.preprocess(p[k], spec, box, out), RING)
     return {BASE: kernel(lambda k: with_cv2(frames[k], box, side), RING), **ours}
+
+
+def _pixels(format: str, image_wh: Tuple[int, int], rng: np.random.Generator) -> Pixels:
+    planes = [rng.integers(0, 256, shape, np.uint8) for shape in shapes(*image_wh)[format]]
+    return Pixels(format, tuple(planes), *image_wh)
 
 
 def with_cv2(image: np.ndarray, box: geometry.Letterbox, side: int) -> np.ndarray:

@@ -1,7 +1,5 @@
-// bindings.cpp: the only file that uses Python. It refuses arguments that would crash, releases the GIL and calls.
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
+// bindings.cpp: decoding and statistics for Python; see bindings.h.
+#include "bindings.h"
 
 #include <algorithm>
 #include <array>
@@ -18,77 +16,12 @@
 
 #include "decoder.h"
 #include "histogram.h"
-#include "letterbox.h"
-
-namespace py = pybind11;
 
 namespace {
 
-using Extents = std::initializer_list<py::ssize_t>;  // -1: any size
 using Pair = std::array<float, 2>;
-using Triple = std::array<float, 3>;
 using LevelTuple = std::tuple<int, int, float, float, int64_t, float, std::vector<Pair>, std::array<int64_t, 25>>;
 using Priors = std::optional<py::array_t<float, py::array::c_style | py::array::forcecast>>;
-
-// Can the object be read (or, without const, written) in place as a C-contiguous array of T?
-template <typename T>
-bool plain(py::handle object) {
-  if (!py::array_t<std::remove_const_t<T>, py::array::c_style>::check_(object)) return false;
-  const auto array = py::reinterpret_borrow<py::array>(object);
-  return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) && (std::is_const_v<T> || array.writeable());
-}
-
-[[noreturn]] void refuse(py::handle object, const std::string& name, const std::string& expected) {
-  const bool is_array = py::isinstance<py::array>(object);
-  const py::str got = is_array ? py::str("{} {}").format(object.attr("shape"), object.attr("dtype"))
-                               : py::str(py::type::handle_of(object).attr("__name__"));
-  throw py::value_error(name + " is " + std::string(got) + ", expected aligned, C-contiguous " + expected);
-}
-
-template <typename T>
-T* data(py::handle object, const char* name, const Extents& shape) {
-  const auto fits = [](py::ssize_t wanted, py::ssize_t got) { return wanted < 0 || wanted == got; };
-  if (plain<T>(object)) {
-    const auto array = py::reinterpret_borrow<py::array>(object);
-    const py::ssize_t *first = array.shape(), *last = first + array.ndim();
-    if (std::equal(shape.begin(), shape.end(), first, last, fits)) return (T*)array.data();
-  }
-  const py::tuple wanted(py::cast(std::vector<py::ssize_t>(shape)));
-  const py::dtype dtype = py::dtype::of<std::remove_const_t<T>>();
-  refuse(object, name, py::str("{} {}{}").format(wanted, dtype, std::is_const_v<T> ? "" : ", writable"));
-}
-
-void demand(bool condition, const char* otherwise) {
-  if (!condition) throw py::value_error(otherwise);
-}
-
-bool finite(std::initializer_list<double> values) {
-  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
-}
-
-void letterbox(const py::array& image, py::handle out, int width, int height, int pad_x, int pad_y, int pad_value,
-               bool swap_rb, Triple mean, Triple std, const std::string& simd) {
-  const bool pixels = image.ndim() == 3 && image.shape(2) == 3 && image.strides(2) == 1 && image.strides(1) == 3;
-  if (!pixels || !py::array_t<uint8_t>::check_(image)) throw py::value_error("image is not (H, W, 3) uint8 in rows");
-  float* planes = data<float>(out, "out", {3, -1, -1});
-  const auto target = py::reinterpret_borrow<py::array>(out);
-  constexpr py::ssize_t most = 1 << 30;
-  demand(std::max({image.shape(0), image.shape(1), target.shape(1), target.shape(2)}) <= most, "an image too large");
-  const int out_h = static_cast<int>(target.shape(1)), out_w = static_cast<int>(target.shape(2));
-  demand(image.size() > 0, "the image has no pixels");
-  demand(std::min(width, height) >= 1 && std::min(pad_x, pad_y) >= 0 && width <= out_w && pad_x <= out_w - width &&
-             height <= out_h && pad_y <= out_h - height,
-         "the placement does not fit into out");
-  demand(pad_value >= 0 && pad_value <= 255, "pad_value is not 0 to 255");
-  demand(finite({mean[0], mean[1], mean[2], std[0], std[1], std[2]}) && *std::min_element(std.begin(), std.end()) > 0,
-         "mean and std are not finite, or a std is not above 0");
-  const edge::LetterboxJob job = {
-      static_cast<const uint8_t*>(image.data()), static_cast<int>(image.shape(1)), static_cast<int>(image.shape(0)),
-      image.strides(0), planes, out_w, out_h, width, height, pad_x, pad_y, static_cast<uint8_t>(pad_value), swap_rb,
-      {mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}};
-  py::gil_scoped_release release;
-  edge::letterbox(job, simd);
-}
 
 const std::vector<std::string> kKinds = {"cxcywh",      "xyxy",     "yxyx",  "anchor_exp", "anchor_square",
                                          "anchor_tanh", "distance", "prior", "prior_yx",   "prior_offset"};
@@ -209,8 +142,7 @@ void histogram(py::handle values, float width, py::handle counts) {
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
-  m.def("simd_levels", &edge::letterbox_simd_levels);
-  m.def("letterbox", &letterbox);
+  bind_pictures(m);
   m.def("extremes", &extremes);
   m.def("histogram", &histogram);
   py::class_<Decoder>(m, "Decoder")

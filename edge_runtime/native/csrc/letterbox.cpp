@@ -12,11 +12,11 @@ void blend_rows(const uint8_t* a, const uint8_t* b, int count, int weight, int16
 }
 
 void mix_row(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
-             const Plane planes[3]) {
+             int step, const Plane planes[3]) {
   for (int x = 0; x < width; ++x) {
     const int16_t* v = values + offsets[x];
     for (int c = 0; c < 3; ++c) {
-      const int sum = mix(v[c], v[c + 3], weights[2 * x], weights[2 * x + 1]);
+      const int sum = mix(v[c], v[c + step], weights[2 * x], weights[2 * x + 1]);
       planes[c].row[x] = normalise(sum, planes[c].scale, planes[c].bias);
     }
   }
@@ -24,27 +24,28 @@ void mix_row(const int16_t* values, const int32_t* offsets, const int16_t* weigh
 
 // The tables and the scratch row of one thread. They only grow. The tables are kept while the sizes stay the same.
 struct Workspace {
-  int source_w = 0, width = 0, source_h = 0, height = 0;
-  std::vector<int32_t> offsets;  // per column: 3 * index
+  int source_w = 0, width = 0, pixel = 0, source_h = 0, height = 0;
+  std::vector<int32_t> offsets;  // per column: step * index
   std::vector<int16_t> columns;  // per column: u0, u1
   std::vector<int32_t> indices;  // per row
   std::vector<int16_t> rows;     // per row: w
   std::vector<int16_t> values;   // one blended source row
 
-  void fit_columns(int source, int size) {
-    if (source == source_w && size == width) return;
+  void fit_columns(int source, int size, int step) {
+    if (source == source_w && size == width && step == pixel) return;
     source_w = 0;  // marks the tables as not valid, if an allocation below throws
     offsets.resize(size);
     columns.resize(2 * size_t(size));
-    values.resize(3 * size_t(source) + 8);  // 8 more: mix_row reads beyond the last pixel, with weight 0
+    values.resize(step * size_t(source) + 8);  // 8 more: mix_row reads beyond the last pixel, with weight 0
     for (int x = 0; x < size; ++x) {
       const Tap t = tap(x, size, source);
-      offsets[x] = 3 * t.index;
+      offsets[x] = step * t.index;
       columns[2 * x + 1] = int16_t(horizontal_weight(t.rest, size));
       columns[2 * x] = int16_t(16384 - columns[2 * x + 1]);
     }
     source_w = source;
     width = size;
+    pixel = step;
   }
 
   void fit_rows(int source, int size) {
@@ -61,15 +62,6 @@ struct Workspace {
     height = size;
   }
 };
-
-void check(const LetterboxJob& job) {
-  const auto side = [](int size) { return 1 <= size && size <= kMaxSide; };
-  if (!side(job.src_w) || !side(job.src_h)) throw std::invalid_argument("image side is not in 1..2^26");
-  if (!side(job.width) || !side(job.height)) throw std::invalid_argument("resized side is not in 1..2^26");
-  if (job.pad_x < 0 || job.pad_y < 0 || job.pad_x > job.out_w - job.width || job.pad_y > job.out_h - job.height) {
-    throw std::invalid_argument("the resized image does not lie inside out");
-  }
-}
 
 const std::vector<RowKernels>& all_kernels() {
   static const std::vector<RowKernels> kernels = [] {
@@ -135,27 +127,42 @@ std::vector<std::string> letterbox_simd_levels() {
   return names;
 }
 
-void letterbox(const LetterboxJob& job, const std::string& simd) {
-  check(job);
-  const RowKernels& kernels = pick(simd);
-  thread_local Workspace space;
-  space.fit_columns(job.src_w, job.width);
-  space.fit_rows(job.src_h, job.height);
+void check(const LetterboxJob& job) {
+  const auto side = [](int size) { return 1 <= size && size <= kMaxSide; };
+  if (!side(job.src_w) || !side(job.src_h)) throw std::invalid_argument("image side is not in 1..2^26");
+  if (!side(job.width) || !side(job.height)) throw std::invalid_argument("resized side is not in 1..2^26");
+  if (job.pad_x < 0 || job.pad_y < 0 || job.pad_x > job.out_w - job.width || job.pad_y > job.out_h - job.height) {
+    throw std::invalid_argument("the resized image does not lie inside out");
+  }
+}
 
-  Plane planes[3];  // by source channel
+void prepare_planes(const LetterboxJob& job, Plane planes[3]) {
   for (int k = 0; k < 3; ++k) {
     const float scale = scale_of(job.std[k]), bias = bias_of(job.mean[k], job.std[k]);
     float* channel = job.out + size_t(k) * job.out_h * job.out_w;
     fill_padding(job, channel, normalise(job.pad_value * kOne, scale, bias));
     planes[job.swap_rb ? 2 - k : k] = {channel + size_t(job.pad_y) * job.out_w + job.pad_x, scale, bias};
   }
+}
+
+void letterbox(const LetterboxJob& job, const std::string& simd) {
+  check(job);
+  const RowKernels& kernels = pick(simd);
+  thread_local Workspace space;
+  space.fit_columns(job.src_w, job.width, job.step);
+  space.fit_rows(job.src_h, job.height);
+
+  Plane planes[3];  // by source channel
+  prepare_planes(job, planes);
   const auto pair = [&](int y) -> RowPair {
-    const int index = space.indices[std::min(y, job.height - 1)];
-    return {job.src + index * job.src_stride, job.src + std::min(index + 1, job.src_h - 1) * job.src_stride};
+    const int row = std::min(y, job.height - 1), index = space.indices[row];
+    const int next = space.rows[row] ? std::min(index + 1, job.src_h - 1) : index;  // without a weight it is not read
+    return {job.src + index * job.src_stride, job.src + next * job.src_stride};
   };
   for (int y = 0; y < job.height; ++y) {
-    blend_pair(kernels, pair(y), pair(y + 1), 3 * job.src_w, space.rows[y], space.values.data());
-    kernels.mix_row(space.values.data(), space.offsets.data(), space.columns.data(), job.width, planes);
+    blend_pair(kernels, pair(y), pair(y + 1), job.step * job.src_w, space.rows[y], space.values.data());
+    kernels.mix_row(space.values.data(), space.offsets.data(), space.columns.data(), job.width, job.step,
+                    planes);
     for (Plane& plane : planes) plane.row += job.out_w;
   }
 }

@@ -64,7 +64,7 @@ EDGE_HD inline float normalise(int sum, float scale, float bias) {
 namespace edge {
 
 struct LetterboxJob {
-  const uint8_t* src;  // BGR rows, 3 bytes a pixel
+  const uint8_t* src;  // BGR rows, `step` bytes a pixel
   int src_w, src_h;
   ptrdiff_t src_stride;  // bytes
   float* out;            // (3, out_h, out_w), every element is written
@@ -73,6 +73,7 @@ struct LetterboxJob {
   uint8_t pad_value;
   bool swap_rb;
   float mean[3], std[3];  // per output channel, pixel units
+  int step = 3;           // 3, or 4 if a byte that is not used follows each pixel
 };
 
 // Runs one job with the named implementation, "" for the best. Many threads may call it. It allocates if sizes grow.
@@ -89,13 +90,19 @@ struct Plane {  // where one source channel goes
   float scale, bias;
 };
 
+// Throws std::invalid_argument for an empty image, or a placement outside out.
+void check(const LetterboxJob& job);
+
+// Fills the padding, and sets where the first row of each source channel goes.
+void prepare_planes(const LetterboxJob& job, Plane planes[3]);
+
 struct RowKernels {
   const char* name;
   // values[k] = blend(a[k], b[k], weight), count values.
   void (*blend_rows)(const uint8_t* a, const uint8_t* b, int count, int weight, int16_t* values);
-  // planes[c].row[x] from values[offsets[x] + c] and values[offsets[x] + 3 + c], for width pixels. `weights` holds u0
+  // planes[c].row[x] from values[offsets[x] + c] and values[offsets[x] + step + c], for width pixels. `weights` holds u0
   // and u1 in turn. It may read 8 values from any offset.
-  void (*mix_row)(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
+  void (*mix_row)(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width, int step,
                   const Plane planes[3]);
 };
 

@@ -24,9 +24,9 @@ void blend_rows_neon(const uint8_t* a, const uint8_t* b, int count, int weight, 
 }
 
 // The sums B, G, R of one pixel, and a fourth that is not used. `weights` are u0, u1.
-inline int32x4_t mix_pixel(const int16_t* values, const int16_t* weights) {
+inline int32x4_t mix_pixel(const int16_t* values, const int16_t* weights, int step) {
   const int32x4_t sum = vmull_n_s16(vld1_s16(values), weights[0]);
-  return vmlal_n_s16(sum, vld1_s16(values + 3), weights[1]);
+  return vmlal_n_s16(sum, vld1_s16(values + step), weights[1]);
 }
 
 inline void store(const Plane& plane, int x, int64x2_t sums) {
@@ -38,14 +38,14 @@ inline int64x2_t even(int32x4_t a, int32x4_t b) { return vreinterpretq_s64_s32(v
 inline int64x2_t odd(int32x4_t a, int32x4_t b) { return vreinterpretq_s64_s32(vtrn2q_s32(a, b)); }
 
 void mix_row_neon(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
-                  const Plane planes[3]) {
-  if (width < 4) return kPortable.mix_row(values, offsets, weights, width, planes);
+                  int step, const Plane planes[3]) {
+  if (width < 4) return kPortable.mix_row(values, offsets, weights, width, step, planes);
   for (int next = 0; next < width; next += 4) {
     const int x = std::min(next, width - 4);
-    const int32x4_t p0 = mix_pixel(values + offsets[x], weights + 2 * x);
-    const int32x4_t p1 = mix_pixel(values + offsets[x + 1], weights + 2 * x + 2);
-    const int32x4_t p2 = mix_pixel(values + offsets[x + 2], weights + 2 * x + 4);
-    const int32x4_t p3 = mix_pixel(values + offsets[x + 3], weights + 2 * x + 6);
+    const int32x4_t p0 = mix_pixel(values + offsets[x], weights + 2 * x, step);
+    const int32x4_t p1 = mix_pixel(values + offsets[x + 1], weights + 2 * x + 2, step);
+    const int32x4_t p2 = mix_pixel(values + offsets[x + 2], weights + 2 * x + 4, step);
+    const int32x4_t p3 = mix_pixel(values + offsets[x + 3], weights + 2 * x + 6, step);
     const int64x2_t br01 = even(p0, p1), br23 = even(p2, p3);
     store(planes[0], x, vtrn1q_s64(br01, br23));
     store(planes[1], x, vtrn1q_s64(odd(p0, p1), odd(p2, p3)));

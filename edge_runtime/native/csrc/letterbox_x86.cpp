@@ -12,8 +12,12 @@
 namespace edge {
 namespace {
 
-// Two pixels B0 G0 R0 B1 G1 R1 become the pairs B0 B1, G0 G1, R0 R1, and a fourth that is not used.
-#define EDGE_PAIRS _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 12, 13, 14, 15)
+// Two pixels B0 G0 R0 B1 G1 R1 (with step 4, B0 G0 R0 - B1 G1 R1) become the pairs B0 B1, G0 G1, R0 R1, and a fourth
+// that is not used.
+EDGE_AVX2 inline __m128i pairs_of(int step) {
+  return step == 3 ? _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 12, 13, 14, 15)
+                   : _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+}
 
 EDGE_AVX2 inline __m128i load_pixels(const int16_t* values) { return _mm_loadu_si128((const __m128i*)values); }
 
@@ -39,10 +43,10 @@ EDGE_AVX2 void blend_rows_avx2(const uint8_t* a, const uint8_t* b, int count, in
   }
 }
 
-EDGE_AVX2 inline __m256i pairs_avx2(const int16_t* values, const int32_t* offsets) {  // of pixels 0 and 4
+EDGE_AVX2 inline __m256i pairs_avx2(const int16_t* values, const int32_t* offsets, __m256i order) {  // of pixels 0 and 4
   const __m256i pixels = _mm256_inserti128_si256(_mm256_castsi128_si256(load_pixels(values + offsets[0])),
                                                  load_pixels(values + offsets[4]), 1);
-  return _mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(EDGE_PAIRS));
+  return _mm256_shuffle_epi8(pixels, order);
 }
 
 EDGE_AVX2 inline void store_avx2(const Plane& plane, int x, __m256i pairs, __m256i weights) {
@@ -52,12 +56,13 @@ EDGE_AVX2 inline void store_avx2(const Plane& plane, int x, __m256i pairs, __m25
 }
 
 EDGE_AVX2 void mix_row_avx2(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
-                            const Plane planes[3]) {
-  if (width < 8) return kPortable.mix_row(values, offsets, weights, width, planes);
+                            int step, const Plane planes[3]) {
+  if (width < 8) return kPortable.mix_row(values, offsets, weights, width, step, planes);
+  const __m256i order = _mm256_broadcastsi128_si256(pairs_of(step));
   for (int next = 0; next < width; next += 8) {
     const int x = std::min(next, width - 8);
-    const __m256i p0 = pairs_avx2(values, offsets + x), p1 = pairs_avx2(values, offsets + x + 1);
-    const __m256i p2 = pairs_avx2(values, offsets + x + 2), p3 = pairs_avx2(values, offsets + x + 3);
+    const __m256i p0 = pairs_avx2(values, offsets + x, order), p1 = pairs_avx2(values, offsets + x + 1, order);
+    const __m256i p2 = pairs_avx2(values, offsets + x + 2, order), p3 = pairs_avx2(values, offsets + x + 3, order);
     const __m256i bg01 = _mm256_unpacklo_epi32(p0, p1), r01 = _mm256_unpackhi_epi32(p0, p1);
     const __m256i bg23 = _mm256_unpacklo_epi32(p2, p3), r23 = _mm256_unpackhi_epi32(p2, p3);
     const __m256i w = _mm256_loadu_si256((const __m256i*)(weights + 2 * x));
@@ -89,12 +94,13 @@ EDGE_AVX512 void blend_rows_avx512(const uint8_t* a, const uint8_t* b, int count
   }
 }
 
-EDGE_AVX512 inline __m512i pairs_avx512(const int16_t* values, const int32_t* offsets) {  // of pixels 0, 4, 8 and 12
+EDGE_AVX512 inline __m512i pairs_avx512(const int16_t* values, const int32_t* offsets,
+                                        __m512i order) {  // of pixels 0, 4, 8 and 12
   __m512i pixels = _mm512_castsi128_si512(load_pixels(values + offsets[0]));
   pixels = _mm512_mask_broadcast_i32x4(pixels, 0x00f0, load_pixels(values + offsets[4]));
   pixels = _mm512_mask_broadcast_i32x4(pixels, 0x0f00, load_pixels(values + offsets[8]));
   pixels = _mm512_mask_broadcast_i32x4(pixels, 0xf000, load_pixels(values + offsets[12]));
-  return _mm512_shuffle_epi8(pixels, _mm512_broadcast_i32x4(EDGE_PAIRS));
+  return _mm512_shuffle_epi8(pixels, order);
 }
 
 EDGE_AVX512 inline void store_avx512(const Plane& plane, int x, __m512i pairs, __m512i weights) {
@@ -104,12 +110,13 @@ EDGE_AVX512 inline void store_avx512(const Plane& plane, int x, __m512i pairs, _
 }
 
 EDGE_AVX512 void mix_row_avx512(const int16_t* values, const int32_t* offsets, const int16_t* weights, int width,
-                                const Plane planes[3]) {
-  if (width < 16) return kPortable.mix_row(values, offsets, weights, width, planes);
+                                int step, const Plane planes[3]) {
+  if (width < 16) return kPortable.mix_row(values, offsets, weights, width, step, planes);
+  const __m512i order = _mm512_broadcast_i32x4(pairs_of(step));
   for (int next = 0; next < width; next += 16) {
     const int x = std::min(next, width - 16);
-    const __m512i p0 = pairs_avx512(values, offsets + x), p1 = pairs_avx512(values, offsets + x + 1);
-    const __m512i p2 = pairs_avx512(values, offsets + x + 2), p3 = pairs_avx512(values, offsets + x + 3);
+    const __m512i p0 = pairs_avx512(values, offsets + x, order), p1 = pairs_avx512(values, offsets + x + 1, order);
+    const __m512i p2 = pairs_avx512(values, offsets + x + 2, order), p3 = pairs_avx512(values, offsets + x + 3, order);
     const __m512i bg01 = _mm512_unpacklo_epi32(p0, p1), r01 = _mm512_unpackhi_epi32(p0, p1);
     const __m512i bg23 = _mm512_unpacklo_epi32(p2, p3), r23 = _mm512_unpackhi_epi32(p2, p3);
     const __m512i w = _mm512_loadu_si512(weights + 2 * x);
