@@ -319,6 +319,12 @@ def test_a_frame_of_an_image_is_detected_in_it() -> None:
         Frame(None, "a", 0, 0.0)
 
 
+def test_a_frame_that_is_given_another_image_is_detected_in_that() -> None:
+    frame, image = Frame(None, "a", 0, 0.0, pixels=nv12()), np.zeros((20, 30, 3), np.uint8)
+    frame.image = image
+    assert frame.picture is image and frame.image_wh == (30, 20)
+
+
 @pytest.mark.parametrize(("shape", "used"), [((40, 60, 3), True), ((40, 61, 3), False)])
 def test_a_frame_makes_its_image_in_what_is_lent(shape: Any, used: bool) -> None:
     spare, frame = np.zeros(shape, np.uint8), Frame(None, "a", 0, 0.0, pixels=nv12())

@@ -15,13 +15,13 @@ from edge_runtime.doctor.check import Check
 
 CORE = ("numpy", "native core", "OpenCV")
 ALL: Tuple[Callable[..., Check], ...] = (
-    libraries.python, libraries.numpy, libraries.native_core, libraries.opencv, libraries.onnxruntime,
+    libraries.python, libraries.numpy, libraries.native_core, libraries.opencv, libraries.pyav, libraries.onnxruntime,
     libraries.openvino, libraries.tensorrt, libraries.pycuda, libraries.kernel_compiler, libraries.gstreamer,
     machine.cuda_devices, machine.cuda_toolkit, machine.jetson_board, machine.jetpack, machine.memory,
     cameras.cameras, cameras.argus, machine.power_sensors,
 )  # fmt: skip
 TRIED = (
-    libraries.opencv, libraries.onnxruntime, libraries.openvino, libraries.tensorrt, libraries.pycuda,
+    libraries.opencv, libraries.pyav, libraries.onnxruntime, libraries.openvino, libraries.tensorrt, libraries.pycuda,
     libraries.kernel_compiler, libraries.gstreamer, machine.cuda_devices,
 )  # fmt: skip
 

@@ -57,6 +57,13 @@ def opencv(root: Path, quick: bool = False) -> Check:
     return Check("OpenCV", len(found.said) >= (1 if quick else 2), found.detail, found.fix or hidden)
 
 
+def pyav(root: Path, quick: bool = False) -> Check:
+    """Reads videos, streams and cameras. Without it, OpenCV does."""
+    if not _installed("av"):
+        return Check("PyAV", False, "not installed, OpenCV reads videos", install_hint("video"), absent=True)
+    return _tried("PyAV", attempt("pyav", root, quick))
+
+
 def onnxruntime(root: Path, quick: bool = False) -> Check:
     """The backend for any machine, with the providers that really run."""
     packages = [name for name in ("onnxruntime", "onnxruntime-gpu") if _distribution(name)]

@@ -22,21 +22,24 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edge_runtime import sinks, sources
+from edge_runtime import sources
 from edge_runtime.backends import BackendOptions
 from edge_runtime.backends import onnxruntime as ort_backend
 from edge_runtime.backends import openvino as openvino_backend
 from edge_runtime.build.job import Job
 from edge_runtime.build.worker import Builder
-from edge_runtime.errors import BackendUnavailable, EdgeError, SourceError
+from edge_runtime.doctor.clips import read_back, write_video
+from edge_runtime.errors import BackendUnavailable, EdgeError
 from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
 from edge_runtime.imaging import opencv
+from edge_runtime.imaging.pyav import load_av
 from edge_runtime.jetson import board
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.telemetry import kept_out
 from edge_runtime.model.spec import ModelIO
 from edge_runtime.sources import _gst
-from edge_runtime.types import Detections, Frame, Result
+from edge_runtime.sources._cvvideo import CvVideoSource
+from edge_runtime.sources.video import VideoSource
 
 Trial = Callable[[], Iterator[str]]
 SHAPE = (1, 8, 16, 16)  # size of the input of the network of one layer
@@ -46,7 +49,6 @@ ELEMENTS = ("appsink", "videoconvert", "videoscale", "decodebin", "filesrc", "v4
 PLUGINS = "sudo apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
 NVIDIA_PLUGINS = "sudo apt install nvidia-l4t-gstreamer; in a container --runtime nvidia"
 WORKSPACE = 64 << 20  # bytes
-NOTHING = Detections.from_rows(np.zeros((0, 6), np.float32))
 
 
 def cv2() -> Iterator[str]:
@@ -61,12 +63,22 @@ def cv2() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         picture, video = f"{folder}/picture.jpg", f"{folder}/video.mp4"
         module.imwrite(picture, image)
-        _read(picture, image)
+        read_back(picture, image, sources.open)
         yield "reads pictures"
-        with closing(sinks.open(video)) as sink:
-            sink.write(Result(Frame(image, video, 0, 0.0), NOTHING))
-        _read(video, image)
+        write_video(video, image)
+        read_back(video, image, CvVideoSource)
         yield "writes and reads video"
+
+
+def pyav() -> Iterator[str]:
+    """PyAV: a video is read."""
+    module = load_av()
+    yield str(module.__version__)
+    image = np.full((48, 64, 3), 200, np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        write_video(f"{folder}/video.mp4", image)
+        read_back(f"{folder}/video.mp4", image, VideoSource)
+        yield "reads video"
 
 
 def onnxruntime() -> Iterator[str]:
@@ -160,7 +172,7 @@ def cuda_devices() -> Iterator[str]:
 
 TRIALS: Dict[str, Trial] = {
     trial.__name__: trial
-    for trial in (cv2, onnxruntime, openvino, tensorrt, pycuda, kernel_compiler, gstreamer, cuda_devices)
+    for trial in (cv2, pyav, onnxruntime, openvino, tensorrt, pycuda, kernel_compiler, gstreamer, cuda_devices)
 }
 
 
@@ -189,15 +201,6 @@ def _network(kind: str) -> Iterator[str]:
 def _check(name: str, result: Any) -> None:
     if not np.array_equal(result, np.ones(SHAPE, np.float32)):
         raise BackendUnavailable(f"{name} computes a wrong result", hint="install it again")
-
-
-def _read(path: str, image: Any) -> None:
-    with closing(sources.open(path)) as source:
-        frame = source.read()
-    if frame is None or frame.image.shape != image.shape:
-        raise SourceError(
-            f"OpenCV does not read the {Path(path).suffix} file that it wrote", hint="install another OpenCV"
-        )
 
 
 def _with_log(error: EdgeError) -> EdgeError:

@@ -150,6 +150,8 @@ def _kind(target: str) -> str:
     """The text that HANDLES is compared with: directories and globs end in "/", camera numbers are "camera:N"."""
     if target.isdecimal() or target.startswith("/dev/video"):
         return f"camera:{target}"
+    if ":" in target and os.path.isfile(target):  # gst:a.mp4 can be a file
+        return os.path.abspath(target)
     if "://" in target or target.startswith("gst:"):
         return target
     if os.path.isdir(target) or (glob.has_magic(target) and not os.path.exists(target)):

@@ -12,9 +12,13 @@ LONGEST = 4096  # most characters of an address
 def resolve(target: str) -> str:
     """The address itself: for `env:NAME` the value of the variable, for `@FILE` the first line of the file.
 
+    A file of just this name is meant itself.
+
     Raises:
         UsageError: there is no address.
     """
+    if target.startswith(("env:", "@")) and os.path.isfile(target):
+        return os.path.abspath(target)
     if target.startswith("env:"):
         return _found(os.environ.get(target[4:], ""), f"the variable {target[4:]}", f"export {target[4:]}=rtsp://…")
     if target.startswith("@"):

@@ -1,4 +1,4 @@
-"""A GStreamer pipeline that gives BGR images. It needs PyGObject (extra `[stream]`) and the system's GStreamer."""
+"""A GStreamer pipeline that gives pictures. It needs PyGObject (extra `[stream]`) and the system's GStreamer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.libraries.once import once
 from edge_runtime.libraries.preload import inherited
+from edge_runtime.sources._gstbuffer import Buffers
 from edge_runtime.sources._opencv import closed_on_error
+from edge_runtime.types.pixels import Pixels
 
 PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
 SINK = "appsink"
@@ -26,15 +28,6 @@ SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
 FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
 RESTART = f"{causes.ARGUS}; until then the camera stays locked"
-
-
-class _MapInfo(ctypes.Structure):
-    """GstMapInfo: the place of a buffer's bytes."""
-
-    _fields_ = (
-        ("memory", ctypes.c_void_p), ("flags", ctypes.c_int), ("data", ctypes.c_void_p), ("size", ctypes.c_size_t),
-        ("maxsize", ctypes.c_size_t), ("reserved", ctypes.c_void_p * 8),
-    )  # fmt: skip
 
 
 @once
@@ -85,10 +78,10 @@ def _refused(path: str) -> BackendUnavailable:
 
 
 class GstCapture:
-    """A running pipeline that another thread may close. It is the counterpart of `_opencv.Capture`.
+    """A running pipeline that another thread may close. See `_pictures.Capture`.
 
     Args:
-        pipeline: text for gst-launch, with an appsink that gives BGR at its end.
+        pipeline: text for gst-launch, with an appsink at its end.
         timeout_s: seconds to wait for the start and for each frame.
 
     Attributes:
@@ -106,9 +99,10 @@ class GstCapture:
         self._pipeline: Any = None
         self._sink: Any = None
         self._pending: Any = None
+        self._buffers = Buffers()
         self.size_wh, self.position_s = (0, 0), 0.0
         self.fps: Optional[float] = None
-        self.error: Optional[str] = None
+        self.error, self.form, self.lost = "", "", 0
         self.opened = self.ended = self.live = False
         with closed_on_error(self):  # also on Ctrl-C: Argus keeps a camera locked
             self.reopen()
@@ -118,8 +112,8 @@ class GstCapture:
         """Width and height as text, "1280x720"."""
         return f"{self.size_wh[0]}x{self.size_wh[1]}"
 
-    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
-        """The next image, in `buffer` if its shape fits. None if there is none; see `ended` and `error`."""
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Pixels]:
+        """The next picture, in GStreamer's own buffer. None if there is none; see `ended` and `error`."""
         sample, self._pending = self._pending, None
         with self._lock:
             sink = None if self._pipeline is None else self._sink
@@ -128,14 +122,14 @@ class GstCapture:
         if sample is None:
             self._why()
             return None
-        return self._image(sample, buffer)
+        return self._picture(sample)
 
     def reopen(self) -> None:
         """Starts from the beginning, or connects again. Do not call it after `close()`."""
         gst = load_gst()
         self._stop()
         self.size_wh, self.fps, self.position_s, self._pending = (0, 0), None, 0.0, None
-        self.error, self.ended = None, False
+        self.error, self.ended = "", False
         with self._lock:
             if self._closed:
                 return
@@ -200,26 +194,9 @@ class GstCapture:
             self.error = f"{error.message} ({(debug or '').splitlines()[-1]})" if debug else error.message
             self.ended = False
 
-    def _image(self, sample: Any, buffer: Optional[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        shape = sample.get_caps().get_structure(0)
-        width, height = self.size_wh = shape.get_int("width")[1], shape.get_int("height")[1]
+    def _picture(self, sample: Any) -> Pixels:
         held = sample.get_buffer()
         self.position_s = held.pts / SECOND if held.pts < 1 << 62 else self.position_s
-        if buffer is None or buffer.shape != (height, width, 3):
-            buffer = np.empty((height, width, 3), np.uint8)
-        info, lib = _MapInfo(), _library()
-        address = ctypes.c_void_p(hash(held))  # of the GstBuffer, because PyGObject's mapping copies it into bytes
-        if not lib.gst_buffer_map(address, ctypes.byref(info), 1):
-            raise SourceError("GStreamer does not map a frame", hint="is the appsink fed from the host's memory?")
-        try:
-            raw = np.ctypeslib.as_array(ctypes.cast(info.data, ctypes.POINTER(ctypes.c_uint8)), (info.size,))
-            rows = raw[: height * (info.size // height)].reshape(height, -1)  # rows are padded to a multiple of 4 bytes
-            np.copyto(buffer, rows[:, : 3 * width].reshape(buffer.shape))
-        finally:
-            lib.gst_buffer_unmap(address, ctypes.byref(info))
-        return buffer
-
-
-@once
-def _library() -> Any:
-    return ctypes.CDLL("libgstreamer-1.0.so.0")
+        pixels = self._buffers.pixels(sample)
+        self.size_wh = pixels.width, pixels.height
+        return pixels

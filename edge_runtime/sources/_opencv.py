@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 from contextlib import contextmanager
-from typing import Any, Iterator, Optional, Protocol, Sequence, Union
+from typing import Any, Iterator, Optional, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +40,12 @@ def closed_on_error(opened: Closeable) -> Iterator[None]:
 
 @contextmanager
 def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
-    """The target. If its name is not UTF-8, a link to it while it is opened, because OpenCV crashes on such a name."""
+    """The target; a file from the root on, because a name like 22:57.mp4 would be read as an address.
+
+    If its name is not UTF-8, a link to it while it is opened, because OpenCV crashes on such a name.
+    """
     if isinstance(target, int) or target == target.encode(errors="replace").decode():
-        yield target
+        yield target if isinstance(target, int) or "://" in target else os.path.abspath(target)
         return
     with tempfile.TemporaryDirectory(prefix="edge-video-") as folder:
         link = os.path.join(folder, "video")
@@ -50,8 +53,8 @@ def _openable(target: Union[str, int]) -> Iterator[Union[str, int]]:
         yield link
 
 
-class Capture:
-    """A cv2.VideoCapture that another thread may close. `close()` waits for a running read. Later reads give None.
+class CvCapture:
+    """See `_pictures.Capture`: a cv2.VideoCapture. `close()` waits for a running read. Later reads give None.
 
     Args:
         target: file, URL or camera number.
@@ -61,6 +64,7 @@ class Capture:
 
     def __init__(self, target: Union[str, int], api: int, params: Sequence[int] = ()) -> None:
         self._target, self._arguments = target, (api, list(params))
+        self.error, self.lost = "", 0
         self._lock = threading.Lock()
         self._closed = False
         self._capture: Any = load_cv2().VideoCapture()
@@ -70,6 +74,11 @@ class Capture:
     def opened(self) -> bool:
         """Whether there is something to read from."""
         return bool(self._capture.isOpened())
+
+    @property
+    def form(self) -> str:
+        """See the protocol."""
+        return ""
 
     @property
     def fps(self) -> Optional[float]:
@@ -111,3 +120,29 @@ class Capture:
         with self._lock:
             self._closed = True
             self._capture.release()
+
+
+class CvCamera(CvCapture):
+    """A V4L2 camera, asked for MJPG. The format comes first, because sizes and rates depend on it.
+
+    Args:
+        number: N of /dev/videoN.
+        size_wh: wanted (width, height) in pixels.
+        fps: wanted frames per second.
+    """
+
+    def __init__(self, number: int, size_wh: Tuple[int, int], fps: float) -> None:
+        cv2 = load_cv2()
+        super().__init__(number, cv2.CAP_V4L2)
+        with closed_on_error(self):
+            self.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"))
+            self.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
+            self.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
+            self.set(cv2.CAP_PROP_FPS, fps)
+            self.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    @property
+    def form(self) -> str:
+        """See the protocol."""
+        fourcc = int(self.get(load_cv2().CAP_PROP_FOURCC)) & 0xFFFFFFFF
+        return fourcc.to_bytes(4, "little").decode("latin1").strip()

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.jetson import board, video_nodes
-from edge_runtime.sources import Skipped, SourceOptions, _gst
+from edge_runtime.sources import Skipped, SourceOptions, _gst, _gstbuffer
+from edge_runtime.sources._pictures import frame_of
 from edge_runtime.sources.rtsp import StreamSource
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
@@ -25,7 +26,7 @@ HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://
 BEGIN_S = 10.0  # time to wait for the first frame, and for each later one
 NEWEST = f"appsink name={_gst.SINK} max-buffers=1 drop=true sync=false"
 EVERY = f"appsink name={_gst.SINK} max-buffers={_gst.WAITING} drop=false sync=false"
-BGR = "videoconvert ! video/x-raw,format=BGR"
+KNOWN = f"videoconvert ! {_gstbuffer.CAPS}"  # converts nothing that we can read
 Has = Callable[[str], bool]
 
 
@@ -110,12 +111,12 @@ class GstSource:
         """
         if self._closed:
             return None
-        image = self._capture.read(buffer)
-        if image is None and self._loop and self._capture.ended:
+        picture = self._capture.read(buffer)
+        if picture is None and self._loop and self._capture.ended:
             self._before_s += self._capture.position_s + 1 / (self.fps or 30)
             self._capture.reopen()
-            image = self._capture.read(buffer)
-        if image is None:
+            picture = self._capture.read(buffer)
+        if picture is None:
             failed = not self._closed and not self._capture.ended
             self.close()
             if failed:
@@ -123,7 +124,7 @@ class GstSource:
             return None
         self._index += 1
         stamp = time.time() if self.live else self._before_s + self._capture.position_s
-        return Frame(image, self.name, self._index - 1, stamp)
+        return frame_of(picture, buffer, self.name, self._index - 1, stamp)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -136,7 +137,7 @@ def _own(text: str) -> str:
     if not text:
         raise UsageError("an empty pipeline", hint="gst:videotestsrc ! video/x-raw,width=640,height=480")
     if "appsink" not in text:
-        return f"{text} ! {BGR} ! {NEWEST}"
+        return f"{text} ! {KNOWN} ! {NEWEST}"
     return text if f"name={_gst.SINK}" in text else text.replace("appsink", f"appsink name={_gst.SINK}", 1)
 
 
@@ -167,12 +168,12 @@ def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
 
 
 def _shrunk(options: SourceOptions, has: Has) -> str:
-    """Conversion to BGR, by the VIC if there is one. With `shrink_wh`, frames are scaled down to fit into it."""
+    """A format that we can read, from a Jetson's memory by the VIC. With `shrink_wh`, frames are scaled down to fit."""
     most = options.shrink_wh
     fit = f",width=[1,{most[0]}],height=[1,{most[1]}],pixel-aspect-ratio=1/1" if most else ""
     if has("nvvidconv"):
-        return f"nvvidconv ! video/x-raw,format=BGRx{fit} ! {BGR}"
-    return f"videoscale ! video/x-raw{fit} ! {BGR}" if most else BGR
+        return f"nvvidconv ! video/x-raw,format=NV12{fit}"
+    return f"videoscale ! video/x-raw{fit} ! {KNOWN}" if most else KNOWN
 
 
 def _quoted(text: str) -> str:

@@ -1,19 +1,25 @@
-"""Network streams: RTSP, and MJPEG or video over HTTP, read by OpenCV's FFmpeg. They reconnect."""
+"""Network streams: RTSP, and MJPEG or video over HTTP. They reconnect. PyAV reads them, or OpenCV without it."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import Any, List, Optional, Union
+from typing import List, Optional, Union
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.imaging import pyav
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import Skipped, SourceOptions, image, video
-from edge_runtime.sources._opencv import Capture, closed_on_error
+from edge_runtime.sources._avcapture import AvCapture
+from edge_runtime.sources._avopen import open_address
+from edge_runtime.sources._cvvideo import CvVideoSource
+from edge_runtime.sources._opencv import CvCapture, closed_on_error
+from edge_runtime.sources._pictures import Capture, frame_of
+from edge_runtime.sources.video import VideoSource
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
@@ -26,7 +32,7 @@ CHECK = "check address, user and password (in a password write / @ # as %2F %40 
 MAX_TRIES = 10  # tries one after the other, about a minute of waiting
 
 
-def open(target: str, options: SourceOptions) -> Union[StreamSource, video.VideoSource]:
+def open(target: str, options: SourceOptions) -> Union[StreamSource, VideoSource, CvVideoSource]:
     """Opens a stream. An http(s) URL whose path ends like a video file is read as a file: not live, every frame.
 
     Raises:
@@ -45,9 +51,11 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, video.Video
 
 
 def _ffmpeg(target: str) -> Capture:
+    if pyav.preferred():
+        return AvCapture(lambda: open_address(target, TIMEOUT_MS / 1000, live=True))
     cv2 = load_cv2()
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
-    return Capture(target, cv2.CAP_FFMPEG, timeouts)
+    return CvCapture(target, cv2.CAP_FFMPEG, timeouts)
 
 
 class StreamSource:
@@ -60,14 +68,15 @@ class StreamSource:
     live = True
     frame_count: Optional[int] = None
 
-    def __init__(self, target: str, capture: Optional[Any] = None) -> None:
-        """Args: capture: reads the stream instead of OpenCV's FFmpeg."""
+    def __init__(self, target: str, capture: Optional[Capture] = None) -> None:
+        """Args: capture: reads the stream instead of FFmpeg."""
         self.name = public(target)
         self.skipped: List[str] = Skipped()
         self._capture = capture or _ffmpeg(target)
         with closed_on_error(self._capture):
             if not self._capture.opened:
-                raise SourceError(f"no stream at {self.name}", hint=CHECK)
+                why = f": {self._capture.error}" if self._capture.error else ""
+                raise SourceError(f"no stream at {self.name}{why}", hint=CHECK)
             self.fps = self._capture.fps
             self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(self.name).hostname}"
         self.state = "connected"
@@ -81,12 +90,11 @@ class StreamSource:
             SourceError: the stream did not come back.
         """
         while not self._closing.is_set():
-            image = self._capture.read(buffer)
-            if image is not None:
+            picture = self._capture.read(buffer)
+            if picture is not None:
                 self.state, self._tries = "connected", 0
-                frame = Frame(image, self.name, self._index, time.time())
                 self._index += 1
-                return frame
+                return frame_of(picture, buffer, self.name, self._index - 1, time.time())
             self._reconnect()
         self.state = "closed"
         return None

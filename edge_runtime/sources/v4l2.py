@@ -1,21 +1,26 @@
-"""USB and other V4L2 cameras, read with OpenCV."""
+"""USB and other V4L2 cameras. PyAV reads them, or OpenCV without it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
-from typing import List, Optional
+from functools import partial
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError, UsageError
-from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.imaging import pyav
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.libraries import causes
 from edge_runtime.sources import Skipped, SourceOptions
-from edge_runtime.sources._opencv import Capture, closed_on_error
+from edge_runtime.sources._avcapture import AvCapture
+from edge_runtime.sources._avopen import failures, open_camera
+from edge_runtime.sources._opencv import CvCamera, closed_on_error
+from edge_runtime.sources._pictures import Capture, frame_of
 from edge_runtime.types import Frame
 
 HANDLES = ("camera:", "v4l2://")
@@ -39,7 +44,8 @@ def open(target: str, options: SourceOptions) -> CameraSource:
 class CameraSource:
     """A camera, asked for MJPG. With uncompressed YUYV a USB 2 camera gives only 5 to 10 frames per second at 720p.
 
-    `description` has the format, size and rate that the driver chose.
+    Frames carry the pixels as they come: those of a JPEG, or YUYV. `description` has the format, size and rate that the
+    driver chose.
     """
 
     live = True
@@ -49,22 +55,30 @@ class CameraSource:
         self.name = target
         self.skipped: List[str] = Skipped()
         self._index, self._closed = 0, False
-        self._capture = Capture(number, load_cv2().CAP_V4L2)
+        self._capture: Capture = _camera(number, options)
         with closed_on_error(self._capture):
             if not self._capture.opened:
-                raise SourceError(f"camera {number} cannot be opened", hint=f"who has it? fuser -v /dev/video{number}")
-            self._negotiate(options)
+                why = f": {self._capture.error}" if self._capture.error else ""
+                raise SourceError(
+                    f"camera {number} cannot be opened{why}", hint=f"who has it? fuser -v /dev/video{number}"
+                )
+            self.fps = self._capture.fps
+            width, height = _size(options)
+            asked = f"asked for {width}x{height} MJPG at {_rate(options):g} fps"
+            self.description = f"{self._capture.size} {self._capture.form} at {self.fps or 0:g} fps ({asked})"
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """See `Source.read`."""
         for _ in range(MAX_BROKEN):
-            image = self._capture.read(buffer)
+            picture = self._capture.read(buffer)
             if self._closed:
                 return None
-            self._index += 1
-            if image is not None:
-                return Frame(image, self.name, self._index - 1, time.time())
-            self.skipped.append(f"frame {self._index - 1}: nothing usable from the camera")
+            self._pass_over(self._capture.lost if picture is not None else 1)
+            if picture is not None:
+                self._index += 1
+                return frame_of(picture, buffer, self.name, self._index - 1, time.time())
+            if self._capture.error:
+                break
         self.close()
         raise SourceError(f"camera {self.name} stopped giving frames", hint="check the cable, and dmesg for USB errors")
 
@@ -73,19 +87,34 @@ class CameraSource:
         self._closed = True
         self._capture.close()
 
-    def _negotiate(self, options: SourceOptions) -> None:
-        cv2 = load_cv2()
-        width, height = options.size_wh or (1280, 720)
-        mjpg = cv2.VideoWriter_fourcc(*"MJPG")
-        self._capture.set(cv2.CAP_PROP_FOURCC, mjpg)  # the format comes first, because sizes and rates depend on it
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        self._capture.set(cv2.CAP_PROP_FPS, options.fps or 30)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self.fps = self._capture.fps
-        fourcc = (int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin1")
-        asked = f"asked for {width}x{height} MJPG at {options.fps or 30:g} fps"
-        self.description = f"{self._capture.size} {fourcc.strip()} at {self.fps or 0:g} fps ({asked})"
+    def _pass_over(self, lost: int) -> None:
+        self.skipped += [f"frame {self._index + i}: nothing usable from the camera" for i in range(lost)]
+        self._index += lost
+
+
+def _camera(number: int, options: SourceOptions) -> Capture:
+    if not pyav.preferred():
+        return CvCamera(number, _size(options), _rate(options))
+    return AvCapture(partial(_av_camera, f"/dev/video{number}", options), MAX_BROKEN)
+
+
+def _av_camera(device: str, options: SourceOptions) -> Any:
+    """The camera with JPEG pictures, else with YUYV, else with what its driver has."""
+    for kind in ("mjpeg", "yuyv422"):
+        try:
+            return open_camera(device, kind, _size(options), _rate(options))
+        except failures() as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENODEV, errno.EBUSY, errno.EACCES):
+                raise
+    return open_camera(device, None, _size(options), _rate(options))
+
+
+def _size(options: SourceOptions) -> Tuple[int, int]:
+    return options.size_wh or (1280, 720)
+
+
+def _rate(options: SourceOptions) -> float:
+    return options.fps or 30.0
 
 
 def _check(device: str) -> None:

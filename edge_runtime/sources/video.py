@@ -1,45 +1,53 @@
-"""Video files, read with OpenCV: every frame, in media time."""
+"""Video files: every frame, in media time. PyAV reads them, or OpenCV where PyAV is not installed."""
 
 from __future__ import annotations
 
-import builtins
 import os
-from typing import List, Optional
+from functools import partial
+from typing import Any, List, Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import machine
 from edge_runtime.errors import SourceError
-from edge_runtime.imaging.opencv import load_cv2
-from edge_runtime.sources import Skipped, SourceOptions
-from edge_runtime.sources._mpegts import ends_inside_a_packet
-from edge_runtime.sources._opencv import Capture, closed_on_error
+from edge_runtime.imaging import pyav
+from edge_runtime.sources import Skipped, SourceOptions, _avfacts, _avopen
+from edge_runtime.sources._avframe import pixels_of, turn_of
+from edge_runtime.sources._avreader import AvReader
+from edge_runtime.sources._cvvideo import SHORT_BY, TRY_IT, CvVideoSource
+from edge_runtime.sources._opencv import closed_on_error, fit
+from edge_runtime.sources._whole import cut_inside
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
 HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
-SHORT_BY = 0.05  # so much may be missing at the end, because many headers are wrong by a frame or two
-TRY_IT = "is the file complete? try it in a player"
-PROBED, HEADER_BYTES = 4, 1 << 20  # frames; latest byte at which the first fragment of an mp4 begins
-MAX_GAP = 1000  # this many undecodable frames in a row are still a break in the middle, not the end
+SPARE_CORES = 4  # from so many cores on the decoder has two threads; they cost 5 to 15 % more CPU per frame than one
+TIMEOUT_S = 5.0  # to wait for a connection, and for each packet
+BACK_S = 1.0  # a time that goes back by more than this starts a new count
+TICK_S = 1e-6  # least step from frame to frame
 
 
-def open(target: str, options: SourceOptions) -> VideoSource:
+def open(target: str, options: SourceOptions) -> Union[VideoSource, CvVideoSource]:
     """Opens a video file, or the URL of one.
 
     Raises:
-        SourceError: it is missing or empty, or OpenCV cannot open it.
+        SourceError: it is missing or empty, or cannot be opened.
     """
     if "://" not in target and not os.path.isfile(target):
         raise SourceError(f"no such file: {target!r}", hint="check the path")
-    return VideoSource(target, options)
+    return VideoSource(target, options) if pyav.preferred() else CvVideoSource(target, options)
 
 
 class VideoSource:
-    """A video file.
+    """A video file, read by PyAV.
 
-    A break in the middle is skipped: undecodable frames leave a gap in `index` and are listed in `skipped`.
-    A file that ends early raises SourceError after its last readable frame.
+    Times are those of the file, counted from its first frame. Frames carry the decoder's planes (`Frame.pixels`), if
+    the file does not say that it is to be turned. A break in the middle is skipped: undecodable frames leave a gap in
+    `index` and are listed in `skipped`. A file that ends early raises SourceError after its last readable frame.
+
+    Attributes:
+        length_s: seconds that the container states for its video, for a progress bar; None if it states none.
     """
 
     live = False
@@ -47,113 +55,118 @@ class VideoSource:
     def __init__(self, target: str, options: SourceOptions) -> None:
         self.name = public(target)
         self.skipped: List[str] = Skipped()
-        self._cut_off = ends_inside_a_packet(target)
+        self._cut = cut_inside(target)
         self._loop = options.loop
         self._index = self._pass_start = self._good = 0
-        self._pass_start_s = self._end_s = 0.0
-        self._done = False
-        self._capture = Capture(target, load_cv2().CAP_ANY)
-        with closed_on_error(self._capture):
-            if not self._capture.opened:
-                hint = "check the address; try it in a player" if "://" in self.name else TRY_IT
-                raise SourceError(f"{self.name!r} cannot be opened as a video", hint=hint)
-            self._look(target)
+        self._first_pts: Optional[int] = None
+        self._last_s = self._origin_s = 0.0  # the last frame's time, and what is taken off the file's times
+        self._first_pass, self._done = True, False
+        self._reader = self._opened(target)
+        with closed_on_error(self._reader):
+            self._facts = _avfacts.of_file(self._reader)
+            self._tick_s = float(self._reader.stream.time_base)
+            self.fps, self.length_s = self._facts.fps, self._facts.length_s
+            expected = self._facts.frames
+            self.frame_count = None if self._loop else expected
+            self.description = f"{self._facts.size} at {self.fps or 0:g} fps, {expected or 'unknown'} frames"
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """See `Source.read`. Decodes into `buffer`. A rotated video (phones) is turned first, into a new array."""
+        """See `Source.read`. With a buffer the image is made at once, else when it is asked for."""
         while not self._done:
-            image = self._next(buffer)
-            if image is not None:
-                return self._frame(image)
+            read = self._reader.read()
+            if read is not None:
+                return self._frame(*read, buffer)
             self._end_of_pass()
         return None
 
     def close(self) -> None:
         """See `Source.close`."""
         self._done = True
-        self._capture.close()
+        self._reader.close()
 
-    def _look(self, target: str) -> None:
-        """Size, rate and number of frames, as the container states them."""
-        cv2 = load_cv2()
-        times = _times_too_many(self._capture, target)
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT) / times)
-        self._expected = max(count, 0)  # streams without an index state 0 or less
-        self.frame_count = self._expected if self._expected and not self._loop else None
-        self.fps = self._capture.fps and self._capture.fps / times
-        self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
-        self._position_msec = cv2.CAP_PROP_POS_MSEC
+    def _opened(self, target: str) -> AvReader:
+        opener = partial(_avopen.open_address, target, TIMEOUT_S, False) if "://" in target else partial(
+            _avopen.open_file, target)  # fmt: skip
+        try:
+            return AvReader(opener, 2 if machine.cores() >= SPARE_CORES else 1)
+        except _avopen.failures() as error:
+            hint = "check the address; try it in a player" if "://" in target else TRY_IT
+            raise SourceError(f"{self.name!r} cannot be opened as a video: {_avopen.said(error)}", hint=hint) from error
 
-    def _next(self, buffer: Optional[NDArray[np.uint8]]) -> Optional[NDArray[np.uint8]]:
-        """The next decodable image of this pass. While more frames should come, a failed read is a broken frame."""
-        for gap in range(MAX_GAP):
-            image = self._capture.read(buffer)
-            if image is not None:
-                if self._pass_start == 0:
-                    self.skipped += [f"frame {self._index + i}: cannot be decoded" for i in range(gap)]
-                self._index += gap
-                return image
-            if self._done or self._index - self._pass_start + gap + 1 >= self._expected:
-                break
-        return None
-
-    def _frame(self, image: NDArray[np.uint8]) -> Frame:
-        period_s = 1 / (self.fps or 30.0)
-        in_pass_s = self._capture.get(self._position_msec) / 1000 or (self._index - self._pass_start) * period_s
-        frame = Frame(image, self.name, self._index, self._pass_start_s + in_pass_s)
-        self._end_s = frame.timestamp_s + period_s
+    def _frame(self, decoded: Any, lost: int, buffer: Optional[NDArray[np.uint8]]) -> Frame:
+        if not self._good:
+            self._turn = turn_of(decoded)
+        self._pass_over(lost)
+        time_s = self._time_s(self._reader.stamp(decoded))
+        pixels = pixels_of(decoded)
+        image = None if buffer is None or self._turn else pixels.bgr(buffer)
+        if self._turn:
+            image = fit(self._turn(pixels.bgr()), buffer)
+        frame = Frame(image, self.name, self._index, time_s, pixels=None if self._turn else pixels)
         self._index += 1
         self._good += 1
         return frame
 
+    def _pass_over(self, lost: int) -> None:
+        if self._first_pass:
+            self.skipped += [f"frame {self._index + i}: cannot be decoded" for i in range(lost)]
+        self._index += lost
+
+    def _time_s(self, pts: Optional[int]) -> float:
+        """Seconds since the first frame. They always rise, also where a file has none, or joins two recordings."""
+        period_s = 1 / (self.fps or 30.0)
+        if pts is None:
+            at_s = self._last_s + period_s * (self._index > 0)
+        else:
+            file_s = pts * self._tick_s
+            if not self._good:
+                self._first_pts = pts
+                start_s = self._last_s + period_s if self._pass_start else 0.0
+                self._first_file_s, self._origin_s = file_s, file_s - start_s
+            elif file_s - self._origin_s < self._last_s - BACK_S:
+                self._origin_s = file_s - self._last_s - period_s
+            at_s, self._file_s = file_s - self._origin_s, file_s
+        self._last_s = max(at_s, self._last_s + TICK_S) if self._index else at_s
+        return self._last_s
+
     def _end_of_pass(self) -> None:
         """Starts again if that was asked for. Otherwise ends, and checks that the file was complete."""
-        missing = self._missing()
-        if self._loop and self._good and not missing:
-            self._capture.reopen()
-            self._pass_start, self._pass_start_s, self._good = self._index, self._end_s, 0
+        closed = self._done
+        if not closed:
+            self._pass_over(self._reader.lost_at_the_end())
+        missing = "" if closed else self._missing()
+        if self._loop and self._good and not missing and not closed:
+            self._reader.rewind(self._first_pts)
+            self._pass_start, self._good, self._first_pass = self._index, 0, False
             return
-        closed, self._done = self._done, True
+        self.close()
         if not self._good and not closed:
             raise SourceError(f"{self.name!r} has no readable frame", hint=TRY_IT)
-        if missing and not closed:
+        if missing:
             hint = "everything readable was processed; copy or record the file again"
             raise SourceError(f"{self.name!r} is truncated: {missing}", hint=hint)
 
     def _missing(self) -> str:
         """The sign that the file was cut off; "" if there is none.
 
-        Both frames and time must be too small, because a container without an index states too many frames at a varying
-        rate.
+        Frames and time must both be too few: an edit list shows fewer frames than there are, and a length may count
+        from the first frame or from 0.
         """
-        least = (1 - SHORT_BY) * self._expected
-        in_pass_s = self._end_s - self._pass_start_s
-        if self._good < least and in_pass_s < least / (self.fps or 30.0):
-            return f"{self._good} of {self._expected} frames"
-        return f"it ends inside a packet, after {self._good} frames" if self._cut_off else ""
+        if self._reader.error:
+            return f"{self._reader.error}, after {self._good} frames"
+        if self._cut:
+            return f"it ends inside {self._cut}, after {self._good} frames"
+        facts = self._facts
+        if not self._good or not (facts.count or facts.length_s) or not self._too_short():
+            return ""
+        if facts.count:
+            few = self._good < (1 - SHORT_BY) * facts.count
+            return f"{self._good} of {facts.count} frames" if few else ""
+        return f"{self._file_s - self._first_file_s:.1f} of {facts.length_s:.1f} s"
 
-
-def _times_too_many(capture: Capture, target: str) -> int:
-    """By which factor OpenCV's rate and count are too high. Afterwards the capture is at its start again.
-
-    For mp4 files in fragments, which we write too, the FFmpeg in OpenCV 4.8 states two or three times the real rate.
-    The time from frame to frame is right.
-    """
-    if not capture.fps or not _in_fragments(target):
-        return 1
-    position_msec = load_cv2().CAP_PROP_POS_MSEC
-    at_ms: List[float] = []
-    while len(at_ms) < PROBED and capture.read() is not None:
-        at_ms.append(capture.get(position_msec))
-    capture.reopen()
-    steps = {round((later - at) * capture.fps / 1000, 2) for at, later in zip(at_ms, at_ms[1:])}
-    times = steps.pop() if len(steps) == 1 else 1
-    return int(times) if times > 1 and times == int(times) else 1
-
-
-def _in_fragments(target: str) -> bool:
-    try:
-        with builtins.open(target, "rb") as file:
-            return b"moof" in file.read(HEADER_BYTES)
-    except OSError:  # a URL
-        return False
+    def _too_short(self) -> bool:
+        length_s = self._facts.length_s
+        if length_s is None or self._first_pts is None:
+            return True
+        end_s = max(self._file_s, self._file_s - self._first_file_s) + 1 / (self.fps or 30.0)
+        return end_s < (1 - SHORT_BY) * length_s

@@ -30,7 +30,8 @@ class Frame:
             is made from `pixels` at the first use, and kept.
         source: name of the source, as the user gave it.
         index: counts from 0 in each source. Dropped frames leave gaps.
-        timestamp_s: when it was captured, in seconds: media time for files, `time.time()` for live sources.
+        timestamp_s: when it was captured, in seconds: media time for files, counted from the first frame; `time.time()`
+            for live sources.
         path: the file that an image was read from; else None.
         pixels: the picture as a decoder or camera gave it; None if the source has only an image. Valid like the image.
     """
@@ -65,7 +66,7 @@ class Frame:
 
     @image.setter
     def image(self, image: NDArray[np.uint8]) -> None:
-        self._image = image
+        self._image, self.pixels = image, None  # detectors must read the new one
 
     @property
     def made(self) -> Optional[NDArray[np.uint8]]:

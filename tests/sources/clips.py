@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
-from typing import Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+import pytest
 
 
 def picture(index: int, size_wh: Tuple[int, int] = (64, 48)) -> np.ndarray:
@@ -20,12 +22,19 @@ def number(image: np.ndarray) -> int:
     return round((float(image.mean()) - 38) / 6)
 
 
-def write_clip(path: Path, frames: int, fourcc: str = "mp4v", fps: float = 25.0, noise: bool = False) -> Path:
+def write_clip(
+    path: Path,
+    frames: int,
+    fourcc: str = "mp4v",
+    fps: float = 25.0,
+    noise: bool = False,
+    size_wh: Tuple[int, int] = (64, 48),
+) -> Path:
     """A real clip; its first 32 frames can be told apart. Noise makes them large, so that damage hits few of them."""
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*fourcc), fps, (64, 48))
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*fourcc), fps, size_wh)
     assert writer.isOpened()
     for i in range(frames):
-        image = picture(i)
+        image = picture(i, size_wh)
         writer.write(image + np.random.default_rng(i).integers(0, 30, image.shape, np.uint8) if noise else image)
     writer.release()
     return path
@@ -37,4 +46,30 @@ def write_cut_avi(path: Path, frames: int, whole_frames: int) -> Path:
     frames_at = content.index(b"movi")
     starts = [match.start() for match in re.finditer(b"00dc", content[frames_at:])]
     path.write_bytes(content[: frames_at + starts[whole_frames]])
+    return path
+
+
+def write_stamped(
+    path: Path,
+    stamps_ms: Sequence[int],
+    rate: float = 25,
+    codec: str = "mpeg4",
+    pix_fmt: str = "yuv420p",
+    options: Optional[Dict[str, str]] = None,
+    size_wh: Tuple[int, int] = (64, 48),
+    x264_params: str = "",
+) -> Path:
+    """A clip whose frames are shown at these times, whatever rate it states. PyAV writes it."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = *size_wh, pix_fmt
+        stream.codec_context.time_base = Fraction(1, 1000)
+        if x264_params:
+            stream.codec_context.options = {"x264-params": x264_params}
+        for index, at in enumerate(stamps_ms):
+            frame = av.VideoFrame.from_ndarray(picture(index, size_wh), format="bgr24")
+            frame.pts, frame.time_base = at, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
     return path

@@ -13,7 +13,7 @@ import cv2
 
 from tests.sources.clips import picture
 
-JPEG = cv2.imencode(".jpg", picture(5))[1].tobytes()
+JPEG = cv2.imencode(".jpg", picture(5, (320, 240)))[1].tobytes()
 PART = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(JPEG), JPEG)
 
 

@@ -36,12 +36,12 @@ def images(tmp_path: Path) -> str:
 def targets(tmp_path: Path, server: MjpegServer) -> Dict[str, Callable[[], str]]:
     return {
         "image": lambda: images(tmp_path),
-        "video": lambda: str(write_clip(tmp_path / "clip.mp4", 12)),
+        "video": lambda: str(write_clip(tmp_path / "clip.mp4", 12, size_wh=(320, 240))),
         "demo": lambda: "demo",
-        "synthetic": lambda: "synthetic://64x48?frames=7",
+        "synthetic": lambda: "synthetic://320x240?frames=7",
         "rtsp": lambda: server.url,
         "v4l2": lambda: "0",
-        "gstreamer": lambda: "gst:videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=60/1",
+        "gstreamer": lambda: "gst:videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=60/1",
     }
 
 
@@ -107,6 +107,27 @@ def test_reading_into_a_buffer_allocates_no_image(source: Source) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < buffer.nbytes / 2
+
+
+def test_pixels_are_those_of_the_image_and_stay(source: Source) -> None:
+    """A frame in hand is not written over by later ones, nor by closing. Nobody can write into a decoder's memory."""
+    first = source.read()
+    if first.pixels is None:
+        pytest.skip("it has only images")
+    kept = [plane.copy() for plane in first.pixels.planes]
+    later = [source.read() for _ in range(6)]
+    assert (first.pixels.width, first.pixels.height) == first.image_wh == first.image.shape[1::-1]
+    source.close()
+    for frame in (first, *later):
+        np.testing.assert_array_equal(frame.image, frame.pixels.bgr())
+        assert not any(plane.flags.writeable and not plane.flags.owndata for plane in frame.pixels.planes)
+    for plane, copy in zip(first.pixels.planes, kept):
+        np.testing.assert_array_equal(plane, copy)
+
+
+def test_media_time_begins_at_zero(source: Source) -> None:
+    first, second = source.read(), source.read()
+    assert source.live or 0 == first.timestamp_s < second.timestamp_s
 
 
 def test_close_may_be_repeated_and_read_gives_none(source: Source) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
-from edge_runtime.sources import SourceOptions, _gst, gstreamer, rtsp
+from edge_runtime.sources import SourceOptions, _gst, _gstbuffer, gstreamer, rtsp
 from tests.sources.clips import write_clip
 from tests.sources.rtsp_server import RtspServer
 
@@ -38,11 +38,11 @@ def text(target: str, jetson: bool = True, **options) -> str:
 def test_a_csi_camera_is_converted_and_shrunk_by_the_vic():
     assert text("csi://1", size_wh=(1280, 720), fps=60) == (
         "nvarguscamerasrc sensor-id=1 ! video/x-raw(memory:NVMM),width=1280,height=720,framerate=60/1 ! "
-        "nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! "
+        "nvvidconv ! video/x-raw,format=NV12 ! "
         "appsink name=appsink max-buffers=1 drop=true sync=false"
     )
     shrunk = text("csi:0", shrink_wh=(640, 640))
-    assert "nvvidconv ! video/x-raw,format=BGRx,width=[1,640],height=[1,640],pixel-aspect-ratio=1/1 !" in shrunk
+    assert "nvvidconv ! video/x-raw,format=NV12,width=[1,640],height=[1,640],pixel-aspect-ratio=1/1 !" in shrunk
     with pytest.raises(SourceError, match="no CSI camera") as caught:
         text("csi://0", jetson=False)
     assert "argus_socket" in str(caught.value.hint)
@@ -92,6 +92,59 @@ def test_rows_that_are_padded_come_out_straight():
     assert image.shape == (50, 321, 3) and source.live and source.fps == 30
     assert np.abs(image.astype(int) - [255, 0, 0]).max() <= 3, "blue, in every pixel"
     source.close()
+
+
+@real
+@pytest.mark.parametrize(("given", "form"), [
+    ("NV12", "nv12"), ("I420", "i420"), ("Y42B", "yuv422p"), ("YUY2", "yuyv"), ("GRAY8", "gray8"), ("BGRx", "bgrx"),
+    ("BGR", "bgr24"), ("AYUV", ""),
+])  # fmt: skip
+@pytest.mark.parametrize("size", ["width=320,height=240", "width=321,height=51"])
+def test_pixels_as_the_pipeline_gives_them(given, form, size):
+    """Dark orange, whatever the format and however its rows are padded."""
+    target = f"gst:videotestsrc pattern=solid-color foreground-color=0xffc86432 ! video/x-raw,format={given},{size}"
+    with closing(sources.open(target)) as source:
+        frame = source.read()
+    assert frame.pixels.format == (form or frame.pixels.format) and not frame.pixels.full_range
+    expected = [0x32, 0x64, 0xC8] if given != "GRAY8" else [int(frame.pixels.planes[0][0, 0])] * 3
+    image = frame.image[:, :-1] if form == "yuyv" else frame.image  # videotestsrc gives half a pair at an odd end
+    assert np.abs(image.astype(int) - expected).max() <= 4
+
+
+@real
+@pytest.mark.parametrize(("size", "said", "matrix", "full"), [
+    ("width=1280,height=720", "", "bt709", False), ("width=640,height=480", "", "bt601", False),
+    ("width=640,height=480", ",colorimetry=bt709", "bt709", False),
+    ("width=1280,height=720", ",colorimetry=bt601", "bt601", False),
+    ("width=640,height=480", ",colorimetry=1:4:0:0", "bt601", True),
+])  # fmt: skip
+def test_matrix_and_range_are_those_of_the_caps(size, said, matrix, full):
+    with closing(sources.open(f"gst:videotestsrc ! video/x-raw,format=NV12,{size}{said}")) as source:
+        pixels = source.read().pixels
+    assert (pixels.format, pixels.full_range) == ("nv12", full)
+    assert pixels.matrix == matrix or not said
+
+
+@real
+def test_few_buffers_are_held_and_the_rest_copied():
+    target = "gst:videotestsrc num-buffers=9 pattern=snow ! video/x-raw,format=NV12,width=64,height=48 ! appsink"
+    with closing(sources.open(target)) as source:
+        frames = [source.read() for _ in range(9)]
+        kept = [frame.pixels.planes[0].copy() for frame in frames]
+        assert len(source._capture._buffers._held) == _gstbuffer.KEPT
+        assert [frame.pixels.planes[0].flags.owndata for frame in frames] == [False] * 3 + [True] * 6
+    for frame, copy in zip(frames, kept):
+        np.testing.assert_array_equal(frame.pixels.planes[0], copy)
+    held = source._capture._buffers._held
+    del frame, frames, copy
+    assert len(held) == 0
+
+
+@real
+def test_a_format_that_we_do_not_know_is_named():
+    with pytest.raises(SourceError, match="gives RGB16") as caught:
+        sources.open("gst:videotestsrc ! video/x-raw,format=RGB16 ! appsink").read()
+    assert "videoconvert" in str(caught.value.hint)
 
 
 @real

@@ -8,46 +8,59 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import KEPT, Skipped, SourceOptions, _gst, rtsp, v4l2, video
+from edge_runtime.sources import KEPT, Skipped, SourceOptions, _cvvideo, _gst, rtsp, v4l2, video
 
 
 class Capture:
     """In the place of one that holds a device: fails where it is told to, and knows whether it was given back."""
 
-    fps, size = 30.0, "64x48"
+    size, form, lost = "64x48", "MJPG", 0
 
     def __init__(self, opened: bool = True, error: Optional[BaseException] = None) -> None:
-        self.opened, self.error, self.closed = opened, error, False
+        self.opened, self.closed, self._fails, self.error = opened, False, error, ""
+
+    @property
+    def fps(self) -> float:
+        self.look_ahead()
+        return 30.0
+
+    def look_ahead(self) -> None:
+        if self._fails:
+            raise self._fails
 
     def get(self, prop: int) -> float:
-        if self.error:
-            raise self.error
         return 0.0
-
-    def set(self, prop: int, value: float) -> None:
-        """As it likes."""
 
     def close(self) -> None:
         self.closed = True
 
 
-@pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize(
-    ("module", "make"),
+    ("module", "name", "make"),
     [
-        (v4l2, lambda: v4l2.CameraSource("0", 0, SourceOptions())),
-        (video, lambda: video.VideoSource("clip.mp4", SourceOptions())),
+        (v4l2, "_camera", lambda: v4l2.CameraSource("0", 0, SourceOptions())),
+        (video, "AvReader", lambda: video.VideoSource("clip.mp4", SourceOptions())),
+        (_cvvideo, "CvCapture", lambda: _cvvideo.CvVideoSource("clip.mp4", SourceOptions())),
     ],
-    ids=["camera", "video"],
+    ids=["camera", "video", "video by OpenCV"],
 )
 def test_a_constructor_that_fails_closes_its_device(
-    module, make: Callable[[], object], error: Type[BaseException], opened: bool, monkeypatch: pytest.MonkeyPatch
+    module, name: str, make: Callable[[], object], error: Type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    capture = Capture(opened, error())
-    monkeypatch.setattr(module, "Capture", lambda *_: capture)
-    with pytest.raises(error if opened else SourceError):
+    capture = Capture(error=error())
+    monkeypatch.setattr(module, name, lambda *_: capture)
+    with pytest.raises(error):
         make()
+    assert capture.closed
+
+
+@pytest.mark.parametrize(("module", "name"), [(v4l2, "_camera"), (_cvvideo, "CvCapture")])
+def test_what_is_not_open_is_closed(module, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    capture = Capture(opened=False)
+    monkeypatch.setattr(module, name, lambda *_: capture)
+    with pytest.raises(SourceError):
+        v4l2.CameraSource("0", 0, SourceOptions()) if module is v4l2 else _cvvideo.CvVideoSource("a", SourceOptions())
     assert capture.closed
 
 

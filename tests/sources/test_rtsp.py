@@ -14,9 +14,12 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import rtsp
+from edge_runtime.imaging import pyav
+from edge_runtime.sources import _gst, gstreamer, rtsp
+from edge_runtime.sources._opencv import CvCapture
 from tests.sources.clips import write_clip
 from tests.sources.mjpeg import MjpegServer
+from tests.sources.rtsp_server import RtspServer
 
 
 @pytest.fixture
@@ -50,6 +53,34 @@ def test_reads_live_frames(server: MjpegServer) -> None:
     assert all(before <= frame.timestamp_s <= time.time() for frame in frames)
     source.close()
     assert source.read() is None and source.state == "closed"
+
+
+def test_a_camera_of_rtsp_dies_and_comes_back(impatient: None) -> None:
+    """Frames keep the decoder's pixels, and no frame waits for another: the decoder has one thread."""
+    if gstreamer.available() is not None or not _gst.has("x264enc"):
+        pytest.skip("the server needs GStreamer and x264enc")
+    server = RtspServer()
+    try:
+        source = sources.open(server.url)
+        frame = source.read()
+        assert frame.image_wh == (320, 240) and frame.pixels.format == "i420" and source.fps == 30
+        assert source._capture._reader.stream.codec_context.thread_count == 1
+        server.stop()
+        back = threading.Timer(0.3, server.start)
+        back.start()
+        until(lambda: source.read() is not None and not back.is_alive() and source.state == "connected")
+        source.close()
+        assert source.read() is None
+    finally:
+        server.stop()
+
+
+def test_by_opencv_where_pyav_is_missing(server: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyav, "reason", lambda: "av is not installed: pip install av")
+    source = sources.open(server.url)
+    frames = [source.read() for _ in range(3)]
+    assert [frame.index for frame in frames] == [0, 1, 2] and isinstance(source._capture, CvCapture)
+    source.close()
 
 
 def test_reconnects_when_the_camera_comes_back(

@@ -1,0 +1,88 @@
+"""Opens files, addresses and cameras with PyAV, so that FFmpeg reads a name as nothing else."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Optional, Tuple, Type
+
+from edge_runtime.imaging.pyav import load_av
+
+WEB = "http,https,httpproxy,tcp,tls,crypto,data"
+RTSP = f"rtsp,rtsps,rtp,srtp,udp,{WEB}"
+# The formats of FFmpeg that hold pictures themselves. Playlists are left out: they would open further files.
+CONTAINERS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,live_flv,ogg,mjpeg,mjpeg_2000,h264,hevc,vvc,m4v,h263,ivf,obu,av1,vc1,"
+    "dv,mxf,nut,gxf,rm,swf,wtv,yuv4mpegpipe,apng,gif,webp_pipe"
+)
+
+
+def open_file(path: str) -> Any:
+    """An av container for a file, whatever its name is: `a:b.mp4`, `%03d.mp4`, a name that is no UTF-8.
+
+    Raises:
+        av.error.FFmpegError, OSError, ValueError: it cannot be opened.
+    """
+    only = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+    return _open(f"file:{os.path.abspath(path)}", only, None)
+
+
+def open_address(address: str, timeout_s: float, live: bool) -> Any:
+    """An av container for an address.
+
+    Args:
+        address: rtsp(s):// or http(s)://.
+        timeout_s: seconds to wait for the connection, and for each packet.
+        live: whether it is a stream, which may also be a playlist.
+
+    Raises:
+        av.error.FFmpegError, OSError, ValueError: it cannot be opened.
+    """
+    options = {"protocol_whitelist": WEB} if address.lower().startswith("http") else {"protocol_whitelist": RTSP}
+    if address.lower().startswith("rtsp"):
+        options["rtsp_flags"] = "prefer_tcp"
+    if live:
+        options["fpsprobesize"] = "2"  # frames that wait for the rate to be known would come out old
+    else:
+        options["format_whitelist"] = CONTAINERS
+    return _open(address, options, (timeout_s, timeout_s))
+
+
+def open_camera(device: str, kind: Optional[str], size_wh: Tuple[int, int], fps: float) -> Any:
+    """An av container for a V4L2 camera.
+
+    Args:
+        device: "/dev/video0".
+        kind: "mjpeg" or "yuyv422"; None leaves it to the driver.
+        size_wh: (width, height) in pixels. The driver may choose another size.
+        fps: frames per second. The driver may choose another rate.
+
+    Raises:
+        av.error.FFmpegError, OSError, ValueError: it cannot be opened, or does not give this kind.
+    """
+    options = {"video_size": f"{size_wh[0]}x{size_wh[1]}", "framerate": f"{fps:g}", "fflags": "nonblock"}
+    if kind:
+        options["input_format"] = kind
+    return _open(device, options, None, form="video4linux2")
+
+
+def failures() -> Tuple[Type[Exception], ...]:
+    """What PyAV raises for a file, stream or packet that FFmpeg does not read, and `AvReader` if there is no video."""
+    return load_av().error.FFmpegError, OSError, ValueError, LookupError
+
+
+def said(error: BaseException) -> str:
+    """Why something could not be opened or read, in FFmpeg's words. It ends a wait with "Immediate exit requested"."""
+    if isinstance(error, load_av().error.ExitError):
+        return "no answer in time"
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _open(
+    name: str, options: Dict[str, str], timeout: Optional[Tuple[float, float]], form: Optional[str] = None
+) -> Any:
+    """Opens it. Text in the file that is no UTF-8 is no reason to refuse it.
+
+    The options are the container's alone: with options of streams, PyAV 12 crashes on formats that have no header.
+    """
+    return load_av().open(name, format=form, container_options=options, timeout=timeout, metadata_errors="replace")

@@ -1,0 +1,58 @@
+"""What the captures have in common: a picture is an image or the pixels of a decoder, and becomes a frame."""
+
+from __future__ import annotations
+
+from typing import Optional, Protocol, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.types import Frame
+from edge_runtime.types.pixels import Pixels
+
+Picture = Union[NDArray[np.uint8], Pixels]
+
+
+class Capture(Protocol):
+    """A device or connection that gives pictures. Another thread may close it.
+
+    Attributes:
+        opened: whether there is something to read from.
+        error: why there is nothing to read, or nothing more; "" if unknown.
+        fps: nominal frames per second; None if unknown.
+        size: "1280x720".
+        form: how the pictures are coded, "MJPG"; "" if unknown.
+        lost: number of pictures before the last one that came and could not be decoded.
+    """
+
+    @property
+    def opened(self) -> bool: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def fps(self) -> Optional[float]: ...
+    @property
+    def size(self) -> str: ...
+    @property
+    def form(self) -> str: ...
+    @property
+    def lost(self) -> int: ...
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Picture]:
+        """The next picture; None if there is none, or none now. An image is in `buffer` if its shape fits."""
+
+    def reopen(self) -> None:
+        """Connects again. It does nothing after `close()`."""
+
+    def close(self) -> None:
+        """Releases device or connection. It may be called more than once."""
+
+
+def frame_of(
+    picture: Picture, buffer: Optional[NDArray[np.uint8]], source: str, index: int, timestamp_s: float
+) -> Frame:
+    """The picture as a frame. With a buffer the image is made at once, else when it is asked for."""
+    if isinstance(picture, Pixels):
+        image = None if buffer is None else picture.bgr(buffer)
+        return Frame(image, source, index, timestamp_s, pixels=picture)
+    return Frame(picture, source, index, timestamp_s)

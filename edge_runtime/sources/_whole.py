@@ -1,0 +1,88 @@
+"""Whether a video file was cut off, by its structure: a part of it says that it is longer than what is left.
+
+Only containers that need not state how many frames they have are looked at: transport streams, mp4 in fragments, and
+Matroska. A file that was cut off between two parts looks complete.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO, Optional
+
+SYNC = 0x47  # the first byte of each packet of a transport stream
+LENGTHS = (188, 204)  # bytes of such a packet, without and with error correction
+EBML, SEGMENT = b"\x1a\x45\xdf\xa3", 0x18538067
+MOST_PARTS = 1 << 20
+
+
+def cut_inside(path: str) -> str:
+    """The part inside which a file ends, "a packet"; "" if it ends nowhere inside, or cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(2 * LENGTHS[-1])
+            if head.startswith(EBML):
+                return "a cluster" if _matroska(file, size) else ""
+            if head[4:8] == b"ftyp":
+                return "a fragment" if _fragments(file, size) else ""
+            return "a packet" if _packets(head, size) else ""
+    except OSError:  # a URL
+        return ""
+
+
+def _packets(head: bytes, size: int) -> bool:
+    length = next((n for n in LENGTHS if len(head) > n and head[0] == head[n] == SYNC), 0)
+    return bool(length and size % length)
+
+
+def _fragments(file: BinaryIO, size: int) -> bool:
+    """Of an mp4 (ISO 14496-12): boxes of a length and a name. After length 1 come 8 bytes of length; 0 is the rest."""
+    place, fragmented = 0, False
+    for _ in range(MOST_PARTS):
+        file.seek(place)
+        head = file.read(16)
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
+        if length == 1 and len(head) == 16:
+            length = int.from_bytes(head[8:], "big")
+        if length < 8 or not name.isalnum():
+            return False
+        fragmented = fragmented or name == b"moof"
+        place += length
+        if place >= size:
+            return fragmented and place > size
+    return False
+
+
+def _matroska(file: BinaryIO, size: int) -> bool:
+    """Of Matroska (RFC 8794, RFC 9559): elements of a number, a length and content. A length may be unknown."""
+    place = 0
+    for _ in range(MOST_PARTS):
+        file.seek(place)
+        number, length = _number(file, True), _number(file, False)
+        if number is None or length is None:
+            return number is not None and number != 0 and file.tell() >= size > place
+        if number == SEGMENT and (length < 0 or file.tell() + length <= size):
+            place = file.tell()  # look at what is inside
+            continue
+        if length < 0:
+            return False
+        place = file.tell() + length
+        if place >= size:
+            return place > size
+    return False
+
+
+def _number(file: BinaryIO, with_length: bool) -> Optional[int]:
+    """A number of EBML, whose first byte says how long it is. -1 is an unknown length. None if it is not all there."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    length = 9 - first[0].bit_length()
+    raw = first + file.read(length - 1)
+    if len(raw) < length:
+        return None
+    value = int.from_bytes(raw, "big")
+    if with_length:
+        return value
+    value &= (1 << 7 * length) - 1
+    return -1 if value == (1 << 7 * length) - 1 else value
