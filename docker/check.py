@@ -62,6 +62,7 @@ def main(modules):
     cv2 = load("cv2", "an OpenCV built for numpy 1 needs 'numpy<2'")
     opencv(cv2, numpy)
     runtime = load("onnxruntime", "pip install onnxruntime; edge-calibrate needs it")
+    av = load("av", "it is in the extras [cpu] and [tensorrt]; for JetPack 5 pip install av==12.3.0")
     load("edge_runtime.cli.detect", PACKAGE)
     load("edge_runtime.native._core", PACKAGE)
     if modules:
@@ -70,9 +71,8 @@ def main(modules):
         find_spec(name) or fail(
             f"there is no {name} for Python {sys.version.split()[0]}", "python3-libnvinfer brings tensorrt, pip pycuda"
         )
-    print(
-        f"OpenCV {cv2.__version__}, numpy {numpy.__version__}, ONNX Runtime {runtime.__version__}: they work together"
-    )
+    versions = f"numpy {numpy.__version__}, ONNX Runtime {runtime.__version__}, PyAV {av.__version__}"
+    print(f"OpenCV {cv2.__version__}, {versions}: they work together")
 
 
 if __name__ == "__main__":

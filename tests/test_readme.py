@@ -13,7 +13,7 @@ from edge_runtime.sources.demo import PHOTOS
 from tests.sources.clips import write_clip
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_python_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_links_and_paths_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text)
-    folders = "edge_runtime|engines|calibration|tools|tests|docker"
+    folders = "edge_runtime|engines|calibration|tools|tests|docker|docs"
     targets += re.findall(rf"`((?:{folders})/[\w./-]*\w)`", text)
     missing = [target for target in targets if not (ROOT / target).exists()]
     assert not missing, f"{document.name} names what is not there: {missing}"

@@ -123,7 +123,7 @@ wheels() { # wheels PYTHON GLIBC: whether pip finds them for that Python on ARM
     enter /opt/edge/bin/python -c 'from importlib.metadata import requires
 print(*(need for need in requires("edge-runtime") if "extra ==" not in need), sep="\n")' >"$root/tmp/needs"
     quietly "wheels for Python $1 on ARM" enter /opt/edge/bin/pip install --dry-run --ignore-installed --target /tmp/arm \
-        --python-version "$1" --only-binary :all: "${tags[@]}" -r /tmp/needs onnxruntime 'numpy<2'
+        --python-version "$1" --only-binary :all: "${tags[@]}" -r /tmp/needs onnxruntime 'av>=12.3' 'numpy<2'
     grep '^Would install' "$root.log"
 }
 

@@ -178,7 +178,7 @@ prepare() { # prepare COMMAND: an environment, and the packages of the system th
 
 finish() { # finish EXTRAS: this checkout in the environment
     local extras=$1 key
-    [ -z "$opencv" ] || { extras=${extras#cpu} && extras=${extras#,}; }
+    [ -z "$opencv" ] || extras=${extras/#cpu/video}
     key=$({ echo "$PWD $opencv" && cat pyproject.toml setup.py edge_runtime/__init__.py edge_runtime/native/csrc/*; } | sha256sum)
     key=${key:0:16}
     if grep -qsxF "$key $extras" "$venv/installed" && { [ -z "$opencv" ] || loads_numpy; }; then

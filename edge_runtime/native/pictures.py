@@ -46,6 +46,7 @@ class Planes(Protocol):
 Picture = Union[NDArray[np.uint8], Planes]
 
 
+@lru_cache(maxsize=64)
 def shapes(width: int, height: int) -> Dict[str, Sequence[Shape]]:
     """Returns the shapes of the planes of each format."""
     full, w, h = (height, width), (width + 1) // 2, (height + 1) // 2

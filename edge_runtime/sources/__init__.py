@@ -100,7 +100,9 @@ class Source(Protocol):
     skipped: List[str]
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """The next frame; None at the end. Uses `buffer` (H, W, 3) uint8 if it fits, else allocates a new array.
+        """The next frame; None at the end. Its image is in `buffer` (H, W, 3) uint8 if that fits, else in a new array.
+
+        The image of a frame with pixels is made when it is asked for, so `buffer` must not serve two frames in hand.
 
         Raises:
             SourceError: the source failed. The frames before were good.

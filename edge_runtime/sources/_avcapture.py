@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -14,7 +15,8 @@ from edge_runtime.sources._avreader import AvReader
 from edge_runtime.types.pixels import Pixels
 
 THREADS = 1  # each further one would keep a frame back
-FORMS = {"mjpeg": "MJPG", "rawvideo": "YUYV"}  # of cameras
+RAW = "rawvideo"
+FORMS = {"mjpeg": "MJPG", RAW: "YUYV"}  # of cameras
 MOST_BROKEN = 250  # pictures in a row that cannot be decoded, after which the connection counts as lost
 
 
@@ -40,13 +42,18 @@ class AvCapture:
         return self._reader is not None
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Pixels]:
-        """See the protocol. It gives the decoder's planes; `buffer` is not needed."""
+        """See the protocol. It gives the decoder's planes; `buffer` is not needed.
+
+        Pictures that are not coded are copied: they lie in memory of the driver, which is gone when the camera is
+        closed.
+        """
         read = self._reader.read() if self._reader else None
         if read is None:
             self.error = self._reader.error if self._reader else self.error
             return None
         frame, self.lost = read
-        return pixels_of(frame)
+        pixels = pixels_of(frame)
+        return pixels if self.form != FORMS[RAW] else replace(pixels, planes=tuple(map(np.array, pixels.planes)))
 
     def reopen(self) -> None:
         """See the protocol."""

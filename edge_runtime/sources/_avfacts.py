@@ -13,7 +13,8 @@ from edge_runtime.sources._avreader import AvReader
 
 AGREES = 0.05  # by so much a stated rate may differ from that of the timestamps
 STATE_COUNT = ("mov", "avi")  # FFmpeg's names of containers with a number of frames
-STATE_LENGTH = (*STATE_COUNT, "matroska", "flv", "asf")  # others have it guessed from the bit rate
+LENGTH_IS_TRUE = ("flv", "asf")  # they have no number of frames, and `_whole` does not know them
+STATE_LENGTH = (*STATE_COUNT, *LENGTH_IS_TRUE, "matroska")  # others have it guessed from the bit rate
 CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
@@ -25,37 +26,44 @@ class Facts:
         fps: frames per second by the timestamps of the first frames; the stated rate if that agrees or if there are
             none; None if unknown.
         count: number of frames that the container states; None if it states none.
+        about: number of frames by length and rate; None if unknown. In mp4 the rate is that of all its frames.
         whole: number of frames if the file was read to its end; None if it is longer.
         length_s: seconds of video that the container states; None if it states none for the video.
+        due_s: seconds of video that a whole file has; None if the stated length shows nothing. In Matroska and mp4 in
+            fragments it may be that of a longer recording, or count what came before and after the video.
         size: "1280x720".
     """
 
     fps: Optional[float]
     count: Optional[int]
+    about: Optional[int]
     whole: Optional[int]
     length_s: Optional[float]
+    due_s: Optional[float]
     size: str
 
     @property
     def frames(self) -> Optional[int]:
-        """The number of frames: counted, or stated, or (about) from the length. None if unknown."""
+        """The number of frames: counted, stated, or about. Edit lists and frames left out make it less than stated."""
         if self.whole is not None:
             return self.whole
-        about = round(self.length_s * self.fps) if self.length_s and self.fps else None
-        if self.count and about and self.length_s and abs(self.count - about) > AGREES * about:
-            return about
-        return self.count or about
+        if self.count and self.about and abs(self.count - self.about) > AGREES * self.about:
+            return self.about
+        return self.count or self.about
 
 
 def of_file(reader: AvReader) -> Facts:
     """Looks at the first packets of a file, and at what its container states."""
-    times, whole = reader.look_ahead()
+    packets, whole = reader.look_ahead()
     stream, container = reader.stream, reader.container
     form = container.format.name.split(",")
     count = stream.frames if stream.frames > 0 and _one_of(form, STATE_COUNT) else None
     length = _length_s(container, stream, count, "avi" in form) if _one_of(form, STATE_LENGTH) else None
-    codec = stream.codec_context
-    return Facts(_rate(stream, times, whole), count, len(times) if whole and times else None, length,
+    due = length if count or _one_of(form, LENGTH_IS_TRUE) else None
+    fps, codec = _rate(stream, _times(reader, packets)), stream.codec_context
+    rate = stream.average_rate if count and "mov" in form else fps
+    about = round(length * float(rate)) if length and rate else None
+    return Facts(fps, count, about, len(packets) if whole and packets else None, length, due,
                  f"{codec.width}x{codec.height}")  # fmt: skip
 
 
@@ -67,7 +75,22 @@ def stated_fps(stream: Any) -> Optional[float]:
     return None
 
 
-def _rate(stream: Any, times: List[int], whole: bool) -> Optional[float]:
+def _times(reader: AvReader, packets: List[Any]) -> List[int]:
+    """When the pictures are shown, sorted. They end where the order of decoding goes back: a new recording begins."""
+    times: List[int] = []
+    decoded = None
+    for packet in packets:
+        if packet.dts is not None:
+            if decoded is not None and packet.dts < decoded:
+                break
+            decoded = packet.dts
+        stamp = reader.stamp(packet)
+        if stamp is not None:
+            times.append(stamp)
+    return sorted(times)
+
+
+def _rate(stream: Any, times: List[int]) -> Optional[float]:
     stated = float(stream.average_rate or 0)
     if len(times) < 2 or times[-1] == times[0]:
         return stated_fps(stream)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from math import prod
 from typing import Any, Callable, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.sources._planes import plane_shapes, row_bytes, usual_matrix
+from edge_runtime.native.pictures import shapes
+from edge_runtime.sources._avopen import failures
 from edge_runtime.types.pixels import Pixels
 
 Image = NDArray[np.uint8]
@@ -19,7 +21,7 @@ FORMATS = {
     "yuv420p": "i420", "yuvj420p": "i420", "yuv422p": "yuv422p", "yuvj422p": "yuv422p", "nv12": "nv12",
     "yuyv422": "yuyv", "gray": "gray8", "bgr24": "bgr24", "bgr0": "bgrx", "bgra": "bgrx",
 }  # fmt: skip
-BT709, UNSAID, BT601 = 1, (2, 3), (4, 5, 6, 7)  # of AVColorSpace
+BT709, BT601 = 1, (2, 3, 4, 6, 5)  # of AVColorSpace; 2 and 3 say nothing
 LIMITED, FULL = 1, 2  # of AVColorRange
 DISPLAY_MATRIX = "DISPLAYMATRIX"
 
@@ -31,15 +33,15 @@ def pixels_of(frame: Any) -> Pixels:
     if form is None or matrix is None or any(plane.line_size <= 0 for plane in frame.planes):
         frame, form = _as_bgr(frame, matrix, full), "bgr24"
     width, height = frame.width, frame.height
-    shapes = plane_shapes(form, width, height)
-    planes = tuple(_view(plane, shape) for plane, shape in zip(frame.planes, shapes))
+    planes = tuple(_view(plane, shape) for plane, shape in zip(frame.planes, shapes(width, height)[form]))
     return Pixels(form, planes, width, height, matrix or "bt709", full)
 
 
 def turn_of(frame: Any) -> Optional[Turn]:
-    """Turns and mirrors an image (H, W, 3) as the file's display matrix says; None if it says nothing."""
+    """Gives a view of an image (H, W, 3) as the file's display matrix turns and mirrors it; None if it does not."""
     try:
-        found = [bytes(data) for data in frame.side_data if data.type.name == DISPLAY_MATRIX]
+        side = [frame.side_data[number] for number in range(len(frame.side_data))]  # PyAV 19 iterates over kinds
+        found = [bytes(data) for data in side if data.type.name == DISPLAY_MATRIX]
     except ValueError:  # side data that this PyAV does not know
         return _quarters(round(frame.rotation / 90))
     if not found:
@@ -62,18 +64,16 @@ def _turn(a: int, b: int, c: int, d: int) -> Optional[Turn]:
 
     def turned(image: Image) -> Image:
         image = image.transpose(1, 0, 2) if across else image
-        return np.ascontiguousarray(image[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1])
+        return image[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
 
     return turned
 
 
 def _matrix(frame: Any) -> Optional[str]:
-    """bt601 or bt709; None for others. `Pixels` says what holds if the stream says nothing."""
+    """bt601 or bt709; None for others. If the stream says nothing it is bt601, as in swscale."""
     said = int(frame.colorspace)
-    if frame.format.name.startswith("yuvj") or said in BT601:
+    if said in BT601 or frame.format.is_rgb:
         return "bt601"
-    if said in UNSAID or frame.format.is_rgb:
-        return usual_matrix(frame.height)
     return "bt709" if said == BT709 else None
 
 
@@ -86,14 +86,23 @@ def _is_full(frame: Any) -> bool:
 def _as_bgr(frame: Any, matrix: Optional[str], full: bool) -> Any:
     if frame.format.is_rgb:
         return frame.reformat(format="bgr24")
-    kind = {"bt601": 5, "bt709": 1, None: int(frame.colorspace)}[matrix]
-    return frame.reformat(format="bgr24", src_colorspace=kind, dst_colorspace=kind,
+    kind = {"bt601": BT601[-1], "bt709": BT709, None: int(frame.colorspace)}[matrix]
+    try:
+        return _reformat(frame, kind, full)
+    except failures():  # a matrix that swscale does not have; PyAV 12 has no BT.2020, to which BT.709 is next
+        return _reformat(frame, BT709, full)
+
+
+def _reformat(frame: Any, kind: int, full: bool) -> Any:
+    """The other matrix is there because PyAV 12 changes nothing between equal ones. BGR has none."""
+    other = BT709 if kind == BT601[-1] else BT601[-1]
+    return frame.reformat(format="bgr24", src_colorspace=kind, dst_colorspace=other,
                           src_color_range=FULL if full else LIMITED, dst_color_range=FULL)  # fmt: skip
 
 
 def _view(plane: Any, shape: Tuple[int, ...]) -> Image:
     """Not writable, because the decoder makes later frames from this one."""
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: shape[0]]
-    view = rows[:, : row_bytes(shape)].reshape(shape)
+    view = rows[:, : prod(shape[1:])].reshape(shape)
     view.flags.writeable = False
     return view

@@ -11,9 +11,10 @@ WEB = "http,https,httpproxy,tcp,tls,crypto,data"
 RTSP = f"rtsp,rtsps,rtp,srtp,udp,{WEB}"
 # The formats of FFmpeg that hold pictures themselves. Playlists are left out: they would open further files.
 CONTAINERS = (
-    "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,live_flv,ogg,mjpeg,mjpeg_2000,h264,hevc,vvc,m4v,h263,ivf,obu,av1,vc1,"
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,live_flv,ogg,mjpeg,mjpeg_2000,jpeg_pipe,h264,hevc,vvc,m4v,h263,ivf,obu,av1,vc1,"
     "dv,mxf,nut,gxf,rm,swf,wtv,yuv4mpegpipe,apng,gif,webp_pipe"
 )
+LENIENT = 19  # from this PyAV on, text that is no UTF-8 is read without an argument for it
 
 
 def open_file(path: str) -> Any:
@@ -44,6 +45,7 @@ def open_address(address: str, timeout_s: float, live: bool) -> Any:
         options["fpsprobesize"] = "2"  # frames that wait for the rate to be known would come out old
     else:
         options["format_whitelist"] = CONTAINERS
+        options["multiple_requests"] = "1"  # FFmpeg 8 asks again on a connection that it wanted closed
     return _open(address, options, (timeout_s, timeout_s))
 
 
@@ -85,4 +87,6 @@ def _open(
 
     The options are the container's alone: with options of streams, PyAV 12 crashes on formats that have no header.
     """
-    return load_av().open(name, format=form, container_options=options, timeout=timeout, metadata_errors="replace")
+    av = load_av()
+    lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < LENIENT else {}
+    return av.open(name, format=form, container_options=options, timeout=timeout, **lenient)

@@ -15,6 +15,7 @@ from edge_runtime.sources._avopen import failures, said
 MOST_PENDING = 256  # packets whose pictures are still to come
 MOST_BROKEN = 100  # errors of the demuxer in a row, after which the file ends
 MOST_WAITING_S, NAP_S = 10.0, 0.001  # for a picture of a camera
+ATTACHED_PICTURE = 0x400  # of AV_DISPOSITION
 COVERS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff")
 AHEAD, AHEAD_BYTES = 100, 8 << 20  # packets that are read before the first picture, to measure the rate
 
@@ -30,6 +31,7 @@ class AvReader:
     Attributes:
         stream: the av stream.
         error: why the container could not be read to its end; "" if it could.
+        shown_until: when the last picture that came is no longer shown, in `stream.time_base`; None if unknown.
 
     Raises:
         LookupError: there is no video in it.
@@ -55,11 +57,11 @@ class AvReader:
                 self._decode(self._take())
         return None
 
-    def look_ahead(self) -> Tuple[List[int], bool]:
+    def look_ahead(self) -> Tuple[List[Any], bool]:
         """Reads packets without decoding them; the next reads begin with them.
 
         Returns:
-            The times at which they show their pictures, sorted, in `stream.time_base`; whether these are all.
+            Those whose pictures will be shown, and whether these are all.
         """
         with self._lock:
             size = 0
@@ -70,8 +72,7 @@ class AvReader:
                     break
                 size += packet.size
             whole = bool(self._ahead) and not (self._ahead[-1] and self._ahead[-1].size)
-            stamps = [self.stamp(packet) for packet in self._ahead if packet and packet.size]
-            return sorted(stamp for stamp in stamps if stamp is not None), whole
+            return [packet for packet in self._ahead if packet and packet.size and not packet.is_discard], whole
 
     def stamp(self, item: Any) -> Optional[int]:
         """When a frame or packet is shown, in `stream.time_base`; None if unknown.
@@ -121,10 +122,11 @@ class AvReader:
 
     def _start(self) -> None:
         container = self._open()
-        if not container.streams.video:
+        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        if not streams:
             container.close()
             raise LookupError("there is no video in it")
-        self.container, self.stream = container, _moving(container.streams.video)
+        self.container, self.stream = container, _moving(streams)
         self._in_order = "avi" in container.format.name.split(",")
         codec = self.stream.codec_context
         if codec is None:
@@ -139,7 +141,8 @@ class AvReader:
         self._packets = self.container.demux(self.stream)
         self._ahead: Deque[Any] = deque()
         self._ready: Deque[Tuple[Any, int]] = deque()
-        self._pending: List[int] = []
+        self._pending: List[Tuple[int, int]] = []  # time and duration
+        self.shown_until: Optional[int] = None
         self._errors = self._broken = 0
         self._ended, self.error = False, ""
 
@@ -180,9 +183,13 @@ class AvReader:
             except self._failures as error:
                 self._broken += 1
                 if self._broken >= MOST_BROKEN or not isinstance(error, ValueError):  # not only wrong data
-                    self.error = said(error)
+                    self.error = "" if self._is_end(error) else said(error)
                     return None
                 self._packets = self.container.demux(self.stream)
+
+    def _is_end(self, error: Exception) -> bool:
+        """Whether it is how FFmpeg calls the end of what a server sends without stating its length."""
+        return getattr(error, "errno", None) == errno.EIO and self.container.size < 0
 
     def _next_packet(self) -> Any:
         """A camera is asked again and again, because one that waits in its driver could not be closed."""
@@ -201,7 +208,7 @@ class AvReader:
         """Decodes one packet. The last one, which has no bytes, gives the pictures that the decoder kept back."""
         last = packet is None or not packet.size
         if not last and packet.pts is not None and not packet.is_discard:
-            heappush(self._pending, packet.pts)
+            heappush(self._pending, (packet.pts, packet.duration or 0))
             if len(self._pending) > MOST_PENDING:
                 heappop(self._pending)
         try:
@@ -218,14 +225,21 @@ class AvReader:
         if frame.pts is None:
             return 0
         lost = 0
-        while self._pending and self._pending[0] <= frame.pts:
-            lost += heappop(self._pending) < frame.pts
+        while self._pending and self._pending[0][0] <= frame.pts:
+            pts, duration = heappop(self._pending)
+            lost += pts < frame.pts
+            self.shown_until = max(self.shown_until or pts, pts + duration)
         if not lost or not self._errors:
             return 0
         self._errors = 0
         return lost
 
 
-def _moving(streams: Any) -> Any:
-    """The first video that is not the picture of a cover."""
+def _is_cover(stream: Any) -> bool:
+    """Whether the container says so. PyAV 12 does not tell."""
+    return bool(int(getattr(stream, "disposition", 0)) & ATTACHED_PICTURE)
+
+
+def _moving(streams: List[Any]) -> Any:
+    """The first video that is not coded like the picture of a cover; else the first."""
     return next((s for s in streams if s.codec_context and s.codec_context.name not in COVERS), streams[0])

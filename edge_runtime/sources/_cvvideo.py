@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import Skipped, SourceOptions
+from edge_runtime.sources._clock import MediaClock
 from edge_runtime.sources._opencv import CvCapture, closed_on_error
 from edge_runtime.sources._whole import cut_inside
 from edge_runtime.text.secrets import public
@@ -18,13 +19,6 @@ from edge_runtime.types import Frame
 SHORT_BY = 0.05  # so much may be missing at the end, because many headers are wrong by a frame or two
 TRY_IT = "is the file complete? try it in a player"
 PROBED = 8  # frames
-COUNTED = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".3gp",
-    ".avi",
-)  # others may state a length that counts from before their first frame
 AGREES = 0.05  # by so much the stated rate may differ
 MAX_GAP = 1000  # this many undecodable frames in a row are still a break in the middle, not the end
 
@@ -41,11 +35,10 @@ class CvVideoSource:
     def __init__(self, target: str, options: SourceOptions) -> None:
         self.name = public(target)
         self.skipped: List[str] = Skipped()
-        self._cut_off, self._counts = cut_inside(target), target.lower().endswith(COUNTED)
+        self._cut_off, self._counts = cut_inside(target), target.lower().endswith(".avi")
         self._loop = options.loop
         self._index = self._pass_start = self._good = 0
-        self._pass_start_s = self._end_s = 0.0
-        self._done = False
+        self._file_s, self._done = 0.0, False
         self._capture = CvCapture(target, load_cv2().CAP_ANY)
         with closed_on_error(self._capture):
             if not self._capture.opened:
@@ -73,6 +66,7 @@ class CvVideoSource:
         self._position_msec = cv2.CAP_PROP_POS_MSEC
         stated = self._capture.fps
         self._start_s, self.fps = (0.0, stated) if "://" in target else _measured(self._capture)
+        self._clock = MediaClock(1 / (self.fps or 30.0))
         counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         seconds = counted / stated - self._start_s if stated else 0.0
         self._expected = max(round(seconds * (self.fps or 0)), 0)  # streams without an index state 0 or less
@@ -93,11 +87,9 @@ class CvVideoSource:
         return None
 
     def _frame(self, image: NDArray[np.uint8]) -> Frame:
-        period_s = 1 / (self.fps or 30.0)
-        file_s = self._capture.get(self._position_msec) / 1000
-        in_pass_s = file_s - self._start_s if file_s else (self._index - self._pass_start) * period_s
-        frame = Frame(image, self.name, self._index, self._pass_start_s + in_pass_s)
-        self._end_s = frame.timestamp_s + period_s
+        self._file_s = self._capture.get(self._position_msec) / 1000
+        known = self._file_s or not self._good  # 0 is also what a file without times gives
+        frame = Frame(image, self.name, self._index, self._clock.at(self._file_s if known else None))
         self._index += 1
         self._good += 1
         return frame
@@ -107,7 +99,8 @@ class CvVideoSource:
         missing = self._missing()
         if self._loop and self._good and not missing:
             self._capture.reopen()
-            self._pass_start, self._pass_start_s, self._good = self._index, self._end_s, 0
+            self._clock.restart()
+            self._pass_start, self._good = self._index, 0
             return
         closed, self._done = self._done, True
         if not self._good and not closed:
@@ -119,12 +112,12 @@ class CvVideoSource:
     def _missing(self) -> str:
         """The sign that the file was cut off; "" if there is none.
 
-        Both frames and time must be too small, because a container without an index states too many frames at a varying
-        rate.
+        An AVI states a number of frames, in which it counts those that are left out at a varying rate: frames and time
+        must both be too few.
         """
         least = (1 - SHORT_BY) * self._expected
-        in_pass_s = self._end_s - self._pass_start_s
-        if self._counts and self._good < least and in_pass_s < least / (self.fps or 30.0):
+        shown_s = self._file_s + 1 / (self.fps or 30.0)
+        if self._counts and self._good < least and shown_s < least / (self.fps or 30.0):
             return f"{self._good} of {self._expected} frames"
         return f"it ends inside {self._cut_off}, after {self._good} frames" if self._cut_off else ""
 

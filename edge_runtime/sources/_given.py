@@ -18,7 +18,7 @@ def resolve(target: str) -> str:
         UsageError: there is no address.
     """
     if target.startswith(("env:", "@")) and os.path.isfile(target):
-        return os.path.abspath(target)
+        return target
     if target.startswith("env:"):
         return _found(os.environ.get(target[4:], ""), f"the variable {target[4:]}", f"export {target[4:]}=rtsp://…")
     if target.startswith("@"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from math import prod
 from typing import Any, Tuple
 from weakref import WeakSet
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError
 from edge_runtime.libraries.once import once
-from edge_runtime.sources._planes import plane_shapes, row_bytes, usual_matrix
+from edge_runtime.native.pictures import shapes
 from edge_runtime.types.pixels import Pixels
 
 KEPT = 3  # buffers of a pipeline that are held; further ones are copied, because a decoder may have only a few
@@ -71,7 +72,7 @@ class _Held:
 
     def view(self, offset: int, stride: int, shape: Tuple[int, ...]) -> NDArray[np.uint8]:
         """An array in the buffer, not writable."""
-        row = row_bytes(shape)
+        row = prod(shape[1:])
         if stride < row or offset + stride * (shape[0] - 1) + row > self._info.size:
             raise SourceError(
                 "a frame of the pipeline is smaller than its caps", hint="does videoconvert before it help?"
@@ -111,13 +112,13 @@ class Buffers:
             )
         info = _info(caps)
         offsets, strides = _layout(held.address, info)
-        shapes = plane_shapes(form, info.width, info.height)
-        planes = tuple(held.view(*place) for place in zip(offsets, strides, shapes))
+        places = zip(offsets, strides, shapes(info.width, info.height)[form])
+        planes = tuple(held.view(*place) for place in places)
         if len(self._held) >= KEPT:
             planes = tuple(np.array(plane) for plane in planes)
         else:
             self._held.add(held)
-        return Pixels(form, planes, info.width, info.height, *_colour(info, bool(shape.get_string("colorimetry"))))
+        return Pixels(form, planes, info.width, info.height, *_colour(info))
 
 
 def _info(caps: Any) -> _VideoInfo:
@@ -134,10 +135,8 @@ def _layout(buffer: ctypes.c_void_p, info: _VideoInfo) -> Tuple[Tuple[int, ...],
     return tuple(of.offset), tuple(of.stride)
 
 
-def _colour(info: _VideoInfo, stated: bool) -> Tuple[str, bool]:
-    """See `Pixels`: what holds if the stream says nothing."""
-    if not stated:
-        return usual_matrix(info.height), False
+def _colour(info: _VideoInfo) -> Tuple[str, bool]:
+    """Matrix and range of `Pixels`. If the stream says nothing, GStreamer has filled in what videoconvert takes."""
     return ("bt709" if info.matrix == BT709 else "bt601"), info.range == FULL_RANGE
 
 

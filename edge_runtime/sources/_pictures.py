@@ -51,8 +51,9 @@ class Capture(Protocol):
 def frame_of(
     picture: Picture, buffer: Optional[NDArray[np.uint8]], source: str, index: int, timestamp_s: float
 ) -> Frame:
-    """The picture as a frame. With a buffer the image is made at once, else when it is asked for."""
-    if isinstance(picture, Pixels):
-        image = None if buffer is None else picture.bgr(buffer)
-        return Frame(image, source, index, timestamp_s, pixels=picture)
-    return Frame(picture, source, index, timestamp_s)
+    """The picture as a frame. The image of pixels is made when somebody asks for it, in `buffer` if that fits."""
+    if not isinstance(picture, Pixels):
+        return Frame(picture, source, index, timestamp_s)
+    frame = Frame(None, source, index, timestamp_s, pixels=picture)
+    frame.lend(buffer)
+    return frame

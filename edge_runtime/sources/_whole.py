@@ -1,7 +1,6 @@
 """Whether a video file was cut off, by its structure: a part of it says that it is longer than what is left.
 
-Only containers that need not state how many frames they have are looked at: transport streams, mp4 in fragments, and
-Matroska. A file that was cut off between two parts looks complete.
+Transport streams, mp4 and Matroska are looked at. A file that was cut off between two parts looks complete.
 """
 
 from __future__ import annotations
@@ -24,18 +23,22 @@ def cut_inside(path: str) -> str:
             if head.startswith(EBML):
                 return "a cluster" if _matroska(file, size) else ""
             if head[4:8] == b"ftyp":
-                return "a fragment" if _fragments(file, size) else ""
-            return "a packet" if _packets(head, size) else ""
+                return _boxes(file, size)
+            return "a packet" if _packets(file, head, size) else ""
     except OSError:  # a URL
         return ""
 
 
-def _packets(head: bytes, size: int) -> bool:
+def _packets(file: BinaryIO, head: bytes, size: int) -> bool:
+    """Of a transport stream (ISO 13818-1). Something else may follow its last packet: cameras fill up with zeros."""
     length = next((n for n in LENGTHS if len(head) > n and head[0] == head[n] == SYNC), 0)
-    return bool(length and size % length)
+    if not length or not size % length:
+        return False
+    file.seek(size - size % length)
+    return file.read(1)[0] == SYNC
 
 
-def _fragments(file: BinaryIO, size: int) -> bool:
+def _boxes(file: BinaryIO, size: int) -> str:
     """Of an mp4 (ISO 14496-12): boxes of a length and a name. After length 1 come 8 bytes of length; 0 is the rest."""
     place, fragmented = 0, False
     for _ in range(MOST_PARTS):
@@ -45,12 +48,12 @@ def _fragments(file: BinaryIO, size: int) -> bool:
         if length == 1 and len(head) == 16:
             length = int.from_bytes(head[8:], "big")
         if length < 8 or not name.isalnum():
-            return False
+            break
         fragmented = fragmented or name == b"moof"
         place += length
-        if place >= size:
-            return fragmented and place > size
-    return False
+        if place > size and (fragmented or name == b"mdat"):
+            return "a fragment" if fragmented else "its media data"
+    return ""
 
 
 def _matroska(file: BinaryIO, size: int) -> bool:

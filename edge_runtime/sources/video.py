@@ -15,8 +15,10 @@ from edge_runtime.imaging import pyav
 from edge_runtime.sources import Skipped, SourceOptions, _avfacts, _avopen
 from edge_runtime.sources._avframe import pixels_of, turn_of
 from edge_runtime.sources._avreader import AvReader
+from edge_runtime.sources._clock import MediaClock
 from edge_runtime.sources._cvvideo import SHORT_BY, TRY_IT, CvVideoSource
 from edge_runtime.sources._opencv import closed_on_error, fit
+from edge_runtime.sources._pictures import frame_of
 from edge_runtime.sources._whole import cut_inside
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
@@ -24,8 +26,7 @@ from edge_runtime.types import Frame
 HANDLES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
 SPARE_CORES = 4  # from so many cores on the decoder has two threads; they cost 5 to 15 % more CPU per frame than one
 TIMEOUT_S = 5.0  # to wait for a connection, and for each packet
-BACK_S = 1.0  # a time that goes back by more than this starts a new count
-TICK_S = 1e-6  # least step from frame to frame
+IN_PARTS = "download it first: its server may give no parts of a file, which a video with its index at the end needs"
 
 
 def open(target: str, options: SourceOptions) -> Union[VideoSource, CvVideoSource]:
@@ -34,9 +35,14 @@ def open(target: str, options: SourceOptions) -> Union[VideoSource, CvVideoSourc
     Raises:
         SourceError: it is missing or empty, or cannot be opened.
     """
-    if "://" not in target and not os.path.isfile(target):
-        raise SourceError(f"no such file: {target!r}", hint="check the path")
+    if not _is_address(target) and not os.path.isfile(target):
+        fact = "not a file" if os.path.exists(target) else "no such file"  # a pipe
+        raise SourceError(f"{fact}: {target!r}", hint="check the path")
     return VideoSource(target, options) if pyav.preferred() else CvVideoSource(target, options)
+
+
+def _is_address(target: str) -> bool:
+    return "://" in target and not os.path.isfile(target)
 
 
 class VideoSource:
@@ -55,23 +61,25 @@ class VideoSource:
     def __init__(self, target: str, options: SourceOptions) -> None:
         self.name = public(target)
         self.skipped: List[str] = Skipped()
-        self._cut = cut_inside(target)
+        self._cut, self._address = cut_inside(target), _is_address(target)
         self._loop = options.loop
-        self._index = self._pass_start = self._good = 0
-        self._first_pts: Optional[int] = None
-        self._last_s = self._origin_s = 0.0  # the last frame's time, and what is taken off the file's times
+        self._index = self._good = 0
+        self._first_pts: Optional[int] = None  # of this pass
+        self._file_s: Optional[float] = None  # the last frame's time in the file
         self._first_pass, self._done = True, False
         self._reader = self._opened(target)
         with closed_on_error(self._reader):
             self._facts = _avfacts.of_file(self._reader)
             self._tick_s = float(self._reader.stream.time_base)
             self.fps, self.length_s = self._facts.fps, self._facts.length_s
+            self._period_s = 1 / (self.fps or 30.0)
+            self._clock = MediaClock(self._period_s)
             expected = self._facts.frames
             self.frame_count = None if self._loop else expected
             self.description = f"{self._facts.size} at {self.fps or 0:g} fps, {expected or 'unknown'} frames"
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
-        """See `Source.read`. With a buffer the image is made at once, else when it is asked for."""
+        """See `Source.read`."""
         while not self._done:
             read = self._reader.read()
             if read is not None:
@@ -85,12 +93,12 @@ class VideoSource:
         self._reader.close()
 
     def _opened(self, target: str) -> AvReader:
-        opener = partial(_avopen.open_address, target, TIMEOUT_S, False) if "://" in target else partial(
+        opener = partial(_avopen.open_address, target, TIMEOUT_S, False) if self._address else partial(
             _avopen.open_file, target)  # fmt: skip
         try:
             return AvReader(opener, 2 if machine.cores() >= SPARE_CORES else 1)
         except _avopen.failures() as error:
-            hint = "check the address; try it in a player" if "://" in target else TRY_IT
+            hint = "check the address; try it in a player" if self._address else TRY_IT
             raise SourceError(f"{self.name!r} cannot be opened as a video: {_avopen.said(error)}", hint=hint) from error
 
     def _frame(self, decoded: Any, lost: int, buffer: Optional[NDArray[np.uint8]]) -> Frame:
@@ -99,10 +107,8 @@ class VideoSource:
         self._pass_over(lost)
         time_s = self._time_s(self._reader.stamp(decoded))
         pixels = pixels_of(decoded)
-        image = None if buffer is None or self._turn else pixels.bgr(buffer)
-        if self._turn:
-            image = fit(self._turn(pixels.bgr()), buffer)
-        frame = Frame(image, self.name, self._index, time_s, pixels=None if self._turn else pixels)
+        picture = np.ascontiguousarray(fit(self._turn(pixels.bgr()), buffer)) if self._turn else pixels
+        frame = frame_of(picture, buffer, self.name, self._index, time_s)
         self._index += 1
         self._good += 1
         return frame
@@ -113,21 +119,12 @@ class VideoSource:
         self._index += lost
 
     def _time_s(self, pts: Optional[int]) -> float:
-        """Seconds since the first frame. They always rise, also where a file has none, or joins two recordings."""
-        period_s = 1 / (self.fps or 30.0)
-        if pts is None:
-            at_s = self._last_s + period_s * (self._index > 0)
-        else:
-            file_s = pts * self._tick_s
-            if not self._good:
-                self._first_pts = pts
-                start_s = self._last_s + period_s if self._pass_start else 0.0
-                self._first_file_s, self._origin_s = file_s, file_s - start_s
-            elif file_s - self._origin_s < self._last_s - BACK_S:
-                self._origin_s = file_s - self._last_s - period_s
-            at_s, self._file_s = file_s - self._origin_s, file_s
-        self._last_s = max(at_s, self._last_s + TICK_S) if self._index else at_s
-        return self._last_s
+        file_s = None if pts is None else pts * self._tick_s
+        if not self._good:
+            self._first_pts = pts
+        if file_s is not None:
+            self._file_s = file_s
+        return self._clock.at(file_s)
 
     def _end_of_pass(self) -> None:
         """Starts again if that was asked for. Otherwise ends, and checks that the file was complete."""
@@ -136,12 +133,15 @@ class VideoSource:
             self._pass_over(self._reader.lost_at_the_end())
         missing = "" if closed else self._missing()
         if self._loop and self._good and not missing and not closed:
-            self._reader.rewind(self._first_pts)
-            self._pass_start, self._good, self._first_pass = self._index, 0, False
+            self._reader.rewind(
+                None if self._clock.joined else self._first_pts
+            )  # a time that comes twice leads elsewhere
+            self._clock.restart()
+            self._good, self._first_pass = 0, False
             return
         self.close()
         if not self._good and not closed:
-            raise SourceError(f"{self.name!r} has no readable frame", hint=TRY_IT)
+            raise SourceError(f"{self.name!r} has no readable frame", hint=IN_PARTS if self._address else TRY_IT)
         if missing:
             hint = "everything readable was processed; copy or record the file again"
             raise SourceError(f"{self.name!r} is truncated: {missing}", hint=hint)
@@ -149,24 +149,23 @@ class VideoSource:
     def _missing(self) -> str:
         """The sign that the file was cut off; "" if there is none.
 
-        Frames and time must both be too few: an edit list shows fewer frames than there are, and a length may count
-        from the first frame or from 0.
+        Where the number of frames is stated, frames and time must both be too few: an edit list shows fewer frames than
+        there are.
         """
         if self._reader.error:
             return f"{self._reader.error}, after {self._good} frames"
         if self._cut:
             return f"it ends inside {self._cut}, after {self._good} frames"
-        facts = self._facts
-        if not self._good or not (facts.count or facts.length_s) or not self._too_short():
+        count, due_s, shown_s = self._facts.count, self._facts.due_s, self._shown_s()
+        if due_s and shown_s and shown_s >= (1 - SHORT_BY) * due_s:
             return ""
-        if facts.count:
-            few = self._good < (1 - SHORT_BY) * facts.count
-            return f"{self._good} of {facts.count} frames" if few else ""
-        return f"{self._file_s - self._first_file_s:.1f} of {facts.length_s:.1f} s"
+        if count:
+            return f"{self._good} of {count} frames" if self._good < (1 - SHORT_BY) * count else ""
+        return f"{shown_s:.1f} of {due_s:.1f} s" if due_s and shown_s else ""
 
-    def _too_short(self) -> bool:
-        length_s = self._facts.length_s
-        if length_s is None or self._first_pts is None:
-            return True
-        end_s = max(self._file_s, self._file_s - self._first_file_s) + 1 / (self.fps or 30.0)
-        return end_s < (1 - SHORT_BY) * length_s
+    def _shown_s(self) -> Optional[float]:
+        """When the last picture ends; None if unknown. A length counts from 0, or from a first picture before that."""
+        if self._file_s is None:
+            return None
+        until_s = max(self._file_s + self._period_s, (self._reader.shown_until or 0) * self._tick_s)
+        return until_s - min((self._first_pts or 0) * self._tick_s, 0.0)

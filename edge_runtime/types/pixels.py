@@ -15,9 +15,9 @@ from edge_runtime.native import ops
 class Pixels:
     """A picture as a decoder or a camera gives it.
 
-    If a stream does not state its matrix, it is bt709 from 720 lines on and else bt601, as players guess (mpv,
-    `mp_csp_guess_colorspace`; FFmpeg's swscale takes bt601 always). The range is then limited. JPEG pictures have the
-    full range and bt601 (JFIF 1.02).
+    If a stream does not state its matrix, it is the one with which its library converts to BGR: bt601 in FFmpeg
+    (swscale) and so in OpenCV, and in GStreamer bt709 from 577 lines on. The range is then limited. JPEG pictures have
+    the full range and bt601 (JFIF 1.02).
 
     Attributes:
         format: one of bgr24, bgrx, nv12, i420, yuv422p, yuyv, gray8.

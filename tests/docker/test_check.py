@@ -14,6 +14,7 @@ REPOSITORY = CHECK.parents[1]
 
 pytest.importorskip("cv2")
 pytest.importorskip("onnxruntime")
+pytest.importorskip("av")
 
 READS = """
 import numpy
@@ -77,7 +78,8 @@ def test_an_opencv_that_does_not_read_pictures(tmp_path, read):
 @pytest.mark.parametrize(
     ("module", "raised"),
     [("cv2", "ImportError('numpy.core.multiarray failed to import')"), ("cv2", "AttributeError('_ARRAY_API')"),
-     ("onnxruntime", "ImportError('libstdc++ is too old')"), ("numpy", "ImportError('no numpy')")],
+     ("onnxruntime", "ImportError('libstdc++ is too old')"), ("numpy", "ImportError('no numpy')"),
+     ("av", "ImportError('cannot allocate memory in static TLS block')")],
 )  # fmt: skip
 def test_a_library_that_cannot_be_loaded(tmp_path, module, raised):
     (tmp_path / f"{module}.py").write_text(f"raise {raised}")

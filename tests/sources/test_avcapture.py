@@ -49,6 +49,17 @@ def test_pictures_until_the_end() -> None:
     assert capture.read() is None and not capture.opened
 
 
+@pytest.mark.parametrize(("codec", "pix_fmt", "own"), [("rawvideo", "yuyv422", True), ("mjpeg", "yuvj422p", False)])
+def test_pictures_that_are_not_coded_are_copied(tmp_path: Path, codec: str, pix_fmt: str, own: bool) -> None:
+    """A camera's lie in memory of its driver, which closing takes away from the frames in hand."""
+    clip = write_stamped(tmp_path / "clip.avi", range(0, 200, 40), codec=codec, pix_fmt=pix_fmt)
+    capture = AvCapture(lambda: open_file(str(clip)))
+    picture = capture.read()
+    assert picture is not None and [plane.flags.owndata for plane in picture.planes] == [own] * len(picture.planes)
+    capture.close()
+    assert abs(int(picture.bgr().mean()) - 40) <= 4
+
+
 def test_a_camera_that_hangs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_avreader, "MOST_WAITING_S", 0.05)
     capture = AvCapture(lambda: Hanging(3))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import sources
+from edge_runtime.sources._avframe import pixels_of
 from tests.sources.clips import number, write_clip, write_stamped
 
 pytest.importorskip("av")
@@ -84,7 +85,47 @@ def test_forms_of_pixels(tmp_path: Path, codec: str, pix_fmt: str, form: str, fu
     assert np.abs(frame.image.astype(int) - 40).max() <= 4
 
 
-@pytest.mark.parametrize(("size_wh", "matrix"), [((1280, 720), "bt709"), ((640, 480), "bt601")])
-def test_the_matrix_of_a_stream_that_states_none(tmp_path: Path, size_wh, matrix: str) -> None:
-    frame = sources.open(str(write_stamped(tmp_path / "clip.mkv", [0, 40], size_wh=size_wh))).read()
-    assert frame.pixels.matrix == matrix and not frame.pixels.full_range
+@pytest.mark.parametrize(
+    ("pix_fmt", "said", "expected"),
+    [
+        ("yuv420p", "", ("bt601", False)),  # of 720 lines
+        ("yuv420p", "colormatrix=bt709", ("bt709", False)),
+        ("yuvj420p", "colormatrix=bt709", ("bt709", True)),  # phones record this
+        ("yuvj420p", "", ("bt601", True)),
+    ],
+)
+def test_colours_are_those_of_swscale(tmp_path: Path, pix_fmt: str, said: str, expected) -> None:
+    """Whatever a stream states, and if it states nothing: OpenCV reads the same."""
+    import av
+
+    clip, size_wh = str(tmp_path / "clip.mkv"), (1280, 720)
+    ramp = np.linspace(0, 255, 1280, dtype=np.uint8)
+    image = np.ascontiguousarray(np.broadcast_to(np.stack([ramp, ramp[::-1], ramp // 2], axis=1), (720, 1280, 3)))
+    with av.open(clip, "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        (stream.width, stream.height), stream.pix_fmt = size_wh, pix_fmt
+        stream.codec_context.options = {"x264-params": said} if said else {}
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pix_fmt)))
+        container.mux(stream.encode())
+    frame = sources.open(clip).read()
+    with av.open(clip) as container:
+        colours = {"src_colorspace": 1, "dst_colorspace": 5}  # PyAV 12 does not take the stream's
+        colours.update(src_color_range=2 if pix_fmt == "yuvj420p" else 1, dst_color_range=2)
+        by_swscale = next(container.decode(video=0)).reformat(format="bgr24", **(colours if said else {})).to_ndarray()
+    assert (frame.pixels.matrix, frame.pixels.full_range) == expected
+    assert np.abs(frame.image.astype(int) - by_swscale).max() <= 2
+
+
+@pytest.mark.parametrize("number", [1, 5, 7, 8, 9])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p"])
+def test_a_matrix_of_any_kind_is_read(pix_fmt: str, number: int) -> None:
+    """YCgCo (8) is one that FFmpeg 8 refuses. The others are near to BT.601 or BT.709 (5 and 1)."""
+    import av
+
+    frame = av.VideoFrame(64, 48, pix_fmt)
+    for plane, value in zip(frame.planes, (100, 200, 60)):
+        plane.update(bytes([value]) * plane.buffer_size)
+    frame.colorspace = number
+    image = pixels_of(frame).bgr()
+    expected = {5: [243, 125, 0]}.get(number, [250, 119, 0])  # of exact arithmetic
+    assert np.abs(image.astype(int) - expected).max() <= 11 - 9 * (number in (1, 5))

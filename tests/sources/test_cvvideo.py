@@ -13,7 +13,7 @@ from edge_runtime import sources
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging import pyav
 from edge_runtime.sources import SourceOptions, _cvvideo
-from tests.sources.clips import number, write_clip, write_cut_avi, write_stamped
+from tests.sources.clips import number, write_clip, write_cut_avi, write_stamped, write_trimmed
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,15 @@ def test_a_recording_that_begins_late_is_whole(tmp_path: Path) -> None:
     source = sources.open(str(write_stamped(tmp_path / "late.mkv", [5000 + 80 * i for i in range(20)], rate=30)))
     assert source.fps == pytest.approx(12.5)
     assert [frame.timestamp_s for frame in iter(source.read, None)] == pytest.approx(np.arange(20) * 0.08, abs=2e-3)
+
+
+def test_a_trimmed_file_is_whole_and_one_without_its_end_is_not(tmp_path: Path) -> None:
+    clip = write_trimmed(tmp_path / "clip.mp4")
+    assert len(list(iter(sources.open(str(clip)).read, None))) == 20
+    whole = write_stamped(clip, range(0, 1200, 40), options={"movflags": "faststart"}).read_bytes()
+    clip.write_bytes(whole[: len(whole) * 97 // 100])
+    with pytest.raises(SourceError, match="truncated: it ends inside"):
+        list(iter(sources.open(str(clip)).read, None))
 
 
 @pytest.mark.parametrize("name", ["2024-11-14T22:57:44+02:00.mp4", "%03d.mp4", "file:a.mp4", "a\nb.mp4"])

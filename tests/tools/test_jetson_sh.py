@@ -270,7 +270,7 @@ def test_an_environment_that_does_not_see_the_system(board: Machine) -> None:
 def test_demo_on_a_board_keeps_the_systems_opencv(board: Machine) -> None:
     board.write("opencv_of_numpy1")
     assert board.run("demo.sh").code == 0
-    assert "install numpy<2 onnxruntime" in pips(board) and pips(board)[-1].endswith("numpy<2 -e .")
+    assert "install numpy<2 onnxruntime" in pips(board) and pips(board)[-1].endswith("numpy<2 -e .[video]")
 
 
 def test_demo_on_a_board_without_opencv(board: Machine) -> None:

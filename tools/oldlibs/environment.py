@@ -25,7 +25,7 @@ CLEAN = {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "P
 SHOW = """
 import importlib, platform
 print("Python", platform.python_version())
-for name in ("numpy", "cv2", "onnx", "onnxruntime", "openvino"):
+for name in ("numpy", "cv2", "av", "onnx", "onnxruntime", "openvino"):
     module = importlib.import_module(name)
     print(name, module.__version__.split("-")[0])
 import numpy, cv2
@@ -117,14 +117,16 @@ class Environment:
             for words in self.machine.words[1:]:
                 log.append(f"$ {words}")
                 # pycuda is compiled against CUDA, which no machine that runs this has
-                command = words.replace("'.[tensorrt]'", ".").replace(".venv/bin/pip", f"'{self.python}' -m pip")
+                command = words.replace("'.[tensorrt]'", "'.[video]'").replace(
+                    ".venv/bin/pip", f"'{self.python}' -m pip"
+                )
                 log += _told(self._run(["sh", "-ec", command], cwd=folder))
         return log[:LOG_LINES]
 
     def _frozen(self) -> Path:
         """Versions that what the tests want must not change."""
         listed = self._pip("list", "--format=freeze").splitlines()
-        keep = [line for line in listed if re.match(r"(numpy|opencv|onnx|rich|openvino)", line)]
+        keep = [line for line in listed if re.match(r"(av=|numpy|opencv|onnx|rich|openvino)", line)]
         path = self.folder / "constraints.txt"
         path.write_text("\n".join(keep) + "\n")
         return path
