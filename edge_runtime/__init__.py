@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from edge_runtime.loop.targets import open_sink, open_source
     from edge_runtime.model.recipe import ModelFlags
     from edge_runtime.model.thresholds import Thresholds
-    from edge_runtime.sinks import Sink, SinkOptions
+    from edge_runtime.sinks import Sink, SinkOptions, VideoOptions
     from edge_runtime.sources import Source, SourceOptions
     from edge_runtime.types import Detection, Detections, Frame, Pixels, Result
 
@@ -46,7 +46,7 @@ __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
     "DeviceError", "DownloadError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Pixels", "Result",
     "Sink", "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds",
-    "UsageError", "draw", "open_sink", "open_source",
+    "UsageError", "VideoOptions", "draw", "open_sink", "open_source",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -59,7 +59,7 @@ _ROOMS = {
     "loop.targets": "open_sink open_source",
     "model.recipe": "ModelFlags",
     "model.thresholds": "Thresholds",
-    "sinks": "Sink SinkOptions",
+    "sinks": "Sink SinkOptions VideoOptions",
     "sources": "Source SourceOptions",
     "types": "Detection Detections Frame Pixels Result",
 }

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
-from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _notes, _power, _signals, _streams, _values
+from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _notes, _power, _signals, _streams, _values, _video
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
@@ -37,6 +37,7 @@ from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.sinks import SinkOptions, VideoOptions
 from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text import secrets
 
@@ -79,6 +80,7 @@ def _parser() -> Parser:
     group.add_argument(
         "--output", action="append", default=[], metavar="URI", help="a file, a folder or -; the suffix says what"
     )
+    _video.add_flags(group)
     group.add_argument("--save", metavar="DIR", help="a folder for annotated pictures, as --output DIR/")
     group.add_argument("--show", action="store_true", help="show a window; q or Esc ends the run")
     group.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
@@ -112,6 +114,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json and "-" in args.output:
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     _files.declared(args, WRITES)
+    video = _video.options(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -126,7 +129,7 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         _power.say_trace(root, sampler, conditions.mode_name)
-        pipeline = stack.enter_context(_pipeline(args, detectors[0]))
+        pipeline = stack.enter_context(_pipeline(args, detectors[0], video))
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
@@ -149,15 +152,15 @@ def _detector(args: argparse.Namespace, engine: str) -> Detector:
     return detector
 
 
-def _pipeline(args: argparse.Namespace, detector: Detector) -> Pipeline:
+def _pipeline(args: argparse.Namespace, detector: Detector, video: VideoOptions) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     pipeline = Pipeline(
         detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=SourceOptions(args.size, args.fps, args.loop, shrink),
-        fail_fast=args.fail_fast,
+        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast,
     )  # fmt: skip
-    for source in pipeline.sources:
-        print_status(source.description)
+    for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
+        print_status(line)
     return pipeline
 
 

@@ -58,9 +58,9 @@ def opencv(root: Path, quick: bool = False) -> Check:
 
 
 def pyav(root: Path, quick: bool = False) -> Check:
-    """Reads videos, streams and cameras. Without it, OpenCV does."""
+    """Reads videos, streams and cameras, and writes videos. Without it, OpenCV does."""
     if not _installed("av"):
-        return Check("PyAV", False, "not installed, OpenCV reads videos", install_hint("video"), absent=True)
+        return Check("PyAV", False, "not installed, OpenCV reads and writes videos", install_hint("video"), absent=True)
     return _tried("PyAV", attempt("pyav", root, quick))
 
 

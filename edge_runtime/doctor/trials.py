@@ -65,18 +65,18 @@ def cv2() -> Iterator[str]:
         module.imwrite(picture, image)
         read_back(picture, image, sources.open)
         yield "reads pictures"
-        write_video(video, image)
+        write_video(video, image, "opencv")
         read_back(video, image, CvVideoSource)
         yield "writes and reads video"
 
 
 def pyav() -> Iterator[str]:
-    """PyAV: a video is read."""
+    """PyAV: a video is written and read."""
     module = load_av()
     yield str(module.__version__)
     image = np.full((48, 64, 3), 200, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        write_video(f"{folder}/video.mp4", image)
+        yield write_video(f"{folder}/video.mp4", image, "auto")
         read_back(f"{folder}/video.mp4", image, VideoSource)
         yield "reads video"
 

@@ -73,7 +73,7 @@ def resize(image: NDArray[np.uint8], size_wh: Tuple[int, int]) -> NDArray[np.uin
     return scaled
 
 
-def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> Tuple[int, int, int, int]:
     """Scales an image to fit into the middle of a page, with its shape kept. The rest of the page is black.
 
     Args:
@@ -81,7 +81,7 @@ def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint
         page: (H, W, 3) uint8, which is written. It may be a part of a larger array.
 
     Returns:
-        The page.
+        x, y, width and height of the image on the page, pixels.
     """
     height, width = page.shape[:2]
     scale = min(height / image.shape[0], width / image.shape[1])
@@ -89,7 +89,7 @@ def fitted(image: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray[np.uint
     x, y = (width - w) // 2, (height - h) // 2
     page.fill(0)
     page[y : y + h, x : x + w] = image if image.shape[:2] == (h, w) else resize(image, (w, h))
-    return page
+    return x, y, w, h
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ class Ends:
 
     Args:
         source, sinks: as `Pipeline` takes them.
-        labels: the model's class names.
         options: for the sources that are opened.
+        sink_options: for the sinks that are opened.
         fail_fast: a source that cannot be opened is an error, even if there are others.
 
     Attributes:
@@ -38,7 +38,9 @@ class Ends:
             here is closed again.
     """
 
-    def __init__(self, source: Any, sinks: Any, labels: Sequence[str], options: SourceOptions, fail_fast: bool) -> None:
+    def __init__(
+        self, source: Any, sinks: Any, options: SourceOptions, sink_options: SinkOptions, fail_fast: bool
+    ) -> None:
         self.sources: List[Source] = []
         self.sinks: List[Sink] = []
         self.errors: List[BaseException] = []
@@ -47,7 +49,7 @@ class Ends:
         listed = list_sources(source)
         self._others = len(listed)
         with ExitStack() as undo:
-            self._open_sinks(list_sinks(sinks), SinkOptions(labels=labels), undo)
+            self._open_sinks(list_sinks(sinks), sink_options, undo)
             self._open_sources(listed, options, fail_fast, undo)
             _name_apart(self.sources)
             for sink in self.sinks:

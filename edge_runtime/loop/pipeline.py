@@ -6,6 +6,7 @@ capture thread per source -> inbox (live: newest wins; file: every frame) -> det
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, Union
 
@@ -19,7 +20,7 @@ from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.run import Run
 from edge_runtime.loop.targets import AnyPath, SourceTarget
-from edge_runtime.sinks import Sink
+from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 from edge_runtime.types import Result
 
@@ -51,6 +52,7 @@ class Pipeline:
         duration_s: stop after this many seconds.
         warmup: number of runs on an empty image before the first frame. They are not counted.
         source_options: options for the sources that it opens.
+        sink_options: options for the sinks that it opens. The model's class names are added, if there are none.
         fail_fast: if one of several sources fails, the run ends or does not start. Without it, the failure is reported
             at once (to the logger "edge_runtime") and in `summary`, the others go on, and the end raises the error.
 
@@ -58,6 +60,7 @@ class Pipeline:
 
     Attributes:
         sources: those that are open.
+        sinks: those that are open.
         pace: `pace.fps` limits the frames per second. A live source's other frames are dropped and counted.
 
     Raises:
@@ -75,17 +78,19 @@ class Pipeline:
         duration_s: Optional[float] = None,
         warmup: int = 2,
         source_options: SourceOptions = SourceOptions(),
+        sink_options: SinkOptions = SinkOptions(),
         fail_fast: bool = False,
     ) -> None:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
         if not isinstance(detector, Detector):
             raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
-        self._ends = Ends(source, sinks, detector.model.spec.labels, source_options, fail_fast)
+        labels = sink_options.labels or detector.model.spec.labels
+        self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels), fail_fast)
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast
         )
-        self.sources, self.pace = self._ends.sources, self._run.detecting.pace
+        self.sources, self.sinks, self.pace = self._ends.sources, self._ends.sinks, self._run.detecting.pace
         self._used = False
 
     @property

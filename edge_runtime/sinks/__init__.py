@@ -7,7 +7,7 @@ A member is a module with
     ONE_PICTURE                              True if it shows all sources in one picture, as a grid (optional)
     open(target, options) -> Sink
 
-A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below.
+A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. It may have a `note`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
 from edge_runtime.sinks._paths import SOURCE, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
+from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
 from edge_runtime.types import Result
 
-__all__ = ["Sink", "SinkOptions", "begin", "is_yolo", "open", "written_path", "written_paths"]
+__all__ = [
+    "CODECS", "VIDEO_FIELDS", "Sink", "SinkOptions", "VideoOptions", "begin", "is_yolo", "note", "open", "written_path",
+    "written_paths",
+]  # fmt: skip
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
@@ -42,10 +46,12 @@ class SinkOptions:
     Attributes:
         fps: nominal rate for video files, if a sink is used without a pipeline. A pipeline gives it by `begin`.
         labels: the model's class names, for legends.
+        video: size and encoder of video files.
     """
 
     fps: float = 30.0
     labels: Sequence[str] = field(default=())
+    video: VideoOptions = field(default_factory=VideoOptions)
 
 
 class Sink(Protocol):
@@ -98,6 +104,11 @@ def begin(sink: Sink, rates: Mapping[str, float]) -> None:
     tell = getattr(sink, "begin", None)
     if tell is not None:
         tell(rates)
+
+
+def note(sink: Sink) -> str:
+    """What people should know of a sink that has begun, such as the encoder of a video; "" if there is nothing."""
+    return str(getattr(sink, "note", ""))
 
 
 def _near(target: str) -> str:

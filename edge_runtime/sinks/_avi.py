@@ -7,48 +7,51 @@ from struct import pack, unpack
 from typing import Iterator, Tuple
 
 from edge_runtime.files.growing import GrowingFile
+from edge_runtime.sinks._packet import Packet
 
 RIFF_BYTES = 1 << 30  # largest part of a file; many players cannot read larger parts
 RIFF_AT, FLAGS_AT, FRAMES_AT, LENGTH_AT, BEGIN_BYTES = 4, 44, 48, 140, 224
-HAS_INDEX = 0x10
+HAS_INDEX, EMPTY = 0x10, pack("<4sI", b"00dc", 0)
+LATE_S, LATE_PICTURES = 0.5, 5  # how far pictures may lag behind their time
 
 
 class Avi:
     """Writes each picture at once and then corrects the lengths in the header, so a kill loses no picture.
+
+    AVI has a constant rate. So a picture is followed by empty ones until the next is due: players go on showing it. A
+    picture that comes faster than the rate is put in the next place. It is left out if it would then lag behind its
+    time by more than half a second and five pictures.
 
     An index is added at the end. Data beyond 1 GiB goes to further parts of the same file, as in OpenDML, without an
     index.
 
     Args:
         file: the file to write.
-        fps: frames per second.
         size_wh: width and height in pixels.
+        fps: nominal frames per second.
     """
 
-    def __init__(self, file: GrowingFile, fps: Fraction, size_wh: Tuple[int, int]) -> None:
-        self._file, self._fps, self._size_wh = file, fps, size_wh
+    def __init__(self, file: GrowingFile, size_wh: Tuple[int, int], fps: float) -> None:
+        self._file, self._size_wh = file, size_wh
+        self._fps = Fraction(fps).limit_denominator(1001)
         self._riff_at, self._movie_at = 0, BEGIN_BYTES - 12
         self._count = 0
 
-    def add(self, packet: bytes) -> None:
-        """Appends a JPEG picture.
-
-        Raises:
-            SinkError: it could not be written.
-        """
+    def add(self, packet: Packet) -> None:
+        """See `Container.add`."""
+        due = round(packet.at_s * self._fps)
+        if self._count - due > max(LATE_PICTURES, LATE_S * self._fps):
+            return
         begin = b"" if self._count else self._begin()
         if self._file.size - self._riff_at > RIFF_BYTES:
             begin = self._next_part()
-        self._file.append(begin + pack("<4sI", b"00dc", len(packet)) + packet + bytes(len(packet) & 1))
-        self._count += 1
+        empty, data = EMPTY * max(0, due - self._count), packet.data
+        self._file.append(begin + empty + pack("<4sI", b"00dc", len(data)) + data + bytes(len(data) & 1))
+        self._count = max(self._count, due) + 1
         self._fill_in()
 
     def finish(self) -> None:
-        """Adds the index.
-
-        Raises:
-            SinkError: it could not be written. The file plays without it.
-        """
+        """See `Container.finish`: adds the index."""
         if self._riff_at:
             return
         entries = b"".join(self._entries())
@@ -83,7 +86,8 @@ class Avi:
         at, end = BEGIN_BYTES, self._file.size
         while at < end:
             (length,) = unpack("<I", self._file.read(at + 4, 4))
-            yield pack("<4s3I", b"00dc", HAS_INDEX, at - BEGIN_BYTES + 4, length)  # also a flag: playing can begin here
+            flags = HAS_INDEX if length else 0  # also a flag: playing can begin here
+            yield pack("<4s3I", b"00dc", flags, at - BEGIN_BYTES + 4, length)
             at += 8 + length + (length & 1)
 
 

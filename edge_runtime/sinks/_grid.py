@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Set
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.imaging.drawing import annotated
-from edge_runtime.imaging.opencv import fitted
+from edge_runtime.sinks._page import Page
+from edge_runtime.sinks._timeline import PageTimes
 from edge_runtime.types import Detections, Frame, Result
 
 if TYPE_CHECKING:
@@ -34,13 +34,19 @@ class Grid:
         self._places: Dict[str, int] = {}
         self._columns, self._tile_wh = 1, (0, 0)
         self._page: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)
-        self._canvases: Dict[str, Optional[NDArray[np.uint8]]] = {}
-        self._new: Set[str] = set()
-        self._count, self._timestamp_s = 0, 0.0
+        self._tiles: Dict[str, Page] = {}
+        self._new: Dict[str, float] = {}
+        self._count, self._times = 0, PageTimes({})
+
+    @property
+    def note(self) -> str:
+        """See `sinks.note`."""
+        return str(getattr(self._sink, "note", ""))
 
     def begin(self, rates: Mapping[str, float]) -> None:
         """See `sinks.begin`. Tiles are in the order of the sources."""
         self._tell(self._sink, rates)
+        self._times = PageTimes(rates)
         self._places = {source: place for place, source in enumerate(rates)}
         self._columns = ceil(sqrt(len(rates)))
 
@@ -63,22 +69,21 @@ class Grid:
         source = result.frame.source
         if source in self._new:
             self._write_page()
-        canvas = annotated(result.frame.image, result.detections, self._canvases.get(source))
-        self._canvases[source] = canvas
-        fitted(canvas, self._tile(source, canvas))
-        self._new.add(source)
-        self._timestamp_s = result.frame.timestamp_s
+        if source not in self._tiles:
+            self._tiles[source] = Page(self._tile(source, result.frame.image_wh))
+        self._tiles[source].draw(result)
+        self._new[source] = self._times.stamp(result.frame)
 
     def _write_page(self) -> None:
+        frame = Frame(self._page, "grid", self._count, self._times.next(self._new))
         self._new.clear()
-        frame = Frame(self._page, "grid", self._count, self._timestamp_s)
         self._count += 1
         self._sink.write(Result(frame, Detections.from_rows(np.empty((0, 6), np.float32))))
 
-    def _tile(self, source: str, first: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _tile(self, source: str, first_wh: Tuple[int, int]) -> NDArray[np.uint8]:
         """The part of the page that belongs to a source. The very first frame sets its size."""
         if not self._page.size:
-            self._lay_out(first.shape[1], first.shape[0])
+            self._lay_out(*first_wh)
         width, height = self._tile_wh
         row, column = divmod(self._places[source], self._columns)
         return self._page[row * height : (row + 1) * height, column * width : (column + 1) * width]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from struct import pack, unpack_from
 from typing import Iterator, Tuple
 
 from edge_runtime.files.growing import GrowingFile
-from edge_runtime.sinks import _mpeg4
+from edge_runtime.sinks._packet import H264, Packet, ticks
 
 UNKNOWN = (1 << 56) - 1  # length of an element that still grows
 LONGEST_MS = 30_000  # longest cluster; a block's time in it has 16 bits
@@ -22,49 +21,42 @@ class Mkv:
 
     Args:
         file: the file to write.
-        fps: frames per second.
+        codec: `H264` or `MPEG4`.
         size_wh: width and height in pixels.
+        fps: nominal frames per second.
     """
 
-    def __init__(self, file: GrowingFile, fps: Fraction, size_wh: Tuple[int, int]) -> None:
-        self._file, self._fps, self._size_wh = file, fps, size_wh
-        self._count = self._cluster_at = self._cluster_ms = 0
+    def __init__(self, file: GrowingFile, codec: str, size_wh: Tuple[int, int], fps: float) -> None:
+        self._file, self._codec, self._size_wh, self._period_s = file, codec, size_wh, 1 / fps
+        self._cluster_at = self._cluster_ms = 0
         self._segment_at = self._first_at = self._duration_at = 0
+        self._last_ms = -1
 
-    def add(self, packet: bytes) -> None:
-        """Appends an MPEG-4 picture.
-
-        Raises:
-            SinkError: it could not be written.
-        """
-        key, time_ms = _mpeg4.is_key(packet), round(self._count * 1000 / self._fps)
-        begin = b"" if self._count else self._begin(packet)
-        if begin or key or time_ms - self._cluster_ms > LONGEST_MS:
+    def add(self, packet: Packet) -> None:
+        """See `Container.add`."""
+        time_ms = ticks(packet.at_s, 1000, self._last_ms)
+        begin = b"" if self._first_at else self._begin(packet)
+        if begin or packet.key or time_ms - self._cluster_ms > LONGEST_MS:
             self._end_cluster()
             at, self._cluster_ms = self._file.size + len(begin), time_ms
             begin += _name(CLUSTER) + _length(UNKNOWN) + _element(0xE7, pack(">Q", time_ms))
         else:
             at = self._cluster_at
-        block = pack(">BhB", 0x81, time_ms - self._cluster_ms, 0x80 if key else 0)
-        self._file.append(begin + _element(0xA3, block + packet))
-        self._cluster_at = at
-        self._count += 1
+        block = pack(">BhB", 0x81, time_ms - self._cluster_ms, 0x80 if packet.key else 0)
+        self._file.append(begin + _element(0xA3, block + packet.data))
+        self._cluster_at, self._last_ms = at, time_ms
 
     def finish(self) -> None:
-        """Writes what was not known before: lengths, duration and index.
-
-        Raises:
-            SinkError: it could not be written. The file plays without it.
-        """
+        """See `Container.finish`: writes what was not known before: lengths, duration and index."""
         self._end_cluster()
         at = self._file.size
         self._file.append(_element(CUES, b"".join(self._cues(at))))
         seek = _element(0x53AB, _name(CUES)) + _element(0x53AC, pack(">Q", at - self._segment_at))
         self._file.patch(self._segment_at, _element(0x114D9B74, _element(0x4DBB, seek)))
-        self._file.patch(self._duration_at, _element(0x4489, pack(">d", self._count * 1000 / self._fps)))
+        self._file.patch(self._duration_at, _element(0x4489, pack(">d", self._last_ms + self._period_s * 1000)))
         self._file.patch(self._segment_at - 8, _length(self._file.size - self._segment_at, 8))
 
-    def _begin(self, packet: bytes) -> bytes:
+    def _begin(self, packet: Packet) -> bytes:
         """All bytes before the first cluster. Two voids keep room for the index's position and for the duration."""
         kind = _numbers((0x4286, 1), (0x42F7, 1), (0x42F2, 4), (0x42F3, 8)) + _element(0x4282, b"matroska")
         begin = _element(0x1A45DFA3, kind + _numbers((0x4287, 4), (0x4285, 2))) + _name(0x18538067) + _length(UNKNOWN)
@@ -73,18 +65,20 @@ class Mkv:
         application = _element(0x4D80, b"edge-runtime") + _element(0x5741, b"edge-runtime")
         information = _element(0x1549A966, _numbers((0x2AD7B1, 1_000_000)) + application + _element(0xEC, bytes(9)))
         self._duration_at = len(begin) + len(information) - 11
-        begin += information + _element(0x1654AE6B, self._track(packet))
+        begin += information + _element(0x1654AE6B, self._track(packet.config))
         self._first_at = len(begin)
         return begin
 
-    def _track(self, packet: bytes) -> bytes:
+    def _track(self, config: bytes) -> bytes:
         width, height = self._size_wh
-        codec = _element(0x86, b"V_MPEG4/ISO/ASP") + _element(0x63A2, _mpeg4.config(packet))
-        about = _numbers((0xD7, 1), (0x73C5, 1), (0x83, 1), (0x9C, 0), (0x23E383, round(1_000_000_000 / self._fps)))
-        return _element(0xAE, about + codec + _element(0xE0, _numbers((0xB0, width), (0xBA, height))))
+        name = b"V_MPEG4/ISO/AVC" if self._codec == H264 else b"V_MPEG4/ISO/ASP"
+        about = _numbers((0xD7, 1), (0x73C5, 1), (0x83, 1), (0x9C, 0), (0x23E383, round(self._period_s * 1e9)))
+        colour = _element(0x55B0, _numbers((0x55B1, 6), (0x55B9, 1)))  # BT.601, limited range
+        picture = _element(0xE0, _numbers((0xB0, width), (0xBA, height)) + colour)
+        return _element(0xAE, about + _element(0x86, name) + _element(0x63A2, config) + picture)
 
     def _end_cluster(self) -> None:
-        if self._count:
+        if self._cluster_at:
             length = self._file.size - self._cluster_at - HEAD_BYTES
             self._file.patch(self._cluster_at + 4, _length(length, 8))
 

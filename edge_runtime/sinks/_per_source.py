@@ -29,6 +29,11 @@ class PerSource:
         self.target, self._open, self._tell = target, open_sink, tell
         self._sinks: Dict[str, Sink] = {}
 
+    @property
+    def note(self) -> str:
+        """See `sinks.note`."""
+        return next((str(getattr(sink, "note", "")) for sink in self._sinks.values()), "")
+
     def begin(self, rates: Mapping[str, float]) -> None:
         """See `sinks.begin`.
 

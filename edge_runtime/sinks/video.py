@@ -4,72 +4,78 @@ from __future__ import annotations
 
 import contextlib
 import os
-from fractions import Fraction
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.files.growing import GrowingFile
-from edge_runtime.imaging.drawing import annotated
-from edge_runtime.imaging.opencv import fitted, load_cv2
-from edge_runtime.sinks import SinkOptions
+from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.sinks import SinkOptions, _encoders
 from edge_runtime.sinks._avi import Avi
+from edge_runtime.sinks._encoders import Choice, JpegEncoder
 from edge_runtime.sinks._mkv import Mkv
 from edge_runtime.sinks._mp4 import Mp4
-from edge_runtime.sinks._mpeg4 import Mpeg4Encoder
+from edge_runtime.sinks._packet import Container, Encoder
+from edge_runtime.sinks._page import Page
+from edge_runtime.sinks._timeline import Timeline
+from edge_runtime.sinks._video_options import SMALLEST, VideoOptions, page_size
 from edge_runtime.types import Result
 
 HANDLES = (".mp4", ".mkv", ".avi")
 ONE_PICTURE = True
 RESERVE_BYTES = 4 << 20  # bytes left free on the disk, to finish the file
-JPEG_QUALITY = 80
 SLOWEST_FPS = 0.01
 
 
 def open(target: str, options: SinkOptions) -> VideoSink:
-    """Opens a video file: MPEG-4 in .mp4 and .mkv, JPEG pictures in .avi, which needs no FFmpeg.
+    """Opens a video file: H.264 or MPEG-4 in .mp4 and .mkv, JPEG pictures in .avi.
 
     Raises:
-        SinkError: it cannot be written.
-        UsageError: another run writes it.
+        BackendUnavailable: OpenCV is missing, or PyAV, if the options need it.
+        SinkError: it cannot be written, or no encoder takes the options.
+        UsageError: another run writes it, or the options do not fit.
     """
-    return VideoSink(target, options.fps)
+    return VideoSink(target, options)
 
 
 class VideoSink:
-    """A video of the first frame's size. Other frames are scaled to fit, with their shape kept, on black.
+    """A video of the first frame's size, or that of the options. Other frames are fitted in, on black.
+
+    Frames are shown at their own times. Sides are even in .mp4 and .mkv: a last odd column or row is cut off.
 
     The first frame replaces an earlier file by a new one. Each frame is in the file a moment after it was written, so a
     kill loses only the newest frames. If the disk is full, everything written before plays.
+
+    Attributes:
+        note: codec and encoder, for people.
     """
 
-    def __init__(self, target: str, fps: float) -> None:
+    def __init__(self, target: str, options: SinkOptions) -> None:
         load_cv2()
-        self.target, self._fps = target, _rate(fps)
+        self.target, self._options, self._fps = target, options.video, max(options.fps, SLOWEST_FPS)
+        self._suffix = os.path.splitext(target)[1].lower()
+        self._choice = None if self._suffix == ".avi" else _encoders.choose(options.video)
+        if self._choice is None:
+            _check_jpeg(target, options.video)
+        self.note = f"videos: {self._choice.codec} by {self._choice.name}" if self._choice else "videos: JPEG in AVI"
         self._file = GrowingFile(target)
-        self._encoder: Any = None
-        self._container: Any = None
-        self._canvas: Optional[NDArray[np.uint8]] = None
-        self._page: Optional[NDArray[np.uint8]] = None
+        self._encoder: Optional[Encoder] = None
+        self._container: Optional[Container] = None
+        self._page, self._timeline = Page(np.empty((0, 0, 3), np.uint8)), Timeline(self._fps)
 
     def begin(self, rates: Mapping[str, float]) -> None:
         """See `sinks.begin`: the rate of the fastest source."""
-        self._fps = _rate(max(rates.values()))
+        self._fps = max(*rates.values(), SLOWEST_FPS)
+        self._timeline = Timeline(self._fps)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        width, height = result.frame.image_wh
         if self._file.free_bytes < RESERVE_BYTES:
             before = "what was written before plays; " if self._file.begun else ""
             raise SinkError(f"no space left for {self.target!r}", hint=f"{before}free some space")
-        if self._encoder is None:
-            self._start((width, height))
-        self._canvas = annotated(result.frame.image, result.detections, self._canvas)
-        assert self._page is not None
-        same = self._canvas.shape == self._page.shape
-        self._encoder.write(self._canvas if same else fitted(self._canvas, self._page))
+        encoder = self._encoder or self._start(page_size(result.frame.image_wh, self._options.size))
+        encoder.write(self._page.draw(result), self._timeline.place(result.frame))
 
     def close(self) -> None:
         """See `Sink.close`. Without any frame, no file is created."""
@@ -81,35 +87,29 @@ class VideoSink:
                 encoder.close()
 
     def _finish(self) -> None:
-        if self._file.begun:
+        if self._file.begun and self._container:
             self._container.finish()
 
-    def _start(self, size_wh: Tuple[int, int]) -> None:
-        (width, height), suffix = size_wh, os.path.splitext(self.target)[1].lower()
-        if suffix == ".avi":
-            self._container = Avi(self._file, self._fps, size_wh)
-            self._encoder = _JpegEncoder(self._container.add)
+    def _start(self, size_wh: Tuple[int, int]) -> Encoder:
+        if self._choice:
+            size_wh = size_wh[0] & -2, size_wh[1] & -2
+            self._encoder = self._encoded(self._choice, size_wh)
         else:
-            even = width & -2, height & -2  # as MPEG-4 has it
-            self._container = (Mp4 if suffix == ".mp4" else Mkv)(self._file, self._fps, even)
-            self._encoder = Mpeg4Encoder(self._fps, size_wh, self._container.add)
-        self._page = np.zeros((height, width, 3), np.uint8)
+            self._container = Avi(self._file, size_wh, self._fps)
+            self._encoder = JpegEncoder(self._container.add)
+        self._page = Page(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))
+        return self._encoder
+
+    def _encoded(self, choice: Choice, size_wh: Tuple[int, int]) -> Encoder:
+        if min(size_wh) < SMALLEST:
+            size = f"{size_wh[0]}x{size_wh[1]} pixels, the least is {SMALLEST}x{SMALLEST}"
+            raise SinkError(f"{self.target!r} would have {size}", hint="write .avi, or pictures")
+        kind = Mp4 if self._suffix == ".mp4" else Mkv
+        self._container = container = kind(self._file, choice.codec, size_wh, self._fps)
+        return _encoders.open_encoder(choice, self._fps, size_wh, self._options, container.add)
 
 
-class _JpegEncoder:
-    """Encodes images, and passes each on at once."""
-
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        self._take = take
-
-    def write(self, image: NDArray[np.uint8]) -> None:
-        cv2 = load_cv2()
-        _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        self._take(jpeg.tobytes())
-
-    def close(self) -> None:
-        """Does nothing: no image is kept back."""
-
-
-def _rate(fps: float) -> Fraction:
-    return Fraction(max(fps, SLOWEST_FPS)).limit_denominator(1001)
+def _check_jpeg(target: str, options: VideoOptions) -> None:
+    if options.encodes:
+        raise UsageError(f"{target!r} has JPEG pictures, so {next(iter(options.encodes))} has no meaning for it",
+                         hint="write .mp4 or .mkv, or leave it out")  # fmt: skip

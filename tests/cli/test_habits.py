@@ -153,6 +153,7 @@ SAID = [  # command, what they type, what the answer names
     ("detect", "m.onnx bus.jpg --save-csv", "--output FILE.csv"),
     ("detect", "m.onnx bus.jpg --save-img", "--save DIR"),
     ("detect", "m.onnx a.mp4 --save-vid", "--output FILE.mp4"),
+    ("detect", "m.onnx a.mp4 --crf 20", "--video-options crf=20"),
     ("detect", "m.onnx bus.jpg --save-crop", "--output FILE.jsonl"),
     ("detect", "m.onnx bus.jpg --project runs --name exp --exist-ok", "--output"),
     ("detect", "m.onnx bus.jpg --half", "edge-build"),

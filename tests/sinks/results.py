@@ -27,13 +27,14 @@ def result(
     source: str = "cam",
     path: Optional[str] = None,
     noise: bool = False,
+    fps: float = 25,
 ) -> Result:
-    """One frame, grey or noise, with two boxes."""
+    """One frame, grey or noise, with two boxes, at its time in a video of `fps` frames per second."""
     image = np.full((height, width, 3), 40 + index % 100, np.uint8)
     if noise:
         image = np.random.default_rng(index).integers(0, 256, image.shape, np.uint8)
     stages = {"capture": 1.23456, "inference": np.float64(7.0)}
-    return Result(Frame(image, source, index, index / 25, path), detections(), stages, 8.76543)
+    return Result(Frame(image, source, index, index / fps, path), detections(), stages, 8.76543)
 
 
 def small_disk(folder: Path, size: str) -> Iterator[Path]:

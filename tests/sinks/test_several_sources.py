@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import List, Mapping
+from typing import List, Mapping, Optional
 
 import cv2
 import numpy as np
@@ -22,9 +22,10 @@ TWO = {"a/left.mp4": 25.0, "rtsp://right": 10.0}
 EMPTY = Detections.from_rows(np.empty((0, 6), np.float32), LABELS)
 
 
-def plain(source: str, level: int, height: int = 48, width: int = 64) -> Result:
+def plain(source: str, level: int, height: int = 48, width: int = 64, at_s: Optional[float] = None) -> Result:
     """A frame of one grey, with nothing on it."""
-    return Result(Frame(np.full((height, width, 3), level, np.uint8), source, level, level / 25), EMPTY)
+    at_s = level / 25 if at_s is None else at_s
+    return Result(Frame(np.full((height, width, 3), level, np.uint8), source, level, at_s), EMPTY)
 
 
 def begun(target: object, rates: Mapping[str, float] = TWO) -> sinks.Sink:
@@ -206,7 +207,7 @@ def test_two_sources_in_one_video(tmp_path: Path, suffix: str) -> None:
     sink = begun(f"{tmp_path}/out{suffix}")
     for level in range(20, 200, 10):
         sink.write(plain("a/left.mp4", level))
-        sink.write(plain("rtsp://right", 250 - level))
+        sink.write(plain("rtsp://right", 250 - level, at_s=level / 25))
     sink.close()
     images = play(tmp_path / f"out{suffix}")
     assert len(images) == 18 and images[0].shape == (48, 128, 3)

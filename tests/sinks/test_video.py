@@ -19,9 +19,20 @@ import pytest
 
 from edge_runtime import sinks, sources
 from edge_runtime.errors import SinkError
-from edge_runtime.sinks import SinkOptions, _avi, _mpeg4
-from edge_runtime.sinks._mpeg4 import BEHIND
+from edge_runtime.imaging import pyav
+from edge_runtime.sinks import SinkOptions, _avi, _cvencoder
+from edge_runtime.sinks._cvencoder import BEHIND
 from tests.sinks.results import result, small_disk
+
+MISSING = "av is not installed: pip install av"
+KINDS = [".mp4", ".mkv", ".avi", "-opencv.mp4"]
+
+
+@pytest.fixture(autouse=True)
+def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PyAV, OpenCV encodes."""
+    if "opencv" in request.node.name:
+        monkeypatch.setattr(pyav, "reason", lambda: MISSING)
 
 
 def play(path: Path) -> List[np.ndarray]:
@@ -29,13 +40,13 @@ def play(path: Path) -> List[np.ndarray]:
     return [image for _, image in iter(capture.read, (False, None))]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".MP4"])
+@pytest.mark.parametrize("suffix", [*KINDS, ".MP4"])
 @pytest.mark.parametrize("fps", [25.0, 12.5, 29.97, 30000 / 1001, 7.3])
 def test_frames_size_and_rate(tmp_path: Path, suffix: str, fps: float) -> None:
     path = tmp_path / f"out{suffix}"
     sink = sinks.open(str(path), SinkOptions(fps=fps))
     for i in range(12):
-        sink.write(result(i))
+        sink.write(result(i, fps=fps))
     sink.close()
     source = sources.open(str(path))  # not OpenCV itself, which 4.8 reads a rate too high with
     assert source.fps == pytest.approx(fps, rel=1e-3) and source.frame_count == 12
@@ -90,16 +101,19 @@ import sys
 from itertools import count
 from tests.sinks.results import result
 from edge_runtime import sinks
+from edge_runtime.imaging import pyav
+if "opencv" in sys.argv[1]:
+    pyav.reason = lambda: "av is not installed: pip install av"
 sink = sinks.open(sys.argv[1])
 for i in count():
-    sink.write(result(i * int(sys.argv[2]), 240, 320, noise=sys.argv[2] == "1"))
+    sink.write(result(i * int(sys.argv[2]), 240, 320, noise=sys.argv[2] == "1", fps=30))
     print(i + 1, flush=True)
 """
 
 
-@pytest.mark.parametrize("frames", [1, 5, 90])
+@pytest.mark.parametrize("frames", [1, 90])
 @pytest.mark.parametrize("scene", ["0", "1"], ids=["calm", "busy"])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", KINDS)
 def test_plays_after_a_kill(tmp_path: Path, suffix: str, scene: str, frames: int) -> None:
     path = tmp_path / f"out{suffix}"
     child = subprocess.Popen([sys.executable, "-c", WRITER, str(path), scene], stdout=subprocess.PIPE, text=True)
@@ -121,7 +135,7 @@ def test_one_can_seek_in_a_finished_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     sink = sinks.open(str(path), SinkOptions(fps=10))
     for i in range(60):
-        sink.write(result(i * 2, 120, 160))
+        sink.write(result(i * 2, 120, 160, fps=20))
     sink.close()
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     assert capture.set(cv2.CAP_PROP_POS_FRAMES, 40)
@@ -141,7 +155,7 @@ def test_an_avi_goes_on_in_further_parts(tmp_path: Path, monkeypatch: pytest.Mon
     assert [round(float(image[46:, 50:].mean()) - 40) for image in images] == pytest.approx(range(50), abs=2)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", KINDS)
 def test_a_folder_that_is_removed(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "folder" / f"out{suffix}"
     path.parent.mkdir()
@@ -159,7 +173,7 @@ def test_a_folder_that_is_removed(tmp_path: Path, suffix: str) -> None:
     assert not path.parent.exists()
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", KINDS)
 def test_an_error_of_the_disk_is_not_hidden(tmp_path: Path, suffix: str) -> None:
     """Whatever OpenCV and FFmpeg make of it: a limit stands for a disk that fails."""
     code = f"""
@@ -189,9 +203,9 @@ def test_an_encoder_that_is_refused_closes_no_file_of_others(monkeypatch: pytest
     def refused(*_: object) -> None:
         raise SinkError("no FFmpeg", hint="try .avi")
 
-    monkeypatch.setattr(_mpeg4, "_writer", refused)
+    monkeypatch.setattr(_cvencoder, "_writer", refused)
     with pytest.raises(SinkError) as caught:
-        _mpeg4.Mpeg4Encoder(Fraction(30), (64, 48), lambda packet: None)
+        _cvencoder.CvEncoder(Fraction(30), (64, 48), lambda packet: None)
     others = [os.open("/dev/null", os.O_RDONLY) for _ in range(8)]  # one of them gets the number of the pipe
     del caught
     gc.collect()
@@ -204,7 +218,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     yield from small_disk(tmp_path / "disk", "6m")
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", KINDS)
 def test_plays_to_the_last_frame_after_the_disk_was_full(disk: Path, suffix: str) -> None:
     sink = sinks.open(str(disk / f"out{suffix}"))
     written = 0
@@ -219,7 +233,7 @@ def test_plays_to_the_last_frame_after_the_disk_was_full(disk: Path, suffix: str
 
 def test_a_size_that_cannot_be_encoded(tmp_path: Path) -> None:
     sink = sinks.open(str(tmp_path / "out.mp4"))
-    with pytest.raises(SinkError, match="1x1 at 30 fps"):
+    with pytest.raises(SinkError, match="0x0 pixels, the least is 4x4"):
         sink.write(result(0, 1, 1))
     sink.close()
     assert list(tmp_path.iterdir()) == []
