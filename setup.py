@@ -1,6 +1,7 @@
 """Builds the native core edge_runtime.native._core, and packs a model; everything else is in pyproject.toml."""
 
 import platform
+import sys
 from glob import glob
 from pathlib import Path
 
@@ -13,7 +14,8 @@ MODEL = "engines/yolo_nano_voc_int8.onnx"
 SET = {"x86_64": "x86", "aarch64": "neon", "arm64": "neon"}.get(platform.machine())
 BY_MACHINE = [f"letterbox_{SET}", f"letterbox_yuv_{SET}"] if SET else []
 SOURCES = [
-    "bindings", "bindings_pictures", "decoder", "histogram", "letterbox", "letterbox_yuv", "loops", "scan", *BY_MACHINE,
+    "bindings", "bindings_device", "bindings_pictures", "decoder", "driver", "histogram", "letterbox", "letterbox_yuv",
+    "loops", "scan", "slot", *BY_MACHINE,
 ]  # fmt: skip
 
 # No -march: the wider instruction sets are chosen at run time. No contraction: every version must give the same bits.
@@ -42,6 +44,7 @@ setup(
             [f"edge_runtime/native/csrc/{name}.cpp" for name in SOURCES],
             depends=sorted(glob("edge_runtime/native/csrc/*.h")),
             cxx_std=17,
+            libraries=["dl"] if sys.platform == "linux" else [],  # of the C library itself since glibc 2.34
             extra_compile_args=FLAGS,
         )
     ],

@@ -183,7 +183,7 @@ def _contracts(root: Path) -> List[Row]:
     bindings = _lines(package / "native" / "csrc" / "bindings.cpp")
     return [
         Row("contract of a family, lines, most", str(max(sizes.values())), "80", long_ones),
-        Row("Python files that import the C++ core / lines of its bindings", f"{len(doors)} / {bindings}", "1 / 150"),
+        Row("Python files that import the C++ core / lines of its bindings", f"{len(doors)} / {bindings}", "2 / 150"),
     ]
 
 

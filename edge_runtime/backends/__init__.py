@@ -83,7 +83,10 @@ class Backend(Protocol):
         """After this call `enqueue` runs inference in the background. Without it, `wait` runs inference."""
 
     def enqueue(self, slot: int, images: Images) -> None:
-        """Starts 1 to `batch` images, (H, W, 3) uint8 BGR of any size. The caller may change them after the return."""
+        """Starts 1 to `batch` images, (H, W, 3) uint8 BGR of any size, or pixels of other formats.
+
+        The caller may change them after the return, but those in memory of `allocate` only after `wait`.
+        """
 
     def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Boxes (batch, max_det, 6) `[x1, y1, x2, y2, score, class_id]` in image pixels, and counts (batch,).
@@ -95,6 +98,12 @@ class Backend(Protocol):
         """The model's raw outputs of a slot, each (batch, ...) float32: views, valid as long as those of `wait`.
 
         What was decoded on a GPU is copied now.
+        """
+
+    def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
+        """Memory for an image (H, W, 3) uint8 that a GPU reads without a copy on the host; None if there is none.
+
+        It is the caller's, and may be used after `close`. Any thread may call this while the backend is open.
         """
 
     def stage_ms(self, slot: int) -> Dict[str, float]:

@@ -144,6 +144,9 @@ class HostBackend:
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
         return self._slots[slot].outputs
 
+    def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
+        return None
+
     def stage_ms(self, slot: int) -> Dict[str, float]:
         return self._slots[slot].stage_ms
 

@@ -1,7 +1,8 @@
-"""TensorRT: runs plans on a GPU. Copy, letterbox, network, decoding and NMS are one CUDA graph per slot.
+"""TensorRT: runs plans on a GPU. Letterbox, network, decoding and NMS are one CUDA graph per slot.
 
-One thread, the owner, makes all CUDA calls for all other threads; see `cuda.Device`. If a graph cannot be captured
-(DLA, some layers), the same calls are made one by one, and the description says so. The same code runs TensorRT-RTX.
+One thread, the owner, sets everything up; see `cuda.Device`. From then on the core drives the GPU in the thread that
+asks: it copies, launches and waits. If a graph cannot be captured (DLA, some layers), the owner makes the same calls
+one by one, and the description says so. The same code runs TensorRT-RTX.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._failures import check_batch
-from edge_runtime.errors import SpecError
+from edge_runtime.errors import DeviceError, SpecError
 from edge_runtime.gpu import cuda, passport, plan_file, trt
 from edge_runtime.gpu.cuda import Device
 from edge_runtime.gpu.slot import Constants, DeviceSlot
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
-from edge_runtime.native.pictures import check_picture
 from edge_runtime.types import Images
 
 HANDLES = (".plan", ".engine", ".trt")
 DEVICES = ("cuda",)
+CACHED = (7, 2)  # compute capability from which on a Jetson's processor caches memory that the GPU reads (Xavier)
 MEASURED = 20  # runs with copied and with mapped images, if the GPU can read the host's memory
 
 
@@ -73,6 +74,7 @@ class TensorRTBackend:
         self._stage_ms = [dict.fromkeys(("preprocess", "inference", "postprocess"), 0.0) for _ in range(self.slots)]
         self._pending: List[Optional[Future[None]]] = [None] * self.slots
         self._device: Optional[Device] = None
+        self._lends = self._mapped = False
         self._engine: Optional[plan_file.Engine] = None
         self._owner: Optional[ThreadPoolExecutor] = ThreadPoolExecutor(1, thread_name_prefix="tensorrt")
         try:
@@ -88,25 +90,29 @@ class TensorRTBackend:
     def enqueue(self, slot: int, images: Images) -> None:
         if not 1 <= len(images) <= self.batch:
             raise SpecError(f"{len(images)} images for a batch of {self.batch}", hint="pass 1 to batch images")
-        for image in images:
-            check_picture(image)
-        started, state = perf_counter(), self._slots[slot]
-        if not state.holds(images):
-            self._owned(state.grow, images)
-        state.fill(images)
-        self._stage_ms[slot]["preprocess"] = (perf_counter() - started) * 1e3
-        assert self._owner is not None
-        self._pending[slot] = self._owner.submit(state.enqueue)
+        state = self._slots[slot]
+        state.enqueue(images)
+        if not state.captured:
+            assert self._owner is not None
+            self._pending[slot] = self._owner.submit(state.start)
 
     def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
         state, pending = self._slots[slot], self._pending[slot]
         if pending is not None:
             self._pending[slot] = None
             pending.result()
-            copied, ran = self._owned(state.wait)
-            stages = self._stage_ms[slot]
-            stages["preprocess"], stages["inference"] = stages["preprocess"] + copied, ran
+        filled, copied, ran = state.wait()
+        stages = self._stage_ms[slot]
+        stages["preprocess"], stages["inference"] = filled + copied, ran
         return state.boxes, state.counts
+
+    def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
+        if self._device is None or not self._lends:
+            return None
+        try:
+            return self._device.gpu.lend(shape, self._mapped)
+        except DeviceError:  # memory that the GPU reads is scarce, any other only costs a copy
+            return None
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
         if self._decodes:
@@ -136,18 +142,17 @@ class TensorRTBackend:
         io = engine.io(options.batch, plan.metadata)
         shared = Constants(device, device.stream(), io, spec, decode, options.thresholds)
 
-        def slots(mapped: bool, count: int) -> List[DeviceSlot]:
-            return [DeviceSlot(device, engine, io, shared, mapped) for _ in range(count)]
+        def slot(mapped: bool) -> DeviceSlot:
+            return DeviceSlot(device, engine, io, shared, mapped)
 
         mapped = options.zero_copy
         if mapped is None:
-            mapped = device.integrated and _faster(slots(True, 1)[0], slots(False, 1)[0])
-        self._slots = slots(mapped, self.slots)
-        blank = [np.zeros((1, 1, 3), np.uint8)]
-        for slot in self._slots:
-            slot.grow(blank)
-            slot.fill(blank)
-        captured = [slot.capture() for slot in self._slots]
+            mapped = device.integrated and _seconds(slot(True)) < _seconds(slot(False))
+        self._mapped, self._lends = mapped, not device.integrated or _version(device.capability) >= CACHED
+        for _ in range(self.slots):
+            self._slots.append(slot(mapped))
+            self._slots[-1].enqueue([np.zeros((1, 1, 3), np.uint8)])
+        captured = [each.capture() for each in self._slots]
         how = "CUDA graphs" if all(captured) else "call by call: capturing a graph was refused"
         precision = f"{plan.passport.precision}, " if plan.passport else ""
         images = "images read in place" if mapped else "images copied"
@@ -163,6 +168,7 @@ class TensorRTBackend:
             self._engine.close()
         if self._device is not None:
             self._device.close()
+            self._device = None
 
 
 def _look(plan: plan_file.Plan, batch: int) -> ModelIO:
@@ -177,18 +183,21 @@ def _look(plan: plan_file.Plan, batch: int) -> ModelIO:
         device.close()
 
 
-def _faster(one: DeviceSlot, other: DeviceSlot) -> bool:
-    """Whether the first of two slots is faster with 720p images. Both slots are freed afterwards."""
-    image, seconds = [np.zeros((720, 1280, 3), np.uint8)], []
-    for slot in (one, other):
-        slot.grow(image)
-        slot.fill(image)
+def _seconds(slot: DeviceSlot) -> float:
+    """The time that a slot takes for some 720p images. It is freed afterwards."""
+    image = [np.zeros((720, 1280, 3), np.uint8)]
+    try:
+        slot.enqueue(image)
         slot.capture()
         started = perf_counter()
         for _ in range(MEASURED):
-            slot.fill(image)
-            slot.enqueue()
+            slot.enqueue(image)
+            slot.start()
             slot.wait()
-        seconds.append(perf_counter() - started)
+        return perf_counter() - started
+    finally:
         slot.close()
-    return seconds[0] < seconds[1]
+
+
+def _version(capability: str) -> Tuple[int, ...]:
+    return tuple(map(int, capability.split(".")))

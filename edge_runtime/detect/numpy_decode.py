@@ -52,6 +52,9 @@ class NumpyDecoded:
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
         return self._backend.outputs(slot)
 
+    def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
+        return self._backend.allocate(shape)
+
     def stage_ms(self, slot: int) -> Dict[str, float]:
         return self._backend.stage_ms(slot)
 

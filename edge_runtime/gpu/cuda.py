@@ -1,7 +1,8 @@
 """A CUDA device with plain functions. This is the only file that uses pycuda.
 
 A `Device` belongs to the thread that opened it: pycuda frees nothing in another thread. It retains the GPU's primary
-context, which TensorRT uses too, and never uses the default stream. pycuda has no CUDA graphs: the driver makes them.
+context, which TensorRT uses too, and never uses the default stream. pycuda has no CUDA graphs: the driver makes them,
+and the core launches them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import count
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable, DeviceError
+from edge_runtime.gpu import cuda_driver
 from edge_runtime.gpu.cuda_driver import Graph, driver
 from edge_runtime.libraries import causes
 from edge_runtime.libraries.extras import install_hint
+from edge_runtime.native.device import OUT_OF_MEMORY, Gpu
 
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: the stream does not wait for the default stream
-OUT_OF_MEMORY = "close other programs, or use a smaller batch or fewer slots"
 Launch = Callable[..., None]
 
 
@@ -55,6 +56,7 @@ class Device:
     Attributes:
         capability: compute capability, "8.7".
         integrated: whether it shares the host's memory, as on a Jetson.
+        gpu: the same GPU for the core, which uses it in any thread.
 
     Raises:
         BackendUnavailable: pycuda or the driver is missing.
@@ -63,8 +65,7 @@ class Device:
 
     def __init__(self, number: int = 0) -> None:
         self._api = binding()
-        self._undo: Dict[int, Callable[[], None]] = {}  # by address, or by a negative number for what has no address
-        self._numbers = count(-1, -1)
+        self._undo: List[Callable[[], None]] = []
         try:
             self._do("starting CUDA", self._api.init)
             device = self._do("finding the GPU", self._api.Device, number)
@@ -74,6 +75,8 @@ class Device:
             self._later(context.detach)
             self._do("using the GPU", context.push)
             self._later(self._api.Context.pop)
+            self.gpu = Gpu(cuda_driver.LIBRARY, number)
+            self._later(self.gpu.close)
         except BaseException:
             self.close()
             raise
@@ -88,27 +91,18 @@ class Device:
         """Makes an event, to wait for and to measure time. A thread that waits for it sleeps."""
         return self._do("making an event", self._api.Event, self._api.event_flags.BLOCKING_SYNC)
 
-    def pinned(self, shape: Tuple[int, ...], dtype: Any, mapped: bool = False) -> NDArray[Any]:
-        """Returns zeros of any shape in pinned host memory. With `mapped` the GPU can read them in place."""
-        flags = self._api.host_alloc_flags.DEVICEMAP if mapped else 0
-        array: Any = self._do("pinning memory", self._api.pagelocked_empty, shape, dtype, mem_flags=flags)
-        self._later(array.base.free, array.ctypes.data)
+    def pinned(self, shape: Tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Returns zeros of any shape in pinned host memory."""
+        array: Any = self._do("pinning memory", self._api.pagelocked_empty, shape, dtype)
+        self._later(array.base.free)
         array.fill(0)
         return array  # type: ignore[no-any-return]
-
-    def address(self, mapped: Any) -> int:
-        """Returns the address of a mapped array on the GPU."""
-        return int(self._do("mapping memory", mapped.base.get_device_pointer))
 
     def memory(self, size: int) -> int:
         """Allocates `size` bytes on the device, and returns their address."""
         allocation = self._do("allocating memory", self._api.mem_alloc, max(size, 1))
-        self._later(allocation.free, int(allocation))
+        self._later(allocation.free)
         return int(allocation)
-
-    def free(self, address: int) -> None:
-        """Frees what `memory` or `pinned` returned, before `close` would. It must not be in use."""
-        self._do("freeing memory", self._undo.pop(address))
 
     def upload(self, array: NDArray[Any], stream: Any) -> int:
         """Copies an array of any shape to the device, and returns its address. The copy is complete on return."""
@@ -178,10 +172,10 @@ class Device:
         """Frees everything in reverse order. Must run in the thread that opened the device. May be repeated."""
         while self._undo:
             with suppress(Exception):  # after a failed kernel every call fails, but all of them must be made
-                self._undo.popitem()[1]()
+                self._undo.pop()()
 
-    def _later(self, undo: Callable[[], None], address: int = 0) -> None:
-        self._undo[address or next(self._numbers)] = undo
+    def _later(self, undo: Callable[[], None]) -> None:
+        self._undo.append(undo)
 
     def _do(self, what: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         try:

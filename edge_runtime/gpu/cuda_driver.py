@@ -24,11 +24,14 @@ GRAPH_CALLS: Dict[str, Tuple[Any, ...]] = {
 }  # fmt: skip
 
 
+LIBRARY = "libcuda.so.1"
+
+
 @once
 def driver() -> Optional[Any]:
     """Returns the library of the driver; None if it does not load."""
     try:
-        return ctypes.CDLL("libcuda.so.1")
+        return ctypes.CDLL(LIBRARY)
     except OSError:
         return None
 
@@ -56,7 +59,7 @@ def compute_capability(device: int = 0) -> str:
 
 
 class Graph:
-    """Calls that were captured from a stream and are launched together.
+    """Calls that were captured from a stream and are launched together, by `native.device.Slot`.
 
     Raises:
         DeviceError: the capture was refused.
@@ -83,13 +86,10 @@ class Graph:
             self.close()
             raise
 
-    def launch(self, stream: int) -> None:
-        """Puts all calls into a stream.
-
-        Raises:
-            DeviceError: the driver refuses.
-        """
-        self._call("cuGraphLaunch", self._ready, stream)
+    @property
+    def handle(self) -> int:
+        """What the driver launches."""
+        return int(self._ready.value or 0)
 
     def close(self) -> None:
         """Frees the graph. May be repeated."""

@@ -7,12 +7,14 @@ from typing import List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.model import geometry
 from edge_runtime.model.decode import ACTIVATIONS, BOX_KINDS, DecodeSpec, Level
 from edge_runtime.model.geometry import Letterbox
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.thresholds import Thresholds
-from edge_runtime.native.ops import view_numbers
-from edge_runtime.native.pictures import Picture, colour, size_of
+from edge_runtime.native.device import Layout
+from edge_runtime.native.ops import frame_row, view_numbers
+from edge_runtime.native.pictures import Picture, colour, shapes, size_of
 
 ONE = 128 * 16384  # kOne of letterbox.h
 CANDIDATE_BYTES = 24  # Candidate of kernels.cu
@@ -84,7 +86,7 @@ def pack_picture(picture: Picture, addresses: Sequence[int], strides: Sequence[i
     """
     width, height = size_of(picture)
     place = (box.width, box.height, box.pad_x, box.pad_y)
-    format = "bgr24" if isinstance(picture, np.ndarray) else picture.format
+    format = _format(picture)
     if isinstance(picture, np.ndarray) or format not in CHROMA:
         step = 4 if format == "bgrx" else 3
         return (addresses[0], width, height, strides[0], *place, step, *(0,) * 14)
@@ -94,3 +96,16 @@ def pack_picture(picture: Picture, addresses: Sequence[int], strides: Sequence[i
         addresses[u[0]] + u[1], addresses[v[0]] + v[1], strides[u[0]], strides[v[0]], step, shift,
         *colour(format, picture.matrix, picture.full_range),
     )  # fmt: skip
+
+
+def layout_of(picture: Picture, spec: ModelSpec) -> Layout:
+    """Returns what the device's loop must know of pictures of this format and size."""
+    image_wh, format = size_of(picture), _format(picture)
+    box = geometry.fit(image_wh, spec.input_wh, spec.resize)
+    planes = shapes(*image_wh)[format]
+    u, v = [plane for plane, _ in CHROMA[format][:2]] if format in CHROMA else (-1, -1)
+    return Layout(pack_picture(picture, [0] * 3, [0] * 3, box), frame_row(box, image_wh), planes, u, v)
+
+
+def _format(picture: Picture) -> str:
+    return "bgr24" if isinstance(picture, np.ndarray) else picture.format

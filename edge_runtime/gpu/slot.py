@@ -1,10 +1,10 @@
-"""The GPU buffers of one batch, and the calls that process it. All calls run in the device's thread."""
+"""The GPU buffers of one batch, and the calls that process it."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from math import ceil
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,17 @@ from edge_runtime.gpu.cuda import Device, Launch
 from edge_runtime.gpu.cuda_driver import Graph
 from edge_runtime.gpu.outputs import DeviceOutputs
 from edge_runtime.gpu.plan_file import Engine
-from edge_runtime.model import geometry, inputs
+from edge_runtime.model import inputs
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import ModelIO, ModelSpec
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
-from edge_runtime.native.pictures import Picture, planes_of, size_of
+from edge_runtime.native.device import Layout, Slot
+from edge_runtime.native.pictures import Picture, check_picture
 from edge_runtime.types import Images
 
 IMAGE_WORDS, FRAME_WORDS = packing.IMAGE_WORDS, 6
-LINE = 64  # bytes; planes begin at multiples of it
+MOST_LAYOUTS = 256  # that are kept, of pictures of different sizes
 FORMATS = {
     "edge_letterbox32": "PPPiiii",
     "edge_letterbox16": "PPPiiii",
@@ -62,26 +63,29 @@ class Constants:
 
 
 class DeviceSlot:
-    """Buffers, stream and graph of one batch. Only the buffers of images can grow later.
+    """Buffers, stream and graph of one batch. Any thread may call `enqueue` and `wait`; the rest is the device's own.
 
     Attributes:
         boxes, counts: results, in pinned memory.
         outputs: the network's raw outputs.
         stream: the stream of all its calls.
         behind: the calls after the network.
+        captured: whether there is a graph.
+        images, frames: what the kernels read of each picture, in pinned memory; see `native.device.Slot`.
+        spec: how pictures become the network's input.
     """
 
     def __init__(self, device: Device, engine: Engine, io: ModelIO, shared: Constants, mapped: bool) -> None:
-        self._device, self._io, self._shared, self._mapped = device, io, shared, mapped
-        self.stream, self._begun, self._copied, self._done = device.stream(), *(device.event() for _ in range(3))
+        self._device, self._io, self._shared, self.spec = device, io, shared, shared.spec
+        self.stream, self.captured = device.stream(), False
         self._batch = io.input_shape[0]
         self._graph: Optional[Graph] = None
         self._parameters = device.pinned((self._batch * (IMAGE_WORDS + FRAME_WORDS),), np.int64)
         self.images = self._parameters[: self._batch * IMAGE_WORDS].reshape(self._batch, IMAGE_WORDS)
         self.frames = self._parameters[self._batch * IMAGE_WORDS :].view(np.float64).reshape(self._batch, FRAME_WORDS)
+        self._loop = Slot(device.gpu, self.stream.handle, self.images, self.frames, mapped)
+        self._layouts: Dict[Tuple[Any, ...], Layout] = {}
         self._there = device.memory(self._parameters.nbytes)
-        self._pixels: List[NDArray[np.uint8]] = [np.zeros(0, np.uint8)] * self._batch
-        self._addresses, self._filled = [0] * self._batch, [0] * self._batch
         self._tensors = {name: device.memory(_bytes(io, name)) for name in (io.input_name, *io.outputs)}
         self._context = engine.context()
         if -1 in tuple(engine.engine.get_tensor_shape(io.input_name)):
@@ -97,64 +101,41 @@ class DeviceSlot:
         self.outputs = DeviceOutputs(device, self.stream, io, self._tensors, shared.kernels)
         self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
-    def holds(self, images: Images) -> bool:
-        """Whether the buffers have room for these pictures."""
-        sizes = zip(self._pixels, self._padded(images))
-        return all(pixels.size >= sum(_sizes(image)) for pixels, image in sizes)
+    def enqueue(self, images: Images) -> None:
+        """Starts a batch of 1 to B pictures, of any shapes and formats. Without a graph, `start` must follow.
 
-    def grow(self, images: Images) -> None:
-        """Makes room for pictures of these sizes, and for half as much in addition.
-
-        Must be called in the device's thread, while no batch is running.
+        Raises:
+            SpecError: a picture that is none.
+            DeviceError: the GPU refuses.
         """
-        for number, image in enumerate(self._padded(images)):
-            size = sum(_sizes(image))
-            if self._pixels[number].size < size:
-                self._replace(number, size * 3 // 2)
+        try:
+            self._loop.enqueue(tuple([self._given(image) for image in images]))
+        except (AttributeError, ValueError):
+            for image in images:
+                check_picture(image)
+            raise
 
-    def fill(self, images: Images) -> None:
-        """Copies pictures into pinned memory, as they are: BGR or planes. May run in any thread."""
-        spec = self._shared.spec
-        for number, image in enumerate(self._padded(images)):
-            addresses, strides, at = [], [], 0
-            for plane, size in zip(planes_of(image), _sizes(image)):
-                np.copyto(self._pixels[number][at : at + plane.size].reshape(plane.shape), plane)
-                addresses.append(self._addresses[number] + at)
-                strides.append(plane.size // len(plane))
-                at += size
-            self._filled[number] = at
-            box = geometry.fit(size_of(image), spec.input_wh, spec.resize)
-            self.images[number] = packing.pack_picture(image, addresses, strides, box)
-            self.frames[number] = ops.frame_row(box, size_of(image))
+    def start(self) -> None:
+        """Makes the calls one by one if there is no graph."""
+        if not self.captured:
+            self.run()
+            self._loop.started()
 
-    def enqueue(self) -> None:
-        """Starts the batch: first the copies, whose size varies, then the graph, which is the same for all sizes."""
-        device, stream = self._device, self.stream
-        device.record(self._begun, stream)
-        if not self._mapped:
-            for address, pixels, size in zip(self._addresses, self._pixels, self._filled):
-                device.copy_in(address, pixels[:size], stream)
-        device.record(self._copied, stream)
-        if self._graph is not None:
-            self._graph.launch(stream.handle)
-        else:
-            self._run()
-        device.record(self._done, stream)
-
-    def wait(self) -> Tuple[float, float]:
-        """Sleeps until the batch is done. Returns the milliseconds of the copies, and of everything after them."""
-        device = self._device
-        device.wait(self._done)
-        return device.milliseconds(self._begun, self._copied), device.milliseconds(self._copied, self._done)
+    def wait(self) -> Tuple[float, float, float]:
+        """Sleeps until the batch is done. Returns milliseconds; see `native.device.Slot.wait`."""
+        return self._loop.wait()
 
     def capture(self) -> bool:
         """Runs once, which TensorRT needs, then captures the calls. Returns False if the capture is refused."""
-        self._run()
+        self.run()
         self._device.finish(self.stream)
         capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX can tell it in advance
         if capturable is None or capturable(self.stream.handle):
-            self._graph = self._device.graph(self.stream, self._run)
-        return self._graph is not None
+            self._graph = self._device.graph(self.stream, self.run)
+        if self._graph is not None:
+            self._loop.set_graph(self._graph.handle)
+        self.captured = self._graph is not None
+        return self.captured
 
     def address(self, name: str) -> int:
         """Returns the device address of one of the network's tensors."""
@@ -164,9 +145,11 @@ class DeviceSlot:
         """Waits for a running batch and frees the execution context. The device frees the rest."""
         with suppress(DeviceError):  # a GPU that failed runs no batch
             self._device.finish(self.stream)
+        self._loop.close()
         self._context = None
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Makes the calls from the letterbox to the boxes one by one, or puts them into a graph that is captured."""
         device, stream, shared = self._device, self.stream, self._shared
         device.copy_in(self._there, self._parameters, stream)
         width, height = self._io.input_wh
@@ -215,23 +198,22 @@ class DeviceSlot:
 
         return calls
 
-    def _padded(self, images: Images) -> Images:
-        """Returns a full batch. Missing images are replaced by the last one."""
-        return [*images, *[images[-1]] * (self._batch - len(images))]
-
-    def _replace(self, number: int, size: int) -> None:
-        device, old = self._device, self._pixels[number]
-        if old.size:
-            device.free(old.ctypes.data)
-            if not self._mapped:
-                device.free(self._addresses[number])
-        self._pixels[number] = pixels = device.pinned((size,), np.uint8, self._mapped)
-        self._addresses[number] = device.address(pixels) if self._mapped else device.memory(size)
-
-
-def _sizes(picture: Picture) -> List[int]:
-    """Bytes of each plane, with those before the next."""
-    return [-(-plane.size // LINE) * LINE for plane in planes_of(picture)]
+    def _given(self, picture: Picture) -> Tuple[Layout, Tuple[NDArray[np.uint8], ...]]:
+        """A picture as the loop takes it. Layouts are made once for a format and size."""
+        key: Tuple[Any, ...]
+        planes: Tuple[NDArray[np.uint8], ...]
+        if isinstance(picture, np.ndarray):
+            key, planes = picture.shape, (picture,)
+        else:
+            planes = picture.planes
+            key = (picture.format, picture.width, picture.height, picture.matrix, picture.full_range)
+        layout = self._layouts.get(key)
+        if layout is None:
+            check_picture(picture)
+            if len(self._layouts) >= MOST_LAYOUTS:
+                self._layouts.clear()
+            layout = self._layouts[key] = packing.layout_of(picture, self.spec)
+        return layout, planes
 
 
 def _bytes(io: ModelIO, name: str) -> int:

@@ -8,6 +8,9 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Callable, Deque, List, Optional, Tuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_runtime.detect import results
 from edge_runtime.detect.detector import Detector, warm_up
 from edge_runtime.detect.finite import OutputWatch
@@ -87,6 +90,10 @@ class Detecting:
             raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
         if detector.backend.slots * detector.backend.batch > self.capacity:
             raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
+
+    def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
+        """See `Backend.allocate`: memory of the detector that runs now."""
+        return self.backend.allocate(shape)
 
     def run(self) -> None:
         """Runs until the inbox ends, until `max_frames`, or until the first error."""

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import Deque, List, Optional, Sequence
+from typing import Callable, Deque, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from edge_runtime.types import Frame
 
 _OWN_REFERENCES = 2  # references: that of the lease, and getrefcount's argument
+Shape = Tuple[int, ...]
+Allocate = Callable[[Shape], Optional[NDArray[np.uint8]]]
 
 
 class Lease:
@@ -27,13 +29,18 @@ class Lease:
         capture_ms: duration of the read, milliseconds.
     """
 
-    __slots__ = ("_lock", "_readers", "_ring", "arrived_s", "buffer", "capture_ms", "frame", "live", "source")
+    __slots__ = (
+        "_alike", "_lock", "_readers", "_ring", "_shape",
+        "arrived_s", "buffer", "capture_ms", "frame", "live", "source",
+    )  # fmt: skip
 
     def __init__(self, ring: Ring) -> None:
         self._ring, self._lock, self._readers = ring, threading.Lock(), 0
         self.buffer: Optional[NDArray[np.uint8]] = None
         self.frame: Optional[Frame] = None
         self.source, self.live, self.arrived_s, self.capture_ms = 0, False, 0.0, 0.0
+        self._shape: Shape = ()  # of the last image, and how many of that shape came before it in turn
+        self._alike = 0
 
     def fill(self, frame: Frame) -> None:
         """Takes a frame. Its image becomes the buffer of later frames. The caller is the first reader.
@@ -45,8 +52,16 @@ class Lease:
             self.buffer = None
         else:
             self.buffer = frame.image
+            self._alike = self._alike + 1 if self.buffer.shape == self._shape else 0
+            self._shape = self.buffer.shape
         self.frame = frame
         self._readers = 1
+
+    def move(self, allocate: Allocate) -> None:
+        """Moves the buffer into the detector's own memory: once, when two images in turn had the same shape."""
+        if self.buffer is not None and self._alike == 1:
+            own = allocate(self._shape)
+            self.buffer = self.buffer if own is None else own
 
     def hold(self) -> None:
         """Counts one more reader."""
@@ -63,9 +78,14 @@ class Lease:
 
 
 class Ring:
-    """A fixed number of leases. Their buffers are created at the first use and used again afterwards."""
+    """A fixed number of leases. Their buffers are created at the first use and used again afterwards.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        allocate: the memory of a backend; see `Backend.allocate`. Sources then write where the GPU reads.
+    """
+
+    def __init__(self, size: int, allocate: Allocate = lambda shape: None) -> None:
+        self._allocate = allocate
         self._free: SimpleQueue[Lease] = SimpleQueue()
         for _ in range(size):
             self._free.put(Lease(self))
@@ -78,6 +98,7 @@ class Ring:
             return None
         if lease.buffer is not None and sys.getrefcount(lease.buffer) > _OWN_REFERENCES:
             lease.buffer = None
+        lease.move(self._allocate)
         return lease
 
     def give_back(self, lease: Lease) -> None:

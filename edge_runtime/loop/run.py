@@ -167,7 +167,7 @@ class Run:
             self.detecting.warm_up()
             size = 1 + INBOX_DEPTH + self.detecting.capacity + len(self.outboxes) * (SINK_DEPTH + 1)
             for capture in self._captures:
-                capture.start(Ring(size))
+                capture.start(Ring(size, self.detecting.allocate))
             self.detecting.run()
         except BaseException as error:
             self._fail(error)

@@ -102,3 +102,43 @@ class Decoder:
         frames is (batch, 6): scale_x, scale_y, pad_x, pad_y, image_width, image_height. class_mask is (num_classes,),
         0 = not reported.
         """
+
+class Gpu:
+    """A GPU's primary context; see `device.Gpu`."""
+
+    def __init__(self, library: str, number: int) -> None: ...
+    def lend(self, shape: list[int], mapped: bool) -> NDArray[np.uint8]:
+        """Returns an array of any shape in pinned memory."""
+
+class Layout:
+    """Pictures of one format and size."""
+
+    def __init__(
+        self, words: Sequence[int], frame: Sequence[float], shapes: Sequence[Sequence[int]], u: int, v: int
+    ) -> None:
+        """Takes the 23 words of csrc/pixel.h with the first byte in a plane for its address, and no strides.
+
+        frame is a row of `Decoder.run`'s frames, shapes are those of the planes, u and v the numbers of the planes that
+        hold U and V, or -1.
+        """
+
+class Slot:
+    """See `device.Slot`."""
+
+    def __init__(
+        self, gpu: Gpu, stream: int, words: NDArray[np.int64], frames: NDArray[np.float64], mapped: bool
+    ) -> None: ...
+    def set_graph(self, graph: int) -> None:
+        """0 for none."""
+
+    def enqueue(self, pictures: tuple[tuple[Layout, tuple[NDArray[np.uint8], ...]], ...]) -> None:
+        """Copies and launches."""
+
+    def started(self) -> None:
+        """Records the end of the batch."""
+
+    def wait(self) -> tuple[float, float, float]:
+        """Returns milliseconds of filling, copying, and the rest."""
+
+    def close(self) -> None:
+        """Frees everything."""

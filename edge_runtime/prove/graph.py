@@ -48,7 +48,7 @@ def _refused(backend: Any) -> str:
         if capturable is not None and not capturable(slot.stream.handle):
             return "TensorRT says that its engine cannot be captured"
         try:
-            cuda_driver.Graph(slot.stream.handle, slot._run).close()
+            cuda_driver.Graph(slot.stream.handle, slot.run).close()
         except EdgeError as error:
             return str(error)
         return "refused when the plan was opened, but not now"

@@ -21,7 +21,7 @@ from edge_runtime.prove.compiler import own_cache
 from edge_runtime.prove.lab import LIMITS, Lab
 from edge_runtime.prove.scenes import Floats, scene
 from edge_runtime.prove.steps import Task
-from edge_runtime.types import Pixels
+from edge_runtime.types import Images, Pixels
 
 Row = Dict[str, Any]
 SIZES = ((1280, 720), (640, 480), (333, 517), (64, 64), (1, 1), (1920, 1080))
@@ -54,7 +54,9 @@ def prove(task: Task) -> str:
     own_cache(task)
     lab = Lab()
     try:
-        found = [line for check in (letterbox, pixels, decoding, suppression, graph) for line in check(lab)]
+        found = [
+            line for check in (letterbox, pixels, decoding, suppression, graph, device_loop) for line in check(lab)
+        ]
     finally:
         lab.close()
     task.figures.update({line["what"]: line["figure"] for line in found})
@@ -148,6 +150,39 @@ def graph(lab: Lab) -> Iterator[Row]:
     same = np.array_equal(slots[0].boxes, slots[1].boxes) and np.array_equal(slots[0].counts, slots[1].counts)
     yield row("graph of the kernels alone: captured", captured, "", None)
     yield row("graph: same boxes as call by call", bool(same), "True", bool(same))
+
+
+def device_loop(lab: Lab) -> Iterator[Row]:
+    """Compares the core's loop with the same calls from Python: pictures that are copied, read in place, and lent."""
+    decode, tensors = scene("cxcywh", "planar", "sigmoid", seed=5, grids=((40, 40),), batch=2)
+    slots = {mapped: lab.slot(_spec(decode), decode, tensors, mapped=mapped) for mapped in (False, True)}
+    random, kept = np.random.default_rng(4), lab.slot(_spec(decode), decode, tensors)
+    for mapped, slot in slots.items():
+        lab.run(slot, [np.zeros((96, 128, 3), np.uint8)])
+        slot.capture()
+        different = 0
+        for format, planes in shapes(133, 217).items():
+            picture = Pixels(format, tuple(random.integers(0, 256, shape, np.uint8) for shape in planes), 133, 217)
+            lent = lab.device.gpu.lend((96, 128, 3), mapped)
+            lent[:] = random.integers(0, 256, lent.shape, np.uint8)
+            both: List[Images] = [[picture, lent], [lent]]
+            for images in both:
+                lab.run(slot, images)
+                lab.run_by_python(kept, images)
+                different += not all(np.array_equal(one, other) for one, other in _results(lab, slot, kept))
+        how = "read in place" if mapped else "copied"
+        yield row(f"loop of the core, pictures {how}: other results than Python's", different, "0", different == 0)
+
+
+def _results(lab: Lab, one: DeviceSlot, other: DeviceSlot) -> Iterator[Tuple[NDArray[Any], NDArray[Any]]]:
+    """The networks' inputs as bits, the boxes and the counts of two slots."""
+    given = [lab.device.pinned((2, 3, 48, 64), np.uint32) for _ in range(2)]
+    for target, slot in zip(given, (one, other)):
+        lab.device.copy_out(target, slot.address("images"), lab.stream)
+    lab.device.finish(lab.stream)
+    yield given[0], given[1]
+    yield one.boxes, other.boxes
+    yield one.counts, other.counts
 
 
 def _both(lab: Lab, decode: DecodeSpec, tensors: List[Floats]) -> Tuple[NDArray[Any], NDArray[Any], DeviceSlot]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 from time import perf_counter
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,27 +47,24 @@ def _measure(slot: Any, device: Any, image: NDArray[np.uint8]) -> Dict[str, floa
         device.wait(end)
         return float(device.milliseconds(begin, end)) * 1e3
 
-    def fill() -> float:
-        started = perf_counter()
-        slot.fill([image])
-        return (perf_counter() - started) * 1e6
-
     def network() -> None:
         if not slot._context.execute_async_v3(slot.stream.handle):
             raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
 
-    copies: List[float] = []
+    before: List[Tuple[float, float]] = []
 
     def whole() -> float:
-        slot.enqueue()
-        copied, ran = slot.wait()
-        copies.append(copied * 1e3)
+        slot.enqueue([image])
+        slot.start()
+        filled, copied, ran = slot.wait()
+        before.append((filled * 1e3, copied * 1e3))
         return float(ran) * 1e3
 
     all_of_it = _median(whole)
     alone = {"network": _median(lambda: timed(network)), "decode_nms": _median(lambda: timed(slot.behind))}
     letterbox = max(0.0, all_of_it - sum(alone.values()))
-    found = {"fill": _median(fill), "copy": median(copies), "letterbox": letterbox, **alone, "all": all_of_it}
+    fill, copy = (median(values) for values in zip(*before))
+    found = {"fill": fill, "copy": copy, "letterbox": letterbox, **alone, "all": all_of_it}
     return {name: round(value, 1) for name, value in found.items()}
 
 

@@ -16,6 +16,7 @@ from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import BackendUnavailable, DeviceError, EdgeError, ModelError, SpecError
 from edge_runtime.gpu import cuda, passport, plan_file, trt
 from edge_runtime.gpu.passport import Passport, Platform
+from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import ModelIO, ModelSpec
@@ -31,6 +32,11 @@ EXPECTED = np.array([[48, 56, 80, 72, 0.9, 1], [12, 92, 28, 108, 0.6, 0]], np.fl
 IMAGE = np.full((128, 128, 3), 90, np.uint8)
 FLAGS = ModelFlags(family="yolo_v8", labels="a,b,c", resize="letterbox", color="rgb")
 SPEC = ModelSpec("yolo_v8", (64, 64), ("a", "b", "c"))
+FRAME = [
+    "cuCtxPushCurrent", "cuEventRecord", "cuMemcpyHtoDAsync", "cuEventRecord", "cuGraphLaunch", "cuEventRecord",
+    "cuCtxPopCurrent", "cuCtxPushCurrent", "cuEventQuery", "cuCtxPopCurrent", "cuCtxPushCurrent", "cuEventSynchronize",
+    "cuEventElapsedTime", "cuEventElapsedTime", "cuCtxPopCurrent",
+]  # fmt: skip
 
 
 class Machine:
@@ -91,8 +97,7 @@ def test_nothing_is_allocated_and_nothing_captured_after_the_first_frame(machine
         before = len(here.gpu.calls)
         for size in ((128, 128), (90, 128), (128, 40)):
             detector(np.full((*size, 3), 90, np.uint8))
-        frame = ["record", "htod", "record", "cuGraphLaunch", "record", "event_wait"]
-        assert here.gpu.names()[before:] == 3 * frame
+        assert here.gpu.names()[before:] == 3 * FRAME
     assert len(here.seen) >= 4
 
 
@@ -119,8 +124,8 @@ def test_a_larger_image_grows_its_buffer_alone(machine):
         before = len(here.gpu.calls)
         assert_expected(detector(np.full((256, 256, 3), 90, np.uint8)[64:192, 64:192]))
         detector(np.full((300, 300, 3), 90, np.uint8))
-        assert here.gpu.names()[before:].count("pagelocked_empty") == 1
-        assert here.gpu.names()[before:].count("mem_alloc") == here.gpu.names()[before:].count("mem_free") == 1
+        assert here.gpu.names()[before:].count("cuMemHostAlloc") == 1
+        assert here.gpu.names()[before:].count("cuMemAlloc") == here.gpu.names()[before:].count("cuMemFree") == 1
     assert not here.gpu.held and not here.gpu.faults
 
 
@@ -134,24 +139,29 @@ def test_a_little_larger_image_finds_room(machine):
         before = len(here.gpu.calls)
         for side in range(130, 157, 2):  # 156 * 156 is just below 1.5 * 128 * 128
             assert len(detector(np.full((side, side, 3), 90, np.uint8))) == 2
-        assert not {"pagelocked_empty", "mem_alloc"} & set(here.gpu.names()[before:])
+        assert not {"cuMemHostAlloc", "cuMemAlloc"} & set(here.gpu.names()[before:])
         detector(np.full((157, 157, 3), 90, np.uint8))
-        assert here.gpu.names()[before:].count("pagelocked_empty") == 1
+        assert here.gpu.names()[before:].count("cuMemHostAlloc") == 1
 
 
-def test_one_thread_makes_every_call_whoever_asks(machine):
+def test_the_caller_drives_the_gpu_and_another_thread_has_set_it_up(machine):
     here = machine()
     path = here.plan()
     passport_of(path)  # else the plan is looked at before, in a thread that ends with it
     with here.open(path) as detector:
-        found = []
-        other = threading.Thread(target=lambda: found.append(detector(IMAGE)))
+        detector(IMAGE)  # makes room for it, and the first look at the outputs, where they were set up
+        found, before = [], len(here.gpu.calls)
+        other = threading.Thread(target=lambda: found.append((detector(IMAGE), threading.get_ident())))
         other.start()
         other.join()
-        assert_expected(found[0])
+        assert_expected(found[0][0])
         assert_expected(detector(IMAGE))
-    threads = {thread for _, thread in here.gpu.calls}
-    assert len(threads) == 1 and threading.get_ident() not in threads
+        frames = here.gpu.calls[before:]
+    for thread in (found[0][1], threading.get_ident()):
+        assert [name for name, caller in frames if caller == thread] == FRAME
+    assert len(frames) == 2 * len(FRAME), "no other thread is asked"
+    pycuda = {thread for name, thread in here.gpu.calls if not name.startswith("cu")}
+    assert len(pycuda) == 1 and threading.get_ident() not in pycuda
 
 
 def test_everything_is_given_back_in_order_and_close_may_be_repeated(machine):
@@ -165,7 +175,7 @@ def test_everything_is_given_back_in_order_and_close_may_be_repeated(machine):
     assert behind.index("synchronize") < behind.index("mem_free"), "nothing is freed while it may be in use"
     detector.close()
     assert len(here.gpu.calls) == calls and here.gpu.names()[-2:] == ["pop", "detach"]
-    assert not here.gpu.held and not here.gpu.contexts and not here.gpu.graphs and not here.gpu.faults
+    assert clean(here.gpu) and not here.gpu.faults
 
 
 def test_an_interrupt_while_waiting_leaves_nothing_behind(machine):
@@ -174,7 +184,7 @@ def test_an_interrupt_while_waiting_leaves_nothing_behind(machine):
         detector.backend.enqueue(0, [IMAGE])
         detector.backend.enqueue(1, [IMAGE])
         raise KeyboardInterrupt
-    assert not here.gpu.held and not here.gpu.contexts and not here.gpu.graphs and not here.gpu.faults
+    assert clean(here.gpu) and not here.gpu.faults
 
 
 def test_slots_are_independent(machine):
@@ -224,10 +234,52 @@ def test_where_memory_is_shared_images_are_read_in_place_or_copied(machine, zero
         assert_expected(detector(IMAGE))
         before = len(here.gpu.calls)
         detector(IMAGE)
-        copied = "htod" in here.gpu.names()[before:]
+        copied = "cuMemcpyHtoDAsync" in here.gpu.names()[before:]
         assert ("images copied" if copied else "images read in place") in detector.backend.description
         assert zero_copy is None or copied is not zero_copy
     assert not here.gpu.held and not here.gpu.faults
+
+
+@pytest.mark.parametrize("zero_copy", [False, True])
+def test_the_loop_reads_where_the_source_has_written(machine, zero_copy):
+    """The ring's buffers are the backend's: of later frames no byte is copied on the host."""
+    here = machine(integrated=True)
+    with here.open(here.plan(), zero_copy=zero_copy) as detector:
+        allocate = detector.backend.allocate
+        image = allocate((128, 128, 3))
+        image[:] = 90
+        assert_expected(detector(image))
+        words = detector.backend._slots[0].images[0]
+        assert bool(words[0] == image.ctypes.data) is zero_copy
+        before = len(here.gpu.calls)
+        assert len(detector(image)) == 2
+        copies = here.gpu.names()[before:].count("cuMemcpyHtoDAsync")
+        assert copies == (0 if zero_copy else 1)
+    image[:] = 7  # it outlives the backend
+    assert allocate((4, 4, 3)) is None and not here.gpu.faults and here.gpu.left
+    del image
+    assert not here.gpu.left
+
+
+@pytest.mark.parametrize(("integrated", "capability", "lends"), [(True, (5, 3), False), (True, (7, 2), True),
+                                                                  (False, (6, 1), True)])  # fmt: skip
+def test_memory_that_the_processor_does_not_cache_is_not_lent(machine, integrated, capability, lends):
+    """On a Nano or TX2 a sink would read such images byte by byte from memory."""
+    here = machine(integrated=integrated, capability=capability)
+    with here.open(here.plan()) as detector:
+        assert (detector.backend.allocate((4, 4, 3)) is not None) is lends
+        here.gpu.fail_at = len(here.gpu.calls) + 1
+        assert detector.backend.allocate((4, 4, 3)) is None, "where there is no such memory, any other will do"
+
+
+def test_a_pipeline_over_the_device(machine):
+    here = machine()
+    with here.open(here.plan()) as detector:
+        lent, lend = [], detector.backend._device.gpu.lend
+        detector.backend._device.gpu.lend = lambda *arguments: [lend(*arguments), lent.append(arguments)][0]
+        results = [result.frame.index for result in Pipeline(detector, "synthetic://64x64?frames=60")]
+        assert results == list(range(60)) and lent and set(lent) == {((64, 64, 3), False)}
+    assert not here.gpu.faults
 
 
 def test_raw_outputs_where_the_host_decodes(machine):
@@ -259,6 +311,16 @@ def test_outputs_that_overflow_on_the_gpu_are_seen(machine, caplog):
     assert "float16 overflow" in caplog.text
 
 
+GIVE_BACK = {
+    "mem_free", "host_free", "pop", "detach", "cuGraphDestroy", "cuCtxPushCurrent", "cuMemFree", "cuMemFreeHost",
+    "cuEventDestroy", "cuDevicePrimaryCtxRelease",
+}  # fmt: skip
+
+
+def clean(gpu) -> bool:
+    return not (gpu.held or gpu.contexts or gpu.graphs or gpu.left)
+
+
 def faults(machine) -> int:
     """Calls from opening to closing."""
     here = machine()
@@ -277,9 +339,7 @@ def test_any_call_may_fail(machine):
                 assert_expected(detector(IMAGE))
         except EdgeError as error:
             assert error.hint, here.gpu.calls[number]
-        left = {name for name, _ in here.gpu.calls[number : number + 1]} & {"mem_free", "host_free", "pop", "detach",
-                                                                             "cuGraphDestroy"}  # fmt: skip
-        assert left or not (here.gpu.held or here.gpu.contexts or here.gpu.graphs), here.gpu.calls[number]
+        assert clean(here.gpu) or here.gpu.calls[number][0] in GIVE_BACK, here.gpu.calls[number]
         assert not here.gpu.faults
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_runtime.loop.ring import Inbox, Lease, Ring
 from edge_runtime.types import Frame
+from tests.native.test_pixels import picture
 
 
 def frame(index: int = 0, image: Optional[np.ndarray] = None) -> Frame:
@@ -52,6 +53,64 @@ def test_a_view_keeps_the_buffer_too():
     lease.release()
     assert ring.take(0.01).buffer is None
     assert crop.base is not None
+
+
+class Memory:
+    """A backend's own memory."""
+
+    def __init__(self) -> None:
+        self.given = []
+
+    def allocate(self, shape):
+        memory = np.empty(np.prod(shape), np.uint8)
+        self.given.append(memory.reshape(shape))
+        return memory.reshape(shape)
+
+
+def read(ring: Ring, shape=(2, 2, 3), fresh: bool = False) -> int:
+    """Where the image is of a source that writes into the buffer if it fits, or never does."""
+    lease = ring.take(1.0)
+    fits = lease.buffer is not None and lease.buffer.shape == shape and not fresh
+    lease.fill(frame(0, lease.buffer if fits else np.zeros(shape, np.uint8)))
+    address = lease.frame.image.ctypes.data
+    lease.release()
+    return int(address)
+
+
+def test_sources_write_into_the_backends_memory_once_their_size_is_known():
+    memory = Memory()
+    ring = Ring(2, memory.allocate)
+    places = [read(ring) for _ in range(12)]
+    assert [image.shape for image in memory.given] == [(2, 2, 3)] * 2
+    assert set(places[4:]) == {image.ctypes.data for image in memory.given}
+
+
+def test_pictures_of_all_sizes_and_sources_of_their_own_memory_cost_no_allocations():
+    memory = Memory()
+    ring = Ring(1, memory.allocate)
+    for side in range(1, 9):
+        read(ring, (side, 2, 3))
+    assert not memory.given
+    for _ in range(9):
+        read(ring, fresh=True)
+    assert len(memory.given) == 1
+
+
+def test_a_backend_without_memory_of_its_own_changes_nothing():
+    asked = []
+    ring = Ring(1, asked.append)
+    assert len({read(ring) for _ in range(5)}) == 1 and asked == [(2, 2, 3)]
+
+
+def test_pixels_need_no_memory_of_the_backend():
+    memory = Memory()
+    ring = Ring(1, memory.allocate)
+    for index in range(4):
+        lease = ring.take(1.0)
+        lease.fill(Frame(None, "a", index, 0.0, pixels=picture("nv12", 64, 48, index)))
+        assert lease.frame.image.shape == (48, 64, 3)
+        lease.release()
+    assert not memory.given
 
 
 def test_live_newest_wins_and_the_rest_is_counted():

@@ -17,6 +17,7 @@ from edge_runtime.prove import Proof, prove, reading
 from edge_runtime.prove import steps as rooms
 from edge_runtime.prove.steps import FAILED, PASSED, SKIPPED, Step
 from tests.native import kernels
+from tests.standins import driver
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOARD = "orin-nano_l4t36"
@@ -37,6 +38,7 @@ def standins(monkeypatch: pytest.MonkeyPatch, host_kernels: str) -> Callable[...
         monkeypatch.syspath_prepend(str(REPOSITORY / "tests/standins/site"))
         monkeypatch.setenv("EDGE_STANDINS", ",".join(["on", *faults]))
         monkeypatch.setenv("EDGE_HOST_KERNELS", host_kernels)
+        monkeypatch.setenv("EDGE_HOST_DRIVER", driver.path())
 
     return put
 

@@ -1,4 +1,4 @@
-"""A GPU that is not there: stand-ins for pycuda.driver and for the driver's graph calls.
+"""A GPU that is not there: stand-ins for pycuda.driver and for the driver, by its library and by its graph calls.
 
 What the backend asks is done for real on the host: memory is memory, kernels are kernels.cu compiled for the host, a
 captured graph runs again what was put into it. Every call is noted with its thread; any of them can be made to fail.
@@ -18,6 +18,7 @@ import numpy as np
 from edge_runtime.gpu import cuda, cuda_driver
 from edge_runtime.gpu import kernels as product
 from tests.native import kernels
+from tests.standins import driver as driver_library
 
 THREADS = 32  # of the block that suppresses
 
@@ -58,6 +59,12 @@ class Gpu:
         self.recording: Optional[List[Callable[[], None]]] = None
         self.graphs: Dict[int, List[Callable[[], None]]] = {}
         self.faults: List[str] = []
+        self.left_by_others = 0
+
+    @property
+    def left(self) -> int:
+        """What the core has not given back to the driver's library."""
+        return driver_library.held() - self.left_by_others
 
     def note(self, name: str, error: type = LogicError) -> None:
         """Every call comes through here."""
@@ -117,7 +124,7 @@ def driver(gpu: Gpu) -> Any:
         def __init__(self, flags: int) -> None:
             gpu.note("Stream")
             assert flags == 1, "a stream that waits for the default one"
-            self.handle = id(self)
+            self.handle = id(self)  # the library works at once in a stream that it does not know
 
         def synchronize(self) -> None:
             gpu.note("synchronize")
@@ -144,10 +151,6 @@ def driver(gpu: Gpu) -> Any:
             gpu.note("host_free")
             gpu.free(self._address)
 
-        def get_device_pointer(self) -> int:
-            gpu.note("get_device_pointer")
-            return self._address
-
     class Pinned(np.ndarray):  # type: ignore[type-arg]
         """An array whose base gives its memory back."""
 
@@ -155,7 +158,7 @@ def driver(gpu: Gpu) -> Any:
         def base(self) -> Any:  # type: ignore[override]
             return getattr(self, "_base", None)
 
-    def pagelocked_empty(shape: Tuple[int, ...], dtype: Any, mem_flags: int = 0) -> Any:
+    def pagelocked_empty(shape: Tuple[int, ...], dtype: Any) -> Any:
         gpu.note("pagelocked_empty", MemoryError)
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address, _ = gpu.allocate(size)
@@ -230,7 +233,6 @@ def driver(gpu: Gpu) -> Any:
         memset_d32_async=memset_d32_async,
         module_from_buffer=lambda code: gpu.note("module") or SimpleNamespace(get_function=Function),
         mem_get_info=lambda: (1 << 30, 1 << 32),
-        host_alloc_flags=SimpleNamespace(DEVICEMAP=2),
         event_flags=SimpleNamespace(BLOCKING_SYNC=1),
         device_attribute=SimpleNamespace(INTEGRATED="integrated"),
     )  # fmt: skip
@@ -301,11 +303,6 @@ class Driver:
         assert node is log is None and size == 0
         return self._cuGraphInstantiateWithFlags(ready, graph, 0)
 
-    def _cuGraphLaunch(self, ready: Any, stream: int) -> int:
-        for work in self._gpu.graphs[ready.value]:
-            work()
-        return 0
-
     def _cuGraphExecDestroy(self, ready: Any) -> int:
         return 0
 
@@ -315,9 +312,28 @@ class Driver:
         return 0
 
 
+@driver_library.NOTE
+def _note(name: bytes) -> int:
+    return 0 if _GPUS[-1].noted(name.decode()) else 999
+
+
+@driver_library.LAUNCH
+def _launch(graph: int) -> int:
+    for work in _GPUS[-1].graphs[graph]:
+        work()
+    return 0
+
+
+_GPUS: List[Gpu] = []
+
+
 def install(monkeypatch: Any, gpu: Gpu) -> None:
     """Puts it in the place of pycuda, the driver, and the compiler of kernels."""
     fake = Driver(gpu)
+    _GPUS[:] = [gpu]
+    driver_library.reset(note=_note, launch=_launch)
+    gpu.left_by_others = driver_library.held()
+    monkeypatch.setattr(cuda_driver, "LIBRARY", driver_library.path())
     monkeypatch.setattr(cuda, "missing", lambda: None)
     monkeypatch.setattr(cuda, "import_module", lambda name: driver(gpu))
     monkeypatch.setattr(cuda_driver, "driver", lambda: fake)

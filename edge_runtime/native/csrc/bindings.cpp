@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -49,20 +48,6 @@ struct Decoder {
   std::atomic_flag running = ATOMIC_FLAG_INIT;
 };
 
-// Allows one call at a time: all calls of a decoder share its memory, and they release the GIL.
-class Alone {
- public:
-  explicit Alone(std::atomic_flag* running) : running_(running) {
-    if (running_->test_and_set(std::memory_order_acquire)) throw std::runtime_error("another thread runs this decoder");
-  }
-  ~Alone() { running_->clear(std::memory_order_release); }
-  Alone(const Alone&) = delete;
-  Alone& operator=(const Alone&) = delete;
-
- private:
-  std::atomic_flag* running_;
-};
-
 std::unique_ptr<Decoder> make_decoder(const std::string& kind, const std::vector<LevelTuple>& levels, int num_classes,
                                       const std::array<std::string, 3>& act, int first_class, int last_classes,
                                       int bins, float cell_offset, Pair box_scale, Pair powers, const Priors& priors,
@@ -95,7 +80,7 @@ edge::Tensor tensor(py::handle object, size_t number, int64_t required, int batc
 
 void run(Decoder& decoder, const py::sequence& tensors, int batch, py::handle frames, float conf, float iou,
          int max_det, bool multi_label, py::handle class_mask, py::handle boxes, py::handle counts) {
-  const Alone alone(&decoder.running);
+  const Alone alone(&decoder.running, "another thread runs this decoder");
   demand(conf >= 0 && conf <= 1 && iou >= 0 && iou <= 1, "conf and iou are not 0 to 1");
   if (tensors.size() != decoder.tensors.size() || batch < 1 || max_det < 1)
     throw py::value_error(py::str("{} tensors, batch {}, max_det {}; the description is of {} tensors")
@@ -143,6 +128,7 @@ void histogram(py::handle values, float width, py::handle counts) {
 
 PYBIND11_MODULE(_core, m) {
   bind_pictures(m);
+  bind_device(m);
   m.def("extremes", &extremes);
   m.def("histogram", &histogram);
   py::class_<Decoder>(m, "Decoder")

@@ -7,6 +7,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,7 @@
 namespace py = pybind11;
 
 void bind_pictures(py::module_& m);
+void bind_device(py::module_& m);
 
 using Extents = std::initializer_list<py::ssize_t>;  // -1: any size
 
@@ -54,3 +56,17 @@ inline void demand(bool condition, const char* otherwise) {
 inline bool finite(std::initializer_list<double> values) {
   return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
 }
+
+// Allows one call at a time: all calls of an object share its memory, and they release the GIL.
+class Alone {
+ public:
+  Alone(std::atomic_flag* running, const char* otherwise) : running_(running) {
+    if (running_->test_and_set(std::memory_order_acquire)) throw std::runtime_error(otherwise);
+  }
+  ~Alone() { running_->clear(std::memory_order_release); }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  std::atomic_flag* running_;
+};
