@@ -24,7 +24,7 @@ class Planes(Protocol):
 
     @property
     def planes(self) -> Tuple[NDArray[np.uint8], ...]:
-        """Its planes."""
+        """Its planes, of the shapes in `shapes`: (H, W, 3), (H, W) and so on."""
 
     @property
     def width(self) -> int:
@@ -96,7 +96,7 @@ def size_of(picture: Picture) -> Tuple[int, int]:
 
 
 def planes_of(picture: Picture) -> Sequence[NDArray[np.uint8]]:
-    """Returns the arrays that hold a picture."""
+    """Returns the arrays that hold a picture: (H, W, 3), or the planes of pixels."""
     return (picture,) if isinstance(picture, np.ndarray) else picture.planes
 
 

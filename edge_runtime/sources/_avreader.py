@@ -189,7 +189,7 @@ class AvReader:
 
     def _is_end(self, error: Exception) -> bool:
         """Whether it is how FFmpeg calls the end of what a server sends without stating its length."""
-        return getattr(error, "errno", None) == errno.EIO and self.container.size < 0
+        return getattr(error, "errno", None) == errno.EIO and (self.container.size or -1) < 0  # None in PyAV 19
 
     def _next_packet(self) -> Any:
         """A camera is asked again and again, because one that waits in its driver could not be closed."""

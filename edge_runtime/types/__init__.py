@@ -56,7 +56,7 @@ class Frame:
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        """See the class."""
+        """(H, W, 3) uint8 BGR; see the class."""
         if self._image is None:
             assert self.pixels is not None
             with self._making:  # several sinks may ask at the same time
@@ -70,11 +70,11 @@ class Frame:
 
     @property
     def made(self) -> Optional[NDArray[np.uint8]]:
-        """The image if there is one already, else the array that was lent for it, else None."""
+        """The image (H, W, 3) if there is one already, else the array that was lent for it, else None."""
         return self._spare if self._image is None else self._image
 
     def lend(self, spare: Optional[NDArray[np.uint8]]) -> None:
-        """Lends an array for the image. It is used if it has the right shape."""
+        """Lends an array (H, W, 3) uint8 for the image. It is used if it has the right shape."""
         self._spare = spare
 
     @property

@@ -1,6 +1,7 @@
 // loop_race.cpp: slots of one GPU in several threads, under ThreadSanitizer, over the stand-in for the driver's library.
 //
 // The graph sums the bytes of its picture where the slot says that they lie. The stand-in does it in a thread of its own.
+#include <chrono>
 #include <cstdio>
 #include <thread>
 
@@ -9,7 +10,6 @@
 
 extern "C" {
 void standin_reset(int, int, int (*)(const char*), int (*)(void*));
-void standin_slow(const char*, int);
 void* standin_stream();
 void standin_end_stream(void*);
 void* standin_graph(void (*)(void*), void*);
@@ -62,7 +62,10 @@ int run(const std::shared_ptr<edge::Gpu>& gpu, int number) {
       for (size_t k = 0; k < bytes; ++k) pixels[k] = static_cast<uint8_t>(turn + 1);
       const edge::Source source = {&layout, {{pixels, 3 * kSide}, {nullptr, 0}, {nullptr, 0}}};
       slot.enqueue(&source, 1);
-      if (turn % 5 == 4) slot.enqueue(&source, 1);
+      if (turn % 5 == 4) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the stream has read: who does not wait is not ordered
+        slot.enqueue(&source, 1);
+      }
       if (lent)
         lent.reset();  // the slot still holds it
       else
@@ -83,7 +86,6 @@ int run(const std::shared_ptr<edge::Gpu>& gpu, int number) {
 
 int main(int, char** arguments) {
   standin_reset(1, 0, nullptr, nullptr);
-  standin_slow("", 100);  // so that the host is always ahead of the stream
   auto gpu = std::make_shared<edge::Gpu>(arguments[1], 0);
   int wrong[kThreads] = {};
   std::vector<std::thread> threads;

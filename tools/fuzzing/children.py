@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -43,6 +44,7 @@ def _child(first: int, count: int, work: Callable[[int], str], room: int) -> Ite
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    gc.collect()  # else a child may destroy what has threads in the parent, such as a network of OpenVINO, and hang
     child = os.fork()
     if not child:
         os.close(reading)
