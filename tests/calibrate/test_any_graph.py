@@ -118,7 +118,7 @@ def test_what_two_activations_multiply_stays_in_float_and_is_counted(spec, tmp_p
     nodes(model, [*model.graph.node[:at], *products, *model.graph.node[at:]])
     onnx.save(model, tmp_path / "float.onnx")
     made = calibrate.calibrate(str(tmp_path / "float.onnx"), spec, IMAGES[:1], "minmax")
-    (left,) = made.in_float
+    (left,) = (each for each in made.in_float if each.everywhere)
     assert left.name == "attention" and left.reason == "it multiplies two activations"
     info = onnx.shape_inference.infer_shapes(onnx.load(tmp_path / "float.onnx")).graph.value_info
     shape = [dim.dim_value for dim in next(v for v in info if v.name == "square").type.tensor_type.shape.dim]
@@ -127,10 +127,9 @@ def test_what_two_activations_multiply_stays_in_float_and_is_counted(spec, tmp_p
 
 def test_kept_layers_are_named_with_the_reason(spec, tmp_path):
     made = calibrate.calibrate(str(BASE), spec, IMAGES[:1], "minmax", keep=["trunk2.linear"])
-    assert [(each.name, each.reason) for each in made.in_float] == [
-        ("trunk2.linear", "it was asked for with --keep-fp")
-    ]
-    assert made.float_share == made.in_float[0].share > 0
+    everywhere = [each for each in made.in_float if each.everywhere]
+    assert [(each.name, each.reason) for each in everywhere] == [("trunk2.linear", "it was asked for with --keep-fp")]
+    assert made.float_share_onnxruntime > made.float_share == everywhere[0].share > 0
 
 
 def test_a_fixed_batch_stays(spec, expected, tmp_path):
