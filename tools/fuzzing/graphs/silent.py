@@ -25,7 +25,7 @@ def layers(made: calibrate.Calibrated, walk: Walk) -> Tuple[List[onnx.NodeProto]
         node.output[0]: node for node in model.graph.node if _holds(node, walk.constant) and node.output[0] in live
     }
     plain = [*(node for node in outer.values() if not _rounded(node, makers)), *inner.values()]
-    said = {each.name for each in made.in_float}
+    said = {each.name for each in made.in_float if each.everywhere}
     named = [node.output[0] for node in plain if (node.name or node.output[0]) in said]
     unnamed = [f"{node.op_type} {node.output[0]}" for node in plain if node.output[0] not in named]
     return [*outer.values(), *inner.values()], named, unnamed
