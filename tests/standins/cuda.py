@@ -64,7 +64,7 @@ class Gpu:
     @property
     def left(self) -> int:
         """What the core has not given back to the driver's library."""
-        return driver_library.held() - self.left_by_others
+        return max(0, driver_library.held() - self.left_by_others)  # others may give theirs back meanwhile
 
     def note(self, name: str, error: type = LogicError) -> None:
         """Every call comes through here."""
