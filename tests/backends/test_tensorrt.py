@@ -5,6 +5,7 @@ The stand-ins work on the host, so that boxes come out; nothing here says how fa
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 
@@ -339,6 +340,8 @@ def test_any_call_may_fail(machine):
                 assert_expected(detector(IMAGE))
         except EdgeError as error:
             assert error.hint, here.gpu.calls[number]
+        if here.gpu.left:
+            gc.collect()  # an error's frames may hold a slot
         assert clean(here.gpu) or here.gpu.calls[number][0] in GIVE_BACK, here.gpu.calls[number]
         assert not here.gpu.faults
 
