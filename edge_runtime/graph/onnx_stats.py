@@ -29,9 +29,12 @@ def onnx_layers(model: onnx.ModelProto, imgsz: Optional[int] = None) -> List[Sta
     """
     from onnx import shape_inference
 
-    if imgsz:
+    if imgsz and not all(dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim):
         for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, imgsz, imgsz)):
             dim.dim_value = dim.dim_value or size
+        for output in model.graph.output:  # its sizes may be those of another input
+            output.type.tensor_type.ClearField("shape")
+        del model.graph.value_info[:]
     shapes = _shapes(shape_inference.infer_shapes(model, data_prop=True))
     constants = _constants(model)
     counted = (_count(node, shapes, constants) for node in model.graph.node)

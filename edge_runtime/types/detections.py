@@ -111,6 +111,8 @@ class Detections:
     def __getitem__(self, index: Union[slice, Sequence[int], Sequence[bool], NDArray[Any]]) -> Detections: ...
 
     def __getitem__(self, index: Any) -> Union[Detection, Detections]:
+        if isinstance(index, list):  # old numpy takes a list of lists for a tuple
+            index = np.asarray(index, None if index else np.intp)
         kept = np.arange(len(self))[index]  # numpy understands every kind of index, and these numbers make a copy
         if kept.ndim == 0:
             return next(iter(self[[int(kept)]]))

@@ -271,7 +271,9 @@ def test_weights_in_another_file(place, tmp_path, monkeypatch, capsys):
     """Read beside the model; another file of that name in the current folder is not; their change makes new ranges."""
     (tmp_path / "model").mkdir()
     path = tmp_path / "model" / "nano.onnx"
-    onnx.save(onnx.load(place / "nano.onnx"), path, save_as_external_data=True, location="w.data", size_threshold=64)
+    onnx.save(
+        onnx.load(place / "nano.onnx"), str(path), save_as_external_data=True, location="w.data", size_threshold=64
+    )
     monkeypatch.chdir(tmp_path)
     raw = np.frombuffer((tmp_path / "model" / "w.data").read_bytes(), np.float32)
     (tmp_path / "w.data").write_bytes((raw * 3).tobytes())

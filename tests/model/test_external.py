@@ -24,7 +24,7 @@ BASE = MODELS / "yolo_v8.onnx"
 def apart(tmp_path) -> Path:
     """The model with all its weights in m.onnx.data."""
     path = tmp_path / "m.onnx"
-    onnx.save(onnx.load(BASE), path, save_as_external_data=True, location="m.onnx.data", size_threshold=0)
+    onnx.save(onnx.load(BASE), str(path), save_as_external_data=True, location="m.onnx.data", size_threshold=0)
     return path
 
 

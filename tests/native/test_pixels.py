@@ -176,6 +176,9 @@ def by_swscale(pixels: Pixels) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("matrix", LUMA)
 @pytest.mark.parametrize("format", ["i420", "yuv422p"])
 def test_swscale_agrees_on_noise(format: str, matrix: str, full_range: bool) -> None:
+    av = pytest.importorskip("av", reason="needs PyAV: pip install av")
+    if full_range and int(av.__version__.split(".")[0]) < 13:
+        pytest.skip("PyAV 12 changes no range between equal matrices")
     pixels = picture(format, 640, 360, 1, matrix, full_range)
     difference = pixels.bgr().astype(int) - by_swscale(pixels)
     assert 0 <= difference.min() and difference.max() <= 2 and difference.mean() < 0.5
