@@ -43,6 +43,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="default ../shared")
     args = parser.parse_args(argv)
+    args.shared = args.shared.resolve()
     with tempfile.TemporaryDirectory() as folder:
         tables = SECTIONS[args.section](args, Path(folder))
     for table in tables:

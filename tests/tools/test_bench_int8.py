@@ -11,7 +11,7 @@ import pytest
 from tests.graph.test_quantize import network, quantized
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-from bench import int8_accuracy, int8_models
+from bench import int8_accuracy, int8_cost, int8_models
 
 
 def test_multiplications_in_8_bits(tmp_path):
@@ -38,3 +38,14 @@ def test_what_missed(change, said):
         "size": 0.3,
     }
     assert int8_accuracy._text({**row, **change})[-1] == said
+
+
+def test_a_command_runs_the_checkout_that_is_asked_for(tmp_path):
+    package = tmp_path / "edge_runtime"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "only_here.py").touch()
+    command = [sys.executable, "-m", "edge_runtime.only_here"]
+    int8_cost.run_command(command, tmp_path)
+    with pytest.raises(SystemExit):
+        int8_cost.run_command(command)

@@ -72,7 +72,11 @@ def run_command(command: List[str], checkout: Path = ROOT) -> Tuple[float, float
     """Seconds, and peak memory in MiB."""
     started = perf_counter()
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(checkout)}
+        command,
+        cwd=checkout,  # Python looks for modules here before PYTHONPATH
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.WEXITSTATUS(status)
