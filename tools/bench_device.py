@@ -1,6 +1,6 @@
 """What the device's loop costs on the host for each frame, beside an earlier commit. It needs no GPU.
 
-python tools/bench_device.py [--commit 2a375ec] [--frames 100000]     # into tools/reference/bench_device.{json,md}
+python tools/bench_device.py [--commit 3315b03] [--frames 100000]     # into tools/reference/bench_device.{json,md}
 
 The driver is a stand-in on the host (tests/standins/libcuda.cpp), and graphs do nothing. Of the time of a frame, the
 part of the driver's calls is measured alone. A real driver takes longer for the same calls.
@@ -22,7 +22,7 @@ from bench.report import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "tools" / "reference" / "bench_device.json"
-FIRST = "2a375ec"  # the last commit whose loop was Python
+FIRST = "3315b03"  # the last commit whose loop was Python
 COLUMNS = ("tree", "picture", "driver alone, us", "frame, us", "beyond the driver, us", "p99, us",
            "p99 beside a busy thread, us", "the same, interval 0.5 ms", "Python blocks kept")  # fmt: skip
 
