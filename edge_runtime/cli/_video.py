@@ -11,9 +11,9 @@ from edge_runtime.cli._values import typed, words
 from edge_runtime.errors import UsageError
 from edge_runtime.files.fields import Field
 from edge_runtime.sinks import CODECS, VIDEO_FIELDS, Sink, VideoOptions
+from edge_runtime.sinks._video_options import SIZE
 from edge_runtime.sinks.video import HANDLES
 
-SIZE = typed(Field("WxH in pixels, or a part of the frame's size such as 1/2 or 0.5", VIDEO_FIELDS["size"].take), str)
 UNITS = {"": 1, "k": 1000, "M": 1_000_000}
 
 
@@ -28,7 +28,10 @@ BITRATE = typed(Field("bits per second from 1k to 1000M, such as 800k or 2M", VI
 def add_flags(group: argparse._ArgumentGroup) -> None:
     """`--video-size`, `--video-codec`, `--video-bitrate`, `--video-options`."""
     group.add_argument(
-        "--video-size", type=SIZE, metavar="WxH|1/2", help="size of videos; boxes of other outputs stay as they are"
+        "--video-size",
+        type=typed(SIZE, str),
+        metavar="WxH|1/2",
+        help="size of videos; boxes of other outputs stay as they are",
     )
     group.add_argument(
         "--video-codec", choices=CODECS, default="auto", metavar="NAME", help=f"of .mp4 and .mkv: {', '.join(CODECS)}"

@@ -117,7 +117,7 @@ def works(name: str) -> bool:
     """Whether an encoder of this name really encodes on this machine."""
     try:
         try_out(name, VideoOptions())
-    except SinkError:
+    except (SinkError, UsageError):  # UsageError: it reorders frames by itself
         return False
     return True
 

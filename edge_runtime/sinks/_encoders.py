@@ -43,9 +43,9 @@ def choose(options: VideoOptions) -> Choice:
         BackendUnavailable: PyAV is missing, and the options need it.
         SinkError, UsageError: no encoder takes the options.
     """
-    why = pyav.reason()
     if options.codec == OPENCV:
         return _opencv(options, "leave codec out")
+    why = pyav.reason()
     if why is None:
         name = _named(options.codec)
         if options.encodes:

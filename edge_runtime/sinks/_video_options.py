@@ -72,8 +72,9 @@ def _part(value: Any) -> Size:
     return part
 
 
+SIZE = Field("WxH in pixels, or a part of the frame's size such as 1/2 or 0.5", _part)
 VIDEO_FIELDS = {
-    "size": fields.optional(Field("WxH in pixels, or a part of the frame's size such as 1/2 or 0.5", _part)),
+    "size": fields.optional(SIZE),
     "codec": fields.one_of(CODECS),
     "bitrate": fields.optional(fields.whole(1000, 10**9)),
     "options": fields.mapping(fields.text()),

@@ -16,7 +16,7 @@ from edge_runtime.types.pixels import Pixels
 
 THREADS = 1  # each further one would keep a frame back
 RAW = "rawvideo"
-FORMS = {"mjpeg": "MJPG", RAW: "YUYV"}  # of cameras
+FORMS = {"mjpeg": "MJPG", "yuyv422": "YUYV"}  # of cameras
 MOST_BROKEN = 250  # pictures in a row that cannot be decoded, after which the connection counts as lost
 
 
@@ -31,7 +31,7 @@ class AvCapture:
     def __init__(self, open_container: Callable[[], Any], patience: int = MOST_BROKEN) -> None:
         self._open, self._patience = open_container, patience
         self._reader: Optional[AvReader] = None
-        self._closed = False
+        self._closed = self._raw = False
         self.fps: Optional[float] = None
         self.error, self.size, self.form, self.lost = "", "0x0", "", 0
         self.reopen()
@@ -53,7 +53,7 @@ class AvCapture:
             return None
         frame, self.lost = read
         pixels = pixels_of(frame)
-        return pixels if self.form != FORMS[RAW] else replace(pixels, planes=tuple(map(np.array, pixels.planes)))
+        return replace(pixels, planes=tuple(map(np.array, pixels.planes))) if self._raw else pixels
 
     def reopen(self) -> None:
         """See the protocol."""
@@ -69,7 +69,9 @@ class AvCapture:
             return
         codec = reader.stream.codec_context
         self.fps, self.size = stated_fps(reader.stream), f"{codec.width}x{codec.height}"
-        self.form = FORMS.get(codec.name, codec.name)
+        self._raw = codec.name == RAW
+        kind = (codec.pix_fmt if self._raw else None) or codec.name
+        self.form = FORMS.get(kind, kind)
         self._reader = reader
         if self._closed:  # meanwhile, by another thread
             reader.close()

@@ -99,17 +99,6 @@ class AvReader:
                 self._release()
                 self._start()
 
-    def reopen(self) -> None:
-        """Opens it again. It does nothing after `close`.
-
-        Raises:
-            as the constructor.
-        """
-        with self._lock:
-            if not self._closed:
-                self._release()
-                self._start()
-
     def close(self) -> None:
         """Releases file, device or connection. It may be called more than once. Frames that were read stay valid."""
         self._closed = True

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional, Protocol, Union
+from typing import Optional, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.types import Frame
+from edge_runtime.types import Frame, Picture
 from edge_runtime.types.pixels import Pixels
-
-Picture = Union[NDArray[np.uint8], Pixels]
 
 
 class Capture(Protocol):

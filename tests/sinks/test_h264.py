@@ -48,6 +48,7 @@ def test_the_configuration_is_that_of_ffmpeg(packets: list, tmp_path: Path) -> N
     with av.open(str(tmp_path / "theirs.mp4")) as theirs:
         assert _h264.config(bytes(packets[0])) == bytes(theirs.streams.video[0].codec_context.extradata)
         kept = [bytes(packet) for packet in theirs.demux() if packet.size]
+    assert len(kept) == len(packets)
     for ours, other in zip(map(bytes, packets), kept):
         assert _h264.framed(ours) == without_sets(other)
 

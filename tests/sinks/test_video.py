@@ -111,7 +111,7 @@ for i in count():
 """
 
 
-@pytest.mark.parametrize("frames", [1, 90])
+@pytest.mark.parametrize("frames", [1, 5, 90])
 @pytest.mark.parametrize("scene", ["0", "1"], ids=["calm", "busy"])
 @pytest.mark.parametrize("suffix", KINDS)
 def test_plays_after_a_kill(tmp_path: Path, suffix: str, scene: str, frames: int) -> None:
