@@ -118,8 +118,10 @@ class DeviceSlot:
     def start(self) -> None:
         """Makes the calls one by one if there is no graph."""
         if not self.captured:
-            self.run()
-            self._loop.started()
+            try:
+                self.run()
+            finally:  # what a failed run has put into the stream still reads the pictures
+                self._loop.started()
 
     def wait(self) -> Tuple[float, float, float]:
         """Sleeps until the batch is done. Returns milliseconds; see `native.device.Slot.wait`."""
@@ -205,7 +207,7 @@ class DeviceSlot:
         if isinstance(picture, np.ndarray):
             key, planes = picture.shape, (picture,)
         else:
-            planes = picture.planes
+            planes = tuple(picture.planes)
             key = (picture.format, picture.width, picture.height, picture.matrix, picture.full_range)
         layout = self._layouts.get(key)
         if layout is None:

@@ -1,4 +1,4 @@
-"""The native core. Only ops.py calls it. It checks what would crash; ops.py checks the rest."""
+"""The native core. Only ops.py and device.py call it. It checks what would crash; they check the rest."""
 
 from typing import Sequence
 
@@ -40,7 +40,7 @@ def letterbox_pixels(
     std: tuple[float, float, float],
     simd: str,
 ) -> None:
-    """Like `letterbox`, from planes of one of the formats of pixel_formats.py. `colour` is from there."""
+    """Like `letterbox`, from planes of one of the formats of pictures.py. `colour` is from there."""
 
 def to_bgr(
     format: str, planes: Sequence[NDArray[np.uint8]], colour: Sequence[int], out: NDArray[np.uint8], simd: str

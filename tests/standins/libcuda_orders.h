@@ -98,7 +98,7 @@ double standin_alone(int frames) {
     void* const stream = &context;
     cuCtxPushCurrent_v2(&context);
     cuEventRecord(events[0], stream);
-    cuMemcpyHtoDAsync_v2(device, pinned, 1 << 13, stream);
+    cuMemcpyHtoDAsync_v2(device, pinned, 3 * 64 * 64, stream);
     cuEventRecord(events[1], stream);
     cuGraphLaunch(nullptr, stream);
     cuEventRecord(events[2], stream);

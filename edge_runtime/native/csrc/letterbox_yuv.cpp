@@ -161,7 +161,7 @@ struct Workspace {
 constexpr YuvKernel kPortableYuv = {"portable", mix_portable, convert_portable};
 
 YuvKernel pick(const std::string& simd, bool windows) {
-  const std::vector<std::string> levels = letterbox_simd_levels();
+  static const std::vector<std::string> levels = letterbox_simd_levels();  // it allocates
   const std::string name = simd.empty() ? levels.front() : simd;
   if (std::find(levels.begin(), levels.end(), name) == levels.end())
     throw std::invalid_argument("this processor has no letterbox named " + name);

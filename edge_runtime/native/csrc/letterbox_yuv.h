@@ -57,6 +57,6 @@ struct YuvKernel {
   void (*convert)(const YuvJob& job, int width, uint8_t* out);
 };
 
-std::vector<YuvKernel> simd_yuv_kernels();  // those that this processor can run
+std::vector<YuvKernel> simd_yuv_kernels();  // of this architecture; letterbox_simd_levels says which run here
 
 }  // namespace edge

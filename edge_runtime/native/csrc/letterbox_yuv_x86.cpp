@@ -146,6 +146,8 @@ EDGE_TARGET inline void store_bgr(uint8_t* out, Lanes b, Lanes g, Lanes r) {
 
 }  // namespace
 
-std::vector<YuvKernel> simd_yuv_kernels() { return {{"avx512", avx512::mix, avx512::convert}, {"avx2", avx2::mix, avx2::convert}}; }
+std::vector<YuvKernel> simd_yuv_kernels() {
+  return {{"avx512", avx512::mix, avx512::convert}, {"avx2", avx2::mix, avx2::convert}};
+}
 
 }  // namespace edge
