@@ -307,12 +307,11 @@ def test_slots_in_threads(rig: Callable[..., Rig]) -> None:
 
 
 def test_a_second_thread_is_refused_and_waiting_releases_the_gil(rig: Callable[..., Rig]) -> None:
-    here, image, counted, waiting = rig(1), np.zeros((40, 50, 3), np.uint8), [], threading.Event()
+    here, image, counted = rig(1), np.zeros((40, 50, 3), np.uint8), []
     driver.library().standin_slow(b"", 100_000)
     here.enqueue(image)
 
-    def others() -> None:
-        waiting.wait()
+    def ask() -> None:
         while len(counted) < 20:
             try:
                 here.slot.wait()
@@ -320,10 +319,9 @@ def test_a_second_thread_is_refused_and_waiting_releases_the_gil(rig: Callable[.
             except DeviceError as error:
                 counted.append(str(error))
 
-    thread = threading.Thread(target=others)
+    thread = threading.Thread(target=ask)
     thread.start()
-    waiting.set()
-    here.slot.wait()
+    ask()  # the later one of both is refused
     thread.join()
     assert counted and set(counted) == {"another thread uses this slot"}
 
