@@ -34,7 +34,7 @@ def of_tensorrt() -> Source:
 @lru_cache(maxsize=None)
 def of_pycuda() -> Source:
     """What all of our code uses of pycuda; the streams that it hands out are pycuda's own."""
-    holders = {("edge_runtime/gpu/cuda.py", f"{array}.base"): PINNED for array in ("array", "mapped")}
+    holders = {("edge_runtime/gpu/cuda.py", "array.base"): PINNED}
     return Source(_texts(r"pycuda|\bcuda\b"), bindings.together([PYCUDA]), ["pycuda.driver"], holders)
 
 
