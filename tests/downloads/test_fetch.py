@@ -232,7 +232,7 @@ def test_the_next_address_is_taken(target: Path) -> None:
 
 def test_equal_reasons_are_said_once(target: Path) -> None:
     with serving(n=lambda handler: handler.reply(404), m=lambda handler: handler.reply(404)) as server:
-        assert str(refusal(target, server.address("/n"), server.address("/m"))).count("404") == 1
+        assert str(refusal(target, server.address("/n"), server.address("/m"))).count("answers 404") == 1
 
 
 @pytest.mark.parametrize(
