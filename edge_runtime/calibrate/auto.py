@@ -22,7 +22,8 @@ from edge_runtime.graph.quantize import ONNXRUNTIME
 
 FAINT = 0.00005  # an activation with less noise is always rounded
 CHEAP = 0.001  # costs far below this part of the multiplications do not matter
-WORTH = 0.005  # noise that all multiplications in float would have to save: less is not worth the time
+WORTH = 0.003  # noise that all multiplications in float would have to save: less is not worth the time
+PART = 0.25  # the same as a part of the noise of all activations
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ def left_in_float(network: Network, noise: Mapping[str, float]) -> List[str]:
     Args:
         noise: noise if only this activation is rounded, by activation.
     """
-    budget = Budget(network)
+    budget, least = Budget(network), max(WORTH, PART * sum(noise.values()))
     saved = {name: value / (budget.cost(name) + CHEAP) for name, value in noise.items()}
     for name in sorted(saved, key=lambda name: -saved[name]):
-        if noise[name] > FAINT and saved[name] > WORTH:
+        if noise[name] > FAINT and saved[name] > least:
             budget.add(name)
     return budget.free

@@ -7,7 +7,7 @@ from typing import Collection, Dict, List, Set
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.products import layers
 
-READ = 0.08  # largest part of the multiplications that may read activations in float
+READ = 0.09  # largest part of the multiplications that may read activations in float
 ON_ONNXRUNTIME = 0.3  # the same for ONNX Runtime, which computes a Conv in float also if its result is not rounded
 
 

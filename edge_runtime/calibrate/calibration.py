@@ -210,4 +210,4 @@ def noise_probe(network: Network, seen: Mapping[str, Range], spec: ModelSpec, im
     some: List[str] = list(images[:: max(1, len(images) // PROBED)][:PROBED])
     with ThreadPoolExecutor(PROBED) as pool:
         feeds = [runs.batched(network.model, tensor) for _, tensor in runs.prepared(some, spec, pool)]
-    return NoiseProbe(network.copy(), marked, feeds)
+    return NoiseProbe(network, marked, feeds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,32 +32,24 @@ class NoiseProbe:
     """
 
     def __init__(self, network: Network, seen: Mapping[str, Range], feeds: Sequence[Floats]) -> None:
-        """Changes the network, which must not be used afterwards.
+        """Runs the network once on each feed. It is not changed.
 
         Args:
             seen: the activations to measure, each with a range that holds all its values.
             feeds: (1, 3, H, W) inputs to measure on.
         """
-        self._outputs = rounding_points.ends(network)
-        given = network.inputs[0]
-        self._model = fake.insert(network, seen)
-        self._places: Dict[str, int] = {}  # by activation, number of the node that rounds it
-        for place, node in enumerate(self._model.graph.node):
-            self._places.setdefault(node.input[0], place)
-        names = sorted(seen, key=lambda name: self._places[name])
+        self._network, self._outputs = network, rounding_points.ends(network)
+        makers = {name: place for place, node in enumerate(network.nodes) for name in node.output}
+        names = sorted(seen, key=lambda name: makers.get(name, -1))
         size = -(-len(names) // PARTS)
         self._parts = [names[first : first + size] for first in range(0, len(names), size or 1)]
-        self._idle: Values = {}
-        for name, limits in seen.items():
-            self._idle.update(fake.parameters(name, limits, rounded=False))
-        self._known: List[Values] = [{given: feed} for feed in feeds]
-        handed = {
-            n: None for part in self._parts for n in boundary_tensors(self._model, self._first(part), self._outputs)
-        }
-        wanted = [*handed, *self._outputs]
-        whole = runs.session(self._model, wanted)
+        self._idle: Dict[str, Values] = {n: fake.parameters(n, limits, rounded=False) for n, limits in seen.items()}
+        self._known: List[Values] = [{network.inputs[0]: feed} for feed in feeds]
+        handed = {name: None for part in self._parts for name in _ending(network, part)[2]}
+        wanted = [name for name in dict.fromkeys([*handed, *self._outputs]) if name not in self._known[0]]
+        whole = runs.session(network.model, wanted)
         for known in self._known:
-            known.update(zip(wanted, whole.run(wanted, {**known, **self._idle})))
+            known.update(zip(wanted, whole.run(wanted, known)))
         self._power = [float(np.mean([known[name].var() for known in self._known])) for name in self._outputs]
 
     def noise(self, ranges: Mapping[str, Range]) -> float:
@@ -75,37 +67,36 @@ class NoiseProbe:
     def _alone(self, part: Sequence[str], ranges: Mapping[str, Range], pool: ThreadPoolExecutor) -> Dict[str, float]:
         """Returns the same for the activations of one part."""
         names = [name for name in part if name in ranges]
-        end = _End(self._model, self._first(part), self._outputs, self._known)
+        if not names:
+            return {}
+        end = _End(self._network, part, self._outputs, self._known)
         return dict(zip(names, pool.map(partial(self._noise, end), ({name: ranges[name]} for name in names))))
 
     @cached_property
     def _whole(self) -> _End:
-        return _End(self._model, 0, self._outputs, self._known)
-
-    def _first(self, part: Sequence[str]) -> int:
-        return self._places[part[0]]
-
-    def _settings(self, ranges: Mapping[str, Range]) -> Values:
-        settings = dict(self._idle)
-        for name, limits in ranges.items():
-            settings.update(fake.parameters(name, limits))
-        return settings
+        return _End(self._network, [name for part in self._parts for name in part], self._outputs, self._known)
 
     def _noise(self, end: _End, ranges: Mapping[str, Range]) -> float:
-        settings, powers = self._settings(ranges), dict.fromkeys(self._outputs, 0.0)
+        settings, powers = self._settings(end.names, ranges), dict.fromkeys(self._outputs, 0.0)
         for known in self._known:
             for name, value in end.run(known, settings).items():
                 powers[name] += float(np.square(value - known[name]).mean()) / len(self._known)
         return max((power / max(signal, 1e-12) for power, signal in zip(powers.values(), self._power)), default=0.0)
 
+    def _settings(self, names: Sequence[str], ranges: Mapping[str, Range]) -> Values:
+        settings: Values = {}
+        for name in names:
+            settings.update(fake.parameters(name, ranges[name]) if name in ranges else self._idle[name])
+        return settings
+
 
 class _End:
-    """A session of the nodes from a given one to the end."""
+    """A session of the nodes from the first that is rounded to the end. Only the named activations can be rounded."""
 
-    def __init__(self, model: onnx.ModelProto, first: int, outputs: Sequence[str], known: Sequence[Values]) -> None:
-        handed = boundary_tensors(model, first, [])
+    def __init__(self, network: Network, names: Sequence[str], outputs: Sequence[str], known: Sequence[Values]) -> None:
+        model, first, handed = _ending(network, names)
         made = {name for node in model.graph.node[first:] for name in node.output}
-        self._outputs = [name for name in outputs if name in made]
+        self.names, self._outputs = names, [name for name in outputs if name in made]
         end = cut_from(model, first, {name: known[0][name] for name in handed})
         self._inputs = {value.name for value in end.graph.input}
         self._session = runs.session(end, self._outputs, threads=1)
@@ -114,3 +105,10 @@ class _End:
         """Returns the outputs that these nodes compute. Other outputs stay as they are."""
         feeds = {name: value for name, value in {**known, **settings}.items() if name in self._inputs}
         return dict(zip(self._outputs, self._session.run(self._outputs, feeds) if self._outputs else ()))
+
+
+def _ending(network: Network, names: Sequence[str]) -> Tuple[onnx.ModelProto, int, List[str]]:
+    """Returns a copy of the network that can round these activations, where the first is rounded, and what it reads."""
+    model = fake.insert(network.copy(), names)
+    first = next(place for place, node in enumerate(model.graph.node) if node.output[0].endswith(".scaled"))
+    return model, first, boundary_tensors(model, first, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import frexp
 from typing import TYPE_CHECKING, Collection, Dict, List, Tuple
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 LEVELS = 256
 LARGEST = 3e38
-FINE = 2.0**20  # steps over the range of an activation that is not rounded: float32 has 24 bits
+FINEST = 100  # an activation that is not rounded has steps of a power of two, so small that all its bits stay
 
 
 def insert(network: Network, names: Collection[str]) -> onnx.ModelProto:
@@ -62,7 +63,7 @@ def parameters(name: str, limits: Tuple[float, float], rounded: bool = True) -> 
         zero = float(np.clip(np.round(-low / step), 0, LEVELS - 1))
         first, last = -zero, LEVELS - 1 - zero
     else:
-        step, first, last = max(-low, high, 1e-6) / FINE, -LARGEST, LARGEST
+        step, first, last = 2.0 ** max(-FINEST, frexp(max(-low, high))[1] - 126), -LARGEST, LARGEST
     values = {"inverse": 1 / step, "first": first, "last": last, "step": step}
     return {f"{name}.{kind}": np.array(value, np.float32) for kind, value in values.items()}
 
