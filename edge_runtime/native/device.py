@@ -109,7 +109,7 @@ class Slot:
         """Copies pictures to the GPU and launches the graph. Without a graph, run the batch and call `started`.
 
         The caller may change the pictures after the return, except those in memory of `Gpu.lend`: the GPU reads these
-        until `wait`. It releases the GIL while it copies or allocates.
+        until `wait`. It releases the GIL while it copies more than 4 MiB, or allocates.
 
         Args:
             pictures: layout and planes of 1 to B pictures.

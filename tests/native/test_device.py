@@ -326,23 +326,36 @@ def test_a_second_thread_is_refused_and_waiting_releases_the_gil(rig: Callable[.
     assert counted and set(counted) == {"another thread uses this slot"}
 
 
-def test_making_room_and_copying_release_the_gil(rig: Callable[..., Rig]) -> None:
-    here, ticks, done = rig(1), [], threading.Event()
-    driver.library().standin_slow(b"cuMemHostAlloc", 100_000)
+def ticks_during(here: Rig, image: np.ndarray, slow: bytes) -> int:
+    """How often another thread of Python ran while a slot took a picture and a call of the driver was late."""
+    ticks: List[int] = []
+    done, begun = threading.Event(), threading.Event()
+    driver.library().standin_slow(slow, 100_000)
 
     def tick() -> None:
+        begun.set()
         while not done.wait(0.005):
-            ticks.append(len(driver.said("calls")))
+            ticks.append(1)
 
     thread = threading.Thread(target=tick)
     thread.start()
+    begun.wait()
     before = len(ticks)
-    here.enqueue(np.zeros((40, 50, 3), np.uint8))
+    here.enqueue(image)
     during = len(ticks) - before
     done.set()
     thread.join()
     here.slot.wait()
-    assert during > 1
+    return during
+
+
+def test_making_room_and_copying_much_release_the_gil(rig: Callable[..., Rig]) -> None:
+    """Getting it back beside a busy thread takes longer than to copy a little."""
+    here, small, large = rig(1), np.zeros((40, 50, 3), np.uint8), np.zeros((1200, 1300, 3), np.uint8)
+    assert ticks_during(here, small, b"cuMemHostAlloc") > 1
+    assert ticks_during(here, small, b"cuMemcpyHtoDAsync") <= 1
+    assert ticks_during(here, large, b"cuMemHostAlloc") > 1
+    assert ticks_during(here, large, b"cuMemcpyHtoDAsync") > 1
 
 
 def test_nothing_is_allocated_once_warm(rig: Callable[..., Rig]) -> None:

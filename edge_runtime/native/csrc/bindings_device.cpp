@@ -1,7 +1,7 @@
 // bindings_device.cpp: the device's loop for Python; see bindings.h.
 //
-// Work that only goes into the stream takes microseconds, and then the GIL is kept: beside a busy Python thread it would
-// come back after the switch interval, a thousand times as long. Copying, allocating and waiting release it.
+// Short work keeps the GIL: beside a busy Python thread it would come back after the switch interval, which is longer than
+// the work. Copying much, allocating and waiting release it.
 #include <memory>
 #include <tuple>
 

@@ -11,6 +11,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kLine = 64;  // planes begin at multiples of it
+constexpr size_t kShort = 4 << 20;  // bytes that are copied in about half a millisecond, or less
 
 size_t whole_lines(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
@@ -157,9 +158,13 @@ void Slot::put() {
 }
 
 bool Slot::brief(const Source* sources, int count) const {
+  size_t copied = 0;
   return !running_ && std::all_of(sources, sources + count, [&](const Source& source) {
     const Place& place = places_[static_cast<size_t>(&source - sources)];
-    return in_place(source) && (mapped_ || dense_bytes(*source.layout) <= place.device_room);
+    const size_t bytes = dense_bytes(*source.layout);
+    const bool there = in_place(source) != nullptr;
+    copied += there ? 0 : bytes;
+    return copied <= kShort && (there || bytes <= place.host_room) && (mapped_ || bytes <= place.device_room);
   });
 }
 

@@ -51,7 +51,7 @@ class Slot {
 
   // Copies 1 to `batch` pictures, and launches the graph. What lies in lent memory is read there until `wait`.
   void enqueue(const Source* sources, int count);
-  // Would `enqueue` only put work into the stream, without copying, allocating or waiting?
+  // Would `enqueue` only copy a little and put work into the stream, without allocating or waiting?
   bool brief(const Source* sources, int count) const;
 
   // Notes that the batch has been put into the stream.
