@@ -42,7 +42,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     table.rows.sort(key=lambda row: (row[0], row[1]))
     table.notes += [
         f"{args.frames} frames of 64x64 pixels, one slot; medians of a run, and {args.rounds} runs in turn.",
-        "In place: the picture lies in memory of `Backend.allocate`. Copied: elsewhere; more than 4 MiB release the GIL.",
+        "In place: the picture lies in memory of `Backend.allocate`. Copied: it lies elsewhere.",
+        "A copy of more than 4 MiB would release the GIL.",
         "The earlier loop called stand-ins of Python, which are not measured alone.",
         "Busy: another thread runs pure Python. The interval is sys.getswitchinterval: 5 ms, and edge-detect's 0.5 ms.",
     ]
