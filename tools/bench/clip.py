@@ -29,15 +29,22 @@ def frames() -> Iterator[np.ndarray]:
         yield frame.image
 
 
-def _with_av(path: Path) -> str:
+def encode_as(path: Path, codec: str, size_wh: Tuple[int, int]) -> None:
+    """Writes the demo by PyAV, enlarged to that size: "h264", or "mjpeg" with 4:2:2 pixels as cameras send them."""
     import av
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("h264", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        stream = container.add_stream(codec, rate=FPS)
+        stream.width, stream.height = size_wh
+        stream.pix_fmt = "yuvj422p" if codec == "mjpeg" else "yuv420p"
         for image in frames():
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            container.mux(stream.encode(frame.reformat(*size_wh, stream.pix_fmt)))
         container.mux(stream.encode())
+
+
+def _with_av(path: Path) -> str:
+    encode_as(path, "h264", (1280, 720))
     return "h264 (PyAV, default settings)"
 
 
