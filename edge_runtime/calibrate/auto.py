@@ -21,7 +21,6 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 
 FAINT = 0.00005  # an activation with less noise is always rounded
-CHEAP = 0.001  # costs far below this part of the multiplications do not matter
 WORTH = 0.003  # noise that all multiplications in float would have to save: less is not worth the time
 PART = 0.25  # the same as a part of the noise of all activations
 
@@ -69,8 +68,7 @@ def left_in_float(network: Network, noise: Mapping[str, float]) -> List[str]:
         noise: noise if only this activation is rounded, by activation.
     """
     budget, least = Budget(network), max(WORTH, PART * sum(noise.values()))
-    saved = {name: value / (budget.cost(name) + CHEAP) for name, value in noise.items()}
-    for name in sorted(saved, key=lambda name: -saved[name]):
-        if noise[name] > FAINT and saved[name] > least:
+    for name, saved in budget.saved(noise).items():
+        if noise[name] > FAINT and saved > least:
             budget.add(name)
     return budget.free

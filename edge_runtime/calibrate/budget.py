@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Collection, Dict, List, Set
+from typing import Collection, Dict, List, Mapping, Set
 
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.products import layers
 
 READ = 0.09  # largest part of the multiplications that may read activations in float
 ON_ONNXRUNTIME = 0.3  # the same for ONNX Runtime, which computes a Conv in float also if its result is not rounded
+CHEAP = 0.001  # costs far below this part of the multiplications do not matter
 
 
 class Budget:
@@ -39,6 +40,18 @@ class Budget:
     def cost(self, name: str) -> float:
         """What ONNX Runtime computes in float if only this activation is not rounded: part of the multiplications."""
         return self._share(self._touched, [name])
+
+    def saved(self, noise: Mapping[str, float]) -> Dict[str, float]:
+        """Noise that each activation saves in float, divided by the part of the multiplications that this costs.
+
+        Args:
+            noise: noise if only this activation is rounded, by activation.
+
+        Returns:
+            By activation, the one that saves most first.
+        """
+        found = {name: value / (self.cost(name) + CHEAP) for name, value in noise.items()}
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def add(self, name: str) -> bool:
         """Leaves one more activation in float, if that is not too much. Returns whether it does."""

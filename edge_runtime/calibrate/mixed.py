@@ -18,8 +18,9 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.model.spec import ModelSpec
 
-GROWTH = (4, 8, 16, 32)  # activations to leave in float in addition, those with the most noise first
+GROWTH = (4, 8, 16, 32)  # activations to leave in float in addition, those first that save most noise for their cost
 FLOAT_MACS = 0.10  # largest part of the multiplications in float that still makes an INT8 model
+ON_ONNXRUNTIME = 0.5  # the same for ONNX Runtime
 WORST = 12
 
 
@@ -53,7 +54,7 @@ class WorstActivation:
 
 
 class MixedPrecisionSearch:
-    """Tries candidates, with more and more of the noisiest activations in float."""
+    """Tries candidates, with more and more activations in float."""
 
     def __init__(
         self,
@@ -87,11 +88,11 @@ class MixedPrecisionSearch:
 
     def _order(self) -> List[str]:
         noise = self._made.noise or _noise(self._network, self._spec, self._images, self._made)
-        return sorted(noise, key=lambda name: -noise[name])
+        return list(Budget(self._network).saved(noise))
 
     def _fitting(self, order: Sequence[str], more: int) -> Tuple[str, ...]:
-        """Returns what stays in float already and the noisiest others, as long as their multiplications are few."""
-        budget = Budget(self._network, self._made.table.float_activations, FLOAT_MACS, on_onnxruntime=1.0)
+        """Returns what stays in float already and the next others, as long as their multiplications are few."""
+        budget = Budget(self._network, self._made.table.float_activations, FLOAT_MACS, ON_ONNXRUNTIME)
         most = len(budget.free) + more
         for name in order:
             if len(budget.free) < most and name not in budget.free:

@@ -60,7 +60,22 @@ def test_more_stays_in_float_until_the_loss_is_small(made):
     shares = products.weighted_shares(made[0])
     for candidate in seen[1:]:
         assert set(seen[0].table.float_activations) < set(candidate.table.float_activations)
-        assert sum(shares.get(name, 0.0) for name in candidate.table.float_activations) <= mixed.FLOAT_MACS
+        free = candidate.table.float_activations
+        assert sum(shares.get(name, 0.0) for name in free) <= mixed.FLOAT_MACS
+        assert touched(made[0], free) <= mixed.ON_ONNXRUNTIME
+
+
+def touched(network, free):
+    """What ONNX Runtime computes in float: part of the multiplications."""
+    return sum(layer.share for layer in products.layers(network) if layer.reads in free or layer.makes in free)
+
+
+def test_no_limit_is_passed_however_much_is_lost(made, monkeypatch):
+    monkeypatch.setattr(mixed, "ON_ONNXRUNTIME", 0.25)
+    monkeypatch.setattr(mixed, "GROWTH", (200,))
+    seen, _, _ = mend(made, [3.0, 1.0])
+    before, after = (touched(made[0], each.table.float_activations) for each in seen)
+    assert before < 0.2 < after <= 0.25
 
 
 def test_the_best_is_kept_where_nothing_suffices(made):
