@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.thresholds import Thresholds
     from edge_runtime.sinks import Sink, SinkOptions, VideoOptions
     from edge_runtime.sources import Source, SourceOptions
+    from edge_runtime.tuning.tuner import Tuned, tune
     from edge_runtime.types import Detection, Detections, Frame, Pixels, Result
 
 __version__ = "0.1.0"
@@ -46,7 +47,7 @@ __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
     "DeviceError", "DownloadError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Pixels", "Result",
     "Sink", "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds",
-    "UsageError", "VideoOptions", "draw", "open_sink", "open_source",
+    "Tuned", "UsageError", "VideoOptions", "draw", "open_sink", "open_source", "tune",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -61,6 +62,7 @@ _ROOMS = {
     "model.thresholds": "Thresholds",
     "sinks": "Sink SinkOptions VideoOptions",
     "sources": "Source SourceOptions",
+    "tuning.tuner": "Tuned tune",
     "types": "Detection Detections Frame Pixels Result",
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import time
-from pathlib import Path
-from typing import Dict, Tuple
+from math import ceil
+from pathlib import Path, PurePosixPath
+from typing import Dict, List, Tuple
 
-from edge_runtime.jetson.board import read_text
+from edge_runtime.jetson.board import is_whole, read_text
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(root: Path = Path("/")) -> int:
+    """Processor cores that this process may use. A container's limit of CPU time counts, rounded up."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([allowed, *map(ceil, _limits(root))]))
+
+
+def usual_threads() -> int:
+    """Inference threads of a command that has measured nothing: from three cores on, one is left for decoding."""
+    return cores() if cores() <= 2 else cores() - 1
+
+
+def cpu_name(root: Path = Path("/")) -> str:
+    """Name of the processor, for people and to tell machines apart. ARM processors have numbers instead."""
+    text = read_text(root / "proc/cpuinfo")
+    found = re.findall(r"^(?:model name|Model|CPU implementer|CPU part)\s*:\s*(.+?)\s*$", text, re.M)
+    return ", ".join(dict.fromkeys(found)) or platform.machine()
+
+
+def _limits(root: Path) -> List[float]:
+    """Cores' worth of CPU time that each control group of this process allows, those that limit it."""
+    found = []
+    for line in read_text(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = [*line.split(":", 2), "", ""][:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        places = [controllers, "cpu"] if controllers else ["", "unified"]
+        for folder in (root / "sys/fs/cgroup" / place for place in dict.fromkeys(places)):
+            # Inside a container the group's own folder is often mounted at the top, so every folder above counts.
+            groups = [PurePosixPath(group), *PurePosixPath(group).parents]
+            found += [limit for part in groups for limit in [_limit(folder / str(part).lstrip("/"))] if limit]
+    return found
+
+
+def _limit(folder: Path) -> float:
+    """The limit in a group's folder, in cores; 0 for none. `cpu.max` is of version 2, the others of version 1."""
+    second = read_text(folder / "cpu.max").split()
+    quota_us, period_us = second if len(second) == 2 else [read_text(folder / f"cpu.cfs_{n}_us") for n in _FIRST]
+    if not (is_whole(quota_us) and is_whole(period_us) and int(period_us)):
+        return 0.0  # "max", -1, or no such file
+    return int(quota_us) / int(period_us)
+
+
+_FIRST = ("quota", "period")
 
 
 def meminfo(root: Path = Path("/")) -> Dict[str, int]:

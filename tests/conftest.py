@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, cast
 import pytest
 from hypothesis import HealthCheck, settings
 from standins import nvpmodel
+from standins.names import bindings
 
 from edge_runtime.imaging.opencv import load_cv2
 
@@ -24,6 +25,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 def _one_opencv_thread() -> None:
     """OpenCV's own threads would fight with the other workers'; loading it our way first keeps FFmpeg quiet for all."""
     load_cv2().setNumThreads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Arrangements that a test measured are not the user's. Wheels that were downloaded stay where they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGE_WHEELS", str(bindings.cache()))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

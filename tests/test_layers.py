@@ -18,7 +18,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"backends", "heads", "sources", "sinks", "power", "datasets"},
     {"detect"},
     {"loop"},
-    {"energy", "accuracy"},
+    {"energy", "accuracy", "tuning"},
     {"calibrate", "identify"},
     {"audit"},
     {"build", "benchmark", "reports", "doctor", "prove"},

@@ -9,6 +9,12 @@ A member is a module with
     read_io(path, imgsz, batch) -> ModelIO names, shapes and metadata of the file
     open(path, spec, decode, options) -> Backend
 
+and, if it runs on the processor's cores and `edge_runtime.tune` shall try it,
+
+    on_cores(device) -> bool               whether `threads` and `streams` say how it runs on that device
+    version() -> str                       of its library
+    SPINS                                  whether `spinning` changes anything (default False)
+
 A backend has `slots` preallocated slots of `batch` images each. One thread calls `enqueue` and `wait`.
 """
 
@@ -36,9 +42,12 @@ class BackendOptions:
     Attributes:
         backend: name of a file in `backends/`; None chooses the preferred one that is installed.
         device: "auto", "cpu", "cuda" or "tensorrt" (ONNX Runtime's provider, which builds an engine when it opens).
-        slots: images or batches in work at the same time. Two are enough to hide pre- and post-processing.
+        slots: images or batches in work at the same time, for each stream. Two are enough to hide pre- and
+            post-processing.
         batch: images per slot, for models without a fixed batch size.
         threads: inference threads, 0 for all cores.
+        streams: images or batches in inference at the same time, each with its part of the threads; 0 for one. Backends
+            on the processor's cores only.
         spinning: keep inference threads awake between operators; None decides by the machine's load.
         zero_copy: let a GPU that shares the host's memory read images without a copy; None measures which is faster.
         thresholds: which boxes become detections.
@@ -49,6 +58,7 @@ class BackendOptions:
     slots: int = 2
     batch: int = 1
     threads: int = 0
+    streams: int = 0
     spinning: Optional[bool] = None
     zero_copy: Optional[bool] = None
     thresholds: Thresholds = Thresholds()
@@ -59,13 +69,14 @@ class BackendOptions:
             object.__setattr__(self, name, value)
 
 
-MOST_BATCH, MOST_THREADS = 1024, 1024
+MOST_BATCH, MOST_THREADS, MOST_STREAMS = 1024, 1024, 64
 FIELDS = {
     "backend": fields.optional(fields.text(64)),
     "device": fields.text(64),
     "slots": fields.whole(1, 64),
     "batch": fields.whole(1, MOST_BATCH),
     "threads": fields.whole(0, MOST_THREADS),
+    "streams": fields.whole(0, MOST_STREAMS),
     "spinning": fields.optional(fields.flag()),
     "zero_copy": fields.optional(fields.flag()),
 }

@@ -1,4 +1,4 @@
-"""Shared parts of backends that run on the host: slots, preprocessing, decoding, and one worker thread."""
+"""Shared parts of backends that run on the host: slots, preprocessing, decoding, and a worker thread per stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Callable, Dict, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def fixed(io: ModelIO) -> Dict[str, Shape]:
 class HostBackend:
     """A backend on the host. A member passes `bind`, which gives a slot's buffers to its library and returns `run`.
 
-    `bind` gets the inputs and the outputs of fixed size by name.
+    `bind` gets the inputs and the outputs of fixed size by name. With several streams, as many slots run at once.
     """
 
     def __init__(
@@ -96,9 +96,10 @@ class HostBackend:
     ) -> None:
         check_batch(options.batch, io.input_shape[0])
         names = [io.input_name, *io.outputs]
-        check_buffers([io.input_shape, *io.shapes], [io.dtypes[name] for name in names], options.slots)
+        self._streams = options.streams or 1
+        self.slots, self.batch = options.slots * self._streams, io.input_shape[0]
+        check_buffers([io.input_shape, *io.shapes], [io.dtypes[name] for name in names], self.slots)
         self.name, self.description = name, description
-        self.slots, self.batch = options.slots, io.input_shape[0]
         self._spec, self._thresholds = spec, options.thresholds
         self._decoder = ops.Decoder(decode, io.shapes) if decode else None
         class_ids = options.thresholds.class_ids(spec.labels)
@@ -107,12 +108,13 @@ class HostBackend:
         for slot in self._slots:
             slot.run = bind(slot.feeds, slot.fetches)
         self._queue: SimpleQueue[Optional[HostSlot]] = SimpleQueue()
-        self._worker: Optional[threading.Thread] = None
+        self._workers: List[threading.Thread] = []
 
     def start(self) -> None:
-        if self._worker is None:
-            self._worker = threading.Thread(target=self._work, name=f"{self.name}-inference", daemon=True)
-            self._worker.start()
+        while len(self._workers) < self._streams:
+            worker = threading.Thread(target=self._work, name=f"{self.name}-inference", daemon=True)
+            worker.start()
+            self._workers.append(worker)
 
     def enqueue(self, slot: int, images: Images) -> None:
         started = perf_counter()
@@ -123,18 +125,18 @@ class HostBackend:
             state.frames[number] = ops.prepare_image(image, self._spec, state.tensor[number])
         state.stage_ms["preprocess"] = (perf_counter() - started) * 1e3
         state.error, state.pending = None, True
-        if self._worker is not None:
+        if self._workers:
             state.done.acquire()
             self._queue.put(state)
 
     def wait(self, slot: int) -> Tuple[NDArray[np.float32], NDArray[np.int32]]:
         state = self._slots[slot]
         if state.pending:
-            if self._worker is None:
-                state.infer()
-            else:
+            if self._workers:
                 with state.done:
                     pass
+            else:
+                state.infer()
             state.pending = False
             if state.error is not None:
                 raise state.error
@@ -151,10 +153,10 @@ class HostBackend:
         return self._slots[slot].stage_ms
 
     def close(self) -> None:
-        if self._worker is not None:
+        for _ in self._workers:
             self._queue.put(None)
-            self._worker.join()
-            self._worker = None
+        while self._workers:
+            self._workers.pop().join()
 
     def _decode(self, state: HostSlot) -> None:
         if self._decoder is None or self._mask is None:
@@ -175,6 +177,12 @@ class HostBackend:
 def auto_threads(options: BackendOptions) -> int:
     """Number of inference threads: as asked, else all cores that this process may use."""
     return options.threads or cores()
+
+
+def words(options: BackendOptions, threads: int, spinning: bool = False) -> str:
+    """How a backend runs, for its description: "4 threads in 2 streams, spinning"."""
+    streams = f" in {options.streams} streams" if options.streams > 1 else ""
+    return f"{threads} thread{'s'[: threads > 1]}{streams}{', spinning' if spinning else ''}"
 
 
 def auto_spinning(options: BackendOptions, threads: int) -> bool:

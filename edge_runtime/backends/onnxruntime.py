@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._failures import explained, said_of
-from edge_runtime.backends._host import Array, HostBackend, Run, auto_spinning, auto_threads
+from edge_runtime.backends._host import Array, Bind, HostBackend, Run, auto_spinning, auto_threads, words
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError
 from edge_runtime.graph.unround import float_weights
 from edge_runtime.libraries.extras import install_hint
@@ -23,6 +24,7 @@ from edge_runtime.model.spec import RANGES_KEY, ModelIO, ModelSpec
 HANDLES = (".onnx",)
 DEVICES = ("cpu", "cuda", "tensorrt")
 PRIORITY = 0
+SPINS = True
 PROVIDERS = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -37,6 +39,16 @@ TOO_NEW = {  # its messages about a file that is newer than itself: the file's n
 def available() -> Optional[str]:
     """None if onnxruntime can be imported, else the reason."""
     return libraries.missing("onnxruntime", install_hint("cpu"))
+
+
+def on_cores(device: str) -> bool:
+    """Whether the device, "auto" or one of DEVICES, is the processor here."""
+    return _providers(device)[1] == "cpu"
+
+
+def version() -> str:
+    """Version of the library."""
+    return str(library().__version__)
 
 
 def library() -> Any:
@@ -72,7 +84,37 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     threads = auto_threads(options)
     session, description = _session(path, options, threads)
     io = read_io(path, spec.input_wh, options.batch)
-    return HostBackend("onnxruntime", description, spec, decode, io, partial(bind, session, path, io), options)
+    binds = [partial(bind, each, path, io) for each in (session, *_more(path, options, threads))]
+    return HostBackend("onnxruntime", description, spec, decode, io, _any_of(binds), options)
+
+
+def _more(path: str, options: BackendOptions, threads: int) -> List[Any]:
+    """Sessions of the other streams. One of a single thread serves all streams, because it has no pool to share."""
+    streams = options.streams or 1
+    return [_session(path, options, threads)[0] for _ in range(1, streams)] if threads // streams > 1 else []
+
+
+def _any_of(binds: Sequence[Bind]) -> Bind:
+    """Binds a slot to every session. A run takes one that is free: there are no more workers than sessions."""
+    if len(binds) == 1:
+        return binds[0]
+    free: SimpleQueue[int] = SimpleQueue()
+    for number in range(len(binds)):
+        free.put(number)
+
+    def bind_all(feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
+        runs = [each(feeds, fetches) for each in binds]
+
+        def run() -> Sequence[Array]:
+            number = free.get()
+            try:
+                return runs[number]()
+            finally:
+                free.put(number)
+
+        return run
+
+    return bind_all
 
 
 def bind(session: Any, path: str, io: ModelIO, feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
@@ -113,9 +155,10 @@ def _bound(session: Any, path: str, feeds: Dict[str, Array], fetches: Dict[str, 
 def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str]:
     ort = library()
     providers, device = _providers(options.device)
-    spinning = threads > 1 and auto_spinning(options, threads)
+    each = max(1, threads // (options.streams or 1))
+    spinning = each > 1 and auto_spinning(options, threads)
     settings = ort.SessionOptions()
-    settings.intra_op_num_threads = threads
+    settings.intra_op_num_threads = each
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
     settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
@@ -128,8 +171,8 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str
             fact = f"{PROVIDERS[device][0]} is listed by onnxruntime, but does not start"
             raise BackendUnavailable(fact, hint="edge-doctor says what is missing; or use --device cpu")
         device = "cpu"
-    detail = f"{threads} thread{'s'[: threads > 1]}{', spinning' if spinning else ''}"
-    return session, f"onnxruntime {ort.__version__} {device}" + (f", {detail}" if device == "cpu" else "")
+    detail = f", {words(options, threads, spinning)}" if device == "cpu" else ""
+    return session, f"onnxruntime {ort.__version__} {device}{detail}"
 
 
 def _source(path: str) -> Union[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 from edge_runtime import libraries
 from edge_runtime.backends import Backend, BackendOptions
 from edge_runtime.backends._failures import said_of
-from edge_runtime.backends._host import Array, HostBackend, Run, auto_threads
+from edge_runtime.backends._host import Array, HostBackend, Run, auto_threads, words
 from edge_runtime.graph.unround import drop_redundant_rounding
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.model import onnx_file, outputs
@@ -24,6 +24,16 @@ PRIORITY = 10
 def available() -> Optional[str]:
     """None if openvino can be imported, else the reason."""
     return libraries.missing("openvino", install_hint("openvino"))
+
+
+def on_cores(device: str) -> bool:
+    """Always: it runs on the processor only."""
+    return True
+
+
+def version() -> str:
+    """Version of the library."""
+    return str(_library().__version__)
 
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
@@ -49,7 +59,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
 
     io = read_io(path, spec.input_wh, options.batch)
     threads = auto_threads(options)
-    compiled = _compile(path, io, threads)
+    compiled = _compile(path, io, threads, options.streams or 1)
     numbers = [list(io.outputs).index(name) for name in outputs.lists(io)]
 
     def bind(feeds: Dict[str, Array], fetches: Dict[str, Array]) -> Run:
@@ -70,7 +80,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
         return run
 
     form = ", INT8 in its lighter form" if RANGES_KEY in io.metadata else ""
-    description = f"openvino {openvino.__version__.split('-')[0]} cpu, {threads} thread{'s'[: threads > 1]}{form}"
+    description = f"openvino {openvino.__version__.split('-')[0]} cpu, {words(options, threads)}{form}"
     return HostBackend("openvino", description, spec, decode, io, bind, options)
 
 
@@ -96,7 +106,7 @@ def _source(path: str) -> Tuple[Any, ...]:
     return drop_redundant_rounding(file).SerializeToString(), b""
 
 
-def _compile(path: str, io: ModelIO, threads: int) -> Any:
+def _compile(path: str, io: ModelIO, threads: int, streams: int = 1) -> Any:
     """Compiles in a thread that ends.
 
     OpenVINO gives the thread that compiles another stack for signals. If models are not closed in the reverse order,
@@ -104,7 +114,7 @@ def _compile(path: str, io: ModelIO, threads: int) -> Any:
     """
     config: Dict[str, Any] = {
         "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": streams,
         # People compare results with float references, so bfloat16 is not used silently on processors that have it.
         "INFERENCE_PRECISION_HINT": "f32",
     }

@@ -10,7 +10,7 @@ from edge_runtime.cli._values import fraction, triple, typed, whole, wholes
 from edge_runtime.cli._values import positive as positive
 from edge_runtime.cli._values import size as size
 from edge_runtime.cli._values import words as words
-from edge_runtime.machine import cores
+from edge_runtime.machine import usual_threads
 from edge_runtime.model import anchors, recipe
 from edge_runtime.model.geometry import RESIZE_MODES
 from edge_runtime.model.recipe import ModelFlags
@@ -81,7 +81,7 @@ def add_detection_flags(
         type=whole(0, MOST_THREADS),
         default=0,
         metavar="N",
-        help="threads of inference, default: all cores but one",
+        help="threads of inference, default: all cores; from 3 on, one is left free",
     )
     group.add_argument(
         "--batch", type=(wholes if batches else whole)(1, MOST_BATCH), default=[1] if batches else 1,
@@ -101,9 +101,9 @@ def model_flags(args: argparse.Namespace) -> ModelFlags:
 
 
 def backend_options(args: argparse.Namespace) -> BackendOptions:
-    """Thresholds and execution options for a pipeline. One core is left for decoding, drawing and writing."""
+    """Thresholds and execution options for a pipeline."""
     thresholds = Thresholds(args.conf, args.iou, args.max_det, args.classes, args.multi_label)
-    threads = args.threads or max(1, cores() - 1)
+    threads = args.threads or usual_threads()
     return BackendOptions(
         args.backend, args.device, batch=args.batch, threads=threads, zero_copy=ZERO_COPY[args.zero_copy],
         thresholds=thresholds,

@@ -6,7 +6,8 @@
     edge-bench merge 15w.json 30w.json --output all.html
 
 Each row is warmed up, then measured in several windows of at least 30 seconds. A row is marked as not valid, with the
-reason, if it throttled, drifted, lost power samples, or if other programs used the machine.
+reason, if it throttled, drifted, lost power samples, or if other programs used the machine. Threads and streams are
+those that edge-detect would take, see --tune; the row names them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from edge_runtime.accuracy import evaluate
 from edge_runtime.benchmark import Times, judged, results, rows, validity
 from edge_runtime.benchmark.results import Row
 from edge_runtime.benchmark.rows import Case
-from edge_runtime.cli import _files, _flags, _guard, _notes, _power, _progress, _streams, _values
+from edge_runtime.cli import _files, _flags, _guard, _notes, _power, _progress, _streams, _tune, _values
 from edge_runtime.cli._bench_files import WRITES, check, compare_files, merge, show, write_files
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
@@ -37,6 +38,7 @@ from edge_runtime.errors import EdgeError
 from edge_runtime.files.outputs import Output
 from edge_runtime.jetson.hold import Hold
 from edge_runtime.power.nvml import processes
+from edge_runtime.sources import SourceOptions
 from edge_runtime.text.secrets import public
 
 SOURCE = "synthetic://1280x720"
@@ -94,6 +96,7 @@ def _parser() -> Parser:
     _power.add_flags(parser)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser, batches=True)
+    _tune.add_flags(parser, streams=False)
     return parser
 
 
@@ -180,8 +183,10 @@ class _Bench:
 
     def _measure(self, case: Case, about: Dict[str, Any], tick: Callable[[], None]) -> Row:
         args, times = self._args, Times(self._args.warmup, self._args.seconds, self._args.repeats)
-        options = _flags.backend_options(Namespace(**{**vars(args), "batch": case.batch}))
-        with Detector.open(case.engine, flags=_flags.model_flags(args), options=options) as detector:
+        asked = Namespace(**{**vars(args), "batch": case.batch})
+        short = _tune.is_short(None, args.seconds * args.repeats)
+        sources = [args.source] * case.streams
+        with _tune.opened(asked, case.engine, sources, SourceOptions(loop=True), short) as detector:
             self._tell(case.engine, detector)
             benchmark.check_batch(detector, case.batch)
             span = self._sampler.begin()

@@ -19,11 +19,25 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
-from edge_runtime.cli import _demo, _files, _flags, _govern, _guard, _notes, _power, _signals, _streams, _values, _video
+from edge_runtime.cli import (
+    _demo,
+    _files,
+    _flags,
+    _govern,
+    _guard,
+    _notes,
+    _power,
+    _signals,
+    _streams,
+    _tune,
+    _values,
+    _video,
+)
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
@@ -105,6 +119,7 @@ def _parser() -> Parser:
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
+    _tune.add_flags(parser)
     return parser
 
 
@@ -125,7 +140,7 @@ def _run(args: argparse.Namespace) -> int:
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
             print_status(f"power mode: {hold.set(modes[0])}")
-        detectors = [stack.enter_context(_detector(args, engine)) for engine in args.engine]
+        detectors = [stack.enter_context(_detector(args, engine, goal is not None)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         _power.say_trace(root, sampler, conditions.mode_name)
@@ -143,20 +158,27 @@ def _run(args: argparse.Namespace) -> int:
         return _finish(args, detectors[0].model.path, pipeline, efficiency, governing, beside)
 
 
-def _detector(args: argparse.Namespace, engine: str) -> Detector:
+def _detector(args: argparse.Namespace, engine: str, governed: bool) -> Detector:
     path = engines.find_engine(engine)
-    detector = Detector.open(path, flags=_flags.model_flags(args), options=_flags.backend_options(args))
+    if governed:  # engines and modes take turns, and a trial before the run cannot say what is fastest then
+        args.tune = _tune.OFF
+    short = _tune.is_short(args.max_frames, args.duration)
+    detector = _tune.opened(args, path, args.sources, _source_options(args), short)
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
                  *_notes.about(detector.model, args.verbose)]:  # fmt: skip
         print_status(line)
     return detector
 
 
+def _source_options(args: argparse.Namespace) -> SourceOptions:
+    return SourceOptions(args.size, args.fps, args.loop)
+
+
 def _pipeline(args: argparse.Namespace, detector: Detector, video: VideoOptions) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     pipeline = Pipeline(
         detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
-        warmup=args.warmup, source_options=SourceOptions(args.size, args.fps, args.loop, shrink),
+        warmup=args.warmup, source_options=replace(_source_options(args), shrink_wh=shrink),
         sink_options=SinkOptions(video=video), fail_fast=args.fail_fast,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):

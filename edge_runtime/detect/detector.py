@@ -57,6 +57,7 @@ class Detector:
         slots: Optional[int] = None,
         batch: Optional[int] = None,
         threads: Optional[int] = None,
+        streams: Optional[int] = None,
         spinning: Optional[bool] = None,
         zero_copy: Optional[bool] = None,
         conf: Optional[float] = None,
@@ -88,7 +89,7 @@ class Detector:
                 in the commands: in the current folder, this board's plans, `engines/`, the package.
             flags: what the file does not say about itself. The keywords below override it. It overrides the recipe.
             options: how to run it. The keywords below override it.
-            backend, device, slots, batch, threads, spinning, zero_copy: see `BackendOptions`.
+            backend, device, slots, batch, threads, streams, spinning, zero_copy: see `BackendOptions`.
             conf, iou, max_det, classes, multi_label: see `Thresholds`; `classes="dog"` is one class.
             recipe: a TOML file with the keys below.
             family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy, head_layout: see

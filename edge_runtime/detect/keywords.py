@@ -19,7 +19,8 @@ OTHER_NAMES = {
     "confidence": "conf", "conf_thres": "conf", "threshold": "conf", "score_threshold": "conf",
     "iou_thres": "iou", "nms": "iou", "nms_threshold": "iou", "names": "labels", "class_names": "labels",
     "img_size": "imgsz", "input_size": "imgsz", "size": "imgsz", "provider": "device", "providers": "device",
-    "batch_size": "batch", "num_threads": "threads", "max_detections": "max_det", "topk": "max_det",
+    "batch_size": "batch", "num_threads": "threads", "num_streams": "streams", "max_detections": "max_det",
+    "topk": "max_det",
 }  # fmt: skip
 
 

@@ -128,6 +128,21 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
     return cast(Source, member.open(target, options))
 
 
+def repeatable(target: str, options: SourceOptions = SourceOptions()) -> bool:
+    """Whether a second reader takes nothing from the first: so of a file, a folder, and what is generated at no rate.
+
+    It is not so of cameras, streams, addresses and pipes. A file that does not exist is still one.
+    """
+    target = _given.resolve(target)
+    kind = _kind(target)
+    scheme, _, rest = kind.partition("://")
+    if scheme in ("demo", "synthetic"):
+        return scheme == "demo" or not ("@" in rest or options.fps)
+    if rest or kind.startswith(("camera:", "gst:")):
+        return False
+    return kind.endswith("/") or os.path.isfile(target) or not os.path.exists(target)
+
+
 def _no_source(target: str) -> UsageError:
     """Said of what no member opens: a file of another kind, a wrong path, an address of another kind."""
     if os.path.exists(target):

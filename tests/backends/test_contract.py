@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
 
 import numpy as np
 import onnx
@@ -16,9 +18,12 @@ from edge_runtime.backends import BackendOptions, _failures, _host, replay
 from edge_runtime.backends import onnxruntime as onnxruntime_member
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError, SpecError, UsageError
+from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.model import onnx_file
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.sources import SourceOptions
+from tests.models import MODELS
 from tests.tiny import boxes_v8, write_onnx
 
 ROWS = [(32, 32, 16, 8, 0.9, 1), (10, 50, 8, 8, 0.6, 0)]
@@ -77,6 +82,46 @@ def test_slots_are_independent(engine, backend_name, background):
             np.testing.assert_allclose(found[:, :4], EXPECTED[:, :4] * (slot + 1) / 2, atol=1e-3)
             assert set(backend.stage_ms(slot)) == {"preprocess", "inference", "postprocess"}
             assert rows(*backend.wait(slot)) is not None, "waiting twice is harmless"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_streams_run_at_the_same_time(engine, backend_name, threads):
+    """Two slots are in inference at once: each waits there until the other has come, else the barrier breaks."""
+    options = BackendOptions(backend=backend_name, threads=threads, streams=2)
+    with Detector.open(engine, flags=FLAGS, options=options) as detector:
+        backend, both = detector.backend, threading.Barrier(2)
+        assert backend.slots == 4, "two for each"
+        backend.start()
+        for slot in backend._slots:
+            slot.run = partial(_together, slot.run, both)
+        for slot in range(2):
+            backend.enqueue(slot, [IMAGE])
+        for slot in range(2):
+            np.testing.assert_allclose(rows(*backend.wait(slot)), EXPECTED, atol=1e-3)
+        assert backend_name == "replay" or "2 streams" in backend.description
+        assert not [thread for thread in backend._workers if not thread.is_alive()]
+    assert not backend._workers
+
+
+def _together(run, both: threading.Barrier):
+    both.wait(20)
+    return run()
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("threads", [2, 4])
+def test_streams_keep_the_order_and_the_bits(name, threads):
+    """Frames of a pipeline in two streams, against the same frames in one, of as many threads as a stream has."""
+    pytest.importorskip(name)
+    found = []
+    for options in (BackendOptions(name, threads=threads // 2), BackendOptions(name, threads=threads, streams=2)):
+        with Detector.open(MODELS / "yolo_v8.onnx", options=options, conf=0.01) as detector:
+            results = Pipeline(detector, "demo", max_frames=40, source_options=SourceOptions((320, 240)))
+            found.append([(each.frame.index, each.detections.xyxy, each.detections.confidence) for each in results])
+    assert [index for index, *_ in found[1]] == list(range(40)) and sum(len(boxes) for _, boxes, _ in found[0])
+    for one, two in zip(*found):
+        np.testing.assert_array_equal(one[1], two[1])
+        np.testing.assert_array_equal(one[2], two[2])
 
 
 def test_raw_outputs_are_the_networks(engine, backend_name):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import edge_runtime
+from edge_runtime import machine
 from tests.tiny import boxes_v8, write_onnx
 
 batched = pytest.mark.skipif(
@@ -121,7 +122,19 @@ def test_no_page_names_a_folder_of_the_machine_that_made_it() -> None:
 def test_peers_without_the_peer_shows_our_side(tmp_path: Path, model: str) -> None:
     arguments = ["peers", "--model", model, "--rounds", "1", "--seconds", "0.2", "--backend", "onnxruntime"]
     text = bench(*arguments, *video(tmp_path))
-    assert text.count("| tiny ") == 1 and "| onnxruntime" in text
+    assert text.count("| tiny ") == 2 and "| onnxruntime" in text and "by a trial, and 1 to decode" in text
+
+
+def test_every_arrangement_stands_beside_the_chosen_one(tmp_path: Path, model: str) -> None:
+    target, sizes = tmp_path / "bench.json", ["--rounds", "1", "--seconds", "0.1", "--backend", "onnxruntime"]
+    text = bench("tuned", "--model", model, "--json", str(target), *sizes, *video(tmp_path))
+    rows = json.loads(target.read_text())["sections"]["Arrangements, 720p file"]["rows"]
+    if machine.cores() == 1:
+        assert "there is nothing to choose here" in text and not rows
+        return
+    assert len({row["arrangement"] for row in rows}) == len(rows) >= 4
+    (chosen,) = [row for row in rows if row["chosen"]]
+    assert f"the trial, tiny: {chosen['arrangement']}: " in text and max(row["of_best"] for row in rows) >= 1
 
 
 def video(folder: Path) -> List[str]:

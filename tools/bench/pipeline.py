@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,20 +16,23 @@ from edge_runtime.backends._host import auto_spinning
 from edge_runtime.cli.detect import SWITCH_INTERVAL_S
 from edge_runtime.detect.detector import Detector
 from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.machine import cores, usual_threads
 from edge_runtime.sources import SourceOptions
 
 MODELS = ("yolo11/yolo11n_320_int8qdq.onnx", "yolov5/yolov5n_640.onnx", "yolov8/yolov8n_640_fp32deq.onnx")
 STAGES = ("capture", "preprocess", "inference", "postprocess")
 GOALS = {1: 0.93, 0: 0.80}  # one thread, and all cores
-CORES = len(os.sched_getaffinity(0))
-SPARED = max(1, CORES - 1)  # what edge-detect chooses
+CORES = cores()
+SPARED = usual_threads()  # what edge-detect takes if nothing was measured
 
 
 class Rig:
     """An open detector, to be run raw or in a pipeline."""
 
-    def __init__(self, model: str, backend: str, threads: int, video: str, spinning: Optional[bool] = None) -> None:
-        options = BackendOptions(backend=backend, threads=threads, spinning=spinning)
+    def __init__(
+        self, model: str, backend: str, threads: int, video: str, spinning: Optional[bool] = None, streams: int = 0
+    ) -> None:
+        options = BackendOptions(backend=backend, threads=threads, streams=streams, spinning=spinning)
         self.detector = Detector.open(model, options=options)
         self._video = video
         first = sources.open(video).read()
@@ -73,7 +75,7 @@ def run(settings: Settings, video: str, codec: str) -> Table:
         f"video: {codec}; {CORES} cores; windows of {settings.seconds:g} s, {settings.long_rounds} rounds, raw and"
         " pipeline in turn; figures are medians over the rounds.",
         "of raw: against inference alone on the same open session. of raw, all cores: against a session that has every"
-        f" core. edge-detect chooses {SPARED} threads here.",
+        f" core. edge-detect takes {SPARED} threads here if nothing was measured; see the arrangements.",
         "busy: part of the time in which inference was running. What is missing to 1 are gaps of the pipeline; the rest"
         " of a loss is inference slowed down by video decoding and whatever else the machine does.",
         "CPU ms: of all threads of the process, per frame; capture decodes the video.",
@@ -84,7 +86,7 @@ def run(settings: Settings, video: str, codec: str) -> Table:
 def _one_thread(table: Table, settings: Settings, model: str, backend: str, video: str) -> None:
     rig = Rig(model, backend, 1, video)
     cases = {"raw 1": partial(rig.raw, settings.seconds), "1": partial(rig.pipe, settings.seconds)}
-    samples = interleave(f"{_stem(model)} {backend}, 1 thread", cases, settings.long_rounds, settings.progress)
+    samples = interleave(f"{stem(model)} {backend}, 1 thread", cases, settings.long_rounds, settings.progress)
     _add(table, samples, model, rig, 1, None, GOALS[1])
     rig.detector.close()
 
@@ -95,7 +97,7 @@ def _all_cores(table: Table, settings: Settings, model: str, backend: str, video
     rigs = {threads: Rig(model, backend, threads, video, spinning) for threads in sorted({CORES, SPARED})}
     cases = {f"raw {threads}": partial(rig.raw, settings.seconds) for threads, rig in rigs.items()}
     cases.update({str(threads): partial(rig.pipe, settings.seconds) for threads, rig in rigs.items()})
-    samples = interleave(f"{_stem(model)} {backend}, all cores", cases, settings.long_rounds, settings.progress)
+    samples = interleave(f"{stem(model)} {backend}, all cores", cases, settings.long_rounds, settings.progress)
     for threads, rig in rigs.items():
         _add(table, samples, model, rig, threads, f"raw {CORES}", GOALS[0] if threads == SPARED else None)
         rig.detector.close()
@@ -116,11 +118,11 @@ def _add(
                           " / ".join(f"{middle[stage]:.2f}" for stage in STAGES),
                           f"{middle['latency_p50']:.1f} / {middle['latency_p95']:.1f}"]  # fmt: skip
     backend = rig.detector.backend.description
-    table.rows.append((_stem(model), backend, *figures, wanted))
+    table.rows.append((stem(model), backend, *figures, wanted))
     rounds = {"raw": samples[raw], "pipeline": samples[name]}
     ratios = {"of_raw": own, "of_raw_all_cores": of_all, "wanted": goal}
-    table.data.append({"model": _stem(model), "backend": backend, "threads": threads, **ratios, **rounds})
+    table.data.append({"model": stem(model), "backend": backend, "threads": threads, **ratios, **rounds})
 
 
-def _stem(model: str) -> str:
+def stem(model: str) -> str:
     return Path(model).stem

@@ -88,23 +88,31 @@ def ultralytics(setup: Dict[str, Any]) -> Iterator[Any]:
 
 
 def ours(setup: Dict[str, Any]) -> Iterator[Any]:
-    """A Pipeline that is iterated over, with the thresholds of the other side."""
+    """A Pipeline that is iterated over, with the thresholds of the other side. Without `threads` a trial decides."""
     from edge_runtime import sources
     from edge_runtime.backends import BackendOptions
     from edge_runtime.cli.detect import SWITCH_INTERVAL_S
     from edge_runtime.detect.detector import Detector
     from edge_runtime.loop.pipeline import Pipeline
+    from edge_runtime.model.thresholds import Thresholds
     from edge_runtime.sources import SourceOptions
+    from edge_runtime.tuning.cache import Cache
+    from edge_runtime.tuning.tuner import AGAIN, tune
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    options = BackendOptions(backend=setup["backend"], threads=setup["threads"])
-    detector = Detector.open(setup["model"], options=options, conf=0.25, iou=0.7, max_det=300)
+    options = BackendOptions(backend=setup["backend"], threads=setup["threads"], thresholds=Thresholds(0.25, 0.7, 300))
+    if setup["threads"]:
+        detector = Detector.open(setup["model"], options=options)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            cache = Cache(Path(folder))
+            detector = tune(setup["model"], setup["video"], options=options, when=AGAIN, cache=cache).detector
 
     def stream() -> Iterator[int]:
         source = sources.open(setup["video"], SourceOptions(loop=True))
         yield from (len(result.detections) for result in Pipeline(detector, source))
 
-    yield {"name": detector.backend.description, "threads": f"{setup['threads']}, and 1 to decode"}
+    yield {"name": detector.backend.description, "threads": f"{setup['threads'] or 'by a trial'}, and 1 to decode"}
     yield lambda request: _watch(stream(), request["seconds"])
 
 

@@ -15,6 +15,8 @@ from edge_runtime.calibrate.ranges.table import Origin, RangeTable
 from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.jetson import nvpmodel
 from edge_runtime.model.spec import ModelIO, ModelSpec
+from edge_runtime.tuning.arrangements import Arrangement
+from edge_runtime.tuning.choice import Choice, Measured
 
 SPEC = ModelSpec("yolo_v8", (64, 64), ("cat", "dog", "bird"))
 OTHERS = {"names": "{0: 'cat', 1: 'dog', 2: 'bird'}", "imgsz": "[64, 64]"}
@@ -34,6 +36,7 @@ PASSPORT = Passport(
     12.5,
     "edge-build a.onnx",
 )
+CHOICE = Choice("throughput", "2026-11-27 06:00", 0.1, (Measured(Arrangement("openvino", 2, 2), 31.5),), ("a: why",))
 ROW: Dict[str, Any] = {
     "engine": "a.onnx",
     "mode": "15W",

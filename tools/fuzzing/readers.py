@@ -26,6 +26,7 @@ from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import METADATA_KEY
 from edge_runtime.power import replay as trace
 from edge_runtime.reports import benchmark as report
+from edge_runtime.tuning import cache
 from fuzzing import good
 
 
@@ -110,6 +111,12 @@ READERS: Dict[str, Reader] = {
         "v.json",
         lambda: [Evidence("AP", 0.1, -0.2, 0.5, 1275, 400).to_json().encode()],
         lambda path: Evidence.from_json(path.read_bytes().decode("utf-8", "replace")),
+    ),
+    "arrangement": Reader(
+        ("tuning/cache.py",),
+        "a.json",
+        lambda: [json.dumps({"about": {"cores": 2}, "choice": good.CHOICE.to_dict()}).encode()],
+        lambda path: cache.read_choice(path, {"cores": 2}),
     ),
     "passport": Reader(
         ("gpu/passport.py",),
