@@ -48,14 +48,12 @@ def _limits(root: Path) -> List[float]:
 
 def _limit(folder: Path) -> float:
     """The limit in a group's folder, in cores; 0 for none. `cpu.max` is of version 2, the others of version 1."""
+    first = [read_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
     second = read_text(folder / "cpu.max").split()
-    quota_us, period_us = second if len(second) == 2 else [read_text(folder / f"cpu.cfs_{n}_us") for n in _FIRST]
+    quota_us, period_us = second if len(second) == 2 else first
     if not (is_whole(quota_us) and is_whole(period_us) and int(period_us)):
         return 0.0  # "max", -1, or no such file
     return int(quota_us) / int(period_us)
-
-
-_FIRST = ("quota", "period")
 
 
 def meminfo(root: Path = Path("/")) -> Dict[str, int]:

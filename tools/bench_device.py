@@ -9,8 +9,6 @@ part of the driver's calls is measured alone. A real driver takes longer for the
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 from bench import report
+from bench.checkouts import answer
 from bench.report import Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +37,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         trees = {f"commit {args.commit}": earlier(args.commit, Path(folder)), "this tree": ROOT}
         for _ in range(args.rounds):
             for name, tree in trees.items():
-                add(table, name, measured(tree, args.frames))
+                add(table, name, answer(tree, "device_worker.py", str(args.frames)))
     table.rows.sort(key=lambda row: (row[0], row[1]))
     table.notes += [
         f"{args.frames} frames of 64x64 pixels, one slot; medians of a run, and {args.rounds} runs in turn.",
@@ -59,20 +58,6 @@ def earlier(commit: str, folder: Path) -> Path:
     for core in (ROOT / "edge_runtime/native").glob("_core*.so"):
         (folder / "edge_runtime/native" / core.name).symlink_to(core)
     return folder
-
-
-def measured(tree: Path, frames: int) -> Dict[str, Any]:
-    """The figures of a tree, from a process of its own."""
-    command = [sys.executable, str(ROOT / "tools/bench/device_worker.py"), str(frames)]
-    done = subprocess.run(
-        command,
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": f"{tree}:{tree / 'tests'}"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def add(table: Table, name: str, found: Dict[str, Any]) -> None:

@@ -9,9 +9,6 @@ Each turn is a process that reads the file to its end. The time is that of all i
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +16,7 @@ from statistics import median
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from bench import clip, report
+from bench.checkouts import answer
 from bench.report import Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +41,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             clip.encode_as(path, codec, size_wh)
             found: List[Tuple[Dict[str, float], ...]] = []
             for _ in range(args.turns):
-                found.append(tuple(measured(tree, path, side) for tree in trees))
+                found.append(tuple(answer(tree, "frames_worker.py", str(path), str(side)) for tree in trees))
             add(table, codec, size_wh, side, found)
     table.notes += [
         f"CPU milliseconds of all threads for each frame: medians of {args.turns} turns, ratios within a turn.",
@@ -52,14 +50,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     print(table.markdown())
     report.save(TARGET, "From a video to the network's input", report.machine(), [table])
     return 0
-
-
-def measured(tree: Path, path: Path, side: int) -> Dict[str, float]:
-    """The figures of a tree, from a process of its own."""
-    command = [sys.executable, str(ROOT / "tools/bench/frames_worker.py"), str(path), str(side)]
-    environ = {**os.environ, "PYTHONPATH": str(tree)}
-    done = subprocess.run(command, cwd=tree, env=environ, stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def add(

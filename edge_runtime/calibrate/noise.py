@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,6 @@ from edge_runtime.graph import fake, rounding_points
 from edge_runtime.graph.cut import boundary_tensors, cut_from
 from edge_runtime.graph.network import Network
 from edge_runtime.machine import cores
-
-if TYPE_CHECKING:
-    import onnx
 
 Floats = NDArray[np.float32]
 Values = Dict[str, Floats]
@@ -45,7 +42,8 @@ class NoiseProbe:
         self._parts = [names[first : first + size] for first in range(0, len(names), size or 1)]
         self._idle: Dict[str, Values] = {n: fake.parameters(n, limits, rounded=False) for n, limits in seen.items()}
         self._known: List[Values] = [{network.inputs[0]: feed} for feed in feeds]
-        handed = {name: None for part in self._parts for name in _ending(network, part)[2]}
+        firsts = [1 + makers.get(part[0], -1) for part in self._parts]
+        handed = {name: None for first in firsts for name in boundary_tensors(network.model, first, [])}
         wanted = [name for name in dict.fromkeys([*handed, *self._outputs]) if name not in self._known[0]]
         whole = runs.session(network.model, wanted)
         for known in self._known:
@@ -94,7 +92,10 @@ class _End:
     """A session of the nodes from the first that is rounded to the end. Only the named activations can be rounded."""
 
     def __init__(self, network: Network, names: Sequence[str], outputs: Sequence[str], known: Sequence[Values]) -> None:
-        model, first, handed = _ending(network, names)
+        model = fake.insert(network.copy(), names)
+        rounding = {f"{name}.scaled" for name in names}
+        first = next(place for place, node in enumerate(model.graph.node) if node.output[0] in rounding)
+        handed = boundary_tensors(model, first, [])
         made = {name for node in model.graph.node[first:] for name in node.output}
         self.names, self._outputs = names, [name for name in outputs if name in made]
         end = cut_from(model, first, {name: known[0][name] for name in handed})
@@ -105,10 +106,3 @@ class _End:
         """Returns the outputs that these nodes compute. Other outputs stay as they are."""
         feeds = {name: value for name, value in {**known, **settings}.items() if name in self._inputs}
         return dict(zip(self._outputs, self._session.run(self._outputs, feeds) if self._outputs else ()))
-
-
-def _ending(network: Network, names: Sequence[str]) -> Tuple[onnx.ModelProto, int, List[str]]:
-    """Returns a copy of the network that can round these activations, where the first is rounded, and what it reads."""
-    model = fake.insert(network.copy(), names)
-    first = next(place for place, node in enumerate(model.graph.node) if node.output[0].endswith(".scaled"))
-    return model, first, boundary_tensors(model, first, [])

@@ -64,7 +64,7 @@ def tune(
         for result in Pipeline(tuned.detector, "street.mp4"):
             ...
 
-    A trial opens the model up to nine times, and takes about ten seconds. Its outcome is kept in the user's cache for
+    A trial opens the model up to nine times. Its outcome is kept in the user's cache for
     this file, machine, versions and goal. One from a time when other programs were busy is measured anew as soon as
     they are not.
 

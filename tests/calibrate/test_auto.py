@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
-from edge_runtime.calibrate import auto, budget
+from edge_runtime.calibrate import auto, budget, noise
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.graph import fake, products, rounding_points
 from edge_runtime.graph.network import Network
@@ -54,6 +54,31 @@ def test_each_is_what_asking_one_by_one_gives(probe):
     assert inside.each(some) == {name: each[name] for name in some}
 
 
+def test_activations_of_one_operator_may_fall_into_two_parts(monkeypatch):
+    """In whichever order they are named. The network's own names may look like those of the rounding."""
+    names = {"x": "x", "a": "a.scaled", "p": "p", "q": "q", "y": "y"}
+    nodes = [("Conv", ["x", "w"], ["a"]), ("Split", ["a"], ["p", "q"]), ("Concat", ["q", "p"], ["c"]),
+             ("Conv", ["c", "w"], ["y"])]  # fmt: skip
+    made = [
+        helper.make_node(kind, [names.get(n, n) for n in reads], [names.get(n, n) for n in makes],
+                         **({"axis": 1} if kind in ("Split", "Concat") else {}))
+        for kind, reads, makes in nodes
+    ]  # fmt: skip
+    weight = numpy_helper.from_array(np.random.default_rng(5).normal(size=(4, 4, 1, 1)).astype(np.float32), "w")
+    value = [helper.make_tensor_value_info(name, 1, [1, 4, 8, 8]) for name in ("x", "y")]
+    graph = helper.make_graph(made, "g", value[:1], value[1:], [weight])
+    plain = Network(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8))
+    limits = dict.fromkeys(("q", "p", "c", "a.scaled", "x"), (-4.0, 4.0))
+    image = np.random.default_rng(6).normal(size=(1, 4, 8, 8)).astype(np.float32)
+    for parts in (1, 2, 3, 5):
+        monkeypatch.setattr(noise, "PARTS", parts)
+        probe = NoiseProbe(plain, limits, [image])
+        each = probe.each(limits)
+        assert {n: probe.noise({n: limits[n]}) for n in limits} == pytest.approx(each, rel=0.1) and min(
+            each.values()
+        ) > 0
+
+
 def test_multiplications_add_up():
     shares = products.weighted_shares(network())
     assert sum(shares.values()) == pytest.approx(1) and all(share >= 0 for share in shares.values())
@@ -68,8 +93,8 @@ def test_what_saves_most_noise_for_its_cost_stays_in_float(monkeypatch):
         Layer("h", "", 0.02),
     ]
     monkeypatch.setattr(budget, "layers", lambda network: some)
-    noise = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": 0.0002, "f": 0.0002, "g": 0.00004}
-    chosen = auto.left_in_float(network(), noise)
+    alone = {"c": 0.01, "a": 0.5, "b": 0.2, "d": 0.002, "e": 0.0002, "f": 0.0002, "g": 0.00004}
+    chosen = auto.left_in_float(network(), alone)
     assert chosen == ["a", "c", "f"], "b would be too much, g is faint, d and e save little beside all the noise"
     chosen = auto.left_in_float(network(), {"c": 0.0001, "h": 0.00006})
     assert chosen == ["c"], "h is not worth it, although it is much of a small noise"

@@ -37,3 +37,10 @@ def test_a_session_rounds_what_it_is_asked_to(rounded):
     image = fake.rounded(IMAGE, limits) if rounded else IMAGE
     for value, expected in zip(got, run(network().model, image=image).values()):
         np.testing.assert_allclose(value, expected, atol=2e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("limits", [(0.0, 1e-6), (-0.3, 6.0), (-3e4, 6e4)])
+def test_what_is_not_rounded_keeps_all_its_bits(limits):
+    values = np.random.default_rng(3).uniform(*limits, 1000).astype(np.float32)
+    inverse, first, last, step = fake.parameters("x", limits, rounded=False).values()
+    np.testing.assert_array_equal(np.clip(np.round(values * inverse), first, last) * step, values)

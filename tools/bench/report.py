@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
+
+from edge_runtime.machine import cpu_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "openvino", "pycocotools", "av")
@@ -46,7 +47,7 @@ def machine(extra: Sequence[str] = ()) -> Dict[str, Any]:
     versions = {name: version for name in (*PACKAGES, *extra) for version in [_version(name)] if version}
     return {
         "commit": commit(ROOT),
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -88,9 +89,3 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _cpu() -> str:
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if os.path.exists("/proc/cpuinfo") else ""
-    found = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", text, re.M)
-    return found.group(1) if found else platform.machine()
