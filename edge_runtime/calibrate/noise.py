@@ -42,8 +42,8 @@ class NoiseProbe:
         self._parts = [names[first : first + size] for first in range(0, len(names), size or 1)]
         self._idle: Dict[str, Values] = {n: fake.parameters(n, limits, rounded=False) for n, limits in seen.items()}
         self._known: List[Values] = [{network.inputs[0]: feed} for feed in feeds]
-        firsts = [1 + makers.get(part[0], -1) for part in self._parts]
-        handed = {name: None for first in firsts for name in boundary_tensors(network.model, first, [])}
+        firsts = [(1 + makers.get(part[0], -1), part) for part in self._parts]
+        handed = {name: None for first, part in firsts for name in boundary_tensors(network.model, first, part)}
         wanted = [name for name in dict.fromkeys([*handed, *self._outputs]) if name not in self._known[0]]
         whole = runs.session(network.model, wanted)
         for known in self._known:
