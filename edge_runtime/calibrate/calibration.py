@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from edge_runtime.calibrate import forms, observations, origins, remarks, runs
+from edge_runtime.calibrate import corrections, forms, observations, origins, remarks, runs
 from edge_runtime.calibrate.auto import Choice, choose_ranges
 from edge_runtime.calibrate.noise import NoiseProbe
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.calibrate.ranges.table import Origin, RangeTable
 from edge_runtime.graph import rounding_points
+from edge_runtime.graph.correction import Corrections
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import float_network, state
 from edge_runtime.graph.products import InFloat, in_float
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 METHODS = ("auto", "entropy", "minmax", "mse", "percentile")
 OWN = "its own"  # the method of a file that is INT8 already: it keeps its ranges
 ALREADY = "It runs as it is, and edge-build builds a plan of it; to calibrate, give its float original"
-PROBED, AVERAGED = 2, 64  # images to measure noise, and to compute means; both numbers give stable results
+PROBED = 2  # images to measure noise; it gives stable results
 Progress = Callable[[str, int], Callable[[], None]]
 
 
@@ -40,6 +41,7 @@ class Calibrated:
         model: the quantised model, in the form of ONNX Runtime and OpenVINO, with the range table in its metadata.
         table: ranges, and what stays in float.
         noise: noise if only this activation is rounded, by activation, if it was measured; see `NoiseProbe`.
+        learned: what the images told beside the ranges.
         fresh: whether the ranges were made now; False if they come from a table of the same origin.
         notes: sentences that a user should read.
         in_float: operators that multiply and stay in float, those with most multiplications first.
@@ -48,6 +50,7 @@ class Calibrated:
     model: onnx.ModelProto
     table: RangeTable
     noise: Dict[str, float] = field(default_factory=dict)
+    learned: Corrections = field(default_factory=Corrections)
     fresh: bool = True
     notes: Tuple[str, ...] = ()
     in_float: Tuple[InFloat, ...] = ()
@@ -109,8 +112,9 @@ def calibrate(
         table = known
     else:
         table, noise = _measured(network, spec, images, wanted, state_file, progress, say)
-    model = quantised(network, spec, table, images, progress)
-    return described(Calibrated(model, table, noise, fresh=known is not table), network)
+    learned = corrections.learn(network, rounded(network, table), spec, images, keep, progress)
+    model = quantised(network, spec, table, learned)
+    return described(Calibrated(model, table, noise, learned, fresh=known is not table), network)
 
 
 def int8_already(path: str) -> str:
@@ -155,23 +159,16 @@ def described(made: Calibrated, network: Network) -> Calibrated:
     return replace(made, notes=remarks.of(network, made.table), in_float=tuple(in_float(network, marked, keep, free)))
 
 
-def quantised(
-    network: Network,
-    spec: ModelSpec,
-    table: RangeTable,
-    images: Sequence[str],
-    progress: Progress = lambda label, total: lambda: None,
-) -> onnx.ModelProto:
-    """Writes the ranges of a table into a copy of a prepared network, and corrects the biases with the images."""
-    keep = table.origin.keep
-    marked = [name for name in ONNXRUNTIME.marked(network, keep) if name not in table.float_activations]
+def rounded(network: Network, table: RangeTable) -> Dict[str, Range]:
+    """Returns the activations that a table rounds in ONNX Runtime's form, with the ranges that they have there."""
+    marked = ONNXRUNTIME.marked(network, table.origin.keep)
     limits = {name: table.ranges[name] for name in marked if name in table.ranges}
-    rounded = rounding_points.shared(network, limits, list(limits))
-    read = dict.fromkeys(node.input[0] for node in network.nodes if node.op_type == "Conv")
-    some = images[:: max(1, len(images) // AVERAGED)][:AVERAGED]
-    tick = progress("biases", len(some))
-    means = observations.means(network.model, {name: rounded.get(name) for name in read}, spec, some, tick)
-    model = quantize(network.copy(), table.ranges, ONNXRUNTIME, keep, means, table.float_activations)
+    return rounding_points.shared(network, limits, [name for name in limits if name not in table.float_activations])
+
+
+def quantised(network: Network, spec: ModelSpec, table: RangeTable, learned: Corrections) -> onnx.ModelProto:
+    """Writes the ranges of a table and what was learned from images into a copy of a prepared network."""
+    model = quantize(network.copy(), table.ranges, ONNXRUNTIME, table.origin.keep, learned, table.float_activations)
     return forms.with_metadata(model, spec, table)
 
 

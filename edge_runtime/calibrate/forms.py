@@ -55,5 +55,5 @@ def tensorrt_form(
     _remove(whole, VERDICT_KEYS)  # it was measured on the other form
     network = to_float(whole)
     in_float = {*table.origin.keep, *(() if depthwise else rounding_points.depthwise(network))}
-    form = quantize(network, table.ranges, TENSORRT, in_float, None, table.float_activations)
+    form = quantize(network, table.ranges, TENSORRT, in_float, float_activations=table.float_activations)
     return half(Network(form), keep) if float16 else form

@@ -101,7 +101,8 @@ class MixedPrecisionSearch:
 
     def _with(self, free: Tuple[str, ...]) -> Calibrated:
         table = replace(self._made.table, float_activations=free)
-        model = calibration.quantised(self._network, self._spec, table, self._images)
+        learned = self._made.learned.without(free)
+        model = calibration.quantised(self._network, self._spec, table, learned)
         return replace(self._made, model=model, table=table)
 
 

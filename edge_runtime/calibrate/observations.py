@@ -10,7 +10,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from edge_runtime.calibrate.ranges.methods import METHODS, Range
 from edge_runtime.calibrate.ranges.table import LARGEST, SMALLEST
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic
-from edge_runtime.graph import fake
 from edge_runtime.machine import cores
 from edge_runtime.model.spec import ModelSpec
 
@@ -146,33 +145,3 @@ def _note(notes: Observations, names: Sequence[str], values: List[Floats], path:
 
     list(pool.map(look, names, values))
     notes.images += 1
-
-
-def means(
-    model: onnx.ModelProto,
-    ranges: Mapping[str, Optional[Range]],
-    spec: ModelSpec,
-    images: Sequence[str],
-    tick: Tick = lambda: None,
-) -> Dict[str, Tuple[Floats, Floats]]:
-    """Returns (channels,) means of activations over the images, before and after rounding, for bias correction.
-
-    Args:
-        ranges: range of each activation; None if it is not rounded.
-    """
-    names = list(ranges)
-    run = runs.runner(model, names)
-    totals: Dict[str, NDArray[np.float64]] = {}
-
-    def look(name: str, value: Floats) -> NDArray[np.float64]:
-        others = tuple(axis for axis in range(value.ndim) if axis != 1)
-        limits = ranges[name]
-        pair = value, value if limits is None else fake.rounded(value, limits)
-        return np.stack([array.mean(axis=others, dtype=np.float64) for array in pair])
-
-    with ThreadPoolExecutor(cores()) as pool:
-        for _, tensor in runs.prepared(images, spec, pool):
-            for name, both in zip(names, pool.map(look, names, run(tensor))):
-                totals[name] = both / len(images) + totals.get(name, 0.0)
-            tick()
-    return {name: (total[0].astype(np.float32), total[1].astype(np.float32)) for name, total in totals.items()}

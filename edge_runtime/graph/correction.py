@@ -1,8 +1,9 @@
-"""What rounding adds to the mean output of a convolution (Nagel et al. 2019, arXiv 1906.04721)."""
+"""What rounding adds to the mean output of a convolution (Nagel et al. 2019, arXiv 1906.04721), and what lessens it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,24 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 RARE = 0.5  # a weight that lies outside the map for more than this part of the outputs
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What pictures tell beside the ranges.
+
+    Attributes:
+        means: (channels,) mean of the input of each Conv, before and after rounding.
+        weights: weights whose rounding is learned, on their grids, by constant.
+    """
+
+    means: Mapping[str, Tuple[Floats, Floats]] = field(default_factory=dict)
+    weights: Mapping[str, Floats] = field(default_factory=dict)
+
+    def without(self, names: Collection[str]) -> Corrections:
+        """Returns the corrections if these activations are not rounded."""
+        means = {name: (pair[0], pair[name not in names]) for name, pair in self.means.items()}
+        return replace(self, means=means)
 
 
 def added_mean(
@@ -50,17 +69,26 @@ def inside_shares(node: onnx.NodeProto, sizes: Sequence[int], kernel: Sequence[i
     """
     if len(sizes) != len(kernel) or min(sizes, default=0) < 1:
         return None
+    shares = np.ones((), np.float32)
+    for size, places in zip(sizes, places_read(node, sizes, kernel)):
+        shares = shares[..., None] * ((places >= 0) & (places < size)).mean(axis=1).astype(np.float32)
+    return shares
+
+
+def places_read(node: onnx.NodeProto, sizes: Sequence[int], kernel: Sequence[int]) -> List[NDArray[np.int64]]:
+    """Returns for each axis of a map which places the weights of a kernel read, (kernel, outputs).
+
+    A place below 0, or not below the size, lies in the padding. Arguments as in `inside_shares`.
+    """
     given: Dict[str, Any] = {a.name: a for a in node.attribute}
     strides, dilations = (list(given[n].ints) if n in given else [1] * len(kernel) for n in ("strides", "dilations"))
-    shares = np.ones((), np.float32)
+    found = []
     for axis, (size, count) in enumerate(zip(sizes, kernel)):
         reach = dilations[axis] * (count - 1) + 1
         first, last = _padding(given, axis, size, strides[axis], reach)
         outputs = np.arange(max(1, (size + first + last - reach) // strides[axis] + 1))
-        places = outputs * strides[axis] - first + dilations[axis] * np.arange(count)[:, None]
-        inside = ((places >= 0) & (places < size)).mean(axis=1).astype(np.float32)
-        shares = shares[..., None] * inside
-    return shares
+        found.append(outputs * strides[axis] - first + dilations[axis] * np.arange(count)[:, None])
+    return found
 
 
 def _padding(given: Dict[str, Any], axis: int, size: int, stride: int, reach: int) -> Tuple[int, int]:

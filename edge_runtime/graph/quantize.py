@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import rounding_points
 from edge_runtime.graph.channels import Axis, axis_of, per_channel, spread
-from edge_runtime.graph.correction import added_mean
+from edge_runtime.graph.correction import Corrections, added_mean
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.rounding_points import Range
+from edge_runtime.graph.steps import step_and_zero
 
 if TYPE_CHECKING:
     import onnx
 
 Floats = NDArray[np.float32]
-Means = Mapping[str, Tuple[Floats, Floats]]
 LARGEST_BIAS = 2.0**30  # fits an int32, with room for the products
+NONE = Corrections()
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def quantize(
     ranges: Mapping[str, Range],
     form: Form,
     keep: Collection[str] = (),
-    means: Optional[Means] = None,
+    corrections: Corrections = NONE,
     float_activations: Collection[str] = (),
 ) -> onnx.ModelProto:
     """Quantises the network in place.
@@ -64,8 +65,8 @@ def quantize(
         ranges: range of every activation that the form marks; others may be in it too.
         keep: names of nodes, or of their first outputs, that stay in float.
         float_activations: activations that stay in float. Weights that multiply them are rounded too, to save space.
-        means: (channels,) mean of each activation, before and after rounding, for bias correction. What rounding adds
-            to a convolution's mean output is subtracted from its bias (Nagel et al. 2019, arXiv 1906.04721).
+        corrections: learned rounding of weights, and means for bias correction: what rounding adds to a convolution's
+            mean output is subtracted from its bias (Nagel et al. 2019, arXiv 1906.04721).
 
     Raises:
         ModelError: a range is missing, or a name in `keep` does not exist.
@@ -76,7 +77,7 @@ def quantize(
     missing = [name for name in marked if name not in ranges]
     if missing:
         raise ModelError(f"{len(missing)} activations have no range, the first is {missing[0]}", hint="calibrate again")
-    writer = _Writer(network, rounding_points.shared(network, ranges, marked), form, keep, means or {})
+    writer = _Writer(network, rounding_points.shared(network, ranges, marked), form, keep, corrections)
     writer.write()
     return network.model
 
@@ -96,11 +97,11 @@ class _Writer:
     """Adds the nodes of one form to one network."""
 
     def __init__(
-        self, network: Network, ranges: Mapping[str, Range], form: Form, keep: Collection[str], means: Means
+        self, network: Network, ranges: Mapping[str, Range], form: Form, keep: Collection[str], by: Corrections
     ) -> None:
-        self._network, self._form, self._keep, self._means = network, form, keep, means
-        self._shapes = network.shapes if means else {}
-        self._scales = {name: _scale(limits, form.signed) for name, limits in ranges.items()}
+        self._network, self._form, self._keep, self._corrections = network, form, keep, by
+        self._shapes = network.shapes if by.means else {}
+        self._scales = {name: step_and_zero(limits, form.signed) for name, limits in ranges.items()}
         self._nodes: List[onnx.NodeProto] = []
         self._numbers: Dict[str, int] = {}
         self._prefix = _free_prefix(network)
@@ -173,9 +174,15 @@ class _Writer:
         if self._form.float_weights:
             source = self._add("QuantizeLinear", [name, *parameters], f"{short}.q", **along)
         else:
-            rounded = np.clip(np.round(weight / spread(scales, axis, weight.ndim)), -127, 127).astype(np.int8)
-            source = self._network.set_constant(f"{short}.q", rounded)
+            steps = self._steps(name, spread(scales, axis, weight.ndim))
+            source = self._network.set_constant(f"{short}.q", steps.astype(np.int8))
         return self._add("DequantizeLinear", [source, *parameters], f"{short}.dq", **along), scales
+
+    def _steps(self, name: str, scales: Floats) -> Floats:
+        """Rounds a weight, as it was learned or to the nearest. `scales` multiplies it."""
+        weight: Floats = self._corrections.weights.get(name, self._network.constants[name]).astype(np.float32)
+        steps: Floats = np.clip(np.round(weight / scales), -127, 127)
+        return steps
 
     def _bias(self, node: onnx.NodeProto) -> Optional[Floats]:
         known = node.op_type != "MatMul" and len(node.input) > 2 and node.input[2] in self._network.constants
@@ -185,12 +192,11 @@ class _Writer:
         """Subtracts from the bias what rounded weights and inputs add to the mean output."""
         source, bias = node.input[0], self._bias(node)
         unknown = len(node.input) > 2 and node.input[2] and bias is None
-        if source not in self._means or node.op_type != "Conv" or unknown:
+        if source not in self._corrections.means or node.op_type != "Conv" or unknown:
             return
         weight = self._network.constants[name].astype(np.float32)
-        wide = spread(scales, 0, weight.ndim)
-        rounded = np.clip(np.round(weight / wide), -127, 127) * wide
-        added = added_mean(node, weight, rounded, self._means[source], self._shapes.get(source, ()))
+        wide, means = spread(scales, 0, weight.ndim), self._corrections.means[source]
+        added = added_mean(node, weight, self._steps(name, wide) * wide, means, self._shapes.get(source, ()))
         value = ((0.0 if bias is None else bias) - added).astype(np.float32)
         corrected = self._network.set_constant(f"{node.output[0]}.bias", value)
         if len(node.input) > 2:
@@ -238,12 +244,3 @@ def _free_prefix(network: Network) -> str:
     while any(re.fullmatch(rf"{prefix}\d+\.(s|q|dq)|{prefix[1:]}[iu]\d+\.\d+(\.\d+)?", name) for name in names):
         prefix += "q"
     return prefix
-
-
-def _scale(limits: Range, signed: bool) -> Tuple[Floats, NDArray[np.generic]]:
-    """Returns the step and the zero point of a range."""
-    low, high = limits
-    if signed:
-        return np.array(max(-low, high) / 127, np.float32), np.array(0, np.int8)
-    step = (high - low) / 255
-    return np.array(step, np.float32), np.array(np.clip(round(-low / step), 0, 255), np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,3 +39,12 @@ def quantised(value: Array, scale: Array, zero: Optional[Array], axis: int) -> A
 def _along(scale: Array, axis: int, ndim: int) -> Sequence[int]:
     axis = axis % ndim if ndim else 0
     return [-1 if k == axis and scale.size > 1 else 1 for k in range(ndim)]
+
+
+def step_and_zero(limits: Tuple[float, float], signed: bool) -> Tuple[NDArray[np.float32], NDArray[np.generic]]:
+    """Returns the step and the zero point, both of shape (), of a range; `signed`: symmetric, for int8, else uint8."""
+    low, high = limits
+    if signed:
+        return np.array(max(-low, high) / 127, np.float32), np.array(0, np.int8)
+    step = (high - low) / 255
+    return np.array(step, np.float32), np.array(np.clip(round(-low / step), 0, 255), np.uint8)

@@ -76,17 +76,6 @@ def test_every_activation_of_the_form(model, spec, images):
     assert seen.ranges("minmax")["images"] == (0.0, seen.histograms["images"].high)
 
 
-def test_means_as_they_are_and_rounded(model, spec, images):
-    """Against numpy over all images at once; an activation without a range is not rounded."""
-    found = observations.means(model, {"images": (0.0, 0.5), "conv1": None}, spec, images)
-    with ThreadPoolExecutor(1) as pool:
-        everything = np.concatenate([tensor for _, tensor in runs.prepared(images, spec, pool)])
-    np.testing.assert_allclose(found["images"][0], everything.mean(axis=(0, 2, 3)), rtol=1e-5)
-    rounded = np.round(np.clip(everything, 0, 0.5) * 510) / 510
-    np.testing.assert_allclose(found["images"][1], rounded.mean(axis=(0, 2, 3)), rtol=1e-4)
-    np.testing.assert_array_equal(found["conv1"][0], found["conv1"][1])
-
-
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_an_activation_that_is_always_zero_gets_a_range_and_is_named(model, spec, images, method):
     seen = observations.collect(model, ["images"], spec, images[:2])

@@ -12,6 +12,7 @@ import pytest
 from edge_runtime import zoo
 from edge_runtime.errors import ModelError
 from edge_runtime.graph import quantize, rounding_points
+from edge_runtime.graph.correction import Corrections
 from edge_runtime.graph.network import Network
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
@@ -143,6 +144,20 @@ def test_a_tiny_channel_does_not_overflow_its_bias():
     np.testing.assert_allclose(value, bias, rtol=1e-3)
 
 
+def test_learned_weights_are_written_as_they_are_and_change_no_scale():
+    source = network()
+    step = np.abs(source.constants["conv1.weight"]).reshape(12, -1).max(axis=1).reshape(-1, 1, 1, 1) / 127
+    up = (np.floor(source.constants["conv1.weight"] / step) + 1).clip(-127, 127)
+    learned = Corrections(weights={"conv1.weight": (up * step).astype(np.float32)})
+    plain, ours = (
+        Network(quantize.quantize(network(), ranges(network()), quantize.ONNXRUNTIME, corrections=by))
+        for by in (Corrections(), learned)
+    )
+    differ = [name for name, value in ours.constants.items() if not np.array_equal(value, plain.constants[name])]
+    assert [ours.constants[name].shape for name in differ] == [up.shape]
+    np.testing.assert_array_equal(ours.constants[differ[0]], up)
+
+
 def test_bias_correction_restores_the_mean():
     """Of the first layer, whose inputs are known exactly: the mean output is that of the float layer."""
     source, known = network(), ranges(network())
@@ -152,7 +167,7 @@ def test_bias_correction_restores_the_mean():
     name = network().nodes[0].output[0]
     outputs = []
     for corrected in ({}, means):
-        model = quantize.quantize(network(), known, quantize.TENSORRT, means=corrected)
+        model = quantize.quantize(network(), known, quantize.TENSORRT, corrections=Corrections(corrected))
         outputs.append(run(model, [name])[name].mean(axis=(0, 2, 3)))
     expected = run(source.model, [name])[name].mean(axis=(0, 2, 3))
     plain, better = (np.abs(output - expected).sum() for output in outputs)

@@ -6,26 +6,26 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence
 
 import onnx
 from accuracy import load_data, open_detector
 
 from bench.int8_accuracy import BACKENDS
-from bench.int8_models import Subject, subjects, tensors
-from bench.int8_rounding import LearnedRounding, equalise
+from bench.int8_equalise import equalise
+from bench.int8_models import Subject, subjects
 from bench.report import Table
 from edge_runtime.accuracy import evaluate
-from edge_runtime.calibrate import auto, calibration, images, observations, runs, verdict
+from edge_runtime.calibrate import auto, calibration, corrections, images, observations, verdict
 from edge_runtime.calibrate.calibration import Calibrated
 from edge_runtime.calibrate.ranges.methods import Range
 from edge_runtime.graph import rounding_points
+from edge_runtime.graph.correction import Corrections
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import ONNXRUNTIME
 from edge_runtime.model.spec import ModelSpec
 
 NAMES = ("nanodet_m_416", "yolov5lite_s_640", "yolox_nano", "FastestDet", "yolo_fastest_1.1_xl_coco", "yolov5n_640")
-SEEN = 16  # pictures for learned rounding
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,22 @@ class Base:
     network: Network
     made: Calibrated
 
-    def again(self, network: Network, **changes: Any) -> onnx.ModelProto:
-        """Writes the ranges into another form of the network, or changed ranges."""
-        return calibration.quantised(network.copy(), self.spec, replace(self.made.table, **changes), self.paths)
+    def again(self, learned: Optional[Corrections] = None, **changes: Any) -> onnx.ModelProto:
+        """Writes changed ranges into the network, with what is learned from the pictures."""
+        table = replace(self.made.table, **changes)
+        if learned is None:
+            learned = corrections.learn(self.network, calibration.rounded(self.network, table), self.spec, self.paths)
+        return calibration.quantised(self.network, self.spec, table, learned)
 
 
 def weights_alone(base: Base, folder: Path) -> onnx.ModelProto:
     """No activation is rounded: more than what is lost here cannot be won by another rounding of weights."""
-    return base.again(base.network, float_activations=tuple(ONNXRUNTIME.marked(base.network)))
+    return base.again(float_activations=tuple(ONNXRUNTIME.marked(base.network)))
 
 
 def nothing_in_float(base: Base, folder: Path) -> onnx.ModelProto:
     """Every activation that has a form in 8 bits is rounded."""
-    return base.again(base.network, float_activations=())
+    return base.again(float_activations=())
 
 
 def ranges_by_task_loss(base: Base, folder: Path) -> onnx.ModelProto:
@@ -64,7 +67,7 @@ def ranges_by_task_loss(base: Base, folder: Path) -> onnx.ModelProto:
     for name in marked:
         best[name] = tried[min(range(len(tried)), key=lambda k: noise[k][name])][name]
     least = {name: min(each[name] for each in noise) for name in marked}
-    return base.again(base.network, ranges=best, float_activations=tuple(auto.left_in_float(base.network, least)))
+    return base.again(ranges=best, float_activations=tuple(auto.left_in_float(base.network, least)))
 
 
 def equalisation(base: Base, folder: Path) -> onnx.ModelProto:
@@ -77,15 +80,9 @@ def equalisation(base: Base, folder: Path) -> onnx.ModelProto:
     return calibration.calibrate(str(path), base.spec, base.paths).model
 
 
-def learned_rounding(base: Base, folder: Path) -> onnx.ModelProto:
-    """Weights rounded up or down by the pictures, with the ranges of the default calibration."""
-    network = base.network.copy()
-    rounding = LearnedRounding(network)
-    run = runs.runner(base.network.model, rounding.names)
-    for tensor in tensors(base.subject, base.spec, SEEN):
-        rounding.see(dict(zip(rounding.names, run(tensor[None]))))
-    rounding.write()
-    return base.again(network)
+def nearest(base: Base, folder: Path) -> onnx.ModelProto:
+    """Every weight rounded to the nearest; the biases are corrected."""
+    return base.again(replace(base.made.learned, weights={}))
 
 
 METHODS: Dict[str, Callable[[Base, Path], onnx.ModelProto]] = {
@@ -93,7 +90,7 @@ METHODS: Dict[str, Callable[[Base, Path], onnx.ModelProto]] = {
     "nothing in float": nothing_in_float,
     "ranges by task loss": ranges_by_task_loss,
     "equalisation": equalisation,
-    "learned rounding": learned_rounding,
+    "rounding to the nearest": nearest,
     "weights alone": weights_alone,
 }
 
