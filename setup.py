@@ -14,8 +14,8 @@ MODEL = "engines/yolo_nano_voc_int8.onnx"
 SET = {"x86_64": "x86", "aarch64": "neon", "arm64": "neon"}.get(platform.machine())
 BY_MACHINE = [f"letterbox_{SET}", f"letterbox_yuv_{SET}"] if SET else []
 SOURCES = [
-    "bindings", "bindings_device", "bindings_pictures", "decoder", "driver", "histogram", "letterbox", "letterbox_yuv",
-    "loops", "scan", "slot", *BY_MACHINE,
+    "assign", "bindings", "bindings_device", "bindings_pictures", "bindings_track", "decoder", "driver", "histogram",
+    "letterbox", "letterbox_yuv", "loops", "scan", "slot", "track", *BY_MACHINE,
 ]  # fmt: skip
 
 # No -march: the wider instruction sets are chosen at run time. No contraction: every version must give the same bits.

@@ -1,4 +1,4 @@
-"""The native core. Only ops.py and device.py call it. It checks what would crash; they check the rest."""
+"""The native core. Only ops.py, device.py and tracking.py call it. It checks what would crash; they check the rest."""
 
 from typing import Sequence
 
@@ -142,3 +142,32 @@ class Slot:
 
     def close(self) -> None:
         """Frees everything."""
+
+class Tracker:
+    """See `tracking.ByteTrack`."""
+
+    def __init__(
+        self,
+        sure: float,
+        unsure: float,
+        overlap: float,
+        low_overlap: float,
+        lost_s: float,
+        min_hits: int,
+        by_class: bool,
+    ) -> None: ...
+    def update(
+        self,
+        xyxy: NDArray[np.float32],
+        confidence: NDArray[np.float32],
+        class_id: NDArray[np.int32],
+        time_s: float,
+        ids: NDArray[np.int32],
+    ) -> None:
+        """Fills ids (n,)."""
+
+    def tracks(self) -> NDArray[np.float64]:
+        """Returns (k, 7): x1, y1, x2, y2, id, class_id, seen_s."""
+
+    def end_all(self) -> None:
+        """Ends all tracks."""

@@ -35,7 +35,8 @@ FLAGS = [
 ELSEWHERE = {"x86_64": "_neon", "aarch64": "_x86", "arm64": "_x86"}
 TESTS = [
     "native/test_letterbox.py", "native/test_pixels.py", "native/test_decoder.py", "native/test_nms.py",
-    "native/test_edges.py", "native/test_threads.py", "native/test_device.py", "calibrate/ranges/test_histogram.py",
+    "native/test_edges.py", "native/test_threads.py", "native/test_device.py", "native/test_tracking.py",
+    "calibrate/ranges/test_histogram.py",
 ]  # fmt: skip
 
 

@@ -129,6 +129,7 @@ void histogram(py::handle values, float width, py::handle counts) {
 PYBIND11_MODULE(_core, m) {
   bind_pictures(m);
   bind_device(m);
+  bind_track(m);
   m.def("extremes", &extremes);
   m.def("histogram", &histogram);
   py::class_<Decoder>(m, "Decoder")

@@ -18,6 +18,7 @@ namespace py = pybind11;
 
 void bind_pictures(py::module_& m);
 void bind_device(py::module_& m);
+void bind_track(py::module_& m);
 
 using Extents = std::initializer_list<py::ssize_t>;  // -1: any size
 
