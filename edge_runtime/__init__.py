@@ -39,15 +39,19 @@ if TYPE_CHECKING:
     from edge_runtime.model.thresholds import Thresholds
     from edge_runtime.sinks import Sink, SinkOptions, VideoOptions
     from edge_runtime.sources import Source, SourceOptions
+    from edge_runtime.track.options import TrackOptions
+    from edge_runtime.track.places import Line, Zone
+    from edge_runtime.track.tracker import Tracker
     from edge_runtime.tuning.tuner import Tuned, tune
     from edge_runtime.types import Detection, Detections, Frame, Pixels, Result
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
-    "DeviceError", "DownloadError", "EdgeError", "Frame", "ModelError", "ModelFlags", "Pipeline", "Pixels", "Result",
-    "Sink", "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds",
-    "Tuned", "UsageError", "VideoOptions", "draw", "open_sink", "open_source", "tune",
+    "DeviceError", "DownloadError", "EdgeError", "Frame", "Line", "ModelError", "ModelFlags", "Pipeline", "Pixels",
+    "Result", "Sink", "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds",
+    "TrackOptions", "Tracker", "Tuned", "UsageError", "VideoOptions", "Zone", "draw", "open_sink", "open_source",
+    "tune",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -62,6 +66,9 @@ _ROOMS = {
     "model.thresholds": "Thresholds",
     "sinks": "Sink SinkOptions VideoOptions",
     "sources": "Source SourceOptions",
+    "track.options": "TrackOptions",
+    "track.places": "Line Zone",
+    "track.tracker": "Tracker",
     "tuning.tuner": "Tuned tune",
     "types": "Detection Detections Frame Pixels Result",
 }

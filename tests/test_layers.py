@@ -14,7 +14,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"errors", "files", "libraries", "text"},
     {"plugins", "jetson", "model", "imaging"},
     {"types", "machine", "native", "graph", "downloads"},
-    {"gpu", "zoo"},
+    {"gpu", "zoo", "track"},
     {"backends", "heads", "sources", "sinks", "power", "datasets"},
     {"detect"},
     {"loop"},

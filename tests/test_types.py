@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,28 @@ def test_to_dict_is_plain_data() -> None:
         {"class_id": 0, "label": "cat", "confidence": 0.9876, "box": [1.23, 2.0, 31.0, 40.0]},
         {"class_id": 7, "label": "7", "confidence": 0.5, "box": [5.0, 6.0, 7.0, 8.0]},
     ]
+
+
+def tracked(*ids: int) -> Detections:
+    return replace(Detections.from_rows(ROWS[: len(ids)], ("cat",)), tracker_id=np.array(ids, np.int32))
+
+
+def test_ids_go_along_everywhere() -> None:
+    found = tracked(4, -1)
+    assert [box.tracker_id for box in found] == [4, None]
+    assert [row["tracker_id"] for row in found.to_dict()] == [4, None]
+    assert found[[1, 0]].tracker_id.tolist() == [-1, 4] and found[0].tracker_id == 4
+    assert found == tracked(4, -1) != tracked(4, 5) and found != Detections.from_rows(ROWS, ("cat",))
+    assert pickle.loads(pickle.dumps(found)) == found
+    part = found[:1]
+    part.tracker_id[:] = 9
+    assert found.tracker_id.tolist() == [4, -1], "copied"
+
+
+def test_ids_go_to_supervision() -> None:
+    pytest.importorskip("supervision", reason="needs supervision: pip install '.[supervision]'")
+    assert tracked(4, -1).to_supervision().tracker_id.tolist() == [4, -1]
+    assert Detections.from_rows(ROWS).to_supervision().tracker_id is None
 
 
 def test_nothing_found() -> None:

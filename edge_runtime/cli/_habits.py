@@ -92,7 +92,11 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--nosave --no-save --noshow --no-show --no-display --dont-show --headless --show-labels --show-conf --show-boxes "
      "--hide-progress", DETECT, SO_ALREADY),
     ("--hide-labels --hide-conf --line-width --line-thickness --overlay --alpha", DETECT, "they look one way: omit it"),
-    ("--track --tracker --tracking --persist", DETECT, "objects are not tracked: --output FILE.jsonl has every box"),
+    ("--tracking --bytetrack", DETECT, "--track"),
+    ("--tracker", DETECT, "there is one tracker, ByteTrack: --track"),
+    ("--persist", DETECT, SO_ALREADY),
+    ("--tracker-min-frames", DETECT, "--track-hits"),
+    ("--tracker-drop-frames --track-buffer --lost-track-buffer", DETECT, "--track-lost SECONDS counts time"),
     ("--log-file --log-csv --csv", DETECT, "--log FILE.csv writes a row a second, --output FILE.csv a row per box"),
     ("--batch-size --batchsize --bs --max-batch-size --max-batch", f"{USE} {BUILD}", "--batch"),
     # precision, then devices
@@ -163,7 +167,7 @@ TASKS: Dict[str, str] = {
     "profile": BENCH, "power": POWER, "nvpmodel": POWER, "jtop": POWER, "tegrastats": POWER, "jetson_clocks": POWER,
     "status": POWER, "stats": POWER, "show": POWER, "query": POWER, "modes": POWER, "list": POWER, "info": POWER,
     "train": "models are trained elsewhere; a trained one is exported to ONNX",
-    "track": "objects are not tracked; edge-detect finds them in each frame by itself",
+    "track": "edge-detect --track gives objects ids",
     "identify": IDENTIFY, "guess": IDENTIFY, "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR,
     "audit": AUDIT, "diff": AUDIT, "zoo": ZOO,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Dict, List, Optional
 
 from edge_runtime.accuracy import evaluate
-from edge_runtime.cli import _power, _progress, _streams
+from edge_runtime.cli import _power, _progress, _streams, _track
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -89,7 +89,7 @@ def print_summary(summary: Dict[str, Any]) -> None:
         print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
     print_status(f"detections: {found or 'none'}")
-    for line in _doubts(summary):
+    for line in [*_track.lines(summary), *_doubts(summary)]:
         print_status(line)
     elsewhere = {"-", "window", *(failure.get("sink") for failure in summary["failed"])}
     written = [name for name in summary["sinks"] if name not in elsewhere]

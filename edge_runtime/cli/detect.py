@@ -34,6 +34,7 @@ from edge_runtime.cli import (
     _power,
     _signals,
     _streams,
+    _track,
     _tune,
     _values,
     _video,
@@ -54,6 +55,7 @@ from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import SinkOptions, VideoOptions
 from edge_runtime.sources import SourceOptions, image
 from edge_runtime.text import secrets
+from edge_runtime.track.options import TrackOptions
 
 MODEL = "model"
 SOURCES = (
@@ -83,12 +85,8 @@ def _parser() -> Parser:
         group.add_argument(flag, action="append", dest="sources", default=[], metavar=value, help=about)
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="size to ask a camera for")
     group.add_argument("--fps", type=_values.rate, metavar="FPS", help="rate to ask a camera for")
-    group.add_argument(
-        "--shrink",
-        type=_shrink,
-        metavar="model|WxH",
-        help="let GStreamer scale frames down to fit; boxes are in their pixels",
-    )
+    shrunk = "let GStreamer scale frames down to fit; boxes are in their pixels"
+    group.add_argument("--shrink", type=_shrink, metavar="model|WxH", help=shrunk)
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     group = parser.add_argument_group("where results go (repeatable)")
     group.add_argument(
@@ -104,13 +102,8 @@ def _parser() -> Parser:
     group.add_argument(
         "--fail-fast", action="store_true", help="end the run if a source fails; without it the others go on"
     )
-    group.add_argument(
-        "--warmup",
-        type=_values.whole(0, 10_000),
-        default=2,
-        metavar="N",
-        help="runs before the first frame, not counted; default 2",
-    )
+    warmup, about = _values.whole(0, 10_000), "runs before the first frame, not counted; default 2"
+    group.add_argument("--warmup", type=warmup, default=2, metavar="N", help=about)
     group = _power.add_flags(parser)
     group.add_argument("--power-mode", metavar="15W|MAXN|ID", help="mode to set for the run; the old mode is put back")
     group.add_argument(
@@ -119,6 +112,7 @@ def _parser() -> Parser:
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
+    _track.add_flags(parser)
     _tune.add_flags(parser)
     return parser
 
@@ -129,7 +123,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json and "-" in args.output:
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     _files.declared(args, WRITES)
-    video = _video.options(args)
+    video, track = _video.options(args), _track.options(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -144,7 +138,7 @@ def _run(args: argparse.Namespace) -> int:
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
         _power.say_trace(root, sampler, conditions.mode_name)
-        pipeline = stack.enter_context(_pipeline(args, detectors[0], video))
+        pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track))
         stack.enter_context(_signals.ending(pipeline.stop))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
@@ -174,12 +168,14 @@ def _source_options(args: argparse.Namespace) -> SourceOptions:
     return SourceOptions(args.size, args.fps, args.loop)
 
 
-def _pipeline(args: argparse.Namespace, detector: Detector, video: VideoOptions) -> Pipeline:
+def _pipeline(
+    args: argparse.Namespace, detector: Detector, video: VideoOptions, track: Optional[TrackOptions]
+) -> Pipeline:
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     pipeline = Pipeline(
         detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=replace(_source_options(args), shrink_wh=shrink),
-        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast,
+        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast, track=track,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
         print_status(line)

@@ -23,11 +23,13 @@ class Boxes(Protocol):
         xyxy: (n, 4) float32 `[x1, y1, x2, y2]`, image pixels.
         confidence: (n,) float32.
         class_id: (n,) int32.
+        tracker_id: (n,) int32, above 0 for a tracked object; None if nothing tracks.
     """
 
     xyxy: NDArray[np.float32]
     confidence: NDArray[np.float32]
     class_id: NDArray[np.int32]
+    tracker_id: Optional[NDArray[np.int32]]
 
     def __len__(self) -> int:
         """Number of boxes."""
@@ -37,7 +39,7 @@ class Boxes(Protocol):
 
 
 def draw(image: NDArray[Any], detections: Boxes) -> NDArray[Any]:
-    """Draws boxes with class name and confidence, in place. Labels cover boxes, confident boxes cover others.
+    """Draws boxes with id, class name and confidence, in place. Labels cover boxes, confident boxes cover others.
 
     Args:
         image: (H, W, 3) uint8 BGR, writeable, pixels contiguous within a row.
@@ -55,9 +57,15 @@ def draw(image: NDArray[Any], detections: Boxes) -> NDArray[Any]:
     for i in worst_first:
         _box(image, detections.xyxy[i], color(int(detections.class_id[i])))
     for i in worst_first:
-        text = f"{printable(detections.label(i))} {detections.confidence[i]:.2f}"
-        _label(image, detections.xyxy[i], text, color(int(detections.class_id[i])))
+        text = f"{_number(detections, i)}{printable(detections.label(i))} {detections.confidence[i]:.2f}"
+        draw_text(image, detections.xyxy[i], text, color(int(detections.class_id[i])))
     return image
+
+
+def _number(detections: Boxes, index: int) -> str:
+    """`#3 ` for the third object."""
+    found = -1 if detections.tracker_id is None else int(detections.tracker_id[index])
+    return f"#{found} " if found > 0 else ""
 
 
 def annotated(
@@ -86,24 +94,25 @@ def color(class_id: int) -> Color:
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
-def _thickness(image: NDArray[np.uint8]) -> int:
+def thickness(image: NDArray[np.uint8]) -> int:
+    """Width of lines, pixels, in an image (H, W, 3)."""
     return max(1, round(int(min(image.shape[:2])) / 300))
 
 
 def _box(image: NDArray[np.uint8], xyxy: NDArray[np.float32], bgr: Color) -> None:
     x1, y1, x2, y2 = (round(float(v)) for v in xyxy)
-    load_cv2().rectangle(image, (x1, y1), (x2, y2), bgr, _thickness(image))
+    load_cv2().rectangle(image, (x1, y1), (x2, y2), bgr, thickness(image))
 
 
-def _label(image: NDArray[np.uint8], xyxy: NDArray[np.float32], text: str, bgr: Color) -> None:
-    """Text on a filled bar above the detection. The bar is moved back if it would leave the image."""
+def draw_text(image: NDArray[np.uint8], corner: NDArray[Any], text: str, bgr: Color) -> None:
+    """Text on a filled bar above a corner (x, y). The bar is moved back if it would leave the image."""
     cv2 = load_cv2()
     height, width = image.shape[:2]
-    scale, weight = max(0.4, min(height, width) / 1100), max(1, _thickness(image) // 2)
+    scale, weight = max(0.4, min(height, width) / 1100), max(1, thickness(image) // 2)
     (text_w, text_h), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)
     bar_w, bar_h = text_w + 4, text_h + below + 2
-    x = max(0, min(round(float(xyxy[0])), width - bar_w))
-    y = max(0, min(round(float(xyxy[1])) - bar_h, height - bar_h))
+    x = max(0, min(round(float(corner[0])), width - bar_w))
+    y = max(0, min(round(float(corner[1])) - bar_h, height - bar_h))
     cv2.rectangle(image, (x, y), (x + bar_w - 1, y + bar_h - 1), bgr, cv2.FILLED)
     blue, green, red = bgr
     ink = (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 128 else (255, 255, 255)  # Rec. 601 luma

@@ -65,6 +65,7 @@ class SourceThread:
         lease.fill(frame)
         lease.source, lease.live, lease.arrived_s = self._number, self.source.live, perf_counter()
         lease.capture_ms = (lease.arrived_s - started) * 1e3
+        lease.restarts = getattr(self.source, "restarts", 0)
         return self._inbox.put(lease)
 
     def _close(self) -> None:

@@ -17,6 +17,7 @@ from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
+from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
 
 InFlight = Deque[Tuple[int, List[Lease]]]
@@ -31,6 +32,7 @@ class Detecting:
         deliver: called with each result and its lease, in order.
         stopping: set when the run must end soon.
         max_frames: number of frames to take; None for all.
+        trackers: give boxes the ids of their objects; None for no ids.
 
     Attributes:
         pace: the most frames per second that are taken.
@@ -46,12 +48,13 @@ class Detecting:
         stopping: threading.Event,
         *,
         max_frames: Optional[int] = None,
+        trackers: Optional[SourceTrackers] = None,
         warmup: int = 2,
     ) -> None:
         self._detector, self.backend = detector, detector.backend
         self.capacity = self.backend.slots * self.backend.batch
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
-        self._max_frames, self._warmup = max_frames, warmup
+        self._max_frames, self._warmup, self._trackers = max_frames, warmup, trackers
         self.pace, self.watch = Pace(), OutputWatch()
         self._next: Deque[Detector] = deque(maxlen=1)
         self._claimed: List[Detector] = []
@@ -149,11 +152,11 @@ class Detecting:
             rows = results.checked(boxes[number, : counts[number]], self._detector.model, frame.image_wh)
             found = Detections.from_rows(rows, labels)
             found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
-            result = Result(
-                frame,
-                found,
-                {"capture": lease.capture_ms, **stages},
-                (perf_counter() - lease.arrived_s) * 1e3,
-            )
-            self._deliver(lease, result)
+            times = {"capture": lease.capture_ms, **stages}
+            places = None
+            if self._trackers is not None:
+                started = perf_counter()
+                found, places = self._trackers.update(found, frame, lease.restarts)
+                times["tracking"] = (perf_counter() - started) * 1e3
+            self._deliver(lease, Result(frame, found, times, (perf_counter() - lease.arrived_s) * 1e3, places))
             lease.release()

@@ -22,6 +22,8 @@ from edge_runtime.loop.run import Run
 from edge_runtime.loop.targets import AnyPath, SourceTarget
 from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
+from edge_runtime.track.options import TrackOptions
+from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Result
 
 LIMITS = {
@@ -55,6 +57,8 @@ class Pipeline:
         sink_options: options for the sinks that it opens. The model's class names are added, if there are none.
         fail_fast: if one of several sources fails, the run ends or does not start. Without it, the failure is reported
             at once (to the logger "edge_runtime") and in `summary`, the others go on, and the end raises the error.
+        track: gives boxes the ids of their objects, `Detections.tracker_id`. Each source has ids of its own, from 1 on.
+            None for no ids.
 
     A sink that fails is reported in the same way, and the others go on. The run ends when the last one has failed.
 
@@ -80,6 +84,7 @@ class Pipeline:
         source_options: SourceOptions = SourceOptions(),
         sink_options: SinkOptions = SinkOptions(),
         fail_fast: bool = False,
+        track: Optional[TrackOptions] = None,
     ) -> None:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
@@ -87,9 +92,11 @@ class Pipeline:
             raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
         labels = sink_options.labels or detector.model.spec.labels
         self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels), fail_fast)
+        self._trackers = None if track is None else SourceTrackers(track)
         self._run = Run(
-            detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast
-        )
+            detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
+            trackers=self._trackers,
+        )  # fmt: skip
         self.sources, self.sinks, self.pace = self._ends.sources, self._ends.sinks, self._run.detecting.pace
         self._used = False
 
@@ -204,6 +211,7 @@ class Pipeline:
         return {
             "backend": self._run.detecting.backend.description,
             **self.monitor.summary(),
+            **({} if self._trackers is None else {"tracking": self._trackers.summary()}),
             "not_finite": {"frames": self.watch.bad, "looked_at": self.watch.looked},
             "dropped": dict(zip(names, self.dropped)),
             "sinks": {box.name: box.summary() for box in self._run.outboxes},

@@ -27,18 +27,19 @@ class Lease:
         live: whether the source is live.
         arrived_s: `perf_counter()` when the frame was complete.
         capture_ms: duration of the read, milliseconds.
+        restarts: how often the source had begun again; see `Source`.
     """
 
     __slots__ = (
         "_alike", "_lock", "_readers", "_ring", "_shape",
-        "arrived_s", "buffer", "capture_ms", "frame", "live", "source",
+        "arrived_s", "buffer", "capture_ms", "frame", "live", "restarts", "source",
     )  # fmt: skip
 
     def __init__(self, ring: Ring) -> None:
         self._ring, self._lock, self._readers = ring, threading.Lock(), 0
         self.buffer: Optional[NDArray[np.uint8]] = None
         self.frame: Optional[Frame] = None
-        self.source, self.live, self.arrived_s, self.capture_ms = 0, False, 0.0, 0.0
+        self.source, self.live, self.arrived_s, self.capture_ms, self.restarts = 0, False, 0.0, 0.0, 0
         self._shape: Shape = ()  # of the last image, and how many of that shape came before it in turn
         self._alike = 0
 

@@ -15,6 +15,7 @@ from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.ring import Inbox, Lease, Ring
 from edge_runtime.sources import Source
+from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Result
 
 INBOX_DEPTH = 2
@@ -36,12 +37,13 @@ class Run:
         duration_s: Optional[float],
         warmup: int,
         fail_fast: bool,
+        trackers: Optional[SourceTrackers],
     ) -> None:
         self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
         self.inbox = Inbox([source.live for source in ends.sources], INBOX_DEPTH)
         self.detecting = Detecting(
-            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, warmup=warmup
+            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, trackers=trackers, warmup=warmup
         )
         self._captures = [
             SourceThread(number, source, self.inbox, self._stopping, self._source_failed)

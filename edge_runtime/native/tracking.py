@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SpecError
 from edge_runtime.native import _core
 
-UNTRACKED = -1  # in place of an id; that of `supervision`
 MOST_TRACKS = 1000
 
 
@@ -66,7 +65,7 @@ class ByteTrack:
             confidence: (n,) float32.
             class_id: (n,) int32.
             time_s: time of the frame, seconds.
-            ids: (n,) int32, filled with ids from 1 on; `UNTRACKED` for a box without a track, or whose track is too new.
+            ids: (n,) int32, filled with ids from 1 on; -1 for a box without a track, or whose track is too new.
 
         Raises:
             SpecError: an array has another shape, dtype or layout, the time is not finite, or another thread runs it.

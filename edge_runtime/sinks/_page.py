@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Tuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.imaging.drawing import draw
 from edge_runtime.imaging.opencv import fitted
-from edge_runtime.types import Detections, Result
+from edge_runtime.sinks._drawn import draw_result
+from edge_runtime.types import Result
 
 
 class Page:
@@ -32,18 +29,5 @@ class Page:
         more = image.shape[0] - height, image.shape[1] - width
         if max(more) <= 1 and min(more) >= 0:
             np.copyto(self.image, image[:height, :width])
-            return draw(self.image, result.detections)
-        inside = fitted(image, self.image)
-        return draw(self.image, _moved(result.detections, result.frame.image_wh, inside))
-
-
-def _moved(detections: Detections, image_wh: Tuple[int, int], inside: Tuple[int, int, int, int]) -> Detections:
-    """The boxes in pixels of the page.
-
-    Args:
-        image_wh: size of the image that they were found in.
-        inside: x, y, width and height of that image on the page.
-    """
-    (x, y, width, height), (image_w, image_h) = inside, image_wh
-    scale = np.array([width / image_w, height / image_h] * 2, np.float32)
-    return replace(detections, xyxy=detections.xyxy * scale + np.array([x, y] * 2, np.float32))
+            return draw_result(self.image, result)
+        return draw_result(self.image, result, fitted(image, self.image))

@@ -16,6 +16,7 @@ HANDLES = (".csv",)
 FRAME = ("source", "path", "frame", "timestamp_s", "width", "height")
 BOX = ("class_id", "label", "confidence")
 HEADER = (*FRAME, *BOX, "x1", "y1", "x2", "y2")
+ID = "tracker_id"  # the last column, if something tracks
 
 
 def open(target: str, options: SinkOptions) -> CsvSink:
@@ -39,7 +40,8 @@ class CsvSink:
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        header = [] if self._file.begun else [list(HEADER)]
+        ids = [] if result.detections.tracker_id is None else [ID]
+        header = [] if self._file.begun else [[*HEADER, *ids]]
         text = _lines([*header, *_rows(row(result))])
         if text:
             self._file.append(text.encode())
@@ -52,7 +54,8 @@ class CsvSink:
 def _rows(frame: Dict[str, Any]) -> Iterator[List[Any]]:
     about = [frame.get(name, "") for name in FRAME]
     for found in frame["detections"]:
-        yield [*about, *(found[name] for name in BOX), *found["box"]]
+        ids = [found[ID] or ""] if ID in found else []
+        yield [*about, *(found[name] for name in BOX), *found["box"], *ids]
 
 
 def _lines(rows: List[List[Any]]) -> str:

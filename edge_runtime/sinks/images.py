@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.files.atomic import replace_file
 from edge_runtime.files.lock import locked
-from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sinks import SinkOptions
+from edge_runtime.sinks._drawn import drawn
 from edge_runtime.sinks._names import FrameNames
 from edge_runtime.types import Result
 
@@ -57,7 +57,7 @@ class ImagesSink:
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        self._canvas = annotated(result.frame.image, result.detections, self._canvas)
+        self._canvas = drawn(result, self._canvas)
         _, jpeg = load_cv2().imencode(".jpg", self._canvas)
         if not self._begun:
             self._make()

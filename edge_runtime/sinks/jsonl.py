@@ -9,6 +9,7 @@ from edge_runtime.errors import SinkError
 from edge_runtime.files.growing import GrowingFile
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Result
+from edge_runtime.types.places import PlaceStates
 
 HANDLES = (".jsonl", "-")
 
@@ -65,4 +66,25 @@ def row(result: Result) -> Dict[str, Any]:
         "latency_ms": round(result.latency_ms, 3),
         "stage_ms": {stage: round(ms, 3) for stage, ms in result.stage_ms.items()},
         "detections": result.detections.to_dict(),
+        **({} if result.places is None else _places(result.places)),
     }
+
+
+def _places(places: PlaceStates) -> Dict[str, Any]:
+    """Lines and zones by name, if there are any."""
+    lines = {
+        line.name: {
+            "in": line.in_count,
+            "out": line.out_count,
+            "crossed": [{"tracker_id": number, "direction": way} for number, way in line.crossed],
+        }
+        for line in places.lines
+    }
+    zones = {
+        zone.name: {
+            "count": len(zone.inside),
+            "inside": [{"tracker_id": number, "dwell_s": round(stay_s, 3)} for number, stay_s in zone.inside],
+        }
+        for zone in places.zones
+    }
+    return {**({"lines": lines} if lines else {}), **({"zones": zones} if zones else {})}

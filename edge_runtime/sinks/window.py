@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import SinkError
-from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sinks import SinkOptions
+from edge_runtime.sinks._drawn import drawn
 from edge_runtime.text.escape import printable
 from edge_runtime.types import Result
 
@@ -56,7 +56,7 @@ class WindowSink:
         if name not in self._canvases:
             cv2.namedWindow(name, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
             cv2.resizeWindow(name, *result.frame.image_wh)
-        self._canvases[name] = annotated(result.frame.image, result.detections, self._canvases.get(name))
+        self._canvases[name] = drawn(result, self._canvases.get(name))
         cv2.imshow(name, self._canvases[name])
         key = cv2.waitKey(1) & 0xFF
         self.closed = key in (ord("q"), ESC) or cv2.getWindowProperty(name, cv2.WND_PROP_VISIBLE) < 1

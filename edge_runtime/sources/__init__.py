@@ -90,6 +90,8 @@ class Source(Protocol):
         frame_count: number of frames that it will give; None if unknown or endless.
         description: one line for the log: size, rate, format as negotiated.
         skipped: items that were skipped (not an image, broken frame), as "item: reason"; see `Skipped`.
+        restarts: how often it began again before the last frame: a file that loops, a recording in parts, a stream
+            that reconnects. No object is tracked across that. A source that never does so need not have it.
     """
 
     name: str

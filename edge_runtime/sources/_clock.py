@@ -16,17 +16,20 @@ class MediaClock:
 
     Attributes:
         joined: whether the times of the file went back since its beginning.
+        restarts: how often the file began again, or its times went back.
     """
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
         self._last_s: Optional[float] = None
+        self.restarts = -1
         self.restart()
 
     def restart(self) -> None:
         """The file begins again."""
         self._origin_s: Optional[float] = None
         self.joined = False
+        self.restarts += 1
 
     def at(self, file_s: Optional[float]) -> float:
         """The time of the next frame, seconds since the first one.
@@ -43,6 +46,7 @@ class MediaClock:
     def _counted_s(self, file_s: float, next_s: float) -> float:
         if self._origin_s is not None and file_s - self._origin_s < next_s - self._period_s - BACK_S:
             self.joined = True
+            self.restarts += 1
             self._origin_s = None
         if self._origin_s is None:
             self._origin_s = file_s - next_s

@@ -55,6 +55,11 @@ class CvVideoSource:
             self._end_of_pass()
         return None
 
+    @property
+    def restarts(self) -> int:
+        """See `Source`."""
+        return self._clock.restarts
+
     def close(self) -> None:
         """See `Source.close`."""
         self._done = True

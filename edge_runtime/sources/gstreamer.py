@@ -101,7 +101,7 @@ class GstSource:
         rate = f"{self.fps:g} fps" if self.fps else "no rate"
         self.description = f"{capture.size} at {rate} through GStreamer"
         self._capture, self._loop = capture, loop and not capture.live
-        self._index, self._before_s, self._closed = 0, 0.0, False
+        self._index, self._before_s, self._closed, self.restarts = 0, 0.0, False, 0
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """See `Source.read`.
@@ -115,6 +115,7 @@ class GstSource:
         if picture is None and self._loop and self._capture.ended:
             self._before_s += self._capture.position_s + 1 / (self.fps or 30)
             self._capture.reopen()
+            self.restarts += 1
             picture = self._capture.read(buffer)
         if picture is None:
             failed = not self._closed and not self._capture.ended

@@ -56,7 +56,7 @@ class ImageSource:
         self.description = f"{len(self._paths)} image{'s' * (len(self._paths) != 1)}"
         self._loop = options.loop
         self._first_pass = True
-        self._index = 0
+        self._index = self.restarts = 0
         self._pending = self._order()
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
@@ -92,6 +92,7 @@ class ImageSource:
             if not self._loop:
                 return
             self._first_pass = False
+            self.restarts += 1
 
     def _pass_over(self, path: str, reason: str) -> None:
         if self._single:

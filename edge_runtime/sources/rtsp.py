@@ -80,7 +80,7 @@ class StreamSource:
             self.fps = self._capture.fps
             self.description = f"{self._capture.size} at {self.fps or 0:g} fps from {urlsplit(self.name).hostname}"
         self.state = "connected"
-        self._index = self._tries = 0
+        self._index = self._tries = self.restarts = 0
         self._closing = threading.Event()
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
@@ -92,6 +92,7 @@ class StreamSource:
         while not self._closing.is_set():
             picture = self._capture.read(buffer)
             if picture is not None:
+                self.restarts += self._tries > 0
                 self.state, self._tries = "connected", 0
                 self._index += 1
                 return frame_of(picture, buffer, self.name, self._index - 1, time.time())

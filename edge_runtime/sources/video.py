@@ -87,6 +87,11 @@ class VideoSource:
             self._end_of_pass()
         return None
 
+    @property
+    def restarts(self) -> int:
+        """See `Source`."""
+        return self._clock.restarts
+
     def close(self) -> None:
         """See `Source.close`."""
         self._done = True

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import UsageError
 from edge_runtime.types.detections import Detection, Detections
 from edge_runtime.types.pixels import Pixels
+from edge_runtime.types.places import PlaceStates
 
 __all__ = ["Detection", "Detections", "Frame", "Images", "Picture", "Pixels", "Result", "Truth"]
 
@@ -107,12 +108,14 @@ class Result:
         detections: the boxes, in pixels of `frame.image`. They belong to the result.
         stage_ms: milliseconds spent per stage: capture, preprocess, inference, postprocess.
         latency_ms: milliseconds from the arrival of the frame to its boxes, including the waiting.
+        places: the source's lines and zones after this frame; None if nothing tracks.
     """
 
     frame: Frame
     detections: Detections
     stage_ms: Dict[str, float] = field(default_factory=dict)
     latency_ms: float = 0.0
+    places: Optional[PlaceStates] = None
 
 
 @dataclass(frozen=True)

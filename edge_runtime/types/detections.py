@@ -23,15 +23,16 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import BackendUnavailable, SpecError, UsageError
+from edge_runtime.errors import SpecError, UsageError
 from edge_runtime.imaging.drawing import annotated
 from edge_runtime.imaging.picture import Picture, picture_path, to_bgr, write_picture
-from edge_runtime.libraries.extras import install_hint
+from edge_runtime.types import convert
 
 if TYPE_CHECKING:
     import pandas
     import supervision
 
+UNTRACKED = -1  # in `tracker_id`, as in supervision
 OWN_IMAGE = "draw(image) and save(path, image) want the image that the boxes were found in"
 
 
@@ -43,12 +44,14 @@ class Detection(NamedTuple):
         confidence: 0..1.
         class_id: index into the model's labels.
         label: class name; the number as text if the model has no name for it.
+        tracker_id: number of the object, the same in all frames; None if it is not tracked.
     """
 
     xyxy: Tuple[float, float, float, float]
     confidence: float
     class_id: int
     label: str
+    tracker_id: Optional[int] = None
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Detections:
         sure = detections[detections.confidence > 0.5]
 
     An int gives one `Detection`. A slice, a list of numbers or a mask (n,) gives `Detections`, copied.
-    Two are equal if their boxes, confidences, classes and names are equal. The image does not matter.
+    Two are equal if their boxes, confidences, classes, ids and names are equal. The image does not matter.
 
     Attributes:
         xyxy: (n, 4) float32, `[x1, y1, x2, y2]`, image pixels, clipped to the image.
@@ -70,6 +73,8 @@ class Detections:
         source: name of the source of a pipeline, or path of the picture; None for an array.
         path: the picture file; None if the image was not a file.
         image_wh: (width, height) of the image, pixels.
+        tracker_id: (n,) int32, number of each object, the same in all frames of a source; -1 for a box that belongs to
+            no object yet. None if nothing tracks.
     """
 
     xyxy: NDArray[np.float32]
@@ -79,6 +84,7 @@ class Detections:
     source: Optional[str] = None
     path: Optional[str] = None
     image_wh: Optional[Tuple[int, int]] = None
+    tracker_id: Optional[NDArray[np.int32]] = None
     _picture: Any = None  # a weak reference, or None
 
     @classmethod
@@ -101,8 +107,11 @@ class Detections:
         return len(self.xyxy)
 
     def __iter__(self) -> Iterator[Detection]:
-        for box, confidence, class_id in zip(*(array.tolist() for array in self._arrays())):
-            yield Detection(tuple(box), confidence, class_id, self._name(class_id))
+        ids = [UNTRACKED] * len(self) if self.tracker_id is None else self.tracker_id.tolist()
+        arrays = (self.xyxy, self.confidence, self.class_id)
+        for box, confidence, class_id, number in zip(*(array.tolist() for array in arrays), ids):
+            name = self._name(class_id)
+            yield Detection(tuple(box), confidence, class_id, name, None if number == UNTRACKED else number)
 
     @overload
     def __getitem__(self, index: Union[int, np.integer[Any]]) -> Detection: ...
@@ -118,12 +127,15 @@ class Detections:
             return next(iter(self[[int(kept)]]))
         if kept.ndim != 1:
             raise IndexError(f"an index of {kept.ndim} dimensions; detections have one")
-        return replace(self, xyxy=self.xyxy[kept], confidence=self.confidence[kept], class_id=self.class_id[kept])
+        ids = None if self.tracker_id is None else self.tracker_id[kept]
+        xyxy, confidence, class_id = self.xyxy[kept], self.confidence[kept], self.class_id[kept]
+        return replace(self, xyxy=xyxy, confidence=confidence, class_id=class_id, tracker_id=ids)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Detections):
             return NotImplemented
-        same = map(np.array_equal, self._arrays(), other._arrays())
+        names = ("xyxy", "confidence", "class_id", "tracker_id")
+        same = (np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
         return all(same) and list(self.labels) == list(other.labels)
 
     def __repr__(self) -> str:
@@ -172,13 +184,17 @@ class Detections:
         write_picture(path, self.draw(image))
 
     def to_dict(self) -> List[Dict[str, Any]]:
-        """Plain data: `{"class_id", "label", "confidence", "box": [x1, y1, x2, y2]}` for each, image pixels."""
+        """Plain data: `{"class_id", "label", "confidence", "box": [x1, y1, x2, y2]}` for each, image pixels.
+
+        If something tracks, each has "tracker_id", a number or None.
+        """
         return [
             {
                 "class_id": box.class_id,
                 "label": box.label,
                 "confidence": round(box.confidence, 4),
                 "box": [round(v, 2) for v in box.xyxy],
+                **({} if self.tracker_id is None else {"tracker_id": box.tracker_id}),
             }
             for box in self
         ]
@@ -206,39 +222,23 @@ class Detections:
             raise UsageError("a class that was found has no category id", hint="give one for each label") from error
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A row for each box: x1, y1, x2, y2 (image pixels), confidence, class_id, label.
+        """A row for each box: x1, y1, x2, y2 (image pixels), confidence, class_id, label, and tracker_id if tracked.
 
         Raises:
             BackendUnavailable: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise BackendUnavailable("pandas is not installed", hint="pip install pandas") from error
-        columns: Dict[str, Any] = dict(zip(("x1", "y1", "x2", "y2"), self.xyxy.T))
-        names = pandas.Series([box.label for box in self], dtype=object)
-        return pandas.DataFrame({**columns, "confidence": self.confidence, "class_id": self.class_id, "label": names})
+        return convert.to_pandas(self)
 
     def to_supervision(self) -> supervision.Detections:
-        """The same boxes as `supervision.Detections`, with the names in `data["class_name"]`.
+        """The same boxes as `supervision.Detections`, with the ids, and the names in `data["class_name"]`.
 
         Raises:
             BackendUnavailable: supervision is not installed.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            raise BackendUnavailable("supervision is not installed", hint=install_hint("supervision")) from error
-        names = np.array([box.label for box in self], dtype=str)
-        return supervision.Detections(
-            xyxy=self.xyxy, confidence=self.confidence, class_id=self.class_id.astype(int), data={"class_name": names}
-        )
+        return convert.to_supervision(self)
 
     def _name(self, class_id: int) -> str:
         return self.labels[class_id] if 0 <= class_id < len(self.labels) else str(class_id)
-
-    def _arrays(self) -> Tuple[NDArray[Any], ...]:
-        return self.xyxy, self.confidence, self.class_id
 
     def _image(self) -> Picture:
         held = self._picture() if self._picture else None

@@ -169,7 +169,7 @@ SAID = [  # command, what they type, what the answer names
     ("detect", "m.onnx --width 1280", "--size WxH"),
     ("detect", "m.onnx a.mp4 out.mp4", "--output out.mp4"),
     ("detect", "--source a.mp4 --conf .3 m.onnx out.jsonl", "--output out.jsonl"),
-    ("detect", "track model=m.onnx source=0", "not tracked"),
+    ("detect", "track model=m.onnx source=0", "--track gives objects ids"),
     ("detect", "train data=coco.yaml", "trained elsewhere"),
     ("detect", "val model=m.onnx data=coco", "edge-eval"),
     ("detect", "export model=m.onnx", "edge-build"),

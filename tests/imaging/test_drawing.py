@@ -32,6 +32,14 @@ def test_draws_in_place_and_returns_the_image() -> None:
     assert tuple(image[180, 120]) == (GREY,) * 3, "not filled"
 
 
+def test_ids_are_drawn() -> None:
+    plain, same, tracked = (boxes((50, 100, 200, 250, 0.9, 0)) for _ in range(3))
+    same.tracker_id, tracked.tracker_id = np.array([-1], np.int32), np.array([7], np.int32)
+    pictures = [draw(blank(300, 400), each) for each in (plain, same, tracked)]
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert (pictures[0] != pictures[2]).any()
+
+
 def test_no_boxes_no_change() -> None:
     assert (draw(blank(30, 40), boxes()) == GREY).all()
 

@@ -118,6 +118,16 @@ def test_an_object_behind_another_is_found_again_on_its_way() -> None:
     assert update(tracker, [box(4.0 * 40)], 40 / 30) == [1]
 
 
+def test_an_unsure_box_of_a_lost_object_does_not_go_to_the_object_before_it() -> None:
+    tracker = ByteTrack(**RULE)
+    for t in range(3):
+        update(tracker, [box(0, size=40), box(60, size=40)], t / 30)
+    front = [(60 - 3.0 * t, 0.0) for t in range(17)]  # it comes before the first, of which nothing is seen then
+    for t, (x, y) in enumerate(front):
+        assert update(tracker, [box(x, y, 40)], (3 + t) / 30) == [2]
+    assert update(tracker, [box(2, size=40, confidence=0.15)], 20 / 30) == [1]
+
+
 def test_crossing_objects_keep_their_ids() -> None:
     tracker = ByteTrack(**RULE)
     for t in range(60):

@@ -32,6 +32,16 @@ def test_one_row_per_box(tmp_path: Path) -> None:
     assert (second["label"], second["x2"]) == ("cat", "60.0")
 
 
+def test_ids_are_the_last_column(tmp_path: Path) -> None:
+    sink = sinks.open(str(tmp_path / "out.csv"))
+    tracked = result(7)
+    tracked.detections.tracker_id = np.array([3, -1], np.int32)
+    sink.write(tracked)
+    sink.close()
+    first, second = rows(tmp_path / "out.csv")
+    assert list(first)[-1] == "tracker_id" and (first["tracker_id"], second["tracker_id"]) == ("3", "")
+
+
 def test_text_is_quoted_and_numbers_are_not(tmp_path: Path) -> None:
     sink = sinks.open(str(tmp_path / "out.csv"))
     sink.write(result(1, source="0"))

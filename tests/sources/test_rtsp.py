@@ -102,7 +102,7 @@ def test_reconnects_when_the_camera_comes_back(
     until(lambda: source.state.startswith("reconnecting, try "))
     back.append(MjpegServer(server.port))
     reader.join(10)
-    assert not reader.is_alive() and source.state == "connected"
+    assert not reader.is_alive() and source.state == "connected" and source.restarts == 1
     assert indexes == list(range(1, len(indexes) + 1)), "counting goes on"
     back[0].stop()
     states = []

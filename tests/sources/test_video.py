@@ -246,8 +246,12 @@ def test_what_a_browser_records(tmp_path: Path) -> None:
 def test_a_loop_goes_on_where_the_last_frame_ended(tmp_path: Path) -> None:
     clip = write_stamped(tmp_path / "late.mkv", [5000 + 100 * i for i in range(4)])
     source = sources.open(str(clip), SourceOptions(loop=True))
-    frames = [source.read() for _ in range(10)]
+    frames, restarts = [], []
+    for _ in range(10):
+        frames.append(source.read())
+        restarts.append(source.restarts)
     assert [number(frame.image) for frame in frames] == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+    assert restarts == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
     assert [frame.timestamp_s for frame in frames] == pytest.approx(np.arange(10) / 10, abs=1e-3)
     source.close()
 

@@ -145,7 +145,7 @@ class Tracker:
         ).tolist()
         found = (boxes, class_id)
         self._match(lambda t: t.id > 0, sure, self.overlap, found)
-        self._match(lambda t: t.id > 0 and not t.missed, unsure, self.low_overlap, found)
+        self._match(lambda t: t.id > 0, unsure, self.low_overlap, found)
         self._match(lambda t: t.id == 0, sure, self.overlap, found)
         for track in self.tracks:
             track.missed = track.box < 0

@@ -39,7 +39,7 @@ void Tracker::update(const Box* boxes, const float* confidence, const int32_t* c
   };
   choose([](const Track& t) { return t.id > 0; });
   match(&sure_, rule_.overlap);
-  choose([](const Track& t) { return t.id > 0 && !t.missed; });
+  choose([](const Track& t) { return t.id > 0; });
   match(&unsure_, rule_.low_overlap);
   choose([](const Track& t) { return t.id == 0; });
   match(&sure_, rule_.overlap);

@@ -1,9 +1,10 @@
 // track.h: ByteTrack, which gives the boxes of one source their ids; tests/twins/track.py is the same in numpy.
 //
 // Zhang et al. 2022, arXiv 2110.06864, algorithm 1. Confirmed tracks are matched with the sure boxes, then those that
-// were seen in the frame before with the unsure ones, then tracks without an id with the sure boxes that are left. A
-// sure box without a track begins one. It differs from the paper: time is that of the frames, not their number; a track
-// has its id from its min_hits-th frame in a row; with by_class, boxes of one class only are matched.
+// are left with the unsure ones, then tracks without an id with the sure boxes that are left. A sure box without a track
+// begins one. Time is that of the frames, not their number. A track has its id from its min_hits-th frame in a row. With
+// by_class, only boxes of one class are matched. The authors' code leaves lost tracks out of the second match. But then
+// an unsure box of a lost object goes to the object before it, and takes its id (tools/tracking.py has such scenes).
 #pragma once
 
 #include <cstdint>

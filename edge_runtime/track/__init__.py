@@ -1,0 +1,1 @@
+"""Objects from frame to frame: their ids, the lines that they cross, the zones that they are in."""

@@ -1,0 +1,135 @@
+"""Gives boxes the ids of their objects: for one source, or for all sources of a pipeline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+
+from edge_runtime.native.tracking import ByteTrack
+from edge_runtime.track.counting import LineCounter, Seen, ZoneCounter
+from edge_runtime.track.options import TrackOptions
+from edge_runtime.types import Detections, Frame
+from edge_runtime.types.places import PlaceStates
+
+PICTURES_PER_SECOND = 30.0  # pictures have no time; a folder of them counts as the frames of a video
+
+
+class Tracker:
+    """Tracks the objects of one source.
+
+        tracker = Tracker()
+        for image, time_s in frames:
+            found = tracker.update(detector(image), time_s)
+            print(found.tracker_id)
+
+    Ids count from 1 and are never given twice.
+
+    Attributes:
+        objects: number of ids given so far, by class name. It counts the class in which an object got its id.
+        places: the lines and zones after the last frame.
+    """
+
+    def __init__(self, options: TrackOptions = TrackOptions()) -> None:
+        self._options = options
+        self._core = ByteTrack(
+            options.track_threshold, options.low_threshold, options.match_iou, options.low_match_iou,
+            options.lost_s, options.min_hits, options.by_class,
+        )  # fmt: skip
+        self.objects: Counter[str] = Counter()
+        self._image_wh: Optional[Tuple[int, int]] = None
+        self._time_s = 0.0
+        self._lines = [(line, LineCounter(line.name, options.lost_s)) for line in options.lines]
+        self._zones = [(zone, ZoneCounter(zone.name, options.lost_s)) for zone in options.zones]
+        self.places = PlaceStates()
+
+    def update(self, detections: Detections, time_s: float) -> Detections:
+        """Takes the boxes of the next frame. Frames may be left out, and their rate may vary.
+
+        Args:
+            detections: boxes, best first.
+            time_s: time of the frame, seconds. If it goes back, or the image has another size, all tracks end.
+
+        Returns:
+            The boxes with `tracker_id`, without those below `track_threshold` that belong to no object.
+
+        Raises:
+            SpecError: the time is not finite, or another thread uses the tracker.
+            UsageError: a line or zone is in fractions, and the detections do not know the size of their image.
+        """
+        if detections.image_wh != self._image_wh or time_s < self._time_s:
+            self.end_all()
+        self._image_wh, self._time_s = detections.image_wh, time_s
+        xyxy = np.ascontiguousarray(detections.xyxy, np.float32)
+        confidence = np.ascontiguousarray(detections.confidence, np.float32)
+        ids = np.empty(len(detections), np.int32)
+        self._core.update(xyxy, confidence, np.ascontiguousarray(detections.class_id, np.int32), time_s, ids)
+        tracked = replace(detections, tracker_id=ids)
+        kept = (confidence >= np.float32(self._options.track_threshold)) | (ids > 0)
+        tracked = tracked if kept.all() else tracked[kept]
+        self._count(tracked)
+        if self._lines or self._zones:
+            self.places = self._places(tracked)
+        return tracked
+
+    def end_all(self) -> None:
+        """Ends all tracks, because the next frame shows something else. Later objects get new ids."""
+        self._core.end_all()
+        for _, line in self._lines:
+            line.end_all()
+        for _, zone in self._zones:
+            zone.end_all()
+
+    def summary(self) -> Dict[str, Any]:
+        """Plain data: objects by class name; lines and zones by name, if there are any."""
+        lines = {line.name: counter.summary() for line, counter in self._lines}
+        zones = {zone.name: counter.summary() for zone, counter in self._zones}
+        some = {"lines": lines, "zones": zones}
+        return {"objects": dict(self.objects.most_common()), **{name: found for name, found in some.items() if found}}
+
+    def _places(self, tracked: Detections) -> PlaceStates:
+        assert tracked.tracker_id is not None
+        mine = np.flatnonzero(tracked.tracker_id > 0)
+        labels = [tracked.label(int(i)) for i in mine]
+        seen = Seen(tracked.xyxy[mine].astype(np.float64), tracked.tracker_id[mine].tolist(), labels, self._time_s)
+        wh = tracked.image_wh
+        return PlaceStates(
+            tuple(counter.update(seen, line.pixels(wh)) for line, counter in self._lines),
+            tuple(counter.update(seen, zone.pixels(wh)) for zone, counter in self._zones),
+        )
+
+    def _count(self, tracked: Detections) -> None:
+        before = sum(self.objects.values())  # ids are given in order, so a higher one is new
+        assert tracked.tracker_id is not None
+        self.objects.update(tracked.label(int(i)) for i in np.flatnonzero(tracked.tracker_id > before))
+
+
+class SourceTrackers:
+    """A tracker for each source of a pipeline. One thread calls it."""
+
+    def __init__(self, options: TrackOptions) -> None:
+        self._options = options
+        self._trackers: Dict[str, Tracker] = {}
+        self._restarts: Dict[str, int] = {}
+
+    def update(self, detections: Detections, frame: Frame, restarts: int) -> Tuple[Detections, PlaceStates]:
+        """Takes the boxes of the next frame of a source. Returns them with ids, and the source's lines and zones.
+
+        Args:
+            restarts: how often the source had begun again; see `sources.Source`. A new value ends its tracks.
+        """
+        tracker = self._trackers.get(frame.source)
+        if tracker is None:
+            tracker = self._trackers[frame.source] = Tracker(self._options)
+        elif restarts != self._restarts[frame.source]:
+            tracker.end_all()
+        self._restarts[frame.source] = restarts
+        picture = frame.path is not None
+        time_s = frame.index / PICTURES_PER_SECOND if picture else frame.timestamp_s
+        return tracker.update(detections, time_s), tracker.places
+
+    def summary(self) -> Dict[str, Dict[str, Any]]:
+        """Plain data by source; see `Tracker.summary`."""
+        return {name: tracker.summary() for name, tracker in list(self._trackers.items())}
