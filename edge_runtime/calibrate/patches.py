@@ -53,7 +53,7 @@ class RoundingStudy:
         list(pool.map(lambda key: self._patches[key].see(values[key[0]]), self._patches))
 
     def weights(self) -> Dict[str, Floats]:
-        """Returns the weights whose rounding is learned, on their grids, by constant.
+        """Returns weights (out, in per group, height, width) whose rounding is learned, on their grids, by constant.
 
         Those that multiply values like a mask's -1e30 are left out.
         """
