@@ -18,7 +18,7 @@ from edge_runtime.machine import cores
 from edge_runtime.model.spec import ModelSpec
 
 Floats = NDArray[np.float32]
-AVERAGED, LEARNED = 64, 16  # images to compute means, and to learn the rounding; both numbers give stable results
+AVERAGED, LEARNED = 64, 16  # images to compute means; and at least to learn the rounding, if there are so many
 
 
 def learn(

@@ -37,13 +37,14 @@ class NoiseProbe:
         """
         self._network, self._outputs = network, rounding_points.ends(network)
         makers = {name: place for place, node in enumerate(network.nodes) for name in node.output}
-        names = sorted(seen, key=lambda name: makers.get(name, -1))
+        read = [name for name in seen if network.consumers(name)]  # the rounding of others changes nothing
+        names = sorted(read, key=lambda name: makers.get(name, -1))
         size = -(-len(names) // PARTS)
         self._parts = [names[first : first + size] for first in range(0, len(names), size or 1)]
         self._idle: Dict[str, Values] = {n: fake.parameters(n, limits, rounded=False) for n, limits in seen.items()}
         self._known: List[Values] = [{network.inputs[0]: feed} for feed in feeds]
-        firsts = [(1 + makers.get(part[0], -1), part) for part in self._parts]
-        handed = {name: None for first, part in firsts for name in boundary_tensors(network.model, first, part)}
+        firsts = [1 + makers.get(part[0], -1) for part in self._parts]
+        handed = {name: None for first in firsts for name in boundary_tensors(network.model, first, [])}
         wanted = [name for name in dict.fromkeys([*handed, *self._outputs]) if name not in self._known[0]]
         whole = runs.session(network.model, wanted)
         for known in self._known:
@@ -60,7 +61,7 @@ class NoiseProbe:
         with ThreadPoolExecutor(cores()) as pool:
             for part in self._parts:
                 found.update(self._alone(part, ranges, pool))
-        return {name: found[name] for name in ranges}
+        return {name: found.get(name, 0.0) for name in ranges}
 
     def _alone(self, part: Sequence[str], ranges: Mapping[str, Range], pool: ThreadPoolExecutor) -> Dict[str, float]:
         """Returns the same for the activations of one part."""

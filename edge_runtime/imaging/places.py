@@ -14,8 +14,8 @@ from edge_runtime.text.escape import printable
 WHITE = (255, 255, 255)
 
 
-class Line(Protocol):
-    """A line to draw: `types.places.LineState`, which this floor cannot import."""
+class Place(Protocol):
+    """What lines and zones have in common."""
 
     @property
     def name(self) -> str:
@@ -24,6 +24,10 @@ class Line(Protocol):
     @property
     def points(self) -> Tuple[Tuple[float, float], ...]:
         """Corners or ends, image pixels."""
+
+
+class Line(Place, Protocol):
+    """A line to draw: `types.places.LineState`, which this floor cannot import."""
 
     @property
     def in_count(self) -> int:
@@ -34,16 +38,8 @@ class Line(Protocol):
         """Objects that crossed it outwards."""
 
 
-class Zone(Protocol):
+class Zone(Place, Protocol):
     """A zone to draw: `types.places.ZoneState`."""
-
-    @property
-    def name(self) -> str:
-        """As the user gave it."""
-
-    @property
-    def points(self) -> Tuple[Tuple[float, float], ...]:
-        """Corners or ends, image pixels."""
 
     @property
     def inside(self) -> Sequence[Any]:

@@ -106,7 +106,7 @@ class Result:
     Attributes:
         frame: the image. `Frame.image` says how long it is valid.
         detections: the boxes, in pixels of `frame.image`. They belong to the result.
-        stage_ms: milliseconds spent per stage: capture, preprocess, inference, postprocess.
+        stage_ms: milliseconds spent per stage: capture, preprocess, inference, postprocess, and tracking.
         latency_ms: milliseconds from the arrival of the frame to its boxes, including the waiting.
         places: the source's lines and zones after this frame; None if nothing tracks.
     """

@@ -81,6 +81,23 @@ def test_activations_of_one_operator_may_fall_into_two_parts(monkeypatch):
         assert [name for name in limits if each[name] == 0] == ["unread"]
 
 
+def test_the_first_activations_may_be_of_one_operator_and_one_of_them_unread(monkeypatch):
+    nodes = [
+        helper.make_node("Split", ["x"], ["p", "q"], axis=1),
+        helper.make_node("Conv", ["p", "w"], ["y"]),
+    ]
+    weight = numpy_helper.from_array(np.random.default_rng(5).normal(size=(4, 2, 1, 1)).astype(np.float32), "w")
+    value = [helper.make_tensor_value_info(name, 1, [1, 4, 8, 8]) for name in ("x", "y")]
+    graph = helper.make_graph(nodes, "g", value[:1], value[1:], [weight])
+    plain = Network(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8))
+    limits = dict.fromkeys(("p", "q"), (-4.0, 4.0))
+    for parts in (1, 2):
+        monkeypatch.setattr(noise, "PARTS", parts)
+        probe = NoiseProbe(plain, limits, [np.random.default_rng(6).normal(size=(1, 4, 8, 8)).astype(np.float32)])
+        each = probe.each(limits)
+        assert each["q"] == 0 < each["p"] == pytest.approx(probe.noise(limits), rel=0.1)
+
+
 def test_multiplications_add_up():
     shares = products.weighted_shares(network())
     assert sum(shares.values()) == pytest.approx(1) and all(share >= 0 for share in shares.values())
