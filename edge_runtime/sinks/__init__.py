@@ -6,6 +6,7 @@ A member is a module with
     PRIORITY                                 the highest is preferred if several match (default 0)
     ONE_PICTURE                              True if it shows all sources in one picture, as a grid (optional)
     open(target, options) -> Sink
+    open_events(target, options) -> EventSink   instead of `open`: a member that takes events, not frames
 
 A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. It may have a `note`.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Protocol, Sequence, Tuple, cast
+from typing import Any, Dict, Mapping, Protocol, Sequence, Tuple, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
@@ -24,10 +25,11 @@ from edge_runtime.sinks._paths import SOURCE, is_yolo, written_path, written_pat
 from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
 from edge_runtime.types import Result
+from edge_runtime.types.events import Event
 
 __all__ = [
-    "CODECS", "VIDEO_FIELDS", "Sink", "SinkOptions", "VideoOptions", "begin", "is_yolo", "note", "open", "written_path",
-    "written_paths",
+    "CODECS", "VIDEO_FIELDS", "EventSink", "Sink", "SinkOptions", "VideoOptions", "begin", "is_yolo", "note", "open",
+    "written_path", "written_paths",
 ]  # fmt: skip
 KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
@@ -72,6 +74,28 @@ class Sink(Protocol):
         Raises:
             SinkError: they could not be finished.
         """
+
+
+class EventSink(Protocol):
+    """An open sink of events. One thread calls it. `target` is as the user gave it, without a password.
+
+    A `Sink` that also has `take` gets frames and events, each from a thread of its own.
+    """
+
+    target: str
+
+    def take(self, event: Event) -> None:
+        """Takes one event without waiting for a network: what cannot be sent now is kept, in a bounded place.
+
+        Raises:
+            SinkError: no later event can be taken either.
+        """
+
+    def summary(self) -> Dict[str, Any]:
+        """Plain data for JSON: how many events were sent, wait, and were lost, and the state of the connection."""
+
+    def close(self) -> None:
+        """Sends what it can in a bounded time, and keeps or counts the rest. It may be called more than once."""
 
 
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
