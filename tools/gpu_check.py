@@ -9,6 +9,7 @@ its place), memory over many frames, TensorRT where it runs on this GPU, and com
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import resource
 import shutil
@@ -89,16 +90,11 @@ def loop(lab: Lab, frames: int) -> Iterator[Row]:
 def stages(lab: Lab, frames: int) -> Iterator[Row]:
     """What comes behind the network, alone; and torchvision's NMS on as many boxes."""
     eager, _ = v8(lab)
-    begin, end = lab.device.event(), lab.device.event()
-    spent = []
-    for _ in range(WARM + 500):
-        lab.device.record(begin, eager.stream)
-        eager.behind()
-        lab.device.record(end, eager.stream)
-        lab.device.wait(end)
-        spent.append(lab.device.milliseconds(begin, end) * 1e3)
-    median = float(np.median(spent[WARM:]))
-    yield row("decode + NMS, 8400 boxes, 300 candidates: median us", median, "60", median <= 60)
+    median = median_us(lab, eager.stream, eager.behind)
+    yield row("decode + NMS, 8400 boxes, 300 candidates, call by call: median us", median, "", None)
+    graph = lab.device.graph(eager.stream, eager.behind)
+    median = median_us(lab, eager.stream, lambda: launch(graph, eager.stream)) if graph else float("nan")
+    yield row("decode + NMS, the same calls as a graph: median us", median, "60", median <= 60)
     try:
         import torch
         import torchvision
@@ -117,6 +113,26 @@ def stages(lab: Lab, frames: int) -> Iterator[Row]:
         torch.cuda.synchronize()
         spent.append((perf_counter() - started) * 1e6)
     yield row("torchvision's batched_nms, 300 boxes: median us", float(np.median(spent[WARM:])), "", None)
+
+
+def median_us(lab: Lab, stream: Any, calls: Callable[[], None]) -> float:
+    """Median microseconds that a stream takes for these calls, between two events."""
+    begin, end, spent = lab.device.event(), lab.device.event(), []
+    for _ in range(WARM + 500):
+        lab.device.record(begin, stream)
+        calls()
+        lab.device.record(end, stream)
+        lab.device.wait(end)
+        spent.append(lab.device.milliseconds(begin, end) * 1e3)
+    return float(np.median(spent[WARM:]))
+
+
+def launch(graph: cuda_driver.Graph, stream: Any) -> None:
+    """Puts a captured graph into a stream, as the core does for each frame."""
+    call = cuda_driver.driver().cuGraphLaunch
+    call.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    if call(graph.handle, stream.handle):
+        raise RuntimeError("the graph cannot be launched")
 
 
 def timed(slot: DeviceSlot, images: Images) -> float:

@@ -47,6 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = _parser().parse_args(argv)
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True  # for depthwise convolutions, the first choice is often not the fastest
     try:
         Run(args).train()
     except (EdgeError, OSError) as error:
