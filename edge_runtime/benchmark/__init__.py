@@ -61,7 +61,9 @@ def windows(
     Raises:
         SourceError, EdgeError: the error that stopped the pipeline.
     """
-    pipeline = Pipeline(detector, [source] * streams, source_options=SourceOptions(loop=True), fail_fast=True)
+    pipeline = Pipeline(
+        detector, [source] * streams, source_options=SourceOptions(loop=True, max_tries=10), fail_fast=True
+    )
     running = _Running(pipeline)
     try:
         running.wait(times.warmup_s)

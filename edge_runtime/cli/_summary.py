@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Dict, List, Optional
 
 from edge_runtime.accuracy import evaluate
-from edge_runtime.cli import _power, _progress, _streams, _track
+from edge_runtime.cli import _power, _progress, _states, _streams, _track
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -60,7 +60,7 @@ class Status:
         counts = [source.frame_count for source in self._pipeline.sources]
         total = None if None in counts else sum(count or 0 for count in counts)
         counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        line = f"{self._efficiency.line}  {counted}"
+        line = "  ".join([self._efficiency.line, counted, *_states.away(self._pipeline.states)])
         if terminal:
             self._status.update(self._text(printable(line)))
         else:
@@ -98,6 +98,8 @@ def print_summary(summary: Dict[str, Any]) -> None:
     for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
         if count:
             print_status(f"dropped: {count} of {name}")
+    for line in _states.lines(summary["states"]):
+        print_status(line)
     for item in summary["skipped"]:
         print_status(f"skipped: {item}")
     for failure in summary["failed"]:

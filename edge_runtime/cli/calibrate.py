@@ -147,7 +147,7 @@ def _images(args: argparse.Namespace, outputs: Sequence[Output]) -> ImageSet:
         data = _pictures(args)
         _files.check_images(outputs, data.paths)
         return _divided(args, data)
-    source = sources.open(args.from_source, sources.SourceOptions())
+    source = sources.open(args.from_source, sources.SourceOptions(max_tries=20))
     folder = frames(args)
     most = min(FRAMES, CHOICE * args.num) if source.live else None
     try:

@@ -33,6 +33,7 @@ from edge_runtime.cli import (
     _notes,
     _power,
     _signals,
+    _states,
     _streams,
     _track,
     _tune,
@@ -53,7 +54,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import SinkOptions, VideoOptions
-from edge_runtime.sources import SourceOptions, image
+from edge_runtime.sources import image
 from edge_runtime.text import secrets
 from edge_runtime.track.options import TrackOptions
 
@@ -88,6 +89,7 @@ def _parser() -> Parser:
     shrunk = "let GStreamer scale frames down to fit; boxes are in their pixels"
     group.add_argument("--shrink", type=_shrink, metavar="model|WxH", help=shrunk)
     group.add_argument("--loop", action="store_true", help="start files again at their end")
+    _states.add_flags(group)
     group = parser.add_argument_group("where results go (repeatable)")
     group.add_argument(
         "--output", action="append", default=[], metavar="URI", help="a file, a folder or -; the suffix says what"
@@ -157,15 +159,11 @@ def _detector(args: argparse.Namespace, engine: str, governed: bool) -> Detector
     if governed:  # engines and modes take turns, and a trial before the run cannot say what is fastest then
         args.tune = _tune.OFF
     short = _tune.is_short(args.max_frames, args.duration)
-    detector = _tune.opened(args, path, args.sources, _source_options(args), short)
+    detector = _tune.opened(args, path, args.sources, _states.options(args), short)
     for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
                  *_notes.about(detector.model, args.verbose)]:  # fmt: skip
         print_status(line)
     return detector
-
-
-def _source_options(args: argparse.Namespace) -> SourceOptions:
-    return SourceOptions(args.size, args.fps, args.loop)
 
 
 def _pipeline(
@@ -174,7 +172,7 @@ def _pipeline(
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     pipeline = Pipeline(
         detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
-        warmup=args.warmup, source_options=replace(_source_options(args), shrink_wh=shrink),
+        warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
         sink_options=SinkOptions(video=video), fail_fast=args.fail_fast, track=track,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):

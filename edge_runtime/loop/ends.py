@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from dataclasses import replace
+from time import monotonic
 from typing import Any, Dict, List, Sequence, Set, Union
 
 from edge_runtime import sinks as sink_family
@@ -14,12 +16,15 @@ from edge_runtime.sinks import Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 
 USUAL_FPS = 30.0
+START_S = 3.0  # live sources that do not answer in this time are opened later
 
 log = logging.getLogger("edge_runtime")
 
 
 class Ends:
     """Opens outputs first, then sources, so that no camera starts if an output cannot be written.
+
+    One of several live sources may be away, and is then opened later. So may a single one with `SourceOptions.wait`.
 
     Args:
         source, sinks: as `Pipeline` takes them.
@@ -48,6 +53,7 @@ class Ends:
         self.left_behind: List[str] = []
         listed = list_sources(source)
         self._others = len(listed)
+        options = replace(options, wait=options.wait or (len(listed) > 1 and not fail_fast))
         with ExitStack() as undo:
             self._open_sinks(list_sinks(sinks), sink_options, undo)
             self._open_sources(listed, options, fail_fast, undo)
@@ -111,6 +117,11 @@ class Ends:
                 self.report(source_family.public_name(item), error)
         if not self.sources:
             raise self.errors[0]
+        until_s = monotonic() + START_S
+        for source in self.sources:
+            settle = getattr(source, "settle", None)
+            if settle is not None:
+                settle(max(0.0, until_s - monotonic()))
 
 
 def _name_apart(sources: Sequence[Source]) -> None:

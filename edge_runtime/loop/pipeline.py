@@ -21,7 +21,7 @@ from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.run import Run
 from edge_runtime.loop.targets import AnyPath, SourceTarget
 from edge_runtime.sinks import Sink, SinkOptions
-from edge_runtime.sources import Source, SourceOptions
+from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Result
@@ -57,6 +57,8 @@ class Pipeline:
         sink_options: options for the sinks that it opens. The model's class names are added, if there are none.
         fail_fast: if one of several sources fails, the run ends or does not start. Without it, the failure is reported
             at once (to the logger "edge_runtime") and in `summary`, the others go on, and the end raises the error.
+            A live source is no failure while it is away: it is tried again (`states`, `SourceOptions.max_tries`). Of
+            several, it may also be away at the start.
         track: gives boxes the ids of their objects, `Detections.tracker_id`. Each source has ids of its own, from 1 on.
             None for no ids.
 
@@ -205,6 +207,11 @@ class Pipeline:
         """Number of frames of each live source that a newer frame replaced before detection."""
         return self._run.inbox.dropped
 
+    @property
+    def states(self) -> List[Dict[str, Any]]:
+        """State and counts of each live source, as plain data; see `sources.SourceState.summary`."""
+        return states(self.sources)
+
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON: the monitor's counts, dropped and skipped frames, and what failed or hung."""
         names = [source.name for source in self.sources]
@@ -213,6 +220,7 @@ class Pipeline:
             **self.monitor.summary(),
             **({} if self._trackers is None else {"tracking": self._trackers.summary()}),
             "not_finite": {"frames": self.watch.bad, "looked_at": self.watch.looked},
+            "states": self.states,
             "dropped": dict(zip(names, self.dropped)),
             "sinks": {box.name: box.summary() for box in self._run.outboxes},
             "skipped": [item for source in self.sources for item in source.skipped],

@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 from dataclasses import dataclass
-from typing import Iterable, List, Optional, Protocol, Tuple, cast
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
 from edge_runtime.sources import _given
+from edge_runtime.sources._state import STATES, SourceState
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
 
+__all__ = ["STATES", "Skipped", "Source", "SourceOptions", "SourceState", "open", "public_name", "repeatable", "states"]
 KEPT = 1000  # items that were skipped
 KINDS = "photo.jpg, photos/, clip.mp4, 0 (a camera), csi://0, rtsp://…, http://…, gst:…, demo, synthetic://1280x720@30"
 
@@ -39,12 +41,18 @@ class SourceOptions:
         fps: wanted frames per second.
         loop: start again at the end of a file.
         shrink_wh: let the pipeline scale frames down to fit into (width, height); GStreamer only.
+        wait: a live source may be away at the start, and is opened later.
+        max_tries: tries in a row after which a live source that is lost fails; None: it is tried for ever.
+        ca_file: certificates (PEM) that vouch for servers of rtsps:// and https://. None checks no certificate.
     """
 
     size_wh: Optional[Tuple[int, int]] = None
     fps: Optional[float] = None
     loop: bool = False
     shrink_wh: Optional[Tuple[int, int]] = None
+    wait: bool = False
+    max_tries: Optional[int] = None
+    ca_file: Optional[str] = None
 
     def __post_init__(self) -> None:
         for name, value in check_fields(vars(self), FIELDS, "", UsageError).items():
@@ -56,6 +64,9 @@ FIELDS = {
     "fps": fields.optional(fields.number(0, 10_000, above=True)),
     "loop": fields.flag(),
     "shrink_wh": fields.optional(fields.size()),
+    "wait": fields.flag(),
+    "max_tries": fields.optional(fields.whole(1, 10**9)),
+    "ca_file": fields.optional(fields.text()),
 }
 
 
@@ -92,6 +103,7 @@ class Source(Protocol):
         skipped: items that were skipped (not an image, broken frame), as "item: reason"; see `Skipped`.
         restarts: how often it began again before the last frame: a file that loops, a recording in parts, a stream
             that reconnects. No object is tracked across that. A source that never does so need not have it.
+        state: the `SourceState` of a live source. Others, and sources of your own, need not have it.
     """
 
     name: str
@@ -154,6 +166,12 @@ def _no_source(target: str) -> UsageError:
         )
     what = "source" if ":" in target else "file"
     return UsageError(f"no such {what}: {target!r}", hint=f"expected one like {KINDS}")
+
+
+def states(opened: Iterable[Source]) -> List[Dict[str, Any]]:
+    """The states of live sources as plain data; see `SourceState.summary`. `source` is the name in the pipeline."""
+    found = ((source.name, getattr(source, "state", None)) for source in opened)
+    return [{**state.summary(), "source": name} for name, state in found if isinstance(state, SourceState)]
 
 
 def public_name(target: str) -> str:

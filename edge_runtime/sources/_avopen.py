@@ -14,6 +14,8 @@ CONTAINERS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,live_flv,ogg,mjpeg,mjpeg_2000,jpeg_pipe,h264,hevc,vvc,m4v,h263,ivf,obu,av1,vc1,"
     "dv,mxf,nut,gxf,rm,swf,wtv,yuv4mpegpipe,apng,gif,webp_pipe"
 )
+NO_ANSWER = "no answer in time"
+UNCHECKED = "none"  # in place of a file of certificates
 LENIENT = 19  # from this PyAV on, text that is no UTF-8 is read without an argument for it
 
 
@@ -27,13 +29,14 @@ def open_file(path: str) -> Any:
     return _open(f"file:{os.path.abspath(path)}", only, None)
 
 
-def open_address(address: str, timeout_s: float, live: bool) -> Any:
+def open_address(address: str, timeout_s: float, live: bool, ca_file: Optional[str] = None) -> Any:
     """An av container for an address.
 
     Args:
         address: rtsp(s):// or http(s)://.
         timeout_s: seconds to wait for the connection, and for each packet.
         live: whether it is a stream, which may also be a playlist.
+        ca_file: certificates (PEM) of those who may vouch for a server of rtsps:// or https://. None checks nothing.
 
     Raises:
         av.error.FFmpegError, OSError, ValueError: it cannot be opened.
@@ -46,6 +49,8 @@ def open_address(address: str, timeout_s: float, live: bool) -> Any:
     else:
         options["format_whitelist"] = CONTAINERS
         options["multiple_requests"] = "1"  # FFmpeg 8 asks again on a connection that it wanted closed
+    if ca_file not in (None, UNCHECKED):
+        options.update(tls_verify="1", ca_file=str(ca_file))
     return _open(address, options, (timeout_s, timeout_s))
 
 
@@ -72,10 +77,16 @@ def failures() -> Tuple[Type[Exception], ...]:
     return load_av().error.FFmpegError, OSError, ValueError, LookupError
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether a server wants another user or password (401), or does not let us in (403)."""
+    av = load_av()
+    return isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
+
+
 def said(error: BaseException) -> str:
     """Why something could not be opened or read, in FFmpeg's words. It ends a wait with "Immediate exit requested"."""
     if isinstance(error, load_av().error.ExitError):
-        return "no answer in time"
+        return NO_ANSWER
     text = getattr(error, "strerror", None) or str(error)
     return text[:1].lower() + text[1:]
 

@@ -14,7 +14,7 @@ from edge_runtime.sources._avopen import failures, said
 
 MOST_PENDING = 256  # packets whose pictures are still to come
 MOST_BROKEN = 100  # errors of the demuxer in a row, after which the file ends
-MOST_WAITING_S, NAP_S = 10.0, 0.001  # for a picture of a camera
+MOST_WAITING_S, NAP_S = 5.0, 0.001  # for a picture of a camera
 ATTACHED_PICTURE = 0x400  # of AV_DISPOSITION
 COVERS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff")
 AHEAD, AHEAD_BYTES = 100, 8 << 20  # packets that are read before the first picture, to measure the rate
@@ -99,6 +99,10 @@ class AvReader:
                 self._release()
                 self._start()
 
+    def interrupt(self) -> None:
+        """Ends a running read soon: at its next packet, or at its time limit."""
+        self._closed = True
+
     def close(self) -> None:
         """Releases file, device or connection. It may be called more than once. Frames that were read stay valid."""
         self._closed = True
@@ -121,10 +125,14 @@ class AvReader:
         if codec is None:
             self._release()
             raise LookupError("no decoder for its video")
-        codec.options = {"max_pixels": str(MOST_PIXELS)}
+        codec.options = {"max_pixels": str(self._most_pixels)}
         codec.thread_count = self._threads
         codec.thread_type = "SLICE" if self._threads == 1 else "AUTO"
         self._reset()
+
+    @property
+    def _most_pixels(self) -> int:
+        return MOST_PIXELS
 
     def _reset(self) -> None:
         self._packets = self.container.demux(self.stream)
@@ -197,9 +205,7 @@ class AvReader:
         """Decodes one packet. The last one, which has no bytes, gives the pictures that the decoder kept back."""
         last = packet is None or not packet.size
         if not last and packet.pts is not None and not packet.is_discard:
-            heappush(self._pending, (packet.pts, packet.duration or 0))
-            if len(self._pending) > MOST_PENDING:
-                heappop(self._pending)
+            self._note(packet)
         try:
             frames = self.stream.codec_context.decode(packet)
         except self._failures:
@@ -208,6 +214,12 @@ class AvReader:
             self._ended = self._ended or (self._patience is not None and self._errors >= self._patience)
         self._ready.extend((frame, self._lost_before(frame)) for frame in frames)
         self._ended = self._ended or last
+
+    def _note(self, packet: Any) -> None:
+        """Its picture is still to come."""
+        heappush(self._pending, (packet.pts, packet.duration or 0))
+        if len(self._pending) > MOST_PENDING:
+            heappop(self._pending)
 
     def _lost_before(self, frame: Any) -> int:
         """How many earlier packets gave no picture. Without an error of the decoder they are none: some are hidden."""

@@ -7,6 +7,7 @@ import os
 import threading
 from contextlib import suppress
 from importlib import import_module
+from time import monotonic
 from typing import Any, Optional
 
 import numpy as np
@@ -25,6 +26,9 @@ PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-p
 SINK = "appsink"
 WAITING = 4  # frames of a pipeline that waits for us
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
+LOOK_EVERY = SECOND // 10  # for an error, while no frame comes
+NO_TIME = 1 << 62
+STREAM = "rtspsrc"  # whose times are those of the camera
 ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
 FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
 RESTART = f"{causes.ARGUS}; until then the camera stays locked"
@@ -94,7 +98,7 @@ class GstCapture:
     """
 
     def __init__(self, pipeline: str, timeout_s: float) -> None:
-        self._text, self._timeout = pipeline, int(timeout_s * SECOND)
+        self._text, self._timeout_s = pipeline, timeout_s
         self._lock, self._closed = threading.Lock(), False
         self._pipeline: Any = None
         self._sink: Any = None
@@ -103,7 +107,8 @@ class GstCapture:
         self.size_wh, self.position_s = (0, 0), 0.0
         self.fps: Optional[float] = None
         self.error, self.form, self.lost = "", "", 0
-        self.opened = self.ended = self.live = False
+        self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
+        self.opened = self.ended = self.live = self.refused = False
         with closed_on_error(self):  # also on Ctrl-C: Argus keeps a camera locked
             self.reopen()
 
@@ -118,7 +123,7 @@ class GstCapture:
         with self._lock:
             sink = None if self._pipeline is None else self._sink
         if sample is None and sink is not None:
-            sample = sink.emit("try-pull-sample", self._timeout)
+            sample = self._pull(sink)
         if sample is None:
             self._why()
             return None
@@ -129,7 +134,7 @@ class GstCapture:
         gst = load_gst()
         self._stop()
         self.size_wh, self.fps, self.position_s, self._pending = (0, 0), None, 0.0, None
-        self.error, self.ended = "", False
+        self.error, self.ended, self.refused = "", False, False
         with self._lock:
             if self._closed:
                 return
@@ -147,7 +152,7 @@ class GstCapture:
         if not good:
             self._stop()
             raise UsageError("the pipeline has no appsink", hint=f"end it with appsink name={SINK}, or with no sink")
-        self._pending = sink.emit("try-pull-sample", self._timeout)
+        self._pending = self._pull(sink)
         self.opened = self._pending is not None
         if not self.opened:
             self._why()
@@ -164,17 +169,23 @@ class GstCapture:
         if not sink.get_property("max-buffers"):
             sink.set_property("max-buffers", 1 if self.live else WAITING)
 
+    def interrupt(self) -> None:
+        """See the protocol."""
+        self._closed = True
+
     def close(self) -> None:
         """Stops the pipeline and releases the device. It may be called more than once."""
         self._closed = True
         self._stop()
 
+    @property
+    def slow(self) -> bool:
+        """See the protocol. Argus must not be asked in a tight loop."""
+        return self.refused or is_argus(f"{self.error} {self._text}")
+
     def failure(self, name: str) -> SourceError:
-        """The error with its hint. Failures of Argus have their own hint."""
-        said = self.error or "no frame came in time"
-        argus = any(word in f"{said} {self._text}".lower() for word in ARGUS)
-        alone = f"try it alone: gst-launch-1.0 {self._text}"
-        return SourceError(f"{name}: {said}", hint=RESTART if argus else alone)
+        """The error with its hint."""
+        return failure(name, self._text, self.error)
 
     def _stop(self) -> None:
         with self._lock:
@@ -183,20 +194,48 @@ class GstCapture:
             pipeline.set_state(load_gst().State.NULL)
             pipeline.get_state(5 * SECOND)  # released now, not at some later garbage collection
 
+    def _pull(self, sink: Any) -> Any:
+        """The next sample; None at the end, at an error of the pipeline, and after the time limit."""
+        until_s = monotonic() + self._timeout_s
+        while not self._closed and monotonic() < until_s:
+            sample = sink.emit("try-pull-sample", LOOK_EVERY)
+            if sample is not None:
+                return sample
+            self._why()
+            if self.error or self.ended:
+                return None
+        return None
+
     def _why(self) -> None:
         gst, pipeline = load_gst(), self._pipeline
         if pipeline is None:
             return
-        self.ended = bool(self._sink.get_property("eos"))
+        self.ended = bool(self._sink.get_property("eos")) and not self.error
         message = pipeline.get_bus().pop_filtered(gst.MessageType.ERROR)
         if message is not None:
             error, debug = message.parse_error()
+            refused = int(gst.ResourceError.NOT_AUTHORIZED)
+            self.refused = error.matches(gst.ResourceError.quark(), refused)
             self.error = f"{error.message} ({(debug or '').splitlines()[-1]})" if debug else error.message
             self.ended = False
 
     def _picture(self, sample: Any) -> Pixels:
-        held = sample.get_buffer()
-        self.position_s = held.pts / SECOND if held.pts < 1 << 62 else self.position_s
+        held, self.came_s = sample.get_buffer(), monotonic()
+        timed = held.pts < NO_TIME
+        self.position_s = held.pts / SECOND if timed else self.position_s
+        self.stamp_s = self.position_s if timed and STREAM in self._text else None
         pixels = self._buffers.pixels(sample)
         self.size_wh = pixels.width, pixels.height
         return pixels
+
+
+def failure(name: str, text: str, said: str) -> SourceError:
+    """The error of a pipeline with its hint. Failures of Argus have their own hint."""
+    said = said or "no frame came in time"
+    alone = f"try it alone: gst-launch-1.0 {text}"
+    return SourceError(f"{name}: {said}", hint=RESTART if is_argus(f"{said} {text}") else alone)
+
+
+def is_argus(said: str) -> bool:
+    """Whether it comes from the camera service of a Jetson."""
+    return any(word in said.lower() for word in ARGUS)

@@ -6,12 +6,15 @@ import os
 import tempfile
 import threading
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, Iterator, Optional, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.opencv import load_cv2
+
+MAX_BROKEN = 10  # pictures of a camera in a row; with so many it was unplugged
 
 
 class Closeable(Protocol):
@@ -65,6 +68,8 @@ class CvCapture:
     def __init__(self, target: Union[str, int], api: int, params: Sequence[int] = ()) -> None:
         self._target, self._arguments = target, (api, list(params))
         self.error, self.lost = "", 0
+        self.refused = self.slow = self.ended = False  # OpenCV does not say why
+        self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
         self._lock = threading.Lock()
         self._closed = False
         self._capture: Any = load_cv2().VideoCapture()
@@ -106,6 +111,7 @@ class CvCapture:
         """The next image, decoded into `buffer` if its shape fits. None if there is none, or none now."""
         with self._lock:
             good, image = self._capture.read(buffer)
+            self.came_s = monotonic()
         return fit(image, buffer) if good else None
 
     def reopen(self) -> None:
@@ -114,6 +120,9 @@ class CvCapture:
             if not self._closed:
                 with _openable(self._target) as target:
                     self._capture.open(target, *self._arguments)
+
+    def interrupt(self) -> None:
+        """See `_pictures.Capture`. OpenCV cannot end a read, which ends at its timeout."""
 
     def close(self) -> None:
         """Releases file, device or connection. It may be called more than once."""
@@ -132,13 +141,27 @@ class CvCamera(CvCapture):
     """
 
     def __init__(self, number: int, size_wh: Tuple[int, int], fps: float) -> None:
+        self._size_wh, self._rate = size_wh, fps
+        super().__init__(number, load_cv2().CAP_V4L2)
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[NDArray[np.uint8]]:
+        """See `CvCapture.read`. Cheap cameras sometimes send a broken JPEG."""
+        for self.lost in range(MAX_BROKEN):
+            image = super().read(buffer)
+            if image is not None:
+                return image
+        self.error = f"{MAX_BROKEN} broken pictures in a row"
+        return None
+
+    def reopen(self) -> None:
+        """See `CvCapture.reopen`."""
         cv2 = load_cv2()
-        super().__init__(number, cv2.CAP_V4L2)
+        super().reopen()
         with closed_on_error(self):
             self.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"))
-            self.set(cv2.CAP_PROP_FRAME_WIDTH, size_wh[0])
-            self.set(cv2.CAP_PROP_FRAME_HEIGHT, size_wh[1])
-            self.set(cv2.CAP_PROP_FPS, fps)
+            self.set(cv2.CAP_PROP_FRAME_WIDTH, self._size_wh[0])
+            self.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size_wh[1])
+            self.set(cv2.CAP_PROP_FPS, self._rate)
             self.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
     @property

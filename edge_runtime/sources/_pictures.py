@@ -20,7 +20,12 @@ class Capture(Protocol):
         fps: nominal frames per second; None if unknown.
         size: "1280x720".
         form: how the pictures are coded, "MJPG"; "" if unknown.
-        lost: number of pictures before the last one that came and could not be decoded.
+        lost: number of pictures before the last one that came and could not be decoded, or only in part.
+        stamp_s: the time of the last picture on the clock of a live stream, seconds; None if there is no such clock.
+        came_s: when the last picture came, by `monotonic()`.
+        ended: whether it came to its own end, which is no failure.
+        refused: whether it wants another user or password.
+        slow: whether a new try may do harm, and must wait for minutes.
     """
 
     @property
@@ -35,12 +40,22 @@ class Capture(Protocol):
     def form(self) -> str: ...
     @property
     def lost(self) -> int: ...
+    @property
+    def stamp_s(self) -> Optional[float]: ...
+    @property
+    def came_s(self) -> float: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def slow(self) -> bool: ...
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Picture]:
         """The next picture; None if there is none, or none now. An image is in `buffer` if its shape fits."""
 
-    def reopen(self) -> None:
-        """Connects again. It does nothing after `close()`."""
+    def interrupt(self) -> None:
+        """Asks a running call to end soon, and does not wait for it. `close` follows."""
 
     def close(self) -> None:
         """Releases device or connection. It may be called more than once."""

@@ -8,7 +8,7 @@ newest frame is taken at its end, unless it ends with its own appsink.
 from __future__ import annotations
 
 import re
-import time
+from functools import partial
 from typing import Callable, List, Optional, Union
 
 import numpy as np
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.sources import Skipped, SourceOptions, _gst, _gstbuffer
+from edge_runtime.sources._live import LiveSource
 from edge_runtime.sources._pictures import frame_of
-from edge_runtime.sources.rtsp import StreamSource
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
@@ -26,6 +26,8 @@ HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://
 BEGIN_S = 10.0  # time to wait for the first frame, and for each later one
 NEWEST = f"appsink name={_gst.SINK} max-buffers=1 drop=true sync=false"
 EVERY = f"appsink name={_gst.SINK} max-buffers={_gst.WAITING} drop=false sync=false"
+LIVE = re.compile(r"\bappsink\b.*\bdrop=(true|1|yes)\b", re.IGNORECASE)
+HOW = "through GStreamer"
 KNOWN = f"videoconvert ! {_gstbuffer.CAPS}"  # converts nothing that we can read
 Has = Callable[[str], bool]
 
@@ -39,7 +41,7 @@ def available() -> Optional[str]:
     return None
 
 
-def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
+def open(target: str, options: SourceOptions) -> Union[GstSource, LiveSource]:
     """Opens a camera, stream, file or pipeline.
 
     Raises:
@@ -55,11 +57,11 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, StreamSource]:
         raise reason
     text = pipeline(target, options, _gst.has)
     name = public(target)
+    if LIVE.search(text):
+        return LiveSource(name, lambda: _gst.GstCapture(text, BEGIN_S), options, partial(_gst.failure, name, text), HOW)
     capture = _gst.GstCapture(text, BEGIN_S)
     if not capture.opened:
         raise capture.failure(name)
-    if target.startswith("gst+rtsp"):
-        return StreamSource(target, capture)
     return GstSource(name, capture, loop=options.loop)
 
 
@@ -91,16 +93,17 @@ def pipeline(target: str, options: SourceOptions, has: Has) -> str:
 
 
 class GstSource:
-    """Frames of a pipeline: live from a camera, or every frame of a file."""
+    """Every frame of a file, or of a pipeline that waits for us."""
 
+    live = False
     frame_count: Optional[int] = None
 
     def __init__(self, name: str, capture: _gst.GstCapture, loop: bool) -> None:
-        self.name, self.live, self.fps = name, capture.live, capture.fps
+        self.name, self.fps = name, capture.fps
         self.skipped: List[str] = Skipped()
         rate = f"{self.fps:g} fps" if self.fps else "no rate"
-        self.description = f"{capture.size} at {rate} through GStreamer"
-        self._capture, self._loop = capture, loop and not capture.live
+        self.description = f"{capture.size} at {rate} {HOW}"
+        self._capture, self._loop = capture, loop
         self._index, self._before_s, self._closed, self.restarts = 0, 0.0, False, 0
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
@@ -124,8 +127,8 @@ class GstSource:
                 raise self._capture.failure(self.name)
             return None
         self._index += 1
-        stamp = time.time() if self.live else self._before_s + self._capture.position_s
-        return frame_of(picture, buffer, self.name, self._index - 1, stamp)
+        stamp_s = self._before_s + self._capture.position_s
+        return frame_of(picture, buffer, self.name, self._index - 1, stamp_s)
 
     def close(self) -> None:
         """See `Source.close`."""

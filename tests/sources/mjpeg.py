@@ -7,14 +7,15 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, List
+from itertools import cycle
+from typing import Any, List, Sequence
 
 import cv2
 
 from tests.sources.clips import picture
 
 JPEG = cv2.imencode(".jpg", picture(5, (320, 240)))[1].tobytes()
-PART = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(JPEG), JPEG)
+PART = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -26,8 +27,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.server.connections.append(self.connection)
         with suppress(OSError):
-            while self.server.sending:
-                self.wfile.write(PART)
+            for jpeg in cycle(self.server.jpegs):
+                if not self.server.sending:
+                    break
+                self.wfile.write(PART % (len(jpeg), jpeg))
                 time.sleep(0.005)
 
     def log_message(self, *arguments: Any) -> None:
@@ -39,9 +42,9 @@ class MjpegServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, jpegs: Sequence[bytes] = (JPEG,)) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.sending = True
+        self.sending, self.jpegs = True, jpegs
         self.connections: List[socket.socket] = []
         self.port = self.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/live"

@@ -9,8 +9,9 @@ from typing import Any, Iterator
 
 import pytest
 
-from edge_runtime.sources import _avreader, v4l2
+from edge_runtime.sources import _avlive, _avreader, v4l2
 from edge_runtime.sources._avcapture import AvCapture
+from edge_runtime.sources._avlive import LiveReader
 from edge_runtime.sources._avopen import open_file
 from tests.sources.clips import write_stamped
 
@@ -78,7 +79,8 @@ def test_a_camera_that_hangs_can_be_closed() -> None:
 
 def test_nothing_but_broken_pictures_is_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = str(write_stamped(tmp_path / "clip.mkv", range(0, 1200, 40)))
-    monkeypatch.setattr(_avreader, "MOST_PIXELS", 1)  # the decoder refuses every picture
+    limits = iter((1, 1 << 24))  # the decoder refuses every picture; the reader does not
+    monkeypatch.setattr(LiveReader, "_most_pixels", property(lambda self: next(limits)))
     capture = AvCapture(lambda: open_file(clip), patience=10)
     assert capture.read() is None and capture._reader.lost_at_the_end() == 10
 
@@ -93,3 +95,10 @@ def test_the_kinds_that_a_camera_is_asked_for(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(v4l2, "open_camera", refuse)
     capture = v4l2._camera(63, v4l2.SourceOptions())
     assert asked == ["mjpeg", "yuyv422"] and not capture.opened and capture.error == "gone"
+
+
+def test_pictures_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = str(write_stamped(tmp_path / "clip.mkv", range(0, 200, 40)))
+    monkeypatch.setattr(_avlive, "MOST_PIXELS", 64 * 48 - 1)
+    capture = AvCapture(lambda: open_file(clip))
+    assert not capture.opened and "pictures of 64x48 are too large" in capture.error

@@ -14,7 +14,7 @@ from edge_runtime.sources import KEPT, Skipped, SourceOptions, _cvvideo, _gst, r
 class Capture:
     """In the place of one that holds a device: fails where it is told to, and knows whether it was given back."""
 
-    size, form, lost = "64x48", "MJPG", 0
+    size, form, lost, refused, slow = "64x48", "MJPG", 0, False, False
 
     def __init__(self, opened: bool = True, error: Optional[BaseException] = None) -> None:
         self.opened, self.closed, self._fails, self.error = opened, False, error, ""
@@ -31,6 +31,9 @@ class Capture:
     def get(self, prop: int) -> float:
         return 0.0
 
+    def interrupt(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True
 
@@ -39,11 +42,10 @@ class Capture:
 @pytest.mark.parametrize(
     ("module", "name", "make"),
     [
-        (v4l2, "_camera", lambda: v4l2.CameraSource("0", 0, SourceOptions())),
         (video, "AvReader", lambda: video.VideoSource("clip.mp4", SourceOptions())),
         (_cvvideo, "CvCapture", lambda: _cvvideo.CvVideoSource("clip.mp4", SourceOptions())),
     ],
-    ids=["camera", "video", "video by OpenCV"],
+    ids=["video", "video by OpenCV"],
 )
 def test_a_constructor_that_fails_closes_its_device(
     module, name: str, make: Callable[[], object], error: Type[BaseException], monkeypatch: pytest.MonkeyPatch
@@ -67,7 +69,7 @@ def test_what_is_not_open_is_closed(module, name: str, monkeypatch: pytest.Monke
 def test_no_stream_is_no_connection_left_open() -> None:
     capture = Capture(opened=False)
     with pytest.raises(SourceError, match="no stream"):
-        rtsp.StreamSource("rtsp://camera/live", capture)
+        rtsp.StreamSource("rtsp://camera/live", SourceOptions(), lambda: capture)
     assert capture.closed
 
 

@@ -1,0 +1,82 @@
+"""Decodes a live stream or a camera with PyAV: from a key picture on, whole pictures only, each in time."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any, Callable, Optional, Tuple
+
+from edge_runtime.sources._avreader import AvReader
+
+THREADS = 1  # each further one would keep a picture back
+MOST_PIXELS = 1 << 24  # 16 megapixels; a decoder keeps up to 16 pictures, and the pipeline as many
+FIRST_KEY_S = 30.0  # to wait for the first key picture; some cameras send one in 20 s
+KEYED = ("h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg2video")  # codecs whose pictures need earlier ones
+END_OF_JPEG = b"\xff\xd9"
+LOOKED_AT = 1024  # bytes at the end of a JPEG: some cameras write zeros or a note behind it
+
+
+class LiveReader(AvReader):
+    """See `AvReader`. A picture before the first key picture would be grey or torn. It is not decoded.
+
+    Args:
+        limit_s: seconds in which each picture must come.
+
+    Raises:
+        LookupError: there is no video in it, or its pictures are too large.
+    """
+
+    def __init__(self, open_container: Callable[[], Any], limit_s: float, patience: int) -> None:
+        self._limit_s, self._until_s = limit_s, 0.0
+        super().__init__(open_container, THREADS, patience)
+
+    def read(self) -> Optional[Tuple[Any, int]]:
+        """See `AvReader.read`. Pictures with damaged parts count as broken."""
+        self._until_s = monotonic() + (FIRST_KEY_S if self._waits_for_key else self._limit_s)
+        lost = 0
+        while True:
+            read = super().read()
+            if read is None:
+                return None
+            frame, before = read
+            lost += before
+            if not frame.is_corrupt:
+                return frame, lost
+            lost += 1
+
+    def _start(self) -> None:
+        super()._start()
+        codec = self.stream.codec_context
+        self._waits_for_key, self._jpeg = codec.name in KEYED, codec.name == "mjpeg"
+        if codec.width * codec.height > self._most_pixels:
+            size = f"{codec.width}x{codec.height}"
+            self._release()
+            raise LookupError(
+                f"pictures of {size} are too large for a live source; ask the camera for a smaller stream"
+            )
+
+    @property
+    def _most_pixels(self) -> int:
+        return MOST_PIXELS
+
+    def _take(self) -> Any:
+        if monotonic() > self._until_s:
+            self.error = f"no picture in {FIRST_KEY_S if self._waits_for_key else self._limit_s:g} s"
+            return None
+        return super()._take()
+
+    def _decode(self, packet: Any) -> None:
+        if packet is not None and packet.size:
+            if self._waits_for_key and not packet.is_keyframe:
+                return
+            self._waits_for_key = False
+            if self._jpeg and END_OF_JPEG not in bytes(memoryview(packet)[-LOOKED_AT:]):
+                self._half(packet)
+                return
+        super()._decode(packet)
+
+    def _half(self, packet: Any) -> None:
+        """Half a JPEG would be decoded, with grey below."""
+        if packet.pts is not None:
+            self._note(packet)
+        self._errors += 1
+        self._ended = self._ended or (self._patience is not None and self._errors >= self._patience)

@@ -1,0 +1,218 @@
+"""A client of RTSP (RFC 2326) over TCP: asks a camera for its video, and gives the RTP packets as they come.
+
+FFmpeg gives a picture only when the next one has begun, and reads half a second ahead before the first one.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from contextlib import suppress
+from time import monotonic
+from typing import Dict, Iterator, Optional, Tuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from edge_runtime import __version__
+from edge_runtime.sources._avopen import UNCHECKED
+from edge_runtime.sources._rtspauth import Credentials
+from edge_runtime.sources._sdp import Video, video_of
+
+PORTS = {"rtsp": 554, "rtsps": 322}
+MOST_HEADERS, LONGEST_LINE, MOST_BODY = 100, 8192, 1 << 18
+RTSP_VERSION = b"RTSP/1."
+REFUSED = (401, 403)
+UNFIT = (301, 302, 303, 305, 459, 461)  # it is elsewhere, or the server does not send over TCP
+
+
+class Unfit(Exception):
+    """FFmpeg must read this stream: another codec, or a server that does not send over TCP."""
+
+
+class Refused(OSError):
+    """The camera wants another user or password, or does not let us in."""
+
+
+class RtspConnection:
+    """A connection over which video comes.
+
+    Args:
+        address: rtsp://user:password@camera/path, or rtsps://.
+        timeout_s: seconds to wait for each answer and packet.
+        ca_file: certificates that vouch for rtsps://; None for those of the system, "none" to check nothing.
+
+    Attributes:
+        video: what the camera says of its video.
+        channel: number of the channel with the video; the next one has the reports of the camera (RTCP).
+
+    Raises:
+        Refused: see there. OSError: it cannot be reached, or its answer makes no sense.
+        Unfit: see there.
+    """
+
+    def __init__(self, address: str, timeout_s: float, ca_file: Optional[str]) -> None:
+        parts = urlsplit(address)
+        self._host, self._timeout_s = parts.hostname or "", timeout_s
+        port = _port(parts)
+        netloc = f"[{self._host}]" if ":" in self._host else self._host
+        self._url = parts._replace(netloc=f"{netloc}:{port}", fragment="").geturl()
+        self._credentials = Credentials(unquote(parts.username or ""), unquote(parts.password or ""))
+        self._number, self._session, self._alive_s, self._next_s = 0, "", 30.0, 0.0
+        self._socket = socket.create_connection((self._host, port), timeout_s)
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if parts.scheme.lower() == "rtsps":
+                self._socket = _context(ca_file).wrap_socket(self._socket, server_hostname=self._host)
+            self._file = self._socket.makefile("rb", 1 << 16)
+            self.video = self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def packets(self) -> Iterator[Tuple[int, bytes]]:
+        """Channel and content of each packet, until the server ends the connection."""
+        while True:
+            if monotonic() > self._next_s:
+                self._send(self._keep, self._url, {})
+                self._next_s = monotonic() + self._alive_s
+            first = self._file.read(1)
+            if not first:
+                return
+            if first == b"$":
+                head = self._exactly(3)
+                yield head[0], self._exactly(int.from_bytes(head[1:], "big"))
+            else:
+                self._message(first)  # the answer to a request that keeps the session
+
+    def interrupt(self) -> None:
+        """Ends a waiting read at once; from any thread."""
+        with suppress(OSError):  # it is not connected any more
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Says goodbye without waiting for an answer. It may be called more than once."""
+        with suppress(OSError):
+            if self._session:
+                self._socket.settimeout(0.2)
+                self._send("TEARDOWN", self._url, {})
+        self._session = ""
+        self._socket.close()
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    def _begin(self) -> Video:
+        headers, _ = self._ask("OPTIONS", self._url, {})
+        self._keep = "GET_PARAMETER" if "GET_PARAMETER" in headers.get("public", "") else "OPTIONS"
+        headers, body = self._ask("DESCRIBE", self._url, {"Accept": "application/sdp"})
+        base = headers.get("content-base") or headers.get("content-location") or self._url
+        video = video_of(body.decode("utf-8", "replace"))
+        if video is None:
+            raise Unfit
+        transport = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
+        headers, _ = self._ask("SETUP", _control(base, video.control), transport)
+        channels = re.search(r"interleaved=(\d+)", headers.get("transport", ""))
+        if channels is None:
+            raise Unfit
+        self.channel = int(channels[1])
+        self._session, _, rest = headers.get("session", "").partition(";")
+        timeout = re.search(r"timeout=(\d+)", rest)
+        self._alive_s = max(5.0, int(timeout[1]) / 2 if timeout else self._alive_s)
+        self._url = base if base.startswith("rtsp") else self._url
+        self._ask("PLAY", self._url, {"Range": "npt=0.000-"})
+        self._next_s = monotonic() + self._alive_s
+        return video
+
+    def _ask(self, method: str, url: str, headers: Dict[str, str]) -> Tuple[Dict[str, str], bytes]:
+        """The headers and the body of an answer."""
+        self._send(method, url, headers)
+        status, answer, body = self._answer()
+        if status == 401 and self._credentials.challenge(answer.get("www-authenticate", "")):
+            self._send(method, url, headers)
+            status, answer, body = self._answer()
+        if status in REFUSED:
+            raise Refused(
+                0, f"the camera answers {status}: {'wrong user or password' if status == 401 else 'no entry'}"
+            )
+        if status in UNFIT:
+            raise Unfit
+        if status != 200:
+            raise OSError(0, f"the camera answers {status} to {method}")
+        return answer, body
+
+    def _send(self, method: str, url: str, headers: Dict[str, str]) -> None:
+        self._number += 1
+        lines = {"CSeq": str(self._number), "User-Agent": f"edge-runtime {__version__}", **headers}
+        if self._session:
+            lines["Session"] = self._session
+        signed = self._credentials.sign(method, url)
+        if signed:
+            lines["Authorization"] = signed
+        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        self._socket.sendall(f"{method} {url} RTSP/1.0\r\n{text}\r\n".encode())
+
+    def _answer(self) -> Tuple[int, Dict[str, str], bytes]:
+        until_s = monotonic() + self._timeout_s
+        while monotonic() < until_s:
+            first = self._exactly(1)
+            if first == b"$":  # of the video, before the answer to PLAY
+                self._exactly(int.from_bytes(self._exactly(3)[1:], "big"))
+                continue
+            status, headers, body = self._message(first)
+            if status and headers.get("cseq", "").strip() == str(self._number):
+                return status, headers, body
+        raise TimeoutError
+
+    def _message(self, first: bytes) -> Tuple[int, Dict[str, str], bytes]:
+        """An answer, or a request of the server, whose status is 0."""
+        line = first + self._line()
+        status = line.split(b" ", 2)[1:2]
+        headers: Dict[str, str] = {}
+        for _ in range(MOST_HEADERS):
+            name, colon, value = self._line().decode("latin1").partition(":")
+            if not colon:
+                break
+            key = name.strip().lower()  # a server may offer several ways to authenticate
+            headers[key] = f"{headers[key]}\n{value.strip()}" if key in headers else value.strip()
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MOST_BODY:
+            raise OSError(0, "the camera's answer is too long")
+        body = self._exactly(int(length))
+        is_answer = line.startswith(RTSP_VERSION) and status and status[0].isdigit()
+        return (int(status[0]) if is_answer else 0), headers, body
+
+    def _line(self) -> bytes:
+        line = self._file.readline(LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            raise OSError(0, "the camera's answer makes no sense" if line else "the camera ended the connection")
+        return line.rstrip(b"\r\n")
+
+    def _exactly(self, count: int) -> bytes:
+        content: bytes = self._file.read(count)
+        if len(content) < count:
+            raise OSError(0, "the camera ended the connection")
+        return content
+
+
+def _port(parts: SplitResult) -> int:
+    with suppress(ValueError):  # whose text may hold a password
+        return parts.port or PORTS[parts.scheme.lower()]
+    raise OSError(0, "the address has no port number where one should be")
+
+
+def _control(base: str, control: str) -> str:
+    if control in ("", "*"):
+        return base
+    if "://" in control:
+        return control
+    if control.startswith("/"):
+        return urlsplit(base)._replace(path="", query="").geturl() + control
+    return f"{base.rstrip('/')}/{control}"
+
+
+def _context(ca_file: Optional[str]) -> ssl.SSLContext:
+    """Cameras have certificates of their own: with such a file, the name in it does not matter."""
+    context = ssl.create_default_context(cafile=None if ca_file == UNCHECKED else ca_file)
+    context.check_hostname = ca_file is None
+    if ca_file == UNCHECKED:
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,69 @@
+"""How a user proves to be one, to a server of RTSP: Basic, and Digest with MD5 or SHA-256 (RFC 7616)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from typing import Dict
+
+PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
+HASHES = {"": hashlib.md5, "MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+
+
+class Credentials:
+    """A user, a password, and what the server said of how it wants them."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._user, self._password = user, password
+        self._kind, self._said = "", {}  # type: str, Dict[str, str]
+        self._count = 0
+
+    def challenge(self, said: str) -> bool:
+        """Takes the server's challenges, one a line. Whether another try makes sense.
+
+        It does not without a user, and where this very challenge has been answered: the password is wrong.
+        """
+        offers = {line.split(" ", 1)[0].lower(): dict(_pairs(line)) for line in said.split("\n") if line}
+        digest = {name: offer for name, offer in offers.items() if name == "digest" and _known(offer)}
+        kind = "digest" if digest else "basic" if "basic" in offers else ""
+        if not kind or not self._user or (kind, offers[kind]) == (self._kind, self._said):
+            return False
+        self._kind, self._said, self._count = kind, offers[kind], 0
+        return True
+
+    def sign(self, method: str, url: str) -> str:
+        """The header Authorization; "" if the server asked for nothing."""
+        if self._kind == "basic":
+            return "Basic " + base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
+        return self._digest(method, url) if self._kind else ""
+
+    def _digest(self, method: str, url: str) -> str:
+        said = self._said
+        hashed = HASHES[said.get("algorithm", "").upper()]
+
+        def digest(*parts: str) -> str:
+            return hashed(":".join(parts).encode()).hexdigest()
+
+        realm, nonce = said.get("realm", ""), said.get("nonce", "")
+        secret, wanted = digest(self._user, realm, self._password), digest(method, url)
+        fields = {"username": self._user, "realm": realm, "nonce": nonce, "uri": url}
+        more = ""
+        if "auth" in said.get("qop", "").replace(" ", "").split(","):
+            self._count += 1
+            count, own = f"{self._count:08x}", os.urandom(8).hex()
+            fields["response"] = digest(secret, nonce, count, own, "auth", wanted)
+            more = f', qop=auth, nc={count}, cnonce="{own}"'
+        else:
+            fields["response"] = digest(secret, nonce, wanted)
+        fields.update({name: said[name] for name in ("opaque", "algorithm") if name in said})
+        return "Digest " + ", ".join(f'{name}="{value}"' for name, value in fields.items()) + more
+
+
+def _pairs(line: str) -> Dict[str, str]:
+    return {name.lower(): quoted or plain for name, quoted, plain in PAIR.findall(line.partition(" ")[2])}
+
+
+def _known(offer: Dict[str, str]) -> bool:
+    return offer.get("algorithm", "").upper() in HASHES

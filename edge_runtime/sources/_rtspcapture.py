@@ -1,0 +1,147 @@
+"""A stream of RTSP: our client fetches it, PyAV decodes it. A picture is decoded as soon as its last packet came."""
+
+from __future__ import annotations
+
+import ssl
+from time import monotonic, time
+from typing import Any, Iterator, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.imaging.pyav import load_av
+from edge_runtime.sources._avframe import pixels_of
+from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS
+from edge_runtime.sources._avopen import NO_ANSWER, failures, said
+from edge_runtime.sources._rtcp import Clock
+from edge_runtime.sources._rtp import Coded, Depacketizer
+from edge_runtime.sources._rtsp import Refused, RtspConnection
+from edge_runtime.types.pixels import Pixels
+
+MOST_BROKEN = 250  # coded pictures in a row without a picture, after which the connection counts as lost
+
+
+class RtspCapture:
+    """See `_pictures.Capture`. The first picture is decoded at once, because it says how large the pictures are.
+
+    Args:
+        address: rtsp:// or rtsps://.
+        limit_s: seconds in which each answer and each picture must come.
+        ca_file: see `SourceOptions`.
+
+    Raises:
+        Unfit: FFmpeg must read this stream.
+    """
+
+    ended = False
+
+    def __init__(self, address: str, limit_s: float, ca_file: Optional[str]) -> None:
+        self._limit_s, self._connection, self._first = limit_s, None, None  # type: float, Any, Optional[Pixels]
+        self.error, self.size, self.lost, self.refused = "", "0x0", 0, False
+        self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
+        self.age_s: Optional[float] = None
+        self._waits_for_key = True
+        try:
+            self._connection = RtspConnection(address, limit_s, ca_file)
+            self._start(self._connection)
+        except OSError as error:
+            self.error, self.refused = _said(error), isinstance(error, Refused)
+            self.close()
+
+    @property
+    def opened(self) -> bool:
+        """See the protocol."""
+        return self._connection is not None
+
+    @property
+    def slow(self) -> bool:
+        """See the protocol."""
+        return self.refused
+
+    def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Pixels]:
+        """See the protocol. It gives the decoder's planes; `buffer` is not needed."""
+        first, self._first = self._first, None
+        return first or self._next(self._limit_s)
+
+    def interrupt(self) -> None:
+        """See the protocol."""
+        connection = self._connection
+        if connection is not None:
+            connection.interrupt()
+
+    def close(self) -> None:
+        """See the protocol."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _start(self, connection: RtspConnection) -> None:
+        video = connection.video
+        self.fps, self.form, self._clock = video.fps, video.codec, video.clock
+        self._codec = load_av().CodecContext.create(video.codec, "r")
+        if video.sets:
+            self._codec.extradata = video.sets
+        self._codec.thread_count, self._codec.thread_type = 1, "SLICE"  # each further one would keep a picture back
+        self._codec.options = {"max_pixels": str(MOST_PIXELS)}
+        self._reports = Clock(video.clock)
+        self._coded = _coded(connection, Depacketizer(video.codec, video.payload), self._reports)
+        self._first = self._next(FIRST_KEY_S)
+        if self._first is None:
+            raise OSError(0, self.error)
+        self.size = f"{self._first.width}x{self._first.height}"
+        self.fps = self.fps or _rate(self._codec)
+
+    def _next(self, limit_s: float) -> Optional[Pixels]:
+        """The next whole picture; None if the connection is lost."""
+        until_s, self.lost = monotonic() + limit_s, 0
+        try:
+            for coded in self._coded:
+                frame = self._decoded(coded)
+                if frame is not None:
+                    self.stamp_s, self.came_s = frame.pts / self._clock, monotonic()
+                    self.age_s = self._reports.age_s(frame.pts, time())
+                    return pixels_of(frame)
+                if monotonic() > until_s or self.lost > MOST_BROKEN:
+                    break
+            late = monotonic() > until_s
+            self.error = f"no picture in {limit_s:g} s" if late else "the camera ended the connection"
+            self.error = self.error if self.lost <= MOST_BROKEN else f"{self.lost} broken pictures in a row"
+        except OSError as error:
+            self.error = _said(error)
+        return None
+
+    def _decoded(self, coded: Coded) -> Any:
+        """The picture; None if there is none yet, or a broken one. A picture before the first key would be grey."""
+        if self._waits_for_key and not coded.key:
+            return None
+        self._waits_for_key = False
+        packet = load_av().Packet(coded.data)
+        packet.pts = packet.dts = coded.stamp
+        try:
+            frames = self._codec.decode(packet)
+        except failures():
+            frames = []
+            self.lost += 1
+        self.lost += sum(frame.is_corrupt for frame in frames) + (not coded.whole and bool(frames))
+        whole = [frame for frame in frames if not frame.is_corrupt and coded.whole]
+        return whole[-1] if whole else None
+
+
+def _coded(connection: RtspConnection, packets: Depacketizer, reports: Clock) -> Iterator[Coded]:
+    for channel, content in connection.packets():
+        if channel == connection.channel:
+            yield from packets.push(content)
+        elif channel == connection.channel + 1:
+            reports.take(content)
+
+
+def _rate(codec: Any) -> Optional[float]:
+    """As the stream itself says."""
+    rate = codec.framerate
+    return float(rate) if rate and 0 < rate <= 240 else None
+
+
+def _said(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"nobody vouches for its certificate ({error.verify_message}); give it with --ca-file FILE.pem"
+    return NO_ANSWER if isinstance(error, TimeoutError) or "timed out" in str(error) else said(error)

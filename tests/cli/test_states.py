@@ -1,0 +1,23 @@
+"""What edge-detect says of the states of live sources."""
+
+from __future__ import annotations
+
+from edge_runtime.cli import _states
+from edge_runtime.sources import SourceState
+
+
+def test_lines_of_sources_that_were_not_always_live() -> None:
+    fine, lost = SourceState("a"), SourceState("b")
+    fine.become("live")
+    lost.become("live")
+    lost.become("stalled", "no frame for 2 s")
+    lost.become("lost", "no answer in time")
+    lost.become("live")
+    lost.become("lost", "connection refused")
+    lost.broken, lost.stale = 3, 40
+    states = [fine.summary(), lost.summary()]
+    assert _states.away(states) == ["b lost 0 s"]
+    assert list(_states.lines(states)) == [
+        "source: b: lost for 0 s (connection refused), came back once, stalled once, 3 broken pictures left out, "
+        "40 old frames left out"
+    ]

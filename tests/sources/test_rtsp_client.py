@@ -1,0 +1,123 @@
+"""Our RTSP client: users, TLS, H.265, codecs that FFmpeg reads, and servers that answer nonsense."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+
+from edge_runtime import sources
+from edge_runtime.errors import SourceError
+from edge_runtime.imaging import pyav
+from edge_runtime.sources import SourceOptions, _gst, gstreamer, rtsp
+from edge_runtime.sources._avcapture import AvCapture
+from edge_runtime.sources._rtspcapture import RtspCapture
+from tests.loop.parts import within
+from tests.sources.rtsp_server import H265, JPEG, RtspServer, launch
+from tests.sources.tls import Front, certificate
+
+pytestmark = pytest.mark.skipif(pyav.reason() is not None, reason="PyAV decodes")
+
+
+def serving(needs: str, pipeline: str = "", user: str = "") -> RtspServer:
+    if gstreamer.available() is not None or not _gst.has(needs):
+        pytest.skip(f"the server needs GStreamer and {needs}")
+    return RtspServer(pipeline, user)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RtspServer]:
+    running = serving("x264enc")
+    yield running
+    running.stop()
+
+
+def test_the_age_of_frames_by_the_camera_s_clock(server: RtspServer) -> None:
+    source = sources.open(server.url)
+    assert within(5, lambda: source.read() is not None and source.state.age_s is not None)
+    assert -0.1 < source.state.summary()["age_s"] < 1
+    assert isinstance(source._apart.capture, RtspCapture) and source.description.startswith("320x240 h264 at 30 fps")
+    source.close()
+
+
+def test_a_user_and_a_wrong_password() -> None:
+    server = serving("x264enc", user="me:s@cret")
+    place = server.url.partition("://")[2]
+    source = sources.open(f"rtsp://me:s%40cret@{place}")
+    assert source.read() is not None and "cret" not in source.name
+    source.close()
+    for wrong in ("me:n0pe@", ""):
+        with pytest.raises(SourceError, match="401: wrong user or password"):
+            sources.open(f"rtsp://{wrong}{place}")
+    server.stop()
+
+
+@pytest.mark.parametrize(("encoder", "needs", "capture"), [
+    (H265, "x265enc", RtspCapture), (JPEG, "rtpjpegpay", AvCapture),
+])  # fmt: skip
+def test_other_codecs(encoder: str, needs: str, capture: Any) -> None:
+    server = serving(needs, launch(encoder=encoder))
+    source = sources.open(server.url)
+    frames = [source.read() for _ in range(5)]
+    assert isinstance(source._apart.capture, capture) and frames[-1].image_wh == (320, 240)
+    assert frames[-1].image.max() > 200, "the ball"
+    source.close()
+    server.stop()
+
+
+def test_a_camera_with_a_certificate_of_its_own(server: RtspServer, tmp_path: Path) -> None:
+    own = certificate(tmp_path)
+    front = Front(server.port, own)
+    address = f"rtsps://127.0.0.1:{front.port}/live"
+    with pytest.raises(SourceError, match="nobody vouches for its certificate") as caught:
+        sources.open(address)
+    assert "--ca-file" in str(caught.value)
+    for trusted in (f"{own}.crt", "none"):
+        source = sources.open(address, SourceOptions(ca_file=trusted))
+        assert source.read() is not None
+        source.close()
+    with pytest.raises(SourceError, match="no stream at"):
+        sources.open(address, SourceOptions(ca_file=str(certificate(tmp_path / "..")) + ".crt"))
+    front.stop()
+
+
+OK = b"RTSP/1.0 200 OK\r\nCSeq: %d\r\n"
+
+
+@pytest.mark.parametrize("answer", [
+    b"", b"\0" * 100_000, b"HTTP/1.0 400 Bad Request\r\n\r\n", b"RTSP/1.0 200 " + b"x" * 100_000,
+    OK + b"Content-Length: 2147483648\r\n\r\n" + b"x" * 100_000, OK + b"Content-Length: -1\r\n\r\n",
+    OK + b"X: y\r\n" * 10_000, OK + b"Content-Length: 4\r\n\r\nv=0\n", b"$\0\xff\xff" + b"x" * 70_000,
+    b"RTSP/1.0 200 OK\r\nCSeq: 77\r\n\r\n" * 1000, b"RTSP/1.0 \xff\xfe\r\n\r\n",
+    b"RTSP/1.0 999 \x1b[2J\r\nCSeq: %d\r\n\r\n",
+])  # fmt: skip
+def test_answers_that_make_no_sense(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp, "TIMEOUT_MS", 300)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_answering, args=(listening, answer), daemon=True).start()
+        with pytest.raises(SourceError, match="no stream at") as caught:
+            sources.open(f"rtsp://me:s3cret@127.0.0.1:{listening.getsockname()[1]}/live")
+    assert "s3cret" not in f"{caught.value}" and "\x1b" not in f"{caught.value}"
+
+
+def _answering(listening: socket.socket, answer: bytes) -> None:
+    while True:
+        try:
+            connection = listening.accept()[0]
+        except OSError:
+            return
+        threading.Thread(target=_say, args=(connection, answer), daemon=True).start()
+
+
+def _say(connection: socket.socket, answer: bytes) -> None:
+    said: List[bytes] = []
+    with connection:
+        try:
+            while connection.recv(4096):
+                said.append(answer)
+                connection.sendall(answer.replace(b"%d", str(len(said)).encode()))
+        except OSError:  # the client has had enough
+            pass
