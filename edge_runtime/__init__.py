@@ -32,26 +32,28 @@ if TYPE_CHECKING:
         SpecError,
         UsageError,
     )
+    from edge_runtime.events.options import EventOptions
     from edge_runtime.imaging.drawing import draw
     from edge_runtime.loop.pipeline import Pipeline
     from edge_runtime.loop.targets import open_sink, open_source
     from edge_runtime.model.recipe import ModelFlags
     from edge_runtime.model.thresholds import Thresholds
-    from edge_runtime.sinks import Sink, SinkOptions, VideoOptions
+    from edge_runtime.sinks import EventSink, Sink, SinkOptions, VideoOptions
     from edge_runtime.sources import Source, SourceOptions
     from edge_runtime.track.options import TrackOptions
     from edge_runtime.track.places import Line, Zone
     from edge_runtime.track.tracker import Tracker
     from edge_runtime.tuning.tuner import Tuned, tune
     from edge_runtime.types import Detection, Detections, Frame, Pixels, Result
+    from edge_runtime.types.events import Event
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
-    "DeviceError", "DownloadError", "EdgeError", "Frame", "Line", "ModelError", "ModelFlags", "Pipeline", "Pixels",
-    "Result", "Sink", "SinkError", "SinkOptions", "Source", "SourceError", "SourceOptions", "SpecError", "Thresholds",
-    "TrackOptions", "Tracker", "Tuned", "UsageError", "VideoOptions", "Zone", "draw", "open_sink", "open_source",
-    "tune",
+    "DeviceError", "DownloadError", "EdgeError", "Event", "EventOptions", "EventSink", "Frame", "Line", "ModelError",
+    "ModelFlags", "Pipeline", "Pixels", "Result", "Sink", "SinkError", "SinkOptions", "Source", "SourceError",
+    "SourceOptions", "SpecError", "Thresholds", "TrackOptions", "Tracker", "Tuned", "UsageError", "VideoOptions",
+    "Zone", "draw", "open_sink", "open_source", "tune",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -59,18 +61,20 @@ _ROOMS = {
     "detect.detector": "Detector",
     "errors": "BackendUnavailable BoardError DatasetError DeviceError DownloadError EdgeError ModelError SinkError"
     " SourceError SpecError UsageError",
+    "events.options": "EventOptions",
     "imaging.drawing": "draw",
     "loop.pipeline": "Pipeline",
     "loop.targets": "open_sink open_source",
     "model.recipe": "ModelFlags",
     "model.thresholds": "Thresholds",
-    "sinks": "Sink SinkOptions VideoOptions",
+    "sinks": "EventSink Sink SinkOptions VideoOptions",
     "sources": "Source SourceOptions",
     "track.options": "TrackOptions",
     "track.places": "Line Zone",
     "track.tracker": "Tracker",
     "tuning.tuner": "Tuned tune",
     "types": "Detection Detections Frame Pixels Result",
+    "types.events": "Event",
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -16,7 +16,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"types", "machine", "native", "graph", "downloads"},
     {"gpu", "zoo", "track"},
     {"backends", "heads", "sources", "sinks", "power", "datasets"},
-    {"detect"},
+    {"detect", "events"},
     {"loop"},
     {"energy", "accuracy", "tuning"},
     {"calibrate", "identify"},

@@ -7,8 +7,9 @@ import time
 from contextlib import ExitStack
 from typing import Any, Dict, List, Optional
 
+from edge_runtime import sinks
 from edge_runtime.accuracy import evaluate
-from edge_runtime.cli import _power, _progress, _states, _streams, _track
+from edge_runtime.cli import _each_source, _gate, _power, _progress, _states, _streams, _track
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -79,6 +80,17 @@ def _doubts(summary: Dict[str, Any]) -> List[str]:
     return []
 
 
+def _events(found: Dict[str, Dict[str, Any]]) -> List[str]:
+    """What was lost of the events, their pictures and clips, by the output that lost it."""
+    said = []
+    for name, about in found.items():
+        events = about.get("events", {})
+        why = f": {events['why']}" if events.get("why") else ""
+        counts = {"events": events.get("lost"), **{what: events.get(f"{what}_lost") for what in ("pictures", "clips")}}
+        said += [f"{what} lost: {count} of {name}{why}" for what, count in counts.items() if count]
+    return said
+
+
 def print_summary(summary: Dict[str, Any]) -> None:
     """Prints the summary, for people, on stderr."""
     frames, latency = summary["frames"], summary["latency_ms"]
@@ -89,15 +101,17 @@ def print_summary(summary: Dict[str, Any]) -> None:
         print_status(f"  {stage:12} p50 {ms['p50']:8.2f} ms   p95 {ms['p95']:8.2f} ms")
     found = ", ".join(f"{label} {count}" for label, count in summary["detections"].items())
     print_status(f"detections: {found or 'none'}")
-    for line in [*_track.lines(summary), *_doubts(summary)]:
+    for line in [*_each_source.lines(summary), *_gate.lines(summary), *_track.lines(summary), *_doubts(summary)]:
         print_status(line)
-    elsewhere = {"-", "window", *(failure.get("sink") for failure in summary["failed"])}
-    written = [name for name in summary["sinks"] if name not in elsewhere]
+    elsewhere = {"window", *(failure.get("sink") for failure in summary["failed"])}
+    written = [name for name in summary["sinks"] if name not in elsewhere and not sinks.is_stdout(name)]
     if written:
         print_status(f"results: {', '.join(written)}")
-    for name, count in {**summary["dropped"], **{k: v["dropped"] for k, v in summary["sinks"].items()}}.items():
+    for name, count in {**summary["dropped"], **{k: v.get("dropped", 0) for k, v in summary["sinks"].items()}}.items():
         if count:
             print_status(f"dropped: {count} of {name}")
+    for line in _events(summary["sinks"]):
+        print_status(line)
     for line in _states.lines(summary["states"]):
         print_status(line)
     for item in summary["skipped"]:

@@ -10,7 +10,7 @@ from edge_runtime import sinks
 from edge_runtime.cli._values import typed, words
 from edge_runtime.errors import UsageError
 from edge_runtime.files.fields import Field
-from edge_runtime.sinks import CODECS, VIDEO_FIELDS, Sink, VideoOptions
+from edge_runtime.sinks import CODECS, VIDEO_FIELDS, AnySink, VideoOptions
 from edge_runtime.sinks._video_options import SIZE
 from edge_runtime.sinks.video import HANDLES
 
@@ -57,7 +57,7 @@ def options(args: argparse.Namespace) -> VideoOptions:
     return chosen
 
 
-def notes(opened: Sequence[Sink]) -> List[str]:
+def notes(opened: Sequence[AnySink]) -> List[str]:
     """What is to be said of the outputs, each once."""
     return [note for note in dict.fromkeys(map(sinks.note, opened)) if note]
 

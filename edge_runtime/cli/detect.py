@@ -7,8 +7,8 @@
 Files need no flag and can have any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
 http://…, demo or synthetic://1280x720@30. An address with a password can be in a variable (env:CAMERA) or in the
 first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
-yolo:DIR/ (YOLO txt) or - (JSON lines on stdout). In its name, {source} stands for the name of the source. If there is
-a power sensor, the summary has frames per second per watt:
+yolo:DIR/ (YOLO txt), events:FILE.jsonl, clips:DIR or - (JSON lines on stdout). In its name, {source} stands for the
+name of the source. If there is a power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -28,6 +28,7 @@ from edge_runtime.cli import (
     _demo,
     _files,
     _flags,
+    _gate,
     _govern,
     _guard,
     _notes,
@@ -115,6 +116,7 @@ def _parser() -> Parser:
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
     _track.add_flags(parser)
+    _gate.add_flags(parser)
     _tune.add_flags(parser)
     return parser
 
@@ -122,10 +124,11 @@ def _parser() -> Parser:
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    if args.json and "-" in args.output:
+    if args.json and any(map(sinks.is_stdout, args.output)):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     _files.declared(args, WRITES)
-    video, track = _video.options(args), _track.options(args)
+    args.track = args.track or any(map(sinks.takes_events, args.output))
+    video, track, args.gate = _video.options(args), _track.options(args), _gate.options(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -138,7 +141,8 @@ def _run(args: argparse.Namespace) -> int:
             print_status(f"power mode: {hold.set(modes[0])}")
         detectors = [stack.enter_context(_detector(args, engine, goal is not None)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
-        conditions = _power.conditions(root, sampler, args.idle if args.log or modes or args.budget else 0.0)
+        idle_s = args.idle if args.log or modes or args.budget or args.gate else 0.0
+        conditions = _power.conditions(root, sampler, idle_s)
         _power.say_trace(root, sampler, conditions.mode_name)
         pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track))
         stack.enter_context(_signals.ending(pipeline.stop))
@@ -147,6 +151,7 @@ def _run(args: argparse.Namespace) -> int:
             log=log and beside.until_it_fails("the log", log),
             extra=lambda: governing.row() if governing else {},
         )  # fmt: skip
+        pipeline.status.more = efficiency.status
         governing = None if goal is None else Governing(
             goal, pipeline, sampler, detectors, hold, modes, idle_w=conditions.idle_w, settle_s=args.settle,
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
@@ -173,7 +178,7 @@ def _pipeline(
     pipeline = Pipeline(
         detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
-        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast, track=track,
+        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast, track=track, gate=args.gate,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
         print_status(line)
@@ -204,6 +209,8 @@ def _finish(
     finally:
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
+        if "motion_gate" in summary:
+            summary["motion_gate"] = _gate.saved(summary)
         if governing:
             summary["decisions"] = list(governing.decisions)
         if args.json:
@@ -228,6 +235,8 @@ def _taken(target: str) -> Optional[Tuple[str, ...]]:
     """Suffixes of the files in an output's folder that results may replace; None for a file."""
     if sinks.is_yolo(target):
         return (".txt",)
+    if sinks.is_clips(target):
+        return (".mp4", ".mkv")
     return image.SUFFIXES if target.endswith("/") else None
 
 

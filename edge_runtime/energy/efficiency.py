@@ -108,6 +108,18 @@ class Efficiency:
             parts += [f"{watts:.1f} W", f"{fps / watts:.2f} FPS/W" if watts else "- FPS/W"]
         return "  ".join([*parts, *([f"mode {mode}"] if mode else [])])
 
+    def status(self) -> Dict[str, Any]:
+        """Plain data of now for JSON, as far as it is known. `temperature_c` is that of the hottest place."""
+        fps, watts, state = self._monitor.fps, self._sampler.watts, self._sampler.state
+        known = {
+            "power_w": _round(watts),
+            "fps_per_watt": _round(fps / watts if watts else None),
+            "mode": self._conditions.mode_name,
+            "temperature_c": max(state.temperatures_c.values(), default=None),
+            **state.to_dict(),
+        }
+        return {name: value for name, value in known.items() if value not in (None, {})}
+
     def finish(self) -> Dict[str, Any]:
         """Ends the measurement and returns plain data for JSON. Without a meter the data hold only the reason."""
         for span in (self._row, self._whole):

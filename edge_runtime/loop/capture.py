@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from time import monotonic, perf_counter
-from typing import Callable
+from typing import Callable, Optional
 
+from edge_runtime.loop.motion import Motion
 from edge_runtime.loop.ring import Inbox, Lease, Ring
 from edge_runtime.sources import Source
 
 
 class SourceThread:
-    """Reads one source in its own thread. Calls `failed` with its error after all earlier frames are in the inbox."""
+    """Reads one source in its own thread. Calls `failed` with its error after all earlier frames are in the inbox.
+
+    Args:
+        motion: looks for motion in each frame; None if nobody asks.
+    """
 
     def __init__(
         self,
@@ -20,9 +25,10 @@ class SourceThread:
         inbox: Inbox,
         stopping: threading.Event,
         failed: Callable[[Source, BaseException], None],
+        motion: Optional[Motion] = None,
     ) -> None:
-        self.source = source
-        self._number, self._inbox, self._stopping, self._failed = number, inbox, stopping, failed
+        self.source, self.number, self._motion = source, number, motion
+        self._inbox, self._stopping, self._failed = inbox, stopping, failed
         self._reading = threading.Thread(target=self._read_all, name=f"source {source.name}", daemon=True)
         self._closing = threading.Thread(target=self._close, name=f"close {source.name}", daemon=True)
 
@@ -46,6 +52,11 @@ class SourceThread:
             thread.join(max(0.0, until_s - monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
+    @property
+    def done(self) -> bool:
+        """Whether no more frames come, and all that came were released."""
+        return self._reading.ident is not None and not self._reading.is_alive() and self._ring.is_whole
+
     def _read_all(self) -> None:
         try:
             while not self._stopping.is_set():
@@ -55,17 +66,22 @@ class SourceThread:
         except Exception as error:
             self._failed(self.source, error)
         finally:
-            self._inbox.end(self._number)
+            self._inbox.end(self.number)
 
     def _read(self, lease: Lease) -> bool:
-        started = perf_counter()
-        frame = self.source.read(lease.buffer)
+        started, frame = perf_counter(), None
+        try:
+            frame = self.source.read(lease.buffer)
+        finally:
+            if frame is None:
+                self._ring.give_back(lease)
         if frame is None:
             return False
         lease.fill(frame)
-        lease.source, lease.live, lease.arrived_s = self._number, self.source.live, perf_counter()
+        lease.source, lease.live, lease.arrived_s = self.number, self.source.live, perf_counter()
         lease.capture_ms = (lease.arrived_s - started) * 1e3
         lease.restarts = getattr(self.source, "restarts", 0)
+        lease.moved = self._motion is None or self._motion.seen(frame, lease.restarts)
         return self._inbox.put(lease)
 
     def _close(self) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from time import perf_counter
-from typing import Callable, Deque, List, Optional, Tuple
+from typing import Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,14 @@ from edge_runtime.detect import results
 from edge_runtime.detect.detector import Detector, warm_up
 from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.errors import UsageError
+from edge_runtime.loop.gate import Gates
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
+from edge_runtime.types.places import PlaceStates
 
-InFlight = Deque[Tuple[int, List[Lease]]]
+InFlight = Deque[Tuple[Optional[int], List[Lease]]]  # without a slot: nothing of it is inferred
 
 
 class Detecting:
@@ -33,6 +35,7 @@ class Detecting:
         stopping: set when the run must end soon.
         max_frames: number of frames to take; None for all.
         trackers: give boxes the ids of their objects; None for no ids.
+        gates: keep frames without motion from inference; None for none.
 
     Attributes:
         pace: the most frames per second that are taken.
@@ -49,12 +52,15 @@ class Detecting:
         *,
         max_frames: Optional[int] = None,
         trackers: Optional[SourceTrackers] = None,
+        gates: Optional[Gates] = None,
         warmup: int = 2,
     ) -> None:
         self._detector, self.backend = detector, detector.backend
         self.capacity = self.backend.slots * self.backend.batch
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
         self._max_frames, self._warmup, self._trackers = max_frames, warmup, trackers
+        self._gates = gates
+        self._gone: Deque[Tuple[int, str]] = deque()
         self.pace, self.watch = Pace(), OutputWatch()
         self._next: Deque[Detector] = deque(maxlen=1)
         self._claimed: List[Detector] = []
@@ -98,6 +104,15 @@ class Detecting:
         """See `Backend.allocate`: memory of the detector that runs now."""
         return self.backend.allocate(shape)
 
+    @property
+    def holds(self) -> int:
+        """The most frames of one source that are in work, or wait for those."""
+        return self.capacity if self._gates is None else 2 * self.capacity
+
+    def forget(self, source: int, name: str) -> None:
+        """Frees what is known of a source that was removed, after its last frame. Any thread may call this."""
+        self._gone.append((source, name))
+
     def run(self) -> None:
         """Runs until the inbox ends, until `max_frames`, or until the first error."""
         in_flight: InFlight = deque()
@@ -105,8 +120,9 @@ class Detecting:
             self._loop(in_flight)
         finally:
             for slot, _ in in_flight:  # after an error too, so that the next user finds no slot in work
-                with suppress(Exception):
-                    self.backend.wait(slot)
+                if slot is not None:
+                    with suppress(Exception):
+                        self.backend.wait(slot)
 
     def _loop(self, in_flight: InFlight) -> None:
         free, taken = deque(range(self.backend.slots)), 0
@@ -115,25 +131,55 @@ class Detecting:
                 self._detector = self._next.pop()
                 self.backend = self._detector.backend
                 free = deque(range(self.backend.slots))
+            self._forget_gone(in_flight)
             leases: List[Lease] = []
-            while free and not self._next and len(leases) < self.backend.batch and taken != self._max_frames:
+            while self._has_room(free, in_flight, leases) and taken != self._max_frames:
                 idle = not leases and not in_flight
                 lease = self._inbox.get(block=idle) if self._due(idle) else None
                 if lease is None:
                     break
-                self.pace.taken()
+                self._take(lease)
                 leases.append(lease)
                 taken += 1
             if leases:
-                slot = free.popleft()
-                self.backend.enqueue(slot, [lease.frame.picture for lease in leases if lease.frame])
-                in_flight.append((slot, leases))
+                in_flight.append((self._enqueue(free, leases), leases))
             elif in_flight:
                 slot, leases = in_flight.popleft()
                 self._hand_out(slot, leases)
-                free.append(slot)
+                if slot is not None:
+                    free.append(slot)
             elif not self._next:
                 return
+
+    def _has_room(self, free: Deque[int], in_flight: InFlight, leases: List[Lease]) -> bool:
+        """Whether one more frame may be taken. Frames that are not inferred wait in line, and need no slot."""
+        waiting = self.backend.slots if self._gates is None else 2 * self.backend.slots
+        return bool(free) and not self._next and len(in_flight) < waiting and len(leases) < self.backend.batch
+
+    def _take(self, lease: Lease) -> None:
+        lease.inferred = self._gates is None or self._gates.admits(lease)
+        if lease.inferred:
+            self.pace.taken()
+
+    def _enqueue(self, free: Deque[int], leases: List[Lease]) -> Optional[int]:
+        """Starts the frames that are to be inferred. Returns their slot; None if there is no such frame."""
+        pictures = [lease.frame.picture for lease in leases if lease.frame and lease.inferred]
+        if not pictures:
+            return None
+        slot = free.popleft()
+        self.backend.enqueue(slot, pictures)
+        return slot
+
+    def _forget_gone(self, in_flight: InFlight) -> None:
+        while self._gone:
+            source, name = self._gone[0]
+            if any(lease.source == source for _, leases in in_flight for lease in leases):
+                return
+            self._gone.popleft()
+            if self._trackers is not None:
+                self._trackers.forget(name)
+            if self._gates is not None:
+                self._gates.forget(source)
 
     def _due(self, idle: bool) -> bool:
         """Whether the next frame may be taken now. If there is no other work, it waits until it may."""
@@ -141,22 +187,44 @@ class Detecting:
             self._stopping.wait(self.pace.wait_s)
         return idle or not self.pace.wait_s
 
-    def _hand_out(self, slot: int, leases: List[Lease]) -> None:
-        boxes, counts = self.backend.wait(slot)
-        self.watch.seen(self.backend, slot, len(leases), int(counts[: len(leases)].sum()))
-        stages = self.backend.stage_ms(slot)
-        labels = self._detector.model.spec.labels
-        for number, lease in enumerate(leases):
+    def _hand_out(self, slot: Optional[int], leases: List[Lease]) -> None:
+        found = iter(self._wait(slot, leases) if slot is not None else ())
+        stages = self.backend.stage_ms(slot) if slot is not None else {}
+        for lease in leases:
             assert lease.frame is not None
-            frame = lease.frame
-            rows = results.checked(boxes[number, : counts[number]], self._detector.model, frame.image_wh)
-            found = Detections.from_rows(rows, labels)
-            found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
-            times = {"capture": lease.capture_ms, **stages}
-            places = None
-            if self._trackers is not None:
-                started = perf_counter()
-                found, places = self._trackers.update(found, frame, lease.restarts)
-                times["tracking"] = (perf_counter() - started) * 1e3
-            self._deliver(lease, Result(frame, found, times, (perf_counter() - lease.arrived_s) * 1e3, places))
+            times = {"capture": lease.capture_ms, **(stages if lease.inferred else {})}
+            boxes, places = self._tracked(lease, self._boxes(lease, next(found) if lease.inferred else None), times)
+            if self._gates is not None and lease.inferred:
+                self._gates.keep(lease, boxes)
+            latency_ms = (perf_counter() - lease.arrived_s) * 1e3
+            self._deliver(lease, Result(lease.frame, boxes, times, latency_ms, places, not lease.inferred))
             lease.release()
+
+    def _wait(self, slot: int, leases: List[Lease]) -> Iterator[NDArray[np.float32]]:
+        """The rows of each frame of a slot."""
+        boxes, counts = self.backend.wait(slot)
+        number = sum(lease.inferred for lease in leases)
+        self.watch.seen(self.backend, slot, number, int(counts[:number].sum()))
+        return (boxes[place, : counts[place]] for place in range(number))
+
+    def _boxes(self, lease: Lease, rows: Optional[NDArray[np.float32]]) -> Detections:
+        """What was found in a frame; without rows, in an earlier one."""
+        frame, model = lease.frame, self._detector.model
+        assert frame is not None
+        if rows is None:
+            assert self._gates is not None
+            found = self._gates.repeat(lease)
+        else:
+            found = Detections.from_rows(results.checked(rows, model, frame.image_wh), model.spec.labels)
+        found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
+        return found
+
+    def _tracked(
+        self, lease: Lease, found: Detections, times: Dict[str, float]
+    ) -> Tuple[Detections, Optional[PlaceStates]]:
+        if self._trackers is None or lease.frame is None:
+            return found, None
+        started = perf_counter()
+        tracked, places = self._trackers.update(found, lease.frame, lease.restarts)
+        times["tracking"] = (perf_counter() - started) * 1e3
+        return tracked, places

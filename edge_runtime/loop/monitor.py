@@ -81,11 +81,13 @@ class Mark:
 class Monitor:
     """Counts results. The detecting thread calls it, because it costs little.
 
+    Frames that a motion gate kept from inference count as frames, and not in the times of stages and latency.
+
     Any thread may read it while it counts. The values that are read always belong to the same frames.
     """
 
     def __init__(self, window: int = 120) -> None:
-        self.frames = 0
+        self.frames = self.gated = 0
         self.latency = LatencyHistogram()
         self.stages: Dict[str, LatencyHistogram] = {}
         self._per_class: Counter[int] = Counter()
@@ -102,13 +104,18 @@ class Monitor:
             self._first_s = self._first_s or self._last_s
             self._recent.append(self._last_s)
             self.frames += 1
-            self.latency.add(result.latency_ms)
-            for stage, ms in result.stage_ms.items():
-                if stage not in self.stages:
-                    self.stages[stage] = LatencyHistogram()
-                self.stages[stage].add(ms)
+            self.gated += result.gated
+            if not result.gated:
+                self._time(result)
             self._labels = result.detections.labels
             self._per_class.update(class_ids)
+
+    def _time(self, result: Result) -> None:
+        self.latency.add(result.latency_ms)
+        for stage, ms in result.stage_ms.items():
+            if stage not in self.stages:
+                self.stages[stage] = LatencyHistogram()
+            self.stages[stage].add(ms)
 
     @property
     def fps(self) -> float:

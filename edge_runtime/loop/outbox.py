@@ -5,24 +5,30 @@ If a consumer is left behind, a thread that waits to put something goes on. So a
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from time import perf_counter
-from typing import Any, Callable, Dict, Iterator, Optional, Protocol, Tuple
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, Optional, Protocol, Tuple
 
 from edge_runtime.loop.monitor import LatencyHistogram
 from edge_runtime.loop.ring import Lease
-from edge_runtime.sinks import Sink
+from edge_runtime.loop.worker import Fail, Worker
+from edge_runtime.sinks import Sink, admit
 from edge_runtime.types import Result
 
 Item = Tuple[Lease, Result]
 
 
 class Outbox(Protocol):
-    """One consumer of results."""
+    """One consumer of results.
+
+    Attributes:
+        holds: the most frames that it keeps from being used again.
+    """
 
     name: str
+    holds: int
     left: bool
     broken: bool
 
@@ -31,6 +37,9 @@ class Outbox(Protocol):
 
     def put(self, lease: Lease, result: Result) -> None:
         """Takes a result. If there is no place, it waits, or counts the result as dropped if the source is live."""
+
+    def admit(self, source: str, rate: float) -> None:
+        """Tells the consumer of a source that was added, before its first result. It does not wait."""
 
     def end(self) -> None:
         """Tells the consumer that no more results come."""
@@ -53,6 +62,7 @@ class _Queued:
 
     def __init__(self, name: str, depth: int) -> None:
         self.name, self.dropped, self.left, self.broken = name, 0, False, False
+        self.holds = depth + 1
         self._queue: Queue[Optional[Item]] = Queue(depth)
 
     def put(self, lease: Lease, result: Result) -> None:
@@ -83,76 +93,39 @@ class _Queued:
         return {"dropped": self.dropped}
 
 
-class SinkThread(_Queued):
-    """Writes results to one sink in its own thread. Calls `fail` with its name and error, `stop` for a closed window.
+class SinkThread(_Queued, Worker):
+    """Writes results to one sink in its own thread. Args: see `Worker`; depth: results that may wait."""
 
-    Attributes:
-        broken: the sink failed and takes no more results.
-    """
-
-    def __init__(
-        self, sink: Sink, depth: int, fail: Callable[[str, BaseException], None], stop: Callable[[], None]
-    ) -> None:
-        super().__init__(sink.target, depth)
-        self._sink, self._fail, self._stop = sink, fail, stop
+    def __init__(self, sink: Sink, depth: int, fail: Fail, stop: Callable[[], None], close: Callable[[], None]) -> None:
+        _Queued.__init__(self, sink.target, depth)
+        Worker.__init__(self, sink, fail, stop, close)
         self._time = LatencyHistogram()
-        self._busy_since_s: Optional[float] = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=f"sink {sink.target}", daemon=True)
+        self._added: Deque[Tuple[str, float]] = deque()
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def join(self) -> None:
-        if self._thread.ident is None:  # it could not be started
-            self._close()
-            return
-        self._ended.wait()
-        if not self.left:
-            self._thread.join()
-
-    def hangs(self, since_s: float, grace_s: float) -> bool:
-        busy_s = self._busy_since_s
-        return not self.left and busy_s is not None and perf_counter() - max(busy_s, since_s) > grace_s
+    def admit(self, source: str, rate: float) -> None:
+        self._added.append((source, rate))
 
     def leave(self) -> None:
-        super().leave()
-        self._ended.set()
+        _Queued.leave(self)
+        Worker.leave(self)
 
     def summary(self) -> Dict[str, Any]:
         return {"dropped": self.dropped, "ms": self._time.summary()}
 
-    def _work(self) -> None:
-        for lease, result in iter(self._queue.get, None):
-            self._busy_since_s = started = perf_counter()
-            self._attempt(self._sink.write, result)
-            self._time.add((perf_counter() - started) * 1e3)
-            lease.release()
-            self._busy_since_s = None
-            if self.left:
-                break
-            if getattr(self._sink, "closed", False):
-                self._stop()
-        self._busy_since_s = perf_counter()
-        self._close()
-        self._busy_since_s = None
-        self._ended.set()
+    def _items(self) -> Iterator[Item]:
+        return iter(self._queue.get, None)
 
-    def _attempt(self, action: Callable[..., None], *arguments: Any) -> None:
-        if self.broken:
-            return
-        try:
-            action(*arguments)
-        except Exception as error:
-            self.broken = True
-            self._fail(self.name, error)
+    def _handle(self, item: Item) -> None:
+        lease, result = item
+        started = perf_counter()
+        self._attempt(self._write, result)
+        self._time.add((perf_counter() - started) * 1e3)
+        lease.release()
 
-    def _close(self) -> None:
-        """Closes the sink, also after a failure. An error of this call is then not a second failure."""
-        if self.broken:
-            with suppress(Exception):
-                self._sink.close()
-        self._attempt(self._sink.close)
+    def _write(self, result: Result) -> None:
+        while self._added:
+            admit(self._sink, *self._added.popleft())
+        self._sink.write(result)
 
 
 class Reader(_Queued):
@@ -163,6 +136,9 @@ class Reader(_Queued):
 
     def start(self) -> None:
         """Does nothing: the caller's thread reads."""
+
+    def admit(self, source: str, rate: float) -> None:
+        """Does nothing: the caller added it."""
 
     def join(self) -> None:
         """Does nothing: results that the caller has not read are the caller's choice."""
@@ -177,3 +153,11 @@ class Reader(_Queued):
             if item is None:
                 return
             yield item
+
+
+def summaries(boxes: Iterable[Outbox]) -> Dict[str, Dict[str, Any]]:
+    """Plain data of each consumer, by its name. A sink that takes frames and events has both."""
+    found: Dict[str, Dict[str, Any]] = {}
+    for box in boxes:
+        found.setdefault(box.name, {}).update(box.summary())
+    return found

@@ -10,17 +10,22 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, Union
 
+from edge_runtime import sinks as sink_family
 from edge_runtime.detect.detector import Detector
 from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.errors import UsageError
+from edge_runtime.events.options import EventOptions
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
+from edge_runtime.loop import summary
 from edge_runtime.loop.ends import Ends
+from edge_runtime.loop.gate import GateOptions
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.run import Run
-from edge_runtime.loop.targets import AnyPath, SourceTarget
-from edge_runtime.sinks import Sink, SinkOptions
+from edge_runtime.loop.status import RunStatus
+from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks
+from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.track.tracker import SourceTrackers
@@ -61,11 +66,14 @@ class Pipeline:
             several, it may also be away at the start.
         track: gives boxes the ids of their objects, `Detections.tracker_id`. Each source has ids of its own, from 1 on.
             None for no ids.
+        events: how often events come. A sink with `take` gets them; see `sinks.EventSink`. Without `track` there are
+            no objects in them, only counts of boxes, and states.
+        gate: frames of a video or a camera in which nothing moves are not inferred. Their results repeat the boxes of
+            the last frame that was, and have `Result.gated`. None infers all frames. See `gate.Gates`.
 
     A sink that fails is reported in the same way, and the others go on. The run ends when the last one has failed.
 
     Attributes:
-        sources: those that are open.
         sinks: those that are open.
         pace: `pace.fps` limits the frames per second. A live source's other frames are dropped and counted.
 
@@ -78,7 +86,7 @@ class Pipeline:
         self,
         detector: Detector,
         source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
-        sinks: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]] = (),
+        sinks: Union[AnyPath, AnySink, Sequence[Union[AnyPath, AnySink]]] = (),
         *,
         max_frames: Optional[int] = None,
         duration_s: Optional[float] = None,
@@ -87,20 +95,31 @@ class Pipeline:
         sink_options: SinkOptions = SinkOptions(),
         fail_fast: bool = False,
         track: Optional[TrackOptions] = None,
+        events: EventOptions = EventOptions(),
+        gate: Optional[GateOptions] = None,
     ) -> None:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
         if not isinstance(detector, Detector):
             raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
+        if track is None and any(
+            isinstance(sink, str) and sink_family.takes_events(sink) for sink in list_sinks(sinks)
+        ):
+            raise UsageError("events are of objects, and nothing tracks them", hint="Pipeline(…, track=TrackOptions())")
         labels = sink_options.labels or detector.model.spec.labels
         self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels), fail_fast)
         self._trackers = None if track is None else SourceTrackers(track)
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
-            trackers=self._trackers,
+            trackers=self._trackers, gate=gate, events=events, lost_s=0.0 if track is None else track.lost_s,
         )  # fmt: skip
-        self.sources, self.sinks, self.pace = self._ends.sources, self._ends.sinks, self._run.detecting.pace
-        self._used = False
+        self.sinks, self.pace = self._ends.sinks, self._run.detecting.pace
+        self._options, self._gated, self._used = source_options, gate is not None, False
+
+    @property
+    def sources(self) -> List[Source]:
+        """Those that are open, without those that were removed. Their own ends do not change the list."""
+        return list(self._ends.sources)
 
     @property
     def monitor(self) -> Monitor:
@@ -157,6 +176,31 @@ class Pipeline:
             reader.leave()
             self._run.finish()
 
+    def add(self, source: Union[SourceTarget, Source], options: Optional[SourceOptions] = None) -> Source:
+        """Takes frames from one more source. The others go on meanwhile. Any thread may call this, at any time.
+
+        Args:
+            source: open, or a URI, a path or a camera number. It is opened in the calling thread.
+            options: for a source that is opened; None for those of the pipeline.
+
+        Returns:
+            The open source. After `remove` its name is free again, and counts and ids of objects then go on.
+
+        Raises:
+            SourceError, UsageError: it cannot be opened, or the run has ended.
+        """
+        return self._run.add(source, self._options if options is None else options)
+
+    def remove(self, name: str) -> None:
+        """Closes a source. The others go on meanwhile. Any thread may call this.
+
+        Frames in work are finished. Its counts stay in `summary`. The run ends without a source: first add a new one.
+
+        Raises:
+            UsageError: no source has this name.
+        """
+        self._run.remove(name)
+
     def stop(self) -> None:
         """Ends the run soon. No new frame is captured. Frames in work are still finished and written.
 
@@ -198,14 +242,19 @@ class Pipeline:
         self._run.detecting.check_swap(detector)
 
     @property
+    def status(self) -> RunStatus:
+        """What the event "status" says. Its attribute `more` may be set to a function that says more."""
+        return self._run.status
+
+    @property
     def watch(self) -> OutputWatch:
         """Counts the frames whose outputs are not finite."""
         return self._run.detecting.watch
 
     @property
     def dropped(self) -> List[int]:
-        """Number of frames of each live source that a newer frame replaced before detection."""
-        return self._run.inbox.dropped
+        """Of each source ever, the number of frames that a newer one replaced before detection."""
+        return list(self._run.inbox.dropped)
 
     @property
     def states(self) -> List[Dict[str, Any]]:
@@ -214,19 +263,7 @@ class Pipeline:
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON: the monitor's counts, dropped and skipped frames, and what failed or hung."""
-        names = [source.name for source in self.sources]
-        return {
-            "backend": self._run.detecting.backend.description,
-            **self.monitor.summary(),
-            **({} if self._trackers is None else {"tracking": self._trackers.summary()}),
-            "not_finite": {"frames": self.watch.bad, "looked_at": self.watch.looked},
-            "states": self.states,
-            "dropped": dict(zip(names, self.dropped)),
-            "sinks": {box.name: box.summary() for box in self._run.outboxes},
-            "skipped": [item for source in self.sources for item in source.skipped],
-            "failed": self._ends.failed,
-            "left_behind": self._ends.left_behind,
-        }
+        return summary.of(self._run, self._ends, self._trackers, self._gated)
 
     def _use(self) -> None:
         if self._used:

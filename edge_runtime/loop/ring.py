@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import Callable, Deque, List, Optional, Sequence, Tuple
+from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,13 @@ class Lease:
         arrived_s: `perf_counter()` when the frame was complete.
         capture_ms: duration of the read, milliseconds.
         restarts: how often the source had begun again; see `Source`.
+        moved: whether something moved, in this frame or in one that it replaced. Without a motion gate always True.
+        inferred: whether the detector sees the frame.
     """
 
     __slots__ = (
         "_alike", "_lock", "_readers", "_ring", "_shape",
-        "arrived_s", "buffer", "capture_ms", "frame", "live", "restarts", "source",
+        "arrived_s", "buffer", "capture_ms", "frame", "inferred", "live", "moved", "restarts", "source",
     )  # fmt: skip
 
     def __init__(self, ring: Ring) -> None:
@@ -40,6 +42,7 @@ class Lease:
         self.buffer: Optional[NDArray[np.uint8]] = None
         self.frame: Optional[Frame] = None
         self.source, self.live, self.arrived_s, self.capture_ms, self.restarts = 0, False, 0.0, 0.0, 0
+        self.moved = self.inferred = True
         self._shape: Shape = ()  # of the last image, and how many of that shape came before it in turn
         self._alike = 0
 
@@ -86,7 +89,7 @@ class Ring:
     """
 
     def __init__(self, size: int, allocate: Allocate = lambda shape: None) -> None:
-        self._allocate = allocate
+        self._allocate, self._size = allocate, size
         self._free: SimpleQueue[Lease] = SimpleQueue()
         for _ in range(size):
             self._free.put(Lease(self))
@@ -102,6 +105,11 @@ class Ring:
         lease.move(self._allocate)
         return lease
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all leases are free."""
+        return self._free.qsize() == self._size
+
     def give_back(self, lease: Lease) -> None:
         """Makes a lease free again."""
         if lease.frame is not None and lease.frame.pixels is not None:
@@ -111,32 +119,49 @@ class Ring:
 
 
 class Inbox:
-    """Frames of all sources, waiting for the detector, served in turn.
+    """Frames of all sources, waiting for the detector. The source that was served longest ago comes first.
 
     A live source has one place, and a newer frame replaces an older one. Any other source waits for a free place.
 
+    Args:
+        sources: number of sources to begin with. Their numbers count from 0.
+        depth: places of a source that is not live.
+
     Attributes:
-        dropped: number of frames of each source that a newer one replaced.
+        dropped: by number of the source, how many of its frames a newer one replaced.
     """
 
-    def __init__(self, live: Sequence[bool], depth: int = 2) -> None:
-        self._live, self._depth = live, depth
-        self._queues: List[Deque[Lease]] = [deque() for _ in live]
-        self._open = [True] * len(live)
+    def __init__(self, sources: int = 0, depth: int = 2) -> None:
+        self._depth, self._ended = depth, False
+        self._queues: Dict[int, Deque[Lease]] = {}  # in the order in which they are served
+        self._open: Set[int] = set()
         self._changed = threading.Condition()
-        self._turn = 0
-        self.dropped = [0] * len(live)
+        self.dropped: List[int] = []
+        for _ in range(sources):
+            self.add()
+
+    def add(self) -> Optional[int]:
+        """Makes a place for one more source. Returns its number; None if nobody takes frames any more."""
+        with self._changed:
+            if self._ended:
+                return None
+            number = len(self.dropped)
+            self.dropped.append(0)
+            self._queues[number] = deque()
+            self._open.add(number)
+            return number
 
     def put(self, lease: Lease) -> bool:
         """Adds a frame. Waits for a free place. False if the source was ended meanwhile; the frame is then released."""
-        queue = self._queues[lease.source]
         with self._changed:
+            queue = self._queues.get(lease.source, deque())
             if lease.live:
                 while queue:
+                    lease.moved = lease.moved or queue[0].moved
                     queue.popleft().release()
                     self.dropped[lease.source] += 1
-            self._changed.wait_for(lambda: len(queue) < self._depth or not self._open[lease.source])
-            taken = self._open[lease.source]
+            self._changed.wait_for(lambda: len(queue) < self._depth or lease.source not in self._open)
+            taken = lease.source in self._open
             if taken:
                 queue.append(lease)
                 self._changed.notify_all()
@@ -148,26 +173,38 @@ class Inbox:
         """The next frame, from the sources in turn. None if there is none now, or (blocking) if no more will come."""
         with self._changed:
             if block:
-                self._changed.wait_for(lambda: any(self._queues) or not any(self._open))
-            for step in range(len(self._queues)):
-                number = (self._turn + step) % len(self._queues)
-                if self._queues[number]:
-                    self._turn = number + 1
+                self._changed.wait_for(lambda: any(self._queues.values()) or not self._open)
+            for number, queue in self._queues.items():
+                if queue:
+                    self._queues[number] = self._queues.pop(number)  # it is now the last one
                     self._changed.notify_all()
-                    return self._queues[number].popleft()
+                    return queue.popleft()
+            self._ended = self._ended or block
         return None
 
     def end(self, source: int) -> None:
         """Notes that no more frames come from this source. Waiting frames are still served."""
         with self._changed:
-            self._open[source] = False
+            self._open.discard(source)
+            self._changed.notify_all()
+
+    def remove(self, source: int) -> None:
+        """Ends a source and releases its waiting frames. It may be called more than once."""
+        with self._changed:
+            self._open.discard(source)
+            self._release(self._queues.pop(source, deque()))
             self._changed.notify_all()
 
     def drop_waiting(self) -> None:
-        """Ends every source and releases the waiting frames."""
+        """Ends every source for good and releases the waiting frames."""
         with self._changed:
-            self._open = [False] * len(self._open)
-            for queue in self._queues:
-                while queue:
-                    queue.popleft().release()
+            self._ended = True
+            self._open.clear()
+            for queue in self._queues.values():
+                self._release(queue)
             self._changed.notify_all()
+
+    @staticmethod
+    def _release(queue: Deque[Lease]) -> None:
+        while queue:
+            queue.popleft().release()

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import threading
 from time import monotonic, perf_counter
-from typing import Callable, List, Optional
+from typing import Any, Callable, Iterable, List, Optional
 
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import SinkError
-from edge_runtime.loop.capture import SourceThread
+from edge_runtime.events.hub import EventHub
+from edge_runtime.events.options import EventOptions
 from edge_runtime.loop.detecting import Detecting
 from edge_runtime.loop.ends import Ends
+from edge_runtime.loop.event_outbox import EventThread
+from edge_runtime.loop.gate import GateOptions, Gates
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.ring import Inbox, Lease, Ring
-from edge_runtime.sources import Source
+from edge_runtime.loop.status import RunStatus
+from edge_runtime.loop.streams import Streams
+from edge_runtime.loop.worker import closing
+from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Result
+from edge_runtime.types.events import Event
 
 INBOX_DEPTH = 2
 SINK_DEPTH = 2
@@ -38,31 +45,85 @@ class Run:
         warmup: int,
         fail_fast: bool,
         trackers: Optional[SourceTrackers],
+        gate: Optional[GateOptions],
+        events: EventOptions = EventOptions(),
+        lost_s: float = 0.0,
     ) -> None:
         self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
-        self.inbox = Inbox([source.live for source in ends.sources], INBOX_DEPTH)
+        self._changing = threading.Lock()
+        self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
-            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, trackers=trackers, warmup=warmup
-        )
-        self._captures = [
-            SourceThread(number, source, self.inbox, self._stopping, self._source_failed)
-            for number, source in enumerate(ends.sources)
-        ]
-        self.outboxes: List[Outbox] = [
-            SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop) for sink in ends.sinks
-        ]
+            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, trackers=trackers,
+            gates=None if gate is None else Gates(gate), warmup=warmup,
+        )  # fmt: skip
+        self.streams = Streams(ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None)
+        self._takers: List[EventThread] = []
+        self.outboxes: List[Outbox] = []
+        for sink in ends.sinks:
+            self._add_outboxes(sink)
+        self.status = RunStatus(self.monitor, lambda: self.streams.dropped)
+        self.events = self._hub(events, lost_s) if self._takers else None
         self._errors = list(ends.errors)
         self._thread = threading.Thread(target=self._detect, name="detect", daemon=True)
         self._timer = None if duration_s is None else threading.Timer(duration_s, self.stop)
         self._asked_s: Optional[float] = None
         self._started = self._finished = False
 
+    def _add_outboxes(self, sink: Any) -> None:
+        """A thread for the frames that a sink takes, and one for events."""
+        close = closing(sink, hasattr(sink, "write") + hasattr(sink, "take"))
+        if hasattr(sink, "write"):
+            self.outboxes.append(SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop, close))
+        if hasattr(sink, "take"):
+            self._takers.append(EventThread(sink, self._sink_failed, self.stop, close, self._may_wait))
+            self.outboxes.append(self._takers[-1])
+
+    def _hub(self, options: EventOptions, lost_s: float) -> EventHub:
+        def deliver(event: Event) -> None:
+            for taker in self._takers:
+                taker.offer(event)
+
+        def ended(names: Iterable[str]) -> Iterable[str]:
+            return set(names) - self.streams.reading
+
+        hub = EventHub(deliver, options, lost_s, self._sink_failed, ended)
+        hub.status, hub.states = self.status, lambda: states(self._ends.sources)
+        return hub
+
+    def _may_wait(self) -> bool:
+        """Whether a slow sink of events may stop the run for a while."""
+        return self._asked_s is None and not any(source.live for source in self._ends.sources)
+
     def reader(self) -> Reader:
         """Adds a caller who reads the results. Call it before `start`."""
         reader = Reader(SINK_DEPTH)
         self.outboxes.append(reader)
         return reader
+
+    def add(self, target: Any, options: SourceOptions) -> Source:
+        """See `Pipeline.add`."""
+        with self._changing:
+            source = self._ends.add(target, options)
+            try:
+                for outbox in self.outboxes:
+                    outbox.admit(source.name, self._ends.rate(source))
+                self.streams.add(source)
+            except BaseException:
+                self._ends.remove(source)
+                source.close()
+                raise
+            return source
+
+    def remove(self, name: str) -> None:
+        """See `Pipeline.remove`."""
+        with self._changing:
+            capture = self.streams.take_out(name)
+            self._ends.remove(capture.source)
+            self.detecting.forget(capture.number, name)
+        capture.close()
+        if not capture.join(monotonic() + GRACE_S):
+            self._ends.leave(name, GRACE_S)
 
     def start(self) -> None:
         """Starts everything.
@@ -131,12 +192,8 @@ class Run:
                 self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
 
     def _close_sources(self) -> None:
-        for capture in self._captures:
-            capture.close()
-        until_s = monotonic() + GRACE_S
-        for capture in self._captures:
-            if not capture.join(until_s):
-                self._ends.leave(capture.source.name, GRACE_S)
+        for name in self.streams.close(GRACE_S):
+            self._ends.leave(name, GRACE_S)
 
     def _stop_capturing(self) -> None:
         self._stopping.set()
@@ -166,15 +223,18 @@ class Run:
             self._ends.hand_over()
             for outbox in self.outboxes:
                 outbox.start()
+            if self.events:
+                self.events.start()
             self.detecting.warm_up()
-            size = 1 + INBOX_DEPTH + self.detecting.capacity + len(self.outboxes) * (SINK_DEPTH + 1)
-            for capture in self._captures:
-                capture.start(Ring(size, self.detecting.allocate))
+            size = 1 + INBOX_DEPTH + self.detecting.holds + sum(outbox.holds for outbox in self.outboxes)
+            self.streams.start(lambda: Ring(size, self.detecting.allocate))
             self.detecting.run()
         except BaseException as error:
             self._fail(error)
         finally:
             self._stop_capturing()
+            if self.events:
+                self.events.finish()
             for outbox in self.outboxes:
                 outbox.end()
             for outbox in self.outboxes:
@@ -183,5 +243,8 @@ class Run:
 
     def _deliver(self, lease: Lease, result: Result) -> None:
         self.monitor.write(result)
+        self.streams.write(lease.source, result)
+        if self.events:
+            self.events.see(result, lease.live, lease.restarts)
         for outbox in self.outboxes:
             outbox.put(lease, result)

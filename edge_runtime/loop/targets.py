@@ -9,7 +9,7 @@ from typing import Any, List, Sequence, SupportsIndex, Union
 
 from edge_runtime import sinks, sources
 from edge_runtime.errors import UsageError
-from edge_runtime.sinks import Sink, SinkOptions
+from edge_runtime.sinks import AnySink, Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 
 AnyPath = Union[str, "os.PathLike[str]"]
@@ -38,7 +38,7 @@ def open_sink(target: AnyPath, options: SinkOptions = SinkOptions()) -> Sink:
 
     Raises:
         SinkError: it cannot be written.
-        UsageError: nothing opens such a target.
+        UsageError: nothing opens such a target, or it takes events. A `Pipeline` opens those.
     """
     return sinks.open(_sink_text(target), options)
 
@@ -55,17 +55,21 @@ def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget,
     return listed
 
 
-def list_sinks(given: Union[AnyPath, Sink, Sequence[Union[AnyPath, Sink]]]) -> List[Union[str, Sink]]:
+def list_sinks(given: Union[AnyPath, AnySink, Sequence[Union[AnyPath, AnySink]]]) -> List[Union[str, AnySink]]:
     """The sinks that a `Pipeline` was given, as a list. Texts must still be opened, the others are open.
 
     Raises:
         UsageError: one of them is not a sink.
     """
-    return [item if _has(item, "write", "target") else _sink_text(item) for item in _several(given)]
+    return [item if _is_sink(item) else _sink_text(item) for item in _several(given)]
 
 
 def _several(given: Any) -> List[Any]:
     return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _is_sink(item: Any) -> bool:
+    return _has(item, "write", "target") or _has(item, "take", "target")
 
 
 def _has(item: Any, *names: str) -> bool:

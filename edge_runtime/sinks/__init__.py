@@ -8,7 +8,9 @@ A member is a module with
     open(target, options) -> Sink
     open_events(target, options) -> EventSink   instead of `open`: a member that takes events, not frames
 
-A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. It may have a `note`.
+A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. If it must also know
+those that come later, it has `admit(source, rate)`. It may have a `note`.
+One that needs encoded pictures has `before_s`, the seconds to keep, and `follow(rings)`, with a `PacketRing` by source.
 """
 
 from __future__ import annotations
@@ -16,22 +18,23 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Protocol, Sequence, Tuple, cast
+from types import ModuleType
+from typing import Any, Dict, Mapping, Protocol, Sequence, Tuple, Union, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
-from edge_runtime.sinks._paths import SOURCE, is_yolo, written_path, written_paths
+from edge_runtime.sinks._paths import SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
 from edge_runtime.types import Result
 from edge_runtime.types.events import Event
 
 __all__ = [
-    "CODECS", "VIDEO_FIELDS", "EventSink", "Sink", "SinkOptions", "VideoOptions", "begin", "is_yolo", "note", "open",
-    "written_path", "written_paths",
+    "CODECS", "VIDEO_FIELDS", "AnySink", "EventSink", "Sink", "SinkOptions", "VideoOptions", "admit", "begin",
+    "is_clips", "is_stdout", "is_yolo", "note", "open", "open_events", "takes_events", "written_path", "written_paths",
 ]  # fmt: skip
-KINDS = "out.mp4, out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (YOLO txt), window, -"
+KINDS = "out.mp4, out.jsonl, events:out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (TXT), window, -"
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
     (".txt",): "yolo:labels/ for a text file per picture, out.csv for one table",
@@ -98,6 +101,9 @@ class EventSink(Protocol):
         """Sends what it can in a bounded time, and keeps or counts the rest. It may be called more than once."""
 
 
+AnySink = Union[Sink, EventSink]
+
+
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
     """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `yolo:labels/`, `window`.
 
@@ -105,22 +111,45 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
 
     Raises:
         SinkError: it cannot be written.
-        UsageError: no member handles such a target.
+        UsageError: no member handles such a target, or it takes events.
     """
     unknown = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
     if unknown:
         raise UsageError(f"{unknown[0]} in {target!r} has no meaning", hint=f"{SOURCE} is the name of a source")
-    try:
-        member = plugins.pick("sinks", target)
-    except UsageError as error:
-        raise UsageError(f"no output is written as {target!r}", hint=_near(target)) from error
+    member = _member(target)
+    if hasattr(member, "open_events"):
+        raise UsageError(f"{target!r} takes events, not frames", hint="give it to a Pipeline, which makes them")
     if SOURCE in target:
         return PerSource(target, lambda named: open(named, options), begin)
     sink = cast(Sink, member.open(target, options))
     return Grid(sink, begin) if getattr(member, "ONE_PICTURE", False) else sink
 
 
-def begin(sink: Sink, rates: Mapping[str, float]) -> None:
+def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
+    """Opens a sink that takes events alone: `events:out.jsonl`.
+
+    Raises:
+        SinkError: it cannot be written.
+        UsageError: no member handles such a target, or it takes frames.
+    """
+    member = _member(target)
+    if SOURCE in target:
+        raise UsageError(f"{SOURCE} in {target!r}", hint="events of all sources go together; each names its source")
+    if not hasattr(member, "open_events"):
+        raise UsageError(f"{target!r} takes frames, not events", hint="expected one like events:out.jsonl")
+    return cast(EventSink, member.open_events(target, options))
+
+
+def takes_events(target: str) -> bool:
+    """Whether a target is for events alone. Objects must then be tracked.
+
+    Raises:
+        UsageError: no member handles such a target.
+    """
+    return hasattr(_member(target), "open_events")
+
+
+def begin(sink: AnySink, rates: Mapping[str, float]) -> None:
     """Tells a sink the nominal frames per second of each source, by name. Call it once, before the first result.
 
     A pipeline opens sinks before cameras, so that no camera starts for an output that cannot be written.
@@ -130,9 +159,30 @@ def begin(sink: Sink, rates: Mapping[str, float]) -> None:
         tell(rates)
 
 
-def note(sink: Sink) -> str:
+def admit(sink: AnySink, source: str, rate: float) -> None:
+    """Tells a sink of a source that was added while a pipeline runs, before its first result. It may be known already.
+
+    Args:
+        rate: nominal frames per second.
+
+    Raises:
+        SinkError: the output of this source cannot be written.
+    """
+    tell = getattr(sink, "admit", None)
+    if tell is not None:
+        tell(source, rate)
+
+
+def note(sink: AnySink) -> str:
     """What people should know of a sink that has begun, such as the encoder of a video; "" if there is nothing."""
     return str(getattr(sink, "note", ""))
+
+
+def _member(target: str) -> ModuleType:
+    try:
+        return plugins.pick("sinks", target)
+    except UsageError as error:
+        raise UsageError(f"no output is written as {target!r}", hint=_near(target)) from error
 
 
 def _near(target: str) -> str:

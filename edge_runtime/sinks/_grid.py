@@ -50,6 +50,18 @@ class Grid:
         self._places = {source: place for place, source in enumerate(rates)}
         self._columns = ceil(sqrt(len(rates)))
 
+    def admit(self, source: str, rate: float) -> None:
+        """See `sinks.admit`. Pages are laid out again, and a file of one size shrinks them to fit."""
+        if source in self._places:
+            return
+        if self._new:
+            self._write_page()
+        self._times.admit(source, rate)
+        self._places[source] = len(self._places)
+        self._columns = ceil(sqrt(len(self._places)))
+        self._page = np.empty((0, 0, 3), np.uint8)
+        self._tiles.clear()
+
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
         if len(self._places) < 2:

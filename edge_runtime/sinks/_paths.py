@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import List, Optional, Sequence
 
 from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._query import split_query
 
 SOURCE = "{source}"  # stands for the name of a source
 YOLO, COCO = ("yolo:", "yolo-conf:"), "coco:"  # schemes, in front of a path
+EVENTS, CLIPS = "events:", "clips:"  # the same, with options behind it
 COCO_SUFFIX, PART = ".coco.json", ".part.jsonl"
 
 
 def written_path(target: str) -> Optional[str]:
     """The file or folder that a target names, without its scheme. None for a window and standard output."""
+    for scheme in (EVENTS, CLIPS):
+        if target.lower().startswith(scheme):
+            target = split_query(target[len(scheme) :])[0]
     if target in ("window", "-"):
         return None
     scheme = next((scheme for scheme in (*YOLO, COCO) if target.lower().startswith(scheme)), "")
@@ -42,3 +47,13 @@ def is_coco(target: str) -> bool:
 def is_yolo(target: str) -> bool:
     """Whether a target is a folder of YOLO's text files."""
     return target.lower().startswith(YOLO)
+
+
+def is_clips(target: str) -> bool:
+    """Whether a target is a folder of clips."""
+    return target.lower().startswith(CLIPS)
+
+
+def is_stdout(target: str) -> bool:
+    """Whether a target is standard output."""
+    return target == "-" or split_query(target)[0].lower() == f"{EVENTS}-"

@@ -42,12 +42,15 @@ class PerSource:
         """
         try:
             for source, name in source_names(list(rates)).items():
-                _make_folder(self.target, name)
-                self._sinks[source] = self._open(self.target.replace(SOURCE, name))
-                self._tell(self._sinks[source], {source: rates[source]})
+                self._open_one(source, name, rates[source])
         except EdgeError:
             self.close()
             raise
+
+    def admit(self, source: str, rate: float) -> None:
+        """See `sinks.admit`. Of a source that comes back, the results go on in the same output."""
+        if source not in self._sinks:
+            self._open_one(source, source_names([*self._sinks, source])[source], rate)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
@@ -67,6 +70,11 @@ class PerSource:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+    def _open_one(self, source: str, name: str, rate: float) -> None:
+        _make_folder(self.target, name)
+        self._sinks[source] = self._open(self.target.replace(SOURCE, name))
+        self._tell(self._sinks[source], {source: rate})
 
 
 def _make_folder(target: str, name: str) -> None:

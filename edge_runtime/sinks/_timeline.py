@@ -49,9 +49,13 @@ class PageTimes:
     """
 
     def __init__(self, rates: Mapping[str, float]) -> None:
-        self._rates = rates
+        self._rates = dict(rates)
         self._ahead_s: Dict[str, float] = {}
         self._now_s = 0.0
+
+    def admit(self, source: str, rate: float) -> None:
+        """One more source, with its nominal frames per second."""
+        self._rates[source] = rate
 
     def stamp(self, frame: Frame) -> float:
         """The time of a frame on its own clock, seconds."""

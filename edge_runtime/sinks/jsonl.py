@@ -66,6 +66,7 @@ def row(result: Result) -> Dict[str, Any]:
         "latency_ms": round(result.latency_ms, 3),
         "stage_ms": {stage: round(ms, 3) for stage, ms in result.stage_ms.items()},
         "detections": result.detections.to_dict(),
+        **({"gated": True} if result.gated else {}),
         **({} if result.places is None else _places(result.places)),
     }
 

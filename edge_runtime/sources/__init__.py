@@ -26,6 +26,7 @@ from edge_runtime.sources import _given
 from edge_runtime.sources._state import STATES, SourceState
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
+from edge_runtime.types.packets import PacketRing
 
 __all__ = ["STATES", "Skipped", "Source", "SourceOptions", "SourceState", "open", "public_name", "repeatable", "states"]
 KEPT = 1000  # items that were skipped
@@ -44,6 +45,7 @@ class SourceOptions:
         wait: a live source may be away at the start, and is opened later.
         max_tries: tries in a row after which a live source that is lost fails; None: it is tried for ever.
         ca_file: certificates (PEM) that vouch for servers of rtsps:// and https://. None checks no certificate.
+        packets: where to keep encoded pictures; PyAV only.
     """
 
     size_wh: Optional[Tuple[int, int]] = None
@@ -53,6 +55,7 @@ class SourceOptions:
     wait: bool = False
     max_tries: Optional[int] = None
     ca_file: Optional[str] = None
+    packets: Optional[PacketRing] = None
 
     def __post_init__(self) -> None:
         for name, value in check_fields(vars(self), FIELDS, "", UsageError).items():
@@ -67,6 +70,7 @@ FIELDS = {
     "wait": fields.flag(),
     "max_tries": fields.optional(fields.whole(1, 10**9)),
     "ca_file": fields.optional(fields.text()),
+    "packets": fields.anything(),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Callable, Optional
@@ -13,6 +14,7 @@ from edge_runtime.sources._avfacts import stated_fps
 from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.sources._avlive import LiveReader
 from edge_runtime.sources._avopen import NO_ANSWER, failures, is_refusal, said
+from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
 
 LIMIT_S = 5.0  # in which each picture must come
@@ -29,6 +31,7 @@ class AvCapture:
         patience: pictures in a row that may be broken.
         limit_s: seconds in which each picture must come.
         timed: whether the times of its pictures are those of the camera.
+        ring: where to keep what is decoded.
     """
 
     ended = False
@@ -39,8 +42,10 @@ class AvCapture:
         patience: int = MOST_BROKEN,
         limit_s: float = LIMIT_S,
         timed: bool = False,
+        ring: Optional[PacketRing] = None,
     ) -> None:
         self._open, self._patience, self._limit_s, self._timed = open_container, patience, limit_s, timed
+        self._ring = ring
         self._reader: Optional[LiveReader] = None
         self._closed = self._raw = self.refused = False
         self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
@@ -72,6 +77,8 @@ class AvCapture:
         (frame, self.lost), self.came_s = read, monotonic()
         stamp = reader.stamp(frame) if self._timed else None
         self.stamp_s = None if stamp is None else float(stamp * reader.stream.time_base)
+        if self._ring is not None and frame.pts is not None:
+            self._ring.sync(float(frame.pts * frame.time_base), time.time())
         pixels = pixels_of(frame)
         return replace(pixels, planes=tuple(map(np.array, pixels.planes))) if self._raw else pixels
 
@@ -95,6 +102,8 @@ class AvCapture:
         self._raw = codec.name == RAW
         kind = (codec.pix_fmt if self._raw else None) or codec.name
         self.form = FORMS.get(kind, kind)
+        if self._ring is not None:
+            reader.record(self._ring)
         self._reader = reader
         if self._closed:  # meanwhile, by another thread
             reader.close()

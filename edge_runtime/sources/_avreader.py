@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import threading
 from collections import deque
+from functools import partial
 from heapq import heappop, heappush
 from time import monotonic, sleep
 from typing import Any, Callable, Deque, List, Optional, Tuple
 
 from edge_runtime.imaging.opencv import MOST_PIXELS
+from edge_runtime.imaging.remux import header_of
 from edge_runtime.sources._avopen import failures, said
+from edge_runtime.types.packets import PacketRing
 
 MOST_PENDING = 256  # packets whose pictures are still to come
 MOST_BROKEN = 100  # errors of the demuxer in a row, after which the file ends
@@ -44,6 +47,7 @@ class AvReader:
         self._open, self._threads, self._patience = open_container, threads, patience
         self._lock, self._closed = threading.Lock(), False
         self._failures = failures()
+        self._ring: Optional[PacketRing] = None
         self._start()
 
     def read(self) -> Optional[Tuple[Any, int]]:
@@ -56,6 +60,11 @@ class AvReader:
                     return None
                 self._decode(self._take())
         return None
+
+    def record(self, ring: PacketRing) -> None:
+        """Keeps the packets there from now on. Call it before the first read."""
+        self._ring = ring
+        ring.begin(self.stream.codec_context.name, partial(header_of, self.stream))
 
     def look_ahead(self) -> Tuple[List[Any], bool]:
         """Reads packets without decoding them; the next reads begin with them.
@@ -142,6 +151,8 @@ class AvReader:
         self.shown_until: Optional[int] = None
         self._errors = self._broken = 0
         self._ended, self.error = False, ""
+        if self._ring is not None:
+            self.record(self._ring)
 
     def _release(self) -> None:
         container, self.container = self.container, None
@@ -168,7 +179,10 @@ class AvReader:
         return bool(self._ready) and self.stamp(self._ready[0][0]) == first_pts
 
     def _take(self) -> Any:
-        return self._ahead.popleft() if self._ahead else self._demux()
+        packet = self._ahead.popleft() if self._ahead else self._demux()
+        if self._ring is not None and packet is not None and packet.size:
+            self._ring.add(packet)
+        return packet
 
     def _demux(self) -> Any:
         """The next packet: one without bytes at the end, or None if the file ends with an error."""

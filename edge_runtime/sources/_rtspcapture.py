@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from fractions import Fraction
 from time import monotonic, time
 from typing import Any, Iterator, Optional
 
@@ -10,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.imaging.pyav import load_av
+from edge_runtime.imaging.remux import header_of_units
 from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS
 from edge_runtime.sources._avopen import NO_ANSWER, failures, said
 from edge_runtime.sources._rtcp import Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
 from edge_runtime.sources._rtsp import Refused, RtspConnection
+from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
 
 MOST_BROKEN = 250  # coded pictures in a row without a picture, after which the connection counts as lost
@@ -28,6 +31,7 @@ class RtspCapture:
         address: rtsp:// or rtsps://.
         limit_s: seconds in which each answer and each picture must come.
         ca_file: see `SourceOptions`.
+        ring: where to keep what is decoded.
 
     Raises:
         Unfit: FFmpeg must read this stream.
@@ -35,7 +39,8 @@ class RtspCapture:
 
     ended = False
 
-    def __init__(self, address: str, limit_s: float, ca_file: Optional[str]) -> None:
+    def __init__(self, address: str, limit_s: float, ca_file: Optional[str], ring: Optional[PacketRing] = None) -> None:
+        self._ring = ring
         self._limit_s, self._connection, self._first = limit_s, None, None  # type: float, Any, Optional[Pixels]
         self.error, self.size, self.lost, self.refused = "", "0x0", 0, False
         self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
@@ -85,6 +90,8 @@ class RtspCapture:
         self._codec.options = {"max_pixels": str(MOST_PIXELS)}
         self._reports = Clock(video.clock)
         self._coded = _coded(connection, Depacketizer(video.codec, video.payload), self._reports)
+        if self._ring is not None:
+            self._ring.begin(video.codec, lambda first: header_of_units(video.codec, video.sets + first.data))
         self._first = self._next(FIRST_KEY_S)
         if self._first is None:
             raise OSError(0, self.error)
@@ -99,6 +106,8 @@ class RtspCapture:
                 frame = self._decoded(coded)
                 if frame is not None:
                     self.stamp_s, self.came_s = frame.pts / self._clock, monotonic()
+                    if self._ring is not None:
+                        self._ring.sync(self.stamp_s, time())
                     self.age_s = self._reports.age_s(frame.pts, time())
                     return pixels_of(frame)
                 if monotonic() > until_s or self.lost > MOST_BROKEN:
@@ -117,6 +126,9 @@ class RtspCapture:
         self._waits_for_key = False
         packet = load_av().Packet(coded.data)
         packet.pts = packet.dts = coded.stamp
+        if self._ring is not None:
+            packet.time_base, packet.is_keyframe = Fraction(1, self._clock), coded.key
+            self._ring.add(packet)
         try:
             frames = self._codec.decode(packet)
         except failures():

@@ -69,9 +69,9 @@ def _capture(target: str, options: SourceOptions) -> Capture:
     is_rtsp = target.lower().startswith("rtsp")
     if is_rtsp:
         with suppress(Unfit):
-            return RtspCapture(target, limit_s, options.ca_file)
+            return RtspCapture(target, limit_s, options.ca_file, options.packets)
     container = partial(open_address, target, limit_s, live=True, ca_file=options.ca_file)
-    return AvCapture(container, limit_s=limit_s, timed=is_rtsp)
+    return AvCapture(container, limit_s=limit_s, timed=is_rtsp, ring=options.packets)
 
 
 def _by_opencv(target: str, options: SourceOptions) -> Capture:

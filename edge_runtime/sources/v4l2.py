@@ -60,7 +60,7 @@ def _failure(number: int, reason: str) -> SourceError:
 def _camera(number: int, options: SourceOptions) -> Capture:
     if not pyav.preferred():
         return CvCamera(number, _size(options), _rate(options))
-    return AvCapture(partial(_av_camera, f"/dev/video{number}", options), MAX_BROKEN)
+    return AvCapture(partial(_av_camera, f"/dev/video{number}", options), MAX_BROKEN, ring=options.packets)
 
 
 def _av_camera(device: str, options: SourceOptions) -> Any:

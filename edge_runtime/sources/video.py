@@ -62,7 +62,7 @@ class VideoSource:
         self.name = public(target)
         self.skipped: List[str] = Skipped()
         self._cut, self._address = cut_inside(target), _is_address(target)
-        self._loop = options.loop
+        self._loop, self._ring = options.loop, options.packets
         self._index = self._good = 0
         self._first_pts: Optional[int] = None  # of this pass
         self._file_s: Optional[float] = None  # the last frame's time in the file
@@ -74,6 +74,8 @@ class VideoSource:
             self.fps, self.length_s = self._facts.fps, self._facts.length_s
             self._period_s = 1 / (self.fps or 30.0)
             self._clock = MediaClock(self._period_s)
+            if self._ring is not None:
+                self._reader.record(self._ring)
             expected = self._facts.frames
             self.frame_count = None if self._loop else expected
             self.description = f"{self._facts.size} at {self.fps or 0:g} fps, {expected or 'unknown'} frames"
@@ -129,7 +131,10 @@ class VideoSource:
             self._first_pts = pts
         if file_s is not None:
             self._file_s = file_s
-        return self._clock.at(file_s)
+        time_s = self._clock.at(file_s)
+        if self._ring is not None and file_s is not None:
+            self._ring.sync(file_s, time_s)
+        return time_s
 
     def _end_of_pass(self) -> None:
         """Starts again if that was asked for. Otherwise ends, and checks that the file was complete."""

@@ -106,6 +106,11 @@ class Tracker:
         self.objects.update(tracked.label(int(i)) for i in np.flatnonzero(tracked.tracker_id > before))
 
 
+def time_of(frame: Frame) -> float:
+    """The time of a frame among those of its source, seconds. Pictures count as the frames of a video."""
+    return frame.timestamp_s if frame.path is None else frame.index / PICTURES_PER_SECOND
+
+
 class SourceTrackers:
     """A tracker for each source of a pipeline. One thread calls it."""
 
@@ -126,9 +131,12 @@ class SourceTrackers:
         elif restarts != self._restarts[frame.source]:
             tracker.end_all()
         self._restarts[frame.source] = restarts
-        picture = frame.path is not None
-        time_s = frame.index / PICTURES_PER_SECOND if picture else frame.timestamp_s
-        return tracker.update(detections, time_s), tracker.places
+        return tracker.update(detections, time_of(frame)), tracker.places
+
+    def forget(self, source: str) -> None:
+        """Ends the tracks of a source that was removed. Its counts stay. If it comes back, its ids go on."""
+        if source in self._trackers:
+            self._trackers[source].end_all()
 
     def summary(self) -> Dict[str, Dict[str, Any]]:
         """Plain data by source; see `Tracker.summary`."""

@@ -109,6 +109,7 @@ class Result:
         stage_ms: milliseconds spent per stage: capture, preprocess, inference, postprocess, and tracking.
         latency_ms: milliseconds from the arrival of the frame to its boxes, including the waiting.
         places: the source's lines and zones after this frame; None if nothing tracks.
+        gated: whether nothing moved, so that the frame was not inferred: the boxes are those of an earlier frame.
     """
 
     frame: Frame
@@ -116,6 +117,7 @@ class Result:
     stage_ms: Dict[str, float] = field(default_factory=dict)
     latency_ms: float = 0.0
     places: Optional[PlaceStates] = None
+    gated: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 import numpy as np
@@ -50,3 +50,16 @@ class Pixels:
             out = np.empty(shape, np.uint8)
         ops.to_bgr(self, out)
         return out
+
+    def crop(self, left: int, top: int, right: int, bottom: int) -> Pixels:
+        """A copy of a part. The first two are moved to even numbers, because colours are those of two by two pixels.
+
+        Args:
+            left, top, right, bottom: pixels, in the picture. The last two are behind the part.
+        """
+        left, top = left // 2 * 2, top // 2 * 2
+        planes = []
+        for plane in self.planes:
+            down, across = (1 if plane.shape[0] == self.height else 2), (1 if plane.shape[1] == self.width else 2)
+            planes.append(plane[top // down : -(-bottom // down), left // across : -(-right // across)].copy())
+        return replace(self, planes=tuple(planes), width=right - left, height=bottom - top)

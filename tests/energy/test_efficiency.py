@@ -59,6 +59,9 @@ def test_the_papers_two_points(board_tree, under_load, monkeypatch, board, fps, 
     mode = nvpmodel.current(root, nvpmodel.load_conf(root))
     watched, rows = run(clock, sampler, fps, 10.0, Conditions(mode, True, idle_w=5.0))
     assert watched.line == line
+    now = watched.status()
+    assert now["power_w"] == watts and round(now["fps_per_watt"], 2) == per_watt and f"mode {now['mode']}" in line
+    assert now["temperature_c"] == max(now["temperatures_c"].values()) > 20 and now["gpu_load"] == 97.0
     found = watched.finish()
     assert found["mean_w"] == watts and found["fps"] == pytest.approx(fps, rel=1e-3)
     assert round(found["fps_per_watt"], 2) == per_watt
@@ -80,6 +83,7 @@ def test_the_papers_two_points(board_tree, under_load, monkeypatch, board, fps, 
 def test_without_a_meter_there_is_a_reason(monkeypatch):
     clock = Clock(monkeypatch)
     watched, rows = run(clock, Sampler(None, reason="no power sensor", clock=clock), 10.0, 3.0, Conditions())
+    assert watched.status() == {}
     assert watched.finish() == {"reason": "no power sensor", "mode": None} and watched.line == "10.0 FPS"
     assert rows[0]["total_w"] is None and rows[0]["fps_per_watt"] is None and rows[0]["fps"] == pytest.approx(10.0)
 

@@ -73,7 +73,7 @@ def failed() -> List[Tuple[str, str]]:
 
 
 def thread(sink: Sink, failed: List[Tuple[str, str]]) -> SinkThread:
-    made = SinkThread(sink, 2, lambda name, error: failed.append((name, str(error))), lambda: None)
+    made = SinkThread(sink, 2, lambda name, error: failed.append((name, str(error))), lambda: None, sink.close)
     made.start()
     return made
 

@@ -114,7 +114,7 @@ def test_pixels_need_no_memory_of_the_backend():
 
 
 def test_live_newest_wins_and_the_rest_is_counted():
-    ring, inbox = Ring(8), Inbox([True])
+    ring, inbox = Ring(8), Inbox(1)
     for index in range(5):
         assert inbox.put(leased(ring, index, live=True))
     assert inbox.get(block=True).frame.index == 4
@@ -123,7 +123,7 @@ def test_live_newest_wins_and_the_rest_is_counted():
 
 
 def test_a_file_waits_for_a_place_and_loses_nothing():
-    ring, inbox, taken = Ring(4), Inbox([False], depth=2), []
+    ring, inbox, taken = Ring(4), Inbox(1, depth=2), []
 
     def capture() -> None:
         for index in range(50):
@@ -143,14 +143,14 @@ def test_a_file_waits_for_a_place_and_loses_nothing():
 
 
 def test_sources_are_served_in_turn():
-    ring, inbox = Ring(8), Inbox([False, False, True])
+    ring, inbox = Ring(8), Inbox(3)
     for source, live in ((0, False), (0, False), (1, False), (1, False), (2, True)):
         inbox.put(leased(ring, source=source, live=live))
     assert [inbox.get(block=True).source for _ in range(5)] == [0, 1, 2, 0, 1]
 
 
 def test_stopping_frees_whoever_waits():
-    ring, inbox = Ring(4), Inbox([False], depth=1)
+    ring, inbox = Ring(4), Inbox(1, depth=1)
     inbox.put(leased(ring))
     outcome = []
     thread = threading.Thread(target=lambda: outcome.append(inbox.put(leased(ring))))

@@ -27,7 +27,10 @@ def target(name: str, tmp_path: Path) -> str:
     return TARGETS[name] if name == "window" else f"{SCHEMES.get(name, '')}{tmp_path}/{TARGETS[name]}"
 
 
-@pytest.fixture(params=plugins.names("sinks"))
+OF_FRAMES = [name for name in plugins.names("sinks") if hasattr(plugins.load_member("sinks", name), "open")]
+
+
+@pytest.fixture(params=OF_FRAMES)
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
     try:
         opened = sinks.open(target(request.param, tmp_path))

@@ -1,0 +1,171 @@
+"""Numbers events, encodes their pictures, and hands them to sinks: in one thread, in order."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+from edge_runtime.events import pictures
+from edge_runtime.events.maker import Draft, Maker
+from edge_runtime.events.options import EventOptions
+from edge_runtime.sinks._names import source_names
+from edge_runtime.types import Result
+from edge_runtime.types.events import Event
+
+TICK_S = 0.25
+STATUS_S = 1.0
+MOST_WAITING = 10_000  # events; the detecting thread then waits for this one, which waits for no sink of a camera
+MOST_BYTES = 32 << 20  # of pictures that wait to be encoded; then an object keeps the picture that it has
+LONGEST_NAME = 40
+Waiting = Tuple[str, Draft]
+States = Callable[[], Sequence[Mapping[str, Any]]]
+
+
+class EventHub:
+    """Makes events of all results, and hands each to `deliver`, in order.
+
+    `see` is called by the detecting thread: it misses no result, also where a slow sink of frames does. What takes
+    time is done in a thread of the hub.
+
+    Args:
+        deliver: takes an event. It waits for no sink that hangs.
+        options: rates and pictures.
+        lost_s: the tracker's; see `TrackOptions`.
+        failed: called with an error of the hub's own thread. There are no more events then, and all else goes on.
+        ended: of the names of sources, those of sources that give no more frames, and whose frames were all looked at.
+
+    Attributes:
+        run: see `Event`.
+        states: gives the state of each source: "source" (its name), "state", and more. A new state is an event.
+        status: gives the data of the event "status", once a second.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[Event], None],
+        options: EventOptions,
+        lost_s: float,
+        failed: Callable[[str, BaseException], None],
+        ended: Callable[[Iterable[str]], Iterable[str]] = lambda names: (),
+    ) -> None:
+        self.run = f"{int(time.time()):x}-{secrets.token_hex(3)}"
+        self.states: States = list
+        self.status: Callable[[], Mapping[str, Any]] = dict
+        self._deliver, self._options, self._lost_s, self._failed, self._sources_ended = (
+            deliver, options, lost_s, failed, ended,
+        )  # fmt: skip
+        self._makers: Dict[str, Maker] = {}
+        self._drafts: Deque[Waiting] = deque()
+        self._bytes = self._number = 0
+        self._changed = threading.Condition()
+        self._ending = self._broken = False
+        self._known: Dict[str, Any] = {}  # states
+        self._pictures: Dict[str, bytes] = {}  # of the objects that have not ended
+        self._tick_s, self._status_s = 0.0, time.monotonic()
+        self._thread = threading.Thread(target=self._work, name="events", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def see(self, result: Result, live: bool, restarts: int) -> None:
+        """Takes the next result. The image is not needed afterwards."""
+        with self._changed:
+            maker = self._maker(result.frame.source)
+            self._add(result.frame.source, maker.see(result, live, restarts, time.time()))
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: len(self._drafts) < MOST_WAITING or self._broken)
+
+    def finish(self) -> None:
+        """Ends all objects, and returns when all events are delivered."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _maker(self, source: str) -> Maker:
+        if source not in self._makers:
+            name = source_names([*self._makers, source])[source]
+            if len(name) > LONGEST_NAME:  # keys are names of files
+                name = f"{name[:LONGEST_NAME]}-{len(self._makers) + 1}"
+            self._makers[source] = Maker(f"{self.run}-{name}", self._options, self._lost_s, self._has_room)
+        return self._makers[source]
+
+    def _has_room(self, size: int) -> bool:
+        return self._bytes + size < MOST_BYTES
+
+    def _add(self, source: str, drafts: Iterable[Draft]) -> None:
+        if self._broken:
+            return
+        for draft in drafts:
+            self._bytes += pictures.size_of(draft.picture) if draft.picture is not None else 0
+            self._drafts.append((source, draft))
+
+    def _work(self) -> None:
+        try:
+            while self._turn():
+                pass
+        except Exception as error:
+            with self._changed:
+                self._broken = True
+                self._drafts.clear()
+                self._changed.notify_all()
+            self._failed("events", error)
+
+    def _turn(self) -> bool:
+        """Delivers what waits. Returns whether more may come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._drafts or self._ending, TICK_S)
+            ending = self._ending
+            if ending:
+                self._end_all("end of run")
+            waiting, self._drafts = self._drafts, deque()
+            self._changed.notify_all()
+        for source, draft in waiting:
+            self._finish(source, draft)
+        if ending or time.monotonic() - self._tick_s >= TICK_S:
+            self._tick_s = time.monotonic()
+            self._tick(ending)
+        return not ending
+
+    def _end_all(self, why: str) -> None:
+        for source, maker in self._makers.items():
+            self._add(source, maker.end(why, round(time.time(), 3)))
+
+    def _finish(self, source: str, draft: Draft) -> None:
+        """Makes an event of a draft."""
+        if draft.picture is not None:
+            with self._changed:
+                self._bytes -= pictures.size_of(draft.picture)
+            self._pictures[draft.key] = pictures.to_jpeg(draft.picture, self._options)
+        picture = self._pictures.get(draft.key)
+        if draft.kind == "end":
+            self._pictures.pop(draft.key, None)
+        if draft.kind:
+            self._number += 1
+            event = Event(draft.kind, source, draft.time_s, self._number, self.run, draft.key, draft.data, picture)
+            self._deliver(event)
+
+    def _tick(self, ending: bool) -> None:
+        now_s = round(time.time(), 3)
+        later: List[Waiting] = []
+        with self._changed:
+            ended = set(self._sources_ended(self._makers))
+            for source, maker in self._makers.items():
+                drafts = maker.end("end of source", now_s) if source in ended else maker.check(now_s)
+                self._add(source, drafts)
+        for state in self.states():
+            name, value = str(state["source"]), state["state"]
+            if self._known.get(name) != value:
+                self._known[name] = value
+                data = {key: item for key, item in state.items() if key != "source"}
+                later.append((name, Draft("source", now_s, data=data)))
+        if ending or time.monotonic() - self._status_s >= STATUS_S:
+            self._status_s = time.monotonic()
+            later.append(("", Draft("status", now_s, data=dict(self.status()))))
+        for source, draft in later:
+            self._finish(source, draft)

@@ -1,0 +1,92 @@
+"""A folder of clips: limits in bytes and days, a list that may say anything, a full disk; what was there stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from edge_runtime import sinks
+from tests.sinks.results import small_disk
+
+pytest.importorskip("av")
+from tests.sinks.played import Played, files, frames, levels, listed, story, write_source
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_source(tmp_path_factory.mktemp("clip"))
+
+
+def test_the_oldest_clips_are_removed_by_bytes_and_nothing_else(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    (folder / "holiday.mp4").write_bytes(bytes(10**6))
+    one = Played(clip, f"clips:{folder}?before=1&after=1")
+    story(one, 3, 8, 13, 18)
+    one.play(25)
+    one.close()
+    mine = [path for path in files(folder) if path.name != "holiday.mp4"]
+    assert len(mine) == 4
+    most = sum(path.stat().st_size for path in mine[2:])
+    other = sinks.open_events(f"clips:{folder}?bytes={most}")
+    assert other.summary()["removed"] == 2
+    other.close()
+    assert {path.name for path in files(folder)} == {"holiday.mp4", *(path.name for path in mine[2:])}
+    assert set(listed(folder)) == {path.name for path in mine[2:]}
+
+
+def test_clips_are_removed_after_some_days(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    played = Played(clip, f"clips:{folder}?before=1&after=1")
+    story(played, 3, 8)
+    played.play(15)
+    played.close()
+    rows = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
+    for row in rows:
+        if "time" in row:
+            row["time"] = time.time() - 86_400 * (3 if row["file"] == files(folder)[0].name else 1)
+    (folder / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"file":"cut o')
+    kept = files(folder)[1]
+    sinks.open_events(f"clips:{folder}?days=2").close()
+    assert files(folder) == [kept]
+
+
+@pytest.mark.parametrize("name", ["../outside.mp4", "/etc/hostname", "link.mp4", "folder.mp4", "notes.txt"])
+def test_a_list_that_names_other_files_removes_none(tmp_path: Path, name: str) -> None:
+    folder, outside = tmp_path / "c", tmp_path / "outside.mp4"
+    folder.mkdir()
+    outside.write_text("outside")
+    (folder / "notes.txt").write_text("notes")
+    (folder / "folder.mp4").mkdir()
+    (folder / "link.mp4").symlink_to(outside)
+    (folder / "clips.jsonl").write_text(json.dumps({"file": name, "time": 1.0}) + "\n")
+    sinks.open_events(f"clips:{folder}?days=1&bytes=1").close()
+    assert outside.read_text() == "outside" and (folder / "notes.txt").exists() and (folder / "folder.mp4").is_dir()
+    assert os.path.lexists(folder / "link.mp4") and Path("/etc/hostname").exists()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    yield from small_disk(tmp_path / "disk", "64k")
+
+
+def test_a_full_disk_costs_clips_and_leaves_no_half_one(
+    clip: Path, disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (disk / "filler").write_bytes(bytes(60_000))
+    played = Played(clip, f"clips:{disk}/c?before=1&after=1")
+    story(played, 3, 8)
+    (disk / "filler").unlink()
+    story(played, 15)
+    played.play(20)
+    played.tell("counts")
+    said = played.sink.summary()
+    assert said["clips_lost"] == 2 and said["clips"] == 1 and "No space left" in said["why"]
+    assert caplog.text.count("is lost, all else goes on") == 1
+    assert len(files(disk / "c")) == 1 and levels(files(disk / "c")[0]) == frames(140, 161)
+    played.close()

@@ -1,0 +1,179 @@
+"""clips:FOLDER: from before the event on, as it was encoded, and until after it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_runtime import sinks, sources
+from edge_runtime.errors import SinkError, UsageError
+from edge_runtime.sources import SourceOptions, _gst, gstreamer
+from edge_runtime.types.packets import PacketRing
+from tests.sources.clips import write_stamped
+from tests.sources.rtsp_server import RtspServer
+from tests.sources.ts_server import KEY, TsServer
+
+av = pytest.importorskip("av")
+from tests.sinks.played import Played, files, frames, levels, listed, write_source  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_source(tmp_path_factory.mktemp("clip"))
+
+
+def test_a_clip_begins_before_the_event_and_ends_after_it(clip: Path, tmp_path: Path) -> None:
+    played = Played(clip, f"clips:{tmp_path}/c?before=3&after=2")
+    played.play(8.5)
+    played.tell("new")
+    played.play(10)
+    played.tell("end")
+    played.play(20)
+    played.tell("counts")
+    (file,) = files(tmp_path / "c")
+    assert file.name == "r-cam-1-1.mp4"
+    assert levels(file) == frames(50, 121), "from the key picture at 5.0 s, 3 s before, to 12.0 s, 2 s after"
+    about = listed(tmp_path / "c")[file.name]
+    assert about["begins_s"] == 5.0 and about["seconds"] == 7.0 and about["keys"] == ["r-cam-1"]
+    assert played.sink.summary() == {"clips": 1, "removed": 0}
+    played.close()
+
+
+def test_objects_at_the_same_time_share_a_clip_and_later_ones_have_another(clip: Path, tmp_path: Path) -> None:
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1")
+    for at_s, key, kind in (
+        (5, "a", "new"),
+        (5.5, "b", "new"),
+        (6, "a", "end"),
+        (7, "b", "end"),
+        (15, "d", "new"),
+        (15, "d", "end"),
+    ):
+        played.play(at_s)
+        played.tell(kind, key)
+    played.play(20)
+    played.close()
+    first, second = files(tmp_path / "c")
+    assert levels(first) == frames(40, 81) and levels(second) == frames(140, 161)
+    assert listed(tmp_path / "c")[first.name]["keys"] == ["a", "b"]
+
+
+def test_an_object_that_stays_does_not_fill_the_disk(clip: Path, tmp_path: Path) -> None:
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1&longest=4")
+    for at_s in range(3, 30):
+        played.play(at_s)
+        played.tell("new" if at_s == 3 else "update")
+    played.close()
+    assert [levels(file) for file in files(tmp_path / "c")] == [frames(20, 61)]
+
+
+def test_a_source_that_begins_again_ends_its_clip(clip: Path, tmp_path: Path) -> None:
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=50")
+    played.play(25)
+    played.tell("new")
+    played.source._loop = True
+    played.play(33)
+    played.tell("update")
+    played.close()
+    assert [levels(file) for file in files(tmp_path / "c")] == [frames(240, 300)]
+
+
+def test_of_a_live_stream(tmp_path: Path) -> None:
+    """From the key picture before the second before the event, every picture, until after its end."""
+    server = TsServer()
+    played = Played(server.url, f"clips:{tmp_path}/c?before=1&after=0.2", keep=1.0)
+    seen = [played.source.read() for _ in range(90)]
+    played.time_s = seen[-1].timestamp_s
+    played.tell("new")
+    played.tell("end")
+    for _ in range(30):
+        played.source.read()
+    played.tell("counts")
+    played.close()
+    server.stop()
+    (file,) = files(tmp_path / "c")
+    numbers = levels(file)
+    first = next(index for index, frame in enumerate(seen) if frame.timestamp_s >= seen[-1].timestamp_s - 1.0)
+    begins = (first // KEY) * KEY
+    assert numbers == frames(begins, begins + len(numbers)), "no picture is missing"
+    with av.open(str(file)) as container:
+        assert int.from_bytes(bytes(next(container.demux(video=0)))[:4], "big") > 1, "a length, and no start code"
+    assert 90 + 5 <= begins + len(numbers) <= 120
+    assert abs(listed(tmp_path / "c")[file.name]["begins_s"] - time.time()) < 60
+
+
+def test_of_a_camera_of_rtsp(tmp_path: Path) -> None:
+    if gstreamer.available() is not None or not _gst.has("x264enc"):
+        pytest.skip("the server needs GStreamer and x264enc")
+    server = RtspServer()
+    played = Played(server.url, f"clips:{tmp_path}/c?before=1&after=0.2", keep=1.0)
+    for _ in range(60):
+        played.time_s = played.source.read().timestamp_s
+    played.tell("new")
+    played.tell("end")
+    for _ in range(15):
+        played.source.read()
+    played.tell("counts")
+    played.close()
+    server.stop()
+    (file,) = files(tmp_path / "c")
+    with av.open(str(file)) as container:
+        pictures = list(container.decode(video=0))
+    assert pictures[0].key_frame and 30 + 6 <= len(pictures) <= 30 + 15 + 15
+
+
+def test_what_is_kept_is_bounded(clip: Path) -> None:
+    ring = PacketRing(None, most_bytes=20_000)
+    source = sources.open(str(clip), SourceOptions(packets=ring))
+    for _ in iter(source.read, None):
+        assert ring._bytes <= 20_000
+        assert not ring._kept or ring._kept[0].packet.key
+    assert ring.begin_of(29.0)[0] == 291 and ring.begin_of(0.0)[0] == ring._kept[0].number > 1
+
+
+def test_old_pictures_are_forgotten_by_groups(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge_runtime.types import packets
+
+    now = [0.0]
+    monkeypatch.setattr(packets, "monotonic", lambda: now[0])
+    ring = PacketRing(2.0)
+    source = sources.open(str(clip), SourceOptions(packets=ring))
+    for frame in iter(source.read, None):
+        now[0] = frame.timestamp_s
+    kept = ring.after(0)
+    assert kept[0].packet.key and kept[0].packet.at_s == pytest.approx(29.9 - 2 - packets.SLACK_S, abs=1.1)
+
+
+@pytest.mark.parametrize("target", ["synthetic://64x48?frames=5", "mpeg4"])
+def test_sources_without_such_a_stream_are_named(target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    if target == "mpeg4":
+        target = str(write_stamped(tmp_path / "m.mp4", range(0, 1000, 40)))
+    played = Played(target, f"clips:{tmp_path}/c")
+    assert "no clips of cam: " in caplog.text and "clips need" in caplog.text
+    played.play(0.0)
+    played.tell("new")
+    assert played.sink.summary()["clips_lost"] == 1 and "clips need" in played.sink.summary()["why"]
+    played.close()
+    assert not files(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [("before=-1", "before is '-1'"), ("bytes=lots", "bytes is 'lots'"), ("keep=1", "unknown key 'keep'")],
+)
+def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        sinks.open_events(f"clips:{tmp_path}/c?{options}")
+    assert caught.value.hint
+
+
+def test_a_place_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match="cannot be written"):
+        sinks.open_events(f"clips:{tmp_path}/file")
+    first = sinks.open_events(f"clips:{tmp_path}/c")
+    with pytest.raises(UsageError, match="is being written"):
+        sinks.open_events(f"clips:{tmp_path}/c")
+    first.close()
