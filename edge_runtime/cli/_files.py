@@ -17,11 +17,11 @@ from edge_runtime.cli._claims import file_of as file_of
 from edge_runtime.detect import engines
 from edge_runtime.errors import EdgeError
 from edge_runtime.files import outputs
+from edge_runtime.files.given import resolve
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.gpu import passport
 from edge_runtime.model import onnx_file
 from edge_runtime.sources import image
-from edge_runtime.sources._given import resolve
 
 LABELS = (".xml", ".txt", ".yaml", ".yml", ".names", ".cache")  # files of a data set that are not pictures
 LISTINGS = ("instances*.json", "annotations/instances*.json")

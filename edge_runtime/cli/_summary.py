@@ -103,8 +103,8 @@ def print_summary(summary: Dict[str, Any]) -> None:
     print_status(f"detections: {found or 'none'}")
     for line in [*_each_source.lines(summary), *_gate.lines(summary), *_track.lines(summary), *_doubts(summary)]:
         print_status(line)
-    elsewhere = {"window", *(failure.get("sink") for failure in summary["failed"])}
-    written = [name for name in summary["sinks"] if name not in elsewhere and not sinks.is_stdout(name)]
+    broken = {failure.get("sink") for failure in summary["failed"]}
+    written = [name for name in summary["sinks"] if name not in broken and sinks.written_path(name)]
     if written:
         print_status(f"results: {', '.join(written)}")
     for name, count in {**summary["dropped"], **{k: v.get("dropped", 0) for k, v in summary["sinks"].items()}}.items():

@@ -7,8 +7,9 @@
 Files need no flag and can have any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
 http://…, demo or synthetic://1280x720@30. An address with a password can be in a variable (env:CAMERA) or in the
 first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
-yolo:DIR/ (YOLO txt), events:FILE.jsonl, clips:DIR or - (JSON lines on stdout). In its name, {source} stands for the
-name of the source. If there is a power sensor, the summary has frames per second per watt:
+yolo:DIR/ (YOLO txt), events:FILE.jsonl, clips:DIR, mqtt://BROKER/TOPIC, http://127.0.0.1:8080 (a page) or - (JSON lines
+on stdout). In its name, {source} stands for the name of the source. If there is a power sensor, the summary has frames
+per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -227,7 +228,7 @@ def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> Lis
     return [
         Output(flag, Path(path), _taken(target), folders="{source}" in target)
         for target in targets
-        for path in (sinks.written_paths(target, names) if "://" not in target else ())
+        for path in sinks.written_paths(target, names)
     ]
 
 

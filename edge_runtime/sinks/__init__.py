@@ -19,7 +19,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Dict, Mapping, Protocol, Sequence, Tuple, Union, cast
+from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, Tuple, Union, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
@@ -27,14 +27,20 @@ from edge_runtime.sinks._grid import Grid
 from edge_runtime.sinks._paths import SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
+from edge_runtime.track.places import Line, Zone
 from edge_runtime.types import Result
 from edge_runtime.types.events import Event
 
 __all__ = [
-    "CODECS", "VIDEO_FIELDS", "AnySink", "EventSink", "Sink", "SinkOptions", "VideoOptions", "admit", "begin",
-    "is_clips", "is_stdout", "is_yolo", "note", "open", "open_events", "takes_events", "written_path", "written_paths",
+    "CODECS", "VIDEO_FIELDS", "AnySink", "EventSink", "SavePlaces", "Sink", "SinkOptions", "VideoOptions", "admit",
+    "begin", "is_clips", "is_stdout", "is_yolo", "note", "open", "open_events", "takes_events", "written_path",
+    "written_paths",
 ]  # fmt: skip
-KINDS = "out.mp4, out.jsonl, events:out.jsonl, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/ (TXT), window, -"
+KINDS = (
+    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/, "
+    "http://127.0.0.1:8080, window, -"
+)
+SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
     (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
     (".txt",): "yolo:labels/ for a text file per picture, out.csv for one table",
@@ -52,11 +58,14 @@ class SinkOptions:
         fps: nominal rate for video files, if a sink is used without a pipeline. A pipeline gives it by `begin`.
         labels: the model's class names, for legends.
         video: size and encoder of video files.
+        save: keeps the lines and zones of a source, which somebody has drawn on the page. It raises an EdgeError if it
+            cannot. None if there is no configuration file to keep them in.
     """
 
     fps: float = 30.0
     labels: Sequence[str] = field(default=())
     video: VideoOptions = field(default_factory=VideoOptions)
+    save: Optional[SavePlaces] = None
 
 
 class Sink(Protocol):
@@ -119,6 +128,8 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
     member = _member(target)
     if hasattr(member, "open_events"):
         raise UsageError(f"{target!r} takes events, not frames", hint="give it to a Pipeline, which makes them")
+    if SOURCE in target and written_path(target) is None:
+        raise UsageError(f"{target!r} names no file", hint=f"{SOURCE} stands in names of files; leave it out here")
     if SOURCE in target:
         return PerSource(target, lambda named: open(named, options), begin)
     sink = cast(Sink, member.open(target, options))

@@ -14,11 +14,11 @@ COCO_SUFFIX, PART = ".coco.json", ".part.jsonl"
 
 
 def written_path(target: str) -> Optional[str]:
-    """The file or folder that a target names, without its scheme. None for a window and standard output."""
+    """The file or folder that a target names, without its scheme. None for a window, standard output and servers."""
     for scheme in (EVENTS, CLIPS):
         if target.lower().startswith(scheme):
             target = split_query(target[len(scheme) :])[0]
-    if target in ("window", "-"):
+    if target in ("window", "-") or "://" in target:
         return None
     scheme = next((scheme for scheme in (*YOLO, COCO) if target.lower().startswith(scheme)), "")
     return target[len(scheme) :]

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
-from edge_runtime.files import fields
+from edge_runtime.files import fields, given
 from edge_runtime.files.fields import check_fields
-from edge_runtime.sources import _given
 from edge_runtime.sources._state import STATES, SourceState
 from edge_runtime.text import secrets
 from edge_runtime.types import Frame
@@ -137,7 +136,7 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
         SourceError: it cannot be opened.
         UsageError: no member handles such a target.
     """
-    target = _given.resolve(target)
+    target = given.resolve(target)
     secrets.public(target)  # from here on no error shows its password
     try:
         member = plugins.pick("sources", _kind(target))
@@ -151,7 +150,7 @@ def repeatable(target: str, options: SourceOptions = SourceOptions()) -> bool:
 
     It is not so of cameras, streams, addresses and pipes. A file that does not exist is still one.
     """
-    target = _given.resolve(target)
+    target = given.resolve(target)
     kind = _kind(target)
     scheme, _, rest = kind.partition("://")
     if scheme in ("demo", "synthetic"):
@@ -184,7 +183,7 @@ def public_name(target: str) -> str:
     Raises:
         UsageError: the variable or file that should hold the address does not.
     """
-    return secrets.public(_given.resolve(target))
+    return secrets.public(given.resolve(target))
 
 
 def _kind(target: str) -> str:

@@ -20,7 +20,8 @@ _LOGIN_OF_TARGET = re.compile(_LOGIN.format(plain=r"[^/?#@]", any="."), re.IGNOR
 _SECRET = r"[\w.-]{0,64}(?:pass(?:w(?:or)?d|phrase)?|pwd|token|secret|credentials?|authorization|signature|api[_-]?key)"
 _OF_GSTREAMER = r"(?:user|proxy)-(?:id|pw)|cookies|extra-headers"
 _OF_QUERY = r"(?<=[?&;#])[\w.-]{0,64}(?:key|auth|pw|pas|sig|jwt|sid|session|code|usr|user)"
-_VALUE = r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s&;#"'<>]+)"""
+_NAME = r"""(?!env:\w+(?:[\s&;#"'<>,]|$))"""  # token=env:NAME says where a secret is, and is none
+_VALUE = _NAME + r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s&;#"'<>]+)"""
 _PAIR = re.compile(rf"({_SECRET}|{_OF_GSTREAMER}|{_OF_QUERY})\s*=\s*(?:\(\w+\)\s*)?{_VALUE}", re.IGNORECASE)
 
 _opened: Set[str] = set()  # secrets of the addresses that were opened

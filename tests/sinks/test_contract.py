@@ -17,14 +17,16 @@ from tests.sinks.results import result
 
 TARGETS = {
     "jsonl": "out.jsonl", "csv": "out.csv", "coco": "out.coco.json", "yolo_txt": "labels/", "video": "out.mp4",
-    "images": "out/", "window": "window",
+    "images": "out/", "window": "window", "http": "http://127.0.0.1:0",
 }  # fmt: skip
+PLACELESS = ("window", "http")  # they write no file
+LIBRARIES = {"http": "h11"}
 SCHEMES = {"yolo_txt": "yolo:"}
 
 
 def target(name: str, tmp_path: Path) -> str:
     assert name in TARGETS, "a new sink needs a target here"
-    return TARGETS[name] if name == "window" else f"{SCHEMES.get(name, '')}{tmp_path}/{TARGETS[name]}"
+    return TARGETS[name] if name in PLACELESS else f"{SCHEMES.get(name, '')}{tmp_path}/{TARGETS[name]}"
 
 
 OF_FRAMES = [name for name in plugins.names("sinks") if hasattr(plugins.load_member("sinks", name), "open")]
@@ -32,6 +34,8 @@ OF_FRAMES = [name for name in plugins.names("sinks") if hasattr(plugins.load_mem
 
 @pytest.fixture(params=OF_FRAMES)
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
+    if request.param in LIBRARIES:
+        pytest.importorskip(LIBRARIES[request.param])
     try:
         opened = sinks.open(target(request.param, tmp_path))
     except SinkError as error:
@@ -80,7 +84,7 @@ def test_close_may_be_repeated_and_comes_without_a_frame(sink: Sink) -> None:
     sink.close()
 
 
-@pytest.mark.parametrize("name", [name for name in TARGETS if name != "window"])
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in PLACELESS])
 def test_a_place_that_cannot_be_written_is_said_at_once(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(SinkError, match="cannot be") as caught:

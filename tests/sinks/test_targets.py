@@ -47,7 +47,7 @@ def test_another_word_in_braces(target: str) -> None:
 @pytest.mark.parametrize(
     ("target", "path"),
     [("a/out.mp4", "a/out.mp4"), ("yolo:labels/", "labels/"), ("YOLO-conf:x", "x"), ("coco:out.json", "out.json"),
-     ("window", None), ("-", None), ("{source}.csv", "{source}.csv")],
+     ("window", None), ("-", None), ("http://127.0.0.1:8080", None), ("{source}.csv", "{source}.csv")],
 )  # fmt: skip
 def test_the_file_that_is_named(target: str, path: object) -> None:
     assert sinks.written_path(target) == path

@@ -30,7 +30,8 @@ from edge_runtime.imaging import drawing
 from edge_runtime.reports import benchmark, evaluation, pictures, verdict
 from edge_runtime.sinks import window
 from edge_runtime.types import Detections, Frame, Result
-from tests.sinks.test_contract import target
+from tests.sinks.test_contract import PLACELESS, target
+from tests.sinks.web.client import ask, event, page
 from tests.text.nasty import NASTY, obeyed
 from tests.tiny import boxes_v8, write_onnx
 
@@ -41,7 +42,7 @@ def nasty_results() -> List[Result]:
     return [Result(Frame(image, name, n, n / 25), Detections.from_rows(rows, NASTY)) for n, name in enumerate(NASTY)]
 
 
-@pytest.mark.parametrize("name", [name for name in plugins.names("sinks") if name != "window"])
+@pytest.mark.parametrize("name", [name for name in plugins.names("sinks") if name not in PLACELESS])
 def test_sinks(name: str, tmp_path: Path) -> None:
     sink = sinks.open(target(name, tmp_path), sinks.SinkOptions(labels=NASTY))
     for result in nasty_results():
@@ -60,6 +61,18 @@ def test_sinks(name: str, tmp_path: Path) -> None:
             frames = [json.loads(line) for line in path.read_text().splitlines()]
             assert [frame["source"] for frame in frames] == list(NASTY)
             assert [box["label"] for box in frames[0]["detections"]] == list(NASTY)
+
+
+def test_the_page() -> None:
+    pytest.importorskip("h11")
+    with page() as sink:
+        for number, (name, result) in enumerate(zip(NASTY, nasty_results())):
+            sink.write(result)
+            sink.take(event("new", number, name, source=name, data={"label": name, name: name}))
+        _, _, body = ask(sink, "GET", "/state.json")
+    state = json.loads(body)
+    assert not obeyed(json.dumps(state, ensure_ascii=False))
+    assert len(state["streams"]) == 1 + len(set(NASTY)) and len(state["events"]) == len(NASTY)
 
 
 def test_window_titles(monkeypatch: pytest.MonkeyPatch) -> None:

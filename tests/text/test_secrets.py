@@ -34,6 +34,8 @@ TARGETS = [  # (as given, as shown); the secrets are "u5er", "pa55…" and "t0ke
     ),
     ("rtsp://cam:554/user=admin&password=pa55&channel=1", "rtsp://cam:554/user=admin&password=***&channel=1"),
     ("rtsp://u5er:pa55@cam/v?token=t0ken", "rtsp://cam/v?token=***"),
+    ("http://0.0.0.0:8080?token=env:NAME&fps=5", "http://0.0.0.0:8080?token=env:NAME&fps=5"),
+    ("http://0.0.0.0:8080?token=env:t0ken-x", "http://0.0.0.0:8080?token=***"),
     ("gst:rtspsrc location=rtsp://u5er:pa55@cam/live ! fakesink", "gst:rtspsrc location=rtsp://cam/live ! fakesink"),
     ('gst:rtspsrc user-id=u5er user-pw="pa55 word" ! x', "gst:rtspsrc user-id=*** user-pw=*** ! x"),
     ("gst:rtspsrc user-pw = pa55 ! x", "gst:rtspsrc user-pw=*** ! x"),
