@@ -23,10 +23,12 @@ from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, T
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
+from edge_runtime.files import given
 from edge_runtime.sinks._grid import Grid
-from edge_runtime.sinks._paths import SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
+from edge_runtime.sinks._paths import AN_ADDRESS, SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
 from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
+from edge_runtime.text import secrets
 from edge_runtime.track.places import Line, Zone
 from edge_runtime.types import Result
 from edge_runtime.types.events import Event
@@ -37,8 +39,8 @@ __all__ = [
     "written_paths",
 ]  # fmt: skip
 KINDS = (
-    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, out.csv, out.coco.json, drawn/ (pictures), yolo:labels/, "
-    "http://127.0.0.1:8080, window, -"
+    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, out.csv, out.coco.json, drawn/ (pictures), "
+    "yolo:labels/, http://127.0.0.1:8080, window, -"
 )
 SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
@@ -114,7 +116,7 @@ AnySink = Union[Sink, EventSink]
 
 
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
-    """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `yolo:labels/`, `window`.
+    """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `yolo:labels/`, `window`; or `env:NAME`, `@FILE`.
 
     `{source}` in the target stands for the name of a source: each source gets its own sink.
 
@@ -122,6 +124,7 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
         SinkError: it cannot be written.
         UsageError: no member handles such a target, or it takes events.
     """
+    target = _resolved(target)
     unknown = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
     if unknown:
         raise UsageError(f"{unknown[0]} in {target!r} has no meaning", hint=f"{SOURCE} is the name of a source")
@@ -143,6 +146,7 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
         SinkError: it cannot be written.
         UsageError: no member handles such a target, or it takes frames.
     """
+    target = _resolved(target)
     member = _member(target)
     if SOURCE in target:
         raise UsageError(f"{SOURCE} in {target!r}", hint="events of all sources go together; each names its source")
@@ -157,7 +161,7 @@ def takes_events(target: str) -> bool:
     Raises:
         UsageError: no member handles such a target.
     """
-    return hasattr(_member(target), "open_events")
+    return hasattr(_member(_resolved(target)), "open_events")
 
 
 def begin(sink: AnySink, rates: Mapping[str, float]) -> None:
@@ -187,6 +191,13 @@ def admit(sink: AnySink, source: str, rate: float) -> None:
 def note(sink: AnySink) -> str:
     """What people should know of a sink that has begun, such as the encoder of a video; "" if there is nothing."""
     return str(getattr(sink, "note", ""))
+
+
+def _resolved(target: str) -> str:
+    """What stands in a variable or a file, `env:NAME` or `@FILE`; from here on no error shows its password."""
+    target = given.resolve(target, *AN_ADDRESS)
+    secrets.public(target)
+    return target
 
 
 def _member(target: str) -> ModuleType:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence
 
+from edge_runtime.files import given
 from edge_runtime.sinks._names import source_names
 from edge_runtime.sinks._query import split_query
 
 SOURCE = "{source}"  # stands for the name of a source
 YOLO, COCO = ("yolo:", "yolo-conf:"), "coco:"  # schemes, in front of a path
 EVENTS, CLIPS = "events:", "clips:"  # the same, with options behind it
+AN_ADDRESS = "output", "mqtt://…"  # what may stand in a variable or a file
 COCO_SUFFIX, PART = ".coco.json", ".part.jsonl"
 
 
 def written_path(target: str) -> Optional[str]:
     """The file or folder that a target names, without its scheme. None for a window, standard output and servers."""
+    target = given.resolve(target, *AN_ADDRESS)
     for scheme in (EVENTS, CLIPS):
         if target.lower().startswith(scheme):
             target = split_query(target[len(scheme) :])[0]

@@ -40,8 +40,13 @@ def public(target: str) -> str:
         user_and_password = login[0][:-1]
         found += [user_and_password, user_and_password.partition(":")[2]]
         target = f"{target[: login.start()]}{target[login.end() :]}"
-    _opened.update(word for text in found for word in (text, unquote(text)) if len(word) >= SHORTEST)
+    remember(*found)
     return redact(target)
+
+
+def remember(*found: str) -> None:
+    """From here on `redact` finds these secrets, also in the messages of libraries."""
+    _opened.update(word for text in found for word in (text, unquote(text)) if len(word) >= SHORTEST)
 
 
 def redact(text: str) -> str:

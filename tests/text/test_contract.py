@@ -18,7 +18,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from edge_runtime import plugins, sinks
+from edge_runtime import sinks
 from edge_runtime.accuracy.evaluate import Evaluation, Found
 from edge_runtime.accuracy.voc import Curve
 from edge_runtime.benchmark import results
@@ -30,7 +30,7 @@ from edge_runtime.imaging import drawing
 from edge_runtime.reports import benchmark, evaluation, pictures, verdict
 from edge_runtime.sinks import window
 from edge_runtime.types import Detections, Frame, Result
-from tests.sinks.test_contract import PLACELESS, target
+from tests.sinks.test_contract import OF_FRAMES, PLACELESS, target
 from tests.sinks.web.client import ask, event, page
 from tests.text.nasty import NASTY, obeyed
 from tests.tiny import boxes_v8, write_onnx
@@ -42,7 +42,7 @@ def nasty_results() -> List[Result]:
     return [Result(Frame(image, name, n, n / 25), Detections.from_rows(rows, NASTY)) for n, name in enumerate(NASTY)]
 
 
-@pytest.mark.parametrize("name", [name for name in plugins.names("sinks") if name not in PLACELESS])
+@pytest.mark.parametrize("name", [name for name in OF_FRAMES if name not in PLACELESS])
 def test_sinks(name: str, tmp_path: Path) -> None:
     sink = sinks.open(target(name, tmp_path), sinks.SinkOptions(labels=NASTY))
     for result in nasty_results():

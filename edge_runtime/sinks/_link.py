@@ -1,0 +1,222 @@
+"""A connection to a broker, by paho: a thread that sends what waits, and connects again for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import selectors
+import threading
+from collections import deque
+from time import monotonic
+from typing import Any, Deque, Dict, List, Set
+
+from edge_runtime.sinks import _paho
+from edge_runtime.sinks._address import Address
+from edge_runtime.sinks._paho import CONNECT_S, KEEPALIVE_S, new_client
+from edge_runtime.sinks._spool import Spool
+from edge_runtime.sinks._topics import BIRTH, DEATH, Message
+from edge_runtime.text.escape import printable
+from edge_runtime.text.secrets import redact
+
+WINDOW = 20  # messages on the way; more of them would come twice after an outage
+FIRST_S, LONGEST_S = 0.5, 15.0  # pauses between attempts
+CLOSE_S = 5.0
+SYNC_S = 1.0
+
+
+class Lost(Exception):
+    """The connection ended. The message says why."""
+
+
+class Link:
+    """Sends states and the records of a spool, in order, each until the broker has acknowledged it.
+
+    Each connection has a client of its own: what an earlier one had not acknowledged comes from the spool again.
+
+    Args:
+        address: the broker.
+        spool: it is closed at the end.
+        client_id: the same at every start, so that the broker drops an old connection that it still believes in. Its
+            last will would else come later, and say that we are away.
+        availability: the topic of birth and death.
+        again: a topic; if it says `online`, all states are sent again. "" for none.
+
+    Attributes:
+        state: "connecting", "connected", "lost" or "closed".
+        trouble: why it is not connected; "" if it is.
+        sent: records that the broker has.
+    """
+
+    def __init__(self, address: Address, spool: Spool, client_id: str, availability: str, again: str) -> None:
+        self.address, self.client_id, self.availability = address, client_id, availability
+        self._spool, self._again = spool, again
+        self.state, self.trouble, self.sent = "connecting", "", 0
+        self._states: Dict[str, Message] = {}
+        self._dirty: Set[str] = set()
+        self._lock = threading.Lock()
+        self._deadline_s = float("inf")
+        self._ears, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="mqtt", daemon=True)
+        self._thread.start()
+
+    def put_state(self, message: Message) -> None:
+        """A retained message, which replaces an earlier one of its topic that was not sent yet."""
+        with self._lock:
+            self._states[message.topic] = message
+            self._dirty.add(message.topic)
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        with contextlib.suppress(OSError):  # full: it wakes anyhow
+            os.write(self._bell, b"1")
+
+    def close(self) -> None:
+        """Sends what it can in `CLOSE_S`. The rest stays in the spool."""
+        if not self._closing.is_set():
+            self._deadline_s = monotonic() + CLOSE_S
+            self._closing.set()
+            self.wake()
+        self._thread.join(CLOSE_S + CONNECT_S)
+
+    def _work(self) -> None:
+        pause_s = FIRST_S
+        try:
+            while True:
+                session = _Session(self)
+                try:
+                    session.serve()
+                    break
+                except (Lost, OSError, ValueError) as error:
+                    self.state, self.trouble = "lost", printable(redact(str(error) or type(error).__name__))
+                finally:
+                    session.drop()
+                pause_s = FIRST_S if session.ready else min(LONGEST_S, pause_s * 2)
+                if self._closing.wait(pause_s * random.uniform(0.5, 1)):
+                    break
+        finally:
+            self.state = "closed"
+            self._spool.close()
+
+    def _ended(self, session: _Session) -> bool:
+        if not self._closing.is_set():
+            return False
+        return monotonic() > self._deadline_s or (session.ready and not session.on_way and not self._spool.waiting)
+
+
+class _Session:
+    """One connection. Attributes: ready: the broker has accepted it. on_way: numbers not acknowledged, by packet."""
+
+    def __init__(self, link: Link) -> None:
+        self._link, self._refused, self.ready = link, "", False
+        self.on_way: Dict[int, int] = {}  # -1 for a state
+        self._order: Deque[List[int]] = deque()  # [number, 1 if acknowledged], as sent
+        self._selector = selectors.DefaultSelector()
+        self._client = new_client(link.address, link.client_id, link.availability)
+        client = self._client
+        client.on_connect, client.on_publish, client.on_message = self._connected, self._published, self._heard
+        self._synced_s = monotonic()
+
+    def serve(self) -> None:
+        """Returns when the link is closing and everything is sent. Raises Lost, OSError or ValueError."""
+        link, client = self._link, self._client
+        link._spool.rewind()
+        client.connect(link.address.host, link.address.port, KEEPALIVE_S)
+        self._selector.register(client.socket(), selectors.EVENT_READ)
+        self._selector.register(link._ears, selectors.EVENT_READ)
+        limit_s = monotonic() + CONNECT_S
+        while not link._ended(self):
+            self._turn()
+            if not self.ready and monotonic() > limit_s:
+                raise Lost("the broker does not answer")
+        if self.ready:
+            self._leave()
+
+    def _turn(self, sending: bool = True) -> None:
+        client, sock = self._client, self._client.socket()
+        if sock is None:
+            raise Lost(self._refused or "the broker closed the connection")
+        if sending and self.ready:
+            self._fill()
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
+        self._selector.modify(sock, events)
+        pending = hasattr(sock, "pending") and sock.pending()
+        for key, mask in self._selector.select(0 if pending else 0.5):
+            if key.fd == self._link._ears:
+                os.read(self._link._ears, 4096)
+            elif mask & selectors.EVENT_WRITE:
+                self._check(client.loop_write())
+        self._check(client.loop_read())
+        self._check(client.loop_misc())
+        if monotonic() - self._synced_s > SYNC_S:
+            self._synced_s = monotonic()
+            self._link._spool.sync()
+
+    def _check(self, code: int) -> None:
+        if code:
+            raise Lost(self._refused or f"the connection ended: {_paho.load_paho().error_string(code)}")
+
+    def _fill(self) -> None:
+        """Sends as much as may be on the way: states first, then records in order."""
+        link = self._link
+        while len(self.on_way) < WINDOW and link._dirty:
+            with link._lock:
+                message = link._states[link._dirty.pop()]
+            self._publish(message, -1)
+        while len(self.on_way) < WINDOW:
+            found = link._spool.read()
+            if found is None:
+                return
+            self._order.append([found[0], 0])
+            self._publish(Message.unpack(found[1]), found[0])
+
+    def _publish(self, message: Message, number: int) -> None:
+        info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        self.on_way[info.mid] = number
+        self._check(info.rc)
+
+    def _connected(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._refused = f"the broker refuses: {reason}"
+            return
+        link = self._link
+        client.publish(link.availability, BIRTH, qos=1, retain=True)
+        if link._again:
+            client.subscribe(link._again, qos=1)
+        self._all_again()
+        self.ready, link.state, link.trouble = True, "connected", ""
+
+    def _all_again(self) -> None:
+        with self._link._lock:
+            self._link._dirty.update(self._link._states)
+
+    def _heard(self, _client: Any, _data: Any, message: Any) -> None:
+        if message.topic == self._link._again and message.payload == BIRTH:
+            self._all_again()
+
+    def _published(self, _client: Any, _data: Any, packet: int, _reason: Any, _properties: Any) -> None:
+        number = self.on_way.pop(packet, -1)
+        for entry in self._order:
+            if entry[0] == number:
+                entry[1] = 1
+                break
+        while self._order and self._order[0][1]:
+            self._link._spool.acknowledge(self._order.popleft()[0])
+            self._link.sent += 1
+
+    def _leave(self) -> None:
+        """Says that we are away: a connection that ends in order has no last will."""
+        info, limit_s = self._client.publish(self._link.availability, DEATH, qos=1, retain=True), monotonic() + 1
+        while not info.is_published() and monotonic() < limit_s:
+            self._turn(sending=False)
+        self._client.disconnect()
+
+    def drop(self) -> None:
+        """Ends the connection, if there is one."""
+        self._selector.close()
+        with contextlib.suppress(OSError, ValueError):
+            sock = self._client.socket()
+            if sock is not None:
+                sock.close()

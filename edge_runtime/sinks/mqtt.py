@@ -1,0 +1,76 @@
+"""Sends events to an MQTT broker, by paho: `mqtt://host:port/prefix`, or `mqtts://` for TLS.
+
+Topics and options: docs/outputs.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from typing import Any, Dict
+
+from edge_runtime.sinks import SinkOptions
+from edge_runtime.sinks._address import SPOOL, TLS, Address, parse
+from edge_runtime.sinks._discovery import Discovery
+from edge_runtime.sinks._link import Link
+from edge_runtime.sinks._paho import load_paho
+from edge_runtime.sinks._topics import Topics, level
+from edge_runtime.types.events import Event
+
+HANDLES = ("mqtt://", "mqtts://")
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+HOME_ASSISTANT = "homeassistant"
+
+
+def open_events(target: str, options: SinkOptions = SinkOptions()) -> MqttSink:
+    """Opens a broker. It need not be there yet.
+
+    Raises:
+        SinkError: paho is not here, or the spool cannot be made.
+        UsageError: the address makes no sense, or another run uses its spool.
+    """
+    load_paho()
+    return MqttSink(parse(target, PORTS, (*SPOOL, *TLS, "discovery")))
+
+
+class MqttSink:
+    """Sends what happened in order and at least once, and states as retained messages."""
+
+    def __init__(self, address: Address) -> None:
+        self.target = address.public
+        host = socket.gethostname()
+        topics = self._topics = Topics(address.path.rstrip("/") or f"edge/{level(host)}")
+        found = address.options.get("discovery", HOME_ASSISTANT)
+        self._discovery = Discovery(Topics(found).prefix, topics) if found else None
+        again = f"{found}/status" if found else ""
+        name = hashlib.sha256(f"{host}\0{topics.prefix}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        if address.scheme == "mqtts":
+            address.tls()  # said now, not in a thread
+        self._spool = address.spool("mqtt")
+        try:
+            self._link = Link(address, self._spool, f"edge-{name}", topics.availability, again)
+        except BaseException:
+            self._spool.close()
+            raise
+
+    def take(self, event: Event) -> None:
+        """See `EventSink.take`."""
+        for message in self._topics.lasting(event, self._spool.next):
+            self._spool.append(message.pack())
+        state = self._topics.state(event)
+        if state is not None:
+            self._link.put_state(state)
+        if self._discovery is not None and self._discovery.see(event):
+            self._link.put_state(self._discovery.message())
+        self._link.wake()
+
+    def summary(self) -> Dict[str, Any]:
+        """See `EventSink.summary`. Events and pictures count one each."""
+        spool, link = self._spool, self._link
+        counts = {"sent": link.sent, "waiting": spool.waiting, "lost": spool.lost, "torn": spool.torn}
+        trouble = "; ".join(filter(None, (link.trouble, spool.trouble)))
+        return {"state": link.state, **counts, **({"trouble": trouble} if trouble else {})}
+
+    def close(self) -> None:
+        """See `EventSink.close`."""
+        self._link.close()
