@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 from typing import Dict, Iterator, List
 
-import numpy as np
 import pytest
 
 from edge_runtime.errors import SourceError, UsageError
-from edge_runtime.loop import ring
+from edge_runtime.loop import ring, streams
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Result
@@ -68,10 +67,10 @@ def test_the_summary_has_the_counts_of_each_source(tmp_path: Path) -> None:
     clip = str(write_clip(tmp_path / "clip.mp4", 9))
     pipeline = Pipeline(open_detector(tmp_path), [clip, Numbers(4, name="b")])
     summary = pipeline.run()
-    streams = summary["streams"]
-    assert {name: counted["frames"] for name, counted in streams.items()} == {clip: 9, "b": 4}
-    assert {name: counted["detections"] for name, counted in streams.items()} == {clip: {"b": 9}, "b": {"b": 4}}
-    for counted in streams.values():
+    each = summary["streams"]
+    assert {name: counted["frames"] for name, counted in each.items()} == {clip: 9, "b": 4}
+    assert {name: counted["detections"] for name, counted in each.items()} == {clip: {"b": 9}, "b": {"b": 4}}
+    for counted in each.values():
         assert counted["dropped"] == counted["gated"] == 0 and counted["fps"] > 0
         assert set(counted["latency_ms"]) == {"mean", "p50", "p95", "p99"}
         assert counted["latency_ms"]["p99"] <= summary["latency_ms"]["p99"]
@@ -186,10 +185,8 @@ def test_outputs_learn_of_a_source_that_is_added(tmp_path: Path) -> None:
         open_detector(tmp_path), "synthetic://64x48@50",
         [str(tmp_path / "{source}.jsonl"), str(tmp_path / "all.mp4"), str(tmp_path / "drawn") + "/"],
     )  # fmt: skip
-    seen = 0
-    for result in pipeline:
-        seen += 1
-        if seen == 5:
+    for number, result in enumerate(pipeline):
+        if number == 5:
             pipeline.add(clip)
         if result.frame.source == str(clip) and result.frame.index == 11:
             pipeline.stop()
@@ -198,6 +195,15 @@ def test_outputs_learn_of_a_source_that_is_added(tmp_path: Path) -> None:
     assert len((tmp_path / "clip.jsonl").read_text().splitlines()) == 12
     assert len(list((tmp_path / "drawn").glob("*clip_*.jpg"))) == 12
     assert (tmp_path / "all.mp4").stat().st_size > 0
+
+
+def test_the_counts_of_many_removed_sources_are_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "KEPT", 3)
+    for turn in range(6):
+        running.pipeline.add(Numbers(10**9, name=f"n{turn}", live=True))
+        assert running.sees(f"n{turn}", 1)
+        running.pipeline.remove(f"n{turn}")
+    assert set(running.pipeline.summary()["streams"]) == {CAMERA, "n3", "n4", "n5"}
 
 
 def test_any_thread_may_add_and_remove(running: Running) -> None:
@@ -218,6 +224,5 @@ def test_any_thread_may_add_and_remove(running: Running) -> None:
     for worker in workers:
         worker.join(30)
     assert failures == [] and running.sees(CAMERA)
-    streams = running.pipeline.summary()["streams"]
-    assert len(streams) == 33 and sum(each["frames"] for each in streams.values()) >= 33
-    assert np.isfinite([each["fps"] for each in streams.values()]).all()
+    counted = running.pipeline.summary()["streams"].values()
+    assert len(counted) == 33 and sum(each["frames"] for each in counted) >= 33
