@@ -105,7 +105,7 @@ class Pipeline:
         if track is None and any(
             isinstance(sink, str) and sink_family.takes_events(sink) for sink in list_sinks(sinks)
         ):
-            raise UsageError("events are of objects, and nothing tracks them", hint="Pipeline(…, track=TrackOptions())")
+            raise UsageError("events are of objects, and nothing tracks them", hint="give it: track=TrackOptions()")
         labels = sink_options.labels or detector.model.spec.labels
         self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels), fail_fast)
         self._trackers = None if track is None else SourceTrackers(track)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import time
 from functools import partial
 from typing import Callable, Optional, Union
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ HANDLES = ("rtsp://", "rtsps://", "http://", "https://")
 PRIORITY = 1  # before the suffixes of files: rtsp://camera/live.mp4 is a stream
 
 TIMEOUT_MS = 5000  # time to wait for a connection, and for each frame
+AGAIN_S = (0.1, 0.3)  # pauses before FFmpeg tries again
 CHECK = "check address, user and password (in a password write / @ # as %2F %40 %23); try it in a player"
 
 
@@ -67,11 +68,26 @@ def _capture(target: str, options: SourceOptions) -> Capture:
     if not pyav.preferred():
         return _by_opencv(target, options)
     is_rtsp = target.lower().startswith("rtsp")
-    if is_rtsp:
-        with suppress(Unfit):
-            return RtspCapture(target, limit_s, options.ca_file, options.packets)
     container = partial(open_address, target, limit_s, live=True, ca_file=options.ca_file)
-    return AvCapture(container, limit_s=limit_s, timed=is_rtsp, ring=options.packets)
+    by_ffmpeg = partial(AvCapture, container, limit_s=limit_s, timed=is_rtsp, ring=options.packets)
+    if not is_rtsp:
+        return by_ffmpeg()
+    try:
+        return RtspCapture(target, limit_s, options.ca_file, options.packets)
+    except Unfit:
+        return _again(by_ffmpeg)
+
+
+def _again(make: Callable[[], AvCapture]) -> AvCapture:
+    """Some cameras refuse a second connection until they have noticed that the first one is closed."""
+    capture = make()
+    for pause_s in AGAIN_S:
+        if capture.opened or capture.refused:
+            break
+        capture.close()
+        time.sleep(pause_s)
+        capture = make()
+    return capture
 
 
 def _by_opencv(target: str, options: SourceOptions) -> Capture:

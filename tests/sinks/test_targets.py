@@ -20,7 +20,7 @@ from edge_runtime.errors import UsageError
         ("OUT.WEBM", "out.mp4"),
         ("out.xlsx", "out.csv"),
         ("out", "expected one like out.mp4, out.jsonl"),
-        ("mqtt://host/topic", "expected one like"),
+        ("kafka://host/topic", "expected one like"),
     ],
 )
 def test_a_near_miss_is_told_the_word(target: str, meant: str) -> None:

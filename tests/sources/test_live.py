@@ -141,7 +141,7 @@ def test_by_a_server_that_answers_401() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=answer, args=(listening,), daemon=True).start()
-        address = f"rtsp://me:wrong@127.0.0.1:{listening.getsockname()[1]}/live"
+        address = f"rtsp://me:n0pe@127.0.0.1:{listening.getsockname()[1]}/live"
         with pytest.raises(SourceError, match="401"):
             sources.open(address)
         source = sources.open(address, SourceOptions(wait=True))

@@ -29,6 +29,7 @@ from edge_runtime.errors import SourceError
 from edge_runtime.imaging import drawing
 from edge_runtime.reports import benchmark, evaluation, pictures, verdict
 from edge_runtime.sinks import window
+from edge_runtime.sources import SourceState
 from edge_runtime.types import Detections, Frame, Result
 from tests.sinks.test_contract import OF_FRAMES, PLACELESS, target
 from tests.sinks.web.client import ask, event, page
@@ -168,12 +169,18 @@ def test_sheets(tmp_path: Path) -> None:
         assert not [cell for line in lines for cell in line if cell and cell[0] in "=+-@\t\r"]
 
 
+def nasty_state(name: str) -> Dict[str, Any]:
+    state = SourceState(name)
+    state.name, state.reason = "lost", name  # without a line in the log
+    return state.summary()
+
+
 def test_tables_and_lines_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     summary = {
         "frames": 1, "fps": 1.0, "latency_ms": {}, "stage_ms": {}, "detections": dict.fromkeys(NASTY, 2),
         "dropped": dict.fromkeys(NASTY, 1), "sinks": {}, "skipped": list(NASTY), "failed": [],
         "left_behind": list(NASTY), "not_finite": {"frames": 0, "looked_at": 1},
-        "power": {"reason": NASTY[0], "mode": None},
+        "power": {"reason": NASTY[0], "mode": None}, "states": [nasty_state(name) for name in NASTY],
     }  # fmt: skip
     about = {"conf": 0.5, "iou": 0.5, "backend": NASTY[0]}
     rows = [row(name) for name in NASTY] + [row(name, valid=False) for name in NASTY]
