@@ -114,7 +114,7 @@ class ClipStore:
         if not self.path(LIST).exists():
             return
         for line in read_bytes(str(self.path(LIST)), MOST_LIST_BYTES).splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 row = json.loads(line)
-                if OURS.fullmatch(row["file"]) and (row["file"] in self._clips or float(row["time"]) >= 0):
+                if OURS.fullmatch(row["file"]) and float({**self._clips.get(row["file"], {}), **row}["time"]) >= 0:
                     self._take(row)

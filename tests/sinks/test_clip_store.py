@@ -70,6 +70,17 @@ def test_a_list_that_names_other_files_removes_none(tmp_path: Path, name: str) -
     assert os.path.lexists(folder / "link.mp4") and Path("/etc/hostname").exists()
 
 
+@pytest.mark.parametrize("line", [
+    "[" * 100_000, '{"file":"a.mp4","time":"x"}', f'{{"file":"a.mp4","time":1{"0" * 400}}}', '{"file":["a.mp4"]}', "7",
+])  # fmt: skip
+def test_a_line_of_the_list_that_makes_no_sense_is_left_out(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(bytes(100))
+    (tmp_path / "clips.jsonl").write_text(f'{{"file":"a.mp4","time":1.0}}\n{line}\n')
+    opened = sinks.open_events(f"clips:{tmp_path}?days=1")
+    assert opened.summary()["removed"] == 1 and not files(tmp_path)
+    opened.close()
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     yield from small_disk(tmp_path / "disk", "64k")

@@ -295,6 +295,12 @@ class Driver:
         self._gpu.run(lambda: ctypes.memmove(target.value, source.value, size.value) and None)
         return 0
 
+    def _cuGraphLaunch(self, graph: int, stream: int) -> int:
+        assert stream, "the default stream"
+        for work in self._gpu.graphs[graph]:
+            work()
+        return 0
+
     def _cuGraphInstantiateWithFlags(self, ready: Any, graph: Any, flags: int) -> int:
         ready._obj.value = graph.value
         return 0
