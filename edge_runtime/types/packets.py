@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple
 
@@ -15,18 +16,21 @@ SLACK_S = 10.0  # a clip may be written so much later
 MOST_BYTES = 64 << 20
 
 
-class Part(NamedTuple):
+@dataclass(eq=False)
+class Part:
     """A stream from one beginning to the next: a connection, a pass through a file.
 
     Attributes:
         number: counts from 1 on.
         codec: FFmpeg's name.
         header: see `imaging.remux.header_of`.
+        offset_s: from its clock to the timestamps of frames; None until a frame is seen.
     """
 
     number: int
     codec: str
     header: bytes
+    offset_s: Optional[float] = None
 
 
 class Kept(NamedTuple):
@@ -92,6 +96,8 @@ class PacketRing:
     def sync(self, shown_s: float, timestamp_s: float) -> None:
         """A frame that the stream shows at `shown_s` has this timestamp."""
         self._offset_s = timestamp_s - shown_s
+        if self._part is not None:
+            self._part.offset_s = self._offset_s
 
     def begin_of(self, timestamp_s: float) -> Optional[Tuple[int, Part]]:
         """Number and part of the last key picture before a frame's timestamp, or of the first one that is kept.
@@ -115,7 +121,7 @@ class PacketRing:
 
     def time_of(self, kept: Kept) -> float:
         """The timestamp of the frame that it becomes, nearly."""
-        return kept.packet.at_s + (self._offset_s or 0.0)
+        return kept.packet.at_s + (kept.part.offset_s or 0.0)
 
     def _open(self, first: Encoded) -> bool:
         """Whether a part begins with this picture."""
@@ -127,7 +133,8 @@ class PacketRing:
             self.why = f"its stream cannot be copied: {error}"
             return False
         self._parts += 1
-        self._part, self._header = Part(self._parts, self._codec, header), None  # it refers to what the source closes
+        self._part = Part(self._parts, self._codec, header, self._offset_s)
+        self._header = None  # it refers to what the source closes
         return True
 
     def _forget(self) -> None:

@@ -80,6 +80,23 @@ def test_a_source_that_begins_again_ends_its_clip(clip: Path, tmp_path: Path) ->
     assert [levels(file) for file in files(tmp_path / "c")] == [frames(240, 300)]
 
 
+def test_a_stream_that_comes_back_leaves_the_times_of_the_clip_before(clip: Path, tmp_path: Path) -> None:
+    """What came last is written after the new beginning, whose clock is another one."""
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=50")
+    played.play(5)
+    played.ring.sync(5.0, 1005.0)
+    played.time_s = 1005.0
+    played.tell("new")
+    played.tell("counts")
+    played.time_s = 5.0
+    played.play(6)
+    played.ring.sync(6.0, 1006.0)
+    played.ring.begin("h264", lambda first: b"")
+    played.close()
+    (about,) = listed(tmp_path / "c").values()
+    assert about["begins_s"] == 1004.0 and about["seconds"] == pytest.approx(2.0, abs=0.3)
+
+
 def test_of_a_live_stream(tmp_path: Path) -> None:
     """From the key picture before the second before the event, every picture, until after its end."""
     server = TsServer()
