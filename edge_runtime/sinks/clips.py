@@ -54,7 +54,7 @@ class Recording:
     """
 
     def __init__(self, path: str, ring: PacketRing, number: int, part: Part) -> None:
-        self._ring, self._number, self._part = ring, number, part
+        self.ring, self._number, self._part = ring, number, part
         self._file = Remuxer(path, part.header)
         self.keys: Set[str] = set()
         self._present: Set[str] = set()  # of the objects that have not ended
@@ -79,8 +79,8 @@ class Recording:
         Raises:
             OSError, ValueError: it could not be written.
         """
-        for kept in self._ring.after(self._number):
-            time_s = self._ring.time_of(kept)
+        for kept in self.ring.after(self._number):
+            time_s = self.ring.time_of(kept)
             if kept.part is not self._part or (time_s > self._until_s and self.pictures):
                 self.over = True
                 return
@@ -178,7 +178,8 @@ class ClipSink:
         except (OSError, ValueError) as error:
             self._give_up(source, error)
             return
-        if self._recordings[source].over:
+        recording = self._recordings[source]
+        if recording.over or recording.ring is not self._rings.get(source):  # the source was removed
             self._end(source)
 
     def _end(self, source: str) -> None:

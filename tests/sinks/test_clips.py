@@ -16,7 +16,7 @@ from tests.sources.rtsp_server import RtspServer
 from tests.sources.ts_server import KEY, TsServer
 
 av = pytest.importorskip("av")
-from tests.sinks.played import Played, files, frames, levels, listed, write_source  # noqa: E402
+from tests.sinks.played import Played, files, frames, levels, listed, story, write_source  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,24 @@ def test_a_stream_that_comes_back_leaves_the_times_of_the_clip_before(clip: Path
     played.close()
     (about,) = listed(tmp_path / "c").values()
     assert about["begins_s"] == 1004.0 and about["seconds"] == pytest.approx(2.0, abs=0.3)
+
+
+def test_a_source_that_was_removed_and_comes_back_has_clips_again(clip: Path, tmp_path: Path) -> None:
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1")
+    rings = {"cam": played.ring}
+    played.sink.follow(rings)
+    story(played, 5)
+    played.source.close()
+    del rings["cam"]
+    played.tell("counts")
+    assert played.sink.summary()["clips"] == 1, "nothing more comes, so it is finished"
+    again = Played(clip, f"clips:{tmp_path}/unused")
+    again.play(8)
+    rings["cam"], played.time_s = again.ring, 8.0
+    played.tell("new", "r-cam-2")
+    played.close()
+    again.close()
+    assert [levels(file)[0] for file in files(tmp_path / "c")] == frames(40, 41) + frames(70, 71)
 
 
 def test_of_a_live_stream(tmp_path: Path) -> None:
