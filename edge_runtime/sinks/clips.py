@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from typing import Any, Dict, Mapping, Set
 
@@ -26,6 +27,7 @@ FIELDS = {
 DEFAULTS = {"before": 5.0, "after": 5.0, "longest": 60.0, "bytes": 10e9}
 BEGINS, GOES_ON = ("new", "crossing"), ("new", "crossing", "update", "end")
 MOST_KEYS = 100
+CLEAN_S = 3600.0  # old clips are looked for so often, also if nothing happens
 
 log = logging.getLogger("edge_runtime")
 
@@ -119,7 +121,7 @@ class ClipSink:
         self._names: Dict[str, str] = {}
         self._clips = self._lost = 0
         self._why = ""
-        self._store.clean(())
+        self._clean()
 
     def follow(self, rings: Mapping[str, PacketRing]) -> None:
         """See `sinks`. Sources without encoded pictures are named in the log."""
@@ -132,6 +134,8 @@ class ClipSink:
         """See `EventSink.take`."""
         for source in list(self._recordings):
             self._pull(source)
+        if time.monotonic() - self._cleaned_s > CLEAN_S:
+            self._clean()
         if event.key and event.kind in GOES_ON:
             if event.kind in BEGINS and event.source not in self._recordings:
                 self._begin(event)
@@ -207,6 +211,7 @@ class ClipSink:
         self._lose(source, str(error))
 
     def _clean(self) -> None:
+        self._cleaned_s = time.monotonic()
         self._store.clean([self._names[source] for source in self._recordings])
 
     def _lose(self, source: str, why: str) -> None:

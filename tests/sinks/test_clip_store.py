@@ -56,6 +56,22 @@ def test_clips_are_removed_after_some_days(clip: Path, tmp_path: Path) -> None:
     assert files(folder) == [kept]
 
 
+def test_old_clips_are_removed_also_if_nothing_happens_any_more(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1&days=10000")
+    story(played, 3)
+    played.play(15)
+    played.tell("counts")
+    assert len(files(tmp_path / "c")) == 1
+    later_s, clock_s = time.time() + 86_400 * 30_000, time.monotonic() + 86_400 * 30_000
+    monkeypatch.setattr(time, "time", lambda: later_s)
+    monkeypatch.setattr(time, "monotonic", lambda: clock_s)
+    played.tell("counts")
+    assert files(tmp_path / "c") == [] and played.sink.summary()["removed"] == 1
+    played.close()
+
+
 @pytest.mark.parametrize("name", ["../outside.mp4", "/etc/hostname", "link.mp4", "folder.mp4", "notes.txt"])
 def test_a_list_that_names_other_files_removes_none(tmp_path: Path, name: str) -> None:
     folder, outside = tmp_path / "c", tmp_path / "outside.mp4"
