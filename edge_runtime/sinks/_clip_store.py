@@ -96,7 +96,10 @@ class ClipStore:
         return path.stat().st_size if path.is_file() and not path.is_symlink() else None
 
     def _append(self, row: Dict[str, Any]) -> None:
-        with open(self.path(LIST), "ab") as file:
+        """Appends a line. A kill or a full disk may have cut off the one before."""
+        with open(self.path(LIST), "ab+") as file:
+            if file.tell() and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
+                file.write(b"\n")
             file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
         self._take(row)
 

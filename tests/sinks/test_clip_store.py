@@ -72,6 +72,19 @@ def test_old_clips_are_removed_also_if_nothing_happens_any_more(
     played.close()
 
 
+def test_a_line_that_a_kill_cut_off_costs_no_later_clip_its_place_in_the_list(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "clips.jsonl").write_text('{"file":"cut o')
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1")
+    story(played, 3)
+    played.play(15)
+    played.close()
+    assert len(files(tmp_path / "c")) == 1
+    other = sinks.open_events(f"clips:{tmp_path}/c?bytes=1")
+    assert other.summary()["removed"] == 1 and files(tmp_path / "c") == []
+    other.close()
+
+
 @pytest.mark.parametrize("name", ["../outside.mp4", "/etc/hostname", "link.mp4", "folder.mp4", "notes.txt"])
 def test_a_list_that_names_other_files_removes_none(tmp_path: Path, name: str) -> None:
     folder, outside = tmp_path / "c", tmp_path / "outside.mp4"
