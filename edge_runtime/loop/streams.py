@@ -110,21 +110,21 @@ class Streams:
 
     @property
     def dropped(self) -> Dict[str, int]:
-        """By name of each source, the number of frames that a newer one replaced before detection."""
+        """By name of each source in `summary`, the number of frames that a newer one replaced before detection."""
         found: Dict[str, int] = {}
         for name, count in zip(list(self._names), list(self._inbox.dropped)):
             found[name] = found.get(name, 0) + count
-        return found
+        return {name: count for name, count in found.items() if name in self._monitors}
 
     def summary(self) -> Dict[str, Dict[str, Any]]:
         """Plain data by name of each source, also of those that were removed: see `Monitor.summary`, and dropped.
 
         A source that was removed and is added again under its name goes on with its counts.
         """
-        dropped = self.dropped
-        monitors = list(self._monitors.items())
+        monitors, dropped = list(self._monitors.items()), self.dropped
         return {
-            name: {**monitor.summary(), "gated": monitor.gated, "dropped": dropped[name]} for name, monitor in monitors
+            name: {**monitor.summary(), "gated": monitor.gated, "dropped": dropped.get(name, 0)}
+            for name, monitor in monitors
         }
 
     def _failed(self, source: Source, error: BaseException) -> None:
