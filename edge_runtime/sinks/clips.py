@@ -61,7 +61,7 @@ class Recording:
         self.keys: Set[str] = set()
         self._present: Set[str] = set()  # of the objects that have not ended
         self.begins_s = self.shown_s = self._until_s = self._last_s = 0.0
-        self.pictures, self.over = 0, False
+        self.pictures, self.over, self.cut = 0, False, False
 
     def extend(self, event: Event, after_s: float, longest_s: float) -> None:
         """It goes on for `after_s` seconds behind the last event of an object, and as long as there are objects."""
@@ -76,14 +76,15 @@ class Recording:
         self._until_s = min(until_s, (self.begins_s if self.pictures else self._last_s) + longest_s)
 
     def pull(self) -> None:
-        """Writes what has come. `over` says whether all of it is written.
+        """Writes what has come. `over` says whether all of it is written, or (`cut`) the ring forgot what follows.
 
         Raises:
             OSError, ValueError: it could not be written.
         """
         for kept in self.ring.after(self._number):
             time_s = self.ring.time_of(kept)
-            if kept.part is not self._part or (time_s > self._until_s and self.pictures):
+            self.cut = bool(self.pictures and kept.part is self._part and kept.number != self._number)
+            if self.cut or kept.part is not self._part or (time_s > self._until_s and self.pictures):
                 self.over = True
                 return
             self._file.add(kept.packet)
@@ -194,6 +195,9 @@ class ClipSink:
             recording.close()
             seconds = round(recording.shown_s - recording.begins_s, 3)
             about = {"begins_s": round(recording.begins_s, 3), "seconds": seconds, "keys": sorted(recording.keys)}
+            if recording.cut:
+                log.warning("a clip of %s ends early: what follows came faster than it was written", source)
+                about["cut"] = True
             self._store.note(self._names[source], about)
         except (OSError, ValueError) as error:
             self._give_up(source, error)

@@ -168,6 +168,26 @@ def test_what_is_kept_is_bounded(clip: Path) -> None:
     assert ring.begin_of(29.0)[0] == 291 and ring.begin_of(0.0)[0] == ring._kept[0].number > 1
 
 
+def test_a_clip_ends_where_pictures_were_forgotten(
+    clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So no picture is decoded without those before it."""
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1")
+    played.play(5)
+    played.tell("new")
+    played.tell("counts")
+    played.ring._most = 2500
+    played.play(25)
+    played.tell("update")
+    played.tell("counts")
+    assert played.sink.summary()["clips"] == 1 and "ends early" in caplog.text
+    played.close()
+    (file,) = files(tmp_path / "c")
+    shown = levels(file)
+    assert shown[:8] == frames(40, 48) and set(shown) <= set(frames(40, 60)), "the last ones may not be in order"
+    assert listed(tmp_path / "c")[file.name]["cut"]
+
+
 def test_old_pictures_are_forgotten_by_groups(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from edge_runtime.types import packets
 
