@@ -111,7 +111,7 @@ class Remuxer:
     def add(self, packet: Encoded) -> None:
         """Appends a picture. The first one must be a key picture."""
         if self._first is None:
-            self._first = packet.dts
+            self._first, self._last = packet.dts, packet.dts - 1
         if packet.dts <= self._last:  # a camera's clock may stand still
             packet = packet._replace(dts=self._last + 1, pts=max(packet.pts, self._last + 1))
         self._last = packet.dts

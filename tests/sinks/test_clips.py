@@ -60,6 +60,17 @@ def test_objects_at_the_same_time_share_a_clip_and_later_ones_have_another(clip:
     assert listed(tmp_path / "c")[first.name]["keys"] == ["a", "b"]
 
 
+def test_the_beginning_of_a_file_keeps_its_rate(clip: Path, tmp_path: Path) -> None:
+    """Its first pictures are decoded before zero, because of those that are shown in another order."""
+    played = Played(clip, f"clips:{tmp_path}/c?before=5&after=1")
+    story(played, 2)
+    played.play(6)
+    played.close()
+    with av.open(str(files(tmp_path / "c")[0])) as container:
+        times = [float(packet.dts * packet.time_base) for packet in container.demux(video=0) if packet.size]
+    assert times[0] == 0 and {round(later - sooner, 3) for sooner, later in zip(times, times[1:])} == {0.1}
+
+
 def test_an_object_that_stays_does_not_fill_the_disk(clip: Path, tmp_path: Path) -> None:
     played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1&longest=4")
     for at_s in range(3, 30):
