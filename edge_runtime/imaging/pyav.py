@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Optional
+from typing import Any, Optional, Tuple, Type
 
 from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable
@@ -40,6 +40,11 @@ def load_av() -> Any:
         fact, _, hint = why.partition(": ")
         raise BackendUnavailable(fact, hint=hint or install_hint("video"))
     return libraries.load_library("av")
+
+
+def failures() -> Tuple[Type[Exception], ...]:
+    """What PyAV raises for a file, stream or packet that FFmpeg does not read or write, or that has no video."""
+    return load_av().error.FFmpegError, OSError, ValueError, LookupError
 
 
 def preferred() -> bool:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any, Dict, Mapping, Set
 
-from edge_runtime.imaging.pyav import load_av
+from edge_runtime.imaging.pyav import failures, load_av
 from edge_runtime.imaging.remux import Remuxer
 from edge_runtime.sinks import SinkOptions, _query
 from edge_runtime.sinks._clip_store import ClipStore
@@ -79,7 +79,7 @@ class Recording:
         """Writes what has come. `over` says whether all of it is written, or (`cut`) the ring forgot what follows.
 
         Raises:
-            OSError, ValueError: it could not be written.
+            av.error.FFmpegError, OSError, ValueError: it could not be written.
         """
         for kept in self.ring.after(self._number):
             time_s = self.ring.time_of(kept)
@@ -95,7 +95,7 @@ class Recording:
         """Finishes the file.
 
         Raises:
-            OSError, ValueError: it could not be written.
+            av.error.FFmpegError, OSError, ValueError: it could not be written.
         """
         self._file.close()
 
@@ -168,7 +168,7 @@ class ClipSink:
             self._store.note(name, {"source": event.source, "time": event.time_s})
             self._recordings[event.source] = Recording(str(self._store.path(name)), ring, number, part)
             self._names[event.source] = name
-        except (OSError, ValueError) as error:
+        except failures() as error:
             self._store.forget(name)
             self._lose(event.source, str(error))
 
@@ -180,7 +180,7 @@ class ClipSink:
     def _pull(self, source: str) -> None:
         try:
             self._recordings[source].pull()
-        except (OSError, ValueError) as error:
+        except failures() as error:
             self._give_up(source, error)
             return
         recording = self._recordings[source]
@@ -199,7 +199,7 @@ class ClipSink:
                 log.warning("a clip of %s ends early: what follows came faster than it was written", source)
                 about["cut"] = True
             self._store.note(self._names[source], about)
-        except (OSError, ValueError) as error:
+        except failures() as error:
             self._give_up(source, error)
             return
         self._clips += 1
@@ -208,7 +208,7 @@ class ClipSink:
 
     def _give_up(self, source: str, error: Exception) -> None:
         recording = self._recordings.pop(source)
-        with suppress(OSError, ValueError):
+        with suppress(*failures()):
             recording.close()
         self._store.forget(self._names[source])
         self._clean()

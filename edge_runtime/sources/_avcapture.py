@@ -10,10 +10,11 @@ from typing import Any, Callable, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.imaging.pyav import failures
 from edge_runtime.sources._avfacts import stated_fps
 from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.sources._avlive import LiveReader
-from edge_runtime.sources._avopen import NO_ANSWER, failures, is_refusal, said
+from edge_runtime.sources._avopen import NO_ANSWER, is_refusal, said
 from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
 

@@ -9,8 +9,8 @@ from typing import Any, Callable, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.imaging.pyav import failures
 from edge_runtime.native.pictures import shapes
-from edge_runtime.sources._avopen import failures
 from edge_runtime.types.pixels import Pixels
 
 Image = NDArray[np.uint8]

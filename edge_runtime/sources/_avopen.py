@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional, Tuple, Type
+from typing import Any, Dict, Optional, Tuple
 
 from edge_runtime.imaging.pyav import load_av
 
@@ -70,11 +70,6 @@ def open_camera(device: str, kind: Optional[str], size_wh: Tuple[int, int], fps:
     if kind:
         options["input_format"] = kind
     return _open(device, options, None, form="video4linux2")
-
-
-def failures() -> Tuple[Type[Exception], ...]:
-    """What PyAV raises for a file, stream or packet that FFmpeg does not read, and `AvReader` if there is no video."""
-    return load_av().error.FFmpegError, OSError, ValueError, LookupError
 
 
 def is_refusal(error: BaseException) -> bool:

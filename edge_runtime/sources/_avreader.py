@@ -11,8 +11,9 @@ from time import monotonic, sleep
 from typing import Any, Callable, Deque, List, Optional, Tuple
 
 from edge_runtime.imaging.opencv import MOST_PIXELS
+from edge_runtime.imaging.pyav import failures
 from edge_runtime.imaging.remux import header_of
-from edge_runtime.sources._avopen import failures, said
+from edge_runtime.sources._avopen import said
 from edge_runtime.types.packets import PacketRing
 
 MOST_PENDING = 256  # packets whose pictures are still to come

@@ -10,11 +10,11 @@ from typing import Any, Iterator, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.imaging.pyav import load_av
+from edge_runtime.imaging.pyav import failures, load_av
 from edge_runtime.imaging.remux import header_of_units
 from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS
-from edge_runtime.sources._avopen import NO_ANSWER, failures, said
+from edge_runtime.sources._avopen import NO_ANSWER, said
 from edge_runtime.sources._rtcp import Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
 from edge_runtime.sources._rtsp import Refused, RtspConnection

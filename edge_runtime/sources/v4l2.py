@@ -10,11 +10,12 @@ from typing import Any, Tuple
 
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging import pyav
+from edge_runtime.imaging.pyav import failures
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.libraries import causes
 from edge_runtime.sources import SourceOptions
 from edge_runtime.sources._avcapture import AvCapture
-from edge_runtime.sources._avopen import failures, open_camera
+from edge_runtime.sources._avopen import open_camera
 from edge_runtime.sources._live import LiveSource
 from edge_runtime.sources._opencv import MAX_BROKEN, CvCamera
 from edge_runtime.sources._pictures import Capture

@@ -104,7 +104,7 @@ class VideoSource:
             _avopen.open_file, target)  # fmt: skip
         try:
             return AvReader(opener, 2 if machine.cores() >= SPARE_CORES else 1)
-        except _avopen.failures() as error:
+        except pyav.failures() as error:
             hint = "check the address; try it in a player" if self._address else TRY_IT
             raise SourceError(f"{self.name!r} cannot be opened as a video: {_avopen.said(error)}", hint=hint) from error
 

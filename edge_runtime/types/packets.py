@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple
 
+from edge_runtime.imaging.pyav import failures
 from edge_runtime.imaging.remux import Encoded
 
 Header = Callable[[Encoded], bytes]
@@ -129,7 +130,7 @@ class PacketRing:
             return False
         try:
             header = self._header(first)
-        except (OSError, ValueError, LookupError) as error:
+        except failures() as error:
             self.why = f"its stream cannot be copied: {error}"
             return False
         self._parts += 1

@@ -11,10 +11,11 @@ from typing import Iterator
 import pytest
 
 from edge_runtime import sinks
+from edge_runtime.imaging.remux import Encoded, Remuxer
 from tests.sinks.results import small_disk
 
-pytest.importorskip("av")
-from tests.sinks.played import Played, files, frames, levels, listed, story, write_source
+av = pytest.importorskip("av")
+from tests.sinks.played import Played, files, frames, levels, listed, story, write_source  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,24 @@ def test_a_line_of_the_list_that_makes_no_sense_is_left_out(tmp_path: Path, line
     opened = sinks.open_events(f"clips:{tmp_path}?days=1")
     assert opened.summary()["removed"] == 1 and not files(tmp_path)
     opened.close()
+
+
+def test_any_failure_of_ffmpeg_costs_that_clip_alone(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(self: Remuxer, packet: Encoded) -> None:
+        raise av.error.UnknownError(1, "unknown")
+
+    played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Remuxer, "add", add)
+        story(played, 5)
+        played.tell("counts")
+    story(played, 8)
+    played.play(12)
+    played.close()
+    said = played.sink.summary()
+    assert said["clips_lost"] == 1 and said["clips"] == 1 and "unknown" in said["why"]
 
 
 @pytest.fixture
