@@ -142,9 +142,13 @@ class Monitor:
             stages = {name: histogram.copy() for name, histogram in self.stages.items()}
             return Mark(self.frames, self._last_s, self.latency.copy(), stages)
 
-    def since(self, mark: Mark) -> Dict[str, Any]:
-        """Plain data of the frames after a mark: frames, fps (None without a frame), percentiles."""
-        now = self.mark()
+    def since(self, mark: Mark, until: Optional[Mark] = None) -> Dict[str, Any]:
+        """Plain data of the frames after a mark: frames, fps (None without a frame), percentiles.
+
+        Args:
+            until: a later mark, where the next count begins; None for now.
+        """
+        now = until or self.mark()
         frames, seconds = now.frames - mark.frames, now.last_s - (mark.last_s or self._first_s)
         stages = {
             name: histogram.since(mark.stages.get(name, LatencyHistogram())).summary()

@@ -24,8 +24,8 @@ class RunStatus:
         self.more: Callable[[], Mapping[str, Any]] = dict
 
     def __call__(self) -> Dict[str, Any]:
-        counted, mark = self._monitor.since(self._mark), self._monitor.mark()
-        self._mark = mark
+        mark = self._monitor.mark()
+        counted, self._mark = self._monitor.since(self._mark, mark), mark
         figures = {"frames": mark.frames, "fps": counted["fps"] and round(counted["fps"], 2)}
         times = {"latency_ms": counted["latency_ms"], "stage_ms": counted["stage_ms"]}
         return {**figures, **times, "dropped": dict(self._dropped()), **self.more()}

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import time
 from pathlib import Path
 from typing import Any, Collection, Dict, Optional
@@ -66,11 +67,15 @@ class ClipStore:
         """
         self._append({"file": name, **about})
 
-    def forget(self, name: str) -> None:
-        """Removes a clip that could not be written."""
-        with contextlib.suppress(OSError):
+    def forget(self, name: str) -> bool:
+        """Removes a clip, such as one that could not be written. False if its file stays."""
+        try:
             self.path(name).unlink()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                return False
         self._clips.pop(name, None)
+        return True
 
     def clean(self, busy: Collection[str]) -> None:
         """Removes the oldest clips until the rest is within the limits. Those that are being written stay."""
@@ -79,8 +84,8 @@ class ClipStore:
         total, gone = sum(sizes.values()), False
         for name in sorted(sizes, key=lambda name: float(self._clips[name]["time"])):
             old = too_old_s is not None and float(self._clips[name]["time"]) < too_old_s
-            if name not in busy and (old or (self._bytes is not None and total > self._bytes)):
-                self.forget(name)
+            over = self._bytes is not None and total > self._bytes
+            if name not in busy and (old or over) and self.forget(name):
                 self.removed, total, gone = self.removed + 1, total - sizes[name], True
         if gone or len(sizes) < len(self._clips):
             self._clips = {name: about for name, about in self._clips.items() if name in sizes}
@@ -92,8 +97,11 @@ class ClipStore:
 
     def _size(self, name: str) -> Optional[int]:
         """None if there is no such file, or something else of that name."""
-        path = self.path(name)
-        return path.stat().st_size if path.is_file() and not path.is_symlink() else None
+        try:
+            about = self.path(name).lstat()
+        except OSError:
+            return None
+        return about.st_size if stat.S_ISREG(about.st_mode) else None
 
     def _append(self, row: Dict[str, Any]) -> None:
         """Appends a line. A kill or a full disk may have cut off the one before."""

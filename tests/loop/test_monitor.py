@@ -133,6 +133,17 @@ def test_since_a_later_mark_every_frame_counts(at):
     assert monitor.since(mark)["frames"] == 3 and monitor.since(mark)["fps"] == 0.75
 
 
+def test_no_frame_is_lost_between_two_counts(at):
+    monitor = Monitor()
+    marks = [monitor.mark()]
+    for second in range(6):
+        at(monitor, float(second))
+        if second % 2:
+            marks.append(monitor.mark())
+    counts = [monitor.since(begin, end)["frames"] for begin, end in zip(marks, marks[1:])]
+    assert counts == [1, 2, 2], "the first frame begins the time"
+
+
 def test_rates_are_frames_between_the_first_and_the_last(at):
     monitor = Monitor(window=3)
     at(monitor, 100.0)

@@ -129,6 +129,19 @@ def test_any_failure_of_ffmpeg_costs_that_clip_alone(
     assert said["clips_lost"] == 1 and said["clips"] == 1 and "unknown" in said["why"]
 
 
+def test_a_clip_that_cannot_be_removed_stays_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.mp4").write_bytes(bytes(100))
+    (tmp_path / "clips.jsonl").write_text('{"file":"a.mp4","time":1.0}\n')
+
+    def refused(path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    opened = sinks.open_events(f"clips:{tmp_path}?days=1")
+    assert opened.summary()["removed"] == 0 and set(listed(tmp_path)) == {"a.mp4"}
+    opened.close()
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     yield from small_disk(tmp_path / "disk", "64k")
