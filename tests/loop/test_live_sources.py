@@ -97,6 +97,7 @@ def test_killed_again_and_again(detector: Detector, cameras: List[MjpegServer]) 
         cameras[1].stop()
         assert within(10, lambda: state(pipeline, 1) == "lost")
         cameras[1] = MjpegServer(cameras[1].port)
+        assert within(10, lambda: state(pipeline, 1) == "live")
         counted = sink.frames[cameras[1].url]
         assert within(10, lambda counted=counted: sink.frames[cameras[1].url] > counted)
         names = [name for name in threads() if not name.startswith("Thread")]
