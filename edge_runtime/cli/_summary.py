@@ -81,13 +81,18 @@ def _doubts(summary: Dict[str, Any]) -> List[str]:
 
 
 def _events(found: Dict[str, Dict[str, Any]]) -> List[str]:
-    """What was lost of the events, their pictures and clips, by the output that lost it."""
+    """What was lost of the events, their pictures and clips, or is not sent yet, by output."""
     said = []
     for name, about in found.items():
         events = about.get("events", {})
         why = f": {events['why']}" if events.get("why") else ""
         counts = {"events": events.get("lost"), **{what: events.get(f"{what}_lost") for what in ("pictures", "clips")}}
         said += [f"{what} lost: {count} of {name}{why}" for what, count in counts.items() if count]
+        if events.get("waiting"):
+            trouble = f" ({events['trouble']})" if events.get("trouble") else ""
+            said.append(
+                f"not sent yet: {events['waiting']} messages to {name}{trouble}; the next run with it sends them"
+            )
     return said
 
 

@@ -90,7 +90,7 @@ class Link:
                     session.serve()
                     break
                 except (Lost, OSError, ValueError) as error:
-                    self.state, self.trouble = "lost", printable(redact(str(error) or type(error).__name__))
+                    self.state, self.trouble = "lost", printable(redact(_said(error)))
                 finally:
                     session.drop()
                 pause_s = FIRST_S if session.ready else min(LONGEST_S, pause_s * 2)
@@ -220,3 +220,7 @@ class _Session:
             sock = self._client.socket()
             if sock is not None:
                 sock.close()
+
+
+def _said(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

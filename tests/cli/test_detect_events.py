@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -55,6 +57,17 @@ def test_lost_clips_are_said_with_the_reason(engine: str, tmp_path: Path, capsys
     source = ["--source", "synthetic://64x48?frames=10", "--output", f"clips:{tmp_path}/c"]
     assert detect.main(["--engine", engine, *source, *FLAGS]) == 0
     assert f"clips lost: 1 of clips:{tmp_path}/c: it gives no encoded pictures" in capsys.readouterr().err
+
+
+def test_what_a_broker_has_not_got_is_said(engine: str, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("paho.mqtt")
+    clip = write_clip(tmp_path / "clip.mp4", 10)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nobody listens there, and no other program can
+        target = f"mqtt://127.0.0.1:{closed.getsockname()[1]}/hall"
+        assert detect.main(["--engine", engine, str(clip), "--output", f"{target}?spool={tmp_path}/spool", *FLAGS]) == 0
+    said = re.search(r"not sent yet: (\d+) messages to (\S+) \((.*)\); the next run", capsys.readouterr().err)
+    assert said and int(said[1]) > 0 and said[2] == target and said[3] == "Connection refused"
 
 
 def test_a_clip_is_not_read_where_clips_are_removed(engine: str, tmp_path: Path, capsys: Any) -> None:
