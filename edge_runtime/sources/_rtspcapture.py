@@ -103,7 +103,7 @@ class RtspCapture:
         until_s, self.lost = monotonic() + limit_s, 0
         try:
             for coded in self._coded:
-                frame = self._decoded(coded)
+                frame = self._decoded(coded) if coded else None
                 if frame is not None:
                     self.stamp_s, self.came_s = frame.pts / self._clock, monotonic()
                     if self._ring is not None:
@@ -139,12 +139,14 @@ class RtspCapture:
         return whole[-1] if whole else None
 
 
-def _coded(connection: RtspConnection, packets: Depacketizer, reports: Clock) -> Iterator[Coded]:
+def _coded(connection: RtspConnection, packets: Depacketizer, reports: Clock) -> Iterator[Optional[Coded]]:
+    """Coded pictures, and None after each packet: a camera whose video froze may go on with its reports."""
     for channel, content in connection.packets():
         if channel == connection.channel:
             yield from packets.push(content)
         elif channel == connection.channel + 1:
             reports.take(content)
+        yield None
 
 
 def _rate(codec: Any) -> Optional[float]:

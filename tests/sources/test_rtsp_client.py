@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any, Iterator, List
 
@@ -12,7 +13,7 @@ import pytest
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging import pyav
-from edge_runtime.sources import SourceOptions, _gst, gstreamer, rtsp
+from edge_runtime.sources import SourceOptions, _gst, _rtspcapture, gstreamer, rtsp
 from edge_runtime.sources._avcapture import AvCapture
 from edge_runtime.sources._rtspcapture import RtspCapture
 from tests.loop.parts import within
@@ -84,6 +85,7 @@ def test_a_camera_with_a_certificate_of_its_own(server: RtspServer, tmp_path: Pa
     front.stop()
 
 
+REQUESTS = 4  # until video comes
 OK = b"RTSP/1.0 200 OK\r\nCSeq: %d\r\n"
 
 
@@ -103,21 +105,37 @@ def test_answers_that_make_no_sense(answer: bytes, monkeypatch: pytest.MonkeyPat
     assert "s3cret" not in f"{caught.value}" and "\x1b" not in f"{caught.value}"
 
 
-def _answering(listening: socket.socket, answer: bytes) -> None:
+SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+ALL = OK + b"Transport: RTP/AVP/TCP;interleaved=0-1\r\nContent-Length: %b\r\n\r\n" % str(len(SDP)).encode() + SDP
+REPORT = b"$\1\0\x1c\x80\xc8\0\6" + bytes(24)
+
+
+def test_a_camera_that_sends_reports_and_no_video_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtspcapture, "FIRST_KEY_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_answering, args=(listening, ALL, REPORT), daemon=True).start()
+        with pytest.raises(SourceError, match=r"no picture in 0\.2 s"):
+            sources.open(f"rtsp://127.0.0.1:{listening.getsockname()[1]}/live")
+
+
+def _answering(listening: socket.socket, answer: bytes, later: bytes = b"") -> None:
     while True:
         try:
             connection = listening.accept()[0]
         except OSError:
             return
-        threading.Thread(target=_say, args=(connection, answer), daemon=True).start()
+        threading.Thread(target=_say, args=(connection, answer, later), daemon=True).start()
 
 
-def _say(connection: socket.socket, answer: bytes) -> None:
+def _say(connection: socket.socket, answer: bytes, later: bytes) -> None:
     said: List[bytes] = []
     with connection:
         try:
             while connection.recv(4096):
                 said.append(answer)
                 connection.sendall(answer.replace(b"%d", str(len(said)).encode()))
+                for _ in range(30 if later and len(said) == REQUESTS else 0):
+                    time.sleep(0.05)
+                    connection.sendall(later)
         except OSError:  # the client has had enough
             pass
