@@ -52,12 +52,13 @@ class Depacketizer:
             return
         number, stamp = int.from_bytes(packet[2:4], "big"), int.from_bytes(packet[4:8], "big")
         gap, self._next = self._next not in (None, number), (number + 1) & 0xFFFF
+        self._whole = self._whole and not gap
         if self._stamp is None:
             self._stamp = stamp
         elif stamp != self._stamp % WRAP:
             yield from self._finished()  # its last packet did not say so, or was lost
             self._stamp += (stamp - self._stamp + WRAP // 2) % WRAP - WRAP // 2
-        self._whole = self._whole and not gap
+            self._whole = not gap
         self._take(body)
         if packet[1] & 0x80:
             yield from self._finished()

@@ -130,6 +130,12 @@ def test_a_gap_makes_half_a_picture_and_times_go_on() -> None:
     assert [coded.stamp - got[0].stamp for coded in got] == [0, 20, 30, 40]
 
 
+def test_a_gap_between_two_pictures_may_have_taken_the_end_of_the_first() -> None:
+    packets = Depacketizer("h264", 96)
+    got = pushed(packets, packet(1, 0, b"\x65a", last=False), packet(3, 3000, b"\x41b"), packet(4, 6000, b"\x41c"))
+    assert [coded.whole for coded in got] == [False, False, True]
+
+
 def test_headers_with_extension_and_padding_and_other_payloads() -> None:
     packets = Depacketizer("h264", 96)
     assert pushed(packets, packet(1, 0, b"\xbe\xde\0\x01abcd\x41x\0\x02", first=0xB0))[0].data == units(b"\x41x")
