@@ -115,7 +115,7 @@ class RtspConnection:
             raise Unfit
         self.channel = int(channels[1])
         self._session, _, rest = headers.get("session", "").partition(";")
-        timeout = re.search(r"timeout=(\d+)", rest)
+        timeout = re.search(r"timeout=(\d{1,9})", rest)
         self._alive_s = max(5.0, int(timeout[1]) / 2 if timeout else self._alive_s)
         self._url = base if base.startswith("rtsp") else self._url
         self._ask("PLAY", self._url, {"Range": "npt=0.000-"})

@@ -49,7 +49,7 @@ class RtspCapture:
         try:
             self._connection = RtspConnection(address, limit_s, ca_file)
             self._start(self._connection)
-        except OSError as error:
+        except failures() as error:  # a ValueError, too: a name that is none, a number that is none
             self.error, self.refused = _said(error), isinstance(error, Refused)
             self.close()
 
@@ -115,7 +115,7 @@ class RtspCapture:
             late = monotonic() > until_s
             self.error = f"no picture in {limit_s:g} s" if late else "the camera ended the connection"
             self.error = self.error if self.lost <= MOST_BROKEN else f"{self.lost} broken pictures in a row"
-        except OSError as error:
+        except failures() as error:
             self.error = _said(error)
         return None
 
@@ -155,7 +155,7 @@ def _rate(codec: Any) -> Optional[float]:
     return float(rate) if rate and 0 < rate <= 240 else None
 
 
-def _said(error: OSError) -> str:
+def _said(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"nobody vouches for its certificate ({error.verify_message}); give it with --ca-file FILE.pem"
     return NO_ANSWER if isinstance(error, TimeoutError) or "timed out" in str(error) else said(error)

@@ -94,7 +94,7 @@ OK = b"RTSP/1.0 200 OK\r\nCSeq: %d\r\n"
     OK + b"Content-Length: 2147483648\r\n\r\n" + b"x" * 100_000, OK + b"Content-Length: -1\r\n\r\n",
     OK + b"X: y\r\n" * 10_000, OK + b"Content-Length: 4\r\n\r\nv=0\n", b"$\0\xff\xff" + b"x" * 70_000,
     b"RTSP/1.0 200 OK\r\nCSeq: 77\r\n\r\n" * 1000, b"RTSP/1.0 \xff\xfe\r\n\r\n",
-    b"RTSP/1.0 999 \x1b[2J\r\nCSeq: %d\r\n\r\n",
+    OK + b"Content-Length: \xb2\r\n\r\n", b"RTSP/1.0 999 \x1b[2J\r\nCSeq: %d\r\n\r\n",
 ])  # fmt: skip
 def test_answers_that_make_no_sense(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtsp, "TIMEOUT_MS", 300)
@@ -116,6 +116,21 @@ def test_a_camera_that_sends_reports_and_no_video_is_lost(monkeypatch: pytest.Mo
         threading.Thread(target=_answering, args=(listening, ALL, REPORT), daemon=True).start()
         with pytest.raises(SourceError, match=r"no picture in 0\.2 s"):
             sources.open(f"rtsp://127.0.0.1:{listening.getsockname()[1]}/live")
+
+
+def test_an_endless_time_to_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtspcapture, "FIRST_KEY_S", 0.2)
+    answer = ALL.replace(b"Transport", b"Session: 1;timeout=" + b"9" * 400 + b"\r\nTransport")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_answering, args=(listening, answer, REPORT), daemon=True).start()
+        with pytest.raises(SourceError, match=r"no picture in 0\.2 s"):
+            sources.open(f"rtsp://127.0.0.1:{listening.getsockname()[1]}/live")
+
+
+@pytest.mark.parametrize("host", ["camera..local", "c" * 64 + ".local"])
+def test_a_name_that_cannot_be_one_of_a_machine(host: str) -> None:
+    with pytest.raises(SourceError, match=r"no stream at .*encoding"):
+        sources.open(f"rtsp://{host}/live")
 
 
 def _answering(listening: socket.socket, answer: bytes, later: bytes = b"") -> None:
