@@ -36,7 +36,8 @@ def away(states: List[Dict[str, Any]]) -> List[str]:
 def lines(states: List[Dict[str, Any]]) -> Iterator[str]:
     """For the summary: a line for each live source that was not always live, or from which pictures were left out."""
     for of in states:
-        said = [] if of["state"] == LIVE else [f"{of['state']} for {of['since_s']:.0f} s ({of['reason']})"]
+        why = f" ({of['reason']})" if of["reason"] else ""
+        said = [] if of["state"] == LIVE else [f"{of['state']} for {of['since_s']:.0f} s{why}"]
         said += [f"{word} {_times(of[key])}" for key, word in COUNTED if of[key]]
         said += [f"{of['broken']} broken pictures left out"] if of["broken"] else []
         said += [f"{of['stale']} old frames left out"] if of["stale"] else []

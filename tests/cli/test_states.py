@@ -21,3 +21,7 @@ def test_lines_of_sources_that_were_not_always_live() -> None:
         "source: b: lost for 0 s (connection refused), came back once, stalled once, 3 broken pictures left out, "
         "40 old frames left out"
     ]
+
+
+def test_a_source_that_has_not_answered_has_no_reason() -> None:
+    assert list(_states.lines([SourceState("a").summary()])) == ["source: a: connecting for 0 s"]
