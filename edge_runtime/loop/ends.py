@@ -53,6 +53,7 @@ class Ends:
         self.errors: List[BaseException] = []
         self.failed: List[Dict[str, str]] = []
         self.left_behind: List[str] = []
+        self._broken: Set[str] = set()  # names of sources that failed and are still listed
         self._handed_over = False
         listed = list_sources(source)
         self._others = len(listed)
@@ -95,7 +96,8 @@ class Ends:
         """Forgets a source, so that its name is free again."""
         self.sources.remove(source)
         self._rings.pop(source.name, None)
-        self._others -= 1
+        self._others -= source.name not in self._broken
+        self._broken.discard(source.name)
 
     def rate(self, source: Source) -> float:
         """Frames per second of a source, as outputs take it."""
@@ -108,6 +110,7 @@ class Ends:
     def report(self, name: str, error: BaseException) -> None:
         """Notes a failed source. If others go on, it is reported at once. Otherwise it is the error of the run."""
         self.failed.append({"source": name, "error": str(error)})
+        self._broken.add(name)
         self._others -= 1
         if self._others:
             log.warning("source %s failed, the others go on: %s", name, error)

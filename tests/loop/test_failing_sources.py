@@ -10,7 +10,10 @@ import pytest
 
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError, SourceError, UsageError
+from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.sinks import SinkOptions
+from edge_runtime.sources import SourceOptions
 from tests.loop.parts import Numbers, Sink, descriptors, open_detector, threads
 
 SYNTHETIC = "synthetic://64x48?frames=40"
@@ -71,6 +74,15 @@ def test_all_break_one_after_the_other(detector: Detector) -> None:
     with pytest.raises(SourceError):
         pipeline.run()
     assert len(sink.seen) == 55 and {failure["source"] for failure in pipeline.summary()["failed"]} == {"a", "b"}
+
+
+def test_a_failed_source_that_is_removed_counts_once(caplog: pytest.LogCaptureFixture) -> None:
+    first, second, third = (Numbers(1, name=name) for name in "abc")
+    ends = Ends([first, second, third], Sink(), SourceOptions(), SinkOptions(), fail_fast=False)
+    ends.report("a", SourceError("gone", hint=""))
+    ends.remove(first)
+    ends.report("b", SourceError("gone", hint=""))
+    assert "source b failed, the others go on" in caplog.text
 
 
 def test_fail_fast_is_the_old_way(detector: Detector, tmp_path: Path) -> None:
