@@ -18,7 +18,9 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--give-up", type=_flags.positive, metavar="N", help="end a lost camera after N tries; default: try for ever"
     )
-    group.add_argument("--ca-file", metavar="FILE.pem", help="check servers of rtsps:// and https:// with it")
+    group.add_argument(
+        "--ca-file", metavar="FILE.pem", help="check servers of rtsps:// and https:// with it; none: check nothing"
+    )
 
 
 def options(args: argparse.Namespace) -> SourceOptions:

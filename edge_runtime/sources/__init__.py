@@ -43,7 +43,8 @@ class SourceOptions:
         shrink_wh: let the pipeline scale frames down to fit into (width, height); GStreamer only.
         wait: a live source may be away at the start, and is opened later.
         max_tries: tries in a row after which a live source that is lost fails; None: it is tried for ever.
-        ca_file: certificates (PEM) that vouch for servers of rtsps:// and https://. None checks no certificate.
+        ca_file: certificates (PEM) that vouch for servers of rtsps:// and https://; "none" checks nothing. None: our
+            client of rtsps:// takes those of the system, and FFmpeg, which reads all other streams, checks nothing.
         packets: where to keep encoded pictures; PyAV only.
     """
 

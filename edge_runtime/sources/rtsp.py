@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from functools import partial
 from typing import Callable, Optional, Union
@@ -12,7 +13,7 @@ from edge_runtime.imaging import pyav
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions, image, video
 from edge_runtime.sources._avcapture import AvCapture
-from edge_runtime.sources._avopen import open_address
+from edge_runtime.sources._avopen import UNCHECKED, open_address, said
 from edge_runtime.sources._cvvideo import CvVideoSource
 from edge_runtime.sources._live import LiveSource
 from edge_runtime.sources._opencv import CvCapture
@@ -36,6 +37,7 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, VideoSource
     Raises:
         SourceError: the first connection fails, because a wrong address should not look like an outage. Or the address
             is a single picture, which FFmpeg would fetch again and again as a stream of 25 fps.
+        UsageError: the address makes no sense, or there are no certificates in `options.ca_file`.
     """
     try:
         address = urlsplit(target)
@@ -43,6 +45,8 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, VideoSource
         raise UsageError(f"{target} is no address: {error}", hint="expected rtsp://camera/stream") from error
     if address.scheme.startswith("http") and address.path.lower().endswith(image.SUFFIXES):
         raise SourceError(f"{public(target)} is one picture, not a stream", hint="download it, then give the file")
+    if pyav.preferred() and options.ca_file not in (None, UNCHECKED):
+        _check_certificates(str(options.ca_file))
     if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
         return video.open(target, options)
     return StreamSource(target, options)
@@ -96,6 +100,14 @@ def _by_opencv(target: str, options: SourceOptions) -> Capture:
     cv2 = load_cv2()
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
     return CvCapture(target, cv2.CAP_FFMPEG, timeouts)
+
+
+def _check_certificates(path: str) -> None:
+    """Without this a wrong file would look like a camera that is away."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(f"no certificates in {path!r}: {said(error)}", hint="give a file .pem, or none") from error
 
 
 def _failure(name: str, reason: str) -> SourceError:
