@@ -48,11 +48,9 @@ class LiveReader(AvReader):
         codec = self.stream.codec_context
         self._waits_for_key, self._jpeg = codec.name in KEYED, codec.name == "mjpeg"
         if codec.width * codec.height > self._most_pixels:
-            size = f"{codec.width}x{codec.height}"
+            said = too_large(codec)
             self._release()
-            raise LookupError(
-                f"pictures of {size} are too large for a live source; ask the camera for a smaller stream"
-            )
+            raise LookupError(said)
 
     @property
     def _most_pixels(self) -> int:
@@ -80,3 +78,9 @@ class LiveReader(AvReader):
             self._note(packet)
         self._errors += 1
         self._ended = self._ended or (self._patience is not None and self._errors >= self._patience)
+
+
+def too_large(codec: Any) -> str:
+    """Why pictures of such a size are refused."""
+    size = f"{codec.width}x{codec.height}"
+    return f"pictures of {size} are too large for a live source; ask the camera for a smaller stream"

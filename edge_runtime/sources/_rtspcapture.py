@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.imaging.pyav import failures, load_av
 from edge_runtime.imaging.remux import header_of_units
 from edge_runtime.sources._avframe import pixels_of
-from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS
+from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS, too_large
 from edge_runtime.sources._avopen import NO_ANSWER, said
 from edge_runtime.sources._rtcp import Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
@@ -131,7 +131,9 @@ class RtspCapture:
             self._ring.add(packet)
         try:
             frames = self._codec.decode(packet)
-        except failures():
+        except failures() as error:
+            if self._codec.width * self._codec.height > MOST_PIXELS:
+                raise LookupError(too_large(self._codec)) from error
             frames = []
             self.lost += 1
         self.lost += sum(frame.is_corrupt for frame in frames) + (not coded.whole and bool(frames))

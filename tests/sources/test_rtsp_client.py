@@ -44,6 +44,12 @@ def test_the_age_of_frames_by_the_camera_s_clock(server: RtspServer) -> None:
     source.close()
 
 
+def test_pictures_that_are_too_large_are_refused(server: RtspServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtspcapture, "MOST_PIXELS", 320 * 240 - 1)
+    with pytest.raises(SourceError, match="pictures of 320x240 are too large for a live source"):
+        sources.open(server.url)
+
+
 def test_a_user_and_a_wrong_password() -> None:
     server = serving("x264enc", user="me:s@cret")
     place = server.url.partition("://")[2]
