@@ -25,9 +25,9 @@ class Credentials:
 
         It does not without a user, and where this very challenge has been answered: the password is wrong.
         """
-        offers = {line.split(" ", 1)[0].lower(): dict(_pairs(line)) for line in said.split("\n") if line}
-        digest = {name: offer for name, offer in offers.items() if name == "digest" and _known(offer)}
-        kind = "digest" if digest else "basic" if "basic" in offers else ""
+        listed = [(line.split(" ", 1)[0].lower(), _pairs(line)) for line in said.split("\n") if line]
+        offers = {name: offer for name, offer in listed if name != "digest" or _known(offer)}
+        kind = next((name for name in ("digest", "basic") if name in offers), "")
         if not kind or not self._user or (kind, offers[kind]) == (self._kind, self._said):
             return False
         self._kind, self._said, self._count = kind, offers[kind], 0

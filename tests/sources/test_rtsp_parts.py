@@ -84,6 +84,8 @@ def test_basic_and_nobody() -> None:
     assert not user.challenge('Basic realm="x"')
     assert not Credentials("", "").challenge('Basic realm="x"')
     assert not Credentials("a", "b").challenge('Digest realm="x", algorithm=MD5-sess, nonce="1"')
+    known = 'Digest realm="x", nonce="1"'
+    assert Credentials("a", "b").challenge(f"{known}\n{known}, algorithm=SHA-512-256"), "one that we know"
 
 
 def packet(number: int, stamp: int, body: bytes, last: bool = True, first: int = 0x80) -> bytes:
