@@ -82,7 +82,9 @@ class RtspConnection:
                 head = self._exactly(3)
                 yield head[0], self._exactly(int.from_bytes(head[1:], "big"))
             else:
-                self._message(first)  # the answer to a request that keeps the session
+                status, headers, _ = self._message(first)  # the answer to a request that keeps the session
+                if status == 401 and self._credentials.challenge(headers.get("www-authenticate", "")):
+                    self._next_s = 0.0  # the camera's word of before is too old: once more, with the new one
 
     def interrupt(self) -> None:
         """Ends a waiting read at once; from any thread."""

@@ -15,6 +15,7 @@ from edge_runtime.errors import SourceError
 from edge_runtime.imaging import pyav
 from edge_runtime.sources import SourceOptions, _gst, _rtspcapture, gstreamer, rtsp
 from edge_runtime.sources._avcapture import AvCapture
+from edge_runtime.sources._rtsp import RtspConnection
 from edge_runtime.sources._rtspcapture import RtspCapture
 from tests.loop.parts import within
 from tests.sources.rtsp_server import H265, JPEG, RtspServer, launch
@@ -137,6 +138,22 @@ def test_an_endless_time_to_live(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_name_that_cannot_be_one_of_a_machine(host: str) -> None:
     with pytest.raises(SourceError, match=r"no stream at .*encoding"):
         sources.open(f"rtsp://{host}/live")
+
+
+def test_a_session_is_kept_where_the_camera_wants_a_new_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(socket, "create_connection", lambda *given: ours)
+    monkeypatch.setattr(RtspConnection, "_begin", lambda self: None)
+    monkeypatch.setattr(ours.__class__, "setsockopt", lambda *given: None)
+    connection = RtspConnection("rtsp://me:s3cret@camera/live", 1, None)
+    connection._keep = "OPTIONS"
+    connection._credentials.challenge('Digest realm="x", nonce="old"')
+    theirs.sendall(b'RTSP/1.0 401 No\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="x", nonce="new"\r\n\r\n$\0\0\1x')
+    assert next(connection.packets()) == (0, b"x")
+    asked = theirs.recv(4096).decode()
+    assert asked.count("OPTIONS ") == 2 and 'nonce="new"' in asked
+    connection.close()
+    theirs.close()
 
 
 def _answering(listening: socket.socket, answer: bytes, later: bytes = b"") -> None:
