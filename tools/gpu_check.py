@@ -9,7 +9,6 @@ its place), memory over many frames, TensorRT where it runs on this GPU, and com
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import resource
 import shutil
@@ -129,9 +128,7 @@ def median_us(lab: Lab, stream: Any, calls: Callable[[], None]) -> float:
 
 def launch(graph: cuda_driver.Graph, stream: Any) -> None:
     """Puts a captured graph into a stream, as the core does for each frame."""
-    call = cuda_driver.driver().cuGraphLaunch
-    call.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-    if call(graph.handle, stream.handle):
+    if cuda_driver.driver().cuGraphLaunch(graph.handle, stream.handle):
         raise RuntimeError("the graph cannot be launched")
 
 

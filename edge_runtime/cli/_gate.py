@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any, Dict, List, Optional
 
-from edge_runtime.cli._values import typed
+from edge_runtime.cli._values import to_seconds, typed
 from edge_runtime.energy.efficiency import RESOLVED
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.gate import FIELDS, GateOptions
 
-SECONDS = typed(FIELDS["every_s"], lambda text: float(text[:-1] if text.endswith("s") else text))
+SECONDS = typed(FIELDS["every_s"], to_seconds)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any, Callable, Dict, List, Optional, Type, TypeVar
 
-from edge_runtime.cli._values import typed
+from edge_runtime.cli._values import to_seconds, typed
 from edge_runtime.errors import UsageError
 from edge_runtime.track.options import FIELDS, TrackOptions
 from edge_runtime.track.places import BOTH, Line, Place, Zone
 
 AnyPlace = TypeVar("AnyPlace", bound=Place)
-LOST = typed(FIELDS["lost_s"], lambda text: float(text[:-1] if text.endswith("s") else text))
+LOST = typed(FIELDS["lost_s"], to_seconds)
 LOW = TrackOptions.low_threshold
 
 

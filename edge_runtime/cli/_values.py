@@ -44,7 +44,8 @@ def wholes(low: int, high: int = 10**9) -> Callable[[str], List[int]]:
     return lambda text: [one(word) for word in words(text)]
 
 
-def _seconds(text: str) -> float:
+def to_seconds(text: str) -> float:
+    """`2` or `2s` as 2.0."""
     return float(text[:-1] if text.endswith("s") else text)
 
 
@@ -56,8 +57,8 @@ def _numbers(text: str) -> List[float]:
 size = typed(fields.size(), str)
 positive = whole(1)
 fraction = typed(fields.number(0, 1), float)
-seconds = typed(fields.number(0, 1e9), _seconds)
-duration = typed(fields.number(0, 1e9, above=True), _seconds)
+seconds = typed(fields.number(0, 1e9), to_seconds)
+duration = typed(fields.number(0, 1e9, above=True), to_seconds)
 rate = typed(fields.number(0, 10_000, above=True), float)
 watts = typed(fields.number(0, 10_000, above=True), lambda text: float(text[:-1] if text[-1:] in "wW" else text))
 points = typed(  # points of AP; inf is no limit

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Sequence
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from edge_runtime.errors import UsageError
 from edge_runtime.files.fields import Field, check_fields, nearest, whole
@@ -33,7 +33,6 @@ class Address:
         user: "" for none.
         password: "" for none.
         options: what the user asks in the query, by name.
-        query: the rest of the query, for the server.
     """
 
     public: str
@@ -44,7 +43,6 @@ class Address:
     user: str
     password: str
     options: Mapping[str, str]
-    query: str = ""
 
     def spool(self, name: str) -> Spool:
         """Opens the spool: `?spool=DIR&spool_mb=64`. Raises SinkError, UsageError."""
@@ -73,13 +71,12 @@ class Address:
         return context
 
 
-def parse(target: str, ports: Mapping[str, int], names: Sequence[str], strict: bool = True) -> Address:
+def parse(target: str, ports: Mapping[str, int], names: Sequence[str]) -> Address:
     """Takes an address apart. Its password may stand in `?password=@FILE` or `?password=env:NAME`.
 
     Args:
         ports: the port of each scheme, if the address names none.
         names: what the query may ask.
-        strict: whether another name in the query is an error; else it is for the server.
 
     Raises:
         UsageError: it is not such an address.
@@ -93,41 +90,38 @@ def parse(target: str, ports: Mapping[str, int], names: Sequence[str], strict: b
     scheme = found.scheme.lower()
     if not host:
         raise UsageError(f"{secrets.public(target)} names no host", hint=f"{scheme}://HOST:{ports[scheme]}/…")
-    pairs = parse_qsl(found.query, keep_blank_values=True)
-    rest = [(name, value) for name, value in pairs if name not in (*names, "password")]
-    if rest and strict:
-        raise UsageError(
-            f"unknown {rest[0][0]!r} in the query of {secrets.public(target)}", hint=nearest(rest[0][0], names)
-        )
-    options = {name: value for name, value in pairs if name in names}
+    pairs = dict(parse_qsl(found.query, keep_blank_values=True))
+    unknown = next((name for name in pairs if name not in (*names, "password")), None)
+    if unknown is not None:
+        raise UsageError(f"unknown {unknown!r} in the query of {secrets.public(target)}", hint=nearest(unknown, names))
+    options = {name: value for name, value in pairs.items() if name in names}
     user, password = unquote(found.username or ""), unquote(found.password or "")
-    password = _secret(dict(pairs).get("password", ""), "password") or password
-    shown = f"{scheme}://{_netloc(host, port or ports[scheme])}{found.path}"
-    address = shown, scheme, host, port or ports[scheme], unquote(found.path).lstrip("/"), user, password, options
-    return Address(*address, urlencode(rest))
+    password = secret_of(pairs, "password") or password
+    shown = f"{scheme}://{_name(host)}:{port or ports[scheme]}{found.path}"
+    path = unquote(found.path).lstrip("/")
+    return Address(shown, scheme, host, port or ports[scheme], path, user, password, options)
 
 
-def secret_of(options: Mapping[str, str], name: str) -> str:
+def secret_of(options: Mapping[str, str], name: str, example: str = "…") -> str:
     """The text of an option that must not be written out: `env:NAME` or `@FILE`; "" if it is not given.
+
+    Args:
+        example: one such text, for messages.
 
     Raises:
         UsageError: it is written out, or cannot be read.
     """
-    return _secret(options.get(name, ""), name)
-
-
-def _secret(value: str, name: str) -> str:
+    value = options.get(name, "")
     if value and not value.startswith(("env:", "@")):
         hint = f"{name}=@FILE or {name}=env:NAME: a list of processes shows what is written out"
         raise UsageError(f"the {name} is written out in the query", hint=hint)
-    found = resolve(value, name, "…") if value else ""
+    found = resolve(value, name, example) if value else ""
     secrets.remember(found)
     return found
 
 
-def _netloc(host: str, port: Optional[int]) -> str:
-    name = f"[{host}]" if ":" in host else quote(host, safe="._-~")
-    return name if port is None else f"{name}:{port}"
+def _name(host: str) -> str:
+    return f"[{host}]" if ":" in host else quote(host, safe="._-~")
 
 
 def _number(text: Optional[str]) -> object:

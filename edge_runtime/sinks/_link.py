@@ -11,6 +11,7 @@ from collections import deque
 from time import monotonic
 from typing import Any, Deque, Dict, List, Set
 
+from edge_runtime.errors import EdgeError
 from edge_runtime.sinks import _paho
 from edge_runtime.sinks._address import Address
 from edge_runtime.sinks._paho import CONNECT_S, KEEPALIVE_S, new_client
@@ -89,7 +90,7 @@ class Link:
                 try:
                     session.serve()
                     break
-                except (Lost, OSError, ValueError) as error:
+                except (Lost, OSError, ValueError, EdgeError) as error:  # EdgeError: a certificate is being replaced
                     self.state, self.trouble = "lost", printable(redact(_said(error)))
                 finally:
                     session.drop()
@@ -103,7 +104,8 @@ class Link:
     def _ended(self, session: _Session) -> bool:
         if not self._closing.is_set():
             return False
-        return monotonic() > self._deadline_s or (session.ready and not session.on_way and not self._spool.waiting)
+        waits = session.on_way or self._dirty or self._spool.waiting
+        return monotonic() > self._deadline_s or (session.ready and not waits)
 
 
 class _Session:
@@ -114,14 +116,14 @@ class _Session:
         self.on_way: Dict[int, int] = {}  # -1 for a state
         self._order: Deque[List[int]] = deque()  # [number, 1 if acknowledged], as sent
         self._selector = selectors.DefaultSelector()
-        self._client = new_client(link.address, link.client_id, link.availability)
-        client = self._client
-        client.on_connect, client.on_publish, client.on_message = self._connected, self._published, self._heard
+        self._client: Any = None
         self._synced_s = monotonic()
 
     def serve(self) -> None:
-        """Returns when the link is closing and everything is sent. Raises Lost, OSError or ValueError."""
-        link, client = self._link, self._client
+        """Returns when the link is closing and everything is sent. Raises Lost, OSError, ValueError or UsageError."""
+        link = self._link
+        client = self._client = new_client(link.address, link.client_id, link.availability)
+        client.on_connect, client.on_publish, client.on_message = self._connected, self._published, self._heard
         link._spool.rewind()
         client.connect(link.address.host, link.address.port, KEEPALIVE_S)
         self._selector.register(client.socket(), selectors.EVENT_READ)
@@ -217,7 +219,7 @@ class _Session:
         """Ends the connection, if there is one."""
         self._selector.close()
         with contextlib.suppress(OSError, ValueError):
-            sock = self._client.socket()
+            sock = self._client and self._client.socket()
             if sock is not None:
                 sock.close()
 

@@ -204,9 +204,8 @@ class Spool:
         return int(number) if check == _check(number) else 0
 
     def _write_mark(self) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # it is written over, so it takes no more room; without it records come again
+        """It is written over, so it takes no more room. Without it records come again."""
+        with contextlib.suppress(OSError):
             os.pwrite(self._mark, MARK.pack(self._done, _check(self._done)), 0)
 
 

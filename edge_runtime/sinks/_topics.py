@@ -56,9 +56,11 @@ class Topics:
 
     def state(self, event: Event) -> Optional[Message]:
         """The retained message that an event makes out of date; None if there is none."""
-        whats = {"counts": "counts", "source": "state"}
-        topic = self.status if event.kind == "status" else self.of_source(event.source, whats.get(event.kind, ""))
-        return Message(topic, payload(event.record()), True) if event.kind in ("status", *whats) else None
+        what = {"counts": "counts", "source": "state"}.get(event.kind)
+        if what is None and event.kind != "status":
+            return None
+        topic = self.of_source(event.source, what) if what else self.status
+        return Message(topic, payload(event.record()), True)
 
     def lasting(self, event: Event, first: int) -> Iterator[Message]:
         """The messages that must not be lost. Args: first: their sequence number in the spool."""

@@ -38,7 +38,7 @@ WRONG = {
 
 @pytest.mark.parametrize("target", WRONG)
 def test_what_is_no_address_of_a_page(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHORT", "short")
+    monkeypatch.setenv("SHORT", "tiny-1")
     with pytest.raises(UsageError, match=WRONG[target]) as caught:
         parse(target)
     assert caught.value.hint and TOKEN not in f"{caught.value} {caught.value.hint}"

@@ -18,6 +18,7 @@ from edge_runtime.sinks import mqtt
 from edge_runtime.sinks.mqtt import MqttSink
 from edge_runtime.text import secrets
 from tests.sinks.brokers import MOSQUITTO, Broker, Subscriber, broker, event, free_port, heard, until
+from tests.sources.tls import certificate
 from tests.text.nasty import NASTY
 
 pytest.importorskip("paho.mqtt.client")
@@ -144,6 +145,18 @@ def test_home_assistant_is_told_again_when_it_starts(broker: Broker, heard: Subs
     assert not [topic for topic, _, _ in heard.messages if topic.startswith("homeassistant/")]
 
 
+def test_the_last_state_is_sent_before_the_end(broker: Broker, heard: Subscriber, tmp_path: Path) -> None:
+    """Only the newest one waits, and not in the spool."""
+    for number in range(1, 6):
+        sink = opened(broker.port, tmp_path)
+        until(lambda sink=sink: sink.summary()["state"] == "connected")  # type: ignore[misc]
+        sink.take(event(number, "status", source="", data={"frames": number}))
+        sink.close()
+        until(lambda: heard.last("site/hall/status"))
+        assert json.loads(heard.last("site/hall/status"))["frames"] == number
+        heard.messages.clear()
+
+
 def test_hostile_names_stay_one_level(broker: Broker, heard: Subscriber, tmp_path: Path) -> None:
     names = [*NASTY, "a/b", "+", "#", "$SYS", "x" * 2000]
     sink = opened(broker.port, tmp_path)
@@ -175,6 +188,26 @@ def test_a_password_stands_in_the_environment_or_a_file(tmp_path: Path, monkeypa
             sink.close()
             assert secret not in str(said) and "cam" not in sink.target
     finally:
+        made.kill()
+
+
+def test_a_certificate_that_is_away_for_a_while_ends_nothing(tmp_path: Path) -> None:
+    own, away = certificate(tmp_path, "-addext", "subjectAltName=IP:127.0.0.1"), tmp_path / "away.crt"
+    (tmp_path / "broker").mkdir()
+    made = Broker(tmp_path / "broker", ("allow_anonymous true", f"certfile {own}", f"keyfile {own}"))
+    trusted = Path(f"{own}.crt")
+    sink = mqtt.open_events(f"mqtts://127.0.0.1:{made.port}/a?spool={tmp_path}/spool&ca={trusted}")
+    try:
+        until(lambda: sink.summary()["state"] == "connected")
+        trusted.rename(away)
+        made.kill()
+        until(lambda: "certificates" in sink.summary().get("trouble", ""))
+        sink.take(event(1))
+        away.rename(trusted)
+        made.start()
+        until(lambda: sink.summary()["sent"] == 1)
+    finally:
+        sink.close()
         made.kill()
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 
-def certificate(folder: Path) -> Path:
-    """A file with a key and a certificate that nobody vouches for, as cameras have."""
+def certificate(folder: Path, *more: str) -> Path:
+    """A file with a key and a certificate that nobody vouches for, as cameras have. Args: more: of openssl."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate")
     path = folder / "camera.pem"
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=camera"]
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=camera", *more]
     subprocess.run(["openssl", *made, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
     path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
     return path

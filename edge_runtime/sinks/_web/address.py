@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
-from edge_runtime.files.given import resolve
+from edge_runtime.sinks._address import secret_of
 
 PORT, FPS, WIDTH = 8080, 10.0, 1280
 SHORTEST = 16  # characters of a token: one that cannot be found by trying
@@ -46,7 +46,8 @@ def parse(target: str) -> Address:
     """
     host, port, query = _split(target)
     given = check_fields(_numbers(dict(parse_qsl(query))), FIELDS, "the page: ", UsageError)
-    token = _token(given.pop("token", ""))
+    token = _token(given)
+    given.pop("token", None)
     names = tuple(given.pop("name", "").lower().split(",")) if given.get("name") else ()
     if not token and not is_loopback(host):
         fact = f"a page on {host} can be seen by others and needs a token"
@@ -86,15 +87,10 @@ def _numbers(given: Dict[str, str]) -> Dict[str, object]:
     return {name: read(name, text) for name, text in given.items()}
 
 
-def _token(given: str) -> str:
-    if not given:
-        return ""
-    if not given.startswith(("env:", "@")):
-        raise UsageError(
-            "the page's token is written out", hint="keep it in a variable or a file: token=env:PAGE_TOKEN"
-        )
-    token = resolve(given, "token", "$(openssl rand -hex 16)")
-    if token == given or len(token) < SHORTEST or not token.isascii() or not token.isprintable():
+def _token(given: Dict[str, str]) -> str:
+    token = secret_of(given, "token", "$(openssl rand -hex 16)")
+    fits = len(token) >= SHORTEST and token.isascii() and token.isprintable() and token != given.get("token")
+    if given.get("token") and not fits:
         hint = f"give {SHORTEST} characters of ASCII or more: openssl rand -hex 16"
         raise UsageError("the page's token is too short, or has other characters than ASCII", hint=hint)
     return token

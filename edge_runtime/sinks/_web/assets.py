@@ -40,7 +40,7 @@ def login() -> Tuple[bytes, str]:
 
 def _made(html: str, script: str) -> Tuple[bytes, str]:
     style = _read("style.css")
-    html = html.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
+    html = html.replace("<!--HEAD-->", _read("head.html")).replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
     scripts = f"script-src {_hash(script)}; " if script else ""
     policy = (
         f"default-src 'none'; {scripts}style-src {_hash(style)}; img-src 'self'; connect-src 'self'; "
