@@ -160,4 +160,6 @@ def _rate(codec: Any) -> Optional[float]:
 def _said(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"nobody vouches for its certificate ({error.verify_message}); give it with --ca-file FILE.pem"
+    if isinstance(error, UnicodeError):  # whose words differ between versions of Python
+        return "its address has a name or characters that no network takes"
     return NO_ANSWER if isinstance(error, TimeoutError) or "timed out" in str(error) else said(error)
