@@ -4,7 +4,7 @@
     python tools/rows.py jetpack5              # all tests
     python tools/rows.py jetpack5 --short      # those that meet the libraries
     python tools/rows.py jetpack5 --tests tests/sources
-    python tools/rows.py --ci                  # those of the day: one with all tests, the next and the newest short
+    python tools/rows.py --ci                  # those of the day: half of all tests on one, a short list on two
     python tools/rows.py --table               # writes tools/reference/rows.md
 
 Environments are kept under .rows/ and made anew only where their versions, pyproject.toml or the C++ core have changed.
@@ -33,7 +33,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     chosen: List[Machine] = [BY_NAME[name] for name in args.rows] if args.rows else list(MACHINES)
     whole = chosen
     if args.ci:  # tools/test.sh runs all tests with the newest
-        whole, chosen = of_day(int(time.time() // DAY_S))
+        day = int(time.time() // DAY_S)
+        whole, chosen = of_day(day)
+        args.half = of_round(day)
     # the newest comes first: the others' boxes are compared with its
     good = [run(m, args.short or m not in whole, args) for m in sorted(chosen, key=_is_old)]
     print(outcome.page())
@@ -47,9 +49,16 @@ def of_day(day: int) -> Tuple[List[Machine], List[Machine]]:
     return [whole], [BY_NAME[outcome.NEWEST], whole, short]
 
 
+def of_round(day: int) -> int:
+    """Which half of all tests runs on the row of a day: the other one when the row's turn comes again."""
+    return day // sum(map(_is_old, MACHINES)) % 2
+
+
 def run(machine: Machine, short: bool, args: argparse.Namespace) -> bool:
     """One row from nothing to its result; whether nothing failed."""
-    print(f"== {machine.name}: {machine.about}, {'short list' if short else 'all tests'}", flush=True)
+    half = None if short else args.half
+    words = "short list" if short else "all tests" if half is None else f"half {half + 1} of all tests"
+    print(f"== {machine.name}: {machine.about}, {words}", flush=True)
     env = Environment(machine)
     try:
         env.make()
@@ -65,8 +74,8 @@ def run(machine: Machine, short: bool, args: argparse.Namespace) -> bool:
         print(f"error: {error}", flush=True)
         outcome.save(machine.name, error=str(error))
         return False
-    tests = outcome.run_tests(env, short, args.jobs, args.tests)
-    if not args.tests:
+    tests = outcome.run_tests(env, short, args.jobs, args.tests or (() if half is None else outcome.half(half)))
+    if not args.tests and half is None:
         outcome.save(machine.name, tests=tests)
     print("\n".join(f"failed: {name}" for name in tests["failed"]), flush=True)
     return not tests["failed"]
@@ -86,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         "--tests", action="append", default=[], metavar="PATH", help="only these; the result is not kept"
     )
     parser.add_argument("--jobs", default="auto", metavar="N", help="pytest's processes, default one for each core")
-    parser.add_argument("--ci", action="store_true", help="the rows of the day: one with all tests, two short")
+    parser.add_argument("--ci", action="store_true", help="the rows of the day: one with half of all tests, two short")
+    parser.set_defaults(half=None)
     parser.add_argument("--table", action="store_true", help=f"write {outcome.PAGE.relative_to(outcome.ROOT)}")
     return parser
 

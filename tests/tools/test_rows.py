@@ -115,3 +115,12 @@ def test_the_rows_of_five_days_are_all_rows(rows: Dict[str, ModuleType]) -> None
     names = {machine.name for machine in rows["machines"].MACHINES}
     assert {machine.name for whole, _ in days for machine in whole} == names - {"newest"}
     assert all({m.name for m in whole} | {"newest"} < {m.name for m in chosen} for whole, chosen in days)
+
+
+def test_a_row_has_both_halves_of_all_tests_in_its_turns(rows: Dict[str, ModuleType]) -> None:
+    tool, outcome = importlib.import_module("rows"), rows["outcome"]
+    turns = {(tool.of_day(day)[0][0].name, tool.of_round(day)) for day in range(100, 110)}
+    assert len(turns) == 10
+    halves = [{name for name in outcome.half(which) if not name.startswith("--")} for which in (0, 1)]
+    assert halves[0] | halves[1] == {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not halves[0] & halves[1]
