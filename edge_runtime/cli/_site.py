@@ -47,7 +47,7 @@ def arguments(parser: Parser, words: Sequence[str], typed: argparse.Namespace) -
         )
     args: argparse.Namespace = parser.parse_args(words, argparse.Namespace(**flags))
     args.site, args.typed = Site(site.path, site.flags, streams), sorted(said & _written(site))
-    args.track = args.track or any(map(sinks.takes_events, args.output))
+    args.track = args.track or any(map(sinks.needs_ids, args.output))
     args.own_output = [target for table in streams for target in table.get("output", [])]
     return args
 
@@ -85,7 +85,7 @@ def by_key(found: Sequence[Stream]) -> Dict[str, Stream]:
 
 def _stream(args: argparse.Namespace, table: Dict[str, Any]) -> Stream:
     own = argparse.Namespace(**{**vars(args), "output": [], **table})
-    own.track = own.track or any(map(sinks.takes_events, own.output))
+    own.track = own.track or any(map(sinks.needs_ids, own.output))
     conf, track = own.conf, _track.options(own)
     return Stream(
         table["source"], table.get("name"), conf, own.class_conf, own.classes, track or False, _states.options(own),

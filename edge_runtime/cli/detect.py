@@ -7,9 +7,9 @@
 Files need no flag and can have any order. A source is a file, a folder, a glob, a camera number, csi://0, rtsp://…,
 http://…, demo or synthetic://1280x720@30. An address with a password can be in a variable (env:CAMERA) or in the
 first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
-yolo:DIR/ (YOLO txt), events:FILE.jsonl, clips:DIR, mqtt://BROKER/TOPIC, http://127.0.0.1:8080 (a page) or - (JSON lines
-on stdout). In its name, {source} stands for the name of the source. If there is a power sensor, the summary has frames
-per second per watt:
+yolo:DIR/ (YOLO txt), events:FILE.jsonl, clips:DIR, mqtt://BROKER/TOPIC, webhook+https://HOST/PATH (events by POST),
+prometheus:// (metrics), http://127.0.0.1:8080 (a page) or - (JSON lines on stdout). In its name, {source} stands for
+the name of the source. If there is a power sensor, the summary has frames per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """
@@ -146,7 +146,7 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
     if args.json and any(map(sinks.is_stdout, [*args.output, *args.own_output])):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
-    args.track = args.track or any(map(sinks.takes_events, args.output))
+    args.track = args.track or any(map(sinks.needs_ids, args.output))
     _files.declared(args, WRITES)
     video, args.gate = _video.options(args), _gate.options(args)
     args.streams, track = args.sources, None

@@ -110,10 +110,10 @@ class Efficiency:
 
     def status(self) -> Dict[str, Any]:
         """Plain data of now for JSON, as far as it is known. `temperature_c` is that of the hottest place."""
-        fps, watts, state = self._monitor.fps, self._sampler.watts, self._sampler.state
+        state = self._sampler.state
         known = {
-            "power_w": _round(watts),
-            "fps_per_watt": _round(fps / watts if watts else None),
+            "power_w": _round(self._sampler.watts),
+            "rails_w": {rail: _round(watts) for rail, watts in self._sampler.rails_w.items()},
             "mode": self._conditions.mode_name,
             "temperature_c": max(state.temperatures_c.values(), default=None),
             **state.to_dict(),

@@ -72,6 +72,7 @@ class Sampler:
 
     Attributes:
         total: the rails of the total; None without a meter.
+        rails_w: watts of each rail, at the last reading of all of them; one that could not be read is left out.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Sampler:
         self.meter, self.reason = meter, reason
         self.total: Optional[Total] = power.total_of(meter.rails) if meter else None
         self.state = State()
+        self.rails_w: Dict[str, float] = {}
         self._probe, self._period_s, self._clock = probe, 1 / hz, clock
         self._spans: List[Span] = []
         self._latest: Dict[str, float] = {}
@@ -172,6 +174,7 @@ class Sampler:
         if self.meter and self.total:
             self._wanted = self.meter.rails if fresh or everything else self.total.rails
             self._latest = self.meter.read_w(self._wanted)
+            self.rails_w = dict(self._latest) if fresh or everything else self.rails_w
         if fresh:
             self.state, self._state_s = self._probe.read() if self._probe else self.state, self._latest_s
         for span in self._spans:

@@ -44,6 +44,8 @@ class Detecting:
         trackers: give boxes the ids of their objects.
         watch: whether the outputs are finite, in this run.
         capacity: the most frames in work at once. No later detector may need more.
+        warm: the first detector has run.
+        idle: it waits for frames, else it has been at the same thing since `beat_s` (`perf_counter`).
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Detecting:
         self.pace, self.watch = Pace(), OutputWatch()
         self._next: Deque[Detector] = deque(maxlen=1)
         self._claimed: List[Detector] = []
+        self.warm, self.idle, self.beat_s = False, False, 0.0
 
     def claim(self, detector: Optional[Detector] = None) -> None:
         """Reserves a detector, the first one by default, for the rest of the run.
@@ -89,6 +92,7 @@ class Detecting:
     def warm_up(self) -> None:
         """Runs the first detector on an empty image."""
         warm_up(self._detector, self._warmup)
+        self.warm, self.beat_s = True, perf_counter()
 
     def swap(self, detector: Detector) -> None:
         """See `Pipeline.swap`."""
@@ -104,6 +108,11 @@ class Detecting:
             raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
         if detector.backend.slots * detector.backend.batch > self.capacity:
             raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
+
+    @property
+    def detector(self) -> Detector:
+        """The one that runs now."""
+        return self._detector
 
     def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
         """See `Backend.allocate`: memory of the detector that runs now."""
@@ -139,8 +148,9 @@ class Detecting:
             self._forget_gone(in_flight)
             leases: List[Lease] = []
             while self._has_room(free, in_flight, leases) and taken != self._max_frames:
-                idle = not leases and not in_flight
+                self.idle = idle = not leases and not in_flight
                 lease = self._inbox.get(block=idle) if self._due(idle) else None
+                self.idle, self.beat_s = False, perf_counter()
                 if lease is None:
                     break
                 self._take(lease)

@@ -85,7 +85,7 @@ class EventThread(Worker):
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON, with that of the sink."""
         about: Dict[str, Any] = getattr(self._sink, "summary", dict)()
-        return {"events": {"taken": self.taken, "lost": self.lost, **about}}
+        return {"events": {"taken": self.taken, **about, "lost": self.lost + about.get("lost", 0)}}
 
     def _items(self) -> Iterator[Event]:
         while True:

@@ -7,7 +7,7 @@ import threading
 from collections import Counter, deque
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Deque, Dict, List, Optional, Sequence
+from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 
 from edge_runtime.types import Result
 
@@ -141,6 +141,11 @@ class Monitor:
         with self._lock:
             stages = {name: histogram.copy() for name, histogram in self.stages.items()}
             return Mark(self.frames, self._last_s, self.latency.copy(), stages)
+
+    def latencies(self) -> Tuple[int, LatencyHistogram]:
+        """The frames so far, and a copy of the latencies of those that were inferred."""
+        with self._lock:
+            return self.frames, self.latency.copy()
 
     def since(self, mark: Mark, until: Optional[Mark] = None) -> Dict[str, Any]:
         """Plain data of the frames after a mark: frames, fps (None without a frame), percentiles.

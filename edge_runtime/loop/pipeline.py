@@ -307,5 +307,5 @@ def _check_events(shared: Sequence[Any], streams: Sequence[Tuple[Stream, Rules]]
     tracked = any(rules.track for _, rules in streams)
     wanting = [(shared, tracked), *((list_sinks(list(stream.sinks)), bool(rules.track)) for stream, rules in streams)]
     for sinks, has_objects in wanting:
-        if not has_objects and any(isinstance(sink, str) and sink_family.takes_events(sink) for sink in sinks):
+        if not has_objects and any(isinstance(sink, str) and sink_family.needs_ids(sink) for sink in sinks):
             raise UsageError("events are of objects, and nothing tracks them", hint="give it: track=TrackOptions()")

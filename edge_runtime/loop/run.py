@@ -6,6 +6,7 @@ import threading
 from time import monotonic, perf_counter
 from typing import Callable, Iterable, Optional
 
+from edge_runtime import sinks as sink_family
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.events.hub import EventHub
@@ -21,6 +22,7 @@ from edge_runtime.loop.rules import RuleBook, Rules
 from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
+from edge_runtime.loop.view import View
 from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.tracker import check_change
 from edge_runtime.types import Result
@@ -61,6 +63,8 @@ class Run:
         for sink in ends.sinks:
             self.outputs.add(sink, ends.only[id(sink)].name if id(sink) in ends.only else None)
         self.status = RunStatus(self.monitor, lambda: self.streams.dropped)
+        for sink in ends.sinks:
+            sink_family.observe(sink, self._view)
         self._about_events = events
         self.events = self._hub() if self.outputs.events else None
         self._errors = list(ends.errors)
@@ -77,6 +81,9 @@ class Run:
         hub = EventHub(self.outputs.offer, self._about_events, lost_s, self._sink_failed, ended)
         hub.status, hub.states = self.status, lambda: states(self._ends.sources)
         return hub
+
+    def _view(self) -> View:
+        return View(self.detecting, self.streams, self.outputs, self.status, self._done.is_set)
 
     def _may_wait(self) -> bool:
         """Whether a slow sink of events may stop the run for a while."""
@@ -95,6 +102,7 @@ class Run:
             try:
                 self.outputs.admit(source.name, self._ends.rate(source))
                 for sink in sinks:
+                    sink_family.observe(sink, self._view)
                     self.outputs.add(sink, source.name)
                 self._make_events()
                 self.streams.add(source)

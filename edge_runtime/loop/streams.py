@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from time import monotonic
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.capture import SourceThread
@@ -102,6 +102,12 @@ class Streams:
         monitor = self._monitors.get(self._names[source])
         if monitor is not None:
             monitor.write(result)
+
+    @property
+    def current(self) -> List[Tuple[Source, Monitor, bool]]:
+        """Of each source that was not removed: the source, its counts, and whether it gives no more frames."""
+        with self._lock:
+            return [(each.source, self._monitors[each.source.name], each.done) for each in self._captures]
 
     @property
     def reading(self) -> Set[str]:

@@ -7,9 +7,11 @@ A member is a module with
     ONE_PICTURE                              True if it shows all sources in one picture, as a grid (optional)
     open(target, options) -> Sink
     open_events(target, options) -> EventSink   instead of `open`: a member that takes events, not frames
+    WITHOUT_IDS                              True if it takes events also where no object has an id (optional)
 
 A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. If it must also know
 those that come later, it has `admit(source, rate)`. It may have a `note`.
+One that shows the whole run has `observe(run)`; see `RunView`.
 One that needs encoded pictures has `before_s`, the seconds to keep, and `follow(rings)`, with a `PacketRing` by source.
 """
 
@@ -34,13 +36,13 @@ from edge_runtime.types import Result
 from edge_runtime.types.events import Event
 
 __all__ = [
-    "CODECS", "VIDEO_FIELDS", "AnySink", "EventSink", "SavePlaces", "Sink", "SinkOptions", "VideoOptions", "admit",
-    "begin", "is_clips", "is_stdout", "is_yolo", "note", "open", "open_events", "takes_events", "written_path",
-    "written_paths",
+    "CODECS", "VIDEO_FIELDS", "AnySink", "EventSink", "RunView", "SavePlaces", "Sink", "SinkOptions", "VideoOptions",
+    "admit", "begin", "is_clips", "is_stdout", "is_yolo", "needs_ids", "note", "observe", "open", "open_events",
+    "takes_events", "written_path", "written_paths",
 ]  # fmt: skip
 KINDS = (
-    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, out.csv, out.coco.json, drawn/ (pictures), "
-    "yolo:labels/, http://127.0.0.1:8080, window, -"
+    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, prometheus://, out.csv, out.coco.json, "
+    "drawn/ (pictures), yolo:labels/, http://127.0.0.1:8080, window, -"
 )
 SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
@@ -117,6 +119,19 @@ class EventSink(Protocol):
 AnySink = Union[Sink, EventSink]
 
 
+class RunView(Protocol):
+    """What a sink may see of the run. `figures` waits for other sinks, `stuck` and `unready` wait for nothing."""
+
+    def figures(self) -> Dict[str, Any]:
+        """Figures of now, and rates of the last seconds, as plain data; see `loop.view.View`."""
+
+    def stuck(self) -> str:
+        """Why the run must be started anew; "" if it goes on."""
+
+    def unready(self) -> str:
+        """Why there are no results now; "" if there are."""
+
+
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
     """Opens a sink by path or URI: `out.jsonl`, `out.mp4`, `dir/`, `yolo:labels/`, `window`; or `env:NAME`, `@FILE`.
 
@@ -158,12 +173,21 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
 
 
 def takes_events(target: str) -> bool:
-    """Whether a target is for events alone. Objects must then be tracked.
+    """Whether a target is for events alone.
 
     Raises:
         UsageError: no member handles such a target.
     """
     return hasattr(_member(_resolved(target)), "open_events")
+
+
+def needs_ids(target: str) -> bool:
+    """Whether a target is of no use unless objects are tracked.
+
+    Raises:
+        UsageError: no member handles such a target.
+    """
+    return takes_events(target) and not getattr(_member(_resolved(target)), "WITHOUT_IDS", False)
 
 
 def begin(sink: AnySink, rates: Mapping[str, float]) -> None:
@@ -188,6 +212,13 @@ def admit(sink: AnySink, source: str, rate: float) -> None:
     tell = getattr(sink, "admit", None)
     if tell is not None:
         tell(source, rate)
+
+
+def observe(sink: AnySink, run: Callable[[], RunView]) -> None:
+    """Shows the run to a sink that wants to see it. Call it once, before the first event."""
+    look = getattr(sink, "observe", None)
+    if look is not None:
+        look(run())
 
 
 def note(sink: AnySink) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Sequence
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import Mapping, Optional, Sequence, Tuple
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from edge_runtime.errors import UsageError
-from edge_runtime.files.fields import Field, check_fields, nearest, whole
+from edge_runtime.files.fields import nearest
 from edge_runtime.files.given import resolve
+from edge_runtime.sinks import _query
 from edge_runtime.sinks._spool import Spool, default_folder
 from edge_runtime.text import secrets
 
 SPOOL = ("spool", "spool_mb")
 TLS = ("ca", "cert", "key")
 SPOOL_MB = 64  # by default
-_MB: Dict[str, Field] = {"spool_mb": whole(1, 1 << 20)}
+_MB = {"spool_mb": _query.whole(1, 1 << 20)}
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,8 @@ class Address:
 
     def spool(self, name: str) -> Spool:
         """Opens the spool: `?spool=DIR&spool_mb=64`. Raises SinkError, UsageError."""
-        megabytes = check_fields(
-            {"spool_mb": _number(self.options.get("spool_mb"))}, _MB, f"{self.public}: ", UsageError
-        )
+        given = {"spool_mb": self.options.get("spool_mb", str(SPOOL_MB))}
+        megabytes = _query.options(self.public, given, _MB)
         stated = self.options.get("spool")
         folder = Path(stated) if stated else default_folder(name, self.public)
         return Spool(folder, megabytes["spool_mb"] << 20)
@@ -81,16 +81,13 @@ def parse(target: str, ports: Mapping[str, int], names: Sequence[str]) -> Addres
     Raises:
         UsageError: it is not such an address.
     """
-    secrets.public(target)  # from here on no error shows its password
-    try:
-        found = urlsplit(target)
-        port, host = found.port, found.hostname
-    except ValueError as error:
-        raise UsageError(f"{secrets.public(target)} is no address: {error}", hint="SCHEME://HOST:PORT/PATH") from None
-    scheme = found.scheme.lower()
+    found, port = split(target, "SCHEME://HOST:PORT/PATH")
+    scheme, host = found.scheme.lower(), found.hostname
     if not host:
         raise UsageError(f"{secrets.public(target)} names no host", hint=f"{scheme}://HOST:{ports[scheme]}/…")
-    pairs = dict(parse_qsl(found.query, keep_blank_values=True))
+    if port == 0:
+        raise UsageError(f"{secrets.public(target)} has the port 0", hint=f"usual is {ports[scheme]}")
+    pairs = _query.of_address(found.query)
     unknown = next((name for name in pairs if name not in (*names, "password")), None)
     if unknown is not None:
         raise UsageError(f"unknown {unknown!r} in the query of {secrets.public(target)}", hint=nearest(unknown, names))
@@ -100,6 +97,25 @@ def parse(target: str, ports: Mapping[str, int], names: Sequence[str]) -> Addres
     shown = f"{scheme}://{_name(host)}:{port or ports[scheme]}{found.path}"
     path = unquote(found.path).lstrip("/")
     return Address(shown, scheme, host, port or ports[scheme], path, user, password, options)
+
+
+def split(target: str, example: str) -> Tuple[SplitResult, Optional[int]]:
+    """The parts of an address, and its port if it has one. From here on no error shows its password.
+
+    Args:
+        example: an address, for messages.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    shown = secrets.public(target)
+    try:
+        found = urlsplit(target)
+        return found, found.port
+    except ValueError as error:
+        raise UsageError(
+            f"{shown} is no address: no port from 0 to 65535, or half a host", hint=f"like {example}"
+        ) from error
 
 
 def secret_of(options: Mapping[str, str], name: str, example: str = "…") -> str:
@@ -122,7 +138,3 @@ def secret_of(options: Mapping[str, str], name: str, example: str = "…") -> st
 
 def _name(host: str) -> str:
     return f"[{host}]" if ":" in host else quote(host, safe="._-~")
-
-
-def _number(text: Optional[str]) -> object:
-    return SPOOL_MB if text is None else int(text) if text.isdecimal() else text

@@ -34,4 +34,4 @@ def open(target: str, options: SinkOptions) -> Sink:
     load_cv2()
     web = "edge_runtime.sinks._web"  # loaded only for a page, because asyncio and h11 take time to load
     address = import_module(f"{web}.address").parse(target)
-    return cast(Sink, import_module(f"{web}.server").PageSink(public(target), address, options))
+    return cast(Sink, import_module(f"{web}.page").PageSink(public(target), address, options))

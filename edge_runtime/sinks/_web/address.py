@@ -1,25 +1,55 @@
-"""Reads the target of a page: `http://127.0.0.1:8080`, `http://0.0.0.0:8080?token=env:PAGE_TOKEN`."""
+"""Reads the address of what is served: `http://127.0.0.1:8080`, `http://0.0.0.0:8080?token=env:PAGE_TOKEN`."""
 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
-from typing import Dict, Tuple
-from urllib.parse import parse_qsl, urlsplit
+from dataclasses import dataclass, field
+from typing import Dict, Mapping, Tuple
 
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
-from edge_runtime.files.fields import check_fields
-from edge_runtime.sinks._address import secret_of
+from edge_runtime.files.fields import Field
+from edge_runtime.sinks import _query
+from edge_runtime.sinks._address import secret_of, split
 
-PORT, FPS, WIDTH = 8080, 10.0, 1280
+FPS, WIDTH = 10.0, 1280
 SHORTEST = 16  # characters of a token: one that cannot be found by trying
-EXAMPLE = "http://0.0.0.0:8080?token=env:PAGE_TOKEN"
+COMMON: Dict[str, Field] = {"token": fields.text(4096), "name": fields.text(1000)}
+
+
+@dataclass(frozen=True)
+class Served:
+    """What may be served at an address.
+
+    Attributes:
+        what: it is, in a word.
+        example: an address that others can reach.
+        port: if none is given.
+        host: if none is given; "" if it must be given.
+        needs_token: whether an address that others can reach must have a token.
+        fields: options.
+    """
+
+    what: str
+    example: str
+    port: int
+    host: str = ""
+    needs_token: bool = True
+    fields: Mapping[str, Field] = field(default_factory=lambda: COMMON)
+
+
+PAGE = Served(
+    "page", "http://0.0.0.0:8080?token=env:PAGE_TOKEN", 8080,
+    fields={**COMMON, "fps": _query.number(0.1, 60), "width": _query.whole(64, 8192)},
+)  # fmt: skip
+METRICS = Served(
+    "metrics", "prometheus://0.0.0.0:9464?token=env:METRICS_TOKEN", 9464, host="127.0.0.1", needs_token=False
+)
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a page is served, and how.
+    """Where it is served, and how.
 
     Attributes:
         host: name or IP address to bind.
@@ -38,20 +68,25 @@ class Address:
     width: int = WIDTH
 
 
-def parse(target: str) -> Address:
+def parse(target: str, served: Served = PAGE) -> Address:
     """The address of a target.
 
     Raises:
-        UsageError: it is none, or it can be reached from outside and has no token.
+        UsageError: it is none, or it can be reached from outside and has no token although it must.
     """
-    host, port, query = _split(target)
-    given = check_fields(_numbers(dict(parse_qsl(query))), FIELDS, "the page: ", UsageError)
-    token = _token(given)
+    what, example = served.what, served.example
+    parts, port = split(target, example)
+    host = parts.hostname or served.host
+    if parts.username is not None or parts.path not in ("", "/") or parts.fragment or not host:
+        raise UsageError(f"the {what}'s address has a host and a port, and nothing else", hint=f"like {example}")
+    port = served.port if port is None else port
+    given = _query.options(f"the {what}", _query.of_address(parts.query), served.fields)
+    token = _token(given, what)
     given.pop("token", None)
-    names = tuple(given.pop("name", "").lower().split(",")) if given.get("name") else ()
-    if not token and not is_loopback(host):
-        fact = f"a page on {host} can be seen by others and needs a token"
-        raise UsageError(fact, hint=f"{EXAMPLE}, or stay with http://127.0.0.1:{port}")
+    names = tuple(filter(None, given.pop("name", "").lower().split(",")))
+    if served.needs_token and not token and not is_loopback(host):
+        fact = f"a {what} on {host} can be seen by others and needs a token"
+        raise UsageError(fact, hint=f"{example}, or stay with {parts.scheme}://127.0.0.1:{port}")
     return Address(host, port, token, names, **given)
 
 
@@ -63,42 +98,10 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _split(target: str) -> Tuple[str, int, str]:
-    """Host, port and query."""
-    try:
-        parts = urlsplit(target)
-        port = PORT if parts.port is None else parts.port
-    except ValueError as error:
-        raise UsageError(f"{target!r} has no port from 0 to 65535", hint=f"expected one like {EXAMPLE}") from error
-    if parts.username is not None or parts.path not in ("", "/") or parts.fragment or not parts.hostname:
-        raise UsageError("a page's address has a host and a port, and nothing else", hint=f"like {EXAMPLE}")
-    return parts.hostname, port, parts.query
-
-
-def _numbers(given: Dict[str, str]) -> Dict[str, object]:
-    """Options that are numbers become numbers. A word stays one and is refused."""
-
-    def read(name: str, text: str) -> object:
-        try:
-            return {"fps": float, "width": int}.get(name, str)(text)
-        except ValueError:
-            return text
-
-    return {name: read(name, text) for name, text in given.items()}
-
-
-def _token(given: Dict[str, str]) -> str:
+def _token(given: Dict[str, str], what: str) -> str:
     token = secret_of(given, "token", "$(openssl rand -hex 16)")
     fits = len(token) >= SHORTEST and token.isascii() and token.isprintable() and token != given.get("token")
-    if given.get("token") and not fits:
+    if "token" in given and not fits:
         hint = f"give {SHORTEST} characters of ASCII or more: openssl rand -hex 16"
-        raise UsageError("the page's token is too short, or has other characters than ASCII", hint=hint)
+        raise UsageError(f"the {what}'s token is too short, or has other characters than ASCII", hint=hint)
     return token
-
-
-FIELDS = {
-    "token": fields.text(4096),
-    "name": fields.text(1000),
-    "fps": fields.number(0.1, 60),
-    "width": fields.whole(64, 8192),
-}

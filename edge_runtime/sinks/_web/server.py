@@ -1,4 +1,4 @@
-"""The sink: it takes results and events, and serves the page from a thread of its own."""
+"""A server of HTTP in a thread of its own, with bounds for those who ask."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ import logging
 import socket
 import threading
 from collections import Counter
-from typing import Any, Callable, Dict, Mapping, Set
+from typing import Any, Callable, Protocol, Set
 
 from edge_runtime.errors import SinkError
-from edge_runtime.sinks import SinkOptions
 from edge_runtime.sinks._web.address import Address
-from edge_runtime.sinks._web.connection import Connection, Refused
-from edge_runtime.sinks._web.guard import Guard
-from edge_runtime.sinks._web.live import Live
-from edge_runtime.sinks._web.site import Site
-from edge_runtime.sinks._web.state import State
-from edge_runtime.sinks._web.streams import Streams
-from edge_runtime.types import Result
-from edge_runtime.types.events import Event
+from edge_runtime.sinks._web.connection import Connection, Refused, Request
 
 MOST, MOST_OF_ONE = 128, 64  # connections, in all and of one address
 SEND_BUFFER = 1 << 18  # bytes that the system keeps for a viewer: a slow one gets newer pictures, and not old ones late
@@ -28,71 +20,63 @@ END_S = 3.0
 log = logging.getLogger("edge_runtime")
 
 
-class PageSink:
-    """A `Sink` and an `EventSink`.
+class Answering(Protocol):
+    """What answers requests, in the server's thread."""
+
+    async def answer(self, connection: Connection, request: Request) -> None:
+        """Answers one request. Raises ConnectionError: the other side has gone."""
+
+    async def refuse(self, connection: Connection, refused: Refused) -> None:
+        """Answers with an error."""
+
+
+class Server:
+    """Listens from the beginning, and answers from `start` to `close`.
+
+    Args:
+        address: where.
+        what: is served, in a word.
 
     Attributes:
-        target: without the token.
-        url: the address of the page.
-        note: what people should know.
+        port: the one that was bound.
+        url: its address.
+
+    Raises:
+        SinkError: the address cannot be bound.
     """
 
-    def __init__(self, target: str, address: Address, options: SinkOptions) -> None:
-        self.target = target
-        self._socket = _listening(address)
-        port = self._socket.getsockname()[1]
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        self.url = f"http://{host}:{port}/"
-        self.note = f"page: {self.url}" + (" (asks for the token)" if address.token else "")
-        self._state, self._streams = State(), Streams(address.fps, address.width)
-        self._live = Live(self._streams)
-        self._site = Site(Guard(address, port), self._state, self._streams, self._live, options.save)
-        self._loop, self._closed = asyncio.new_event_loop(), threading.Event()
+    def __init__(self, address: Address, what: str) -> None:
+        self._what, self._socket = what, _listening(address, what)
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://{f'[{address.host}]' if ':' in address.host else address.host}:{self.port}/"
         self._tasks: Set[Any] = set()
         self._peers: Counter[str] = Counter()
+        self._loop = asyncio.new_event_loop()
         self._ended = self._loop.create_future()
-        self._connect()
-        self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
+        self._closed = False
+
+    def start(self, site: Answering, ending: Callable[[], None] = lambda: None) -> None:
+        """Begins to answer. Args: ending: called in the server's thread, to end answers that have no end."""
+        self._site, self._ending = site, ending
+        self._thread = threading.Thread(target=self._serve, name=self._what, daemon=True)
         self._thread.start()
 
-    def begin(self, rates: Mapping[str, float]) -> None:
-        """See `sinks.begin`."""
-        self._streams.begin(list(rates))
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        return len(self._tasks)
 
-    def write(self, result: Result) -> None:
-        """See `Sink.write`."""
-        if not self._closed.is_set():
-            self._streams.write(result)
-
-    def take(self, event: Event) -> None:
-        """See `EventSink.take`."""
-        if not self._closed.is_set():
-            self._state.take(event)
-
-    def summary(self) -> Dict[str, Any]:
-        """See `EventSink.summary`."""
-        pictures = sum(stream.version for stream in self._streams.all())
-        return {"taken": self._state.taken, "pictures": pictures, "connections": len(self._tasks)}
+    def soon(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Calls something in the server's thread, if it has not ended meanwhile."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def close(self) -> None:
-        """See `Sink.close`."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        self._streams.close()
-        self._loop.call_soon_threadsafe(self._ended.set_result, None)
-        self._thread.join(END_S)
-
-    def _connect(self) -> None:
-        """News go from the run's threads to the server's."""
-
-        def soon(call: Callable[..., None], *arguments: Any) -> None:
-            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
-                self._loop.call_soon_threadsafe(call, *arguments)
-
-        self._streams.changed = lambda: soon(self._live.wake)
-        self._streams.added = lambda: soon(self._live.restart)
-        self._state.tell = lambda name, data: soon(self._live.tell, name, data)
+        """Ends all connections. It may be called more than once."""
+        if not self._closed:
+            self._closed = True
+            self.soon(self._ended.set_result, None)
+            self._thread.join(END_S)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -105,7 +89,7 @@ class PageSink:
         server = await asyncio.start_server(self._accept, sock=self._socket, limit=1 << 16)
         await self._ended
         server.close()
-        self._live.end()
+        self._ending()
         tasks = list(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=0.2)
@@ -124,7 +108,7 @@ class PageSink:
         except (OSError, asyncio.CancelledError):
             pass
         except Exception as error:
-            log.warning("a request of the page failed: %s: %s", type(error).__name__, error)
+            log.warning("a request of the %s failed: %s: %s", self._what, type(error).__name__, error)
         finally:
             self._tasks.discard(task)
             self._peers[peer] -= 1
@@ -139,7 +123,7 @@ class PageSink:
             try:
                 request = None if full else await connection.request()
                 if full:
-                    raise Refused(503, "too many connections", "close a page", [("Retry-After", "10")])
+                    raise Refused(503, "too many connections", "close some", [("Retry-After", "10")])
             except Refused as refused:
                 await self._site.refuse(connection, refused)
                 return await connection.end()
@@ -149,7 +133,7 @@ class PageSink:
             going = connection.goes_on()
 
 
-def _listening(address: Address) -> socket.socket:
+def _listening(address: Address, what: str) -> socket.socket:
     """A socket that listens.
 
     Raises:
@@ -167,7 +151,7 @@ def _listening(address: Address) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        fact = f"the page cannot be served on {address.host}:{address.port}: {error.strerror or error}"
+        fact = f"the {what} cannot be served on {address.host}:{address.port}: {error.strerror or error}"
         raise SinkError(fact, hint="does another run serve it? give another port") from error
     listener.setblocking(False)
     return listener

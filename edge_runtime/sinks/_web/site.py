@@ -13,6 +13,7 @@ from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.files.read import parse_json_object
 from edge_runtime.sinks import SavePlaces
 from edge_runtime.sinks._web import assets, places
+from edge_runtime.sinks._web.answers import JSON, Answers
 from edge_runtime.sinks._web.connection import Connection, Refused, Request
 from edge_runtime.sinks._web.guard import READING, Guard
 from edge_runtime.sinks._web.live import Live
@@ -20,11 +21,11 @@ from edge_runtime.sinks._web.state import State, dumps, plain
 from edge_runtime.sinks._web.streams import Stream, Streams
 from edge_runtime.text.escape import printable
 
-JSON, HTML = "application/json", "text/html; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 log = logging.getLogger("edge_runtime")
 
 
-class Site:
+class Site(Answers):
     """Answers requests.
 
     Args:
@@ -35,25 +36,9 @@ class Site:
     """
 
     def __init__(self, guard: Guard, state: State, streams: Streams, live: Live, save: Optional[SavePlaces]) -> None:
-        self._guard, self._state, self._streams, self._live, self._save = guard, state, streams, live, save
+        super().__init__(guard)
+        self._state, self._streams, self._live, self._save = state, streams, live, save
         self._saved: Dict[str, Dict[str, Any]] = {}  # until the results show them
-
-    async def answer(self, connection: Connection, request: Request) -> None:
-        """Answers one request.
-
-        Raises:
-            ConnectionError: the other side has gone.
-        """
-        try:
-            self._check(request)
-            await self._route(connection, request)
-        except Refused as refused:
-            await self.refuse(connection, refused)
-
-    async def refuse(self, connection: Connection, refused: Refused) -> None:
-        """Answers with an error."""
-        body = dumps({"error": str(refused), **({"hint": refused.hint} if refused.hint else {})})
-        await self._send(connection, refused.status, JSON, body, dict(refused.headers))
 
     def snapshot(self) -> Dict[str, Any]:
         """Everything that a page shows, but the pictures."""
@@ -64,13 +49,6 @@ class Site:
             "login": self._guard.needs_token,
             **self._state.snapshot(),
         }
-
-    def _check(self, request: Request) -> None:
-        if not self._guard.knows_host(request.headers):
-            hint = "open it by its IP address, or add its name to the output: ?name=NAME"
-            raise Refused(421, "the request is for a machine of another name", hint)
-        if self._guard.is_from_elsewhere(request.method, request.headers):
-            raise Refused(403, "the request comes from the page of another server")
 
     async def _route(self, connection: Connection, request: Request) -> None:
         if request.path == "/icon.svg" and request.method in READING:
@@ -170,10 +148,3 @@ class Site:
     def _stream_of(self, path: str) -> Optional[Stream]:
         is_stream = path.startswith("/stream/") and path.endswith(".mjpeg")
         return self._streams.named(path[len("/stream/") : -len(".mjpeg")]) if is_stream else None
-
-    async def _send(
-        self, connection: Connection, status: int, kind: str, body: bytes, more: Optional[Dict[str, str]] = None
-    ) -> None:
-        policy = {"Content-Security-Policy": assets.NOTHING}
-        headers = {**assets.COMMON, **policy, "Content-Type": kind, **(more or {})}
-        await connection.answer(status, headers.items(), body)
