@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any, Dict, List, Sequence
 
+from edge_runtime import sources
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
 from edge_runtime.loop.stream import as_stream
@@ -17,9 +18,11 @@ def say(args: argparse.Namespace) -> int:
     """Prints it; with `--json` as JSON on stdout. Returns the exit code.
 
     Raises:
-        ModelError, UsageError: an engine is not there.
+        ModelError, UsageError: an engine or the file of a source is not there, or a variable that holds its address.
     """
     found = [as_stream(item) for item in args.streams]
+    for stream in found:
+        sources.check(str(stream.source))
     said = {
         "config": args.site.path if args.site else None,
         "engines": [engines.find_engine(engine) for engine in args.engine],
@@ -59,7 +62,7 @@ def _lines(said: Dict[str, Any]) -> List[str]:
         ]
         about += ["tracked"] * stream["track"]
         found.append(f"stream {name}{stream['source']}: {'; '.join(about)}")
-    return [*found, "it would run"]
+    return [*found, "no error found; engine, cameras and outputs were not opened"]
 
 
 def _listed(items: Sequence[Any]) -> str:

@@ -17,6 +17,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files import fields, read, toml_tables
 from edge_runtime.files.fields import show
 from edge_runtime.text import secrets
+from edge_runtime.text.escape import printable
 from edge_runtime.track.places import FRACTIONS, PIXELS, Line, Place, Zone
 
 NO_KEYS = ("help", "version", "config", "check", "files")
@@ -26,7 +27,8 @@ OF_STREAM = (
 )  # fmt: skip
 STREAM = "stream"
 PLACES: Dict[str, Type[Place]] = {"lines": Line, "zones": Zone}
-LONGEST = 1 << 20
+MEANT = {"streams": "stream", "line": "lines", "zone": "zones"}  # flags' names, for tables of ours
+LONGEST, MOST_PLACES, LONGEST_NAME = 1 << 20, 1000, 200
 Table = Dict[str, Any]
 
 
@@ -54,14 +56,17 @@ def keys(parser: argparse.ArgumentParser) -> Dict[str, argparse.Action]:
     }
 
 
-def load(path: str, parser: argparse.ArgumentParser) -> Site:
+def load(path: str, parser: argparse.ArgumentParser, text: Optional[str] = None) -> Site:
     """Reads and checks a configuration. Nothing that it names is opened.
+
+    Args:
+        text: instead of what stands in the file.
 
     Raises:
         UsageError: the file is not readable or not TOML, or a key or value does not fit. It names file, line and key.
     """
     try:
-        text = read.read_text(path, LONGEST)
+        text = read.read_text(path, LONGEST) if text is None else text
         data = read.parse_toml(text)
     except ValueError as error:
         hint = "a configuration is a TOML file; docs/site.toml is an example"
@@ -87,7 +92,7 @@ class _Reader:
         flags = self._table(data, (), self._known)
         mine = {key: action for key, action in self._known.items() if action.dest in OF_STREAM}
         found = [self._stream(table, (STREAM, place), mine) for place, table in enumerate(streams)]
-        self._refuse_twice(found)
+        self._refuse_twice(flags.get("sources", []), found)
         return Site(self._path, flags, found)
 
     def _stream(self, table: Table, at: toml_tables.Path, mine: Dict[str, argparse.Action]) -> Table:
@@ -97,17 +102,21 @@ class _Reader:
         for key, value in said.items():
             if isinstance(value, bool) or not isinstance(value, (str, int) if key == "source" else str) or value == "":
                 self._fail((*at, key), f"{toml_tables.shown((*at, key))} is {show(value)}", "expected a text")
+        self._check_name((*at, "name"), said.get("name", "-"))
         said["source"] = located("sources", str(said["source"]), self._folder)
         return {**said, **self._table(table, at, mine)}
 
     def _table(self, table: Table, at: toml_tables.Path, known: Dict[str, argparse.Action]) -> Table:
         found: Table = {}
+        seen: Dict[str, str] = {}
         for written, value in table.items():
             key, path = written.replace("-", "_"), (*at, written)
+            if seen.setdefault(key, written) != written:
+                self._fail(path, f"{toml_tables.shown(path)} is also written {seen[key]}", "leave one of them out")
             if key in PLACES:
                 found.setdefault(key[:-1], []).extend(self._places(PLACES[key], value, path))
                 continue
-            if key not in known:
+            if key not in known or (key in MEANT and _has_tables(value)):
                 self._unknown(path, key, known)
             action = known[key]
             locate = functools.partial(located, action.dest, folder=self._folder)
@@ -122,6 +131,8 @@ class _Reader:
         hint = f"expected tables: [[{'.'.join(str(item) for item in at if isinstance(item, str))}]]"
         if not isinstance(value, list):
             self._fail(at, f"{toml_tables.shown(at)} is {show(value)}", hint)
+        if len(value) > MOST_PLACES:
+            self._fail(at, f"{toml_tables.shown(at)} are {len(value)}", f"at most {MOST_PLACES}")
         for number, place in enumerate(value):
             path = (*at, number)
             if not isinstance(place, dict):
@@ -134,13 +145,20 @@ class _Reader:
             if "name" not in place or len(units) != 1:
                 self._fail(path, f"{toml_tables.shown(path)} has {', '.join(place) or 'nothing'}",
                            "expected name, and either fractions or pixels: [[x, y], [x, y]]")  # fmt: skip
+            self._check_name((*path, "name"), place["name"])
+            first = next(other for other in value if other.get("name") == place["name"])
+            if first is not place:
+                said = f"{toml_tables.shown((*path, 'name'))} is {show(place['name'])}"
+                self._fail((*path, "name"), said, f"{toml_tables.shown((*at, value.index(first)))} has it too")
             try:
                 yield kind(place["name"], place[units[0]], units[0])
             except UsageError as error:
                 self._fail(path, f"{toml_tables.shown(path)}: {error}", str(error.hint))
 
     def _unknown(self, path: toml_tables.Path, key: str, known: Dict[str, argparse.Action]) -> NoReturn:
-        if key in self._known:
+        if key in MEANT:
+            hint = f"did you mean [[{'.'.join([*map(str, path[:-1:2]), MEANT[key]])}]]?"
+        elif key in self._known:
             hint = f"{key} is for all streams: write it above the first [[stream]]"
         elif key == "name":
             hint = "a name is of a [[stream]]"
@@ -148,6 +166,12 @@ class _Reader:
             more = ["source", "name"] if len(path) > 1 else [STREAM]
             hint = fields.nearest(key, [*known, *PLACES, *more])
         self._fail(path, f"unknown key {toml_tables.shown(path)}", hint)
+
+    def _check_name(self, at: toml_tables.Path, name: Any) -> None:
+        fits = isinstance(name, str) and name.strip() and printable(name) == name and len(name) <= LONGEST_NAME
+        if not fits:
+            hint = f"expected a text of 1 to {LONGEST_NAME} characters, without line ends and control characters"
+            self._fail(at, f"{toml_tables.shown(at)} is {show(name)}", hint)
 
     def _refuse_secrets(self, value: Any, at: toml_tables.Path) -> None:
         """A configuration is copied, shown and kept in repositories."""
@@ -157,16 +181,16 @@ class _Reader:
         elif isinstance(value, list):
             for place, item in enumerate(value):
                 self._refuse_secrets(item, (*at, place))
-        elif isinstance(value, str) and not value.startswith(("env:", "@")) and secrets.public(value) != value:
+        elif isinstance(value, str) and secrets.public(value) != value:
             hint = 'say where it stands: "env:CAMERA" for a variable, "@camera.txt" for the first line of a file'
             self._fail(at, f"{toml_tables.shown(at)} has a password or a token", hint)
 
-    def _refuse_twice(self, streams: List[Table]) -> None:
+    def _refuse_twice(self, shared: List[str], streams: List[Table]) -> None:
         names = [key_of(table) for table in streams]
         for place, name in enumerate(names):
-            if name in names[:place]:
+            if name in [*shared, *names[:place]]:
                 key = "name" if "name" in streams[place] else "source"
-                first = toml_tables.shown((STREAM, names.index(name)))
+                first = "source" if name in shared else toml_tables.shown((STREAM, names.index(name)))
                 hint = f"{first} has it too: give each a name of its own"
                 self._fail((STREAM, place, key), f"stream[{place}].{key} is {show(secrets.public(name))}", hint)
 
@@ -187,6 +211,10 @@ def index_of(data: Table, key: str, folder: Path) -> Optional[int]:
         if str(table.get("name") or source) == key:
             return place
     return None
+
+
+def _has_tables(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
 
 
 def short(path: str) -> str:

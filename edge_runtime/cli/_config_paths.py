@@ -25,6 +25,8 @@ def located(dest: str, text: str, folder: Path) -> str:
     if dest not in _files.READS and dest not in WRITTEN:
         return text
     front, rest = _FRONT.fullmatch(text).groups()  # type: ignore[union-attr]
+    if rest.startswith("~"):  # a shell would do it
+        return f"{front or ''}{os.path.expanduser(rest)}"
     if rest in _NO_PATH or rest.isdecimal() or os.path.isabs(rest):
         return text
     if not front and (rest.startswith(("env:", "gst:")) or "://" in rest):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Collection, List
 
 from edge_runtime.cli import _usage
 from edge_runtime.files.fields import show
 
 Locate = Callable[[str], str]
-MOST = 1000  # values in a list
+MOST = 10_000  # values in a list
 
 
 def taken(action: argparse.Action, value: Any, locate: Locate) -> Any:
@@ -27,7 +27,7 @@ def taken(action: argparse.Action, value: Any, locate: Locate) -> Any:
         return action.const if value else action.default
     if isinstance(action, argparse._AppendAction):
         several = value if isinstance(value, list) else [value]
-        return [_one(action, item, locate) for item in several[:MOST]]
+        return [_one(action, item, locate) for item in _some(several)]
     return _one(action, value, locate)
 
 
@@ -52,16 +52,16 @@ def _one(action: argparse.Action, value: Any, locate: Locate) -> Any:
 def _text(value: Any) -> str:
     """A number, a text, a list of them, or a table `{person = 0.4}`, as a flag has it."""
     if isinstance(value, dict):
-        return ",".join(f"{_word(key, ',=')}={_word(item, ',')}" for key, item in _some(value).items())
+        return ",".join(f"{_word(key, ',=')}={_word(value[key], ',')}" for key in _some(value))
     if isinstance(value, list):
-        return ",".join(_word(item, ",") for item in value[:MOST])
+        return ",".join(_word(item, ",") for item in _some(value))
     return _word(value, "")
 
 
-def _some(value: Dict[str, Any]) -> Dict[str, Any]:
-    if len(value) > MOST:
-        raise ValueError(f"{len(value)} values are too many")
-    return value
+def _some(values: Collection[Any]) -> Collection[Any]:
+    if len(values) > MOST:
+        raise ValueError(f"{len(values)} values are more than {MOST}")
+    return values
 
 
 def _word(value: Any, without: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Dict, List, Sequence, Set
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from edge_runtime import sinks
 from edge_runtime.cli import _config, _states, _track
@@ -27,13 +27,18 @@ def add_flags(parser: Parser) -> None:
     parser.set_defaults(site=None, reload=None, own_output=[], typed=())
 
 
-def arguments(parser: Parser, words: Sequence[str], typed: argparse.Namespace) -> argparse.Namespace:
+def arguments(
+    parser: Parser, words: Sequence[str], typed: argparse.Namespace, text: Optional[str] = None
+) -> argparse.Namespace:
     """What the words and the file say together.
+
+    Args:
+        text: instead of what stands in the file.
 
     Raises:
         UsageError: the file is wrong, or both together name no model.
     """
-    site = _config.load(typed.config, parser)
+    site = _config.load(typed.config, parser, text)
     said = {dest for dest, value in vars(typed).items() if value is not None}
     flags = {dest: value for dest, value in site.flags.items() if dest not in said}
     streams = [{dest: value for dest, value in table.items() if dest not in said} for table in site.streams]
@@ -48,7 +53,7 @@ def arguments(parser: Parser, words: Sequence[str], typed: argparse.Namespace) -
     args: argparse.Namespace = parser.parse_args(words, argparse.Namespace(**flags))
     args.site, args.typed = Site(site.path, site.flags, streams), sorted(said & _written(site))
     args.track = args.track or any(map(sinks.needs_ids, args.output))
-    args.own_output = [target for table in streams for target in table.get("output", [])]
+    args.own_output = [(_config.key_of(table), target) for table in streams for target in table.get("output", [])]
     return args
 
 
@@ -79,8 +84,16 @@ def least(found: Sequence[Stream], args: argparse.Namespace) -> float:
 
 
 def by_key(found: Sequence[Stream]) -> Dict[str, Stream]:
-    """Streams by their names, or else their sources."""
-    return {stream.name or str(stream.source): stream for stream in found}
+    """Streams by their names, or else their sources. What is named twice gets a number."""
+    keyed: Dict[str, Stream] = {}
+    for stream in found:
+        name, number = stream.name or str(stream.source), 1
+        key = name
+        while key in keyed:
+            number += 1
+            key = f"{name} ({number})"
+        keyed[key] = stream
+    return keyed
 
 
 def _stream(args: argparse.Namespace, table: Dict[str, Any]) -> Stream:

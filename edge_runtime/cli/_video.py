@@ -52,7 +52,7 @@ def options(args: argparse.Namespace) -> VideoOptions:
     """
     chosen = VideoOptions(args.video_size, args.video_codec, args.video_bitrate, args.video_options)
     if chosen != VideoOptions() and not any(
-        target.lower().endswith(HANDLES) for target in [*args.output, *args.own_output]
+        target.lower().endswith(HANDLES) for target in [*args.output, *(target for _, target in args.own_output)]
     ):
         raise UsageError("--video-size, --video-codec and so on are for videos, and no output is one",
                          hint="--output FILE.mp4 writes one")  # fmt: skip

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 from edge_runtime import sinks
-from edge_runtime.cli import _files
+from edge_runtime.cli import _config, _files
+from edge_runtime.errors import UsageError
+from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
 from edge_runtime.sources import image
 from edge_runtime.text import secrets
 
 
-def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
+def check(args: argparse.Namespace) -> None:
+    """Refuses outputs that are inputs or other outputs. Opens nothing.
+
+    Raises:
+        UsageError: there is such a one.
+    """
+    outputs = [*args.output, *(target for _, target in args.own_output)]
+    if args.json and any(map(sinks.is_stdout, outputs)):
+        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
+    _files.declared(args, WRITES)
+
+
+def files(source: str, targets: Iterable[str]) -> List[Path]:
+    """The files, and not the folders, that outputs of one source write."""
+    found = _written("--output", targets, [source])
+    alone = (output.path for output in found if output.over is None and not atomic.is_special(output.path))
+    return [Path(os.path.realpath(path)) for path in alone]
+
+
+def _written(flag: str, targets: Iterable[str], names: Sequence[str]) -> List[Output]:
     """Files and folders among the outputs, with the names of the sources in them."""
-    names = [secrets.public(source) for source in args.sources]
     return [
         Output(flag, Path(path), _taken(target), folders="{source}" in target)
         for target in targets
-        for path in sinks.written_paths(target, names)
+        for path in sinks.written_paths(target, [secrets.public(name) for name in names])
     ]
+
+
+def _names(args: argparse.Namespace) -> List[str]:
+    """What the sources are called."""
+    tables = args.site.streams if args.site else []
+    shared = args.sources[: len(args.sources) - len(tables)]
+    return [*shared, *map(_config.key_of, tables)]
+
+
+def _own(args: argparse.Namespace) -> List[Output]:
+    return [output for name, target in args.own_output for output in _written("--output", [target], [name])]
 
 
 def _taken(target: str) -> Optional[Tuple[str, ...]]:
@@ -33,8 +65,8 @@ def _taken(target: str) -> Optional[Tuple[str, ...]]:
 
 
 WRITES: _files.Writes = {
-    "output": lambda args: _written(args, "--output", args.output),
-    "own_output": lambda args: _written(args, "--output", args.own_output),
-    "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
+    "output": lambda args: _written("--output", args.output, _names(args)),
+    "own_output": _own,
+    "save": lambda args: _written("--save", [f"{args.save}/"], _names(args)),
     "log": _files.file_of("--log", "log"),
 }

@@ -29,7 +29,6 @@ from edge_runtime import sinks
 from edge_runtime.cli import (
     _check,
     _demo,
-    _files,
     _flags,
     _gate,
     _govern,
@@ -44,6 +43,7 @@ from edge_runtime.cli import (
     _tune,
     _values,
     _video,
+    _written,
 )
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
@@ -51,7 +51,6 @@ from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.cli._reload import Reload
 from edge_runtime.cli._summary import Status, print_summary
-from edge_runtime.cli._written import WRITES
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
@@ -137,17 +136,15 @@ def _run_site(parser: Parser, words: List[str], typed: argparse.Namespace) -> in
     args = _site.arguments(parser, words, typed)
     for note in _site.overridden(args, parser):
         print_status(f"note: {note}")
-    args.reload = Reload(args, lambda: _site.arguments(parser, words, typed))
+    args.reload = Reload(args, lambda text: _site.arguments(parser, words, typed, text))
     return _guard.guarded(_run, args)
 
 
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    if args.json and any(map(sinks.is_stdout, [*args.output, *args.own_output])):
-        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     args.track = args.track or any(map(sinks.needs_ids, args.output))
-    _files.declared(args, WRITES)
+    _written.check(args)
     video, args.gate = _video.options(args), _gate.options(args)
     args.streams, track = args.sources, None
     if args.site or args.class_conf:

@@ -15,17 +15,27 @@ HINT = "check folder, rights and space"
 LONGEST = 200  # bytes of a name, so that our own suffix still fits
 
 
-def replace_file(path: Path, content: bytes, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes, durable: bool = True, rights: bool = False) -> None:
     """Writes a file completely or not at all.
 
     Args:
         durable: see `replacing`.
+        rights: the new file has the rights of the earlier one, and its owner if we may give it away.
 
     Raises:
         UsageError: it cannot be written. An earlier file stays as it was.
     """
     with replacing(path, durable) as file:
+        if rights:
+            _take_rights(path, file)
         file.write(content)
+
+
+def _take_rights(path: Path, file: BinaryIO) -> None:
+    earlier = os.stat(path)
+    with contextlib.suppress(PermissionError):
+        os.fchown(file.fileno(), earlier.st_uid, earlier.st_gid)
+    os.fchmod(file.fileno(), stat.S_IMODE(earlier.st_mode))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, BinaryIO, Dict, Union
 
 MIB, CHUNK = 1 << 20, 1 << 20
 TEXT = 16 * MIB  # bytes of a text file, unless a reader sets another limit
+# What tomllib needs hours or all memory for: a number of a million digits, a key of thousands of words
+_HUGE = re.compile(r"(?<!\w)(?:0[xob][\da-f_]{1000}|[\d_]{1000})", re.IGNORECASE)
+_DEEP = re.compile(r"(?:\.[^.=,\[\]{}#\n]+){100}")
 DIGITS = 40  # digits of a whole number in JSON; Python needs minutes for a million digits
 
 
@@ -104,8 +108,12 @@ def parse_toml(text: str) -> Dict[str, Any]:
     """Parses a TOML text.
 
     Raises:
-        ValueError: it is not TOML, or it is nested too deeply.
+        ValueError: it is not TOML, or it is nested too deeply, or has a number of a thousand digits.
     """
+    if _HUGE.search(text):
+        raise ValueError("has a number of 1000 digits or more")
+    if _DEEP.search(text):
+        raise ValueError("is nested too deeply")
     if sys.version_info >= (3, 11):
         import tomllib
     else:  # missing in a board's own Python, which then reads no TOML

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+LONGEST = 80  # characters of a name that are shown
 Path = Tuple[Union[str, int], ...]  # ("stream", 0, "lines", 1, "name"); tables of an array are counted from 0
 _NAME = r"""\s*(?:"[^"]*"|'[^']*'|[A-Za-z_][\w-]*)\s*"""  # a number would be an item of a list of several lines
 _HEADER = re.compile(rf"\s*(\[\[?)({_NAME}(?:\.{_NAME})*)\]\]?\s*(#.*)?$")
@@ -25,22 +27,29 @@ def headers(lines: Sequence[str]) -> List[Header]:
 
 
 def _headers(lines: Sequence[str]) -> Iterator[Header]:
-    last: Dict[str, int] = {}  # of each array of tables, by its dotted name: the number of its last table
+    root = _Table()
     for number, line in enumerate(lines):
         found = _HEADER.match(line)
         if found is None:
             continue
         names = [name.strip().strip("\"'") for name in found[2].split(".")]
-        dotted = ".".join(names)
-        if found[1] == "[[":
-            last = {name: place for name, place in last.items() if not name.startswith(f"{dotted}.")}
-            last[dotted] = last.get(dotted, -1) + 1
-        path: List[Union[str, int]] = []
+        table = root
+        path: Path = ()
         for depth, name in enumerate(names, 1):
-            path.append(name)
-            place = last.get(".".join(names[:depth]))
-            path += [] if place is None else [place]
-        yield Header(number, tuple(path))
+            inner = table.inside.get(name) or _Table()
+            if found[1] == "[[" and depth == len(names):
+                inner = _Table(inner.place + 1)
+            table.inside[name] = table = inner
+            path += (name,) if table.place < 0 else (name, table.place)
+        yield Header(number, path)
+
+
+@dataclass
+class _Table:
+    """The last table of a name: its number in an array, or -1, and what is inside of it."""
+
+    place: int = -1
+    inside: Dict[str, _Table] = field(default_factory=dict)
 
 
 def line_of(text: str, path: Path) -> Optional[int]:
@@ -49,7 +58,9 @@ def line_of(text: str, path: Path) -> Optional[int]:
     found, header_of_it = headers(lines), None
     for length in range(len(path), -1, -1):
         table = path[:length]
-        begins = [header.line for header in found if header.path == table] if table else [-1]
+        whole = length == len(path)  # then the first table of an array, `[[Stream]]`, stands for the array
+        begins = [header.line for header in found if (header.path[:length] if whole else header.path) == table]
+        begins = begins if table else [-1]
         if not begins:
             continue
         header_of_it = begins[0] if table and header_of_it is None else header_of_it
@@ -111,4 +122,8 @@ def quoted(text: str) -> str:
 
 def shown(path: Path) -> str:
     """A path as people read it: `stream[0].lines[1].name`."""
-    return "".join(f"[{item}]" if isinstance(item, int) else f".{item}" for item in path).lstrip(".")
+    return "".join(f"[{item}]" if isinstance(item, int) else f".{_cut(item)}" for item in path).lstrip(".")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[:LONGEST]}…"

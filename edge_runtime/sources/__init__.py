@@ -13,6 +13,7 @@ from __future__ import annotations
 import glob
 import os
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple, cast
 
 import numpy as np
@@ -138,12 +139,29 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
         UsageError: no member handles such a target.
     """
     target = given.resolve(target)
+    return cast(Source, _member(target).open(target, options))
+
+
+def check(target: str) -> None:
+    """Refuses what cannot be opened anywhere: a missing variable or file, an unknown kind. It opens nothing.
+
+    Raises:
+        UsageError: it is such a target.
+    """
+    target = given.resolve(target)
+    _member(target)
+    kind = _kind(target)
+    is_path = "://" not in kind and not kind.startswith(("camera:", "gst:", "demo"))
+    if is_path and not os.path.exists(target) and not glob.glob(target):
+        raise _no_source(target)
+
+
+def _member(target: str) -> ModuleType:
     secrets.public(target)  # from here on no error shows its password
     try:
-        member = plugins.pick("sources", _kind(target))
+        return plugins.pick("sources", _kind(target))
     except UsageError as error:
         raise _no_source(target) from error
-    return cast(Source, member.open(target, options))
 
 
 def repeatable(target: str, options: SourceOptions = SourceOptions()) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.cli import _config, _config_paths, _site, detect
+from edge_runtime.cli import _config, _config_paths, _site, _written, detect
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.model import shipped
 from edge_runtime.track.options import TrackOptions
@@ -78,7 +78,7 @@ def test_every_flag_is_a_key(tmp_path: Path) -> None:
     every = {option for action in PARSER._actions for option in action.option_strings if option.startswith("--")}
     keys = {f"--{key.replace('_', '-')}" for key in _config.keys(PARSER)}
     assert every - keys == {"--help", "--version", "--config", "--check"}
-    assert set(_config_paths.WRITTEN) | {"own_output"} == set(detect.WRITES)
+    assert set(_config_paths.WRITTEN) | {"own_output"} == set(_written.WRITES)
 
 
 WRONG = [

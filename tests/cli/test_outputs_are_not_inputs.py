@@ -238,7 +238,8 @@ def parsers(module: object) -> Iterator[argparse.ArgumentParser]:
 def test_every_flag_that_may_name_a_file_is_declared(command):
     """A new flag that writes has to be declared in WRITES, one that reads in `_files.READS`."""
     module = importlib.import_module(f"edge_runtime.cli.{command}")
-    holder = importlib.import_module("edge_runtime.cli._prove") if command == "doctor" else module
+    holders = {"doctor": "_prove", "detect": "_written"}
+    holder = importlib.import_module(f"edge_runtime.cli.{holders.get(command, command)}")
     declared = {*getattr(holder, "WRITES", {}), *READS, *getattr(holder, "READS", {}), *WORDS, "output"}
     for parser in parsers(module):
         for action in parser._actions:

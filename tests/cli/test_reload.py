@@ -48,17 +48,25 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+def _take_terminal_and_ignore() -> None:
+    _take_terminal()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
+
+
 class Running:
     """edge-detect with a configuration, in a process of its own."""
 
-    def __init__(self, folder: Path, terminal: Optional[int] = None, frames: int = FRAMES, **said: Any) -> None:
+    def __init__(
+        self, folder: Path, terminal: Optional[int] = None, frames: int = FRAMES, nohup: bool = False, **said: Any
+    ) -> None:
         self.folder, self.file = folder, folder / "site.toml"
         write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), (10, 10, 8, 8, 0.4, 0))})
         write_clip(folder / "clip.mp4", frames)
         self.write(**said)
         command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(self.file)]
         with open(folder / "said.txt", "w") as said_to:
-            more: Dict[str, Any] = {} if terminal is None else {"stdin": terminal, "preexec_fn": _take_terminal}
+            take = _take_terminal_and_ignore if nohup else _take_terminal
+            more: Dict[str, Any] = {} if terminal is None else {"stdin": terminal, "preexec_fn": take}
             self.process = subprocess.Popen(command, stderr=said_to, cwd="/", start_new_session=True, **more)
 
     def write(self, conf: float = 0.5, more: str = "", after: str = "") -> None:
@@ -159,3 +167,13 @@ def test_the_end_of_the_terminal_ends_the_run(started: Any) -> None:
     run.end()
     rows = run.rows()
     assert [row["frame"] for row in rows] == list(range(len(rows))) and len(rows) < FRAMES
+
+
+def test_with_nohup_the_end_of_the_terminal_is_not_the_end(started: Any) -> None:
+    ours, its = pty.openpty()
+    run = started(terminal=its, nohup=True)
+    os.close(its)
+    os.close(ours)
+    assert within(20, lambda: "is read again: no change" in run.said()), run.said()
+    run.end()
+    assert [row["frame"] for row in run.rows()] == list(range(FRAMES))
