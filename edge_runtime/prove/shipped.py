@@ -1,4 +1,4 @@
-"""The model for the proof: the shipped one. If it is not here, a tiny network with random weights."""
+"""The model for the proof: the shipped one, or a tiny network with random weights if it is not here. Its pictures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from edge_runtime import calibrate, zoo
 from edge_runtime.detect.understand import understand
+from edge_runtime.imaging import image_file
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.model import onnx_file
 from edge_runtime.model.labels import VOC
+from edge_runtime.sources.demo import PHOTOS
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 NAME, TINY = "yolo_nano_voc", "tiny_yolo_v3"
 TINY_SIDE = 96
-DRAWINGS = ((0, 8), (1, 8), (1, 5), (6, 40))  # seed, and how many rectangles
-SIZE_WH, SMALLEST, LARGEST = (640, 480), 20, 200
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,15 @@ def find_models(folder: Path, engines: Optional[Path] = None) -> Shipped:
 
 
 def pictures() -> List[NDArray[np.uint8]]:
-    """Drawings of coloured rectangles, each (H, W, 3) uint8 BGR. They are the same on every machine.
+    """The photographs of the demo, joined, mirrored, darkened or small. Each is (H, W, 3) uint8 BGR, C-contiguous.
 
-    The shipped model finds some objects with high confidence in each.
+    They need bars on both axes, are made smaller or larger, and hold one to four objects of which any detector is sure.
     """
-    return [_drawn(*drawing) for drawing in DRAWINGS]
-
-
-def _drawn(seed: int, rectangles: int) -> NDArray[np.uint8]:
-    random, (width, height) = np.random.default_rng(seed), SIZE_WH
-    image = np.empty((height, width, 3), np.uint8)
-    image[:] = random.integers(0, 256, 3)
-    for _ in range(rectangles):
-        w, h = (int(side) for side in random.integers(SMALLEST, LARGEST, 2))
-        x, y = int(random.integers(0, width - SMALLEST)), int(random.integers(0, height - SMALLEST))
-        image[y : y + h, x : x + w] = random.integers(0, 256, 3)
-    return image
+    person, cat = (image_file.read_image(str(PHOTOS / name)) for name in ("astronaut.jpg", "chelsea.jpg"))
+    height, width = cat.shape[:2]
+    four = np.vstack([np.hstack([person[:height], cat[:, ::-1]]), np.hstack([cat, person[:height, ::-1]])])
+    made = [four, np.vstack([person[:, :width], cat]), person[::4, ::4], cat[:, ::-1] // 2]
+    return [np.ascontiguousarray(picture) for picture in made]
 
 
 def _tiny(folder: Path) -> Shipped:
