@@ -74,12 +74,14 @@ class AvCapture:
         read = reader.read() if reader else None
         if reader is None or read is None:
             self.error = (reader.error or "the connection ended") if reader else self.error
+            self.lost = reader.lost_at_the_end() if reader else 0
             return None
         (frame, self.lost), self.came_s = read, monotonic()
         stamp = reader.stamp(frame) if self._timed else None
         self.stamp_s = None if stamp is None else float(stamp * reader.stream.time_base)
         if self._ring is not None and frame.pts is not None:
             self._ring.sync(float(frame.pts * frame.time_base), time.time())
+        self.size = f"{frame.width}x{frame.height}"
         pixels = pixels_of(frame)
         return replace(pixels, planes=tuple(map(np.array, pixels.planes))) if self._raw else pixels
 
