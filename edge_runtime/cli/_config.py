@@ -82,7 +82,7 @@ class _Reader:
 
     def __init__(self, path: str, text: str, known: Dict[str, argparse.Action]) -> None:
         self._path, self._text, self._known = path, text, known
-        self._folder = Path(path).resolve().parent
+        self._folder = folder_of(path)
 
     def site(self, data: Table) -> Site:
         self._refuse_secrets(data, ())
@@ -202,6 +202,11 @@ class _Reader:
 def key_of(table: Table) -> str:
     """What a stream is known by: its name, or else its source."""
     return str(table.get("name") or table["source"])
+
+
+def folder_of(path: str) -> Path:
+    """The folder that paths are relative to. Links are not followed: a ConfigMap's leads somewhere else each time."""
+    return Path(os.path.abspath(path)).parent
 
 
 def index_of(data: Table, key: str, folder: Path) -> Optional[int]:

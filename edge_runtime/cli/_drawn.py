@@ -27,7 +27,7 @@ def written(text: str, path: str, key: str, lines: Sequence[Place], zones: Seque
         UsageError: the stream is not in the file, or its lines and zones are in another form.
     """
     data = read.parse_toml(text)
-    place = _config.index_of(data, key, Path(path).resolve().parent)
+    place = _config.index_of(data, key, _config.folder_of(path))
     if place is None:
         raise UsageError(f"{key} has no [[stream]] in {path}", hint="write one, with its source")
     wanted, kinds = deepcopy(data), {"lines": lines, "zones": zones}

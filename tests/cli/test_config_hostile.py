@@ -57,6 +57,14 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }  # fmt: skip
 
 
+def test_a_link_to_the_file_does_not_change_its_folder(tmp_path: Path) -> None:
+    """A ConfigMap's file is a link into a folder that has another name after each change."""
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "site.toml").write_text("source = 'clip.mp4'")
+    (tmp_path / "site.toml").symlink_to("..data/site.toml")
+    assert _config.load(str(tmp_path / "site.toml"), PARSER).flags["sources"] == [f"{tmp_path}/clip.mp4"]
+
+
 def test_sources_given_twice_are_two_streams(tmp_path: Path) -> None:
     streams = _site.streams(arguments(tmp_path, "engine = 'm.onnx'\nsource = ['demo', 'demo']"))
     assert list(_site.by_key(streams)) == ["demo", "demo (2)"]
