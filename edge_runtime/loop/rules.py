@@ -42,7 +42,8 @@ class Rules:
             self._least[list(Thresholds(classes=(name,)).class_ids(labels))] = conf
         wanted = np.zeros(len(labels), bool)
         wanted[list(Thresholds(classes=stream.classes).class_ids(labels))] = True
-        self._plain = stream.conf is None and not stream.class_conf and wanted.all()
+        own = stream.conf is not None or stream.class_conf or isinstance(stream.track, TrackOptions)
+        self._plain = not own and bool(wanted.all())
         reported = set(given.class_ids(labels))
         missing = [labels[i] for i in np.flatnonzero(wanted) if int(i) not in reported]
         if stream.classes is not None and missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,7 @@ class Tracker:
 
     def __init__(self, options: TrackOptions = TrackOptions()) -> None:
         self.options = self._first = options
-        self._core = ByteTrack(
-            options.track_threshold, options.low_threshold, options.match_iou, options.low_match_iou,
-            options.lost_s, options.min_hits, options.by_class,
-        )  # fmt: skip
+        self._core, self._given = _core(options), 0  # ids that cores before this one have given
         self.objects: Counter[str] = Counter()
         self._image_wh: Optional[Tuple[int, int]] = None
         self._time_s = 0.0
@@ -71,8 +68,10 @@ class Tracker:
         confidence = np.ascontiguousarray(detections.confidence, np.float32)
         ids = np.empty(len(detections), np.int32)
         sure = confidence >= (np.float32(self.options.track_threshold) if least is None else least)
-        given = confidence if least is None else self._shifted(confidence, sure)
+        as_begun = least is None and self.options.track_threshold == self._first.track_threshold
+        given = confidence if as_begun else self._shifted(confidence, sure)
         self._core.update(xyxy, given, np.ascontiguousarray(detections.class_id, np.int32), time_s, ids)
+        ids[ids > 0] += self._given
         tracked = replace(detections, tracker_id=ids)
         kept = sure | (ids > 0)
         tracked = tracked if kept.all() else tracked[kept]
@@ -88,6 +87,15 @@ class Tracker:
             UsageError: something else is different, which the tracks depend on.
         """
         check_change(self.options, options)
+        self._take(options)
+
+    def restart(self, options: TrackOptions) -> None:
+        """Ends all tracks, and goes on with any other options. Ids and counts go on."""
+        self.end_all()
+        self._core, self._first, self._given = _core(options), options, sum(self.objects.values())
+        self._take(options)
+
+    def _take(self, options: TrackOptions) -> None:
         lines, zones = dict(self._lines), dict(self._zones)
         self._lines = [(line, lines.get(line) or LineCounter(line.name, options.lost_s)) for line in options.lines]
         self._zones = [(zone, zones.get(zone) or ZoneCounter(zone.name, options.lost_s)) for zone in options.zones]
@@ -131,13 +139,25 @@ class Tracker:
         self.objects.update(tracked.label(int(i)) for i in np.flatnonzero(tracked.tracker_id > before))
 
 
+def _core(options: TrackOptions) -> ByteTrack:
+    return ByteTrack(
+        options.track_threshold, options.low_threshold, options.match_iou, options.low_match_iou,
+        options.lost_s, options.min_hits, options.by_class,
+    )  # fmt: skip
+
+
+def _fixed(now: TrackOptions, then: TrackOptions) -> List[str]:
+    """What is different of that which a tracker cannot change."""
+    return [name for name in FIXED if getattr(now, name) != getattr(then, name)]
+
+
 def check_change(now: TrackOptions, then: TrackOptions) -> None:
     """Refuses options that a tracker cannot go on with.
 
     Raises:
         UsageError: it names them.
     """
-    other = [name for name in FIXED if getattr(now, name) != getattr(then, name)]
+    other = _fixed(now, then)
     if other:
         raise UsageError(f"{', '.join(other)} cannot change while objects are tracked", hint="start again for that")
 
@@ -179,8 +199,8 @@ class SourceTrackers:
             tracker = self._trackers[frame.source] = Tracker(options)
         elif restarts != self._restarts[frame.source]:
             tracker.end_all()
-        if tracker.options is not options:
-            tracker.change(options)
+        if tracker.options is not options:  # a source that was not tracked for a while, or came back, may have any
+            (tracker.restart if _fixed(tracker.options, options) else tracker.change)(options)
         self._restarts[frame.source] = restarts
         return tracker.update(detections, time_of(frame), least), tracker.places
 

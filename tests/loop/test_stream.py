@@ -163,6 +163,8 @@ def test_options_that_tracks_depend_on_do_not_change(tmp_path: Path) -> None:
             pipeline.change("a", Stream(None, track=TrackOptions(lost_s=3, min_hits=1)))
         pipeline.change("a", Stream(None, track=False))
         assert within(5, lambda: next(results).detections.tracker_id is None)
+        pipeline.change("a", Stream(None, track=TrackOptions(lost_s=3, min_hits=1)))
+        assert within(5, lambda: next(results).detections.tracker_id is not None), "nothing was tracked meanwhile"
 
 
 def test_events_begin_with_the_first_output_that_takes_them(tmp_path: Path) -> None:

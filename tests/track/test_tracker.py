@@ -93,3 +93,25 @@ def test_a_folder_of_pictures_counts_as_a_video() -> None:
     pictures = [frame("p/", index, float(index), f"p/{index}.jpg") for index in (0, 1, 2, 20)]
     seen = [trackers.update(found((*AT, 0.9, 0)), picture, 0)[0].tracker_id.tolist() for picture in pictures]
     assert seen == [[-1], [1], [1], [-1]]
+
+
+def test_a_higher_threshold_holds_for_new_objects_at_once() -> None:
+    tracker, low = Tracker(TrackOptions(min_hits=1)), (200, 200, 240, 240, 0.5, 1)
+    assert tracker.update(found((*AT, 0.9, 0)), 0.0).tracker_id.tolist() == [1]
+    tracker.change(TrackOptions(min_hits=1, track_threshold=0.7))
+    assert tracker.update(found((*AT, 0.9, 0), low), 0.1).tracker_id.tolist() == [1], "0.5 begins nothing now"
+    tracker.change(TrackOptions(min_hits=1))
+    assert tracker.update(found((*AT, 0.9, 0), low), 0.2).tracker_id.tolist() == [1, 2]
+
+
+def test_a_source_that_comes_back_may_be_tracked_otherwise() -> None:
+    """Its ids and counts go on."""
+    trackers, seen = SourceTrackers(TrackOptions(min_hits=1)), []
+    for index in range(4):
+        if index == 2:
+            trackers.forget("a")
+        options = TrackOptions(min_hits=1, lost_s=1 + index // 2)
+        tracked, _ = trackers.update(found((*AT, 0.9, 0)), frame("a", index, index / 30), 0, options)
+        seen.append(tracked.tracker_id.tolist())
+    assert seen == [[1], [1], [2], [2]]
+    assert trackers.summary()["a"]["objects"] == {"cat": 2}
