@@ -21,9 +21,10 @@ from edge_runtime.text.escape import printable
 from edge_runtime.track.places import FRACTIONS, PIXELS, Line, Place, Zone
 
 NO_KEYS = ("help", "version", "config", "check", "files")
+OF_SOURCE = ("size", "fps", "loop", "wait", "give_up", "patience", "ca_file")  # how it is opened
 OF_STREAM = (
     "conf", "class_conf", "classes", "track", "track_lost", "track_hits", "track_by_class", "line", "zone", "output",
-    "size", "fps", "loop", "wait", "give_up", "patience", "ca_file",
+    *OF_SOURCE,
 )  # fmt: skip
 STREAM = "stream"
 PLACES: Dict[str, Type[Place]] = {"lines": Line, "zones": Zone}

@@ -52,13 +52,15 @@ def replace(path: str, text: str, new: str) -> None:
     """Writes the new text in place of a text that `read.read_text` has read. Line ends and rights stay.
 
     Raises:
-        UsageError: somebody has changed the file since, or it cannot be written.
+        UsageError: somebody has changed the file since, or it cannot be written, or would be too long.
     """
     before = read.read_bytes(path, _config.LONGEST)
     if read.read_text(path, _config.LONGEST) != text:
         raise UsageError(f"{path} was changed meanwhile", hint="save again")
-    content = new.replace("\n", "\r\n") if b"\r\n" in before else new
-    replace_file(Path(path), BOM * before.startswith(BOM) + content.encode(), rights=True)
+    content = BOM * before.startswith(BOM) + new.replace("\n", "\r\n" if b"\r\n" in before else "\n").encode()
+    if len(content) > _config.LONGEST:
+        raise UsageError(f"{path} would be too long to read again", hint="draw fewer corners")
+    replace_file(Path(path), content, rights=True)
 
 
 def _plain(place: Place) -> Dict[str, Any]:

@@ -21,7 +21,7 @@ from edge_runtime.track.places import Line, Place, Zone
 
 OURS = {"site", "reload", "own_output", "typed", "sources", "streams", "config", "check", "conf", "classes", "gate"}
 AT_START = {  # of a stream; only a new one has others
-    "source": "source", "options": "size, fps, loop, wait, give_up or ca_file", "sinks": "output"
+    "source": "source", "options": f"{', '.join(_config.OF_SOURCE[:-1])} or {_config.OF_SOURCE[-1]}", "sinks": "output"
 }  # fmt: skip
 GONE_ON = "the settings before go on"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 import pytest
 
-from edge_runtime.cli import _config, _site, detect
+from edge_runtime.cli import _config, _site, _states, detect
 from tests.cli.test_config import PARSER, arguments, load, told
 
 ZONE = "[[zones]]\nname = {}\npixels = [[0, 0], [9, 0], [9, 9]]\n"
@@ -109,3 +110,16 @@ def test_outputs_of_two_streams_that_would_be_one_file(tmp_path: Path, capsys: p
 def test_marks_and_line_ends_of_other_systems(tmp_path: Path, text: str) -> None:
     (tmp_path / "site.toml").write_bytes(text.encode())
     assert _config.load(str(tmp_path / "site.toml"), PARSER).flags in ({}, {"conf": 0.5})
+
+
+def test_every_flag_of_a_source_is_a_key_of_a_stream() -> None:
+    """A new flag that `_states.options` reads needs its place in `OF_SOURCE`, or a stream cannot say it."""
+    usual, asked = PARSER.parse_args(["m.onnx"]), []
+
+    class Asked(argparse.Namespace):
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return getattr(usual, name)
+
+    _states.options(Asked())
+    assert set(asked) == set(_config.OF_SOURCE)

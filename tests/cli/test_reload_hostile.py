@@ -148,7 +148,7 @@ def test_no_fault_of_a_reload_ends_the_run(run: Running, monkeypatch: pytest.Mon
 def test_what_is_only_for_the_start_has_the_names_of_its_keys(run: Running) -> None:
     run.start()
     said = run.told(SITE.replace("a.jsonl", "c.jsonl").replace("@30", "@20") + "fps = 5\n")
-    later = "only at the next start source of a, size, fps, loop, wait, give_up or ca_file of a, output of a"
+    later = "only at the next start source of a, size, fps, loop, wait, give_up, patience or ca_file of a, output of a"
     assert later in said and later in run.told()
 
 
@@ -201,4 +201,6 @@ def test_a_file_that_changes_while_it_is_saved_is_kept(tmp_path: Path) -> None:
     (tmp_path / "site.toml").write_text("conf = 0.4")
     with pytest.raises(UsageError, match="was changed meanwhile"):
         _drawn.replace(str(tmp_path / "site.toml"), "conf = 0.3", "conf = 0.2")
+    with pytest.raises(UsageError, match="would be too long to read again"):
+        _drawn.replace(str(tmp_path / "site.toml"), "conf = 0.4", "#" * (1 << 20) + "\n")
     assert (tmp_path / "site.toml").read_text() == "conf = 0.4"
