@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from edge_runtime.cli import _flags
 from edge_runtime.cli._values import typed
 from edge_runtime.sources import FIELDS, SourceOptions
 from edge_runtime.sources._state import LIVE
 
+MODEL = "model"  # of --shrink: its input's size
 COUNTED = (("reconnects", "came back"), ("stalls", "stalled"))
 
 
 def add_flags(group: argparse._ArgumentGroup) -> None:
-    """Flags for cameras that are away, and for their certificates."""
+    """Flags for the size of their pictures, for cameras that are away, and for certificates."""
+    shrunk = "let GStreamer scale frames down to fit; boxes are in their pixels"
+    group.add_argument("--shrink", type=_shrink, metavar="model|WxH", help=shrunk)
     group.add_argument("--wait", action="store_true", help="start without a camera that is away; of several one may be")
     group.add_argument(
         "--give-up", type=_flags.positive, metavar="N", help="end a lost camera after N tries; default: try for ever"
@@ -26,6 +29,10 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--ca-file", metavar="FILE.pem", help="check servers of rtsps:// and https:// with it; none: check nothing"
     )
+
+
+def _shrink(text: str) -> Union[str, Tuple[int, int]]:
+    return MODEL if text == MODEL else _flags.size(text)
 
 
 def options(args: argparse.Namespace) -> SourceOptions:

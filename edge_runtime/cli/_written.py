@@ -16,6 +16,12 @@ from edge_runtime.sources import image
 from edge_runtime.text import secrets
 
 
+def targets(args: argparse.Namespace) -> List[str]:
+    """The outputs for all sources."""
+    save = [args.save.rstrip("/") + "/"] if args.save else []
+    return [*args.output, *save, *(["window"] if args.show else [])]
+
+
 def check(args: argparse.Namespace) -> None:
     """Refuses outputs that are inputs or other outputs. Opens nothing.
 

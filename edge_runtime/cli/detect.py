@@ -23,7 +23,7 @@ import sys
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence
 
 from edge_runtime import sinks
 from edge_runtime.cli import (
@@ -61,7 +61,6 @@ from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import SinkOptions, VideoOptions
 from edge_runtime.track.options import TrackOptions
 
-MODEL = "model"
 SOURCES = (
     ("--source", "URI", "any source"),
     ("--camera", "N", "a camera: 0 is /dev/video0"),
@@ -94,8 +93,6 @@ def _parser() -> Parser:
         group.add_argument(flag, action="append", dest="sources", default=[], metavar=value, help=about)
     group.add_argument("--size", type=_flags.size, metavar="WxH", help="size to ask a camera for")
     group.add_argument("--fps", type=_values.rate, metavar="FPS", help="rate to ask a camera for")
-    shrunk = "let GStreamer scale frames down to fit; boxes are in their pixels"
-    group.add_argument("--shrink", type=_shrink, metavar="model|WxH", help=shrunk)
     group.add_argument("--loop", action="store_true", help="start files again at their end")
     _states.add_flags(group)
     group = parser.add_argument_group("where results go (repeatable)")
@@ -205,24 +202,15 @@ def _pipeline(
     args: argparse.Namespace, detector: Detector, video: VideoOptions, track: Optional[TrackOptions]
 ) -> Pipeline:
     save = args.reload and args.reload.save
-    shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
+    shrink = detector.model.spec.input_wh if args.shrink == _states.MODEL else args.shrink
     pipeline = Pipeline(
-        detector, args.streams, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        detector, args.streams, _written.targets(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
         sink_options=SinkOptions(video=video, save=save), fail_fast=args.fail_fast, track=track, gate=args.gate,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
         print_status(line)
     return pipeline
-
-
-def _shrink(text: str) -> Union[str, Tuple[int, int]]:
-    return MODEL if text == MODEL else _flags.size(text)
-
-
-def _outputs(args: argparse.Namespace) -> List[str]:
-    save = [args.save.rstrip("/") + "/"] if args.save else []
-    return [*args.output, *save, *(["window"] if args.show else [])]
 
 
 def _finish(
