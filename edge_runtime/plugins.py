@@ -41,13 +41,16 @@ def pick(family: str, target: str) -> ModuleType:
     """The implementation whose HANDLES has this target's suffix (`.onnx`), scheme (`rtsp://`) or whole name.
 
     If several match, the available one with the highest PRIORITY is used. If none is available, the first one is used,
-    and it says why when it is opened. A broken one comes before those that are not installed.
+    and it says why when it is opened. A broken one comes before those that are not installed. An address goes by its
+    scheme, whatever its end looks like: `http://127.0.0.1:8080/` is no folder, also where there can be no page.
 
     Raises:
         UsageError: no member handles it.
     """
     lowered = target.lower()
-    matching = [m for m in members(family) if any(_matches(lowered, h) for h in m.HANDLES)]
+    found = [(m, [h for h in m.HANDLES if _matches(lowered, h)]) for m in members(family)]
+    by_scheme = [m for m, handles in found if any(h.endswith("://") for h in handles)]
+    matching = by_scheme or [m for m, handles in found if handles]
     if not matching:
         handled = sorted({handle for m in members(family) for handle in m.HANDLES if handle})
         raise UsageError(f"nothing in {family}/ handles {target!r}", hint=f"expected one of: {', '.join(handled)}")

@@ -17,6 +17,7 @@ CORE = ("numpy", "native core", "OpenCV")
 ALL: Tuple[Callable[..., Check], ...] = (
     libraries.python, libraries.numpy, libraries.native_core, libraries.opencv, libraries.pyav, libraries.onnxruntime,
     libraries.openvino, libraries.tensorrt, libraries.pycuda, libraries.kernel_compiler, libraries.gstreamer,
+    libraries.paho, libraries.h11, libraries.prometheus,
     machine.cuda_devices, machine.cuda_toolkit, machine.jetson_board, machine.jetpack, machine.memory,
     cameras.cameras, cameras.argus, machine.power_sensors,
 )  # fmt: skip

@@ -123,6 +123,35 @@ def gstreamer(root: Path, quick: bool = False) -> Check:
     return _tried("GStreamer", attempt("gstreamer", root, quick))
 
 
+def paho(root: Path) -> Check:
+    """For events to an MQTT broker."""
+    check = _output("paho-mqtt", "paho.mqtt.client", "mqtt", "mqtt://, mqtts://")
+    if check.ok and not hasattr(import_module("paho.mqtt.client"), "CallbackAPIVersion"):
+        return replace(check, ok=False, detail=f"{check.detail}; older than 2.0", fix=install_hint("mqtt"))
+    return check
+
+
+def h11(root: Path) -> Check:
+    """For what is served over HTTP: the page, and metrics."""
+    return _output("h11", "h11", "page", "http://, prometheus://")
+
+
+def prometheus(root: Path) -> Check:
+    """For metrics."""
+    return _output("prometheus-client", "prometheus_client", "prometheus", "prometheus://")
+
+
+def _output(package: str, module: str, extra: str, outputs: str) -> Check:
+    """A library that only some outputs need."""
+    name = package.replace("-client", "")
+    if not _installed(module.split(".")[0]):
+        return Check(name, False, f"not installed, for the output {outputs}", install_hint(extra), absent=True)
+    reason = _imported(module)[1]
+    if reason:
+        return Check(name, False, reason, f"pip install --force-reinstall {package}")
+    return Check(name, True, f"{_distribution(package)}, for the output {outputs}")
+
+
 def _tried(name: str, found: TrialOutcome) -> Check:
     return Check(name, not found.reason, found.detail, found.fix)
 

@@ -41,8 +41,8 @@ __all__ = [
     "takes_events", "written_path", "written_paths",
 ]  # fmt: skip
 KINDS = (
-    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, prometheus://, out.csv, out.coco.json, "
-    "drawn/ (pictures), yolo:labels/, http://127.0.0.1:8080, window, -"
+    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, webhook+https://…, prometheus://, out.csv, "
+    "out.coco.json, drawn/ (pictures), yolo:labels/, http://127.0.0.1:8080, window, -"
 )
 SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
@@ -243,5 +243,7 @@ def _member(target: str) -> ModuleType:
 def _near(target: str) -> str:
     if os.path.isdir(target):
         return f"did you mean {target}/ for a picture per frame, or yolo:{target}/ for a text file per picture?"
+    if target.lower().startswith("https://"):
+        return "did you mean webhook+https://HOST/PATH, to post events there?"
     meant = next((hint for endings, hint in NEAR.items() if target.lower().endswith(endings)), "")
     return f"did you mean {meant}?" if meant else f"expected one like {KINDS}"

@@ -45,12 +45,17 @@ class Address:
     password: str
     options: Mapping[str, str]
 
-    def spool(self, name: str) -> Spool:
-        """Opens the spool: `?spool=DIR&spool_mb=64`. Raises SinkError, UsageError."""
+    def spool(self, name: str, more: str = "") -> Spool:
+        """Opens the spool: `?spool=DIR&spool_mb=64`. Raises SinkError, UsageError.
+
+        Args:
+            name: begins the name of its folder.
+            more: what tells it from other spools of this server.
+        """
         given = {"spool_mb": self.options.get("spool_mb", str(SPOOL_MB))}
         megabytes = _query.options(self.public, given, _MB)
         stated = self.options.get("spool")
-        folder = Path(stated) if stated else default_folder(name, self.public)
+        folder = Path(stated) if stated else default_folder(name, self.public + more)
         return Spool(folder, megabytes["spool_mb"] << 20)
 
     def tls(self) -> ssl.SSLContext:

@@ -22,7 +22,7 @@ from edge_runtime.text.secrets import redact
 
 WINDOW = 20  # messages on the way; more of them would come twice after an outage
 FIRST_S, LONGEST_S = 0.5, 15.0  # pauses between attempts
-CLOSE_S = 5.0
+CLOSE_S = 3.0  # less than a run waits for its outputs, also if the broker takes a second for our last word
 SYNC_S = 1.0
 
 

@@ -7,6 +7,7 @@ from typing import Set
 from urllib.parse import unquote
 
 HIDDEN = "***"
+LONG = 8  # characters of a path that is a secret; a shorter one can be an everyday word
 SHORTEST = 4  # a shorter secret is hidden in an address, but not searched for in other text
 
 # The text between :// and @. A password may contain / ? # and @ although it should not, so everything up to the last @
@@ -24,6 +25,12 @@ _NAME = r"""(?!env:\w+(?:[\s&;#"'<>,]|$))"""  # token=env:NAME says where a secr
 _VALUE = _NAME + r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s&;#"'<>]+)"""
 _PAIR = re.compile(rf"({_SECRET}|{_OF_GSTREAMER}|{_OF_QUERY})\s*=\s*(?:\(\w+\)\s*)?{_VALUE}", re.IGNORECASE)
 
+# Path, query and options of a webhook. Who knows the path may post there. HOST is that of an example.
+_HOOK = re.compile(
+    r"(webhook\+https?://)(?!(?-i:HOST/))(?:[^/?#\s\"'<>]{0,4096}@)?([^/?#\s\"'<>]{0,999})([/?#][^\s\"'<>]*)",
+    re.IGNORECASE,
+)
+
 _opened: Set[str] = set()  # secrets of the addresses that were opened
 
 
@@ -35,6 +42,10 @@ def public(target: str) -> str:
     found = [
         pair[2].strip("\"'") for pair in _PAIR.finditer(target) if not pair[1].lower().endswith(("id", "user", "usr"))
     ]
+    hook = _HOOK.match(target)
+    if hook:
+        remember(*(part for part in hook[3].partition("#")[0].split("?") if len(part) >= LONG))
+        return f"{hook[1]}{hook[2]}/…"
     login = None if target.startswith("gst:") else _LOGIN_OF_TARGET.search(target)
     if login:
         user_and_password = login[0][:-1]
@@ -53,4 +64,5 @@ def redact(text: str) -> str:
     """The text without the secrets of opened sources, and without anything in an address that looks like a secret."""
     for secret in sorted(_opened, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+    text = _HOOK.sub(r"\1\2/…", text)
     return _PAIR.sub(rf"\1={HIDDEN}", _LOGIN_IN_TEXT.sub("", text))

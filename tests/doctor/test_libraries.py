@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,35 @@ def test_build_information_is_read_by_line() -> None:
     text = "  Video I/O:\n    FFMPEG:          YES\n    GStreamer:       NO\n"
     assert built_with(text, "FFmpeg") and not built_with(text, "GStreamer")
     assert built_with("    GStreamer:                   YES (1.20.3)\n", "GStreamer")
+
+
+OUTPUTS = {"paho-mqtt": libraries.paho, "h11": libraries.h11, "prometheus-client": libraries.prometheus}
+
+
+@pytest.mark.parametrize("package", OUTPUTS)
+def test_a_library_of_outputs(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(package.replace("paho-mqtt", "paho.mqtt").replace("-", "_"))
+    found = OUTPUTS[package](HERE)
+    assert found.ok and metadata.version(package) in found.detail and "://" in found.detail
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
+    found = OUTPUTS[package](HERE)
+    assert found.absent and not found.ok and "pip install" in str(found.fix) and "://" in found.detail
+
+
+@pytest.mark.parametrize("package", OUTPUTS)
+def test_a_library_of_outputs_that_is_broken(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "_installed", lambda name: True)
+    monkeypatch.setattr(libraries, "import_module", _raise)
+    found = OUTPUTS[package](HERE)
+    assert not found.ok and not found.absent and found.detail == "cannot be imported: broken" and found.fix
+
+
+def test_an_old_paho(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "_installed", lambda name: True)
+    monkeypatch.setattr(libraries, "import_module", lambda name: sys)
+    found = libraries.paho(HERE)
+    assert not found.ok and "older than 2.0" in found.detail and "pip install" in str(found.fix)
+
+
+def _raise(name: str) -> None:
+    raise RuntimeError("broken")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import sinks
+from edge_runtime import plugins, sinks
 from edge_runtime.errors import UsageError
 
 
@@ -21,12 +21,22 @@ from edge_runtime.errors import UsageError
         ("out.xlsx", "out.csv"),
         ("out", "expected one like out.mp4, out.jsonl"),
         ("kafka://host/topic", "expected one like"),
+        ("https://host/path", "webhook+https://HOST/PATH"),
     ],
 )
 def test_a_near_miss_is_told_the_word(target: str, meant: str) -> None:
     with pytest.raises(UsageError, match="no output is written as") as caught:
         sinks.open(target)
     assert meant in str(caught.value.hint)
+
+
+def test_an_address_is_no_file_whatever_it_ends_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its library is missing: a page that cannot be served is an error, and no folder."""
+    for member, ends in {"http": "http://127.0.0.1:8080/", "prometheus": "prometheus://"}.items():
+        monkeypatch.setattr(plugins.load_member("sinks", member), "available", lambda: "it is not installed")
+        assert plugins.pick("sinks", ends).__name__.endswith(member)
+    assert sinks.takes_events("mqtt://broker/out.csv") and sinks.takes_events("webhook+https://host/out.jsonl/")
+    assert sinks.needs_ids("mqtt://broker/a/") and not sinks.needs_ids("prometheus://")
 
 
 def test_a_folder_without_its_slash(tmp_path: Path) -> None:

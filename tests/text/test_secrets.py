@@ -11,8 +11,11 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_opened", set())
 
 
+HOOK = "webhook+https://hooks.example:8443/…"
 TARGETS = [  # (as given, as shown); the secrets are "u5er", "pa55…" and "t0ken…"
     ("rtsp://u5er:pa55@10.0.0.2:554/live", "rtsp://10.0.0.2:554/live"),
+    ("webhook+https://hooks.example:8443/t0ken/t0ken2?x=t0ken3@y#secret=env:NAME", HOOK),
+    ("webhook+https://u5er:pa55@hooks.example:8443?t0ken", HOOK),
     ("rtsp://u5er:pa55/word@cam/live", "rtsp://cam/live"),
     ("rtsp://u5er:pa55@word@cam/live", "rtsp://cam/live"),
     ("rtsp://u5er:pa55?#word@cam/live", "rtsp://cam/live"),
