@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, Callable, Optional, Tuple
 
 from edge_runtime.sources._avreader import AvReader
+from edge_runtime.sources._web import WebStream
 
 THREADS = 1  # each further one would keep a picture back
 MOST_PIXELS = 1 << 24  # 16 megapixels; a decoder keeps up to 16 pictures, and the pipeline as many
@@ -18,15 +19,20 @@ LOOKED_AT = 1024  # bytes at the end of a JPEG: some cameras write zeros or a no
 class LiveReader(AvReader):
     """See `AvReader`. A picture before the first key picture would be grey or torn. It is not decoded.
 
+    Nor is what follows a broken picture, up to the next key picture: it was made from the broken one.
+
     Args:
         limit_s: seconds in which each picture must come.
+        web: see `AvCapture`.
 
     Raises:
         LookupError: there is no video in it, or its pictures are too large.
     """
 
-    def __init__(self, open_container: Callable[[], Any], limit_s: float, patience: int) -> None:
-        self._limit_s, self._until_s = limit_s, 0.0
+    def __init__(
+        self, open_container: Callable[[], Any], limit_s: float, patience: int, web: Optional[WebStream] = None
+    ) -> None:
+        self._limit_s, self._until_s, self._web, self._waits_for_key = limit_s, 0.0, web, False
         super().__init__(open_container, THREADS, patience)
 
     def read(self) -> Optional[Tuple[Any, int]]:
@@ -42,11 +48,14 @@ class LiveReader(AvReader):
             if not frame.is_corrupt:
                 return frame, lost
             lost += 1
+            self._waits_for_key = self._keyed
 
     def _start(self) -> None:
         super()._start()
         codec = self.stream.codec_context
-        self._waits_for_key, self._jpeg = codec.name in KEYED, codec.name == "mjpeg"
+        self._keyed = codec.name in KEYED
+        self._waits_for_key = self._keyed
+        self._began, self._jpeg = False, codec.name == "mjpeg"
         if codec.width * codec.height > self._most_pixels:
             said = too_large(codec)
             self._release()
@@ -60,20 +69,28 @@ class LiveReader(AvReader):
         if monotonic() > self._until_s:
             self.error = f"no picture in {FIRST_KEY_S if self._waits_for_key else self._limit_s:g} s"
             return None
-        return super()._take()
+        packet = super()._take()
+        if self._web is not None:
+            self._web.taken()
+        return packet
 
     def _decode(self, packet: Any) -> None:
         if packet is not None and packet.size:
             if self._waits_for_key and not packet.is_keyframe:
+                if self._began:  # else we came in the middle
+                    self._leave_out(packet)
                 return
-            self._waits_for_key = False
+            if self._waits_for_key and self._began:
+                self.stream.codec_context.flush_buffers()
+            self._waits_for_key, self._began = False, True
             if self._jpeg and END_OF_JPEG not in bytes(memoryview(packet)[-LOOKED_AT:]):
-                self._half(packet)
+                self._leave_out(packet)  # half a JPEG would be decoded, with grey below
                 return
+        before = self._errors
         super()._decode(packet)
+        self._waits_for_key = self._waits_for_key or (self._keyed and self._errors > before)
 
-    def _half(self, packet: Any) -> None:
-        """Half a JPEG would be decoded, with grey below."""
+    def _leave_out(self, packet: Any) -> None:
         if packet.pts is not None:
             self._note(packet)
         self._errors += 1
