@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
     from edge_runtime.backends import BackendOptions
+    from edge_runtime.blackbox.recorder import BlackBox
     from edge_runtime.detect.detector import Detector
     from edge_runtime.errors import (
         BackendUnavailable,
@@ -50,15 +51,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
-    "DeviceError", "DownloadError", "EdgeError", "Event", "EventOptions", "EventSink", "Frame", "Line", "ModelError",
-    "ModelFlags", "Pipeline", "Pixels", "Result", "Sink", "SinkError", "SinkOptions", "Source", "SourceError",
-    "SourceOptions", "SpecError", "Stream", "Thresholds", "TrackOptions", "Tracker", "Tuned", "UsageError",
-    "VideoOptions", "Zone", "draw", "open_sink", "open_source", "tune",
+    "BackendOptions", "BackendUnavailable", "BlackBox", "BoardError", "DatasetError", "Detection", "Detections",
+    "Detector", "DeviceError", "DownloadError", "EdgeError", "Event", "EventOptions", "EventSink", "Frame", "Line",
+    "ModelError", "ModelFlags", "Pipeline", "Pixels", "Result", "Sink", "SinkError", "SinkOptions", "Source",
+    "SourceError", "SourceOptions", "SpecError", "Stream", "Thresholds", "TrackOptions", "Tracker", "Tuned",
+    "UsageError", "VideoOptions", "Zone", "draw", "open_sink", "open_source", "tune",
 ]  # fmt: skip
 
 _ROOMS = {
     "backends": "BackendOptions",
+    "blackbox.recorder": "BlackBox",
     "detect.detector": "Detector",
     "errors": "BackendUnavailable BoardError DatasetError DeviceError DownloadError EdgeError ModelError SinkError"
     " SourceError SpecError UsageError",

@@ -12,7 +12,7 @@ _FRONT = re.compile(
     r"(@|events:|clips:|yolo-conf:|yolo:|coco:|replay:|(?:gst\+)?file://)?(.*)", re.DOTALL | re.IGNORECASE
 )
 _NO_PATH = ("", "-", "window", "demo")
-WRITTEN = ("output", "save", "log")
+WRITTEN = ("output", "save", "log", "record")
 
 
 def located(dest: str, text: str, folder: Path) -> str:

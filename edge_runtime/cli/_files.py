@@ -85,6 +85,7 @@ READS: Dict[str, Reader] = {
     "data": _data, "verdict_data": _data, "images": _data, "image_folder": plain("folder of pictures"), "calib": _data,
     "sources": _source, "source": _source, "from_source": _source, "meter": _trace, "sysroot": board,
     "files": plain("result"), "config": plain("configuration"), "ca_file": plain("certificate file"),
+    "recording": plain("recording"),
 }  # fmt: skip
 
 claimed = functools.partial(_claims.claimed, reads=READS)

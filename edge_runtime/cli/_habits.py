@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
 
-COMMANDS = [f"edge-{name}" for name in "detect eval bench build calibrate power doctor identify audit zoo".split()]
-DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, AUDIT, ZOO = COMMANDS
+COMMANDS = [
+    f"edge-{name}" for name in "detect eval bench build calibrate power doctor identify audit replay zoo".split()
+]
+DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, AUDIT, REPLAY, ZOO = COMMANDS
 RUN = f"{DETECT} {EVAL} {BENCH}"
 ONE = f"{CALIBRATE} {IDENTIFY}"
 ALL = f"{RUN} {BUILD} {ONE} {AUDIT}"
@@ -169,7 +171,7 @@ TASKS: Dict[str, str] = {
     "train": "models are trained elsewhere; a trained one is exported to ONNX",
     "track": "edge-detect --track gives objects ids",
     "identify": IDENTIFY, "guess": IDENTIFY, "checks": DOCTOR, "doctor": DOCTOR, "check": DOCTOR,
-    "audit": AUDIT, "diff": AUDIT, "zoo": ZOO,
+    "audit": AUDIT, "diff": AUDIT, "replay": REPLAY, "zoo": ZOO,
 }  # fmt: skip
 
 # Values of --device in other tools.

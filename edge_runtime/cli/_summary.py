@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from edge_runtime import sinks
 from edge_runtime.accuracy import evaluate
-from edge_runtime.cli import _each_source, _gate, _power, _progress, _states, _streams, _track
+from edge_runtime.cli import _each_source, _gate, _power, _progress, _record, _states, _streams, _track
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._power import print_status
@@ -125,5 +125,5 @@ def print_summary(summary: Dict[str, Any]) -> None:
         print_status(f"failed: {failure.get('source') or failure['sink']}: {failure['error']}")
     for name in summary["left_behind"]:
         print_status(f"left behind: {name}")
-    for line in _power.lines(summary["power"]):
+    for line in [*_record.lines(summary), *_power.lines(summary["power"])]:
         print_status(line)

@@ -75,4 +75,5 @@ WRITES: _files.Writes = {
     "own_output": _own,
     "save": lambda args: _written("--save", [f"{args.save}/"], _names(args)),
     "log": _files.file_of("--log", "log"),
+    "record": _files.file_of("--record", "record"),
 }

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import sinks
+from edge_runtime.blackbox.recorder import BlackBox
 from edge_runtime.cli import (
     _check,
     _demo,
@@ -35,6 +36,7 @@ from edge_runtime.cli import (
     _guard,
     _notes,
     _power,
+    _record,
     _signals,
     _site,
     _states,
@@ -124,6 +126,7 @@ def _parser() -> Parser:
     )
     _track.add_flags(parser)
     _gate.add_flags(parser)
+    _record.add_flags(parser)
     _tune.add_flags(parser)
     _site.add_flags(parser)
     return parser
@@ -159,7 +162,7 @@ def _run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         if args.reload:
             stack.enter_context(args.reload.hears(lambda: signal.raise_signal(signal.SIGINT)))
-        beside = ByProducts(args.verbose)
+        beside, box = ByProducts(args.verbose), _record.opened(args)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
@@ -169,8 +172,11 @@ def _run(args: argparse.Namespace) -> int:
         idle_s = args.idle if args.log or modes or args.budget or args.gate else 0.0
         conditions = _power.conditions(root, sampler, idle_s)
         _power.say_trace(root, sampler, conditions.mode_name)
-        pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track))
+        if box:
+            box.sampler = sampler
+        pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track, box))
         stack.enter_context(_signals.ending(pipeline.stop))
+        stack.enter_context(_record.hears(box))
         if args.reload:
             stack.enter_context(args.reload.of(pipeline, args.streams))
         efficiency = Efficiency(
@@ -199,7 +205,11 @@ def _detector(args: argparse.Namespace, engine: str, governed: bool) -> Detector
 
 
 def _pipeline(
-    args: argparse.Namespace, detector: Detector, video: VideoOptions, track: Optional[TrackOptions]
+    args: argparse.Namespace,
+    detector: Detector,
+    video: VideoOptions,
+    track: Optional[TrackOptions],
+    box: Optional[BlackBox],
 ) -> Pipeline:
     save = args.reload and args.reload.save
     shrink = detector.model.spec.input_wh if args.shrink == _states.MODEL else args.shrink
@@ -207,6 +217,7 @@ def _pipeline(
         detector, args.streams, _written.targets(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
         sink_options=SinkOptions(video=video, save=save), fail_fast=args.fail_fast, track=track, gate=args.gate,
+        record=box,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
         print_status(line)

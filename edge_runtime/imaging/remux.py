@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
-from typing import Any, NamedTuple, Optional
+from typing import Any, BinaryIO, NamedTuple, Optional, Union
 
 from edge_runtime.imaging.pyav import load_av
 
@@ -88,17 +88,20 @@ class Remuxer:
     """Writes a video file. The suffix says its kind. A file that is killed plays to its last key picture.
 
     Args:
-        path: a file that does not exist.
+        path: a file that does not exist, or an open one, which becomes Matroska.
         header: of the stream; see `header_of`.
 
     Raises:
         av.error.FFmpegError, OSError, ValueError: it cannot be written. Any call may raise it.
     """
 
-    def __init__(self, path: str, header: bytes) -> None:
+    def __init__(self, path: Union[str, BinaryIO], header: bytes) -> None:
         av = load_av()
-        options = {"flush_packets": "1", **(FRAGMENTS if path.endswith(".mp4") else {})}
-        self._container = av.open(f"file:{path}", "w", format=None, container_options=options)
+        if isinstance(path, str):
+            options = {"flush_packets": "1", **(FRAGMENTS if path.endswith(".mp4") else {})}
+            self._container = av.open(f"file:{path}", "w", format=None, container_options=options)
+        else:
+            self._container = av.open(path, "w", format="matroska")
         try:
             with av.open(io.BytesIO(header)) as template:
                 self._stream = _copy(self._container, template.streams.video[0])

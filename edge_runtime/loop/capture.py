@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from time import monotonic, perf_counter
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 from edge_runtime.loop.motion import Motion
 from edge_runtime.loop.ring import Inbox, Lease, Ring
 from edge_runtime.sources import Source
+
+Shown = Callable[[str], Optional[Tuple[int, float]]]
 
 
 class SourceThread:
@@ -16,6 +18,7 @@ class SourceThread:
 
     Args:
         motion: looks for motion in each frame; None if nobody asks.
+        shown: gives `PacketRing.shown` of a source, by its name.
     """
 
     def __init__(
@@ -26,8 +29,9 @@ class SourceThread:
         stopping: threading.Event,
         failed: Callable[[Source, BaseException], None],
         motion: Optional[Motion] = None,
+        shown: Shown = lambda name: None,
     ) -> None:
-        self.source, self.number, self._motion = source, number, motion
+        self.source, self.number, self._motion, self._shown = source, number, motion, shown
         self._inbox, self._stopping, self._failed = inbox, stopping, failed
         self._reading = threading.Thread(target=self._read_all, name=f"source {source.name}", daemon=True)
         self._closing = threading.Thread(target=self._close, name=f"close {source.name}", daemon=True)
@@ -86,6 +90,7 @@ class SourceThread:
         lease.source, lease.live, lease.arrived_s = self.number, self.source.live, perf_counter()
         lease.capture_ms = (lease.arrived_s - started) * 1e3
         lease.restarts = getattr(self.source, "restarts", 0)
+        lease.shown = self._shown(self.source.name)
         lease.moved = self._motion is None or self._motion.seen(frame, lease.restarts)
         return True
 

@@ -19,6 +19,7 @@ from edge_runtime.loop.gate import Gates
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
 from edge_runtime.loop.rules import RuleBook
+from edge_runtime.loop.watching import Recorder, Work
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
 from edge_runtime.types.places import PlaceStates
@@ -38,6 +39,7 @@ class Detecting:
         rules: which boxes each stream reports, and how it is tracked.
         gone: called with the name of a source that was removed, after its last frame.
         gates: keep frames without motion from inference; None for none.
+        recorder: wants `Lease.work`; None if nobody does.
 
     Attributes:
         pace: the most frames per second that are taken.
@@ -60,18 +62,24 @@ class Detecting:
         gone: Callable[[str], None] = lambda name: None,
         gates: Optional[Gates] = None,
         warmup: int = 2,
+        recorder: Optional[Recorder] = None,
     ) -> None:
         self._detector, self.backend = detector, detector.backend
         self.capacity = self.backend.slots * self.backend.batch
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
         self._max_frames, self._warmup, self._rules = max_frames, warmup, rules
         self.trackers, self._told = SourceTrackers(), gone
-        self._gates = gates
+        self._gates, self._recorder, self._runs = gates, recorder, 0
         self._gone: Deque[Tuple[int, str]] = deque()
         self.pace, self.watch = Pace(), OutputWatch()
         self._next: Deque[Detector] = deque(maxlen=1)
         self._claimed: List[Detector] = []
         self.warm, self.idle, self.beat_s = False, False, 0.0
+
+    @property
+    def detector(self) -> Detector:
+        """The one that runs now."""
+        return self._detector
 
     def claim(self, detector: Optional[Detector] = None) -> None:
         """Reserves a detector, the first one by default, for the rest of the run.
@@ -203,12 +211,14 @@ class Detecting:
         return idle or not self.pace.wait_s
 
     def _hand_out(self, slot: Optional[int], leases: List[Lease]) -> None:
-        found = iter(self._wait(slot, leases) if slot is not None else ())
+        found = enumerate(self._wait(slot, leases) if slot is not None else ())
+        self._runs += slot is not None
         stages = self.backend.stage_ms(slot) if slot is not None else {}
         for lease in leases:
             assert lease.frame is not None
             times = {"capture": lease.capture_ms, **(stages if lease.inferred else {})}
-            boxes, places = self._tracked(lease, self._boxes(lease, next(found) if lease.inferred else None), times)
+            number, rows = next(found) if lease.inferred else (0, None)
+            boxes, places = self._tracked(lease, self._boxes(lease, rows), times, slot, number)
             if self._gates is not None and lease.inferred:
                 self._gates.keep(lease, boxes)
             latency_ms = (perf_counter() - lease.arrived_s) * 1e3
@@ -235,10 +245,14 @@ class Detecting:
         return found
 
     def _tracked(
-        self, lease: Lease, found: Detections, times: Dict[str, float]
+        self, lease: Lease, found: Detections, times: Dict[str, float], slot: Optional[int], number: int
     ) -> Tuple[Detections, Optional[PlaceStates]]:
         assert lease.frame is not None
         rules = self._rules.of(lease.frame.source)
+        if self._recorder is not None:
+            name = lease.frame.source
+            tracks = self.trackers.state(name) if rules.track and self._recorder.wants_tracks(name) else None
+            lease.work = Work(self._detector, found, rules, slot, number, self._runs, tracks)
         found = rules.keep(found)
         if rules.track is None:
             return found, None

@@ -13,9 +13,10 @@ from edge_runtime import sources as source_family
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.loop.stream import Stream, check_names, own_options
 from edge_runtime.loop.targets import list_sinks, list_sources, list_streams
+from edge_runtime.loop.watching import Recorder
 from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
-from edge_runtime.types.packets import PacketRing
+from edge_runtime.types.packets import MOST_BYTES, PacketRing
 
 USUAL_FPS = 30.0
 START_S = 3.0  # live sources that do not answer in this time are opened later
@@ -33,10 +34,12 @@ class Ends:
         options: for the sources that are opened.
         sink_options: for the sinks that are opened.
         fail_fast: a source that cannot be opened is an error, even if there are others.
+        recorder: wants encoded pictures; None if nobody does.
 
     Attributes:
         sources, sinks: those that are open. Of sources of the same name, all but the first got a number.
         errors: errors of the sources that could not be opened.
+        rings: encoded pictures, by the name of the source.
         failed: `{"source", "error"}` of each source that could not be opened or broke; `{"sink", "error"}` of a sink.
         left_behind: names of the sources and sinks that hung at the end.
 
@@ -46,11 +49,18 @@ class Ends:
     """
 
     def __init__(
-        self, source: Any, sinks: Any, options: SourceOptions, sink_options: SinkOptions, fail_fast: bool
+        self,
+        source: Any,
+        sinks: Any,
+        options: SourceOptions,
+        sink_options: SinkOptions,
+        fail_fast: bool,
+        recorder: Optional[Recorder] = None,
     ) -> None:
+        self._recorder = recorder
         self.sources: List[Source] = []
         self.sinks: List[AnySink] = []
-        self._rings: Dict[str, PacketRing] = {}  # by source
+        self.rings: Dict[str, PacketRing] = {}
         self.errors: List[BaseException] = []
         self._sink_options = sink_options
         self.failed: List[Dict[str, str]] = []
@@ -59,6 +69,7 @@ class Ends:
         self._handed_over = False
         listed = list_streams(source)
         check_names(listed)
+        self._expected = len(listed)
         self.only: Dict[int, Source] = {}  # by the id of an output of one stream: its source
         self.streams: Dict[str, Stream] = {}  # by the name of the source
         self._own: Dict[int, List[AnySink]] = {}  # by the place of a stream: its outputs
@@ -75,7 +86,7 @@ class Ends:
                 self.streams[source.name] = listed[place]
                 self.only.update({id(sink): source for sink in self._own[place]})
                 if ring:
-                    self._rings[source.name] = ring
+                    self.rings[source.name] = ring
             self._close_useless({place for place, _, _ in opened})
             for sink in self.sinks:
                 self._begin(sink)
@@ -104,7 +115,7 @@ class Ends:
             source.name = stream.name or source.name
             _name_apart([*self.sources, source])
             if ring is not None:
-                self._rings[source.name] = ring
+                self.rings[source.name] = ring
             self.sources.append(source)
             self.only.update({id(sink): source for sink in sinks})
             for sink in sinks:
@@ -119,10 +130,15 @@ class Ends:
     def remove(self, source: Source) -> None:
         """Forgets a source, so that its name is free again."""
         self.sources.remove(source)
-        self._rings.pop(source.name, None)
+        self.rings.pop(source.name, None)
         self._others -= source.name not in self._broken
         self._broken.discard(source.name)
         self.streams.pop(source.name, None)
+
+    def shown(self, name: str) -> Optional[Tuple[int, float]]:
+        """See `PacketRing.shown`. None for a source without encoded pictures."""
+        ring = self.rings.get(name)
+        return ring.shown if ring else None
 
     def rate(self, source: Source) -> float:
         """Frames per second of a source, as outputs take it."""
@@ -176,7 +192,7 @@ class Ends:
         rates = _rates(self.sources)
         sink_family.begin(sink, rates if only is None else {only.name: rates[only.name]})
         if hasattr(sink, "follow"):
-            sink.follow(self._rings)
+            sink.follow(self.rings)
 
     def _open_sources(
         self, listed: List[Stream], options: SourceOptions, fail_fast: bool, undo: ExitStack
@@ -217,11 +233,15 @@ class Ends:
         return any(sink is each for other, sinks in self._own.items() if other != place for each in sinks)
 
     def _ring(self, target: str, sinks: Sequence[AnySink]) -> Optional[PacketRing]:
-        """A place for the encoded pictures of a source, if a sink needs them. It keeps more of what can be repeated."""
+        """A place for encoded pictures of a source, if somebody needs them. It keeps more of what can be repeated."""
         keep_s = [float(sink.before_s) for sink in sinks if hasattr(sink, "before_s")]
+        most = MOST_BYTES if keep_s else 0
+        if self._recorder is not None:
+            keep_s.append(self._recorder.seconds)
+            most = max(most, self._recorder.most_bytes // (len(self.rings) + self._expected))
         if not keep_s:
             return None
-        return PacketRing(None if source_family.repeatable(target) else max(keep_s))
+        return PacketRing(None if source_family.repeatable(target) else max(keep_s), most)
 
 
 def _name_apart(sources: Sequence[Source]) -> None:

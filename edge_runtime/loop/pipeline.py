@@ -27,10 +27,12 @@ from edge_runtime.loop.run import Run
 from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream, as_stream, own_options
 from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks, list_streams
+from edge_runtime.loop.watching import Recorder
 from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Result
+from edge_runtime.types.packets import PacketRing
 
 LIMITS = {
     "max_frames": fields.optional(fields.whole(1, 10**9)),
@@ -74,6 +76,7 @@ class Pipeline:
             no objects in them, only counts of boxes, and states.
         gate: frames of a video or a camera in which nothing moves are not inferred. Their results repeat the boxes of
             the last frame that was, and have `Result.gated`. None infers all frames. See `gate.Gates`.
+        record: a `BlackBox`, which keeps the last minute and writes it into a file after a fault.
 
     A sink that fails is reported in the same way, and the others go on. The run ends when the last one has failed.
 
@@ -101,6 +104,7 @@ class Pipeline:
         track: Optional[TrackOptions] = None,
         events: EventOptions = EventOptions(),
         gate: Optional[GateOptions] = None,
+        record: Optional[Recorder] = None,
     ) -> None:
         limits = {"max_frames": max_frames, "duration_s": duration_s, "warmup": warmup}
         check_fields(limits, LIMITS, "", UsageError)
@@ -111,15 +115,18 @@ class Pipeline:
         _check_events(list_sinks(sinks), made)
         labels = sink_options.labels or detector.model.spec.labels
         ids = any(of.track for _, of in made)
-        self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels, ids=ids), fail_fast)
+        options = replace(sink_options, labels=labels, ids=ids)
+        self._ends = Ends(source, sinks, source_options, options, fail_fast, record)
         for name, stream in self._ends.streams.items():
             rules.set(name, rules.made(stream))
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
-            rules=rules, gate=gate, events=events,
+            rules=rules, gate=gate, events=events, recorder=record,
         )  # fmt: skip
         self.sinks, self.pace = self._ends.sinks, self._run.detecting.pace
         self._options, self._gated, self._used = source_options, gate is not None, False
+        if record is not None:
+            record.follow(self)
 
     @property
     def sources(self) -> List[Source]:
@@ -202,6 +209,16 @@ class Pipeline:
     def streams(self) -> Dict[str, Stream]:
         """By the name of each source that is open: the stream that was given for it."""
         return dict(self._ends.streams)
+
+    @property
+    def detector(self) -> Detector:
+        """The detector that runs now."""
+        return self._run.detecting.detector
+
+    @property
+    def packets(self) -> Dict[str, PacketRing]:
+        """By the name of each source of which encoded pictures are kept: the pictures."""
+        return dict(self._ends.rings)
 
     def check(self, stream: Stream, name: Optional[str] = None) -> None:
         """Refuses a stream that cannot be added, or to which the source of this name cannot change.

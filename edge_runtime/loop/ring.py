@@ -11,6 +11,7 @@ from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.loop.watching import Work
 from edge_runtime.types import Frame
 
 _OWN_REFERENCES = 2  # references: that of the lease, and getrefcount's argument
@@ -30,11 +31,14 @@ class Lease:
         restarts: how often the source had begun again; see `Source`.
         moved: whether something moved, in this frame or in one that it replaced. Without a motion gate always True.
         inferred: whether the detector sees the frame.
+        shown: see `PacketRing.shown`.
+        work: how its boxes were found, for a recorder.
     """
 
     __slots__ = (
         "_alike", "_lock", "_readers", "_ring", "_shape",
-        "arrived_s", "buffer", "capture_ms", "frame", "inferred", "live", "moved", "restarts", "source",
+        "arrived_s", "buffer", "capture_ms", "frame", "inferred", "live", "moved", "restarts", "shown", "source",
+        "work",
     )  # fmt: skip
 
     def __init__(self, ring: Ring) -> None:
@@ -43,6 +47,8 @@ class Lease:
         self.frame: Optional[Frame] = None
         self.source, self.live, self.arrived_s, self.capture_ms, self.restarts = 0, False, 0.0, 0.0, 0
         self.moved = self.inferred = True
+        self.shown: Optional[Tuple[int, float]] = None
+        self.work: Optional[Work] = None
         self._shape: Shape = ()  # of the last image, and how many of that shape came before it in turn
         self._alike = 0
 
@@ -114,7 +120,7 @@ class Ring:
         """Makes a lease free again."""
         if lease.frame is not None and lease.frame.pixels is not None:
             lease.buffer = lease.frame.made
-        lease.frame = None
+        lease.frame = lease.work = None
         self._free.put(lease)
 
 

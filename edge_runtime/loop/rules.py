@@ -26,6 +26,7 @@ class Rules:
         track: of the pipeline, for a stream that does not say it.
 
     Attributes:
+        stream: what was given, with `track` in place of what the stream does not say.
         track: how its objects are tracked; None for no ids.
 
     Raises:
@@ -36,6 +37,7 @@ class Rules:
     def __init__(self, stream: Stream, detector: Detector, track: Optional[TrackOptions]) -> None:
         given, labels = detector.options.thresholds, detector.model.spec.labels
         track = track if stream.track is None else (stream.track or None)  # type: ignore[assignment]
+        self.stream = replace(stream, track=track or False)
         usual = given.conf if track is None else track.track_threshold
         self._least = np.full(len(labels), usual if stream.conf is None else stream.conf, np.float32)
         for name, conf in stream.class_conf.items():

@@ -23,6 +23,7 @@ from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
 from edge_runtime.loop.view import View
+from edge_runtime.loop.watching import Recorder
 from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.tracker import check_change
 from edge_runtime.types import Result
@@ -48,7 +49,9 @@ class Run:
         rules: RuleBook,
         gate: Optional[GateOptions],
         events: EventOptions = EventOptions(),
+        recorder: Optional[Recorder] = None,
     ) -> None:
+        self.recorder = recorder
         self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
         self._changing = threading.Lock()
@@ -56,9 +59,11 @@ class Run:
         self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
             detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, rules=rules,
-            gone=self._gone, gates=None if gate is None else Gates(gate), warmup=warmup,
+            gone=self._gone, gates=None if gate is None else Gates(gate), warmup=warmup, recorder=recorder,
         )  # fmt: skip
-        self.streams = Streams(ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None)
+        self.streams = Streams(
+            ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None, ends.shown
+        )  # fmt: skip
         self.outputs = Outputs(self._sink_failed, self.stop, self._may_wait, GRACE_S)
         for sink in ends.sinks:
             self.outputs.add(sink, ends.only[id(sink)].name if id(sink) in ends.only else None)
@@ -227,12 +232,16 @@ class Run:
 
     def _fail(self, error: BaseException) -> None:
         self._errors.append(error)
+        if self.recorder:
+            self.recorder.fault("run", "", error)
         self.stop()
 
     def _sink_failed(self, name: str, error: BaseException) -> None:
         """Notes a failed sink. Its earlier results are written. The run ends if it was the last sink."""
         others = not self.outputs.broken
         self._errors.append(error)
+        if self.recorder:
+            self.recorder.fault("sink", name, error)
         self._ends.report_sink(name, error, others)
         if not others:
             self.stop()
@@ -240,6 +249,8 @@ class Run:
     def _source_failed(self, source: Source, error: BaseException) -> None:
         """Notes a failed source. Its earlier frames are still processed."""
         self._errors.append(error)
+        if self.recorder:
+            self.recorder.fault("source", source.name, error)
         self._ends.report(source.name, error)
         if self._fail_fast:
             self.stop()
@@ -247,6 +258,8 @@ class Run:
     def _detect(self) -> None:
         try:
             self._ends.hand_over()
+            if self.recorder:
+                self.recorder.start()
             with self._changing:
                 self.outputs.start()
                 if self.events:
@@ -262,15 +275,20 @@ class Run:
             if self.events:
                 self.events.finish()
             self.outputs.end()
+            if self.recorder:
+                self.recorder.end()
             self._done.set()
 
     def _ring(self) -> Ring:
         """The buffers of one source."""
-        return Ring(1 + INBOX_DEPTH + self.detecting.holds + self.outputs.holds, self.detecting.allocate)
+        held = self.detecting.holds + self.outputs.holds + (self.recorder.holds if self.recorder else 0)
+        return Ring(1 + INBOX_DEPTH + held, self.detecting.allocate)
 
     def _deliver(self, lease: Lease, result: Result) -> None:
         self.monitor.write(result)
         self.streams.write(lease.source, result)
+        if self.recorder:
+            self.recorder.see(lease, result)
         if self.events:
             self.events.see(result, lease.live, lease.restarts)
         self.outputs.put(lease, result)

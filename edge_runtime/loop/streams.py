@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from edge_runtime.errors import UsageError
-from edge_runtime.loop.capture import SourceThread
+from edge_runtime.loop.capture import Shown, SourceThread
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.motion import Motion
 from edge_runtime.loop.ring import Inbox, Ring
@@ -28,12 +28,20 @@ class Streams:
         stopping: set when the run must end soon.
         failed: called with a source and its error. Errors of a source that was removed do not count.
         gated: whether motion is looked for.
+        shown: see `SourceThread`.
     """
 
     def __init__(
-        self, sources: Sequence[Source], inbox: Inbox, stopping: threading.Event, failed: Failed, gated: bool = False
+        self,
+        sources: Sequence[Source],
+        inbox: Inbox,
+        stopping: threading.Event,
+        failed: Failed,
+        gated: bool = False,
+        shown: Shown = lambda name: None,
     ) -> None:
         self._inbox, self._stopping, self._report, self._gated = inbox, stopping, failed, gated
+        self._shown = shown
         self._lock = threading.Lock()
         self._ring: Optional[Callable[[], Ring]] = None
         self._captures: List[SourceThread] = []
@@ -61,7 +69,7 @@ class Streams:
             if number is None:
                 raise UsageError(f"{source.name} comes too late: {ENDED}", hint="make a new Pipeline")
             motion = Motion() if self._gated else None
-            capture = SourceThread(number, source, self._inbox, self._stopping, self._failed, motion)
+            capture = SourceThread(number, source, self._inbox, self._stopping, self._failed, motion, self._shown)
             self._names.append(source.name)
             self._removed.pop(source.name, None)
             self._monitors.setdefault(source.name, Monitor())

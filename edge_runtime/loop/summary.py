@@ -15,6 +15,7 @@ def of(run: Run, ends: Ends, gated: bool) -> Dict[str, Any]:
     tracking = run.detecting.trackers.summary()
     monitor, watch = run.monitor, run.detecting.watch
     gate = {"gated": monitor.gated, "inferred": monitor.frames - monitor.gated}
+    recorded = {} if run.recorder is None else {"recordings": run.recorder.summary()}
     return {
         "backend": run.detecting.backend.description,
         **monitor.summary(),
@@ -28,4 +29,5 @@ def of(run: Run, ends: Ends, gated: bool) -> Dict[str, Any]:
         "skipped": [item for source in list(ends.sources) for item in source.skipped],
         "failed": ends.failed,
         "left_behind": ends.left_behind,
+        **recorded,
     }

@@ -169,5 +169,11 @@ class Tracker:
     def tracks(self) -> NDArray[np.float64]:
         """Returns (k, 7): x1, y1, x2, y2, id, class_id, seen_s."""
 
+    def state(self) -> tuple[NDArray[np.float64], float, int]:
+        """Returns (k, 25), the time of the last frame and the last id."""
+
+    def restore(self, rows: NDArray[np.float64], time_s: float, last_id: int) -> None:
+        """Goes on from what `state` has returned."""
+
     def end_all(self) -> None:
         """Ends all tracks."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +82,25 @@ class ByteTrack:
     def tracks(self) -> NDArray[np.float64]:
         """Returns (k, 7): x1, y1, x2, y2 as the filter has them, id (0: none yet), class id, time of the last box."""
         return self._core.tracks()
+
+    def state(self) -> Tuple[NDArray[np.float64], float, int]:
+        """Returns all that the next frame depends on: tracks (k, 25) float64, time of the last frame, the last id."""
+        return self._core.state()
+
+    def restore(self, tracks: NDArray[np.float64], time_s: float, last_id: int) -> None:
+        """Goes on from the state of another tracker with the same numbers. The next frames give the same ids.
+
+        Args:
+            tracks: (k, 25) float64.
+            time_s, last_id: see `state`.
+
+        Raises:
+            SpecError: it is not the state of a tracker.
+        """
+        try:
+            self._core.restore(tracks, time_s, last_id)
+        except (ValueError, TypeError) as error:
+            raise SpecError(str(error), hint="pass what state() has returned") from error
 
     def end_all(self) -> None:
         """Ends all tracks. Later objects get new ids."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,17 @@ class LineCounter:
         into, out = (sum(self.counts[way].values()) for way in ("in", "out"))
         return LineState(self._name, as_points(points), into, out, tuple(crossed))
 
+    def state(self) -> Dict[str, Any]:
+        """Plain data for `restore`."""
+        seen = [[number, last_s, self._left.get(number)] for number, last_s in self._seen_s.items()]
+        return {"counts": {way: dict(counts) for way, counts in self.counts.items()}, "seen": seen}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from another counter's state."""
+        self.counts = {way: Counter(state["counts"][way]) for way in ("in", "out")}
+        self._seen_s = {int(number): float(last_s) for number, last_s, _ in state["seen"]}
+        self._left = {int(number): bool(left) for number, _, left in state["seen"] if left is not None}
+
     def end_all(self) -> None:
         """Forgets where objects were."""
         self._left.clear()
@@ -132,6 +143,19 @@ class ZoneCounter:
             self._end(number)
         self.most = max(self.most, len(now))
         return ZoneState(self._name, as_points(points), tuple(now))
+
+    def state(self) -> Dict[str, Any]:
+        """Plain data for `restore`."""
+        visits = [[number, *times] for number, times in self._visits.items()]
+        ended = {"most": self.most, "ended": self._ended, "total_s": self._total_s, "longest_s": self._longest_s}
+        return {"objects": dict(self.objects), "visits": visits, **ended}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from another counter's state."""
+        self.objects = Counter(state["objects"])
+        self.most, self._ended = int(state["most"]), int(state["ended"])
+        self._total_s, self._longest_s = float(state["total_s"]), float(state["longest_s"])
+        self._visits = {int(number): (float(since_s), float(last_s)) for number, since_s, last_s in state["visits"]}
 
     def end_all(self) -> None:
         """Ends all visits."""

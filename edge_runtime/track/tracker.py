@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import SpecError, UsageError
 from edge_runtime.native.tracking import ByteTrack
 from edge_runtime.track.counting import LineCounter, Seen, ZoneCounter
 from edge_runtime.track.options import TrackOptions
@@ -100,6 +100,41 @@ class Tracker:
         self._lines = [(line, lines.get(line) or LineCounter(line.name, options.lost_s)) for line in options.lines]
         self._zones = [(zone, zones.get(zone) or ZoneCounter(zone.name, options.lost_s)) for zone in options.zones]
         self.options, self.places = options, PlaceStates()
+
+    def state(self) -> Dict[str, Any]:
+        """All that the next frames depend on, as plain data; see `restored`."""
+        tracks, time_s, last_id = self._core.state()
+        return {
+            "first": [self._first.track_threshold, self._first.low_threshold],
+            "core": [tracks.tolist(), time_s, last_id], "objects": dict(self.objects),
+            "image_wh": self._image_wh, "time_s": self._time_s,
+            "lines": [counter.state() for _, counter in self._lines],
+            "zones": [counter.state() for _, counter in self._zones],
+        }  # fmt: skip
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], options: TrackOptions) -> Tracker:
+        """A tracker that goes on where another one with these options was, and gives the same ids.
+
+        Raises:
+            SpecError: it is not the state of such a tracker.
+        """
+        try:
+            first, low = state["first"]
+            tracker = cls(replace(options, track_threshold=first, low_threshold=low))
+            tracker.change(options)
+            tracks, time_s, last_id = state["core"]
+            tracker._core.restore(np.array(tracks, np.float64).reshape(len(tracks), 25), float(time_s), last_id)
+            tracker.objects.update({str(name): int(count) for name, count in state["objects"].items()})
+            wh = state["image_wh"]
+            tracker._image_wh, tracker._time_s = wh and (int(wh[0]), int(wh[1])), float(state["time_s"])
+            for (_, line), was in zip(tracker._lines, state["lines"]):
+                line.restore(was)
+            for (_, zone), was in zip(tracker._zones, state["zones"]):
+                zone.restore(was)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise SpecError(f"this is not the state of a tracker: {error}", hint="pass what state() gave") from error
+        return tracker
 
     def end_all(self) -> None:
         """Ends all tracks, because the next frame shows something else. Later objects get new ids."""
@@ -203,6 +238,21 @@ class SourceTrackers:
             (tracker.restart if _fixed(tracker.options, options) else tracker.change)(options)
         self._restarts[frame.source] = restarts
         return tracker.update(detections, time_of(frame), least), tracker.places
+
+    def state(self, source: str) -> Dict[str, Any]:
+        """The state of a source's tracker as plain data, for `restore`; empty if it has none yet."""
+        tracker = self._trackers.get(source)
+        return {} if tracker is None else {**tracker.state(), "restarts": self._restarts[source]}
+
+    def restore(self, source: str, state: Mapping[str, Any], options: TrackOptions) -> None:
+        """Goes on with a source where others were.
+
+        Raises:
+            SpecError: see `Tracker.restored`.
+        """
+        if state:
+            self._trackers[source] = Tracker.restored(state, options)
+            self._restarts[source] = int(state.get("restarts", 0))
 
     def forget(self, source: str) -> None:
         """Ends the tracks of a source that was removed. Its counts stay. If it comes back, its ids go on."""

@@ -54,9 +54,11 @@ class PacketRing:
 
     Attributes:
         why: why there are no pictures; "" if there may be some.
+        shown: number of the part, and seconds by its clock, of the last frame that the source gave; None if unknown.
     """
 
     def __init__(self, keep_s: Optional[float], most_bytes: int = MOST_BYTES) -> None:
+        self.shown: Optional[Tuple[int, float]] = None
         self._keep_s, self._most = keep_s, most_bytes
         self._lock = threading.Lock()
         self._kept: Deque[Kept] = deque()
@@ -97,6 +99,7 @@ class PacketRing:
     def sync(self, shown_s: float, timestamp_s: float) -> None:
         """A frame that the stream shows at `shown_s` has this timestamp."""
         self._offset_s = timestamp_s - shown_s
+        self.shown = None if self._part is None else (self._part.number, shown_s)
         if self._part is not None:
             self._part.offset_s = self._offset_s
 

@@ -28,7 +28,7 @@ from edge_runtime.model.spec import METADATA_KEY
 from edge_runtime.power import replay as trace
 from edge_runtime.reports import benchmark as report
 from edge_runtime.tuning import cache
-from fuzzing import good
+from fuzzing import good, recordings
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,9 @@ READERS: Dict[str, Reader] = {
     ),
     "recorded outputs": Reader(
         ("backends/replay.py",), "a.replay.npz", good.recording, lambda path: replayed._load(str(path))
+    ),
+    "recording": Reader(
+        ("blackbox/archive.py", "blackbox/recording.py"), "a.edge", recordings.recordings, recordings.read
     ),
     "outputs of others": Reader(
         ("audit/archive.py", "audit/recorded.py"),

@@ -53,6 +53,51 @@ void end_all(Tracker& tracker) {
   tracker.core.end_all();
 }
 
+constexpr py::ssize_t kStateColumns = 25;  // five numbers of each axis, then those of the track
+
+py::tuple state(Tracker& tracker) {
+  const Alone alone(&tracker.running, kBusy);
+  const auto& tracks = tracker.core.tracks();
+  py::array_t<double> rows({(py::ssize_t)tracks.size(), kStateColumns});
+  double* out = rows.mutable_data();
+  for (const edge::Track& track : tracks) {
+    for (const edge::Axis& axis : {track.filter.x, track.filter.y, track.filter.aspect, track.filter.height})
+      for (const double value : {axis.at, axis.speed, axis.pp, axis.pv, axis.vv}) *out++ = value;
+    for (const double value : {track.seen_s, (double)track.id, (double)track.class_id, (double)track.hits,
+                               (double)track.missed})
+      *out++ = value;
+  }
+  return py::make_tuple(rows, tracker.core.time_s(), tracker.core.last_id());
+}
+
+int32_t whole(double value) {
+  demand(value >= 0 && value <= INT32_MAX && value == (double)(int32_t)value, "a number of a track is not whole");
+  return (int32_t)value;
+}
+
+void restore(Tracker& tracker, py::handle rows, double time_s, int32_t last_id) {
+  const Alone alone(&tracker.running, kBusy);
+  const double* in = data<const double>(rows, "rows", {-1, kStateColumns});
+  const py::ssize_t count = py::reinterpret_borrow<py::array>(rows).shape(0);
+  demand(count <= edge::kMostTracks && last_id >= 0 && finite({time_s}), "the state is not one of a tracker");
+  std::vector<edge::Track> tracks((size_t)count);
+  for (edge::Track& track : tracks) {
+    for (py::ssize_t i = 0; i < kStateColumns; ++i) demand(finite({in[i]}), "a number of a track is not finite");
+    for (edge::Axis* axis : {&track.filter.x, &track.filter.y, &track.filter.aspect, &track.filter.height}) {
+      *axis = {in[0], in[1], in[2], in[3], in[4]};
+      in += 5;
+    }
+    track.seen_s = in[0];
+    track.id = whole(in[1]);
+    track.class_id = whole(in[2]);
+    track.hits = whole(in[3]);
+    track.missed = in[4] != 0;
+    in += 5;
+    demand(track.id <= last_id, "a track has an id that was not given yet");
+  }
+  tracker.core.restore(tracks, time_s, last_id);
+}
+
 }  // namespace
 
 void bind_track(py::module_& m) {
@@ -60,5 +105,7 @@ void bind_track(py::module_& m) {
       .def(py::init(&make))
       .def("update", &update)
       .def("tracks", &tracks)
+      .def("state", &state)
+      .def("restore", &restore)
       .def("end_all", &end_all);
 }

@@ -40,6 +40,14 @@ class Tracker {
   void update(const Box* boxes, const float* confidence, const int32_t* class_id, int n, double time_s, int32_t* ids);
   void end_all() { tracks_.clear(); }
   const std::vector<Track>& tracks() const { return tracks_; }
+  double time_s() const { return time_s_; }
+  int32_t last_id() const { return last_id_; }
+  // Goes on from the state of another tracker with these rules.
+  void restore(const std::vector<Track>& tracks, double time_s, int32_t last_id) {
+    tracks_ = tracks;
+    time_s_ = time_s;
+    last_id_ = last_id;
+  }
 
  private:
   void advance(double time_s);

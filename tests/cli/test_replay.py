@@ -1,0 +1,104 @@
+"""edge-detect --record, and edge-replay: signals, secrets, exit codes and what is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from edge_runtime.cli import detect, replay
+from tests.blackbox import scenes
+from tests.hearing import heed_signals
+from tests.loop.parts import within
+from tests.sources.mjpeg import MjpegServer
+
+pytest.importorskip("av")
+LOGIN = "watcher:kX9-quarz-71f"
+FLAGS = ["--family", "yolo_v8", "--labels", "cat,person,dog", "--threads", "1", "--tune", "off", "--idle", "0"]
+
+
+def words(folder: Path, *more: str) -> List[str]:
+    return [str(scenes.tiny(folder)), *FLAGS, "--record", str(folder / "a.edge"), *more]
+
+
+def test_a_signal_a_lost_camera_and_no_secret(tmp_path: Path, capsys: Any) -> None:
+    server, out = MjpegServer(), tmp_path / "out.jsonl"
+    address = server.url.replace("//", f"//{LOGIN}@")
+    command = [sys.executable, "-m", "edge_runtime.cli.detect"]
+    command += words(tmp_path, address, "--track", "--output", str(out), "--record-s", "1")
+    process = subprocess.Popen(command, preexec_fn=heed_signals, stderr=subprocess.PIPE, text=True)
+    try:
+        assert within(40, lambda: out.exists() and out.read_bytes().count(b"\n") > 20)
+        process.send_signal(signal.SIGUSR2)
+        assert within(20, lambda: (tmp_path / "a.edge").exists())
+        server.stop()
+        assert within(20, lambda: (tmp_path / "a-2.edge").exists())
+        process.terminate()
+        said = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0 and f"recorded: {tmp_path / 'a-2.edge'}" in said
+    assert not (tmp_path / "a-3.edge").exists(), "SIGTERM is an end like others"
+    for name, reason in (("a.edge", "SIGUSR2"), ("a-2.edge", "fault: source ")):
+        content = (tmp_path / name).read_bytes()
+        assert not any(word.encode() in content for word in LOGIN.split(":"))
+        manifest = json.loads(zipfile.ZipFile(tmp_path / name).read("manifest.json"))
+        assert manifest["reason"].startswith(reason) and manifest["run"]["flags"]["track"] is True
+    assert replay.main([str(tmp_path / "a.edge"), "--output", str(tmp_path / "again.jsonl")]) == 0
+    assert "results are equal" in capsys.readouterr().err
+    written = {row["frame"]: row for row in scenes.lines(out)}  # an output may drop frames of a live source
+    both = [row for row in scenes.lines(tmp_path / "again.jsonl") if row["frame"] in written]
+    assert both and both == [written[row["frame"]] for row in both]
+
+
+def test_a_file_at_its_end_and_another_engine(tmp_path: Path, capfd: Any) -> None:
+    video, out, again = scenes.write_video(tmp_path / "a.mp4", 8), tmp_path / "out.jsonl", tmp_path / "again.jsonl"
+    assert detect.main(words(tmp_path, str(video), "--output", str(out), "--record-end")) == 0
+    capfd.readouterr()
+    recording = str(tmp_path / "a.edge")
+    assert replay.main([recording, "--output", str(again), "--json"]) == 0
+    assert out.read_bytes() == again.read_bytes() and json.loads(capfd.readouterr().out)["equal"] is True
+    assert replay.main([recording, "--output", "-"]) == 0
+    assert capfd.readouterr().out == out.read_text()
+    (tmp_path / "tiny.onnx").rename(tmp_path / "gone.onnx")
+    assert replay.main([recording]) == 2
+    said = capfd.readouterr().err
+    assert "is not here: tiny.onnx" in said and "--engine FILE" in said
+    other = scenes.write_onnx(tmp_path / "other.onnx", {"output0": scenes.boxes_v8((30, 30, 16, 8, 0.9, 1))})
+    assert replay.main([recording, "--engine", other]) == 1
+    said = capfd.readouterr().err
+    assert "they part at the network, first in frame 0 of " in said and "what the host computes is equal" in said
+    assert "is not the file that was recorded" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["gone.edge"], "is not there"),
+        (["junk.edge"], "is not a recording"),
+        (["junk.edge", "--output", "a.csv"], "expected FILE.jsonl"),
+        (["junk.edge", "--output", "-", "--json"], "both write to stdout"),
+        (["junk.edge", "--output", "junk.edge.jsonl"], "is not a recording"),
+    ],
+)
+def test_what_is_refused(typed: List[str], said: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "junk.edge").write_bytes(os.urandom(1000))
+    assert replay.main(typed) == 2
+    printed = capsys.readouterr().err
+    assert said in printed and "hint: " in printed
+
+
+def test_settings_without_a_file_and_a_file_that_is_read(tmp_path: Path, capsys: Any) -> None:
+    base, video = [str(scenes.tiny(tmp_path)), *FLAGS], str(scenes.write_video(tmp_path / "a.mp4", 2))
+    assert detect.main([*base, "demo", "--record-s", "5"]) == 1
+    assert "add --record last60.edge" in capsys.readouterr().err
+    assert detect.main([*base, video, "--record", video]) == 1
+    assert "both source and output" in capsys.readouterr().err
