@@ -50,6 +50,7 @@ class BackendOptions:
             on the processor's cores only.
         spinning: keep inference threads awake between operators; None decides by the machine's load.
         zero_copy: let a GPU that shares the host's memory read images without a copy; None measures which is faster.
+        golden: refuse an engine that does not find its golden frames; see `detect.golden`.
         thresholds: which boxes become detections.
     """
 
@@ -61,6 +62,7 @@ class BackendOptions:
     streams: int = 0
     spinning: Optional[bool] = None
     zero_copy: Optional[bool] = None
+    golden: bool = True
     thresholds: Thresholds = Thresholds()
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ FIELDS = {
     "streams": fields.whole(0, MOST_STREAMS),
     "spinning": fields.optional(fields.flag()),
     "zero_copy": fields.optional(fields.flag()),
+    "golden": fields.flag(),
 }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
-from edge_runtime.build import forms, memory, opset
+from edge_runtime.build import forms, memory, opset, reference
 from edge_runtime.build.forms import PRECISIONS, BuildInput, load_input
 from edge_runtime.build.job import Job
 from edge_runtime.errors import EdgeError, ModelError, UsageError
@@ -92,6 +92,8 @@ def build(
                   kept)  # fmt: skip
         made = _child(job, folder / "job.json", report)
         about = _passport(source, options, made, target or made["compute_capability"], command)
+        golden = reference.golden_frames(source, options.precision, strong, depthwise=not trt.is_rtx(lib))
+        about = replace(about, golden=golden)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
             raise ModelError(
                 f"the network's outputs are {about.io.shapes} for a batch of {options.batch}",

@@ -14,16 +14,13 @@ from edge_runtime.accuracy import evaluate, evidence
 from edge_runtime.accuracy.evaluate import Found
 from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.backends import BackendOptions
-from edge_runtime.build import half_study
+from edge_runtime.build import half_study, reference
 from edge_runtime.build.forms import BuildInput, float_form
 from edge_runtime.build.half_study import Progress, Study
 from edge_runtime.calibrate import verdict
 from edge_runtime.datasets import Dataset
-from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError
-from edge_runtime.files import atomic
 from edge_runtime.graph.half import half
-from edge_runtime.model.spec import METADATA_KEY
 from edge_runtime.model.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -124,14 +121,8 @@ def _tried(
 
 
 def _boxes(model: onnx.ModelProto, source: BuildInput, data: Dataset, folder: Path, progress: Progress) -> Found:
-    kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
-    del model.metadata_props[:]
-    model.metadata_props.extend(kept)
-    model.metadata_props.add(key=METADATA_KEY, value=source.spec.to_json())
-    path = folder / "form.onnx"
-    atomic.replace_file(path, model.SerializeToString())
     options = BackendOptions(device="cpu", thresholds=THRESHOLDS)
-    with Detector.open(path, options=options, backend="onnxruntime") as detector:
+    with reference.opened(model, source.spec, folder, options) as detector:
         return evaluate.detect(detector, data, progress("boxes", len(data.paths)))
 
 

@@ -11,7 +11,7 @@ from edge_runtime.graph.half import half
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.quantize import TENSORRT, quantize
 from edge_runtime.graph.unround import to_float
-from edge_runtime.model.spec import METADATA_KEY, RANGES_KEY, VERDICT_KEYS, ModelSpec
+from edge_runtime.model.spec import GOLDEN_KEY, METADATA_KEY, RANGES_KEY, VERDICT_KEYS, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def with_metadata(model: onnx.ModelProto, spec: ModelSpec, table: RangeTable) -> onnx.ModelProto:
     """Puts spec and range table into a model's metadata, in place. Results measured on another file are removed."""
-    _remove(model, (METADATA_KEY, RANGES_KEY, "measured", *VERDICT_KEYS))
+    _remove(model, (METADATA_KEY, RANGES_KEY, GOLDEN_KEY, "measured", *VERDICT_KEYS))
     for key, value in ((METADATA_KEY, spec.to_json()), (RANGES_KEY, table.to_json())):
         model.metadata_props.add(key=key, value=value)
     return model
@@ -52,7 +52,7 @@ def tensorrt_form(
         raise ModelError("the model carries no range table", hint="make one that does with edge-calibrate")
     table, whole = RangeTable.from_json(text), type(model)()
     whole.CopyFrom(model)
-    _remove(whole, VERDICT_KEYS)  # it was measured on the other form
+    _remove(whole, (GOLDEN_KEY, *VERDICT_KEYS))  # they are of the other form
     network = to_float(whole)
     in_float = {*table.origin.keep, *(() if depthwise else rounding_points.depthwise(network))}
     form = quantize(network, table.ranges, TENSORRT, in_float, float_activations=table.float_activations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Tuple
@@ -14,11 +15,14 @@ from edge_runtime.calibrate.images import ImageSet
 from edge_runtime.cli import _files, _flags
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._calibrate_verdict import Page
+from edge_runtime.detect import golden
+from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import atomic, folders
 from edge_runtime.files.outputs import Output
 from edge_runtime.graph.products import InFloat
 from edge_runtime.model import external, onnx_file
+from edge_runtime.model.spec import GOLDEN_KEY
 
 if TYPE_CHECKING:
     import onnx
@@ -58,11 +62,24 @@ def write(args: argparse.Namespace, made: Calibrated, images: ImageSet) -> None:
         flags, options = _flags.model_flags(args), _flags.backend_options(args)
         for note in reopened.check_result(str(trial), args.engine, flags, options, images.paths):
             print(f"note: {note}", file=sys.stderr)
+        content = _with_golden_frames(made, trial)
     atomic.replace_file(args.output, content)
     before = onnx_file.size_of(args.engine)
     print(f"{args.output}: {len(content) / 1e6:.2f} MB, {len(content) / before:.2f} of {args.engine}; "
           f"{len(made.table.float_activations)} of {len(made.table.ranges)} activations stay in float"
           f"{_in_float(made)}")  # fmt: skip
+
+
+def _with_golden_frames(made: Calibrated, trial: Path) -> bytes:
+    """The bytes of the model, with what it must find wherever it is opened; see `golden`."""
+    with Detector.open(trial, backend="onnxruntime", device="cpu", slots=1) as detector:
+        try:
+            found = golden.record(detector.model, detector.backend)
+        except ModelError as error:
+            print(f"note: the file gets no golden frames: {error}", file=sys.stderr)
+            return content_of(made.model)
+    made.model.metadata_props.add(key=GOLDEN_KEY, value=json.dumps(found))
+    return content_of(made.model)
 
 
 def content_of(model: onnx.ModelProto) -> bytes:

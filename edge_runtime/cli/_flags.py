@@ -90,6 +90,8 @@ def add_detection_flags(
     group.add_argument(
         "--zero-copy", choices=ZERO_COPY, default="auto", help="let a Jetson's GPU read images uncopied; auto measures"
     )
+    about = "open an engine although it does not find what is stored with it"
+    group.add_argument("--no-golden", action="store_false", dest="golden", help=about)
     group.add_argument("-v", "--verbose", action="store_true", help=VERBOSE)
 
 
@@ -106,5 +108,5 @@ def backend_options(args: argparse.Namespace) -> BackendOptions:
     threads = args.threads or usual_threads()
     return BackendOptions(
         args.backend, args.device, batch=args.batch, threads=threads, zero_copy=ZERO_COPY[args.zero_copy],
-        thresholds=thresholds,
+        golden=args.golden, thresholds=thresholds,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from edge_runtime.cli import _config, _drawn, _hangup, _site, _written
+from edge_runtime.cli import _config, _drawn, _hangup, _site, _systemd, _written
 from edge_runtime.cli._power import print_status
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.files import read
@@ -91,7 +91,7 @@ class Reload:
     def reload(self) -> None:
         """Reads the file again, applies what can be applied, and says what was done. An error changes nothing."""
         try:
-            with self._lock:
+            with self._lock, _systemd.reloading():
                 print_status(f"config: {_config.short(self._path)} is read again: {self._apply(self._plan())}")
         except EdgeError as error:
             print_status(f"config: {error}; {GONE_ON}")

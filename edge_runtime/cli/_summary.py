@@ -34,7 +34,7 @@ class Status:
             *([beside.until_it_fails("the governor", governing.tick)] if governing else []),
             beside.until_it_fails("the live line", self._line),
         ]
-        self._text = Text  # a plain string would be read as markup
+        self._rich = Text  # a plain string would be read as markup
         self._status = status.Status("starting", console=_streams.console(stderr=True))
         self._shown = ExitStack()
         self._said_s = time.monotonic()
@@ -53,17 +53,21 @@ class Status:
         for part in self._parts:
             part()
 
+    def text(self) -> str:
+        """How it goes, in one line."""
+        counts = [source.frame_count for source in self._pipeline.sources]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
+        return "  ".join([self._efficiency.line, counted, *_states.away(self._pipeline.states)])
+
     def _line(self) -> None:
         terminal = sys.stderr.isatty()
         if not terminal and time.monotonic() - self._said_s < _progress.INTERVAL_S:
             return
         self._said_s = time.monotonic()
-        counts = [source.frame_count for source in self._pipeline.sources]
-        total = None if None in counts else sum(count or 0 for count in counts)
-        counted = self._pipeline.monitor.status(self._pipeline.dropped, total)
-        line = "  ".join([self._efficiency.line, counted, *_states.away(self._pipeline.states)])
+        line = self.text()
         if terminal:
-            self._status.update(self._text(printable(line)))
+            self._status.update(self._rich(printable(line)))
         else:
             print_status(line)
 

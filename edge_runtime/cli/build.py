@@ -137,6 +137,8 @@ def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output])
     else:
         with _progress.fraction(f"building {precision}") as told:
             made = build.build(source, plan, options, args.command, told)
+    if "reason" in made.golden:
+        print(f"note: the plan gets no golden frames: {made.golden['reason']}", file=sys.stderr)
     print(made.to_json() if args.json else _sentence(args.engine, plan, made))
     return byproducts.exit_code
 

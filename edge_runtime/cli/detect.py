@@ -53,6 +53,7 @@ from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.cli._reload import Reload
 from edge_runtime.cli._summary import Status, print_summary
+from edge_runtime.cli._systemd import Service
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
@@ -234,8 +235,9 @@ def _finish(
 ) -> int:
     """Runs the pipeline. The summary is printed also after an error."""
     try:
-        with Status(pipeline, efficiency, governing, beside) as status:
-            pipeline.run(status.show if args.reload is None else args.reload.beside(status.show))
+        with Status(pipeline, efficiency, governing, beside) as status, Service(pipeline, status.text) as service:
+            tick = service.beside(status.show)
+            pipeline.run(tick if args.reload is None else args.reload.beside(tick))
     finally:
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}

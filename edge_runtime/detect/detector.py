@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
-from edge_runtime.detect import engines, evidence, keywords, results
+from edge_runtime.detect import engines, evidence, golden, keywords, results
 from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.detect.numpy_decode import NumpyDecoded
 from edge_runtime.detect.sizes import running_at
@@ -60,6 +60,7 @@ class Detector:
         streams: Optional[int] = None,
         spinning: Optional[bool] = None,
         zero_copy: Optional[bool] = None,
+        golden: Optional[bool] = None,
         conf: Optional[float] = None,
         iou: Optional[float] = None,
         max_det: Optional[int] = None,
@@ -89,14 +90,15 @@ class Detector:
                 in the commands: in the current folder, this board's plans, `engines/`, the package.
             flags: what the file does not say about itself. The keywords below override it. It overrides the recipe.
             options: how to run it. The keywords below override it.
-            backend, device, slots, batch, threads, streams, spinning, zero_copy: see `BackendOptions`.
+            backend, device, slots, batch, threads, streams, spinning, zero_copy, golden: see `BackendOptions`.
             conf, iou, max_det, classes, multi_label: see `Thresholds`; `classes="dog"` is one class.
             recipe: a TOML file with the keys below.
             family, labels, imgsz, resize, color, mean, std, pad_value, anchors, strides, scale_xy, head_layout: see
                 `ModelFlags`; labels may also be a list of names, imgsz one number or (width, height) in pixels.
 
         Raises:
-            ModelError: there is no such file, or it is not a detector that this program can read.
+            ModelError: there is no such file, it is not a detector that this program can read, or it does not find
+                its golden frames.
             SpecError: flags or thresholds that contradict the model.
             UsageError: an unknown keyword, or a value that makes no sense.
             BackendUnavailable: no installed library runs such a file.
@@ -218,7 +220,7 @@ def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple
     with running_at(model.path, model.chosen_wh):
         backend: Backend = member.open(model.path, model.spec, model.decode, options)
     if model.certain:
-        return model, backend
+        return _golden(model, backend, options), backend
     try:
         with running_at(model.path, model.chosen_wh):
             outputs = evidence.values(backend)
@@ -230,6 +232,19 @@ def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple
         backend.close()
         backend = member.open(chosen.path, chosen.spec, chosen.decode, options)
     return chosen, backend
+
+
+def _golden(model: Model, backend: Backend, options: BackendOptions) -> Model:
+    """Compares the engine with its golden frames. If it differs, it is closed."""
+    if not options.golden:
+        return model
+    try:
+        with running_at(model.path, model.chosen_wh):
+            note = golden.check(model, backend)
+    except BaseException:
+        backend.close()
+        raise
+    return replace(model, notes=(*model.notes, note)) if note else model
 
 
 def warm_up(detector: Detector, runs: int) -> None:

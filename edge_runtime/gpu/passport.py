@@ -60,6 +60,7 @@ class Passport:
         seconds: how long the build took.
         command: the command that builds it again.
         half: what is known about its float16 form: what was compared, and what stays in float32; empty if nothing is.
+        golden: what it must find on photographs that come along, see `detect.golden`; empty if nothing is known.
     """
 
     spec: ModelSpec
@@ -73,6 +74,7 @@ class Passport:
     seconds: float
     command: str
     half: Mapping[str, Any] = field(default_factory=dict)
+    golden: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the content of the file."""
@@ -92,7 +94,7 @@ class Passport:
             if data.get("format") != FORMAT:
                 fact = f"the passport has the unknown format {show(data.get('format'))}"
                 raise ModelError(fact, hint="build the plan again with this version")
-            data.setdefault("half", {})  # older passports say nothing about it
+            data = {"half": {}, "golden": {}, **data}  # older passports say nothing about these
             kept = check_fields({name: data[name] for name in FIELDS}, FIELDS, "passport: ", ModelError)
             io = check_fields(kept["io"], IO_FIELDS, "passport: io: ", ModelError)
             place = check_fields(kept["place"], PLACE, "passport: place: ", ModelError)
@@ -120,7 +122,7 @@ class Passport:
 _COUNTS = fields.mapping(fields.whole(0, 1 << 31))
 PLACE = {field.name: fields.text() for field in dataclasses.fields(Platform)}
 FIELDS = {
-    **dict.fromkeys(("spec", "io", "place", "half"), fields.mapping(fields.anything())),
+    **dict.fromkeys(("spec", "io", "place", "half", "golden"), fields.mapping(fields.anything())),
     **dict.fromkeys(("precision", "onnx", "ranges"), fields.text()),
     **dict.fromkeys(("layers", "convolutions"), _COUNTS),
     "seconds": fields.number(0),

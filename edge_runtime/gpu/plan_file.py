@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
@@ -13,7 +14,7 @@ from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.libraries import causes
 from edge_runtime.model import inputs
 from edge_runtime.model.outputs import settled
-from edge_runtime.model.spec import METADATA_KEY, ModelIO
+from edge_runtime.model.spec import GOLDEN_KEY, METADATA_KEY, ModelIO
 
 MOST = 8192 * read.MIB
 LENGTH = 4  # bytes of the length in front of Ultralytics' metadata
@@ -151,8 +152,9 @@ class Engine:
 
 
 def io_of_passport(about: Passport) -> ModelIO:
-    """Returns the plan's tensors as its passport lists them, with the model's description in the metadata."""
-    return replace(about.io, metadata={METADATA_KEY: about.spec.to_json()})
+    """Returns the plan's tensors as its passport lists them. The metadata describe the model and its golden frames."""
+    golden = {GOLDEN_KEY: json.dumps(about.golden)} if about.golden else {}
+    return replace(about.io, metadata={METADATA_KEY: about.spec.to_json(), **golden})
 
 
 def _ultralytics(content: bytes) -> Dict[str, str]:

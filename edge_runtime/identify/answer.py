@@ -10,7 +10,7 @@ from typing import Any, Dict
 from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
 from edge_runtime.model import labels, onnx_file
-from edge_runtime.model.spec import METADATA_KEY, ModelSpec
+from edge_runtime.model.spec import GOLDEN_KEY, METADATA_KEY, ModelSpec
 
 LISTS = ("anchors", "strides", "scale_xy", "head_layout")  # empty ones are left out: the family's own are used
 
@@ -42,7 +42,7 @@ def stamp(source: str, target: Path, spec: ModelSpec) -> None:
     if weights and os.path.realpath(target.parent) != os.path.realpath(Path(source).parent):
         fact = f"{source} keeps its weights in {os.path.basename(weights[0])}, which a copy elsewhere would not find"
         raise UsageError(fact, hint=f"write the copy into {Path(source).parent}/, or a recipe: -o recipe.toml")
-    kept = [(entry.key, entry.value) for entry in model.metadata_props if entry.key != METADATA_KEY]
+    kept = [(entry.key, entry.value) for entry in model.metadata_props if entry.key not in (METADATA_KEY, GOLDEN_KEY)]
     del model.metadata_props[:]
     for key, value in [*kept, (METADATA_KEY, spec.to_json())]:
         model.metadata_props.add(key=key, value=value)

@@ -17,7 +17,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.events.options import EventOptions
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
-from edge_runtime.loop import summary
+from edge_runtime.loop import summary, view
 from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.gate import GateOptions
 from edge_runtime.loop.monitor import Monitor
@@ -298,6 +298,16 @@ class Pipeline:
     def watch(self) -> OutputWatch:
         """Counts the frames whose outputs are not finite."""
         return self._run.detecting.watch
+
+    @property
+    def warm(self) -> bool:
+        """Whether the detector has run. From then on frames are taken."""
+        return self._run.detecting.warm
+
+    @property
+    def stuck(self) -> str:
+        """Why the run must be started anew; "" if it goes on."""
+        return view.stuck(self._run.detecting)
 
     @property
     def dropped(self) -> List[int]:

@@ -22,6 +22,14 @@ STUCK_S = 30.0  # no frame and no wait for another thread takes so long
 WINDOW_S = 5.0  # rates and percentiles are of the last 5 to 10 seconds
 
 
+def stuck(detecting: Detecting) -> str:
+    """Why the run must be started anew; "" if it goes on."""
+    now_s = perf_counter()
+    if detecting.warm and not detecting.idle and now_s - detecting.beat_s > STUCK_S:
+        return f"the detecting thread has been at the same thing for {now_s - detecting.beat_s:.0f} s"
+    return ""
+
+
 class View:
     """See `sinks.RunView`. Each sink has its own, because rates begin where it has looked before.
 
@@ -56,10 +64,7 @@ class View:
         """See `RunView.stuck`."""
         if self._over():
             return "the run has ended"
-        detecting, now_s = self._detecting, perf_counter()
-        if detecting.warm and not detecting.idle and now_s - detecting.beat_s > STUCK_S:
-            return f"the detecting thread has been at the same thing for {now_s - detecting.beat_s:.0f} s"
-        return ""
+        return stuck(self._detecting)
 
     def unready(self) -> str:
         """See `RunView.unready`. A detector that does not find its golden frames cannot be opened, so none is here."""

@@ -12,6 +12,7 @@ from edge_runtime.files.fields import check_fields
 from edge_runtime.model.geometry import RESIZE_MODES
 
 METADATA_KEY = "edge_runtime"
+GOLDEN_KEY = "edge_runtime_golden"  # key of what it must find on photographs; see detect/golden.py
 RANGES_KEY = "ranges"  # key of the range table in the metadata of INT8 files
 DROP_KEY = "drop"  # key of the points of AP that INT8 costs, as measured
 AGREEMENT_KEY = "disagreement"  # key of the points of agreement that INT8 costs, measured without labels

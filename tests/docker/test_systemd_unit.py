@@ -1,0 +1,44 @@
+"""The unit of systemd: systemd itself finds no fault in it, and it fits what edge-detect does."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.loop.view import STUCK_S
+
+UNIT = Path(__file__).resolve().parents[2] / "docker" / "systemd" / "edge-detect.service"
+
+
+def service() -> configparser.SectionProxy:
+    parsed = configparser.RawConfigParser(strict=True)
+    parsed.optionxform = str  # type: ignore[assignment, method-assign]
+    parsed.read(UNIT)
+    return parsed["Service"]
+
+
+def test_systemd_finds_no_fault(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("no systemd-analyze here")
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace("/opt/edge/bin/edge-detect", "/bin/true"))  # it looks for the program
+    found = subprocess.run([analyze, "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60)
+    ours = [line for line in (found.stdout + found.stderr).splitlines() if UNIT.name in line]
+    assert not ours, ours
+
+
+def test_it_fits_what_edge_detect_does() -> None:
+    about = service()
+    assert about["Type"] == "notify" and about["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert int(about["WatchdogSec"]) > STUCK_S
+    assert about["ExecStart"].split()[1:] == ["--config", "/etc/edge/site.toml"]
+
+
+def test_what_would_hide_cameras_or_the_gpu_is_absent() -> None:
+    absent = {"PrivateDevices", "DeviceAllow", "DevicePolicy", "ProtectClock", "PrivateTmp", "MemoryDenyWriteExecute"}
+    assert not absent & set(service())
