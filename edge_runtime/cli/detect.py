@@ -8,8 +8,9 @@ Files need no flag and can have any order. A source is a file, a folder, a glob,
 http://…, demo or synthetic://1280x720@30. An address with a password can be in a variable (env:CAMERA) or in the
 first line of a file (@camera.txt). An output is FILE.mp4, FILE.jsonl, FILE.csv, FILE.coco.json, DIR/ (pictures),
 yolo:DIR/ (YOLO txt), events:FILE.jsonl, clips:DIR, mqtt://BROKER/TOPIC, webhook+https://HOST/PATH (events by POST),
-prometheus:// (metrics), http://127.0.0.1:8080 (a page) or - (JSON lines on stdout). In its name, {source} stands for
-the name of the source. If there is a power sensor, the summary has frames per second per watt:
+prometheus:// (metrics), http://127.0.0.1:8080 (a page), rtsp://127.0.0.1:8554 (serves pictures) or - (JSON lines on
+stdout). In its name, {source} stands for the name of the source. If there is a power sensor, the summary has frames
+per second per watt:
 
     edge-detect --camera 0 --engine nano_int8.plan --power-mode 15W --log run.csv
 """

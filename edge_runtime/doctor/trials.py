@@ -31,7 +31,7 @@ from edge_runtime.build.worker import Builder
 from edge_runtime.doctor.clips import read_back, write_video
 from edge_runtime.errors import BackendUnavailable, EdgeError
 from edge_runtime.gpu import cuda, cuda_driver, kernels, plan_file, trt
-from edge_runtime.imaging import opencv
+from edge_runtime.imaging import gst, opencv
 from edge_runtime.imaging.pyav import load_av
 from edge_runtime.jetson import board
 from edge_runtime.libraries import causes
@@ -143,10 +143,10 @@ def kernel_compiler() -> Iterator[str]:
 
 def gstreamer() -> Iterator[str]:
     """A test picture passes through a pipeline, and every element that our pipelines use is installed."""
-    gst = _gst.load_gst()
-    yield str(gst.version_string().split()[-1])
+    library = gst.load_gst()
+    yield str(library.version_string().split()[-1])
     wanted = (*ELEMENTS, *(NVIDIA_ELEMENTS if board.is_jetson(board.root()) else ()))
-    missing = [name for name in wanted if not _gst.has(name)]
+    missing = [name for name in wanted if not gst.has(name)]
     if missing:
         raise _missing(missing)
     test = "videotestsrc num-buffers=2 ! videoconvert ! video/x-raw,format=BGR,width=64,height=48"
@@ -213,7 +213,7 @@ def _missing(elements: List[str]) -> EdgeError:
     """Why elements are not there."""
     fix = NVIDIA_PLUGINS if set(elements) & set(NVIDIA_ELEMENTS) else PLUGINS
     absent = BackendUnavailable(f"it lacks {', '.join(elements)}", hint=fix)
-    return next(filter(None, map(_gst.left_out, elements)), absent)
+    return next(filter(None, map(gst.left_out, elements)), absent)
 
 
 def _device_name(lib: Any, number: int) -> str:

@@ -118,11 +118,6 @@ class Sampler:
         return self.total.watts(self._latest) if self.total else None
 
     @property
-    def rails_w(self) -> Dict[str, float]:
-        """Watts of each rail that was read last."""
-        return dict(self._latest)
-
-    @property
     def recorded(self) -> bool:
         """Whether the watts come from a trace and not from sensors."""
         return hasattr(self.meter, "restart")

@@ -11,7 +11,7 @@ from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Sequence
 from edge_runtime.events import pictures
 from edge_runtime.events.maker import Draft, Maker
 from edge_runtime.events.options import EventOptions
-from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._names import name_beside
 from edge_runtime.types import Result
 from edge_runtime.types.events import Event
 
@@ -20,6 +20,7 @@ STATUS_S = 1.0
 MOST_WAITING = 10_000  # events; the detecting thread then waits for this one, which waits for no sink of a camera
 MOST_BYTES = 32 << 20  # of pictures that wait to be encoded; then an object keeps the picture that it has
 LONGEST_NAME = 40
+MOST_SOURCES = 200  # of more, those that have ended are forgotten
 Waiting = Tuple[str, Draft]
 States = Callable[[], Sequence[Mapping[str, Any]]]
 
@@ -58,6 +59,8 @@ class EventHub:
             deliver, options, lost_s, failed, ended,
         )  # fmt: skip
         self._makers: Dict[str, Maker] = {}
+        self._names: Dict[str, str] = {}  # of sources, in keys
+        self._made = 0
         self._drafts: Deque[Waiting] = deque()
         self._bytes = self._number = 0
         self._changed = threading.Condition()
@@ -89,11 +92,28 @@ class EventHub:
 
     def _maker(self, source: str) -> Maker:
         if source not in self._makers:
-            name = source_names([*self._makers, source])[source]
-            if len(name) > LONGEST_NAME:  # keys are names of files
-                name = f"{name[:LONGEST_NAME]}-{len(self._makers) + 1}"
+            self._forget()
+            self._made += 1
+            name = self._names[source] = self._name(source)
             self._makers[source] = Maker(f"{self.run}-{name}", self._options, self._lost_s, self._has_room)
         return self._makers[source]
+
+    def _name(self, source: str) -> str:
+        """A name that no other source has, nor had: keys are never given twice. They are names of files."""
+        name = name_beside(source, {taken.casefold() for taken in self._names.values()})
+        if len(name) > LONGEST_NAME or self._made > MOST_SOURCES:
+            name = f"{name[:LONGEST_NAME]}-{self._made}"
+        return name
+
+    def _forget(self) -> None:
+        """Forgets the oldest source that has ended, if there are many."""
+        if len(self._makers) < MOST_SOURCES:
+            return
+        ended = set(self._sources_ended(self._makers))
+        oldest = next((name for name, maker in self._makers.items() if name in ended and not maker.present), None)
+        if oldest is not None:
+            del self._makers[oldest], self._names[oldest]
+            self._known.pop(oldest, None)
 
     def _has_room(self, size: int) -> bool:
         return self._bytes + size < MOST_BYTES

@@ -65,6 +65,11 @@ class Maker:
         self._view: Counter[str] = Counter()
         self._places = PlaceStates()
 
+    @property
+    def present(self) -> int:
+        """Number of objects that have not ended."""
+        return len(self._objects)
+
     def see(self, result: Result, live: bool, restarts: int, unix_s: float) -> Iterator[Draft]:
         """The events of the next frame.
 

@@ -37,7 +37,7 @@ class Detecting:
         stopping: set when the run must end soon.
         max_frames: number of frames to take; None for all.
         rules: which boxes each stream reports, and how it is tracked.
-        gone: called with the name of a source that was removed, after its last frame.
+        gone: called with the number of a source that was removed, after its last frame.
         gates: keep frames without motion from inference; None for none.
         recorder: wants `Lease.work`; None if nobody does.
 
@@ -59,7 +59,7 @@ class Detecting:
         *,
         max_frames: Optional[int] = None,
         rules: RuleBook,
-        gone: Callable[[str], None] = lambda name: None,
+        gone: Callable[[int], None] = lambda number: None,
         gates: Optional[Gates] = None,
         warmup: int = 2,
         recorder: Optional[Recorder] = None,
@@ -116,11 +116,6 @@ class Detecting:
             raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
         if detector.backend.slots * detector.backend.batch > self.capacity:
             raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
-
-    @property
-    def detector(self) -> Detector:
-        """The one that runs now."""
-        return self._detector
 
     def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
         """See `Backend.allocate`: memory of the detector that runs now."""
@@ -199,8 +194,8 @@ class Detecting:
             if any(lease.source == source for _, leases in in_flight for lease in leases):
                 return
             self._gone.popleft()
-            self.trackers.forget(name)
-            self._told(name)
+            self.trackers.forget(name, source)
+            self._told(source)
             if self._gates is not None:
                 self._gates.forget(source)
 
@@ -257,6 +252,6 @@ class Detecting:
         if rules.track is None:
             return found, None
         started, least = perf_counter(), rules.least(found)
-        tracked, places = self.trackers.update(found, lease.frame, lease.restarts, rules.track, least)
+        tracked, places = self.trackers.update(found, lease.frame, lease.restarts, rules.track, least, lease.source)
         times["tracking"] = (perf_counter() - started) * 1e3
         return tracked, places

@@ -108,7 +108,8 @@ class Ends:
         (item,) = list_sources(stream.source)
         with ExitStack() as undo:
             sinks = self._open_sinks(list_sinks(list(stream.sinks)), undo)
-            ring = self._ring(item, sinks) if isinstance(item, str) else None
+            common = [sink for sink in self.sinks if id(sink) not in self.only]
+            ring = self._ring(item, [*common, *sinks]) if isinstance(item, str) else None
             source = source_family.open(item, replace(options, packets=ring)) if isinstance(item, str) else item
             if isinstance(item, str):
                 undo.callback(source.close)

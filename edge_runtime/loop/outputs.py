@@ -32,6 +32,7 @@ class Outputs:
         self.boxes: List[Outbox] = []
         self._takers: List[EventThread] = []
         self._only: Dict[Outbox, str] = {}  # outputs of one source, and its name
+        self._leaving: Dict[int, List[Outbox]] = {}  # by the number of a removed source
         self._ending: List[threading.Thread] = []
         self._started, self._changing = False, threading.Lock()
 
@@ -74,7 +75,7 @@ class Outputs:
         """Gives a result to those that it is for."""
         source = result.frame.source
         for box in list(self.boxes):
-            if self._only.get(box, source) == source:
+            if self._is_for(box, lease.source, source):
                 box.put(lease, result)
 
     def offer(self, event: Event) -> None:
@@ -83,9 +84,15 @@ class Outputs:
             if event.source in ("", self._only.get(taker, event.source)):
                 taker.offer(event)
 
-    def gone(self, name: str) -> None:
-        """Ends the outputs of a source whose last frame was put. It does not wait."""
-        for box in [each for each, only in list(self._only.items()) if only == name]:
+    def leave(self, number: int, name: str) -> None:
+        """Notes the outputs of a source that is removed: another one may come under its name before `gone`."""
+        before = [box for boxes in self._leaving.values() for box in boxes]
+        mine = [box for box, only in list(self._only.items()) if only == name]
+        self._leaving[number] = [box for box in mine if box not in before]
+
+    def gone(self, number: int) -> None:
+        """Ends the outputs of a removed source whose last frame was put. It does not wait."""
+        for box in self._leaving.pop(number, []):
             del self._only[box]
             self.boxes.remove(box)
             self._takers = [taker for taker in self._takers if taker is not box]
@@ -119,6 +126,13 @@ class Outputs:
     def holds(self) -> int:
         """The most frames of one source that they keep from being used again."""
         return sum(box.holds for box in list(self.boxes))
+
+    def _is_for(self, box: Outbox, number: int, source: str) -> bool:
+        """Whether a box takes the results of the source of this number and name."""
+        leaving = list(self._leaving.items())
+        its = next((each for each, boxes in leaving if box in boxes), None)
+        own = number if any(number == each for each, _ in leaving) else None
+        return box not in self._only or (self._only.get(box) == source and its == own)
 
     def _end(self, box: Outbox) -> None:
         late = threading.Timer(self._grace_s, box.leave)

@@ -31,6 +31,7 @@ from edge_runtime.types import Result
 INBOX_DEPTH = 2
 TICK_S = 0.25
 GRACE_S = 5.0  # after the end was asked for, a sink or source that hangs for this time is left behind
+NOBODY = -1  # number of a source that could not be added
 HINT = "is its disk or its reader still there? all results before are written"
 
 
@@ -114,7 +115,8 @@ class Run:
             except BaseException:
                 self._ends.remove(source)
                 source.close()
-                self.outputs.gone(source.name)
+                self.outputs.leave(NOBODY, source.name)
+                self.outputs.gone(NOBODY)
                 raise
             return source
 
@@ -147,9 +149,10 @@ class Run:
         with self._changing:
             capture = self.streams.take_out(name)
             self._ends.remove(capture.source)
+            self.outputs.leave(capture.number, name)
             self.detecting.forget(capture.number, name)
             if not self._started:
-                self.outputs.gone(name)
+                self.outputs.gone(capture.number)
         capture.close()
         if not capture.join(monotonic() + GRACE_S):
             self._ends.leave(name, GRACE_S)
@@ -214,8 +217,8 @@ class Run:
                     outbox.leave()
             self.finish()
 
-    def _gone(self, name: str) -> None:
-        self.outputs.gone(name)
+    def _gone(self, number: int) -> None:
+        self.outputs.gone(number)
 
     def _leave_hanging(self) -> None:
         for outbox in self.outputs.hanging(self._asked_s) if self._asked_s is not None else ():

@@ -42,7 +42,7 @@ __all__ = [
 ]  # fmt: skip
 KINDS = (
     "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, webhook+https://…, prometheus://, out.csv, "
-    "out.coco.json, drawn/ (pictures), yolo:labels/, http://127.0.0.1:8080, window, -"
+    "out.coco.json, drawn/ (pictures), yolo:labels/, http://127.0.0.1:8080, rtsp://127.0.0.1:8554, window, -"
 )
 SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
 NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean

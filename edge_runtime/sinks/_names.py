@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Container, Dict, Sequence, Set
 
 from edge_runtime.types import Frame
 
@@ -47,14 +47,21 @@ class FrameNames:
 def source_names(sources: Sequence[str]) -> Dict[str, str]:
     """A different name for each source, which every file system accepts: "rtsp://cam/1" is cam_1, "a/x.mp4" is x."""
     found: Dict[str, str] = {}
+    taken: Set[str] = set()
     for source in sources:
-        stem = _safe(source)
-        name, number = stem, 1
-        while name.casefold() in {taken.casefold() for taken in found.values()}:
-            number += 1
-            name = f"{stem}-{number}"
-        found[source] = name
+        found[source] = name_beside(source, taken)
+        taken.add(found[source].casefold())
     return found
+
+
+def name_beside(source: str, taken: Container[str]) -> str:
+    """A name for one more source, none of those that are taken (`casefold`)."""
+    stem = _safe(source)
+    name, number = stem, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
 
 
 def _safe(source: str) -> str:

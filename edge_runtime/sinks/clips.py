@@ -1,4 +1,4 @@
-"""Writes a clip of what happened, from some seconds before it on, as the camera encoded it."""
+"""Writes a clip of what happened, from some seconds before it on, as the camera encoded it if it did."""
 
 from __future__ import annotations
 
@@ -125,11 +125,8 @@ class ClipSink:
         self._clean()
 
     def follow(self, rings: Mapping[str, PacketRing]) -> None:
-        """See `sinks`. Sources without encoded pictures are named in the log."""
+        """See `sinks`."""
         self._rings = rings
-        for name, ring in rings.items():
-            if ring.why:
-                log.warning("no clips of %s: %s", name, ring.why)
 
     def take(self, event: Event) -> None:
         """See `EventSink.take`."""
@@ -159,7 +156,7 @@ class ClipSink:
         at_s = float(event.data["timestamp_s"])
         first = ring.begin_of(at_s - self.before_s) if ring else None
         if ring is None or first is None:
-            why = ring.why if ring else "it was opened by somebody else"
+            why = ring.why if ring else "the source was removed, or opened by the caller"
             self._lose(event.source, why or "no key picture has come yet")
             return
         number, part = first

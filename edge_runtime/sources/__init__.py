@@ -46,7 +46,7 @@ class SourceOptions:
         max_tries: tries in a row after which a live source that is lost fails; None: it is tried for ever.
         ca_file: certificates (PEM) that vouch for servers of rtsps:// and https://; "none" checks nothing. None: our
             client of rtsps:// takes those of the system, and FFmpeg, which reads all other streams, checks nothing.
-        packets: where to keep encoded pictures; PyAV only.
+        packets: where to keep encoded pictures for clips. Frames that are not encoded are encoded for it.
         patience_s: seconds in which a network stream must answer and each of its pictures must come. None: 5 s, through
             GStreamer 10 s. A camera with a picture every 10 s needs more.
     """

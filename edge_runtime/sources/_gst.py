@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import re
 import threading
-from contextlib import suppress
-from importlib import import_module
+from collections import deque
 from time import monotonic
-from typing import Any, Optional
+from typing import Any, Deque, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.imaging.gst import load_gst
 from edge_runtime.libraries import causes
-from edge_runtime.libraries.extras import install_hint
-from edge_runtime.libraries.once import once
-from edge_runtime.libraries.preload import inherited
 from edge_runtime.sources._gstbuffer import Buffers
 from edge_runtime.sources._opencv import closed_on_error
 from edge_runtime.types.pixels import Pixels
 
-PACKAGES = "sudo apt install libgirepository1.0-dev libcairo2-dev gstreamer1.0-plugins-good gstreamer1.0-libav"
 SINK = "appsink"
 WAITING = 4  # frames of a pipeline that waits for us
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
@@ -32,55 +26,7 @@ NO_TIME = 1 << 62
 STREAM = "rtspsrc"  # whose times are those of the camera
 ARGUS_SAYS = re.compile(r"\(argus\)|nvargus|capturesession", re.IGNORECASE)
 ARGUS_CAMERA = re.compile(r"(?:^|[!(])\s*nvarguscamerasrc\b")
-FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
 RESTART = f"{causes.ARGUS}; until then the camera stays locked"
-
-
-@once
-def load_gst() -> Any:
-    """The module `Gst`, started.
-
-    Raises:
-        BackendUnavailable: PyGObject or GStreamer is missing.
-    """
-    with suppress(OSError):  # before GStreamer's libunwind; after it, exceptions of C++ libraries loaded later abort
-        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
-    try:
-        import_module("gi").require_version("Gst", "1.0")
-        gst = import_module("gi.repository.Gst")
-    except (ImportError, ValueError) as error:
-        fact, hint = causes.explain(f"no GStreamer: {error}", f"{PACKAGES}; {install_hint('stream')}")
-        raise BackendUnavailable(fact, hint=hint) from error
-    with inherited():
-        gst.init(None)
-    return gst
-
-
-def has(element: str) -> bool:
-    """Whether a kind of element is installed."""
-    return load_gst().ElementFactory.find(element) is not None
-
-
-def left_out(element: str) -> Optional[BackendUnavailable]:
-    """Why an element is missing although its file exists: GStreamer never loads a file again that failed once."""
-    gst = load_gst()
-    for plugin in gst.Registry.get().get_plugin_list():
-        path = plugin.get_filename() or ""
-        named = os.path.basename(path).startswith(f"libgst{FILES.get(element, element)}")
-        if named and plugin.flags & int(gst.PluginFlags.BLACKLISTED):
-            return _refused(path)
-    return None
-
-
-def _refused(path: str) -> BackendUnavailable:
-    try:
-        ctypes.CDLL(path)
-        reason = "it could not be loaded once"
-    except OSError as error:
-        reason = str(error)
-    fact, hint = causes.explain(f"GStreamer leaves out {os.path.basename(path)}: {reason}", causes.REGISTRY)
-    again = "" if hint is None or causes.REGISTRY in hint else f", then {causes.REGISTRY}"
-    return BackendUnavailable(fact, hint=f"{hint}{again}")
 
 
 class GstCapture:
@@ -106,6 +52,7 @@ class GstCapture:
         self._sink: Any = None
         self._pending: Any = None
         self._buffers = Buffers()
+        self._arrived: Deque[Tuple[int, float]] = deque(maxlen=16)  # times of frames in the pipeline, and by our clock
         self.size_wh, self.position_s = (0, 0), 0.0
         self.fps: Optional[float] = None
         self.error, self.form, self.lost = "", "", 0
@@ -150,6 +97,8 @@ class GstCapture:
             good = sink is not None and sink.get_factory().get_name() == "appsink"
             if good:  # here, so that nothing starts after `close`
                 self._bound(sink)
+                if self.live:
+                    sink.get_static_pad("sink").add_probe(gst.PadProbeType.BUFFER, self._note)
                 self._pipeline.set_state(gst.State.PLAYING)
         if not good:
             self._stop()
@@ -196,6 +145,11 @@ class GstCapture:
             pipeline.set_state(load_gst().State.NULL)
             pipeline.get_state(5 * SECOND)  # released now, not at some later garbage collection
 
+    def _note(self, _: Any, info: Any) -> Any:
+        """A frame has come, and may wait for us. The pipeline's thread calls this."""
+        self._arrived.append((info.get_buffer().pts, monotonic()))
+        return load_gst().PadProbeReturn.OK
+
     def _pull(self, sink: Any) -> Any:
         """The next sample; None at the end, at an error of the pipeline, and after the time limit."""
         until_s = monotonic() + self._timeout_s
@@ -222,7 +176,8 @@ class GstCapture:
             self.ended = False
 
     def _picture(self, sample: Any) -> Pixels:
-        held, self.came_s = sample.get_buffer(), monotonic()
+        held = sample.get_buffer()
+        self.came_s = next((at_s for pts, at_s in reversed(self._arrived) if pts == held.pts), monotonic())
         timed = held.pts < NO_TIME
         self.position_s = held.pts / SECOND if timed else self.position_s
         self.stamp_s = self.position_s if timed and STREAM in self._text else None

@@ -14,6 +14,7 @@ from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.sources._apart import Apart
 from edge_runtime.sources._late import LATE_S, Lateness
 from edge_runtime.sources._pictures import Capture, frame_of
+from edge_runtime.sources._recorder import Recorder
 from edge_runtime.sources._state import CONNECTING, LIVE, LOST, REFUSED, STALLED, SourceState
 from edge_runtime.types import Frame
 
@@ -57,7 +58,7 @@ class LiveSource:
         self.state = SourceState(name)
         self._late, self._closing = Lateness(), threading.Event()
         self._index = self._tries = self._refusals = self.restarts = 0
-        self._apart = Apart(make)
+        self._recorder, self._apart = Recorder(options.packets), Apart(make)
         try:
             self._begin()
         except BaseException:
@@ -114,7 +115,8 @@ class LiveSource:
                 waited_s = time.monotonic() - capture.came_s
                 if not self._late.is_old(capture.stamp_s, capture.came_s) and waited_s < LATE_S:
                     self._came(capture)
-                    return frame_of(picture, buffer, self.name, self._index - 1, time.time())
+                    frame = frame_of(picture, buffer, self.name, self._index - 1, time.time())
+                    return self._recorder.keep(frame, self.restarts)
                 self.state.stale += 1
                 self._index += 1
             elif capture is not None and capture.ended:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.imaging import image_file
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions
+from edge_runtime.sources._recorder import Recorder
 from edge_runtime.types import Frame
 
 HANDLES = ("demo", "demo://")
@@ -48,7 +49,7 @@ class DemoSource:
         self.frame_count = None if options.loop else len(SCENES) * FRAMES_PER_PHOTO
         width, height = self._size_wh
         self.description = f"{width}x{height} at {FPS:g} fps, two photographs"
-        self._index = 0
+        self._index, self._recorder = 0, Recorder(options.packets)
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
         """See `Source.read`."""
@@ -60,7 +61,7 @@ class DemoSource:
         if buffer is None or buffer.shape != (height, width, 3):
             buffer = np.empty((height, width, 3), np.uint8)
         self._render(index, buffer)
-        return Frame(buffer, self.name, index, index / FPS)
+        return self._recorder.keep(Frame(buffer, self.name, index, index / FPS))
 
     def close(self) -> None:
         """See `Source.close`."""

@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.imaging import gst
 from edge_runtime.jetson import board, video_nodes
 from edge_runtime.sources import Skipped, SourceOptions, _gst, _gstbuffer
 from edge_runtime.sources._live import LiveSource
 from edge_runtime.sources._pictures import frame_of
+from edge_runtime.sources._recorder import Recorder
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
+from edge_runtime.types.packets import PacketRing
 
 HANDLES = ("csi:", "csi://", "gst:", "gst+rtsp://", "gst+rtsps://", "gst+file://", "gst+v4l2://")
 BEGIN_S = 10.0  # time to wait for the first frame, and for each later one
@@ -35,7 +38,7 @@ Has = Callable[[str], bool]
 def available() -> Optional[str]:
     """None if PyGObject and GStreamer are here, else the reason."""
     try:
-        _gst.load_gst()
+        gst.load_gst()
     except BackendUnavailable as error:
         return str(error)
     return None
@@ -49,13 +52,11 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, LiveSource]:
         UsageError: the target or pipeline makes no sense.
         SourceError: no frame comes. The device is released.
     """
-    _gst.load_gst()
-    reason = (
-        None if _gst.has("nvarguscamerasrc") or not target.startswith("csi:") else _gst.left_out("nvarguscamerasrc")
-    )
+    gst.load_gst()
+    reason = None if gst.has("nvarguscamerasrc") or not target.startswith("csi:") else gst.left_out("nvarguscamerasrc")
     if reason:
         raise reason
-    text = pipeline(target, options, _gst.has)
+    text = pipeline(target, options, gst.has)
     name = public(target)
     make = partial(_gst.GstCapture, text, options.patience_s or BEGIN_S)
     if LIVE.search(text):
@@ -63,7 +64,7 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, LiveSource]:
     capture = make()
     if not capture.opened:
         raise capture.failure(name)
-    return GstSource(name, capture, loop=options.loop)
+    return GstSource(name, capture, options.loop, options.packets)
 
 
 def pipeline(target: str, options: SourceOptions, has: Has) -> str:
@@ -99,12 +100,12 @@ class GstSource:
     live = False
     frame_count: Optional[int] = None
 
-    def __init__(self, name: str, capture: _gst.GstCapture, loop: bool) -> None:
+    def __init__(self, name: str, capture: _gst.GstCapture, loop: bool, ring: Optional[PacketRing] = None) -> None:
         self.name, self.fps = name, capture.fps
         self.skipped: List[str] = Skipped()
         rate = f"{self.fps:g} fps" if self.fps else "no rate"
         self.description = f"{capture.size} at {rate} {HOW}"
-        self._capture, self._loop = capture, loop
+        self._capture, self._loop, self._recorder = capture, loop, Recorder(ring)
         self._index, self._before_s, self._closed, self.restarts = 0, 0.0, False, 0
 
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Frame]:
@@ -129,7 +130,8 @@ class GstSource:
             return None
         self._index += 1
         stamp_s = self._before_s + self._capture.position_s
-        return frame_of(picture, buffer, self.name, self._index - 1, stamp_s)
+        frame = frame_of(picture, buffer, self.name, self._index - 1, stamp_s)
+        return self._recorder.keep(frame, self.restarts)
 
     def close(self) -> None:
         """See `Source.close`."""

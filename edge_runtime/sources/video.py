@@ -19,6 +19,7 @@ from edge_runtime.sources._clock import MediaClock
 from edge_runtime.sources._cvvideo import SHORT_BY, TRY_IT, CvVideoSource
 from edge_runtime.sources._opencv import closed_on_error, fit
 from edge_runtime.sources._pictures import frame_of
+from edge_runtime.sources._recorder import Recorder
 from edge_runtime.sources._whole import cut_inside
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
@@ -63,6 +64,7 @@ class VideoSource:
         self.skipped: List[str] = Skipped()
         self._cut, self._address = cut_inside(target), _is_address(target)
         self._loop, self._ring = options.loop, options.packets
+        self._recorder = Recorder(options.packets)
         self._index = self._good = 0
         self._first_pts: Optional[int] = None  # of this pass
         self._file_s: Optional[float] = None  # the last frame's time in the file
@@ -85,7 +87,7 @@ class VideoSource:
         while not self._done:
             read = self._reader.read()
             if read is not None:
-                return self._frame(*read, buffer)
+                return self._recorder.keep(self._frame(*read, buffer), self.restarts)
             self._end_of_pass()
         return None
 

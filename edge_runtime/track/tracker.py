@@ -212,7 +212,7 @@ class SourceTrackers:
     def __init__(self, options: TrackOptions = TrackOptions()) -> None:
         self._options = options
         self._trackers: Dict[str, Tracker] = {}
-        self._restarts: Dict[str, int] = {}
+        self._beginnings: Dict[str, Tuple[int, int]] = {}
 
     def update(
         self,
@@ -221,6 +221,7 @@ class SourceTrackers:
         restarts: int,
         options: Optional[TrackOptions] = None,
         least: Optional[NDArray[np.float32]] = None,
+        number: int = 0,
     ) -> Tuple[Detections, PlaceStates]:
         """Takes the boxes of the next frame of a source. Returns them with ids, and the source's lines and zones.
 
@@ -228,35 +229,43 @@ class SourceTrackers:
             options: how the source is tracked from this frame on.
             least: (n,) float32; see `Tracker.update`.
             restarts: how often the source had begun again; see `sources.Source`. A new value ends its tracks.
+            number: of the source. Another one under its name is another camera, and ends them too.
         """
         options, tracker = options or self._options, self._trackers.get(frame.source)
         if tracker is None:
             tracker = self._trackers[frame.source] = Tracker(options)
-        elif restarts != self._restarts[frame.source]:
+        elif (number, restarts) != self._beginnings[frame.source]:
             tracker.end_all()
         if tracker.options is not options:  # a source that was not tracked for a while, or came back, may have any
             (tracker.restart if _fixed(tracker.options, options) else tracker.change)(options)
-        self._restarts[frame.source] = restarts
+        self._beginnings[frame.source] = number, restarts
         return tracker.update(detections, time_of(frame), least), tracker.places
 
     def state(self, source: str) -> Dict[str, Any]:
         """The state of a source's tracker as plain data, for `restore`; empty if it has none yet."""
         tracker = self._trackers.get(source)
-        return {} if tracker is None else {**tracker.state(), "restarts": self._restarts[source]}
+        return {} if tracker is None else {**tracker.state(), "restarts": self._beginnings[source][1]}
 
-    def restore(self, source: str, state: Mapping[str, Any], options: TrackOptions) -> None:
+    def restore(self, source: str, state: Mapping[str, Any], options: TrackOptions, number: int = 0) -> None:
         """Goes on with a source where others were.
+
+        Args:
+            number: of the source; see `update`.
 
         Raises:
             SpecError: see `Tracker.restored`.
         """
         if state:
             self._trackers[source] = Tracker.restored(state, options)
-            self._restarts[source] = int(state.get("restarts", 0))
+            self._beginnings[source] = number, int(state.get("restarts", 0))
 
-    def forget(self, source: str) -> None:
-        """Ends the tracks of a source that was removed. Its counts stay. If it comes back, its ids go on."""
-        if source in self._trackers:
+    def forget(self, source: str, number: int = 0) -> None:
+        """Ends the tracks of a source that was removed. Its counts stay. If it comes back, its ids go on.
+
+        Args:
+            number: of the source. If another one under its name gave frames already, nothing is to be done.
+        """
+        if source in self._trackers and self._beginnings[source][0] == number:
             self._trackers[source].end_all()
 
     def summary(self) -> Dict[str, Dict[str, Any]]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
+from fractions import Fraction
 from time import monotonic
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple
 
 from edge_runtime.imaging.pyav import failures
-from edge_runtime.imaging.remux import Encoded
+from edge_runtime.imaging.remux import Encoded, header_of_units
 
 Header = Callable[[Encoded], bytes]
 CODECS = ("h264", "hevc", "mjpeg")
 SLACK_S = 10.0  # a clip may be written so much later
 MOST_BYTES = 64 << 20
+MICROSECOND = Fraction(1, 1_000_000)
 
 
 @dataclass(eq=False)
@@ -67,7 +69,8 @@ class PacketRing:
         self._part: Optional[Part] = None
         self._offset_s: Optional[float] = None
         self._last_dts: Optional[int] = None
-        self.why = "it gives no encoded pictures: clips need a stream that PyAV reads, such as rtsp://"
+        self._drawn = False
+        self.why = "it gives no pictures that a clip could show"
 
     def begin(self, codec: str, header: Header) -> None:
         """Another beginning.
@@ -78,26 +81,33 @@ class PacketRing:
         """
         with self._lock:
             self._codec, self._header = codec, header
-            self._part, self._offset_s, self._last_dts = None, None, None
+            self._part, self._offset_s, self._last_dts, self._drawn = None, None, None, False
             self.why = "" if codec in CODECS else f"{codec} is not {', '.join(CODECS)}: clips need such a stream"
 
     def add(self, packet: Any) -> None:
         """The next packet of PyAV. It is copied."""
-        if self.why or packet.pts is None:
-            return
-        copied = Encoded.of(packet, self._last_dts)
-        self._last_dts = copied.dts
-        if self._part is None and not self._open(copied):
-            return
-        with self._lock:
-            assert self._part is not None
-            self._numbers += 1
-            self._kept.append(Kept(self._numbers, self._part, copied, monotonic()))
-            self._bytes += len(copied.data)
-            self._forget()
+        if not (self.why or self._drawn or packet.pts is None):
+            self._keep(Encoded.of(packet, self._last_dts))
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether the source gives no pictures that a clip could show, so that its frames are encoded for it."""
+        return bool(self.why) or self._drawn
+
+    def add_frame(self, jpeg: bytes, timestamp_s: float, anew: bool) -> None:
+        """The next frame of such a source, as JPEG. Args: anew: the source began again, or changed its size."""
+        if anew or not self._drawn:
+            self.begin("mjpeg", lambda first: header_of_units("mjpeg", first.data))
+            self._drawn, self._offset_s = True, 0.0
+        ticks = round(timestamp_s / MICROSECOND)
+        if self._last_dts is not None:
+            ticks = max(ticks, self._last_dts + 1)
+        self._keep(Encoded(jpeg, True, ticks, ticks, 0, MICROSECOND))
 
     def sync(self, shown_s: float, timestamp_s: float) -> None:
         """A frame that the stream shows at `shown_s` has this timestamp."""
+        if self._drawn:
+            return
         self._offset_s = timestamp_s - shown_s
         self.shown = None if self._part is None else (self._part.number, shown_s)
         if self._part is not None:
@@ -126,6 +136,17 @@ class PacketRing:
     def time_of(self, kept: Kept) -> float:
         """The timestamp of the frame that it becomes, nearly."""
         return kept.packet.at_s + (kept.part.offset_s or 0.0)
+
+    def _keep(self, copied: Encoded) -> None:
+        self._last_dts = copied.dts
+        if self._part is None and not self._open(copied):
+            return
+        with self._lock:
+            assert self._part is not None
+            self._numbers += 1
+            self._kept.append(Kept(self._numbers, self._part, copied, monotonic()))
+            self._bytes += len(copied.data)
+            self._forget()
 
     def _open(self, first: Encoded) -> bool:
         """Whether a part begins with this picture."""

@@ -187,3 +187,20 @@ def test_a_fault_of_its_own_is_reported_and_holds_nothing_up(opened: Open, error
         hub.see(result([1], index), False, 0)
     hub.finish()
     assert errors == ["events: no figures"]
+
+
+def test_of_many_sources_that_come_and_go_few_are_kept_and_no_key_comes_twice(
+    opened: Open, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MOST_SOURCES", 5)
+    reading = {"stays"}
+    hub = opened(ended=lambda names: set(names) - reading)
+    hub.see(result([1], source="stays"), False, 0)
+    for index in range(30):
+        hub.see(result([1], source=f"rtsp://cam/{'abc'[index % 3]}/é"), False, index)
+        hub.see(result([1], source=f"rtsp://cam/{index}"), False, 0)
+        assert within(5, lambda: sum(maker.present for maker in list(hub._makers.values())) == 1)
+    assert len(hub._makers) == len(hub._names) <= 5 and "stays" in hub._makers
+    hub.finish()
+    keys = [event.key for event in told if event.kind == "new"]
+    assert len(keys) == len(set(keys)) == 61

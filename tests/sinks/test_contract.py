@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from edge_runtime import plugins, sinks
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import BackendUnavailable, SinkError
 from edge_runtime.sinks import Sink
 from tests.sinks.results import result
+from tests.sinks.served import free_port
 
 TARGETS = {
     "jsonl": "out.jsonl", "csv": "out.csv", "coco": "out.coco.json", "yolo_txt": "labels/", "video": "out.mp4",
     "images": "out/", "window": "window", "http": "http://127.0.0.1:0",
+    "rtsp": f"rtsp://127.0.0.1:{free_port()}",
 }  # fmt: skip
-PLACELESS = ("window", "http")  # they write no file
+PLACELESS = ("window", "http", "rtsp")  # they write no file
 LIBRARIES = {"http": "h11"}
 SCHEMES = {"yolo_txt": "yolo:"}
 
@@ -38,8 +40,8 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
         pytest.importorskip(LIBRARIES[request.param])
     try:
         opened = sinks.open(target(request.param, tmp_path))
-    except SinkError as error:
-        if request.param != "window":
+    except (BackendUnavailable, SinkError) as error:
+        if request.param not in ("window", "rtsp"):
             raise
         pytest.skip(str(error))
     yield opened

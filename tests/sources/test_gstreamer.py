@@ -14,6 +14,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
+from edge_runtime.imaging import gst
 from edge_runtime.sources import SourceOptions, _gst, _gstbuffer, gstreamer
 from tests.loop.parts import within
 from tests.sources.clips import write_clip
@@ -23,7 +24,7 @@ real = pytest.mark.skipif(gstreamer.available() is not None, reason=str(gstreame
 
 
 def needs(*elements: str) -> None:
-    missing = [element for element in elements if not _gst.has(element)]
+    missing = [element for element in elements if not gst.has(element)]
     if missing:
         pytest.skip(f"needs the GStreamer elements {', '.join(missing)}")
 
@@ -75,12 +76,12 @@ def test_without_gstreamer_the_way_to_it_is_said(monkeypatch):
     def absent(name: str) -> None:
         raise ImportError(f"No module named {name!r}")
 
-    monkeypatch.setattr(_gst, "import_module", absent)
-    _gst.load_gst.cache_clear()
+    monkeypatch.setattr(gst, "import_module", absent)
+    gst.load_gst.cache_clear()
     with pytest.raises(BackendUnavailable, match="no GStreamer: No module named 'gi'") as caught:
         sources.open("gst:videotestsrc")
     assert "stream" in str(caught.value.hint) and gstreamer.available() is not None
-    _gst.load_gst.cache_clear()
+    gst.load_gst.cache_clear()
 
 
 @real

@@ -11,8 +11,8 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.imaging import pyav
-from edge_runtime.sources import SourceOptions, _gst, _rtspcapture, gstreamer, rtsp
+from edge_runtime.imaging import gst, pyav
+from edge_runtime.sources import SourceOptions, _rtspcapture, gstreamer, rtsp
 from edge_runtime.sources._avcapture import AvCapture
 from edge_runtime.sources._rtsp import RtspConnection
 from edge_runtime.sources._rtspcapture import RtspCapture
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(pyav.reason() is not None, reason="PyAV decodes"
 
 
 def serving(needs: str, pipeline: str = "", user: str = "") -> RtspServer:
-    if gstreamer.available() is not None or not _gst.has(needs):
+    if gstreamer.available() is not None or not gst.has(needs):
         pytest.skip(f"the server needs GStreamer and {needs}")
     return RtspServer(pipeline, user)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edge_runtime import sources
-from edge_runtime.imaging import pyav
-from edge_runtime.sources import SourceOptions, _gst, _live, gstreamer, rtsp
+from edge_runtime.imaging import gst, pyav
+from edge_runtime.sources import SourceOptions, _live, gstreamer, rtsp
 from edge_runtime.types import Frame
 from tests.loop.parts import descriptors, threads, within
 from tests.sources.rtsp_server import RtspServer, h264, launch
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def encoder() -> None:
-    if not _gst.has("x264enc"):
+    if not gst.has("x264enc"):
         pytest.skip("the server needs x264enc")
 
 

@@ -88,6 +88,18 @@ def test_a_source_that_begins_again_has_new_objects() -> None:
     assert seen == [-1, 1, 1, -1, 2, -1, 3]
 
 
+def test_another_source_under_a_name_has_new_objects_once() -> None:
+    """The one that was removed is forgotten when the other one has given frames, or before."""
+    for forgotten_at in (3, 5):
+        trackers, seen = SourceTrackers(TrackOptions()), []
+        for index, number in enumerate([0, 0, 0, 1, 1, 1, 1]):
+            if index == forgotten_at:
+                trackers.forget("a", 0)
+            given = found((*AT, 0.9, 0)), frame("a", index, index / 30), 0, None, None, number
+            seen.append(int(trackers.update(*given)[0].tracker_id[0]))
+        assert seen == [-1, 1, 1, -1, 2, 2, 2]
+
+
 def test_a_folder_of_pictures_counts_as_a_video() -> None:
     trackers = SourceTrackers(TrackOptions(lost_s=0.2))
     pictures = [frame("p/", index, float(index), f"p/{index}.jpg") for index in (0, 1, 2, 20)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SinkError
 from edge_runtime.imaging.opencv import load_cv2
+from edge_runtime.sinks._due import Due
 from edge_runtime.sinks._names import source_names
 from edge_runtime.sinks._page import Page
 from edge_runtime.sinks._web import places
@@ -20,7 +21,6 @@ from edge_runtime.types import Frame, Result
 
 QUALITY = 75
 MOST_STREAMS = 64
-EARLY = 0.1  # of the time between two pictures: a frame may come so much before its time, because cameras are not exact
 
 
 class Stream:
@@ -35,12 +35,12 @@ class Stream:
         watchers: number of those who watch.
     """
 
-    def __init__(self, number: int, source: str, name: str) -> None:
+    def __init__(self, number: int, source: str, name: str, due: Due) -> None:
         self.number, self.source, self.name = number, source, name
         self.jpeg, self.version, self.watchers = b"", 0, 0
         self.places: Dict[str, Any] = {"lines": [], "zones": []}
         self.image_wh = (0, 0)
-        self.due_s = 0.0
+        self.due = due
         self.waiting: Optional[Result] = None
         self.spare: Optional[NDArray[np.uint8]] = None
         self.page = Page(np.zeros((0, 0, 3), np.uint8))
@@ -62,7 +62,7 @@ class Streams:
     """
 
     def __init__(self, fps: float, width: int) -> None:
-        self._period_s, self._width = 1 / fps, width
+        self._fps, self._width = fps, width
         self.changed: Callable[[], None] = lambda: None
         self.added: Callable[[], None] = lambda: None
         self._streams: Dict[str, Stream] = {}
@@ -91,11 +91,8 @@ class Streams:
         stream.image_wh = result.frame.image_wh
         if result.places is not None:
             stream.places = places.seen(result.places, stream.image_wh)
-        now_s = monotonic()
-        if not stream.watchers or now_s < stream.due_s - EARLY * self._period_s:
+        if not stream.watchers or not stream.due.is_now(monotonic()):
             return
-        late_s = now_s - stream.due_s
-        stream.due_s = (stream.due_s if late_s < self._period_s else now_s) + self._period_s
         with self._news:
             stream.waiting = _copied(result, stream)
             self._news.notify()
@@ -130,7 +127,7 @@ class Streams:
         found = self._streams.get(source)
         if found is None and len(self._streams) < MOST_STREAMS:
             name = source_names([*self._streams, source])[source]
-            found = self._streams[source] = Stream(len(self._streams), source, name)
+            found = self._streams[source] = Stream(len(self._streams), source, name, Due(self._fps))
             self.added()
         return found
 

@@ -97,9 +97,9 @@ def test_the_rate_is_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
         made = 0
         for index in range(100):
             monkeypatch.setattr(streams, "monotonic", lambda now_s=1e6 + index * 0.04: now_s)
-            waited = sink._streams.all()[0].due_s
+            waited = sink._streams.all()[0].due.next_s
             sink.write(result(index))
-            if sink._streams.all()[0].due_s != waited:
+            if sink._streams.all()[0].due.next_s != waited:
                 made += 1
                 next(parts)
         assert made == 20 == sink.summary()["pictures"]
@@ -113,7 +113,7 @@ def test_a_viewer_that_takes_nothing_stops_no_other() -> None:
         until(lambda: sink._streams.all()[0].watchers == 2, "two viewers")
         stream = sink._streams.all()[0]
         for index in range(60):
-            stream.due_s = 0.0
+            stream.due.next_s = 0.0
             sink.write(result(index, 480, 640, noise=True))
             next(parts)
         made, got = sink.summary()["pictures"], 0

@@ -26,9 +26,9 @@ if os.environ.get("EDGE_STANDINS"):
 
         power_mode.SETTLE_S = 0.0
     elif argument == "GStreamer":  # the board's own elements are there, where GStreamer is
-        from edge_runtime.sources import _gst
+        from edge_runtime.imaging import gst
 
-        _gst.has = lambda element, has=_gst.has: element.startswith("nv") or has(element)
+        gst.has = lambda element, has=gst.has: element.startswith("nv") or has(element)
     elif room and room not in NEEDLESS and argument not in LIBRARIES:
         from tests.standins import machine
 
