@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import onnx
 from bench import clip, report
 from bench.report import Table
 
@@ -49,7 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             together("Generated frames, 1280x720", FAST, args),
             together("Video files, 1280x720", video, args),
             shares(args),
-            batches(Path(folder, "open.onnx"), args),
+            batches(args),
         ]
     note = (
         f"{args.turns} turns of {args.seconds:g} s each; load average of the machine before: {conditions['load'][0]}."
@@ -61,10 +60,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def ran(sources: Sequence[str], seconds: float, options: BackendOptions, engine: str = ENGINE) -> Tuple[float, Counts]:
+def ran(sources: Sequence[str], seconds: float, options: BackendOptions) -> Tuple[float, Counts]:
     """Frames per second of all, and the frames of each source in each second (sources in columns)."""
     counts: Counts = []
-    with Detector.open(engine, options=options) as detector:
+    with Detector.open(ENGINE, options=options) as detector:
         pipeline = Pipeline(detector, list(sources), duration_s=seconds + 1, source_options=SourceOptions(loop=True))
         due_s = 0.0
 
@@ -143,30 +142,20 @@ def fair(rates: Sequence[float], capacity: float) -> List[float]:
     return parts
 
 
-def batches(path: Path, args: argparse.Namespace) -> Table:
-    """Four sources through batches, of the same network with an open batch."""
-    _open_batch(path)
+def batches(args: argparse.Namespace) -> Table:
+    """Four sources through batches. The network is opened for them."""
     table = Table("Batches across four sources", ("backend", "batch", "fps", "times batch 1"))
     for backend in ("openvino", "onnxruntime"):
         found: Dict[int, List[float]] = {batch: [] for batch in BATCHES}
         for _ in range(args.turns):
             for batch in BATCHES:
                 options = BackendOptions(backend=backend, batch=batch)
-                found[batch].append(ran([FAST] * 4, args.seconds / 2, options, str(path))[0])
+                found[batch].append(ran([FAST] * 4, args.seconds / 2, options)[0])
         for batch, fps in found.items():
             times = median(a / b for a, b in zip(fps, found[1]))
             row = (backend, str(batch), f"{median(fps):.1f}", f"{times:.3f}")
             _add(table, row, {"backend": backend, "batch": batch, "fps": fps, "times": times})
     return table
-
-
-def _open_batch(path: Path) -> None:
-    """Writes the shipped network with an open batch. It has only convolutions and the like."""
-    model = onnx.load(ENGINE)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    del model.graph.value_info[:]
-    onnx.save(model, str(path))
 
 
 def _verdict(value: float, wanted: float) -> str:

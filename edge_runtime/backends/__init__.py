@@ -44,7 +44,7 @@ class BackendOptions:
         device: "auto", "cpu", "cuda" or "tensorrt" (ONNX Runtime's provider, which builds an engine when it opens).
         slots: images or batches in work at the same time, for each stream. Two are enough to hide pre- and
             post-processing.
-        batch: images per slot, for models without a fixed batch size.
+        batch: images per slot. On a processor, a model for one image is opened for more, if its operators allow that.
         threads: inference threads, 0 for all cores.
         streams: images or batches in inference at the same time, each with its part of the threads; 0 for one. Backends
             on the processor's cores only.
@@ -86,12 +86,16 @@ FIELDS = {
 
 
 class Backend(Protocol):
-    """An open model. `name` is its file's name, `description` one line for the log."""
+    """An open model. `name` is its file's name, `description` one line for the log.
+
+    If it `splits`, a slot that is not full costs only the images in it.
+    """
 
     name: str
     description: str
     slots: int
     batch: int
+    splits: bool
 
     def start(self) -> None:
         """After this call `enqueue` runs inference in the background. Without it, `wait` runs inference."""

@@ -50,7 +50,8 @@ class HostSlot:
         self.counts = np.zeros(batch, np.int32)
         self.stage_ms = {"preprocess": 0.0, "inference": 0.0, "postprocess": 0.0}
         self.run: Run = lambda: ()
-        self.pending = False
+        self.each: List[Run] = []  # runs of the single images, if the model takes them one by one, too
+        self.filled, self.pending = 0, False
         self.done = threading.Lock()
         self.error: Optional[BaseException] = None
 
@@ -59,18 +60,31 @@ class HostSlot:
         started = perf_counter()
         if self.tensor is not self.feed:
             self._convert()
-        given = self.run()
-        for rows, list_ in zip(self.lists.values(), given):
-            outputs.fill(rows, list_)
+        if self.filled < len(self.each):  # the cost is that of the images that are there
+            for run in self.each[: self.filled]:
+                run()
+        else:
+            for rows, list_ in zip(self.lists.values(), self.run()):
+                outputs.fill(rows, list_)
         for output, fetched in self._copied:
             np.copyto(output, fetched)
         self.stage_ms["inference"] = (perf_counter() - started) * 1e3
+
+    def bind(self, bind: Bind, splits: bool) -> None:
+        """Gives the buffers to a library: all, and, if it `splits`, also those of each image."""
+        self.run = bind(self.feeds, self.fetches)
+        for number in range(len(self.feed) if splits else 0):
+            self.each.append(bind(_one(self.feeds, number), _one(self.fetches, number)))
 
     def _convert(self) -> None:
         if self.feed.dtype == np.uint8:
             np.clip(np.rint(self.tensor, out=self.tensor), 0, 255, out=self.tensor)
         planar = self.feed.shape == self.tensor.shape
         np.copyto(self.feed, self.tensor if planar else np.moveaxis(self.tensor, 1, -1), casting="unsafe")
+
+
+def _one(arrays: Dict[str, Array], number: int) -> Dict[str, Array]:
+    return {name: array[number : number + 1] for name, array in arrays.items()}
 
 
 def fixed(io: ModelIO) -> Dict[str, Shape]:
@@ -81,7 +95,8 @@ def fixed(io: ModelIO) -> Dict[str, Shape]:
 class HostBackend:
     """A backend on the host. A member passes `bind`, which gives a slot's buffers to its library and returns `run`.
 
-    `bind` gets the inputs and the outputs of fixed size by name. With several streams, as many slots run at once.
+    `bind` gets the inputs and the outputs of fixed size by name: of a batch, and, if the model `splits`, of one image.
+    With several streams, as many slots run at once.
     """
 
     def __init__(
@@ -93,20 +108,21 @@ class HostBackend:
         io: ModelIO,
         bind: Bind,
         options: BackendOptions,
+        splits: bool = False,
     ) -> None:
         check_batch(options.batch, io.input_shape[0])
         names = [io.input_name, *io.outputs]
         self._streams = options.streams or 1
         self.slots, self.batch = options.slots * self._streams, io.input_shape[0]
         check_buffers([io.input_shape, *io.shapes], [io.dtypes[name] for name in names], self.slots)
-        self.name, self.description = name, description
+        self.name, self.description, self.splits = name, description, splits
         self._spec, self._thresholds = spec, options.thresholds
         self._decoder = ops.Decoder(decode, io.shapes) if decode else None
         class_ids = options.thresholds.class_ids(spec.labels)
         self._mask = self._decoder.class_mask(class_ids) if self._decoder else None
         self._slots = [HostSlot(io, options.thresholds.max_det) for _ in range(self.slots)]
         for slot in self._slots:
-            slot.run = bind(slot.feeds, slot.fetches)
+            slot.bind(bind, splits)
         self._queue: SimpleQueue[Optional[HostSlot]] = SimpleQueue()
         self._workers: List[threading.Thread] = []
 
@@ -124,7 +140,7 @@ class HostBackend:
         for number, image in enumerate(images):
             state.frames[number] = ops.prepare_image(image, self._spec, state.tensor[number])
         state.stage_ms["preprocess"] = (perf_counter() - started) * 1e3
-        state.error, state.pending = None, True
+        state.error, state.pending, state.filled = None, True, len(images)
         if self._workers:
             state.done.acquire()
             self._queue.put(state)

@@ -10,13 +10,13 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from edge_runtime import libraries
-from edge_runtime.backends import Backend, BackendOptions
+from edge_runtime.backends import Backend, BackendOptions, _batches
 from edge_runtime.backends._failures import explained, said_of
 from edge_runtime.backends._host import Array, Bind, HostBackend, Run, auto_spinning, auto_threads, words
 from edge_runtime.errors import BackendUnavailable, EdgeError, ModelError
 from edge_runtime.graph.unround import float_weights
 from edge_runtime.libraries.extras import install_hint
-from edge_runtime.model import inputs, onnx_file, outputs
+from edge_runtime.model import inputs, outputs
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import RANGES_KEY, ModelIO, ModelSpec
@@ -64,11 +64,11 @@ def library() -> Any:
 
 def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
     """See `onnx_file.read_io`. If shape inference cannot tell the output sizes, one run of the model finds them."""
-    io = onnx_file.read_io(path, imgsz, batch)
+    io = _batches.read_io(path, imgsz, batch)
     if -1 in io.input_shape or all(-1 not in shape for shape in io.shapes):
         return io
     feeds = {io.input_name: np.zeros(io.stored_input, io.dtypes[io.input_name]), **inputs.given(io)}
-    session = _session(path, BackendOptions(), 1)[0]
+    session = _session(path, BackendOptions(batch=batch), 1)[0]
     with said_of("onnxruntime", path):
         arrays = session.run(None, feeds)
     return settled(io, found={name: tuple(array.shape) for name, array in zip(io.outputs, arrays)})
@@ -85,7 +85,8 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     session, description = _session(path, options, threads)
     io = read_io(path, spec.input_wh, options.batch)
     binds = [partial(bind, each, path, io) for each in (session, *_more(path, options, threads))]
-    return HostBackend("onnxruntime", description, spec, decode, io, _any_of(binds), options)
+    return HostBackend("onnxruntime", description, spec, decode, io, _any_of(binds), options,
+                       _batches.splits(path, options.batch))  # fmt: skip
 
 
 def _more(path: str, options: BackendOptions, threads: int) -> List[Any]:
@@ -163,7 +164,7 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str
     settings.log_severity_level = 3
     settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     try:
-        session = ort.InferenceSession(_source(path), settings, providers=providers)
+        session = ort.InferenceSession(_source(path, options.batch), settings, providers=providers)
     except Exception as error:  # onnxruntime's own exception types are not public
         raise _unreadable(path, error) from error
     if PROVIDERS[device][0] not in session.get_providers():  # it is listed, but its libraries are missing
@@ -175,11 +176,13 @@ def _session(path: str, options: BackendOptions, threads: int) -> Tuple[Any, str
     return session, f"onnxruntime {ort.__version__} {device}{detail}"
 
 
-def _source(path: str) -> Union[str, bytes]:
-    """The file to run. If we quantised it, a form of it in which everything that stays float is unpacked."""
-    file = onnx_file.load_onnx(path)
+def _source(path: str, batch: int) -> Union[str, bytes]:
+    """The network to run. If we quantised it, a form of it in which everything that stays float is unpacked."""
+    file, opened = _batches.load(path, batch)
     ours = any(entry.key == RANGES_KEY for entry in file.metadata_props)
-    return float_weights(file).SerializeToString() if ours else path
+    if ours:
+        return bytes(float_weights(file).SerializeToString())
+    return bytes(file.SerializeToString()) if opened else path
 
 
 def _providers(device: str) -> Tuple[List[str], str]:

@@ -70,6 +70,7 @@ class TensorRTBackend:
         self, plan: plan_file.Plan, spec: ModelSpec, decode: Optional[DecodeSpec], options: BackendOptions
     ) -> None:
         self.name, self.slots, self._decodes = "tensorrt", options.slots, decode is not None
+        self.splits = False
         self._slots: List[DeviceSlot] = []
         self._stage_ms = [dict.fromkeys(("preprocess", "inference", "postprocess"), 0.0) for _ in range(self.slots)]
         self._pending: List[Optional[Future[None]]] = [None] * self.slots
@@ -139,7 +140,8 @@ class TensorRTBackend:
         self._device = device = Device()
         plan.refuse(passport.this_platform(compute_capability=device.capability))
         self._engine = engine = plan_file.Engine(plan, device.memory)
-        io = engine.io(options.batch, plan.metadata)
+        built_for = plan.passport.io.input_shape[0] if plan.passport else 1
+        io = engine.io(options.batch if options.batch > 1 else built_for, plan.metadata)
         shared = Constants(device, device.stream(), io, spec, decode, options.thresholds)
 
         def slot(mapped: bool) -> DeviceSlot:
@@ -153,6 +155,7 @@ class TensorRTBackend:
             self._slots.append(slot(mapped))
             self._slots[-1].enqueue([np.zeros((1, 1, 3), np.uint8)])
         captured = [each.capture() for each in self._slots]
+        self.splits = self._slots[0].splits
         how = "CUDA graphs" if all(captured) else "call by call: capturing a graph was refused"
         precision = f"{plan.passport.precision}, " if plan.passport else ""
         images = "images read in place" if mapped else "images copied"

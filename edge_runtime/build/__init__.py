@@ -13,7 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from edge_runtime.build import forms, memory, opset, reference
 from edge_runtime.build.forms import PRECISIONS, BuildInput, load_input
@@ -38,7 +38,7 @@ class BuildOptions:
 
     Attributes:
         precision: one of `forms.PRECISIONS`.
-        batch: images per run.
+        batch: images per run. The plan also runs fewer, unless its network cannot be opened for that, or on DLA.
         workspace: bytes for the builder; 0 chooses a size by the free memory.
         dla: number of a DLA core; layers that it cannot run go to the GPU. None uses only the GPU.
         timing_cache: file that keeps the builder's measurements; None for no file.
@@ -79,7 +79,8 @@ def build(
     target = _dotted(options.compute_capability)
     lib = trt.library()
     strong = trt.strongly_typed(lib)
-    network = forms.form(source, options.precision, strong, options.batch, depthwise=not trt.is_rtx(lib))
+    network, least = forms.batched(source, options.precision, strong, options.batch, not trt.is_rtx(lib),
+                                   opens=options.dla is None)  # fmt: skip
     weak_half = not strong and "fp16" in options.precision
     opset.lower(network, opset.newest(lib))  # before nodes get other names: its error names them
     kept = forms.name_float32_layers(network, source.keep, options.dla is None) if weak_half else []
@@ -89,11 +90,11 @@ def build(
         onnx, new = folder / "network.onnx", folder / "made.plan"
         atomic.replace_file(onnx, network.SerializeToString())
         job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability,
-                  kept)  # fmt: skip
+                  kept, options.batch if least < options.batch else 0)  # fmt: skip
         made = _child(job, folder / "job.json", report)
         about = _passport(source, options, made, target or made["compute_capability"], command)
         golden = reference.golden_frames(source, options.precision, strong, depthwise=not trt.is_rtx(lib))
-        about = replace(about, golden=golden)
+        about = replace(about, golden=golden, least_batch=least)
         if any(shape[0] != options.batch for shape in about.io.outputs.values()):
             raise ModelError(
                 f"the network's outputs are {about.io.shapes} for a batch of {options.batch}",
@@ -140,11 +141,11 @@ def _passport(
     source: BuildInput, options: BuildOptions, made: Dict[str, Any], compute_capability: str, command: str
 ) -> Passport:
     name, shape = next(iter(made["inputs"].items()))
-    outputs = {output: tuple(sizes) for output, sizes in made["outputs"].items()}
+    outputs = {output: _filled(sizes, options.batch) for output, sizes in made["outputs"].items()}
     place = passport.this_platform(options.root, made["cuda"], compute_capability)
     return Passport(
         spec=source.spec,
-        io=settled(ModelIO(name, tuple(shape), outputs, {}, made["dtypes"])),
+        io=settled(ModelIO(name, _filled(shape, options.batch), outputs, {}, made["dtypes"])),
         precision=options.precision,
         layers=made["layers"],
         convolutions=made["convolutions"],
@@ -155,6 +156,10 @@ def _passport(
         command=command,
         half=source.half if "fp16" in options.precision else {},
     )
+
+
+def _filled(shape: Sequence[int], batch: int) -> Tuple[int, ...]:
+    return tuple(batch if size < 0 and place == 0 else size for place, size in enumerate(shape))
 
 
 def _started(command: List[str], env: Dict[str, str]) -> subprocess.Popen[str]:

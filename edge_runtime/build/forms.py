@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional
 from edge_runtime import calibrate
 from edge_runtime.accuracy.evidence import Evidence
 from edge_runtime.calibrate import stamp
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.graph.batch import open_batch
 from edge_runtime.graph.branches import settle_branches
 from edge_runtime.graph.float32_kinds import ROUNDING, float32_kinds
 from edge_runtime.graph.half import half
@@ -115,6 +116,33 @@ def form(source: BuildInput, precision: str, strong: bool, batch: int = 1, depth
         return made
     network = float_form(source, batch)
     return half(network, source.keep) if strong and precision == "fp16" else network.model
+
+
+def batched(
+    source: BuildInput, precision: str, strong: bool, batch: int, depthwise: bool, opens: bool
+) -> Tuple[onnx.ModelProto, int]:
+    """Returns what `form` gives, with an open batch if that is possible, and the fewest images that it then runs.
+
+    Args:
+        opens: whether the device takes an open batch.
+
+    Raises:
+        UsageError: see `form`.
+        ModelError: the file is for one image, and cannot be opened.
+    """
+    if batch > 1 and opens and _batch(source) <= 1:
+        try:
+            return open_batch(form(source, precision, strong, 1, depthwise)), 1
+        except ModelError:
+            if _batch(source) == 1:
+                raise
+    return form(source, precision, strong, batch, depthwise), batch
+
+
+def _batch(source: BuildInput) -> int:
+    """Images per run of the file; -1 if that is open."""
+    shapes = map(onnx_file.shape_of, onnx_file.inputs_of(source.model).values())
+    return next((shape[0] for shape in shapes if len(shape) == 4), 1)
 
 
 def float_form(source: BuildInput, batch: int = 1) -> Network:

@@ -19,6 +19,7 @@ class Job:
         timing_cache: file to read and to update, or "".
         compute_capability: GPU that TensorRT-RTX builds for, "SM86"; "" for the GPU of this machine.
         float32: names of layers that stay in float32, with weak typing.
+        most: largest number of images of a network with an open batch; 0 if its batch is fixed.
     """
 
     onnx: str
@@ -29,6 +30,7 @@ class Job:
     timing_cache: str = ""
     compute_capability: str = ""
     float32: Sequence[str] = ()
+    most: int = 0
 
     @property
     def way_out(self) -> str:

@@ -123,6 +123,8 @@ class Builder:
             config.progress_monitor = progress_monitor(
                 lib, lambda fraction, phase: send(fraction=fraction, phase=phase)
             )
+        if job.most:
+            self._open_up_to(job.most)
         if not trt.strongly_typed(lib):
             for name, needed in (("FP16", "fp16" in job.precision), ("INT8", "int8" in job.precision)):
                 if needed:
@@ -135,6 +137,14 @@ class Builder:
             config.set_flag(lib.BuilderFlag.REQUIRE_USER_ALLOCATION)
         if trt.is_rtx(lib):
             self._aim(job.compute_capability)
+
+    def _open_up_to(self, most: int) -> None:
+        """Lets the plan run 1 to `most` images, and tunes it for `most`."""
+        given = self._network.get_input(0)
+        one, all_ = ((count, *tuple(given.shape)[1:]) for count in (1, most))
+        profile = self._builder.create_optimization_profile()
+        profile.set_shape(given.name, one, all_, all_)
+        self._config.add_optimization_profile(profile)
 
     def _use_dla(self, core: int) -> None:
         lib, config, cores = self._lib, self._config, getattr(self._builder, "num_DLA_cores", 0)

@@ -85,7 +85,7 @@ def add_detection_flags(
     )
     group.add_argument(
         "--batch", type=(wholes if batches else whole)(1, MOST_BATCH), default=[1] if batches else 1,
-        metavar="1,4" if batches else "N", help="images in one run, if the model leaves it open",
+        metavar="1,4" if batches else "N", help="images in one run; on a processor also for models of one image",
     )  # fmt: skip
     group.add_argument(
         "--zero-copy", choices=ZERO_COPY, default="auto", help="let a Jetson's GPU read images uncopied; auto measures"
@@ -107,6 +107,6 @@ def backend_options(args: argparse.Namespace) -> BackendOptions:
     thresholds = Thresholds(args.conf, args.iou, args.max_det, args.classes, args.multi_label)
     threads = args.threads or usual_threads()
     return BackendOptions(
-        args.backend, args.device, batch=args.batch, threads=threads, zero_copy=ZERO_COPY[args.zero_copy],
+        args.backend, args.device, batch=args.batch or 1, threads=threads, zero_copy=ZERO_COPY[args.zero_copy],
         golden=args.golden, thresholds=thresholds,
     )  # fmt: skip

@@ -27,11 +27,12 @@ def add_flags(parser: argparse.ArgumentParser, streams: bool = True) -> None:
     group = parser.add_argument_group("threads and streams, on the processor")
     group.add_argument(
         "--tune", choices=(tuner.AUTO, OFF, tuner.AGAIN), default=tuner.AUTO,
-        help="auto tries backends, threads and streams once, and keeps the fastest; again tries anew;"
+        help="auto tries backends, threads, streams and batches once, and keeps the fastest; again tries anew;"
         f" what other flags name is not tried{'; nothing is with --target-fps and --budget' * streams}",
     )  # fmt: skip
     parser.set_defaults(inference_streams=0)
     if streams:
+        parser.set_defaults(batch=None)  # what is not named is tried
         group.add_argument(
             "--streams", dest="inference_streams", type=_values.whole(1, MOST_STREAMS), metavar="N",
             help="images in inference at once, each with its part of the threads",
@@ -57,8 +58,9 @@ def opened(
         return Detector.open(engine, flags=flags, options=options)
     when = tuner.KEPT if short and args.tune == tuner.AUTO else args.tune
     tuned = tuner.tune(
-        engine, sources, flags=flags, options=options, source_options=source_options, when=when, tell=print_status
-    )
+        engine, sources, flags=flags, options=options, source_options=source_options, when=when,
+        batches=args.batch is None, tell=print_status,
+    )  # fmt: skip
     for line in [*(f"note: {note}" for note in tuned.notes), *([f"arrangement: {tuned}"] if tuned.choice else [])]:
         print_status(line)
     return tuned.detector

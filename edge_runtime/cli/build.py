@@ -73,7 +73,7 @@ def _parser() -> Parser:
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     _build_half.add_flags(parser)
     parser.add_argument(
-        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="images in one run, default 1"
+        "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="most images in one run, default 1"
     )
     parser.add_argument(
         "--workspace",
@@ -199,7 +199,9 @@ def _sentence(model: str, plan: Path, made: Passport) -> str:
     place = made.place.board or f"compute capability {made.place.compute_capability or 'of the GPU here'}"
     size, before = plan.stat().st_size / 1e6, Path(model).stat().st_size / 1e6
     why = f" ({before:.1f} MB of model, and compiled kernels for this GPU)" if size > GROWN * before else ""
-    return (f"{plan}: {made.precision}, {size:.1f} MB{why} in {made.seconds:.1f} s by {made.place.tensorrt} "
+    most, least = made.io.input_shape[0], made.least_batch
+    batches = "" if most == 1 else f"batches of {least} to {most}, " if least < most else f"batches of {most} only, "
+    return (f"{plan}: {made.precision}, {batches}{size:.1f} MB{why} in {made.seconds:.1f} s by {made.place.tensorrt} "
             f"for {place}; convolutions: {types}; passport {passport.passport_path(plan)}")  # fmt: skip
 
 

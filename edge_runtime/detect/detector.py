@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_runtime import backends
 from edge_runtime.backends import Backend, BackendOptions
-from edge_runtime.detect import engines, evidence, golden, keywords, results
+from edge_runtime.detect import batches, engines, evidence, golden, keywords, results
 from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.detect.numpy_decode import NumpyDecoded
 from edge_runtime.detect.sizes import running_at
@@ -116,7 +116,7 @@ class Detector:
         path = path if os.path.dirname(path) else engines.find_engine(path)
         member = backends.choose_backend(path, options)
         model = describe(path, member.read_io, flags, options.batch)
-        model, backend = _weighed(model, member, options)
+        model, backend = _confirmed(model, member, options)
         if options.backend is None:
             model = replace(model, notes=(*model.notes, *backends.passed_over(path, member)))
         return cls(model, backend, options)
@@ -213,6 +213,18 @@ class Detector:
     ) -> None:
         if error is None or not self._claimed:  # a run that could not end keeps the model, and its error is raised
             self.close()
+
+
+def _confirmed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:
+    """Opens a model. If it runs pictures in batches or alone, it must give the same for both."""
+    model, backend = _weighed(model, member, options)
+    alone = replace(options, batch=1, slots=1, streams=1)
+    try:
+        batches.confirm(model.path, backend, lambda: member.open(model.path, model.spec, model.decode, alone))
+    except BaseException:
+        backend.close()
+        raise
+    return model, backend
 
 
 def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:

@@ -25,6 +25,7 @@ class NumpyDecoded:
         self._backend, self._model, self._thresholds = backend, model, thresholds
         self._head = heads.load_head(model.spec.family)
         self.name, self.slots, self.batch = backend.name, backend.slots, backend.batch
+        self.splits = backend.splits
         self.description = f"{backend.description}, boxes decoded in numpy"
         self._frames = np.zeros((self.slots, self.batch, 6))
         self._boxes = np.zeros((self.slots, self.batch, thresholds.max_det, 6), np.float32)

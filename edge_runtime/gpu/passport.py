@@ -61,6 +61,7 @@ class Passport:
         command: the command that builds it again.
         half: what is known about its float16 form: what was compared, and what stays in float32; empty if nothing is.
         golden: what it must find on photographs that come along, see `detect.golden`; empty if nothing is known.
+        least_batch: fewest images that it runs; the most is the batch of `io`.
     """
 
     spec: ModelSpec
@@ -75,6 +76,7 @@ class Passport:
     command: str
     half: Mapping[str, Any] = field(default_factory=dict)
     golden: Mapping[str, Any] = field(default_factory=dict)
+    least_batch: int = 1
 
     def to_json(self) -> str:
         """Returns the content of the file."""
@@ -95,6 +97,7 @@ class Passport:
                 fact = f"the passport has the unknown format {show(data.get('format'))}"
                 raise ModelError(fact, hint="build the plan again with this version")
             data = {"half": {}, "golden": {}, **data}  # older passports say nothing about these
+            data.setdefault("least_batch", max(1, data["io"]["input_shape"][0]))
             kept = check_fields({name: data[name] for name in FIELDS}, FIELDS, "passport: ", ModelError)
             io = check_fields(kept["io"], IO_FIELDS, "passport: io: ", ModelError)
             place = check_fields(kept["place"], PLACE, "passport: place: ", ModelError)
@@ -127,6 +130,7 @@ FIELDS = {
     **dict.fromkeys(("layers", "convolutions"), _COUNTS),
     "seconds": fields.number(0),
     "command": fields.text(1 << 16),
+    "least_batch": fields.whole(1, 1 << 16),
 }
 
 

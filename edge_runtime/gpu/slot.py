@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from math import ceil
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import DeviceError
 from edge_runtime.gpu import kernels, packing
+from edge_runtime.gpu.contexts import make_contexts
 from edge_runtime.gpu.cuda import Device, Launch
 from edge_runtime.gpu.cuda_driver import Graph
 from edge_runtime.gpu.outputs import DeviceOutputs
@@ -69,7 +71,7 @@ class DeviceSlot:
         boxes, counts: results, in pinned memory.
         outputs: the network's raw outputs.
         stream: the stream of all its calls.
-        behind: the calls after the network.
+        behind: the calls after the network, for so many pictures.
         captured: whether there is a graph.
         images, frames: what the kernels read of each picture, in pinned memory; see `native.device.Slot`.
         spec: how pictures become the network's input.
@@ -79,7 +81,7 @@ class DeviceSlot:
         self._device, self._io, self._shared, self.spec = device, io, shared, shared.spec
         self.stream, self.captured = device.stream(), False
         self._batch = io.input_shape[0]
-        self._graph: Optional[Graph] = None
+        self._graphs: Dict[int, Graph] = {}
         self._parameters = device.pinned((self._batch * (IMAGE_WORDS + FRAME_WORDS),), np.int64)
         self.images = self._parameters[: self._batch * IMAGE_WORDS].reshape(self._batch, IMAGE_WORDS)
         self.frames = self._parameters[self._batch * IMAGE_WORDS :].view(np.float64).reshape(self._batch, FRAME_WORDS)
@@ -87,15 +89,9 @@ class DeviceSlot:
         self._layouts: Dict[Tuple[Any, ...], Layout] = {}
         self._there = device.memory(self._parameters.nbytes)
         self._tensors = {name: device.memory(_bytes(io, name)) for name in (io.input_name, *io.outputs)}
-        self._context = engine.context()
-        if -1 in tuple(engine.engine.get_tensor_shape(io.input_name)):
-            self._context.set_input_shape(io.input_name, io.input_shape)
-        for name, shape in io.others.items():
-            if -1 in tuple(engine.engine.get_tensor_shape(name)):
-                self._context.set_input_shape(name, shape)
         given = {name: device.upload(values, self.stream) for name, values in inputs.given(io).items()}
-        for name, address in {**self._tensors, **given}.items():
-            self._context.set_tensor_address(name, address)
+        self._contexts = make_contexts(engine, io, {**self._tensors, **given})  # each has a graph of its own
+        self._fill = self._batch
         self.boxes = device.pinned((self._batch, shared.max_det, 6), np.float32)
         self.counts = device.pinned((self._batch,), np.int32)
         self.outputs = DeviceOutputs(device, self.stream, io, self._tensors, shared.kernels)
@@ -108,7 +104,10 @@ class DeviceSlot:
             SpecError: a picture that is none.
             DeviceError: the GPU refuses.
         """
+        self._fill = len(images) if len(images) in self._contexts else self._batch
         try:
+            if self.captured and self.splits:
+                self._loop.set_graph(self._graphs[self._fill].handle)
             self._loop.enqueue(tuple([self._given(image) for image in images]))
         except (AttributeError, ValueError):
             for image in images:
@@ -119,7 +118,7 @@ class DeviceSlot:
         """Makes the calls one by one if there is no graph."""
         if not self.captured:
             try:
-                self.run()
+                self.run(self._fill)
             finally:  # what a failed run has put into the stream still reads the pictures
                 self._loop.started()
 
@@ -129,15 +128,23 @@ class DeviceSlot:
 
     def capture(self) -> bool:
         """Runs once, which TensorRT needs, then captures the calls. Returns False if the capture is refused."""
-        self.run()
-        self._device.finish(self.stream)
-        capturable = getattr(self._context, "is_stream_capturable", None)  # TensorRT-RTX can tell it in advance
-        if capturable is None or capturable(self.stream.handle):
-            self._graph = self._device.graph(self.stream, self.run)
-        if self._graph is not None:
-            self._loop.set_graph(self._graph.handle)
-        self.captured = self._graph is not None
+        for count, context in self._contexts.items():
+            self.run(count)
+            self._device.finish(self.stream)
+            capturable = getattr(context, "is_stream_capturable", None)  # TensorRT-RTX can tell it in advance
+            if capturable is None or capturable(self.stream.handle):
+                graph = self._device.graph(self.stream, partial(self.run, count))
+                if graph is not None:
+                    self._graphs[count] = graph
+        self.captured = len(self._graphs) == len(self._contexts)
+        if self.captured:
+            self._loop.set_graph(self._graphs[self._batch].handle)
         return self.captured
+
+    @property
+    def splits(self) -> bool:
+        """Whether one picture runs alone, at its own cost."""
+        return len(self._contexts) > 1
 
     def address(self, name: str) -> int:
         """Returns the device address of one of the network's tensors."""
@@ -148,23 +155,27 @@ class DeviceSlot:
         with suppress(DeviceError):  # a GPU that failed runs no batch
             self._device.finish(self.stream)
         self._loop.close()
-        self._context = None
+        self._contexts.clear()
 
-    def run(self) -> None:
-        """Makes the calls from the letterbox to the boxes one by one, or puts them into a graph that is captured."""
+    def run(self, count: int) -> None:
+        """Makes the calls from the letterbox to the boxes one by one, or puts them into a graph that is captured.
+
+        Args:
+            count: pictures: the whole batch, or 1 if the slot `splits`.
+        """
         device, stream, shared = self._device, self.stream, self._shared
         device.copy_in(self._there, self._parameters, stream)
         width, height = self._io.input_wh
         spec, half = shared.spec, self._io.dtypes[self._io.input_name] == "float16"
         shared.kernels["edge_letterbox16" if half else "edge_letterbox32"](
-            (ceil(width * height / PIXELS[0]), self._batch, 1), PIXELS, stream, self._there, shared.normalisation,
+            (ceil(width * height / PIXELS[0]), count, 1), PIXELS, stream, self._there, shared.normalisation,
             self._tensors[self._io.input_name], width, height, spec.pad_value, int(spec.color == "rgb"),
         )  # fmt: skip
-        if not self._context.execute_async_v3(stream.handle):
+        if not self._contexts[count].execute_async_v3(stream.handle):
             raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
-        self.behind()
+        self.behind(count)
 
-    def _decoding(self) -> Callable[[], None]:
+    def _decoding(self) -> Callable[[int], None]:
         """Returns the calls after the network if the GPU decodes its outputs."""
         device, stream, shared, batch = self._device, self.stream, self._shared, self._batch
         widened = self.outputs.addresses
@@ -175,26 +186,26 @@ class DeviceSlot:
         counts, rows, written = device.memory(4 * batch), device.memory(self.boxes.nbytes), device.memory(4 * batch)
         frames = self._there + 8 * IMAGE_WORDS * batch
 
-        def calls() -> None:
+        def calls(count: int) -> None:
             self.outputs.widen()
-            device.zero(counts, batch, stream)
+            device.zero(counts, count, stream)
             shared.kernels["edge_candidates"](
-                (ceil(shared.boxes / CANDIDATES[0]), batch, 1), CANDIDATES, stream, *shared.packed, pointers, held,
+                (ceil(shared.boxes / CANDIDATES[0]), count, 1), CANDIDATES, stream, *shared.packed, pointers, held,
                 len(widened), shared.mask, shared.boxes, found, shared.room, counts,
             )  # fmt: skip
             shared.kernels["edge_suppress"](
-                (batch, 1, 1), SUPPRESS, stream, *shared.packed, found, shared.room, counts, frames, rows, written
+                (count, 1, 1), SUPPRESS, stream, *shared.packed, found, shared.room, counts, frames, rows, written
             )
             device.copy_out(self.boxes, rows, stream)
             device.copy_out(self.counts, written, stream)
 
         return calls
 
-    def _fetching(self) -> Callable[[], None]:
+    def _fetching(self) -> Callable[[int], None]:
         """Returns the calls after the network if the host decodes its outputs."""
         self.outputs.hold()
 
-        def calls() -> None:
+        def calls(count: int) -> None:
             self.outputs.widen()
             self.outputs.copy()
 

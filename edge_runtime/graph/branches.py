@@ -25,7 +25,7 @@ def settle_branches(network: Network, sized: bool = False) -> int:
     settled = 0
     while any(node.op_type == "If" for node in network.nodes):
         if sized:
-            _sizes_to_constants(network)
+            sizes_to_constants(network)
         folded = fold_constants(network)
         taken = _take_known(network)
         settled += taken
@@ -34,7 +34,8 @@ def settle_branches(network: Network, sized: bool = False) -> int:
     return settled
 
 
-def _sizes_to_constants(network: Network) -> None:
+def sizes_to_constants(network: Network) -> None:
+    """Replaces every Shape of a tensor of known size by a constant."""
     shapes, kept = network.shapes, []
     for node in network.nodes:
         if node.op_type != "Shape" or node.domain not in DOMAINS or node.input[0] not in shapes:

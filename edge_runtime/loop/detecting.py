@@ -24,6 +24,7 @@ from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
 from edge_runtime.types.places import PlaceStates
 
+FILL_S = 0.005  # how long a batch waits for frames that fill it, and only while the detector works on an earlier one
 InFlight = Deque[Tuple[Optional[int], List[Lease]]]  # without a slot: nothing of it is inferred
 
 
@@ -150,9 +151,11 @@ class Detecting:
                 free = deque(range(self.backend.slots))
             self._forget_gone(in_flight)
             leases: List[Lease] = []
+            until_s = perf_counter() + FILL_S
             while self._has_room(free, in_flight, leases) and taken != self._max_frames:
                 self.idle = idle = not leases and not in_flight
-                lease = self._inbox.get(block=idle) if self._due(idle) else None
+                most_s = until_s - perf_counter() if leases and in_flight else 0.0
+                lease = self._inbox.get(idle, most_s) if self._due(idle) else None
                 self.idle, self.beat_s = False, perf_counter()
                 if lease is None:
                     break

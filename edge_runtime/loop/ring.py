@@ -175,11 +175,16 @@ class Inbox:
             lease.release()
         return taken
 
-    def get(self, block: bool) -> Optional[Lease]:
-        """The next frame, from the sources in turn. None if there is none now, or (blocking) if no more will come."""
+    def get(self, block: bool, most_s: float = 0.0) -> Optional[Lease]:
+        """The next frame, from the sources in turn. None if there is none now, or (blocking) if no more will come.
+
+        Args:
+            most_s: without blocking, how long it waits for one.
+        """
         with self._changed:
-            if block:
-                self._changed.wait_for(lambda: any(self._queues.values()) or not self._open)
+            if block or most_s > 0:
+                ready = lambda: any(self._queues.values()) or not self._open  # noqa: E731
+                self._changed.wait_for(ready, None if block else most_s)
             for number, queue in self._queues.items():
                 if queue:
                     self._queues[number] = self._queues.pop(number)  # it is now the last one

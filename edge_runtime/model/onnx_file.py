@@ -31,7 +31,11 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) 
     Raises:
         ModelError: the file is missing, not ONNX, or does not have one image input (B, 3, H, W) or (B, H, W, 3).
     """
-    model = load_onnx(path)
+    return io_of(load_onnx(path), path, imgsz, batch)
+
+
+def io_of(model: onnx.ModelProto, path: str, imgsz: Optional[Tuple[int, int]] = None, batch: int = 1) -> ModelIO:
+    """Like `read_io`, for the content of a file, which is changed."""
     image, others = _inputs(model, path)
     stored = shape_of(image)
     channels_last = stored[1] != 3

@@ -101,7 +101,7 @@ class Lab:
             strides = [plane.nbytes // len(plane) for plane in planes]
             slot.images[number] = packing.pack_picture(image, addresses, strides, box)
             slot.frames[number] = ops.frame_row(box, size_of(image))
-        slot.run()
+        slot.run(len(slot.images))
         self.device.finish(slot.stream)
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 from edge_runtime.backends import BackendOptions
 
 THROUGHPUT, LATENCY = "throughput", "latency"
+BATCHES = (2, 4)  # that are tried, if there are as many sources
+Pool = Tuple[int, int, int]  # threads, streams, batch
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,31 @@ class Arrangement:
         threads: inference threads of all streams together.
         streams: images or batches in inference at the same time.
         spinning: whether idle threads stay awake between operators; None if they cannot or need not.
+        batch: images in one run.
     """
 
     backend: str
     threads: int
     streams: int = 1
     spinning: Optional[bool] = None
+    batch: int = 1
 
     def applied(self, options: BackendOptions) -> BackendOptions:
         """The options with this arrangement in them."""
         return replace(
-            options, backend=self.backend, threads=self.threads, streams=self.streams, spinning=self.spinning
-        )
+            options, backend=self.backend, threads=self.threads, streams=self.streams, spinning=self.spinning,
+            batch=max(self.batch, options.batch),
+        )  # fmt: skip
 
     def __str__(self) -> str:
         streams = f" in {self.streams} streams" if self.streams > 1 else ""
         spinning = {None: "", True: ", spinning", False: ", not spinning"}[self.spinning]
-        return f"{self.backend}, {self.threads} thread{'s' * (self.threads != 1)}{streams}{spinning}"
+        batches = f", batches of {self.batch}" if self.batch > 1 else ""
+        return f"{self.backend}, {self.threads} thread{'s' * (self.threads != 1)}{streams}{spinning}{batches}"
 
 
 def arrangements(
-    candidates: Sequence[Candidate], options: BackendOptions, cores: int, goal: str
+    candidates: Sequence[Candidate], options: BackendOptions, cores: int, goal: str, sources: int = 0
 ) -> Tuple[List[Arrangement], List[Arrangement]]:
     """What is tried: first one row for all backends, then the rest of those that were not far behind.
 
@@ -56,29 +62,32 @@ def arrangements(
     Args:
         candidates: the preferred one first.
         cores: cores that this process may use.
-        goal: THROUGHPUT or LATENCY. A second stream does not make one image faster.
+        goal: THROUGHPUT or LATENCY. A second stream or a batch does not make one image faster.
+        sources: how many sources may fill a batch; 0 if batches are not to be tried.
     """
     (first, *others) = _pools(options, cores, goal)
+    if goal == THROUGHPUT and options.batch == 1:
+        others += [(options.threads or cores, options.streams or 1, batch) for batch in BATCHES if batch <= sources]
     base = [each for candidate in candidates for each in _of(candidate, first, options)]
     rest = [each for pool in others for candidate in candidates for each in _of(candidate, pool, options)]
     return base, rest
 
 
-def _pools(options: BackendOptions, cores: int, goal: str) -> List[Tuple[int, int]]:
-    """Pairs of threads and streams, the one that mostly wins first: all cores in two halves, in one, all but one."""
+def _pools(options: BackendOptions, cores: int, goal: str) -> List[Pool]:
+    """Threads and streams, the one that mostly wins first: all cores in two halves, in one, all but one."""
     threads = options.threads or cores
     if options.streams:
-        pools = [(threads, options.streams)]
+        pools = [(threads, options.streams, 1)]
     else:
-        pools = [*([(threads, 2)] if goal == THROUGHPUT and threads > 1 else []), (threads, 1)]
+        pools = [*([(threads, 2, 1)] if goal == THROUGHPUT and threads > 1 else []), (threads, 1, 1)]
     if not options.threads and cores > 1 and (options.streams or 1) < cores:
-        pools.append((cores - 1, options.streams or 1))
+        pools.append((cores - 1, options.streams or 1, 1))
     return pools
 
 
-def _of(candidate: Candidate, pool: Tuple[int, int], options: BackendOptions) -> Iterator[Arrangement]:
-    threads, streams = pool
+def _of(candidate: Candidate, pool: Pool, options: BackendOptions) -> Iterator[Arrangement]:
+    threads, streams, batch = pool
     several = candidate.spins and threads // streams > 1
     spinning = [options.spinning] if options.spinning is not None else [True, False]
     for value in spinning if several else [None]:
-        yield Arrangement(candidate.name, threads, streams, value)
+        yield Arrangement(candidate.name, threads, streams, value, batch)

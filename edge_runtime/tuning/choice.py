@@ -102,5 +102,6 @@ ROW = {
     "threads": OPTIONS["threads"],
     "streams": OPTIONS["streams"],
     "spinning": OPTIONS["spinning"],
+    "batch": OPTIONS["batch"],
     "speed": fields.number(0, 1e9, above=True),
 }

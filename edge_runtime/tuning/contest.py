@@ -93,7 +93,7 @@ class Contest:
             raise next(entrant.error for entrant in self.entrants if entrant.error)
         near = NEAR[self._goal] * max(map(_speed, staying))
         able = [each for each in staying if each.speed >= near]
-        best = min(able, key=lambda each: (each.arrangement.threads, each.arrangement.streams, -each.speed))
+        best = min(able, key=_cost)
         runner, best.runner = best.runner, None
         others = sorted((each for each in self.entrants if each is not best and not each.error), key=_speed)
         return runner, tuple(Measured(each.arrangement, each.speed) for each in (best, *others[::-1]))
@@ -150,6 +150,12 @@ def _hopeful(arrangement: Arrangement, better: Dict[str, Optional[bool]]) -> boo
         return False
     known = better[arrangement.backend]
     return known is None or arrangement.spinning in (None, known)
+
+
+def _cost(entrant: Entrant) -> Tuple[float, ...]:
+    """What it takes from others; of equal ones the fastest comes first."""
+    used = entrant.arrangement
+    return used.threads, used.streams, used.batch, -entrant.speed
 
 
 def _speed(entrant: Entrant) -> float:

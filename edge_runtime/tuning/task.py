@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from edge_runtime import __version__, libraries, machine, plugins, sources
 from edge_runtime.backends import BackendOptions
@@ -14,7 +14,7 @@ from edge_runtime.model import onnx_file
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.sources import SourceOptions
 from edge_runtime.tuning import trials
-from edge_runtime.tuning.arrangements import LATENCY, THROUGHPUT, Arrangement, Candidate, arrangements
+from edge_runtime.tuning.arrangements import BATCHES, LATENCY, THROUGHPUT, Arrangement, Candidate, arrangements
 from edge_runtime.tuning.contest import Contest
 from edge_runtime.tuning.trials import Repeated
 
@@ -32,6 +32,7 @@ class Task:
         targets: the sources; empty for a test pattern.
         flags, options: as `Detector.open` takes them.
         source_options: how the sources will be opened.
+        batches: whether batches are tried, if there are several sources.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Task:
     flags: ModelFlags
     options: BackendOptions
     source_options: SourceOptions
+    batches: bool = True
 
     @property
     def goal(self) -> str:
@@ -49,7 +51,8 @@ class Task:
     def arrangements(self) -> Tuple[List[Arrangement], List[Arrangement]]:
         """See `arrangements.arrangements`. Fewer than two if there is nothing to choose."""
         found = [Candidate(name, getattr(member, "SPINS", False)) for name, member in self._members().items()]
-        return arrangements(found, self.options, machine.cores(), self.goal) if found else ([], [])
+        sources = len(self.targets) if self.batches else 0
+        return arrangements(found, self.options, machine.cores(), self.goal, sources) if found else ([], [])
 
     def broken(self) -> List[str]:
         """Why backends that are installed are no candidates."""
@@ -79,26 +82,28 @@ class Task:
         """The model with these options."""
         return Detector.open(self.model, flags=self.flags, options=options)
 
-    def reader(self) -> Optional[Repeated]:
-        """A second reader of the first source that opens; None for cameras and streams.
+    def readers(self) -> List[Repeated]:
+        """Second readers of the first sources that open, at most 4; none for cameras and streams.
 
         Raises:
             EdgeError: none opens. It is the error of the first one.
         """
-        if self.goal == LATENCY:
-            return None
+        found: List[Repeated] = []
         errors = []
-        for target in self.targets or (PATTERN,):
+        for target in (self.targets or (PATTERN,)) if self.goal == THROUGHPUT else ():
             try:
-                return Repeated(target, self.source_options)
+                if len(found) < max(BATCHES):
+                    found.append(Repeated(target, self.source_options))
             except EdgeError as error:
                 errors.append(error)
-        raise errors[0]
+        if errors and not found:
+            raise errors[0]
+        return found
 
-    def contest(self, reader: Optional[Repeated]) -> Contest:
-        """A trial of detectors that are warm, over that reader."""
-        if reader is not None:
-            return Contest(self._warm, partial(trials.throughput, source=reader), THROUGHPUT)
+    def contest(self, readers: List[Repeated]) -> Contest:
+        """A trial of detectors that are warm, over those readers."""
+        if readers:
+            return Contest(self._warm, partial(trials.throughput, sources=readers), THROUGHPUT)
         size_wh, fps = self.source_options.size_wh or SIZE_WH, self.source_options.fps or FPS
         return Contest(self._warm, partial(trials.latency, size_wh=size_wh, fps=fps), LATENCY)
 

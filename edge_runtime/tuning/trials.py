@@ -6,12 +6,12 @@ from contextlib import closing
 from dataclasses import replace
 from statistics import median
 from time import perf_counter, sleep
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import sources
+from edge_runtime import sources as source_family
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import SourceError
 from edge_runtime.loop.pipeline import Pipeline
@@ -30,7 +30,7 @@ class Repeated:
 
     def __init__(self, target: str, options: SourceOptions) -> None:
         self._target, self._options = target, replace(options, loop=False)
-        self._source: Source = sources.open(target, self._options)
+        self._source: Source = source_family.open(target, self._options)
         self.name, self.live, self.fps = self._source.name, self._source.live, self._source.fps
         self.frame_count = None if options.loop else self._source.frame_count
         self.description, self.skipped = self._source.description, self._source.skipped
@@ -43,7 +43,7 @@ class Repeated:
             frame = None
         if frame is None:
             self._source.close()
-            self._source = sources.open(self._target, self._options)
+            self._source = source_family.open(self._target, self._options)
             frame = self._source.read(buffer)
         return frame
 
@@ -78,21 +78,21 @@ class Stopwatch:
         return self._counted / max(took_s, 1e-9) if done else 0.0
 
 
-def throughput(detector: Detector, source: Source) -> float:
-    """Images per second in a pipeline over the source, with its threads for reading and preparing.
+def throughput(detector: Detector, sources: Sequence[Source]) -> float:
+    """Images per second in a pipeline over the sources, with its threads for reading and preparing.
 
     Raises:
-        SourceError: the source has no frame. Other errors are those of a run.
+        SourceError: the sources have no frame. Other errors are those of a run.
     """
     watch = Stopwatch(detector)
-    results = iter(Pipeline(detector, source, warmup=0))
+    results = iter(Pipeline(detector, sources, warmup=0))
     with closing(results):  # type: ignore[type-var]
         for result in results:
             del result  # so that its buffer is used again
             rate = watch.rate()
             if rate:
                 return rate
-    raise SourceError(f"{source.name} ended", hint="it has no frames")
+    raise SourceError(f"{sources[0].name} ended", hint="it has no frames")
 
 
 def latency(

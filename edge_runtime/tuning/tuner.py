@@ -54,10 +54,11 @@ def tune(
     options: BackendOptions = BackendOptions(),
     source_options: SourceOptions = SourceOptions(),
     when: str = AUTO,
+    batches: bool = True,
     cache: Optional[Cache] = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
-    """Opens a model in the arrangement of backend, threads and streams that is fastest on this machine.
+    """Opens a model in the arrangement of backend, threads, streams and batch that is fastest on this machine.
 
         tuned = edge_runtime.tune("nano.onnx", "street.mp4")
         print(tuned)
@@ -81,6 +82,7 @@ def tune(
         source_options: how the source will be opened.
         when: "auto" tries if nothing is kept and the source has 600 frames or more; "again" tries in any case; "kept"
             never tries.
+        batches: whether batches of 2 and 4 are tried too, over as many files. A batch that `options` names is kept.
         cache: where choices are kept.
         tell: called with a line before a trial begins.
 
@@ -92,7 +94,7 @@ def tune(
         raise UsageError(f"when is {when!r}", hint=f"expected one of: {AUTO}, {AGAIN}, {KEPT}")
     name = os.fsdecode(path)
     model = name if os.path.dirname(name) else engines.find_engine(name)
-    task, cache = Task(model, _targets(source), flags, options, source_options), cache or Cache()
+    task, cache = Task(model, _targets(source), flags, options, source_options, batches), cache or Cache()
     if len([each for group in task.arrangements() for each in group]) < 2:
         return _usual(task)
     about = task.about()
@@ -141,13 +143,14 @@ def _usual(task: Task, notes: Sequence[str] = ()) -> Tuned:
 def _tried(task: Task, short_too: bool, tell: Callable[[str], None]) -> Optional[Tuned]:
     """Runs the trial. None if the source is too short for one."""
     with ExitStack() as stack:
-        reader = task.reader()
-        if reader is not None:
+        readers = task.readers()
+        for reader in readers:
             stack.callback(reader.end)
-            if not short_too and reader.frame_count is not None and reader.frame_count * len(task.targets) < WORTH:
-                return None
+        counts = [reader.frame_count for reader in readers[:1]]
+        if not short_too and counts and counts[0] is not None and counts[0] * len(task.targets) < WORTH:
+            return None
         tell(ABOUT)
-        contest = task.contest(reader)
+        contest = task.contest(readers)
         stack.callback(contest.close)
         others = machine.Others()
         contest.run(*task.arrangements())

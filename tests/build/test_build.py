@@ -62,9 +62,12 @@ def test_every_precision_of_yolo_nano(nano, tmp_path, precision, kind):
 
 
 @rtx
-def test_a_batch(tmp_path):
+def test_a_batch(nano, tmp_path):
     made = build.build(source(ENGINES / "yolo_nano_voc.onnx"), tmp_path / "n.plan", options("fp16", batch=3))
     assert made.io.input_shape[0] == 3 and {shape[0] for shape in made.io.outputs.values()} == {3}
+    assert made.least_batch == 1 and passport.read_passport(tmp_path / "n.plan") == made
+    made = build.build(nano, tmp_path / "i.plan", options("int8+fp16", batch=2))
+    assert made.io.input_shape[0] == 2 and made.least_batch == 1 and made.convolutions["int8"] >= 93
 
 
 def chain(*nodes: onnx.NodeProto, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:

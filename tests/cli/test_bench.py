@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmark.test_rows import row as a_row
 from tiny import boxes_v8, write_onnx
@@ -74,14 +75,16 @@ def test_the_figures_of_what_is_not_valid_are_shown_with_the_reason(switching_bo
     assert "not valid: tiny.onnx, 30W_ALL: " in said.err and "at least 30 s are needed" in said.err
 
 
-def test_what_cannot_be_measured_is_a_row_that_says_why(switching_board, engine, capsys, published):
+def test_what_cannot_be_measured_is_a_row_that_says_why(switching_board, tmp_path, capsys, published):
+    boxes = np.repeat(boxes_v8((32, 32, 16, 8, 0.9, 1)), 2, axis=0)
+    engine = write_onnx(tmp_path / "two.onnx", {"output0": boxes}, (2, 3, 64, 64))
     flags = [*QUICK, *FLAGS, "--sysroot", str(switching_board), "--json"]
-    assert bench.main(["--engine", engine, "--power-modes", "10W,15W", "--batch", "1,2", *flags]) == 0
+    assert bench.main(["--engine", engine, "--power-modes", "10W,15W", "--batch", "2,3", *flags]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["mode"], row["batch"], row["valid"]) for row in rows] == [
-        ("10W", 1, False), ("10W", 2, False), ("15W", 1, True), ("15W", 2, False)]  # fmt: skip
+        ("10W", 2, False), ("10W", 3, False), ("15W", 2, True), ("15W", 3, False)]  # fmt: skip
     assert rows[0]["reasons"] == ["MODE_10W needs a reboot: TPC_PG_MASK is 0, MODE_10W wants 5"]
-    assert rows[3]["reasons"] == ["--batch is 2, the model's batch is fixed at 1"]
+    assert rows[3]["reasons"] == ["--batch is 3, the model's batch is fixed at 2"]
     assert not (switching_board / "rebooted").exists()
 
 

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 import onnx
 
 from tests.standins import tensorrt_network
-from tests.standins.tensorrt_engine import Strict, deserialize, plan
+from tests.standins.tensorrt_engine import Strict, create_profile, deserialize, plan
 
 __all__ = ["BINDINGS", "FULL", "VERSIONS", "WEAK", "module", "names", "plan"]
 BINDINGS = ("8.0", "8.2", "8.4")  # engines of numbered bindings
@@ -172,7 +172,7 @@ def module(
         if version == "rtx":
             settable["num_compute_capabilities"] = 0
             settable["set_compute_capability"] = lambda kind, k: record("set_compute_capability", kind.name) or True
-        caches = []  # type: ignore[var-annotated]
+        caches, profiles = [], []  # type: ignore[var-annotated]
 
         def create_timing_cache(content: bytes) -> Any:
             record("create_timing_cache", content)
@@ -181,6 +181,8 @@ def module(
         return Strict(
             **settable,
             set_flag=lambda flag: record("set_flag", flag.name),
+            add_optimization_profile=lambda profile: profiles.append(profile) or 0,
+            profiles=profiles,
             create_timing_cache=create_timing_cache,
             set_timing_cache=lambda cache, ignore: caches.append(cache),
             get_timing_cache=lambda: caches[-1],
@@ -195,7 +197,13 @@ def module(
             monitor.phase_start("Building engine", None, 2)
             monitor.step_complete("Building engine", 0)
             monitor.phase_finish("Building engine")
-        return None if unbuildable else network._plan if content is None else content
+        is_open = any(-1 in tensor.shape for tensor in network._inputs)
+        assert is_open == bool(config.profiles), "an open size needs an optimisation profile, and no other does"
+        made = network._plan
+        if config.profiles:
+            (most,) = {shape[0] for _, shape in config.profiles[0].shapes.values()}
+            made = tensorrt_network.limited(made, most)
+        return None if unbuildable else made if content is None else content
 
     def create_network(value: int) -> _Network:
         record("create_network", value)
@@ -233,6 +241,7 @@ def module(
     lib.Runtime = lambda log: Strict(deserialize_cuda_engine=lambda content: deserialize(lib, content, record, gpu))
     fast = {} if eleven else {"platform_has_fast_int8": int8}
     lib.Builder = lambda log: Strict(
+        create_optimization_profile=lambda: create_profile(record),
         create_network=create_network,
         create_builder_config=create_builder_config,
         build_serialized_network=build,

@@ -36,6 +36,17 @@ class Strict:
         self.__dict__[name] = value
 
 
+def create_profile(record: Callable[..., None]) -> Strict:
+    """An optimisation profile of a builder; `shapes` has the least and the largest of each input."""
+    shapes: Dict[str, Any] = {}
+
+    def set_shape(input: str, min: Tuple[int, ...], opt: Tuple[int, ...], max: Tuple[int, ...]) -> None:
+        record("set_shape", input, min, opt, max)
+        shapes[input] = (min, max)
+
+    return Strict(set_shape=set_shape, shapes=shapes)
+
+
 def plan(io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any) -> bytes:
     """Content of a plan that the stand-ins run: `run(input, outputs)` fills arrays of the shapes and types of `io`.
 
@@ -53,6 +64,7 @@ class _Plan(NamedTuple):
     given: Sequence[str]  # names of its inputs
     run: Callable[[Any, List[Any]], None]
     gpu: Any
+    most: int = 0  # largest batch of its optimisation profile; 0 if any is taken
 
 
 SECOND = ("orig_target_sizes",)
@@ -63,7 +75,8 @@ def _plan_of(content: bytes, lib: Any, gpu: Any) -> Optional[_Plan]:
     if content.startswith(b"stand-in "):
         return PLANS[int(content[9:])]
     if content.startswith(tensorrt_network.MARK):
-        return _Plan(*tensorrt_network.opened(content, hasattr(lib.DataType, "INT64")), gpu)
+        most = tensorrt_network.most(content)
+        return _Plan(*tensorrt_network.opened(content, hasattr(lib.DataType, "INT64")), gpu, most)
     return None
 
 
@@ -73,12 +86,12 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None], gpu: Any 
     plan = _plan_of(content, lib, gpu)
     if plan is None:
         return None
-    io, given, run, gpu = plan
+    io, given, run, gpu, most = plan
     names, rtx = list(io), hasattr(lib, "ComputeCapability")
     inspecting = {"create_engine_inspector": lambda: _inspector(lib)} if hasattr(lib, "LayerInformationFormat") else {}
 
     def create_execution_context(*strategy: Any) -> Any:
-        context = _Context(io, run, gpu)
+        context = _Context(io, run, gpu, most)
         if hasattr(lib, "TensorIOMode"):
             more = _user_memory(record, gpu) if strategy else {}
             more.update({"is_stream_capturable": lambda handle: not gpu.refuses_graphs} if rtx else {})
@@ -127,12 +140,14 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None], gpu: Any 
 class _Context:
     """What runs a plan: addresses by name, and shapes."""
 
-    def __init__(self, io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any) -> None:
-        self._io, self._run, self._gpu = io, run, gpu
+    def __init__(self, io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any, most: int) -> None:
+        self._io, self._run, self._gpu, self._most = io, run, gpu, most
         self.addresses: Dict[str, int] = {}
         self._shapes = {name: shape for name, (shape, _) in io.items()}
 
     def resize(self, shape: Tuple[int, ...]) -> bool:
+        if self._most and shape[0] > self._most:
+            return False
         self._shapes.update({known: (shape[0], *old[1:]) for known, old in self._shapes.items()})
         return True
 

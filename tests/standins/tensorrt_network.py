@@ -13,6 +13,7 @@ import onnx
 from onnx import helper
 
 MARK = b"network of a stand-in "
+PROFILE = "largest batch"
 KINDS = {
     "float32": "FLOAT", "float16": "HALF", "int32": "INT32", "int64": "INT64", "uint8": "UINT8", "bool": "BOOL",
 }  # fmt: skip
@@ -27,6 +28,19 @@ def plan(content: bytes) -> bytes:
     made = {value.name: value for value in onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info}
     model.graph.output.extend(made[name] for name in names)
     return MARK + bytes(model.SerializeToString())
+
+
+def limited(plan: bytes, most: int) -> bytes:
+    """The same plan with an optimisation profile of batches of 1 to `most`."""
+    model = onnx.load_from_string(plan[len(MARK) :])
+    helper.set_model_props(model, {PROFILE: str(most)})
+    return MARK + bytes(model.SerializeToString())
+
+
+def most(plan: bytes) -> int:
+    """The largest batch of a plan's profile; 0 if it has none."""
+    props = onnx.load_from_string(plan[len(MARK) :]).metadata_props
+    return next((int(entry.value) for entry in props if entry.key == PROFILE), 0)
 
 
 def tensors(plan: bytes) -> Tuple[Tensors, Tensors]:

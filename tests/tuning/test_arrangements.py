@@ -10,9 +10,9 @@ from edge_runtime.tuning.arrangements import LATENCY, THROUGHPUT, Arrangement, C
 BOTH = (Candidate("openvino", False), Candidate("onnxruntime", True))
 
 
-def tried(cores: int, goal: str = THROUGHPUT, **named) -> List[str]:
+def tried(cores: int, goal: str = THROUGHPUT, sources: int = 1, **named) -> List[str]:
     candidates = [each for each in BOTH if named.get("backend") in (None, each.name)]
-    base, rest = arrangements(candidates, BackendOptions(**named), cores, goal)
+    base, rest = arrangements(candidates, BackendOptions(**named), cores, goal, sources)
     return [str(each) for each in (*base, *rest)]
 
 
@@ -38,6 +38,17 @@ def test_one_image_is_no_faster_in_two_streams():
     assert not [line for line in tried(4, LATENCY) if "streams" in line]
 
 
+def test_several_files_are_tried_in_batches_that_they_can_fill():
+    def batches(*args, **named):
+        return [line for line in tried(*args, backend="openvino", **named) if "batches" in line]
+
+    assert batches(4, sources=2) == ["openvino, 4 threads, batches of 2"]
+    assert batches(4, sources=5) == ["openvino, 4 threads, batches of 2", "openvino, 4 threads, batches of 4"]
+    assert batches(4, sources=2, threads=3, streams=2) == ["openvino, 3 threads in 2 streams, batches of 2"]
+    assert not batches(4, sources=1) and not batches(4, LATENCY, sources=4)
+    assert not batches(4, sources=4, batch=2), "it is named"
+
+
 def test_what_is_named_is_not_varied():
     assert tried(4, threads=3) == [
         "openvino, 3 threads in 2 streams", "onnxruntime, 3 threads in 2 streams",
@@ -52,3 +63,4 @@ def test_what_is_named_is_not_varied():
 def test_an_arrangement_becomes_options_and_keeps_the_others():
     options = Arrangement("onnxruntime", 4, 2, True).applied(BackendOptions(batch=3, device="cpu"))
     assert options == BackendOptions("onnxruntime", "cpu", batch=3, threads=4, streams=2, spinning=True)
+    assert Arrangement("onnxruntime", 4, batch=2).applied(BackendOptions()).batch == 2

@@ -86,11 +86,11 @@ def test_throughput_is_that_of_a_real_pipeline(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(trials, "WINDOW_S", 0.0)
     reader = Repeated("synthetic://64x48?frames=3", SourceOptions())
     with Detector.open(str(MODELS / "yolo_v8.onnx"), threads=1, streams=2) as detector:
-        assert trials.throughput(detector, reader) > 0
-        assert trials.throughput(detector, reader) > 0, "the detector and the source serve another window"
+        assert trials.throughput(detector, [reader]) > 0
+        assert trials.throughput(detector, [reader]) > 0, "the detector and the source serve another window"
         assert detector(np.zeros((8, 8, 3), np.uint8)) is not None, "and then anybody"
         with pytest.raises(SourceError):
-            trials.throughput(detector, sources.open("synthetic://64x48?frames=3"))
+            trials.throughput(detector, [sources.open("synthetic://64x48?frames=3")])
 
 
 def test_ctrl_c_ends_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_ctrl_c_ends_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Repeated("synthetic://64x48", SourceOptions())
     with Detector.open(str(MODELS / "yolo_v8.onnx"), threads=1) as detector:
         with pytest.raises(KeyboardInterrupt):
-            trials.throughput(detector, reader)
+            trials.throughput(detector, [reader])
         assert detector(np.zeros((8, 8, 3), np.uint8)) is not None, "the detector was given back"
 
 

@@ -40,9 +40,9 @@ class Bench:
         self.told: List[str] = []
         self.goal = ""
 
-    def throughput(self, detector: Detector, source: Any) -> float:
+    def throughput(self, detector: Detector, sources: Any) -> float:
         self.goal = "throughput"
-        assert source.read() is not None
+        assert all(source.read() is not None for source in sources)
         return self._speed(detector)
 
     def latency(self, detector: Detector, size_wh: Any, fps: float) -> float:
@@ -51,7 +51,9 @@ class Bench:
 
     def _speed(self, detector: Detector) -> float:
         self.windows.append(detector.options)
-        return self.speeds.get((detector.options.backend, detector.options.streams), 20.0)
+        options = detector.options
+        key = (options.backend, f"batches of {options.batch}" if options.batch > 1 else options.streams)
+        return self.speeds.get(key, 20.0)
 
 
 @pytest.fixture(autouse=True)
@@ -244,7 +246,7 @@ def test_a_source_that_fails_is_a_note_and_the_usual_arrangement(
     tuned = tune(model, [str(tmp_path / "a.mp4"), "demo"], cache=cache)
     assert options_of(tuned).backend == "openvino", "another source opens"
 
-    def fails(detector: Detector, source: Any) -> float:
+    def fails(detector: Detector, sources: Any) -> float:
         raise SourceError("the cable was pulled", hint="plug it in")
 
     monkeypatch.setattr(trials, "throughput", fails)
@@ -281,7 +283,7 @@ def test_everything_is_closed_if_it_is_interrupted(model: str, cache: Cache, mon
         opened.remove(detector)
         real_close(detector)
 
-    def interrupted(detector: Detector, source: Any) -> float:
+    def interrupted(detector: Detector, sources: Any) -> float:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Detector, "open", classmethod(follow))
