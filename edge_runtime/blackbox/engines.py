@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 
 from edge_runtime.backends import BackendOptions, choose_backend
 from edge_runtime.blackbox.facts import hash_file
-from edge_runtime.blackbox.recording import RecordedEngine
+from edge_runtime.blackbox.recorded import RecordedEngine
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError, ModelError, UsageError
@@ -24,8 +24,8 @@ def open_engine(
     Args:
         recorded: what ran.
         given: the file to use; None for the recorded one, which must have the same SHA-256.
-        options: how it runs here. Thresholds and batch are those of the recording. So are the backend and the threads,
-            if none are said.
+        options: how it runs here. Thresholds are those of the recording. So are the backend and the threads, if none
+            are said, and for the same file the batch.
 
     Returns:
         The detector, and what is different from the recording, one sentence each.
@@ -35,7 +35,8 @@ def open_engine(
         UsageError: the given one has other classes.
     """
     path, notes = engines.find_engine(given) if given else _same_file(recorded), []  # type: str, List[str]
-    options = replace(options, thresholds=recorded.thresholds, batch=recorded.batch)
+    same = hash_file(path) == recorded.sha256
+    options = replace(options, thresholds=recorded.thresholds, batch=recorded.batch if same else 1)
     if not options.threads:
         options = replace(options, threads=recorded.threads, streams=recorded.streams)
     if options.backend is None:
@@ -46,7 +47,7 @@ def open_engine(
         detector.close()
         hint = f"it ran {os.path.basename(recorded.path)}"
         raise UsageError(f"{path} has other classes than the engine of the recording", hint=hint)
-    if hash_file(path) != recorded.sha256:
+    if not same:
         notes.append(f"{path} is not the file that was recorded ({os.path.basename(recorded.path)})")
     other = [name for name, value in asdict(spec).items() if value != asdict(recorded.spec)[name]]
     if other:

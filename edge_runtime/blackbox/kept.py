@@ -92,7 +92,7 @@ class Shelf:
             self._forget()
 
     def set_planes(self, kept: Kept, planes: List[NDArray[np.uint8]]) -> None:
-        """The picture of a result that was added before."""
+        """The picture of a result that was added before: planes of any shape, uint8."""
         with self._lock:
             if kept.gone:
                 return
@@ -129,3 +129,14 @@ class Shelf:
         self._bytes -= kept.heavy_bytes
         self.stripped += kept.planes is not None
         kept.planes = kept.outputs = None
+
+
+def from_state(kept: List[Kept]) -> List[Kept]:
+    """The results, for each source that is tracked from the first one on before which its tracker's state is known."""
+    begun, found = set(), []
+    for each in kept:
+        name = each.row["source"]
+        if each.rules.track is None or each.tracks is not None or name in begun:
+            begun.add(name)
+            found.append(each)
+    return found

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from edge_runtime.blackbox.archive import damaged
-from edge_runtime.blackbox.recording import RecordedFrame, Recording
+from edge_runtime.blackbox.recorded import RecordedFrame
+from edge_runtime.blackbox.recording import Recording
 from edge_runtime.files import fields
 from edge_runtime.imaging.opencv import MOST_PIXELS
 from edge_runtime.imaging.pyav import failures, load_av

@@ -16,10 +16,10 @@ import numpy as np
 from edge_runtime.blackbox.diary import Diary
 from edge_runtime.blackbox.facts import Facts
 from edge_runtime.blackbox.hasher import Hasher
-from edge_runtime.blackbox.kept import Kept, Shelf
+from edge_runtime.blackbox.kept import Kept, Shelf, from_state
 from edge_runtime.blackbox.writing import Snapshot, write_recording
 from edge_runtime.energy.sampler import Sampler
-from edge_runtime.errors import EdgeError, SinkError, UsageError
+from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.atomic import check_writable
 from edge_runtime.files.fields import check_fields
@@ -153,7 +153,7 @@ class BlackBox:
         with self._writing:
             try:
                 path = write_recording(self.path, self._snapshot(self._pipeline, reason))
-            except (EdgeError, OSError, MemoryError) as error:
+            except Exception as error:  # whatever it is, detection goes on
                 self.lost, self.why = self.lost + 1, str(error)
                 log.warning("a recording is lost, all else goes on: %s", error)
                 hint = getattr(error, "hint", None) or "is there space, and may you write there?"
@@ -164,12 +164,14 @@ class BlackBox:
 
     def end(self) -> None:
         """See `loop.watching.Recorder`. Writes what is pending."""
+        self._diary.close()
+        if self._thread.ident is None:  # the run could not begin
+            return
         self._hasher.end()
         self._asks.put(None)
         self._thread.join(PATIENCE_S)
         if self._thread.is_alive():
             log.warning("a recording was not written within %g s and is left behind", PATIENCE_S)
-        self._diary.close()
 
     def summary(self) -> Dict[str, Any]:
         """Plain data: the files that were written, and how many were lost."""
@@ -195,7 +197,7 @@ class BlackBox:
 
     def _snapshot(self, pipeline: Pipeline, reason: str) -> Snapshot:
         return Snapshot(
-            reason, _from_state(self._shelf.all()), pipeline.packets, list(pipeline.sources), self._diary.log(),
+            reason, from_state(self._shelf.all()), pipeline.packets, list(pipeline.sources), self._diary.log(),
             self._diary.status(), self._facts, {"pixels_forgotten": self._shelf.stripped},
         )  # fmt: skip
 
@@ -237,14 +239,3 @@ class BlackBox:
     def _try(self, reason: str) -> None:
         with suppress(SinkError):
             self.save(reason)
-
-
-def _from_state(kept: List[Kept]) -> List[Kept]:
-    """The results, for each source that is tracked from the first one on before which its tracker's state is known."""
-    begun, found = set(), []
-    for each in kept:
-        name = each.row["source"]
-        if each.rules.track is None or each.tracks is not None or name in begun:
-            begun.add(name)
-            found.append(each)
-    return found

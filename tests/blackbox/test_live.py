@@ -29,14 +29,14 @@ TRACK = TrackOptions(zones=(Zone("all", ((0, 0), (1, 0), (1, 1), (0, 1))),))
 
 
 def recorded(folder: Path, source: Any, server: Any = None, seconds: float = 1.0) -> BlackBox:
-    """Runs for three seconds, and keeps the last one. If there is a server, it dies, and the fault is waited for."""
+    """Runs for some seconds, and keeps the last one. If there is a server, it dies, and the fault is waited for."""
     box = BlackBox(folder / "last.edge", seconds=seconds)
     with scenes.open_engine(scenes.tiny(folder)) as detector:
         pipeline = Pipeline(detector, source, str(folder / "out.jsonl"), track=TRACK, record=box)
         thread = threading.Thread(target=pipeline.run)
         thread.start()
         assert within(30, lambda: pipeline.monitor.frames > 10)
-        time.sleep(3)
+        time.sleep(2.2)
         if server is not None:
             server.stop()
             assert within(20, lambda: bool(box.written))
@@ -57,8 +57,8 @@ def check(folder: Path, box: BlackBox, encoded: bool) -> Recording:
     everything = {row["frame"]: row for row in scenes.lines(folder / "out.jsonl")}
     both = [line for line in lines if line["frame"] in everything]  # an output may drop frames of a live source
     assert both and both == [everything[line["frame"]] for line in both], "equal JSON lines"
-    assert found.frames < len(everything), "it begins in the middle of the run"
-    assert lines[-1]["zones"]["all"]["inside"][0]["dwell_s"] > 2, "and the times of objects go on"
+    assert lines[0]["frame"] > 0, "it begins in the middle of the run"
+    assert lines[-1]["zones"]["all"]["inside"][0]["dwell_s"] > 1.5, "and the times of objects go on"
     assert found.pictures == found.frames and any(stream.parts for stream in recording.streams) == encoded
     return recording
 

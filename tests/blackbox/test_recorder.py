@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -89,6 +90,17 @@ def test_a_disk_that_takes_nothing_is_counted_and_said(tmp_path: Path, caplog: p
         box.save()
 
 
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)  # as FAT does
+    (tmp_path / "last.edge").write_bytes(b"of an earlier fault")
+    run(tmp_path, BlackBox(tmp_path / "last.edge", at_end=True), Numbers(3))
+    assert len(Recording(str(tmp_path / "last-2.edge")).results) == 3
+    assert (tmp_path / "last.edge").read_bytes() == b"of an earlier fault"
+
+
 def test_it_belongs_to_one_pipeline(tmp_path: Path) -> None:
     box = BlackBox(tmp_path / "last.edge")
     with pytest.raises(UsageError, match="no pipeline"):
@@ -117,6 +129,22 @@ def test_watts_and_clocks_are_beside_it(board_tree: Any, tmp_path: Path) -> None
         recording = Recording(str(box.save()))
     row = recording.status[-1]
     assert row["rails_w"] and row["watts"] > 0 and row["clocks"] and row["temperatures_c"] and row["frames"] > 0
+
+
+def test_faults_soon_after_a_recording_are_gathered(tmp_path: Path) -> None:
+    box = BlackBox(tmp_path / "last.edge")
+    with scenes.open_engine(scenes.tiny(tmp_path)) as detector:
+        pipeline = Pipeline(detector, "synthetic://64x48@60", record=box)
+        thread = threading.Thread(target=pipeline.run)
+        thread.start()
+        assert within(20, lambda: pipeline.monitor.frames > 3)
+        box.fault("sink", "a", ValueError("one"))
+        assert within(20, lambda: len(box.written) == 1)
+        box.fault("sink", "b", ValueError("two"))
+        box.fault("source", "c", ValueError("three"))
+        pipeline.stop()
+        thread.join(20)
+    assert reasons(tmp_path) == ["fault: sink b two; source c three", "fault: sink a one"]
 
 
 def test_recordings_while_it_runs_from_two_threads(tmp_path: Path) -> None:

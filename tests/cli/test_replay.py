@@ -15,6 +15,7 @@ import pytest
 
 from edge_runtime.cli import detect, replay
 from tests.blackbox import scenes
+from tests.blackbox.rewritten import rewrite
 from tests.hearing import heed_signals
 from tests.loop.parts import within
 from tests.sources.mjpeg import MjpegServer
@@ -78,6 +79,27 @@ def test_a_file_at_its_end_and_another_engine(tmp_path: Path, capfd: Any) -> Non
     assert "is not the file that was recorded" in said
 
 
+def test_a_picture_that_was_decoded_otherwise(tmp_path: Path, capsys: Any) -> None:
+    assert detect.main(words(tmp_path, str(scenes.write_video(tmp_path / "a.mp4", 4)), "--record-end")) == 0
+
+    def other(content: bytes) -> bytes:
+        rows = [json.loads(line) for line in content.splitlines()]
+        rows[2]["pixels"] = rows[2]["tensor"] = "0" * 32
+        return scenes.as_text(rows).encode()
+
+    def board(manifest: Any) -> None:
+        manifest["software"]["libavcodec"] = "58.1.2"
+
+    path = rewrite(tmp_path / "a.edge", {"frames.jsonl": other}, board)
+    capsys.readouterr()
+    assert replay.main([str(path)]) == 1
+    said = capsys.readouterr().err
+    assert (
+        "they part at the picture, first in frame 2 of " in said and "another decoder: libavcodec 58.1.2 there" in said
+    )
+    assert "fault of edge-runtime" not in said, "the tensor differs because the picture does"
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -102,3 +124,14 @@ def test_settings_without_a_file_and_a_file_that_is_read(tmp_path: Path, capsys:
     assert "add --record last60.edge" in capsys.readouterr().err
     assert detect.main([*base, video, "--record", video]) == 1
     assert "both source and output" in capsys.readouterr().err
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The limit is one of the size of files, which a full disk looks like."""
+    start = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); "
+    start += "from edge_runtime.cli import detect; sys.exit(detect.main(sys.argv[1:]))"
+    typed = words(tmp_path, str(scenes.write_video(tmp_path / "a.mp4", 30)), "--record-end")
+    done = subprocess.run([sys.executable, "-c", start, *typed], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and "30 frames" in done.stderr, done.stderr
+    assert "recordings lost: 1" in done.stderr and "a recording is lost, all else goes on" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "tiny.onnx"], "nothing is left behind"
