@@ -37,11 +37,16 @@ def opened(network: onnx.ModelProto, spec: ModelSpec, folder: Path, options: Bac
 
 def golden_frames(source: BuildInput, precision: str, strong: bool, depthwise: bool) -> Dict[str, Any]:
     """Returns what an engine of this precision must find, for its passport; or the reason why this is not known."""
-    kind = "int8" if precision.startswith("int8") else "fp32"
+    options = BackendOptions(device="cpu", slots=1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            network = forms.form(source, kind, strong, depthwise=depthwise)
-            with opened(network, source.spec, Path(folder), BackendOptions(device="cpu", slots=1)) as detector:
-                return golden.record(detector.model, detector.backend)
+            if not precision.startswith("int8"):
+                with opened(forms.float_form(source).model, source.spec, Path(folder), options) as plain:
+                    return golden.record(plain.model, plain.backend)
+            network = forms.form(source, "int8", strong, depthwise=depthwise)
+            with opened(network, source.spec, Path(folder), options) as rounded:
+                found = golden.record(rounded.model, rounded.backend)
+            with opened(forms.float_form(source).model, source.spec, Path(folder), options) as plain:
+                return golden.widened(found, plain.model, plain.backend)
     except EdgeError as error:
         return {"reason": error.message}

@@ -72,13 +72,14 @@ def write(args: argparse.Namespace, made: Calibrated, images: ImageSet) -> None:
 
 def _with_golden_frames(made: Calibrated, trial: Path) -> bytes:
     """The bytes of the model, with what it must find wherever it is opened; see `golden`."""
-    with Detector.open(trial, backend="onnxruntime", device="cpu", slots=1) as detector:
-        try:
+    try:
+        with Detector.open(trial, backend="onnxruntime", device="cpu", slots=1) as detector:
             found = golden.record(detector.model, detector.backend)
-        except ModelError as error:
-            print(f"note: the file gets no golden frames: {error}", file=sys.stderr)
-            return content_of(made.model)
-    made.model.metadata_props.add(key=GOLDEN_KEY, value=json.dumps(found))
+        with Detector.open(trial, slots=1) as detector:  # by the preferred backend
+            found = golden.widened(found, detector.model, detector.backend)
+        made.model.metadata_props.add(key=GOLDEN_KEY, value=json.dumps(found))
+    except ModelError as error:
+        print(f"note: the file gets no golden frames: {error}", file=sys.stderr)
     return content_of(made.model)
 
 

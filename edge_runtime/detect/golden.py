@@ -28,8 +28,11 @@ from edge_runtime.sources.demo import PHOTOS
 
 FRAMES = ("astronaut.jpg", "chelsea.jpg")
 PLACES = 24  # of each photograph: those with the best scores
-TOLERANCE = 0.25  # of what the scores of the two photographs differ by; INT8 moves them by a tenth of that
+TOLERANCE = 0.25  # at least, of what the scores of the two photographs differ by; INT8 moves them by a tenth of that
+MOST_TOLERANCE = 0.75  # at 1 an engine that finds nothing would pass
+MARGIN = 2.0  # times what two trusted backends differ by
 LEAST_SPREAD = 0.05  # part of the scores; two photographs differ by more if anything is found
+LEAST_SCORE = 0.02  # scores that differ by less than a quarter of it are equal, as in a network that finds little here
 LEAST = 1e-4  # a network whose best score is below this finds nothing at all
 SKIP = "--no-golden opens it all the same"
 Rows = List[List[float]]
@@ -52,6 +55,19 @@ def record(model: Model, backend: Backend) -> Dict[str, Any]:
     return {"tolerance": TOLERANCE, "frames": frames}
 
 
+def widened(golden: Dict[str, Any], model: Model, backend: Backend) -> Dict[str, Any]:
+    """Returns golden frames that allow what another trusted backend, or the float form of the network, differs by.
+
+    Raises:
+        ModelError: it differs so much that the golden frames say nothing.
+    """
+    off = _worst(golden, model, backend)[0]
+    if MARGIN * off > MOST_TOLERANCE:
+        fact = f"on the photographs its scores already differ by {off:.2g} between two ways to compute it"
+        raise ModelError(fact, hint="it has no golden frames")
+    return {**golden, "tolerance": max(golden["tolerance"], round(MARGIN * off, 3))}
+
+
 def check(model: Model, backend: Backend) -> Optional[str]:
     """Compares an open engine with its golden frames. An engine without them is not run.
 
@@ -67,14 +83,18 @@ def check(model: Model, backend: Backend) -> Optional[str]:
     stored = ModelSpec.from_json(described)
     if replace(stored, labels=()) != replace(model.spec, labels=()):
         return "its golden frames are not compared: flags change its input or how it is read"
-    golden = _read(model.path, text)
+    golden = parse(model.path, text)
     if "reason" in golden:
         return f"it has no golden frames: {golden['reason']}"
-    off = {name: _difference(model, backend, name, frame) for name, frame in golden["frames"].items()}
-    worst = max(off, key=lambda name: off[name])
-    if off[worst] > golden["tolerance"]:
-        _refuse(model, f"on {worst} its scores are off by {off[worst]:.2g}, {golden['tolerance']:g} is allowed")
+    off, name = _worst(golden, model, backend)
+    if off > golden["tolerance"]:
+        _refuse(model, f"on {name} its scores are off by {off:.2g}, {golden['tolerance']:g} is allowed")
     return None
+
+
+def _worst(golden: Mapping[str, Any], model: Model, backend: Backend) -> Tuple[float, str]:
+    """The largest difference, and the name of its photograph."""
+    return max((_difference(model, backend, name, frame), name) for name, frame in golden["frames"].items())
 
 
 def _refuse(model: Model, fact: str) -> None:
@@ -120,16 +140,22 @@ def _difference(model: Model, backend: Backend, name: str, frame: Mapping[str, A
         raise ModelError(f"{model.path} has {scores.shape[1]} classes, and other golden frames", hint=SKIP)
     now = np.array([_score(boxes, scores, row) for row in frame["rows"]])
     then, other = np.array(frame["rows"]).reshape(-1, 7)[:, 5:].T
-    spread = max(_length(then - other), LEAST_SPREAD * _length(then), LEAST)
+    least = LEAST_SCORE * float(np.sqrt(max(1, len(then))))
+    spread = max(_length(then - other), LEAST_SPREAD * _length(then), least)
     total = float(frame["total"])
-    return max(_length(now - then) / spread, abs(float(scores.max(axis=1).sum()) - total) / max(total, LEAST))
+    return max(_length(now - then) / spread, abs(float(scores.max(axis=1).sum()) - total) / max(total, 1.0))
 
 
 def _length(values: NDArray[np.float64]) -> float:
     return float(np.sqrt((values * values).sum()))
 
 
-def _read(path: str, text: str) -> Dict[str, Any]:
+def parse(path: str, text: str) -> Dict[str, Any]:
+    """Returns what `record` found, or the reason why there is nothing, from its JSON.
+
+    Raises:
+        ModelError: it is damaged.
+    """
     try:
         data = read.parse_json_object(text)
         if "reason" in data:
@@ -147,7 +173,7 @@ def _read(path: str, text: str) -> Dict[str, Any]:
 
 MOST = 1e6  # pixels
 REASON = {"reason": fields.text(1 << 12)}
-FIELDS = {"tolerance": fields.number(0, 1), "frames": fields.mapping(fields.mapping(fields.anything()))}
+FIELDS = {"tolerance": fields.number(0, MOST_TOLERANCE), "frames": fields.mapping(fields.mapping(fields.anything()))}
 FRAME = {
     "total": fields.number(0),
     "rows": fields.several(fields.several(fields.number(-MOST, MOST), 7, 7), most=PLACES),

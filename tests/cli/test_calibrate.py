@@ -19,6 +19,7 @@ from edge_runtime import zoo
 from edge_runtime.calibrate import reopened
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import calibrate
+from edge_runtime.detect.detector import Detector
 from edge_runtime.gpu import trt
 from edge_runtime.graph.network import Network
 from edge_runtime.model.labels import VOC
@@ -61,6 +62,9 @@ def test_everything_at_once(place, tmp_path, capsys):
     assert table.about["images"] == 8
     metadata = {entry.key: entry.value for entry in onnx.load(tmp_path / "int8.onnx").metadata_props}
     assert float(metadata["disagreement"]) >= 0 and "drop" not in metadata, "edge-build --precision best goes by it"
+    assert ("edge_runtime_golden" in metadata) != ("the file gets no golden frames" in err)  # by what is installed
+    with Detector.open(tmp_path / "int8.onnx") as detector:
+        assert not any("golden" in note for note in detector.model.notes)
     lines = files["--legacy-cache"].read_text().splitlines()
     assert lines[0] == "TRT-8502-EntropyCalibration2" and "this one is for 8.5.2" in err
     assert len(lines) == 1 + len(table.ranges) - len(table.float_activations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Dict
 
@@ -124,6 +125,20 @@ BAD = {
     "no total": frames([], frames={name: {"rows": []} for name in golden.FRAMES}),
     "another class": frames([[99, 1, 1, 9, 9, 0.5, 0]]),
 }
+
+
+def test_another_trusted_backend_widens_the_tolerance() -> None:
+    with opened(YOLO) as detector:
+        data = golden.record(detector.model, detector.backend)
+        assert golden.widened(data, detector.model, detector.backend) == data
+        near = deepcopy(data)
+        for row in near["frames"]["chelsea.jpg"]["rows"]:
+            row[5] += 0.3 * (row[5] - row[6])
+        wide = golden.widened(near, detector.model, detector.backend)["tolerance"]
+        assert data["tolerance"] < wide < golden.MOST_TOLERANCE
+        near["frames"]["astronaut.jpg"]["total"] *= 9
+        with pytest.raises(ModelError, match="already differ"):
+            golden.widened(near, detector.model, detector.backend)
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -7,8 +7,9 @@ import re
 import shutil
 import socket
 import subprocess
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, Dict, Set
+from typing import Any, Dict, List, Set
 
 import pytest
 
@@ -69,6 +70,31 @@ def test_the_dashboard_shows_what_a_fleet_is_about() -> None:
     assert {panel["datasource"]["uid"] for panel in BOARD["panels"]} == {source}
     places = [tuple(panel["gridPos"][key] for key in "xy") for panel in BOARD["panels"]]
     assert len(set(places)) == len(places)
+
+
+def lost(before: Any, after: Any, place: str = "") -> List[str]:
+    """The places of `before` that `after` has not, or has another value at."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [found for key in before for found in lost(before[key], after.get(key), f"{place}.{key}")]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [found for n, (a, b) in enumerate(zip(before, after)) for found in lost(a, b, f"{place}[{n}]")]
+    return [] if before == after else [place]
+
+
+def test_grafanas_own_types_know_every_key_of_the_dashboard() -> None:
+    pytest.importorskip("grafana_foundation_sdk")
+    from grafana_foundation_sdk.cog import plugins
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
+    def again(board: Any) -> Any:
+        return json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+
+    plugins.register_default_plugins()
+    assert lost(BOARD, again(BOARD)) == []
+    spoilt = deepcopy(BOARD)
+    spoilt["panels"][0]["options"]["legend"]["displaymode"] = spoilt["panels"][1]["targets"][0]["expression"] = "x"
+    assert lost(spoilt, again(spoilt)) == [".panels[0].options.legend.displaymode", ".panels[1].targets[0].expression"]
 
 
 @pytest.mark.parametrize("folder", [FILES, COMPOSE], ids=["k8s", "compose"])

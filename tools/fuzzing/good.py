@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import Origin, RangeTable
+from edge_runtime.detect.golden import FRAMES
 from edge_runtime.gpu.passport import Passport, Platform
 from edge_runtime.jetson import nvpmodel
 from edge_runtime.model.spec import ModelIO, ModelSpec
@@ -146,3 +147,7 @@ VOC = (
     b"<annotation><object><name>cat</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
     b"</object></annotation>"
 )
+
+GOLDEN = json.dumps(
+    {"tolerance": 0.25, "frames": {name: {"total": 1.0, "rows": [[0, 1, 2, 30, 40, 0.5, 0.1]]} for name in FRAMES}}
+).encode()

@@ -16,7 +16,7 @@ from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import _config, detect
-from edge_runtime.detect import sizes, understand
+from edge_runtime.detect import golden, sizes, understand
 from edge_runtime.downloads import catalog, listed
 from edge_runtime.errors import SourceError
 from edge_runtime.gpu import passport, plan_file
@@ -130,6 +130,12 @@ READERS: Dict[str, Reader] = {
         "a.plan.json",
         lambda: [good.PASSPORT.to_json().encode()],
         lambda path: passport.read_passport(path.with_suffix("")),
+    ),
+    "golden frames": Reader(
+        ("detect/golden.py",),
+        "golden.json",
+        lambda: [good.GOLDEN, b'{"reason": "no onnxruntime"}'],
+        lambda path: golden.parse("a.onnx", path.read_bytes().decode("utf-8", "replace")),
     ),
     "plan": Reader(
         ("gpu/plan_file.py",),
