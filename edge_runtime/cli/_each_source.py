@@ -19,5 +19,7 @@ def _line(counted: Dict[str, Any]) -> str:
     if latency:
         parts.append(f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms")
     if counted["gated"]:
-        parts.append(f"{counted['gated']} not inferred")
+        joules = counted.get("saved_joules")
+        saved = "" if joules is None else f" ({joules:.1f} J saved)"
+        parts.append(f"{counted['gated']} not inferred{saved}")
     return ", ".join([*parts, f"detections: {sum(counted['detections'].values())}"])

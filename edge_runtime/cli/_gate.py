@@ -43,17 +43,23 @@ def options(args: argparse.Namespace) -> Optional[GateOptions]:
     return None
 
 
-def saved(summary: Dict[str, Any]) -> Dict[str, Any]:
-    """The counts of the gate with `saved_joules`: frames not inferred times the joules of a frame that was.
+def add_saved(summary: Dict[str, Any]) -> None:
+    """Adds `saved_joules` to the counts of the gate and of each stream: None if nothing was measured."""
+    each = _joules_of_a_frame(summary)
+    for counted in (summary["motion_gate"], *summary.get("streams", {}).values()):
+        counted["saved_joules"] = None if each is None else round(each * counted["gated"], 3)
+
+
+def _joules_of_a_frame(summary: Dict[str, Any]) -> Optional[float]:
+    """The joules of a frame that was inferred.
 
     Only watts above idle count, because the machine takes the others anyway. None if they are not known.
     """
     gate, power = summary["motion_gate"], summary["power"]
     mean_w, idle_w = power.get("mean_w"), power.get("idle_w")
     if mean_w is None or idle_w is None or mean_w - idle_w <= RESOLVED * mean_w or not gate["inferred"]:
-        return {**gate, "saved_joules": None}
-    each = (mean_w - idle_w) * power["seconds"] / gate["inferred"]
-    return {**gate, "saved_joules": round(each * gate["gated"], 3)}
+        return None
+    return float((mean_w - idle_w) * power["seconds"] / gate["inferred"])
 
 
 def lines(summary: Dict[str, Any]) -> List[str]:

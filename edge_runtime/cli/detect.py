@@ -243,7 +243,7 @@ def _finish(
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
         if "motion_gate" in summary:
-            summary["motion_gate"] = _gate.saved(summary)
+            _gate.add_saved(summary)
         if governing:
             summary["decisions"] = list(governing.decisions)
         if args.json:

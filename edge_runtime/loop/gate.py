@@ -22,7 +22,7 @@ class GateOptions:
 
     Attributes:
         every_s: without motion, one frame in this time is inferred.
-        tail_s: after motion, all frames are inferred for so long.
+        tail_s: after motion, all frames are inferred for so long. If the last two of them show other objects, twice.
     """
 
     every_s: float = 2.0
@@ -44,13 +44,15 @@ class _Gate:
     moved_s: float = -inf
     check_s: float = -inf
     found: Optional[Detections] = None
+    steady: bool = False  # whether the last two frames that were inferred show as many objects of each class
 
 
 class Gates:
     """A gate for each source of a pipeline. The detecting thread calls it, in the order of the frames.
 
     A frame that is not inferred repeats what was found in the last one that was. If a frame that was inferred without
-    motion shows other objects than before, the gate opens as after motion: something was missed.
+    motion shows other objects than before, the gate opens as after motion: something was missed. It closes on a result
+    that two frames in turn have shown, so that the box of one moment is not repeated. It waits for that `tail_s` more.
     """
 
     def __init__(self, options: GateOptions) -> None:
@@ -67,7 +69,8 @@ class Gates:
         if lease.moved:
             gate.moved_s = now_s
         due = not 0 <= now_s - gate.inferred_s < self._options.every_s
-        opened = 0 <= now_s - gate.moved_s <= self._options.tail_s
+        tail_s = self._options.tail_s if gate.steady else 2 * self._options.tail_s
+        opened = 0 <= now_s - gate.moved_s <= tail_s
         if due and not opened:
             gate.check_s = now_s
         if due or opened:
@@ -80,7 +83,9 @@ class Gates:
         if gate is None or lease.frame is None:
             return
         found = found if found.tracker_id is None else found[np.flatnonzero(found.tracker_id > 0)]
-        if lease.frame.timestamp_s == gate.check_s and gate.found is not None and _unlike(found, gate.found):
+        known = gate.found is not None
+        gate.steady = gate.found is not None and not _unlike(found, gate.found)
+        if lease.frame.timestamp_s == gate.check_s and known and not gate.steady:
             gate.moved_s = gate.check_s
         gate.found = found
 

@@ -16,7 +16,8 @@ HANDLES = (".csv",)
 FRAME = ("source", "path", "frame", "timestamp_s", "width", "height")
 BOX = ("class_id", "label", "confidence")
 HEADER = (*FRAME, *BOX, "x1", "y1", "x2", "y2")
-ID = "tracker_id"  # the last column, if something tracks
+ID = "tracker_id"  # this column and the next are there if something tracks
+PLACES = ("crossed", "zones", "dwell_s", "lines")
 
 
 def open(target: str, options: SinkOptions) -> CsvSink:
@@ -31,6 +32,10 @@ def open(target: str, options: SinkOptions) -> CsvSink:
 class CsvSink:
     """Writes the rows of a frame at once. A frame without boxes has no row. Text is quoted, numbers are not.
 
+    With ids: `crossed` has the lines that the object crossed in this frame, "gate in"; `zones` those that it is in, and
+    `dwell_s` its seconds in each of them; `lines` the counts of all lines so far, "gate 3 in 1 out". Several are
+    divided by "; ".
+
     Boxes are in pixels of the image. Text that a spreadsheet would compute gets a `'` in front.
     """
 
@@ -42,7 +47,7 @@ class CsvSink:
         """See `Sink.write`."""
         if not self._file.begun:
             self._ids = self._ids or result.detections.tracker_id is not None
-        header = [] if self._file.begun else [[*HEADER, *[ID] * self._ids]]
+        header = [] if self._file.begun else [[*HEADER, *((ID, *PLACES) if self._ids else ())]]
         text = _lines([*header, *_rows(row(result), self._ids)])
         if text:
             self._file.append(text.encode())
@@ -55,8 +60,19 @@ class CsvSink:
 def _rows(frame: Dict[str, Any], with_ids: bool) -> Iterator[List[Any]]:
     about = [frame.get(name, "") for name in FRAME]
     for found in frame["detections"]:
-        ids = [found.get(ID) or ""] * with_ids  # the columns stay those of the header
+        ids = [found.get(ID) or "", *_places(frame, found.get(ID))] if with_ids else []  # as in the header
         yield [*about, *(found[name] for name in BOX), *found["box"], *ids]
+
+
+def _places(frame: Dict[str, Any], number: Any) -> List[Any]:
+    """What happened to an object at lines and in zones, in the order of PLACES."""
+    lines, zones = frame.get("lines", {}), frame.get("zones", {})
+    crossed = [f"{name} {each['direction']}" for name, line in lines.items() for each in line["crossed"]
+               if each[ID] == number]  # fmt: skip
+    stays = {name: each["dwell_s"] for name, zone in zones.items() for each in zone["inside"] if each[ID] == number}
+    counts = [f"{name} {line['in']} in {line['out']} out" for name, line in lines.items()]
+    dwell = next(iter(stays.values())) if len(stays) == 1 else "; ".join(map(str, stays.values()))
+    return ["; ".join(crossed), "; ".join(stays), dwell, "; ".join(counts)]
 
 
 def _lines(rows: List[List[Any]]) -> str:

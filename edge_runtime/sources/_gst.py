@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Deque, Optional, Tuple
 
 import numpy as np
@@ -15,7 +15,9 @@ from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.gst import load_gst
 from edge_runtime.libraries import causes
 from edge_runtime.sources._gstbuffer import Buffers
+from edge_runtime.sources._gstpackets import Packets
 from edge_runtime.sources._opencv import closed_on_error
+from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
 
 SINK = "appsink"
@@ -35,6 +37,8 @@ class GstCapture:
     Args:
         pipeline: text for gst-launch, with an appsink at its end.
         timeout_s: seconds to wait for the start and for each frame.
+        ring: where to keep encoded pictures, if the pipeline has a branch for them.
+        plain: the pipeline without that branch: if one of the two gives no frame, `reopen` tries the other one.
 
     Attributes:
         opened: whether the first frame has come.
@@ -43,15 +47,18 @@ class GstCapture:
         live: whether frames are left out that nobody takes in time.
         position_s: time in s at which the pipeline shows the last frame.
         error: the last error of the pipeline.
+        packets: encoded pictures. A live pipeline brings them itself.
     """
 
-    def __init__(self, pipeline: str, timeout_s: float) -> None:
-        self._text, self._timeout_s = pipeline, timeout_s
+    def __init__(
+        self, pipeline: str, timeout_s: float, ring: Optional[PacketRing] = None, plain: Optional[str] = None
+    ) -> None:
+        self._text, self._other, self._timeout_s = pipeline, plain or pipeline, timeout_s
         self._lock, self._closed = threading.Lock(), False
         self._pipeline: Any = None
         self._sink: Any = None
         self._pending: Any = None
-        self._buffers = Buffers()
+        self._buffers, self.packets = Buffers(), Packets(ring)
         self._arrived: Deque[Tuple[int, float]] = deque(maxlen=16)  # times of frames in the pipeline, and by our clock
         self.size_wh, self.position_s = (0, 0), 0.0
         self.fps: Optional[float] = None
@@ -97,6 +104,7 @@ class GstCapture:
             good = sink is not None and sink.get_factory().get_name() == "appsink"
             if good:  # here, so that nothing starts after `close`
                 self._bound(sink)
+                self.packets.begin(self._pipeline)
                 if self.live:
                     sink.get_static_pad("sink").add_probe(gst.PadProbeType.BUFFER, self._note)
                 self._pipeline.set_state(gst.State.PLAYING)
@@ -108,6 +116,7 @@ class GstCapture:
         if not self.opened:
             self._why()
             self._stop()
+            self._text, self._other = self._other, self._text
             return
         shape = self._pending.get_caps().get_structure(0)
         self.size_wh = shape.get_int("width")[1], shape.get_int("height")[1]
@@ -183,6 +192,8 @@ class GstCapture:
         self.stamp_s = self.position_s if timed and STREAM in self._text else None
         pixels = self._buffers.pixels(sample)
         self.size_wh = pixels.width, pixels.height
+        if self.live:
+            self.packets.pull(self.position_s, time())
         return pixels
 
 

@@ -8,6 +8,7 @@ newest frame is taken at its end, unless it ends with its own appsink.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import Callable, List, Optional, Union
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import BackendUnavailable, SourceError, UsageError
 from edge_runtime.imaging import gst
 from edge_runtime.jetson import board, video_nodes
-from edge_runtime.sources import Skipped, SourceOptions, _gst, _gstbuffer
+from edge_runtime.sources import Skipped, SourceOptions, _gst, _gstbuffer, _gstpackets
 from edge_runtime.sources._live import LiveSource
 from edge_runtime.sources._pictures import frame_of
 from edge_runtime.sources._recorder import Recorder
@@ -58,10 +59,13 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, LiveSource]:
         raise reason
     text = pipeline(target, options, gst.has)
     name = public(target)
-    make = partial(_gst.GstCapture, text, options.patience_s or BEGIN_S)
+    plain = pipeline(target, replace(options, packets=None), gst.has)
+    make = partial(_gst.GstCapture, text, options.patience_s or BEGIN_S, options.packets, plain)
     if LIVE.search(text):
         return LiveSource(name, make, options, partial(_gst.failure, name, text), HOW)
     capture = make()
+    if not capture.opened and plain != text:
+        capture.reopen()
     if not capture.opened:
         raise capture.failure(name)
     return GstSource(name, capture, options.loop, options.packets)
@@ -89,9 +93,10 @@ def pipeline(target: str, options: SourceOptions, has: Has) -> str:
         raise UsageError(f"nothing behind {kind}://", hint="gst+rtsp://camera/stream or gst+file:///path/clip.mp4")
     # decodebin chooses a Jetson's nvv4l2decoder by itself, because its rank is above the software's
     if kind == "gst+file":
-        return f"filesrc location={_quoted(rest)} ! decodebin ! {_shrunk(options, has)} ! {EVERY}"
+        return _branched(f"filesrc location={_quoted(rest)}", options, f"decodebin ! {_shrunk(options, has)} ! {EVERY}")
     address = f"{kind[len('gst+') :]}://{rest}"
-    return f"rtspsrc location={_quoted(address)} latency=200 ! decodebin ! {_shrunk(options, has)} ! {NEWEST}"
+    stream = f"rtspsrc location={_quoted(address)} latency=200"
+    return _branched(stream, options, f"decodebin ! {_shrunk(options, has)} ! {NEWEST}")
 
 
 class GstSource:
@@ -130,6 +135,7 @@ class GstSource:
             return None
         self._index += 1
         stamp_s = self._before_s + self._capture.position_s
+        self._capture.packets.pull(self._capture.position_s, stamp_s)
         frame = frame_of(picture, buffer, self.name, self._index - 1, stamp_s)
         return self._recorder.keep(frame, self.restarts)
 
@@ -171,7 +177,20 @@ def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
     width, height = options.size_wh or (1280, 720)
     jpeg = f"image/jpeg,width={width},height={height},framerate={round(options.fps or 30)}/1"
     decoder = "nvv4l2decoder mjpeg=1" if has("nvv4l2decoder") else "jpegdec"
-    return f"v4l2src device=/dev/video{device[1]} ! {jpeg} ! {decoder} ! {_shrunk(options, has)} ! {NEWEST}"
+    camera, decoded = (
+        f"v4l2src device=/dev/video{device[1]} ! {jpeg}",
+        f"{decoder} ! {_shrunk(options, has)} ! {NEWEST}",
+    )
+    if options.packets is None:
+        return f"{camera} ! {decoded}"
+    return f"{camera} ! {_gstpackets.BRANCH} ! {decoded} {_gstpackets.END}"
+
+
+def _branched(stream: str, options: SourceOptions, decoded: str) -> str:
+    """With a branch for encoded pictures before the decoder, if somebody wants them."""
+    if options.packets is None:
+        return f"{stream} ! {decoded}"
+    return f"{stream} ! parsebin ! {_gstpackets.CODED} ! {_gstpackets.BRANCH} ! {decoded} {_gstpackets.END}"
 
 
 def _shrunk(options: SourceOptions, has: Has) -> str:

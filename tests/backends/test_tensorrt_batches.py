@@ -23,12 +23,19 @@ pytest.importorskip("onnxruntime")
 MODEL, CONF = MODELS / "yolo_v5.onnx", 0.1
 
 
-@pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plan for up to 3 pictures."""
-    board = Board(monkeypatch)
-    board.build(MODEL, tmp_path / "m.plan", "--batch", "3", "--precision", "fp32")
-    return board, tmp_path / "m.plan"
+    path = tmp_path_factory.mktemp("built") / "m.plan"
+    with pytest.MonkeyPatch.context() as patch:
+        Board(patch).build(MODEL, path, "--batch", "3", "--precision", "fp32")
+    return path
+
+
+@pytest.fixture
+def plan(built: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The machine, and its plan."""
+    return Board(monkeypatch), built
 
 
 def boxes(detector: Detector, pictures: List[np.ndarray]) -> List[List[List[float]]]:

@@ -65,7 +65,12 @@ def test_each_source_has_a_line(tmp_path: Path, capsys: Any) -> None:
     ],
 )
 def test_joules_are_those_above_idle_or_none(power: Dict[str, Any], joules: Any) -> None:
-    found = _gate.saved({"motion_gate": {"gated": 30, "inferred": 10}, "power": power})
+    streams: Dict[str, Any] = {"a": {"gated": 25}, "b": {"gated": 5}}
+    summary = {"motion_gate": {"gated": 30, "inferred": 10}, "power": power, "streams": streams}
+    _gate.add_saved(summary)
+    found = summary["motion_gate"]
     assert found == {"gated": 30, "inferred": 10, "saved_joules": joules}
+    each = [stream["saved_joules"] for stream in streams.values()]
+    assert each == ([None, None] if joules is None else [200.0, 40.0]), "together they are the total"
     said = _gate.lines({"motion_gate": found})
     assert said == [f"motion gate: 30 of 40 frames not inferred{', 240.0 J saved' if joules else ''}"]

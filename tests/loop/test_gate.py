@@ -126,8 +126,21 @@ def test_what_is_found_without_motion_opens_the_gate() -> None:
     assert not gates.admits(lease(1.5)) and gates.admits(check)
     gates.keep(check, boxes(1, 1))
     after = [lease(2.0 + t) for t in (0.5, 1.0, 1.5)]
-    assert [gates.admits(each) for each in after] == [True, True, False]
+    for each, opened in zip(after, (True, True, False)):
+        assert gates.admits(each) == opened
+        gates.keep(each, boxes(1, 1))
     assert len(gates.repeat(after[2])) == 2
+
+
+def test_the_gate_closes_on_what_two_frames_have_shown() -> None:
+    """A box of one moment, or one that is missing in one, is not repeated for seconds."""
+    for second, closes_at in ((boxes(1), 1.5), (boxes(1, 1), 2.5)):
+        gates = Gates(GateOptions(every_s=10, tail_s=1))
+        for at, found in ((0.0, boxes(1)), (0.5, second)):
+            assert gates.admits(lease(at, moved=at == 0.0))
+            gates.keep(lease(at), found)
+        opened = [gates.admits(lease(at)) for at in (1.0, 1.5, 2.0, 2.5)]
+        assert opened == [at < closes_at for at in (1.0, 1.5, 2.0, 2.5)], "a detector that flickers keeps it no longer"
 
 
 def test_a_check_that_finds_the_same_does_not() -> None:

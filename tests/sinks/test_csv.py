@@ -13,6 +13,7 @@ from edge_runtime import sinks
 from edge_runtime.errors import SinkError
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Detections
+from edge_runtime.types.places import LineState, PlaceStates, ZoneState
 from tests.sinks.results import result
 
 
@@ -33,14 +34,36 @@ def test_one_row_per_box(tmp_path: Path) -> None:
     assert (second["label"], second["x2"]) == ("cat", "60.0")
 
 
-def test_ids_are_the_last_column(tmp_path: Path) -> None:
+def test_ids_are_a_column(tmp_path: Path) -> None:
     sink = sinks.open(str(tmp_path / "out.csv"))
     tracked = result(7)
     tracked.detections.tracker_id = np.array([3, -1], np.int32)
     sink.write(tracked)
     sink.close()
     first, second = rows(tmp_path / "out.csv")
-    assert list(first)[-1] == "tracker_id" and (first["tracker_id"], second["tracker_id"]) == ("3", "")
+    assert list(first)[-5:] == ["tracker_id", "crossed", "zones", "dwell_s", "lines"]
+    assert (first["zones"], first["dwell_s"], first["lines"]) == ("", "", "") and (
+        first["tracker_id"],
+        second["tracker_id"],
+    ) == ("3", "")
+
+
+def test_lines_and_zones_of_each_object(tmp_path: Path) -> None:
+    found = result(7)
+    found.detections.tracker_id = np.array([3, 4], np.int32)
+    square = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0))
+    found.places = PlaceStates(
+        (LineState("gate", square[:2], 3, 1, ((3, "in"),)), LineState("=door", square[:2], 0, 2)),
+        (ZoneState("yard", square, ((3, 2.5), (4, 0.125))), ZoneState("ramp", square, ((4, 1.0),))),
+    )
+    sink = sinks.open(str(tmp_path / "out.csv"))
+    sink.write(found)
+    sink.close()
+    first, second = rows(tmp_path / "out.csv")
+    names = ("crossed", "zones", "dwell_s", "lines")
+    counts = "gate 3 in 1 out; =door 0 in 2 out"
+    assert [first[name] for name in names] == ["gate in", "yard", "2.5", counts]
+    assert [second[name] for name in names] == ["", "yard; ramp", "0.125; 1.0", counts]
 
 
 def test_the_columns_stay_the_same(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime import sources
 from edge_runtime.imaging import gst, pyav
-from edge_runtime.sources import SourceOptions, _behind, _gst, _live, gstreamer, rtsp
+from edge_runtime.sources import SourceOptions, _behind, _live, gstreamer, rtsp
 from edge_runtime.types import Frame
 from tests.loop.parts import descriptors, threads, within
 from tests.sources.rtsp_server import RtspServer, h264, launch
