@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from time import monotonic, perf_counter
-from typing import Any, Callable, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.events.hub import EventHub
 from edge_runtime.events.options import EventOptions
 from edge_runtime.loop.detecting import Detecting
@@ -17,11 +17,13 @@ from edge_runtime.loop.gate import GateOptions, Gates
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.ring import Inbox, Lease, Ring
+from edge_runtime.loop.rules import RuleBook
 from edge_runtime.loop.status import RunStatus
+from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
 from edge_runtime.loop.worker import closing
 from edge_runtime.sources import Source, SourceOptions, states
-from edge_runtime.track.tracker import SourceTrackers
+from edge_runtime.track.tracker import check_change
 from edge_runtime.types import Result
 from edge_runtime.types.events import Event
 
@@ -44,25 +46,28 @@ class Run:
         duration_s: Optional[float],
         warmup: int,
         fail_fast: bool,
-        trackers: Optional[SourceTrackers],
+        rules: RuleBook,
         gate: Optional[GateOptions],
         events: EventOptions = EventOptions(),
-        lost_s: float = 0.0,
     ) -> None:
         self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
         self._changing = threading.Lock()
+        self.rules = rules
+        self._only: Dict[Outbox, str] = {}  # outputs of one stream
+        self._ending_outputs: List[threading.Thread] = []
         self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
-            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, trackers=trackers,
-            gates=None if gate is None else Gates(gate), warmup=warmup,
+            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, rules=rules,
+            gone=self._source_gone, gates=None if gate is None else Gates(gate), warmup=warmup,
         )  # fmt: skip
         self.streams = Streams(ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None)
         self._takers: List[EventThread] = []
         self.outboxes: List[Outbox] = []
         for sink in ends.sinks:
-            self._add_outboxes(sink)
+            self._add_outboxes(sink, ends.only.get(id(sink)))
         self.status = RunStatus(self.monitor, lambda: self.streams.dropped)
+        lost_s = max((track.lost_s for track in rules.tracks), default=0.0)
         self.events = self._hub(events, lost_s) if self._takers else None
         self._errors = list(ends.errors)
         self._thread = threading.Thread(target=self._detect, name="detect", daemon=True)
@@ -70,19 +75,24 @@ class Run:
         self._asked_s: Optional[float] = None
         self._started = self._finished = False
 
-    def _add_outboxes(self, sink: Any) -> None:
-        """A thread for the frames that a sink takes, and one for events."""
+    def _add_outboxes(self, sink: Any, only: Optional[Source]) -> List[Outbox]:
+        """A thread for the frames that a sink takes, and one for events. `only` is the source that it is for."""
+        before = len(self.outboxes)
         close = closing(sink, hasattr(sink, "write") + hasattr(sink, "take"))
         if hasattr(sink, "write"):
             self.outboxes.append(SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop, close))
         if hasattr(sink, "take"):
             self._takers.append(EventThread(sink, self._sink_failed, self.stop, close, self._may_wait))
             self.outboxes.append(self._takers[-1])
+        added = self.outboxes[before:]
+        self._only.update({outbox: only.name for outbox in added if only is not None})
+        return added
 
     def _hub(self, options: EventOptions, lost_s: float) -> EventHub:
         def deliver(event: Event) -> None:
-            for taker in self._takers:
-                taker.offer(event)
+            for taker in list(self._takers):
+                if event.source in ("", self._only.get(taker, event.source)):
+                    taker.offer(event)
 
         def ended(names: Iterable[str]) -> Iterable[str]:
             return set(names) - self.streams.reading
@@ -101,19 +111,37 @@ class Run:
         self.outboxes.append(reader)
         return reader
 
-    def add(self, target: Any, options: SourceOptions) -> Source:
+    def add(self, stream: Stream, options: SourceOptions) -> Source:
         """See `Pipeline.add`."""
         with self._changing:
-            source = self._ends.add(target, options)
+            rules = self.rules.made(stream)
+            source, sinks = self._ends.add(stream, options)
+            self.rules.set(source.name, rules)
+            added: List[Outbox] = []
             try:
-                for outbox in self.outboxes:
-                    outbox.admit(source.name, self._ends.rate(source))
+                for outbox in list(self.outboxes):
+                    if outbox not in self._only:
+                        outbox.admit(source.name, self._ends.rate(source))
+                added = [outbox for sink in sinks for outbox in self._add_outboxes(sink, source)]
+                for outbox in added if self._started else []:
+                    outbox.start()
                 self.streams.add(source)
             except BaseException:
                 self._ends.remove(source)
                 source.close()
+                self._source_gone(source.name)
                 raise
             return source
+
+    def change(self, name: str, stream: Stream) -> None:
+        """See `Pipeline.change`."""
+        with self._changing:
+            if name not in [source.name for source in self._ends.sources]:
+                raise UsageError(f"there is no source {name!r}", hint="Pipeline.sources lists them")
+            rules, before = self.rules.made(stream), self.rules.of(name)
+            if rules.track and before.track:
+                check_change(before.track, rules.track)
+            self.rules.set(name, rules)
 
     def remove(self, name: str) -> None:
         """See `Pipeline.remove`."""
@@ -121,6 +149,8 @@ class Run:
             capture = self.streams.take_out(name)
             self._ends.remove(capture.source)
             self.detecting.forget(capture.number, name)
+            if not self._started:
+                self._source_gone(name)
         capture.close()
         if not capture.join(monotonic() + GRACE_S):
             self._ends.leave(name, GRACE_S)
@@ -185,8 +215,25 @@ class Run:
                     outbox.leave()
             self.finish()
 
+    def _source_gone(self, name: str) -> None:
+        """Ends the outputs of a source that was removed. Nothing waits for them meanwhile."""
+        for outbox in [each for each, only in list(self._only.items()) if only == name]:
+            del self._only[outbox]
+            self.outboxes.remove(outbox)
+            if outbox in self._takers:
+                self._takers.remove(outbox)
+            self._ending_outputs.append(threading.Thread(target=self._end_output, args=(outbox,), daemon=True))
+            self._ending_outputs[-1].start()
+
+    def _end_output(self, outbox: Outbox) -> None:
+        late = threading.Timer(GRACE_S, outbox.leave)
+        late.start()
+        outbox.end()
+        outbox.join()
+        late.cancel()
+
     def _leave_hanging(self) -> None:
-        for outbox in self.outboxes:
+        for outbox in list(self.outboxes):
             if self._asked_s is not None and outbox.hangs(self._asked_s, GRACE_S):
                 outbox.leave()
                 self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
@@ -226,8 +273,7 @@ class Run:
             if self.events:
                 self.events.start()
             self.detecting.warm_up()
-            size = 1 + INBOX_DEPTH + self.detecting.holds + sum(outbox.holds for outbox in self.outboxes)
-            self.streams.start(lambda: Ring(size, self.detecting.allocate))
+            self.streams.start(self._ring)
             self.detecting.run()
         except BaseException as error:
             self._fail(error)
@@ -239,12 +285,21 @@ class Run:
                 outbox.end()
             for outbox in self.outboxes:
                 outbox.join()
+            for thread in self._ending_outputs:
+                thread.join()
             self._done.set()
+
+    def _ring(self) -> Ring:
+        """The buffers of one source."""
+        held = sum(outbox.holds for outbox in list(self.outboxes))
+        return Ring(1 + INBOX_DEPTH + self.detecting.holds + held, self.detecting.allocate)
 
     def _deliver(self, lease: Lease, result: Result) -> None:
         self.monitor.write(result)
         self.streams.write(lease.source, result)
         if self.events:
             self.events.see(result, lease.live, lease.restarts)
-        for outbox in self.outboxes:
-            outbox.put(lease, result)
+        source = result.frame.source
+        for outbox in list(self.outboxes):
+            if self._only.get(outbox, source) == source:
+                outbox.put(lease, result)
