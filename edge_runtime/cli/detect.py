@@ -26,6 +26,7 @@ from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
 from edge_runtime.cli import (
+    _check,
     _demo,
     _files,
     _flags,
@@ -35,6 +36,7 @@ from edge_runtime.cli import (
     _notes,
     _power,
     _signals,
+    _site,
     _states,
     _streams,
     _track,
@@ -46,6 +48,7 @@ from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.cli._reload import Reload
 from edge_runtime.cli._summary import Status, print_summary
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
@@ -73,9 +76,14 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; with Python's 5 ms a busy sink thread 
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code. Without arguments it shows a demo."""
-    if not (sys.argv[1:] if argv is None else argv):
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
         return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
-    return _guard.guarded(_run, _parser().parse_args(argv))
+    parser = _parser()
+    typed = parser.typed(words)
+    if typed.config is None:
+        return _guard.guarded(_run, parser.parse_args(words))
+    return _guard.guarded(lambda typed: _run_site(parser, words, typed), typed)
 
 
 def _parser() -> Parser:
@@ -116,10 +124,22 @@ def _parser() -> Parser:
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
+    parser.add_argument(
+        "--class-conf", type=_values.named_fractions, default={}, metavar="NAME=0..1,…", help="--conf of single classes"
+    )
     _track.add_flags(parser)
     _gate.add_flags(parser)
     _tune.add_flags(parser)
+    _site.add_flags(parser)
     return parser
+
+
+def _run_site(parser: Parser, words: List[str], typed: argparse.Namespace) -> int:
+    args = _site.arguments(parser, words, typed)
+    for note in _site.overridden(args, parser):
+        print_status(f"note: {note}")
+    args.reload = Reload(args, lambda: _site.arguments(parser, words, typed))
+    return _guard.guarded(_run, args)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -127,9 +147,17 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
     if args.json and any(map(sinks.is_stdout, args.output)):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
-    _files.declared(args, WRITES)
     args.track = args.track or any(map(sinks.takes_events, args.output))
-    video, track, args.gate = _video.options(args), _track.options(args), _gate.options(args)
+    _files.declared(args, WRITES)
+    video, args.gate = _video.options(args), _gate.options(args)
+    args.streams, track = args.sources, None
+    if args.site or args.class_conf:
+        args.streams = _site.streams(args)
+        args.conf, args.classes = _site.least(args.streams, args), None
+    else:
+        track = _track.options(args)
+    if args.check:
+        return _check.say(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
@@ -147,6 +175,8 @@ def _run(args: argparse.Namespace) -> int:
         _power.say_trace(root, sampler, conditions.mode_name)
         pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track))
         stack.enter_context(_signals.ending(pipeline.stop))
+        if args.reload:
+            stack.enter_context(args.reload.of(pipeline, args.streams))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
             log=log and beside.until_it_fails("the log", log),
@@ -175,11 +205,12 @@ def _detector(args: argparse.Namespace, engine: str, governed: bool) -> Detector
 def _pipeline(
     args: argparse.Namespace, detector: Detector, video: VideoOptions, track: Optional[TrackOptions]
 ) -> Pipeline:
+    save = args.reload and args.reload.save
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     pipeline = Pipeline(
-        detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        detector, args.streams, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
-        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast, track=track, gate=args.gate,
+        sink_options=SinkOptions(video=video, save=save), fail_fast=args.fail_fast, track=track, gate=args.gate,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
         print_status(line)
@@ -206,7 +237,7 @@ def _finish(
     """Runs the pipeline. The summary is printed also after an error."""
     try:
         with Status(pipeline, efficiency, governing, beside) as status:
-            pipeline.run(status.show)
+            pipeline.run(status.show if args.reload is None else args.reload.beside(status.show))
     finally:
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
@@ -243,6 +274,7 @@ def _taken(target: str) -> Optional[Tuple[str, ...]]:
 
 WRITES: _files.Writes = {
     "output": lambda args: _written(args, "--output", args.output),
+    "own_output": lambda args: _written(args, "--output", args.own_output),
     "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
     "log": _files.file_of("--log", "log"),
 }

@@ -179,9 +179,7 @@ class Ends:
                 self.sources.append(item)
                 found.append((place, item, None))
                 continue
-            own = (
-                options if stream.options is None else replace(stream.options, wait=stream.options.wait or options.wait)
-            )
+            own = own_options(stream, options)
             ring = self._ring(item, [sink for sink in self.sinks if not self._is_of_another(sink, place)])
             try:
                 source = source_family.open(item, replace(own, packets=ring))
@@ -214,6 +212,14 @@ class Ends:
         if not keep_s:
             return None
         return PacketRing(None if source_family.repeatable(target) else max(keep_s))
+
+
+def own_options(stream: Stream, options: SourceOptions) -> SourceOptions:
+    """The options of a stream. What it does not say of sizes and waiting is as for the others."""
+    own = stream.options
+    if own is None:
+        return options
+    return replace(own, wait=own.wait or options.wait, shrink_wh=own.shrink_wh or options.shrink_wh)
 
 
 def _check_names(streams: Sequence[Stream]) -> None:

@@ -18,7 +18,7 @@ from edge_runtime.events.options import EventOptions
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
 from edge_runtime.loop import summary
-from edge_runtime.loop.ends import Ends
+from edge_runtime.loop.ends import Ends, own_options
 from edge_runtime.loop.gate import GateOptions
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
@@ -194,7 +194,20 @@ class Pipeline:
             SinkError, SourceError, UsageError: it cannot be opened, or the run has ended.
         """
         stream = as_stream(source)
-        return self._run.add(stream, options or stream.options or self._options)
+        return self._run.add(stream, options or own_options(stream, self._options))
+
+    @property
+    def streams(self) -> Dict[str, Stream]:
+        """By the name of each source that is open: the stream that was given for it."""
+        return dict(self._ends.streams)
+
+    def check(self, stream: Stream, name: Optional[str] = None) -> None:
+        """Refuses a stream that cannot be added, or to which the source of this name cannot change.
+
+        Raises:
+            UsageError, SpecError: the detector does not report such boxes, or `track` of the source differs too much.
+        """
+        self._run.check(stream, name)
 
     def change(self, name: str, stream: Stream) -> None:
         """Gives a source other thresholds, classes, lines and zones, from its next frame on. Any thread may call this.

@@ -43,6 +43,10 @@ class Rules:
         wanted = np.zeros(len(labels), bool)
         wanted[list(Thresholds(classes=stream.classes).class_ids(labels))] = True
         self._plain = stream.conf is None and not stream.class_conf and wanted.all()
+        reported = set(given.class_ids(labels))
+        missing = [labels[i] for i in np.flatnonzero(wanted) if int(i) not in reported]
+        if stream.classes is not None and missing:
+            raise UsageError(f"the detector does not report {', '.join(missing)}", hint="open it with these classes")
         _check(stream, float(self._least[wanted].min()), given.conf)
         self.track = track
         if track is not None and not self._plain:

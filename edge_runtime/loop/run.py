@@ -17,7 +17,7 @@ from edge_runtime.loop.gate import GateOptions, Gates
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
 from edge_runtime.loop.ring import Inbox, Lease, Ring
-from edge_runtime.loop.rules import RuleBook
+from edge_runtime.loop.rules import RuleBook, Rules
 from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
@@ -136,12 +136,18 @@ class Run:
     def change(self, name: str, stream: Stream) -> None:
         """See `Pipeline.change`."""
         with self._changing:
-            if name not in [source.name for source in self._ends.sources]:
+            self.rules.set(name, self.check(stream, name))
+
+    def check(self, stream: Stream, name: Optional[str]) -> Rules:
+        """See `Pipeline.check`."""
+        rules = self.rules.made(stream)
+        if name is not None:
+            if name not in [source.name for source in list(self._ends.sources)]:
                 raise UsageError(f"there is no source {name!r}", hint="Pipeline.sources lists them")
-            rules, before = self.rules.made(stream), self.rules.of(name)
+            before = self.rules.of(name)
             if rules.track and before.track:
                 check_change(before.track, rules.track)
-            self.rules.set(name, rules)
+        return rules
 
     def remove(self, name: str) -> None:
         """See `Pipeline.remove`."""
