@@ -7,7 +7,8 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Path = Tuple[Union[str, int], ...]  # ("stream", 0, "lines", 1, "name"); tables of an array are counted from 0
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
+_NAME = r"""\s*(?:"[^"]*"|'[^']*'|[A-Za-z_][\w-]*)\s*"""  # a number would be an item of a list of several lines
+_HEADER = re.compile(rf"\s*(\[\[?)({_NAME}(?:\.{_NAME})*)\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w-]+)\s*[=.]""")
 
 
@@ -45,18 +46,19 @@ def _headers(lines: Sequence[str]) -> Iterator[Header]:
 def line_of(text: str, path: Path) -> Optional[int]:
     """The number of the line of a key or a table, counted from 1; None if it is not found."""
     lines = text.split("\n")
-    found = headers(lines)
+    found, header_of_it = headers(lines), None
     for length in range(len(path), -1, -1):
         table = path[:length]
-        begins = [0] if not table else [header.line for header in found if header.path == table]
+        begins = [header.line for header in found if header.path == table] if table else [-1]
         if not begins:
             continue
+        header_of_it = begins[0] if table and header_of_it is None else header_of_it
         keys = [item for item in path[length:] if isinstance(item, str)]
         ends = [header.line for header in found if header.line > begins[0]] or [len(lines)]
-        there = _key(lines, begins[0], ends[0] if table or found else len(lines), keys[0]) if keys else begins[0]
+        there = _key(lines, begins[0] + 1, ends[0], keys[0]) if keys else header_of_it
         if there is not None:
             return there + 1
-    return None
+    return None if header_of_it is None else header_of_it + 1
 
 
 def _key(lines: Sequence[str], start: int, end: int, key: str) -> Optional[int]:

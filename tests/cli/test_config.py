@@ -19,7 +19,21 @@ from edge_runtime.track.options import TrackOptions
 from edge_runtime.track.places import Line, Zone
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "site.toml"
-TEXTS = ("1", "0.5", "x", "auto", "640x480", "a=1,2,3,4", "a=1,2,3,4,5,9", "a=0.5", "5,6/7,8", "raw")
+TEXTS = (
+    "1",
+    "0.5",
+    "x",
+    "auto",
+    "640x480",
+    "a=1,2,3,4",
+    "a=1,2,3,4,5,9",
+    "a=0.5",
+    "5,6/7,8",
+    "raw",
+    "2M",
+    "/",
+    "sigmoid",
+)
 
 
 def load(folder: Path, text: str) -> _config.Site:
