@@ -110,7 +110,8 @@ class Pipeline:
         made = [(stream, rules.made(stream)) for stream in list_streams(source)]
         _check_events(list_sinks(sinks), made)
         labels = sink_options.labels or detector.model.spec.labels
-        self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels), fail_fast)
+        ids = any(of.track for _, of in made)
+        self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels, ids=ids), fail_fast)
         for name, stream in self._ends.streams.items():
             rules.set(name, rules.made(stream))
         self._run = Run(
