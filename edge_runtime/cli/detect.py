@@ -22,7 +22,7 @@ import sys
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterable, List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
 from edge_runtime.cli import (
@@ -50,17 +50,15 @@ from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.cli._reload import Reload
 from edge_runtime.cli._summary import Status, print_summary
+from edge_runtime.cli._written import WRITES
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
-from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import SinkOptions, VideoOptions
-from edge_runtime.sources import image
-from edge_runtime.text import secrets
 from edge_runtime.track.options import TrackOptions
 
 MODEL = "model"
@@ -251,33 +249,6 @@ def _finish(
             print_summary(summary)
         code = beside.end()
     return code
-
-
-def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
-    """Files and folders among the outputs, with the names of the sources in them."""
-    names = [secrets.public(source) for source in args.sources]
-    return [
-        Output(flag, Path(path), _taken(target), folders="{source}" in target)
-        for target in targets
-        for path in sinks.written_paths(target, names)
-    ]
-
-
-def _taken(target: str) -> Optional[Tuple[str, ...]]:
-    """Suffixes of the files in an output's folder that results may replace; None for a file."""
-    if sinks.is_yolo(target):
-        return (".txt",)
-    if sinks.is_clips(target):
-        return (".mp4", ".mkv")
-    return image.SUFFIXES if target.endswith("/") else None
-
-
-WRITES: _files.Writes = {
-    "output": lambda args: _written(args, "--output", args.output),
-    "own_output": lambda args: _written(args, "--output", args.own_output),
-    "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
-    "log": _files.file_of("--log", "log"),
-}
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ class Pipeline:
             SinkError, SourceError, UsageError: it cannot be opened, or the run has ended.
         """
         stream = as_stream(source)
+        _check_events((), [(stream, self._run.rules.made(stream))])
         return self._run.add(stream, options or own_options(stream, self._options))
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from time import monotonic, perf_counter
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Callable, Iterable, Optional
 
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import SinkError, UsageError
@@ -12,23 +12,20 @@ from edge_runtime.events.hub import EventHub
 from edge_runtime.events.options import EventOptions
 from edge_runtime.loop.detecting import Detecting
 from edge_runtime.loop.ends import Ends
-from edge_runtime.loop.event_outbox import EventThread
 from edge_runtime.loop.gate import GateOptions, Gates
 from edge_runtime.loop.monitor import Monitor
-from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
+from edge_runtime.loop.outbox import Reader
+from edge_runtime.loop.outputs import Outputs
 from edge_runtime.loop.ring import Inbox, Lease, Ring
 from edge_runtime.loop.rules import RuleBook, Rules
 from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
-from edge_runtime.loop.worker import closing
 from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.tracker import check_change
 from edge_runtime.types import Result
-from edge_runtime.types.events import Event
 
 INBOX_DEPTH = 2
-SINK_DEPTH = 2
 TICK_S = 0.25
 GRACE_S = 5.0  # after the end was asked for, a sink or source that hangs for this time is left behind
 HINT = "is its disk or its reader still there? all results before are written"
@@ -54,50 +51,30 @@ class Run:
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
         self._changing = threading.Lock()
         self.rules = rules
-        self._only: Dict[Outbox, str] = {}  # outputs of one stream
-        self._ending_outputs: List[threading.Thread] = []
         self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
             detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, rules=rules,
-            gone=self._source_gone, gates=None if gate is None else Gates(gate), warmup=warmup,
+            gone=self._gone, gates=None if gate is None else Gates(gate), warmup=warmup,
         )  # fmt: skip
         self.streams = Streams(ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None)
-        self._takers: List[EventThread] = []
-        self.outboxes: List[Outbox] = []
+        self.outputs = Outputs(self._sink_failed, self.stop, self._may_wait, GRACE_S)
         for sink in ends.sinks:
-            self._add_outboxes(sink, ends.only.get(id(sink)))
+            self.outputs.add(sink, ends.only[id(sink)].name if id(sink) in ends.only else None)
         self.status = RunStatus(self.monitor, lambda: self.streams.dropped)
-        lost_s = max((track.lost_s for track in rules.tracks), default=0.0)
-        self.events = self._hub(events, lost_s) if self._takers else None
+        self._about_events = events
+        self.events = self._hub() if self.outputs.events else None
         self._errors = list(ends.errors)
         self._thread = threading.Thread(target=self._detect, name="detect", daemon=True)
         self._timer = None if duration_s is None else threading.Timer(duration_s, self.stop)
         self._asked_s: Optional[float] = None
-        self._started = self._finished = False
+        self._started = self._running = self._finished = False
 
-    def _add_outboxes(self, sink: Any, only: Optional[Source]) -> List[Outbox]:
-        """A thread for the frames that a sink takes, and one for events. `only` is the source that it is for."""
-        before = len(self.outboxes)
-        close = closing(sink, hasattr(sink, "write") + hasattr(sink, "take"))
-        if hasattr(sink, "write"):
-            self.outboxes.append(SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop, close))
-        if hasattr(sink, "take"):
-            self._takers.append(EventThread(sink, self._sink_failed, self.stop, close, self._may_wait))
-            self.outboxes.append(self._takers[-1])
-        added = self.outboxes[before:]
-        self._only.update({outbox: only.name for outbox in added if only is not None})
-        return added
-
-    def _hub(self, options: EventOptions, lost_s: float) -> EventHub:
-        def deliver(event: Event) -> None:
-            for taker in list(self._takers):
-                if event.source in ("", self._only.get(taker, event.source)):
-                    taker.offer(event)
-
+    def _hub(self) -> EventHub:
         def ended(names: Iterable[str]) -> Iterable[str]:
             return set(names) - self.streams.reading
 
-        hub = EventHub(deliver, options, lost_s, self._sink_failed, ended)
+        lost_s = max((track.lost_s for track in self.rules.tracks), default=0.0)
+        hub = EventHub(self.outputs.offer, self._about_events, lost_s, self._sink_failed, ended)
         hub.status, hub.states = self.status, lambda: states(self._ends.sources)
         return hub
 
@@ -107,9 +84,7 @@ class Run:
 
     def reader(self) -> Reader:
         """Adds a caller who reads the results. Call it before `start`."""
-        reader = Reader(SINK_DEPTH)
-        self.outboxes.append(reader)
-        return reader
+        return self.outputs.reader()
 
     def add(self, stream: Stream, options: SourceOptions) -> Source:
         """See `Pipeline.add`."""
@@ -117,21 +92,26 @@ class Run:
             rules = self.rules.made(stream)
             source, sinks = self._ends.add(stream, options)
             self.rules.set(source.name, rules)
-            added: List[Outbox] = []
             try:
-                for outbox in list(self.outboxes):
-                    if outbox not in self._only:
-                        outbox.admit(source.name, self._ends.rate(source))
-                added = [outbox for sink in sinks for outbox in self._add_outboxes(sink, source)]
-                for outbox in added if self._started else []:
-                    outbox.start()
+                self.outputs.admit(source.name, self._ends.rate(source))
+                for sink in sinks:
+                    self.outputs.add(sink, source.name)
+                self._make_events()
                 self.streams.add(source)
             except BaseException:
                 self._ends.remove(source)
                 source.close()
-                self._source_gone(source.name)
+                self.outputs.gone(source.name)
                 raise
             return source
+
+    def _make_events(self) -> None:
+        """Makes events from now on, if the first output that takes them has come."""
+        if self.events is None and self.outputs.events:
+            hub = self._hub()
+            if self._running:
+                hub.start()
+            self.events = hub
 
     def change(self, name: str, stream: Stream) -> None:
         """See `Pipeline.change`."""
@@ -156,7 +136,7 @@ class Run:
             self._ends.remove(capture.source)
             self.detecting.forget(capture.number, name)
             if not self._started:
-                self._source_gone(name)
+                self.outputs.gone(name)
         capture.close()
         if not capture.join(monotonic() + GRACE_S):
             self._ends.leave(name, GRACE_S)
@@ -216,33 +196,18 @@ class Run:
             self._ends.close()
         elif not self._finished:
             self.stop()
-            for outbox in self.outboxes:
+            for outbox in self.outputs.boxes:
                 if isinstance(outbox, Reader):
                     outbox.leave()
             self.finish()
 
-    def _source_gone(self, name: str) -> None:
-        """Ends the outputs of a source that was removed. Nothing waits for them meanwhile."""
-        for outbox in [each for each, only in list(self._only.items()) if only == name]:
-            del self._only[outbox]
-            self.outboxes.remove(outbox)
-            if outbox in self._takers:
-                self._takers.remove(outbox)
-            self._ending_outputs.append(threading.Thread(target=self._end_output, args=(outbox,), daemon=True))
-            self._ending_outputs[-1].start()
-
-    def _end_output(self, outbox: Outbox) -> None:
-        late = threading.Timer(GRACE_S, outbox.leave)
-        late.start()
-        outbox.end()
-        outbox.join()
-        late.cancel()
+    def _gone(self, name: str) -> None:
+        self.outputs.gone(name)
 
     def _leave_hanging(self) -> None:
-        for outbox in list(self.outboxes):
-            if self._asked_s is not None and outbox.hangs(self._asked_s, GRACE_S):
-                outbox.leave()
-                self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
+        for outbox in self.outputs.hanging(self._asked_s) if self._asked_s is not None else ():
+            outbox.leave()
+            self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
 
     def _close_sources(self) -> None:
         for name in self.streams.close(GRACE_S):
@@ -258,7 +223,7 @@ class Run:
 
     def _sink_failed(self, name: str, error: BaseException) -> None:
         """Notes a failed sink. Its earlier results are written. The run ends if it was the last sink."""
-        others = not all(outbox.broken for outbox in self.outboxes)
+        others = not self.outputs.broken
         self._errors.append(error)
         self._ends.report_sink(name, error, others)
         if not others:
@@ -274,10 +239,11 @@ class Run:
     def _detect(self) -> None:
         try:
             self._ends.hand_over()
-            for outbox in self.outboxes:
-                outbox.start()
-            if self.events:
-                self.events.start()
+            with self._changing:
+                self.outputs.start()
+                if self.events:
+                    self.events.start()
+                self._running = True
             self.detecting.warm_up()
             self.streams.start(self._ring)
             self.detecting.run()
@@ -287,25 +253,16 @@ class Run:
             self._stop_capturing()
             if self.events:
                 self.events.finish()
-            for outbox in self.outboxes:
-                outbox.end()
-            for outbox in self.outboxes:
-                outbox.join()
-            for thread in self._ending_outputs:
-                thread.join()
+            self.outputs.end()
             self._done.set()
 
     def _ring(self) -> Ring:
         """The buffers of one source."""
-        held = sum(outbox.holds for outbox in list(self.outboxes))
-        return Ring(1 + INBOX_DEPTH + self.detecting.holds + held, self.detecting.allocate)
+        return Ring(1 + INBOX_DEPTH + self.detecting.holds + self.outputs.holds, self.detecting.allocate)
 
     def _deliver(self, lease: Lease, result: Result) -> None:
         self.monitor.write(result)
         self.streams.write(lease.source, result)
         if self.events:
             self.events.see(result, lease.live, lease.restarts)
-        source = result.frame.source
-        for outbox in list(self.outboxes):
-            if self._only.get(outbox, source) == source:
-                outbox.put(lease, result)
+        self.outputs.put(lease, result)

@@ -24,7 +24,7 @@ def of(run: Run, ends: Ends, gated: bool) -> Dict[str, Any]:
         "not_finite": {"frames": watch.bad, "looked_at": watch.looked},
         "states": states(list(ends.sources)),
         "dropped": run.streams.dropped,
-        "sinks": summaries(run.outboxes),
+        "sinks": summaries(list(run.outputs.boxes)),
         "skipped": [item for source in list(ends.sources) for item in source.skipped],
         "failed": ends.failed,
         "left_behind": ends.left_behind,

@@ -97,11 +97,5 @@ def _lines(result: Result, conf: bool) -> Iterator[str]:
     rows = zip(found.xyxy.tolist(), found.confidence.tolist(), found.class_id.tolist(), ids)
     for (x1, y1, x2, y2), confidence, class_id, number in rows:
         box = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
-        yield " ".join(
-            [
-                str(class_id),
-                *(f"{value:.6g}" for value in box),
-                *([f"{confidence:.6g}"] * conf),
-                *[str(number)] * (number > 0),
-            ]
-        )
+        more = [f"{confidence:.6g}", *[str(number)] * (number > 0)] if conf else []
+        yield " ".join([str(class_id), *(f"{value:.6g}" for value in box), *more])

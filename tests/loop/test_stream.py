@@ -163,3 +163,15 @@ def test_options_that_tracks_depend_on_do_not_change(tmp_path: Path) -> None:
             pipeline.change("a", Stream(None, track=TrackOptions(lost_s=3, min_hits=1)))
         pipeline.change("a", Stream(None, track=False))
         assert within(5, lambda: next(results).detections.tracker_id is None)
+
+
+def test_events_begin_with_the_first_output_that_takes_them(tmp_path: Path) -> None:
+    with Pipeline(open_detector(tmp_path), Numbers(200, name="a"), track=TrackOptions()) as pipeline:
+        results = iter(pipeline)
+        next(results)
+        with pytest.raises(UsageError, match="nothing tracks them"):
+            pipeline.add(Stream(Numbers(9), "c", track=False, sinks=["events:-"]))
+        pipeline.add(Stream(Numbers(9), "b", sinks=[f"events:{tmp_path}/e.jsonl"]))
+        assert len(list(results)) == 208
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    assert [(event["event"], event["source"]) for event in events if event["event"] == "new"] == [("new", "b")]
