@@ -123,7 +123,7 @@ class Run:
         rules = self.rules.made(stream)
         if name is not None:
             if name not in [source.name for source in list(self._ends.sources)]:
-                raise UsageError(f"there is no source {name!r}", hint="Pipeline.sources lists them")
+                raise UsageError(f"there is no source {name!r}", hint="the names are those of Pipeline.sources")
             before = self.rules.of(name)
             if rules.track and before.track:
                 check_change(before.track, rules.track)
