@@ -151,7 +151,8 @@ def _run(args: argparse.Namespace) -> int:
     args.streams, track = args.sources, None
     if args.site or args.class_conf:
         args.streams = _site.streams(args)
-        args.conf, args.classes = _site.least(args.streams, args), None
+        args.conf = _site.least(args.streams, args)
+        args.classes = None if args.site else args.classes  # those of a stream may change
     else:
         track = _track.options(args)
     if args.check:

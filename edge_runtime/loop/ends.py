@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
 from edge_runtime.errors import EdgeError, UsageError
-from edge_runtime.loop.stream import Stream
+from edge_runtime.loop.stream import Stream, check_names, own_options
 from edge_runtime.loop.targets import list_sinks, list_sources, list_streams
 from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
@@ -57,7 +57,7 @@ class Ends:
         self.left_behind: List[str] = []
         self._handed_over = False
         listed = list_streams(source)
-        _check_names(listed)
+        check_names(listed)
         self.only: Dict[int, Source] = {}  # by the id of an output of one stream: its source
         self.streams: Dict[str, Stream] = {}  # by the name of the source
         self._own: Dict[int, List[AnySink]] = {}  # by the place of a stream: its outputs
@@ -75,6 +75,7 @@ class Ends:
                 self.only.update({id(sink): source for sink in self._own[place]})
                 if ring:
                     self._rings[source.name] = ring
+            self._close_useless({place for place, _, _ in opened})
             for sink in self.sinks:
                 self._begin(sink)
             self._opened = undo.pop_all()
@@ -160,6 +161,12 @@ class Ends:
                 found.append(item)
         return found
 
+    def _close_useless(self, opened: Set[int]) -> None:
+        """Closes the outputs of streams that could not be opened."""
+        for sink in [sink for place, own in self._own.items() if place not in opened for sink in own]:
+            self.sinks.remove(sink)
+            sink.close()
+
     def _begin(self, sink: AnySink) -> None:
         """Tells an output what it must know of its sources."""
         only = self.only.get(id(sink))
@@ -212,21 +219,6 @@ class Ends:
         if not keep_s:
             return None
         return PacketRing(None if source_family.repeatable(target) else max(keep_s))
-
-
-def own_options(stream: Stream, options: SourceOptions) -> SourceOptions:
-    """The options of a stream. What it does not say of sizes and waiting is as for the others."""
-    own = stream.options
-    if own is None:
-        return options
-    return replace(own, wait=own.wait or options.wait, shrink_wh=own.shrink_wh or options.shrink_wh)
-
-
-def _check_names(streams: Sequence[Stream]) -> None:
-    names = [stream.name for stream in streams if stream.name is not None]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"two streams have the name {twice!r}", hint="give each its own")
 
 
 def _name_apart(sources: Sequence[Source]) -> None:

@@ -18,14 +18,14 @@ from edge_runtime.events.options import EventOptions
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
 from edge_runtime.loop import summary
-from edge_runtime.loop.ends import Ends, own_options
+from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.gate import GateOptions
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.rules import RuleBook, Rules
 from edge_runtime.loop.run import Run
 from edge_runtime.loop.status import RunStatus
-from edge_runtime.loop.stream import Stream, as_stream
+from edge_runtime.loop.stream import Stream, as_stream, own_options
 from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks, list_streams
 from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions, states

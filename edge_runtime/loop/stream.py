@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Optional, Sequence, Union
 
 from edge_runtime.errors import UsageError
@@ -48,6 +48,26 @@ class Stream:
 def as_stream(item: Any) -> Stream:
     """The source as a stream, if it is none."""
     return item if isinstance(item, Stream) else Stream(item)
+
+
+def own_options(stream: Stream, options: SourceOptions) -> SourceOptions:
+    """The options of a stream. What it does not say of sizes and waiting is as for the others."""
+    own = stream.options
+    if own is None:
+        return options
+    return replace(own, wait=own.wait or options.wait, shrink_wh=own.shrink_wh or options.shrink_wh)
+
+
+def check_names(streams: Sequence[Stream]) -> None:
+    """Refuses streams of the same name.
+
+    Raises:
+        UsageError: two have one.
+    """
+    names = [stream.name for stream in streams if stream.name is not None]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"two streams have the name {twice!r}", hint="give each its own")
 
 
 def _track(value: Any) -> Union[TrackOptions, bool, None]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
@@ -41,17 +44,22 @@ output = "b.jsonl"
 """
 
 
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Running:
     """edge-detect with a configuration, in a process of its own."""
 
-    def __init__(self, folder: Path, **said: Any) -> None:
+    def __init__(self, folder: Path, terminal: Optional[int] = None, **said: Any) -> None:
         self.folder, self.file = folder, folder / "site.toml"
         write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), (10, 10, 8, 8, 0.4, 0))})
         write_clip(folder / "clip.mp4", FRAMES)
         self.write(**said)
         command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(self.file)]
         with open(folder / "said.txt", "w") as said_to:
-            self.process = subprocess.Popen(command, stderr=said_to, cwd="/", start_new_session=True)
+            more: Dict[str, Any] = {} if terminal is None else {"stdin": terminal, "preexec_fn": _take_terminal}
+            self.process = subprocess.Popen(command, stderr=said_to, cwd="/", start_new_session=True, **more)
 
     def write(self, conf: float = 0.5, more: str = "", after: str = "") -> None:
         self.file.write_text(SITE.format(conf=conf, more=more) + after)
@@ -126,3 +134,16 @@ def test_zones_of_the_page_go_into_the_file(started: Any) -> None:
     run.end()
     rows = run.rows()
     assert [row["frame"] for row in rows] == list(range(FRAMES)) and rows[-1]["zones"]["all"]["count"] == 1
+
+
+def test_the_end_of_the_terminal_ends_the_run(started: Any) -> None:
+    """With a terminal too, SIGHUP of somebody else reloads."""
+    ours, its = pty.openpty()
+    run = started(terminal=its, conf=0.2)
+    os.close(its)
+    run.write(conf=0.95)
+    run.reload("is read again: changed a")
+    os.close(ours)
+    run.end()
+    rows = run.rows()
+    assert [row["frame"] for row in rows] == list(range(len(rows))) and len(rows) < FRAMES

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import SpecError, UsageError
+from edge_runtime.errors import SourceError, SpecError, UsageError
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.targets import open_source
@@ -175,3 +175,12 @@ def test_events_begin_with_the_first_output_that_takes_them(tmp_path: Path) -> N
         assert len(list(results)) == 208
     events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     assert [(event["event"], event["source"]) for event in events if event["event"] == "new"] == [("new", "b")]
+
+
+def test_a_stream_that_is_not_there_takes_its_outputs_along(tmp_path: Path) -> None:
+    own = str(tmp_path / "b.jsonl")
+    pipeline = Pipeline(open_detector(tmp_path), [Numbers(3), Stream(str(tmp_path / "no.mp4"), "b", sinks=[own])])
+    with pytest.raises(SourceError, match=r"no\.mp4"):
+        pipeline.run()
+    summary = pipeline.summary()
+    assert summary["frames"] == 3 and not summary["sinks"] and not Path(own).exists()
