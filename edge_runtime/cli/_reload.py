@@ -51,6 +51,12 @@ class Reload:
         self._pipeline, self._streams = pipeline, _site.by_key(streams)
         known = {id(stream): name for name, stream in pipeline.streams.items()}
         self._names = {key: known[id(stream)] for key, stream in self._streams.items() if id(stream) in known}
+        with self.hears(pipeline.stop):
+            yield
+
+    @contextlib.contextmanager
+    def hears(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Notes SIGHUP until the block ends. If it comes because the terminal was closed, it calls `stop`."""
         if threading.current_thread() is not threading.main_thread():  # signals cannot be set here
             yield
             return
@@ -58,7 +64,7 @@ class Reload:
 
         def hang_up(*_: object) -> None:
             if terminal and not _has_terminal():
-                pipeline.stop()  # the terminal was closed
+                stop()
             else:
                 self._asked.set()
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -143,7 +144,7 @@ def _run_site(parser: Parser, words: List[str], typed: argparse.Namespace) -> in
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    if args.json and any(map(sinks.is_stdout, args.output)):
+    if args.json and any(map(sinks.is_stdout, [*args.output, *args.own_output])):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     args.track = args.track or any(map(sinks.takes_events, args.output))
     _files.declared(args, WRITES)
@@ -162,6 +163,8 @@ def _run(args: argparse.Namespace) -> int:
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
+        if args.reload:
+            stack.enter_context(args.reload.hears(lambda: signal.raise_signal(signal.SIGINT)))
         beside = ByProducts(args.verbose)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from edge_runtime.cli import _config, _config_paths, _site, detect
 from edge_runtime.errors import EdgeError, UsageError
-from edge_runtime.loop.stream import Stream
 from edge_runtime.model import shipped
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.track.places import Line, Zone
 
+PARSER = detect._parser()
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "site.toml"
 TEXTS = (
     "1",
@@ -38,7 +38,7 @@ TEXTS = (
 
 def load(folder: Path, text: str) -> _config.Site:
     (folder / "site.toml").write_text(text, encoding="utf-8")
-    return _config.load(str(folder / "site.toml"), detect._parser())
+    return _config.load(str(folder / "site.toml"), PARSER)
 
 
 def told(folder: Path, text: str) -> str:
@@ -49,8 +49,8 @@ def told(folder: Path, text: str) -> str:
 
 def arguments(folder: Path, text: str, *words: str) -> argparse.Namespace:
     (folder / "site.toml").write_text(text, encoding="utf-8")
-    parser, typed = detect._parser(), ["--config", str(folder / "site.toml"), *words]
-    return _site.arguments(parser, typed, parser.typed(typed))
+    typed = ["--config", str(folder / "site.toml"), *words]
+    return _site.arguments(PARSER, typed, PARSER.typed(typed))
 
 
 def _fits(parser: Any, flag: str, action: argparse.Action) -> str:
@@ -66,18 +66,17 @@ def _fits(parser: Any, flag: str, action: argparse.Action) -> str:
 
 
 def test_every_flag_is_a_key(tmp_path: Path) -> None:
-    parser = detect._parser()
-    for key, action in _config.keys(parser).items():
+    for key, action in _config.keys(PARSER).items():
         flag = f"--{key.replace('_', '-')}"
-        text = "" if action.nargs == 0 else _fits(parser, flag, action)
-        typed = getattr(parser.typed([flag, *([text] if text else [])]), action.dest)
+        text = "" if action.nargs == 0 else _fits(PARSER, flag, action)
+        typed = getattr(PARSER.typed([flag, *([text] if text else [])]), action.dest)
         site = load(tmp_path, f"{key} = {json.dumps(text) if text else 'true'}")
         written = site.flags[action.dest]
         if action.dest in (*_config_paths._files.READS, *_config_paths.WRITTEN):
             written = json.loads(json.dumps(written).replace(f"{tmp_path}/", ""))
         assert written == typed, key
-    every = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
-    keys = {f"--{key.replace('_', '-')}" for key in _config.keys(parser)}
+    every = {option for action in PARSER._actions for option in action.option_strings if option.startswith("--")}
+    keys = {f"--{key.replace('_', '-')}" for key in _config.keys(PARSER)}
     assert every - keys == {"--help", "--version", "--config", "--check"}
     assert set(_config_paths.WRITTEN) | {"own_output"} == set(detect.WRITES)
 
@@ -118,11 +117,6 @@ def test_errors_name_the_place_and_what_fits(tmp_path: Path, text: str, said: st
     assert said in found and "hidden" not in found
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="it is not there"):
-        _config.load(str(tmp_path / "no.toml"), detect._parser())
-
-
 SITE = """
 engine = "nano.onnx"
 conf = 0.5
@@ -161,7 +155,7 @@ def test_typed_flags_go_first_and_it_is_said(tmp_path: Path) -> None:
     args = arguments(tmp_path, SITE, "--conf", "0.7", "--output", "x.csv", "other.onnx")
     assert args.engine == ["other.onnx"] and args.output == ["x.csv"]
     assert all(stream.conf == 0.7 and not stream.sinks for stream in _site.streams(args))
-    said = _site.overridden(args, detect._parser())
+    said = _site.overridden(args, PARSER)
     assert [line.split(" of ")[0] for line in said] == ["conf", "engine", "output"]
     args = arguments(tmp_path, SITE, "--source", "demo")
     assert [stream.source for stream in _site.streams(args)] == ["demo"]
@@ -195,6 +189,7 @@ def test_check_says_what_would_run(tmp_path: Path, monkeypatch: Any, capsys: Any
     (tmp_path / "site.toml").write_text("engine = 'none.onnx'\nsource = 'demo'\n")
     assert detect.main(["--config", str(tmp_path / "site.toml"), "--check"]) == 1
     assert detect.main(["--config", str(tmp_path / "no.toml"), "--check"]) == 1
+    assert "no.toml is not readable: it is not there" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"site.toml"}
 
 
@@ -221,7 +216,6 @@ def test_no_data_ends_in_a_traceback(tmp_path: Path, monkeypatch: Any, data: Dic
 
 
 LINES = EXAMPLE.read_text(encoding="utf-8").splitlines()
-PARSER = detect._parser()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -234,4 +228,19 @@ def test_no_text_ends_in_a_traceback(tmp_path: Path, lines: List[str]) -> None:
     except EdgeError as error:
         assert error.hint
     else:
-        assert all(isinstance(Stream(table["source"]), Stream) for table in site.streams)
+        assert all(table["source"] for table in site.streams)
+
+
+PAIRS = st.tuples(st.sampled_from(sorted(_config.keys(PARSER))), st.sampled_from(TEXTS) | st.text(max_size=6))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(shared=st.lists(PAIRS, max_size=6, unique_by=lambda pair: pair[0]), own=st.lists(PAIRS, max_size=6))
+def test_no_flags_end_in_a_traceback(tmp_path: Path, shared: Any, own: Any) -> None:
+    mine = [(key, text) for key, text in dict(own).items() if _config.keys(PARSER)[key].dest in _config.OF_STREAM]
+    tables = ["\n".join(f"{key} = {json.dumps(text)}" for key, text in pairs) for pairs in (shared, mine)]
+    try:
+        args = arguments(tmp_path, f"{tables[0]}\n[[stream]]\nsource = 'demo'\n{tables[1]}", "m.onnx")
+        assert _site.least(_site.streams(args), args) <= TrackOptions.low_threshold
+    except EdgeError as error:
+        assert error.hint

@@ -51,10 +51,10 @@ def _take_terminal() -> None:
 class Running:
     """edge-detect with a configuration, in a process of its own."""
 
-    def __init__(self, folder: Path, terminal: Optional[int] = None, **said: Any) -> None:
+    def __init__(self, folder: Path, terminal: Optional[int] = None, frames: int = FRAMES, **said: Any) -> None:
         self.folder, self.file = folder, folder / "site.toml"
         write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), (10, 10, 8, 8, 0.4, 0))})
-        write_clip(folder / "clip.mp4", FRAMES)
+        write_clip(folder / "clip.mp4", frames)
         self.write(**said)
         command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(self.file)]
         with open(folder / "said.txt", "w") as said_to:
@@ -94,6 +94,18 @@ def started(tmp_path: Path) -> Iterator[Any]:
         if run.process.poll() is None:
             os.kill(run.process.pid, signal.SIGKILL)
             run.process.wait()
+
+
+def test_a_signal_at_the_start_waits(tmp_path: Path) -> None:
+    run = Running(tmp_path, frames=30)
+    try:
+        assert within(60, lambda: "tiny.onnx: yolo_v8" in run.said()), run.said()
+        run.reload("is read again: no change")
+        run.end()
+    finally:
+        run.process.kill()
+        run.process.wait()
+    assert len(run.rows()) == 30
 
 
 def test_thresholds_zones_and_streams_change_without_a_gap(started: Any) -> None:
