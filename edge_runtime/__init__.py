@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edge_runtime.events.options import EventOptions
     from edge_runtime.imaging.drawing import draw
     from edge_runtime.loop.pipeline import Pipeline
+    from edge_runtime.loop.stream import Stream
     from edge_runtime.loop.targets import open_sink, open_source
     from edge_runtime.model.recipe import ModelFlags
     from edge_runtime.model.thresholds import Thresholds
@@ -52,8 +53,8 @@ __all__ = [
     "BackendOptions", "BackendUnavailable", "BoardError", "DatasetError", "Detection", "Detections", "Detector",
     "DeviceError", "DownloadError", "EdgeError", "Event", "EventOptions", "EventSink", "Frame", "Line", "ModelError",
     "ModelFlags", "Pipeline", "Pixels", "Result", "Sink", "SinkError", "SinkOptions", "Source", "SourceError",
-    "SourceOptions", "SpecError", "Thresholds", "TrackOptions", "Tracker", "Tuned", "UsageError", "VideoOptions",
-    "Zone", "draw", "open_sink", "open_source", "tune",
+    "SourceOptions", "SpecError", "Stream", "Thresholds", "TrackOptions", "Tracker", "Tuned", "UsageError",
+    "VideoOptions", "Zone", "draw", "open_sink", "open_source", "tune",
 ]  # fmt: skip
 
 _ROOMS = {
@@ -64,6 +65,7 @@ _ROOMS = {
     "events.options": "EventOptions",
     "imaging.drawing": "draw",
     "loop.pipeline": "Pipeline",
+    "loop.stream": "Stream",
     "loop.targets": "open_sink open_source",
     "model.recipe": "ModelFlags",
     "model.thresholds": "Thresholds",

@@ -43,10 +43,11 @@ def test_python_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_and_paths_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text)
+    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text)
     folders = "edge_runtime|engines|calibration|tools|tests|docker|docs"
-    targets += re.findall(rf"`((?:{folders})/[\w./-]*\w)`", text)
-    missing = [target for target in targets if not (ROOT / target).exists()]
+    named = re.findall(rf"`((?:{folders})/[\w./-]*\w)`", text)
+    there = [document.parent / link for link in links] + [ROOT / path for path in named]
+    missing = [str(path) for path in there if not path.exists()]
     assert not missing, f"{document.name} names what is not there: {missing}"
 
 

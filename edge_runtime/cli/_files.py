@@ -84,7 +84,7 @@ READS: Dict[str, Reader] = {
     "recipe_a": plain("recipe"), "recipe_b": plain("recipe"),
     "data": _data, "verdict_data": _data, "images": _data, "image_folder": plain("folder of pictures"), "calib": _data,
     "sources": _source, "source": _source, "from_source": _source, "meter": _trace, "sysroot": board,
-    "files": plain("result"), "ca_file": plain("certificate file"),
+    "files": plain("result"), "config": plain("configuration"), "ca_file": plain("certificate file"),
 }  # fmt: skip
 
 claimed = functools.partial(_claims.claimed, reads=READS)

@@ -41,7 +41,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--trt --tensorrt", ALL, "TensorRT runs plans: edge-build MODEL.onnx makes one, --engine FILE.plan runs it"),
     ("--input-blob --output-blob --output-cvg --output-bbox --input-name --input-names --output-names --inputs-name "
      "--model-type --arch --num-classes --nc", ALL, _FOUND),
-    ("--cfg --config", DETECT, "Darknet files become ONNX: python tools/import_darknet.py FILE.cfg FILE.weights"),
+    ("--cfg", DETECT, "Darknet files become ONNX: python tools/import_darknet.py FILE.cfg FILE.weights"),
     ("--dnn --fuse --augment --task --mode --format", f"{DETECT} {EVAL}", SO_ALREADY),
     # where frames come from
     ("--input -i --inputs --input-uri --uri --url --src --path --dir --rtsp --stream", DETECT, "--source"),

@@ -54,6 +54,17 @@ class Parser(argparse.ArgumentParser):
         self._sort(parsed, self._others)
         return parsed
 
+    def typed(self, args: Sequence[str]) -> Any:
+        """What is typed: a namespace with None for each flag that is not."""
+        unsaid = argparse.Namespace(**{action.dest: None for action in self._actions if action.option_strings})
+        found = self.parse_intermixed_args(list(self._ours(list(args))), unsaid)
+        files = found.files or []
+        if any(map(_is_model, files)):
+            found.engine = found.engine or []
+        if self._others and not all(map(_is_model, files)):
+            setattr(found, self._others, getattr(found, self._others) or [])
+        return found
+
     def error(self, message: str) -> NoReturn:
         """Reports wrong usage that argparse found."""
         self.stop(_usage.explain(self, message))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from math import inf
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List
 
 from edge_runtime.files import fields
 from edge_runtime.files.fields import Field
@@ -52,6 +52,17 @@ def to_seconds(text: str) -> float:
 def _numbers(text: str) -> List[float]:
     values = [float(part) for part in text.split(",")]
     return values * 3 if len(values) == 1 else values
+
+
+def named_fractions(text: str) -> Dict[str, float]:
+    """`person=0.4, car=0.6` as {"person": 0.4, "car": 0.6}."""
+    found = {}
+    for word in words(text):
+        name, _, value = word.rpartition("=")
+        if not name:
+            raise argparse.ArgumentTypeError(f"{word[:60]!r} is not NAME=0..1")
+        found[name] = fraction(value)
+    return found
 
 
 size = typed(fields.size(), str)

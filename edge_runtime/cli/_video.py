@@ -51,7 +51,9 @@ def options(args: argparse.Namespace) -> VideoOptions:
         UsageError: no output is a video, so a flag has no meaning.
     """
     chosen = VideoOptions(args.video_size, args.video_codec, args.video_bitrate, args.video_options)
-    if chosen != VideoOptions() and not any(target.lower().endswith(HANDLES) for target in args.output):
+    if chosen != VideoOptions() and not any(
+        target.lower().endswith(HANDLES) for target in [*args.output, *args.own_output]
+    ):
         raise UsageError("--video-size, --video-codec and so on are for videos, and no output is one",
                          hint="--output FILE.mp4 writes one")  # fmt: skip
     return chosen

@@ -18,14 +18,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterable, List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 from edge_runtime import sinks
 from edge_runtime.cli import (
+    _check,
     _demo,
     _files,
     _flags,
@@ -35,6 +37,7 @@ from edge_runtime.cli import (
     _notes,
     _power,
     _signals,
+    _site,
     _states,
     _streams,
     _track,
@@ -46,18 +49,17 @@ from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._govern import Governing
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
+from edge_runtime.cli._reload import Reload
 from edge_runtime.cli._summary import Status, print_summary
+from edge_runtime.cli._written import WRITES
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
-from edge_runtime.files.outputs import Output
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import SinkOptions, VideoOptions
-from edge_runtime.sources import image
-from edge_runtime.text import secrets
 from edge_runtime.track.options import TrackOptions
 
 MODEL = "model"
@@ -73,9 +75,14 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; with Python's 5 ms a busy sink thread 
 @_streams.escaped()
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code. Without arguments it shows a demo."""
-    if not (sys.argv[1:] if argv is None else argv):
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
         return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
-    return _guard.guarded(_run, _parser().parse_args(argv))
+    parser = _parser()
+    typed = parser.typed(words)
+    if typed.config is None:
+        return _guard.guarded(_run, parser.parse_args(words))
+    return _guard.guarded(lambda typed: _run_site(parser, words, typed), typed)
 
 
 def _parser() -> Parser:
@@ -116,25 +123,48 @@ def _parser() -> Parser:
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
     _flags.add_detection_flags(parser)
+    parser.add_argument(
+        "--class-conf", type=_values.named_fractions, default={}, metavar="NAME=0..1,…", help="--conf of single classes"
+    )
     _track.add_flags(parser)
     _gate.add_flags(parser)
     _tune.add_flags(parser)
+    _site.add_flags(parser)
     return parser
+
+
+def _run_site(parser: Parser, words: List[str], typed: argparse.Namespace) -> int:
+    args = _site.arguments(parser, words, typed)
+    for note in _site.overridden(args, parser):
+        print_status(f"note: {note}")
+    args.reload = Reload(args, lambda: _site.arguments(parser, words, typed))
+    return _guard.guarded(_run, args)
 
 
 def _run(args: argparse.Namespace) -> int:
     if not args.sources:
         raise UsageError("no source", hint="--source URI, --camera N, --video FILE, --images DIR, or --source demo")
-    if args.json and any(map(sinks.is_stdout, args.output)):
+    if args.json and any(map(sinks.is_stdout, [*args.output, *args.own_output])):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
-    _files.declared(args, WRITES)
     args.track = args.track or any(map(sinks.takes_events, args.output))
-    video, track, args.gate = _video.options(args), _track.options(args), _gate.options(args)
+    _files.declared(args, WRITES)
+    video, args.gate = _video.options(args), _gate.options(args)
+    args.streams, track = args.sources, None
+    if args.site or args.class_conf:
+        args.streams = _site.streams(args)
+        args.conf = _site.least(args.streams, args)
+        args.classes = None if args.site else args.classes  # those of a stream may change
+    else:
+        track = _track.options(args)
+    if args.check:
+        return _check.say(args)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
     modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
+        if args.reload:
+            stack.enter_context(args.reload.hears(lambda: signal.raise_signal(signal.SIGINT)))
         beside = ByProducts(args.verbose)
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
@@ -147,6 +177,8 @@ def _run(args: argparse.Namespace) -> int:
         _power.say_trace(root, sampler, conditions.mode_name)
         pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track))
         stack.enter_context(_signals.ending(pipeline.stop))
+        if args.reload:
+            stack.enter_context(args.reload.of(pipeline, args.streams))
         efficiency = Efficiency(
             pipeline.monitor, sampler, conditions, drops=lambda: sum(pipeline.dropped),
             log=log and beside.until_it_fails("the log", log),
@@ -175,11 +207,12 @@ def _detector(args: argparse.Namespace, engine: str, governed: bool) -> Detector
 def _pipeline(
     args: argparse.Namespace, detector: Detector, video: VideoOptions, track: Optional[TrackOptions]
 ) -> Pipeline:
+    save = args.reload and args.reload.save
     shrink = detector.model.spec.input_wh if args.shrink == MODEL else args.shrink
     pipeline = Pipeline(
-        detector, args.sources, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
+        detector, args.streams, _outputs(args), max_frames=args.max_frames, duration_s=args.duration,
         warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
-        sink_options=SinkOptions(video=video), fail_fast=args.fail_fast, track=track, gate=args.gate,
+        sink_options=SinkOptions(video=video, save=save), fail_fast=args.fail_fast, track=track, gate=args.gate,
     )  # fmt: skip
     for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
         print_status(line)
@@ -206,7 +239,7 @@ def _finish(
     """Runs the pipeline. The summary is printed also after an error."""
     try:
         with Status(pipeline, efficiency, governing, beside) as status:
-            pipeline.run(status.show)
+            pipeline.run(status.show if args.reload is None else args.reload.beside(status.show))
     finally:
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}
@@ -220,32 +253,6 @@ def _finish(
             print_summary(summary)
         code = beside.end()
     return code
-
-
-def _written(args: argparse.Namespace, flag: str, targets: Iterable[str]) -> List[Output]:
-    """Files and folders among the outputs, with the names of the sources in them."""
-    names = [secrets.public(source) for source in args.sources]
-    return [
-        Output(flag, Path(path), _taken(target), folders="{source}" in target)
-        for target in targets
-        for path in sinks.written_paths(target, names)
-    ]
-
-
-def _taken(target: str) -> Optional[Tuple[str, ...]]:
-    """Suffixes of the files in an output's folder that results may replace; None for a file."""
-    if sinks.is_yolo(target):
-        return (".txt",)
-    if sinks.is_clips(target):
-        return (".mp4", ".mkv")
-    return image.SUFFIXES if target.endswith("/") else None
-
-
-WRITES: _files.Writes = {
-    "output": lambda args: _written(args, "--output", args.output),
-    "save": lambda args: _written(args, "--save", [f"{args.save}/"]),
-    "log": _files.file_of("--log", "log"),
-}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.loop.gate import Gates
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
+from edge_runtime.loop.rules import RuleBook
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
 from edge_runtime.types.places import PlaceStates
@@ -34,11 +35,13 @@ class Detecting:
         deliver: called with each result and its lease, in order.
         stopping: set when the run must end soon.
         max_frames: number of frames to take; None for all.
-        trackers: give boxes the ids of their objects; None for no ids.
+        rules: which boxes each stream reports, and how it is tracked.
+        gone: called with the name of a source that was removed, after its last frame.
         gates: keep frames without motion from inference; None for none.
 
     Attributes:
         pace: the most frames per second that are taken.
+        trackers: give boxes the ids of their objects.
         watch: whether the outputs are finite, in this run.
         capacity: the most frames in work at once. No later detector may need more.
     """
@@ -51,14 +54,16 @@ class Detecting:
         stopping: threading.Event,
         *,
         max_frames: Optional[int] = None,
-        trackers: Optional[SourceTrackers] = None,
+        rules: RuleBook,
+        gone: Callable[[str], None] = lambda name: None,
         gates: Optional[Gates] = None,
         warmup: int = 2,
     ) -> None:
         self._detector, self.backend = detector, detector.backend
         self.capacity = self.backend.slots * self.backend.batch
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
-        self._max_frames, self._warmup, self._trackers = max_frames, warmup, trackers
+        self._max_frames, self._warmup, self._rules = max_frames, warmup, rules
+        self.trackers, self._told = SourceTrackers(), gone
         self._gates = gates
         self._gone: Deque[Tuple[int, str]] = deque()
         self.pace, self.watch = Pace(), OutputWatch()
@@ -176,8 +181,8 @@ class Detecting:
             if any(lease.source == source for _, leases in in_flight for lease in leases):
                 return
             self._gone.popleft()
-            if self._trackers is not None:
-                self._trackers.forget(name)
+            self.trackers.forget(name)
+            self._told(name)
             if self._gates is not None:
                 self._gates.forget(source)
 
@@ -222,9 +227,12 @@ class Detecting:
     def _tracked(
         self, lease: Lease, found: Detections, times: Dict[str, float]
     ) -> Tuple[Detections, Optional[PlaceStates]]:
-        if self._trackers is None or lease.frame is None:
+        assert lease.frame is not None
+        rules = self._rules.of(lease.frame.source)
+        found = rules.keep(found)
+        if rules.track is None:
             return found, None
-        started = perf_counter()
-        tracked, places = self._trackers.update(found, lease.frame, lease.restarts)
+        started, least = perf_counter(), rules.least(found)
+        tracked, places = self.trackers.update(found, lease.frame, lease.restarts, rules.track, least)
         times["tracking"] = (perf_counter() - started) * 1e3
         return tracked, places

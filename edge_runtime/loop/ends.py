@@ -11,7 +11,8 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
 from edge_runtime.errors import EdgeError, UsageError
-from edge_runtime.loop.targets import list_sinks, list_sources
+from edge_runtime.loop.stream import Stream, check_names, own_options
+from edge_runtime.loop.targets import list_sinks, list_sources, list_streams
 from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 from edge_runtime.types.packets import PacketRing
@@ -51,22 +52,33 @@ class Ends:
         self.sinks: List[AnySink] = []
         self._rings: Dict[str, PacketRing] = {}  # by source
         self.errors: List[BaseException] = []
+        self._sink_options = sink_options
         self.failed: List[Dict[str, str]] = []
         self.left_behind: List[str] = []
         self._broken: Set[str] = set()  # names of sources that failed and are still listed
         self._handed_over = False
-        listed = list_sources(source)
+        listed = list_streams(source)
+        check_names(listed)
+        self.only: Dict[int, Source] = {}  # by the id of an output of one stream: its source
+        self.streams: Dict[str, Stream] = {}  # by the name of the source
+        self._own: Dict[int, List[AnySink]] = {}  # by the place of a stream: its outputs
         self._others = len(listed)
         options = replace(options, wait=options.wait or (len(listed) > 1 and not fail_fast))
         with ExitStack() as undo:
-            self._open_sinks(list_sinks(sinks), sink_options, undo)
-            rings = self._open_sources(listed, options, fail_fast, undo)
+            self.sinks += self._open_sinks(list_sinks(sinks), undo)
+            for place, stream in enumerate(listed):
+                self._own[place] = self._open_sinks(list_sinks(list(stream.sinks)), undo)
+                self.sinks += self._own[place]
+            opened = self._open_sources(listed, options, fail_fast, undo)
             _name_apart(self.sources)
-            self._rings.update({source.name: ring for source, ring in rings if ring})
+            for place, source, ring in opened:
+                self.streams[source.name] = listed[place]
+                self.only.update({id(sink): source for sink in self._own[place]})
+                if ring:
+                    self._rings[source.name] = ring
+            self._close_useless({place for place, _, _ in opened})
             for sink in self.sinks:
-                sink_family.begin(sink, _rates(self.sources))
-                if hasattr(sink, "follow"):
-                    sink.follow(self._rings)
+                self._begin(sink)
             self._opened = undo.pop_all()
 
     def hand_over(self) -> None:
@@ -74,23 +86,35 @@ class Ends:
         self._opened.pop_all()
         self._handed_over = True
 
-    def add(self, target: Any, options: SourceOptions) -> Source:
-        """Opens one more source. It gets a number if its name is taken.
+    def add(self, stream: Stream, options: SourceOptions) -> Tuple[Source, List[AnySink]]:
+        """Opens one more source, and the outputs of this stream. It gets a number if its name is taken.
 
         Raises:
-            SourceError, UsageError: it cannot be opened, or it is one of those that run.
+            SinkError, SourceError, UsageError: one cannot be opened, or the source is one of those that run.
         """
-        (item,) = list_sources(target)
-        ring = self._ring(item) if isinstance(item, str) else None
-        source = source_family.open(item, replace(options, packets=ring)) if isinstance(item, str) else item
-        _name_apart([*self.sources, source])
-        if ring is not None:
-            self._rings[source.name] = ring
-        self.sources.append(source)
+        if stream.name in [source.name for source in self.sources]:
+            raise UsageError(f"there is a source {stream.name!r} already", hint="give each its own name")
+        (item,) = list_sources(stream.source)
+        with ExitStack() as undo:
+            sinks = self._open_sinks(list_sinks(list(stream.sinks)), undo)
+            ring = self._ring(item, sinks) if isinstance(item, str) else None
+            source = source_family.open(item, replace(options, packets=ring)) if isinstance(item, str) else item
+            if isinstance(item, str):
+                undo.callback(source.close)
+            source.name = stream.name or source.name
+            _name_apart([*self.sources, source])
+            if ring is not None:
+                self._rings[source.name] = ring
+            self.sources.append(source)
+            self.only.update({id(sink): source for sink in sinks})
+            for sink in sinks:
+                self._begin(sink)
+            opened = undo.pop_all()
         self._others += 1
+        self.streams[source.name] = stream
         if not self._handed_over:
-            self._opened.callback(source.close)
-        return source
+            self._opened.push(opened)
+        return source, sinks
 
     def remove(self, source: Source) -> None:
         """Forgets a source, so that its name is free again."""
@@ -98,6 +122,7 @@ class Ends:
         self._rings.pop(source.name, None)
         self._others -= source.name not in self._broken
         self._broken.discard(source.name)
+        self.streams.pop(source.name, None)
 
     def rate(self, source: Source) -> float:
         """Frames per second of a source, as outputs take it."""
@@ -128,28 +153,50 @@ class Ends:
         log.warning(said)
         return said
 
-    def _open_sinks(self, listed: List[Union[str, AnySink]], options: SinkOptions, undo: ExitStack) -> None:
+    def _open_sinks(self, listed: List[Union[str, AnySink]], undo: ExitStack) -> List[AnySink]:
+        found: List[AnySink] = []
         for item in listed:
             if isinstance(item, str):
                 opener = sink_family.open_events if sink_family.takes_events(item) else sink_family.open
-                self.sinks.append(opener(item, options))
-                undo.callback(self.sinks[-1].close)
+                found.append(opener(item, self._sink_options))
+                undo.callback(found[-1].close)
             else:
-                self.sinks.append(item)
+                found.append(item)
+        return found
+
+    def _close_useless(self, opened: Set[int]) -> None:
+        """Closes the outputs of streams that could not be opened."""
+        for sink in [sink for place, own in self._own.items() if place not in opened for sink in own]:
+            self.sinks.remove(sink)
+            sink.close()
+
+    def _begin(self, sink: AnySink) -> None:
+        """Tells an output what it must know of its sources."""
+        only = self.only.get(id(sink))
+        rates = _rates(self.sources)
+        sink_family.begin(sink, rates if only is None else {only.name: rates[only.name]})
+        if hasattr(sink, "follow"):
+            sink.follow(self._rings)
 
     def _open_sources(
-        self, listed: List[Union[str, Source]], options: SourceOptions, fail_fast: bool, undo: ExitStack
-    ) -> List[Tuple[Source, Optional[PacketRing]]]:
-        rings: List[Tuple[Source, Optional[PacketRing]]] = []
-        for item in listed:
+        self, listed: List[Stream], options: SourceOptions, fail_fast: bool, undo: ExitStack
+    ) -> List[Tuple[int, Source, Optional[PacketRing]]]:
+        found: List[Tuple[int, Source, Optional[PacketRing]]] = []
+        for place, stream in enumerate(listed):
+            (item,) = list_sources(stream.source)
             if not isinstance(item, str):
+                item.name = stream.name or item.name
                 self.sources.append(item)
+                found.append((place, item, None))
                 continue
-            options = replace(options, packets=self._ring(item))
+            own = own_options(stream, options)
+            ring = self._ring(item, [sink for sink in self.sinks if not self._is_of_another(sink, place)])
             try:
-                self.sources.append(source_family.open(item, options))
-                rings.append((self.sources[-1], options.packets))
-                undo.callback(self.sources[-1].close)
+                source = source_family.open(item, replace(own, packets=ring))
+                undo.callback(source.close)
+                source.name = stream.name or source.name
+                self.sources.append(source)
+                found.append((place, source, ring))
             except UsageError:
                 raise
             except EdgeError as error:
@@ -164,11 +211,14 @@ class Ends:
             settle = getattr(source, "settle", None)
             if settle is not None:
                 settle(max(0.0, until_s - monotonic()))
-        return rings
+        return found
 
-    def _ring(self, target: str) -> Optional[PacketRing]:
+    def _is_of_another(self, sink: AnySink, place: int) -> bool:
+        return any(sink is each for other, sinks in self._own.items() if other != place for each in sinks)
+
+    def _ring(self, target: str, sinks: Sequence[AnySink]) -> Optional[PacketRing]:
         """A place for the encoded pictures of a source, if a sink needs them. It keeps more of what can be repeated."""
-        keep_s = [float(sink.before_s) for sink in self.sinks if hasattr(sink, "before_s")]
+        keep_s = [float(sink.before_s) for sink in sinks if hasattr(sink, "before_s")]
         if not keep_s:
             return None
         return PacketRing(None if source_family.repeatable(target) else max(keep_s))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Type, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
 from edge_runtime import sinks as sink_family
 from edge_runtime.detect.detector import Detector
@@ -22,13 +22,14 @@ from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.gate import GateOptions
 from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
+from edge_runtime.loop.rules import RuleBook, Rules
 from edge_runtime.loop.run import Run
 from edge_runtime.loop.status import RunStatus
-from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks
+from edge_runtime.loop.stream import Stream, as_stream, own_options
+from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks, list_streams
 from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions, states
 from edge_runtime.track.options import TrackOptions
-from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Result
 
 LIMITS = {
@@ -36,6 +37,9 @@ LIMITS = {
     "duration_s": fields.optional(fields.number(0, 1e9, above=True)),
     "warmup": fields.whole(0, 10_000),
 }
+
+
+AnySource = Union[SourceTarget, Source, Stream]
 
 
 class Pipeline:
@@ -53,7 +57,7 @@ class Pipeline:
     Args:
         detector: an open detector. It stays open afterwards. While the pipeline runs, it refuses other callers.
         source: one source or several, open or as URI, path or camera number. Of several with the same name, the second
-            gets the name `name (2)`, the third `name (3)`.
+            gets the name `name (2)`, the third `name (3)`. A `Stream` is a source with settings of its own.
         sinks: one sink or several for the results, open or as path or URI. They are opened before the sources.
         max_frames: stop after this many results.
         duration_s: stop after this many seconds.
@@ -85,7 +89,7 @@ class Pipeline:
     def __init__(
         self,
         detector: Detector,
-        source: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]],
+        source: Union[AnySource, Sequence[AnySource]],
         sinks: Union[AnyPath, AnySink, Sequence[Union[AnyPath, AnySink]]] = (),
         *,
         max_frames: Optional[int] = None,
@@ -102,16 +106,17 @@ class Pipeline:
         check_fields(limits, LIMITS, "", UsageError)
         if not isinstance(detector, Detector):
             raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
-        if track is None and any(
-            isinstance(sink, str) and sink_family.takes_events(sink) for sink in list_sinks(sinks)
-        ):
-            raise UsageError("events are of objects, and nothing tracks them", hint="give it: track=TrackOptions()")
+        rules = RuleBook(detector, track)
+        made = [(stream, rules.made(stream)) for stream in list_streams(source)]
+        _check_events(list_sinks(sinks), made)
         labels = sink_options.labels or detector.model.spec.labels
-        self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels), fail_fast)
-        self._trackers = None if track is None else SourceTrackers(track)
+        ids = any(of.track for _, of in made)
+        self._ends = Ends(source, sinks, source_options, replace(sink_options, labels=labels, ids=ids), fail_fast)
+        for name, stream in self._ends.streams.items():
+            rules.set(name, rules.made(stream))
         self._run = Run(
             detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
-            trackers=self._trackers, gate=gate, events=events, lost_s=0.0 if track is None else track.lost_s,
+            rules=rules, gate=gate, events=events,
         )  # fmt: skip
         self.sinks, self.pace = self._ends.sinks, self._run.detecting.pace
         self._options, self._gated, self._used = source_options, gate is not None, False
@@ -176,20 +181,46 @@ class Pipeline:
             reader.leave()
             self._run.finish()
 
-    def add(self, source: Union[SourceTarget, Source], options: Optional[SourceOptions] = None) -> Source:
+    def add(self, source: AnySource, options: Optional[SourceOptions] = None) -> Source:
         """Takes frames from one more source. The others go on meanwhile. Any thread may call this, at any time.
 
         Args:
-            source: open, or a URI, a path or a camera number. It is opened in the calling thread.
-            options: for a source that is opened; None for those of the pipeline.
+            source: open, or a URI, a path, a camera number or a `Stream`. It is opened in the calling thread.
+            options: for a source that is opened; None for those of the stream, or else of the pipeline.
 
         Returns:
             The open source. After `remove` its name is free again, and counts and ids of objects then go on.
 
         Raises:
-            SourceError, UsageError: it cannot be opened, or the run has ended.
+            SinkError, SourceError, UsageError: it cannot be opened, or the run has ended.
         """
-        return self._run.add(source, self._options if options is None else options)
+        stream = as_stream(source)
+        _check_events((), [(stream, self._run.rules.made(stream))])
+        return self._run.add(stream, options or own_options(stream, self._options))
+
+    @property
+    def streams(self) -> Dict[str, Stream]:
+        """By the name of each source that is open: the stream that was given for it."""
+        return dict(self._ends.streams)
+
+    def check(self, stream: Stream, name: Optional[str] = None) -> None:
+        """Refuses a stream that cannot be added, or to which the source of this name cannot change.
+
+        Raises:
+            UsageError, SpecError: the detector does not report such boxes, or `track` of the source differs too much.
+        """
+        self._run.check(stream, name)
+
+    def change(self, name: str, stream: Stream) -> None:
+        """Gives a source other thresholds, classes, lines and zones, from its next frame on. Any thread may call this.
+
+        Ids and the counts of lines and zones that stay as they were go on. Source, options and sinks of `stream` are
+        not looked at.
+
+        Raises:
+            UsageError: no source has this name, the detector does not report such boxes, or `track` differs in more.
+        """
+        self._run.change(name, stream)
 
     def remove(self, name: str) -> None:
         """Closes a source. The others go on meanwhile. Any thread may call this.
@@ -263,9 +294,18 @@ class Pipeline:
 
     def summary(self) -> Dict[str, Any]:
         """Plain data for JSON: the monitor's counts, dropped and skipped frames, and what failed or hung."""
-        return summary.of(self._run, self._ends, self._trackers, self._gated)
+        return summary.of(self._run, self._ends, self._gated)
 
     def _use(self) -> None:
         if self._used:
             raise UsageError("this pipeline ran already, or is closed", hint="make a Pipeline for each run")
         self._used = True
+
+
+def _check_events(shared: Sequence[Any], streams: Sequence[Tuple[Stream, Rules]]) -> None:
+    """Refuses outputs of events where nothing is tracked."""
+    tracked = any(rules.track for _, rules in streams)
+    wanting = [(shared, tracked), *((list_sinks(list(stream.sinks)), bool(rules.track)) for stream, rules in streams)]
+    for sinks, has_objects in wanting:
+        if not has_objects and any(isinstance(sink, str) and sink_family.takes_events(sink) for sink in sinks):
+            raise UsageError("events are of objects, and nothing tracks them", hint="give it: track=TrackOptions()")

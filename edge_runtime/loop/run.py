@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import threading
 from time import monotonic, perf_counter
-from typing import Any, Callable, Iterable, List, Optional
+from typing import Callable, Iterable, Optional
 
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import SinkError
+from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.events.hub import EventHub
 from edge_runtime.events.options import EventOptions
 from edge_runtime.loop.detecting import Detecting
 from edge_runtime.loop.ends import Ends
-from edge_runtime.loop.event_outbox import EventThread
 from edge_runtime.loop.gate import GateOptions, Gates
 from edge_runtime.loop.monitor import Monitor
-from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
+from edge_runtime.loop.outbox import Reader
+from edge_runtime.loop.outputs import Outputs
 from edge_runtime.loop.ring import Inbox, Lease, Ring
+from edge_runtime.loop.rules import RuleBook, Rules
 from edge_runtime.loop.status import RunStatus
+from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
-from edge_runtime.loop.worker import closing
 from edge_runtime.sources import Source, SourceOptions, states
-from edge_runtime.track.tracker import SourceTrackers
+from edge_runtime.track.tracker import check_change
 from edge_runtime.types import Result
-from edge_runtime.types.events import Event
 
 INBOX_DEPTH = 2
-SINK_DEPTH = 2
 TICK_S = 0.25
 GRACE_S = 5.0  # after the end was asked for, a sink or source that hangs for this time is left behind
 HINT = "is its disk or its reader still there? all results before are written"
@@ -44,50 +43,38 @@ class Run:
         duration_s: Optional[float],
         warmup: int,
         fail_fast: bool,
-        trackers: Optional[SourceTrackers],
+        rules: RuleBook,
         gate: Optional[GateOptions],
         events: EventOptions = EventOptions(),
-        lost_s: float = 0.0,
     ) -> None:
         self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
         self._changing = threading.Lock()
+        self.rules = rules
         self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
-            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, trackers=trackers,
-            gates=None if gate is None else Gates(gate), warmup=warmup,
+            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, rules=rules,
+            gone=self._gone, gates=None if gate is None else Gates(gate), warmup=warmup,
         )  # fmt: skip
         self.streams = Streams(ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None)
-        self._takers: List[EventThread] = []
-        self.outboxes: List[Outbox] = []
+        self.outputs = Outputs(self._sink_failed, self.stop, self._may_wait, GRACE_S)
         for sink in ends.sinks:
-            self._add_outboxes(sink)
+            self.outputs.add(sink, ends.only[id(sink)].name if id(sink) in ends.only else None)
         self.status = RunStatus(self.monitor, lambda: self.streams.dropped)
-        self.events = self._hub(events, lost_s) if self._takers else None
+        self._about_events = events
+        self.events = self._hub() if self.outputs.events else None
         self._errors = list(ends.errors)
         self._thread = threading.Thread(target=self._detect, name="detect", daemon=True)
         self._timer = None if duration_s is None else threading.Timer(duration_s, self.stop)
         self._asked_s: Optional[float] = None
-        self._started = self._finished = False
+        self._started = self._running = self._finished = False
 
-    def _add_outboxes(self, sink: Any) -> None:
-        """A thread for the frames that a sink takes, and one for events."""
-        close = closing(sink, hasattr(sink, "write") + hasattr(sink, "take"))
-        if hasattr(sink, "write"):
-            self.outboxes.append(SinkThread(sink, SINK_DEPTH, self._sink_failed, self.stop, close))
-        if hasattr(sink, "take"):
-            self._takers.append(EventThread(sink, self._sink_failed, self.stop, close, self._may_wait))
-            self.outboxes.append(self._takers[-1])
-
-    def _hub(self, options: EventOptions, lost_s: float) -> EventHub:
-        def deliver(event: Event) -> None:
-            for taker in self._takers:
-                taker.offer(event)
-
+    def _hub(self) -> EventHub:
         def ended(names: Iterable[str]) -> Iterable[str]:
             return set(names) - self.streams.reading
 
-        hub = EventHub(deliver, options, lost_s, self._sink_failed, ended)
+        lost_s = max((track.lost_s for track in self.rules.tracks), default=0.0)
+        hub = EventHub(self.outputs.offer, self._about_events, lost_s, self._sink_failed, ended)
         hub.status, hub.states = self.status, lambda: states(self._ends.sources)
         return hub
 
@@ -97,23 +84,50 @@ class Run:
 
     def reader(self) -> Reader:
         """Adds a caller who reads the results. Call it before `start`."""
-        reader = Reader(SINK_DEPTH)
-        self.outboxes.append(reader)
-        return reader
+        return self.outputs.reader()
 
-    def add(self, target: Any, options: SourceOptions) -> Source:
+    def add(self, stream: Stream, options: SourceOptions) -> Source:
         """See `Pipeline.add`."""
         with self._changing:
-            source = self._ends.add(target, options)
+            rules = self.rules.made(stream)
+            source, sinks = self._ends.add(stream, options)
+            self.rules.set(source.name, rules)
             try:
-                for outbox in self.outboxes:
-                    outbox.admit(source.name, self._ends.rate(source))
+                self.outputs.admit(source.name, self._ends.rate(source))
+                for sink in sinks:
+                    self.outputs.add(sink, source.name)
+                self._make_events()
                 self.streams.add(source)
             except BaseException:
                 self._ends.remove(source)
                 source.close()
+                self.outputs.gone(source.name)
                 raise
             return source
+
+    def _make_events(self) -> None:
+        """Makes events from now on, if the first output that takes them has come."""
+        if self.events is None and self.outputs.events:
+            hub = self._hub()
+            if self._running:
+                hub.start()
+            self.events = hub
+
+    def change(self, name: str, stream: Stream) -> None:
+        """See `Pipeline.change`."""
+        with self._changing:
+            self.rules.set(name, self.check(stream, name))
+
+    def check(self, stream: Stream, name: Optional[str]) -> Rules:
+        """See `Pipeline.check`."""
+        rules = self.rules.made(stream)
+        if name is not None:
+            if name not in [source.name for source in list(self._ends.sources)]:
+                raise UsageError(f"there is no source {name!r}", hint="the names are those of Pipeline.sources")
+            before = self.rules.of(name)
+            if rules.track and before.track:
+                check_change(before.track, rules.track)
+        return rules
 
     def remove(self, name: str) -> None:
         """See `Pipeline.remove`."""
@@ -121,6 +135,8 @@ class Run:
             capture = self.streams.take_out(name)
             self._ends.remove(capture.source)
             self.detecting.forget(capture.number, name)
+            if not self._started:
+                self.outputs.gone(name)
         capture.close()
         if not capture.join(monotonic() + GRACE_S):
             self._ends.leave(name, GRACE_S)
@@ -180,16 +196,18 @@ class Run:
             self._ends.close()
         elif not self._finished:
             self.stop()
-            for outbox in self.outboxes:
+            for outbox in self.outputs.boxes:
                 if isinstance(outbox, Reader):
                     outbox.leave()
             self.finish()
 
+    def _gone(self, name: str) -> None:
+        self.outputs.gone(name)
+
     def _leave_hanging(self) -> None:
-        for outbox in self.outboxes:
-            if self._asked_s is not None and outbox.hangs(self._asked_s, GRACE_S):
-                outbox.leave()
-                self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
+        for outbox in self.outputs.hanging(self._asked_s) if self._asked_s is not None else ():
+            outbox.leave()
+            self._errors.append(SinkError(self._ends.leave(outbox.name, GRACE_S), hint=HINT))
 
     def _close_sources(self) -> None:
         for name in self.streams.close(GRACE_S):
@@ -205,7 +223,7 @@ class Run:
 
     def _sink_failed(self, name: str, error: BaseException) -> None:
         """Notes a failed sink. Its earlier results are written. The run ends if it was the last sink."""
-        others = not all(outbox.broken for outbox in self.outboxes)
+        others = not self.outputs.broken
         self._errors.append(error)
         self._ends.report_sink(name, error, others)
         if not others:
@@ -221,13 +239,13 @@ class Run:
     def _detect(self) -> None:
         try:
             self._ends.hand_over()
-            for outbox in self.outboxes:
-                outbox.start()
-            if self.events:
-                self.events.start()
+            with self._changing:
+                self.outputs.start()
+                if self.events:
+                    self.events.start()
+                self._running = True
             self.detecting.warm_up()
-            size = 1 + INBOX_DEPTH + self.detecting.holds + sum(outbox.holds for outbox in self.outboxes)
-            self.streams.start(lambda: Ring(size, self.detecting.allocate))
+            self.streams.start(self._ring)
             self.detecting.run()
         except BaseException as error:
             self._fail(error)
@@ -235,16 +253,16 @@ class Run:
             self._stop_capturing()
             if self.events:
                 self.events.finish()
-            for outbox in self.outboxes:
-                outbox.end()
-            for outbox in self.outboxes:
-                outbox.join()
+            self.outputs.end()
             self._done.set()
+
+    def _ring(self) -> Ring:
+        """The buffers of one source."""
+        return Ring(1 + INBOX_DEPTH + self.detecting.holds + self.outputs.holds, self.detecting.allocate)
 
     def _deliver(self, lease: Lease, result: Result) -> None:
         self.monitor.write(result)
         self.streams.write(lease.source, result)
         if self.events:
             self.events.see(result, lease.live, lease.restarts)
-        for outbox in self.outboxes:
-            outbox.put(lease, result)
+        self.outputs.put(lease, result)

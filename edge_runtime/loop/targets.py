@@ -9,6 +9,7 @@ from typing import Any, List, Sequence, SupportsIndex, Union
 
 from edge_runtime import sinks, sources
 from edge_runtime.errors import UsageError
+from edge_runtime.loop.stream import Stream, as_stream
 from edge_runtime.sinks import AnySink, Sink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 
@@ -41,6 +42,17 @@ def open_sink(target: AnyPath, options: SinkOptions = SinkOptions()) -> Sink:
         UsageError: nothing opens such a target, or it takes events. A `Pipeline` opens those.
     """
     return sinks.open(_sink_text(target), options)
+
+
+def list_streams(given: Any) -> List[Stream]:
+    """The sources that a `Pipeline` was given, as streams.
+
+    Raises:
+        UsageError: there is no source, or something else.
+    """
+    found = [as_stream(item) for item in _several(given)]
+    list_sources([stream.source for stream in found])
+    return found
 
 
 def list_sources(given: Union[SourceTarget, Source, Sequence[Union[SourceTarget, Source]]]) -> List[Union[str, Source]]:

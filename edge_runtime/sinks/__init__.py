@@ -60,6 +60,7 @@ class SinkOptions:
         fps: nominal rate for video files, if a sink is used without a pipeline. A pipeline gives it by `begin`.
         labels: the model's class names, for legends.
         video: size and encoder of video files.
+        ids: whether objects of some source have ids. A pipeline says it.
         save: keeps the lines and zones of a source, which somebody has drawn on the page. It raises an EdgeError if it
             cannot. None if there is no configuration file to keep them in.
     """
@@ -68,6 +69,7 @@ class SinkOptions:
     labels: Sequence[str] = field(default=())
     video: VideoOptions = field(default_factory=VideoOptions)
     save: Optional[SavePlaces] = None
+    ids: bool = False
 
 
 class Sink(Protocol):

@@ -133,4 +133,5 @@ def _annotation(number: int, image: int, found: Dict[str, Any]) -> Dict[str, Any
         "area": round(width * height, 2),
         "iscrowd": 0,
         "score": found["confidence"],
+        **({"track_id": found["tracker_id"]} if found.get("tracker_id") else {}),
     }

@@ -25,7 +25,7 @@ def open(target: str, options: SinkOptions) -> CsvSink:
     Raises:
         SinkError: it cannot be written.
     """
-    return CsvSink(target)
+    return CsvSink(target, options.ids)
 
 
 class CsvSink:
@@ -34,15 +34,16 @@ class CsvSink:
     Boxes are in pixels of the image. Text that a spreadsheet would compute gets a `'` in front.
     """
 
-    def __init__(self, target: str) -> None:
-        self.target = target
+    def __init__(self, target: str, ids: bool) -> None:
+        self.target, self._ids = target, ids
         self._file = GrowingFile(target)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
-        ids = [] if result.detections.tracker_id is None else [ID]
-        header = [] if self._file.begun else [[*HEADER, *ids]]
-        text = _lines([*header, *_rows(row(result))])
+        if not self._file.begun:
+            self._ids = self._ids or result.detections.tracker_id is not None
+        header = [] if self._file.begun else [[*HEADER, *[ID] * self._ids]]
+        text = _lines([*header, *_rows(row(result), self._ids)])
         if text:
             self._file.append(text.encode())
 
@@ -51,10 +52,10 @@ class CsvSink:
         self._file.close()
 
 
-def _rows(frame: Dict[str, Any]) -> Iterator[List[Any]]:
+def _rows(frame: Dict[str, Any], with_ids: bool) -> Iterator[List[Any]]:
     about = [frame.get(name, "") for name in FRAME]
     for found in frame["detections"]:
-        ids = [found[ID] or ""] if ID in found else []
+        ids = [found.get(ID) or ""] * with_ids  # the columns stay those of the header
         yield [*about, *(found[name] for name in BOX), *found["box"], *ids]
 
 

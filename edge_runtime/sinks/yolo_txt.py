@@ -30,7 +30,7 @@ def open(target: str, options: SinkOptions) -> YoloTxtSink:
 
 
 class YoloTxtSink:
-    """Writes lines of `class cx cy w h [confidence]`, fractions of the picture, best box first.
+    """Writes lines of `class cx cy w h [confidence [id]]`, fractions of the picture, best box first.
 
     A file is named after its picture or the number of the frame, like the pictures of `--save`. It appears in one step,
     complete. It is empty if nothing was found. `classes.txt` has the class names, one on each line.
@@ -93,7 +93,9 @@ class YoloTxtSink:
 def _lines(result: Result, conf: bool) -> Iterator[str]:
     width, height = result.frame.image_wh
     found = result.detections
-    rows = zip(found.xyxy.tolist(), found.confidence.tolist(), found.class_id.tolist())
-    for (x1, y1, x2, y2), confidence, class_id in rows:
+    ids = [-1] * len(found) if found.tracker_id is None else found.tracker_id.tolist()
+    rows = zip(found.xyxy.tolist(), found.confidence.tolist(), found.class_id.tolist(), ids)
+    for (x1, y1, x2, y2), confidence, class_id, number in rows:
         box = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
-        yield " ".join([str(class_id), *(f"{value:.6g}" for value in box), *([f"{confidence:.6g}"] * conf)])
+        more = [f"{confidence:.6g}", *[str(number)] * (number > 0)] if conf else []
+        yield " ".join([str(class_id), *(f"{value:.6g}" for value in box), *more])

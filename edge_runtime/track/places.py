@@ -13,6 +13,7 @@ from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
 from edge_runtime.types.places import Point
 
+PIXELS, FRACTIONS = "pixels", "fractions"
 LARGEST, MOST_CORNERS = 65_536, 1000
 BOTH = "pixels of the frame, or fractions of it if no number is above 1"
 
@@ -23,7 +24,8 @@ class Place:
 
     Attributes:
         name: for outputs.
-        points: (x, y) of each: pixels of the frame, or fractions of its width and height if no number is above 1.
+        points: (x, y) of each, in pixels of the frame, or in fractions of its width and height.
+        unit: "pixels" or "fractions". "" means fractions if no number is above 1, else pixels.
 
     Raises:
         UsageError: the points are too few, are no line or have no area, or mix fractions with pixels.
@@ -31,18 +33,22 @@ class Place:
 
     name: str
     points: Tuple[Point, ...]
+    unit: str = ""
 
     def __post_init__(self) -> None:
         for name, value in check_fields(vars(self), FIELDS, "", UsageError).items():
             object.__setattr__(self, name, value)
         values = [value for point in self.points for value in point]
-        if not self.fractions and any(0 < value < 1 for value in values):
+        above = next((value for value in values if value > 1), None)
+        if self.unit == FRACTIONS and above is not None:
+            raise UsageError(f"{self.name} has a corner at {above:g}, above 1", hint="fractions are from 0 to 1")
+        if not self.unit and not self.fractions and any(0 < value < 1 for value in values):
             raise UsageError(f"{self.name} mixes fractions with pixels", hint=f"give {BOTH}")
 
     @property
     def fractions(self) -> bool:
         """Whether the points are fractions of the frame."""
-        return all(value <= 1 for point in self.points for value in point)
+        return self.unit == FRACTIONS or (not self.unit and all(value <= 1 for point in self.points for value in point))
 
     def pixels(self, image_wh: Optional[Tuple[int, int]]) -> NDArray[np.float64]:
         """(n, 2) points in pixels of an image.
@@ -85,5 +91,6 @@ def _spread(points: NDArray[np.float64]) -> bool:
 _COORDINATE = fields.number(0, LARGEST)
 FIELDS = {
     "name": fields.text(80),
+    "unit": fields.one_of(("", PIXELS, FRACTIONS)),
     "points": fields.several(fields.several(_COORDINATE, 2, 2), 2, MOST_CORNERS),
 }

@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edge_runtime.errors import UsageError
 from edge_runtime.native.tracking import ByteTrack
 from edge_runtime.track.counting import LineCounter, Seen, ZoneCounter
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Detections, Frame
 from edge_runtime.types.places import PlaceStates
 
+FIXED = "match_iou", "low_match_iou", "lost_s", "min_hits", "by_class"  # of options; tracks depend on them
 PICTURES_PER_SECOND = 30.0  # pictures have no time; a folder of them counts as the frames of a video
 
 
@@ -28,12 +31,13 @@ class Tracker:
     Ids count from 1 and are never given twice.
 
     Attributes:
+        options: those that hold now.
         objects: number of ids given so far, by class name. It counts the class in which an object got its id.
         places: the lines and zones after the last frame.
     """
 
     def __init__(self, options: TrackOptions = TrackOptions()) -> None:
-        self._options = options
+        self.options = self._first = options
         self._core = ByteTrack(
             options.track_threshold, options.low_threshold, options.match_iou, options.low_match_iou,
             options.lost_s, options.min_hits, options.by_class,
@@ -45,12 +49,13 @@ class Tracker:
         self._zones = [(zone, ZoneCounter(zone.name, options.lost_s)) for zone in options.zones]
         self.places = PlaceStates()
 
-    def update(self, detections: Detections, time_s: float) -> Detections:
+    def update(self, detections: Detections, time_s: float, least: Optional[NDArray[np.float32]] = None) -> Detections:
         """Takes the boxes of the next frame. Frames may be left out, and their rate may vary.
 
         Args:
             detections: boxes, best first.
             time_s: time of the frame, seconds. If it goes back, or the image has another size, all tracks end.
+            least: (n,) float32, for each box in place of `track_threshold`. No box is then below `low_threshold`.
 
         Returns:
             The boxes with `tracker_id`, without those below `track_threshold` that belong to no object.
@@ -65,14 +70,28 @@ class Tracker:
         xyxy = np.ascontiguousarray(detections.xyxy, np.float32)
         confidence = np.ascontiguousarray(detections.confidence, np.float32)
         ids = np.empty(len(detections), np.int32)
-        self._core.update(xyxy, confidence, np.ascontiguousarray(detections.class_id, np.int32), time_s, ids)
+        sure = confidence >= (np.float32(self.options.track_threshold) if least is None else least)
+        given = confidence if least is None else self._shifted(confidence, sure)
+        self._core.update(xyxy, given, np.ascontiguousarray(detections.class_id, np.int32), time_s, ids)
         tracked = replace(detections, tracker_id=ids)
-        kept = (confidence >= np.float32(self._options.track_threshold)) | (ids > 0)
+        kept = sure | (ids > 0)
         tracked = tracked if kept.all() else tracked[kept]
         self._count(tracked)
         if self._lines or self._zones:
             self.places = self._places(tracked)
         return tracked
+
+    def change(self, options: TrackOptions) -> None:
+        """Goes on with other thresholds, lines and zones. A place that stays as it was goes on with its counts.
+
+        Raises:
+            UsageError: something else is different, which the tracks depend on.
+        """
+        check_change(self.options, options)
+        lines, zones = dict(self._lines), dict(self._zones)
+        self._lines = [(line, lines.get(line) or LineCounter(line.name, options.lost_s)) for line in options.lines]
+        self._zones = [(zone, zones.get(zone) or ZoneCounter(zone.name, options.lost_s)) for zone in options.zones]
+        self.options, self.places = options, PlaceStates()
 
     def end_all(self) -> None:
         """Ends all tracks, because the next frame shows something else. Later objects get new ids."""
@@ -88,6 +107,12 @@ class Tracker:
         zones = {zone.name: counter.summary() for zone, counter in self._zones}
         some = {"lines": lines, "zones": zones}
         return {"objects": dict(self.objects.most_common()), **{name: found for name, found in some.items() if found}}
+
+    def _shifted(self, confidence: NDArray[np.float32], sure: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(n,) float32 that the core's own two thresholds sort as `sure` does. They are those of the beginning."""
+        least, low = np.float32(self._first.track_threshold), np.float32(self._first.low_threshold)
+        unsure = np.clip(confidence, low, np.nextafter(least, np.float32(0)))
+        return np.where(sure, np.maximum(confidence, least), unsure).astype(np.float32)
 
     def _places(self, tracked: Detections) -> PlaceStates:
         assert tracked.tracker_id is not None
@@ -106,32 +131,58 @@ class Tracker:
         self.objects.update(tracked.label(int(i)) for i in np.flatnonzero(tracked.tracker_id > before))
 
 
+def check_change(now: TrackOptions, then: TrackOptions) -> None:
+    """Refuses options that a tracker cannot go on with.
+
+    Raises:
+        UsageError: it names them.
+    """
+    other = [name for name in FIXED if getattr(now, name) != getattr(then, name)]
+    if other:
+        raise UsageError(f"{', '.join(other)} cannot change while objects are tracked", hint="start again for that")
+
+
 def time_of(frame: Frame) -> float:
     """The time of a frame among those of its source, seconds. Pictures count as the frames of a video."""
     return frame.timestamp_s if frame.path is None else frame.index / PICTURES_PER_SECOND
 
 
 class SourceTrackers:
-    """A tracker for each source of a pipeline. One thread calls it."""
+    """A tracker for each source of a pipeline. One thread calls it.
 
-    def __init__(self, options: TrackOptions) -> None:
+    Args:
+        options: for sources that nobody gives other ones.
+    """
+
+    def __init__(self, options: TrackOptions = TrackOptions()) -> None:
         self._options = options
         self._trackers: Dict[str, Tracker] = {}
         self._restarts: Dict[str, int] = {}
 
-    def update(self, detections: Detections, frame: Frame, restarts: int) -> Tuple[Detections, PlaceStates]:
+    def update(
+        self,
+        detections: Detections,
+        frame: Frame,
+        restarts: int,
+        options: Optional[TrackOptions] = None,
+        least: Optional[NDArray[np.float32]] = None,
+    ) -> Tuple[Detections, PlaceStates]:
         """Takes the boxes of the next frame of a source. Returns them with ids, and the source's lines and zones.
 
         Args:
+            options: how the source is tracked from this frame on.
+            least: (n,) float32; see `Tracker.update`.
             restarts: how often the source had begun again; see `sources.Source`. A new value ends its tracks.
         """
-        tracker = self._trackers.get(frame.source)
+        options, tracker = options or self._options, self._trackers.get(frame.source)
         if tracker is None:
-            tracker = self._trackers[frame.source] = Tracker(self._options)
+            tracker = self._trackers[frame.source] = Tracker(options)
         elif restarts != self._restarts[frame.source]:
             tracker.end_all()
+        if tracker.options is not options:
+            tracker.change(options)
         self._restarts[frame.source] = restarts
-        return tracker.update(detections, time_of(frame)), tracker.places
+        return tracker.update(detections, time_of(frame), least), tracker.places
 
     def forget(self, source: str) -> None:
         """Ends the tracks of a source that was removed. Its counts stay. If it comes back, its ids go on."""

@@ -45,6 +45,15 @@ def test_every_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target:
     assert (second["id"], second["category_id"]) == (2, 2)
 
 
+def test_ids_of_objects(tmp_path: Path) -> None:
+    sink, tracked = sinks.open(str(tmp_path / "out.coco.json"), OPTIONS), result(3)
+    tracked.detections.tracker_id = np.array([7, -1], np.int32)
+    sink.write(tracked)
+    sink.close()
+    first, second = content(tmp_path / "out.coco.json")["annotations"]
+    assert first["track_id"] == 7 and "track_id" not in second
+
+
 def test_pycocotools_reads_it(tmp_path: Path) -> None:
     reader = pytest.importorskip("pycocotools.coco")
     sink = sinks.open(str(tmp_path / "out.coco.json"), OPTIONS)

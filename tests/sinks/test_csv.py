@@ -11,6 +11,7 @@ import pytest
 
 from edge_runtime import sinks
 from edge_runtime.errors import SinkError
+from edge_runtime.sinks import SinkOptions
 from edge_runtime.types import Detections
 from tests.sinks.results import result
 
@@ -40,6 +41,20 @@ def test_ids_are_the_last_column(tmp_path: Path) -> None:
     sink.close()
     first, second = rows(tmp_path / "out.csv")
     assert list(first)[-1] == "tracker_id" and (first["tracker_id"], second["tracker_id"]) == ("3", "")
+
+
+def test_the_columns_stay_the_same(tmp_path: Path) -> None:
+    """Of two sources, one may have ids."""
+    tracked = result(7)
+    tracked.detections.tracker_id = np.array([3, -1], np.int32)
+    for ids in (True, False):
+        sink = sinks.open(str(tmp_path / "out.csv"), SinkOptions(ids=ids))
+        sink.write(result(1))
+        sink.write(tracked)
+        sink.close()
+        found = rows(tmp_path / "out.csv")
+        assert [row.get("tracker_id") for row in found] == (["", "", "3", ""] if ids else [None] * 4)
+        assert all(None not in row for row in found), "no row is longer than the header"
 
 
 def test_text_is_quoted_and_numbers_are_not(tmp_path: Path) -> None:

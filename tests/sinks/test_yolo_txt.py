@@ -37,6 +37,17 @@ def test_with_confidence(tmp_path: Path) -> None:
     assert (tmp_path / "bus.txt").read_text().splitlines() == [f"{LINES[0]} 0.9", f"{LINES[1]} 0.123456"]
 
 
+def test_ids_are_last_and_labels_have_none(tmp_path: Path) -> None:
+    tracked = result(path="bus.png")
+    tracked.detections.tracker_id = np.array([3, -1], np.int32)
+    for target in ("yolo", "yolo-conf"):
+        sink = sinks.open(f"{target}:{tmp_path}/{target}/", OPTIONS)
+        sink.write(tracked)
+        sink.close()
+    assert (tmp_path / "yolo/bus.txt").read_text().splitlines() == LINES, "labels for training have five numbers"
+    assert (tmp_path / "yolo-conf/bus.txt").read_text().splitlines() == [f"{LINES[0]} 0.9 3", f"{LINES[1]} 0.123456"]
+
+
 def test_our_own_reader_reads_it(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     for name in ("a.png", "b.png"):

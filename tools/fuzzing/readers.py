@@ -15,6 +15,7 @@ from edge_runtime.backends import replay as replayed
 from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import RangeTable
+from edge_runtime.cli import _config, detect
 from edge_runtime.detect import sizes, understand
 from edge_runtime.downloads import catalog, listed
 from edge_runtime.errors import SourceError
@@ -67,6 +68,12 @@ def _page(path: Path) -> Any:
 
 
 READERS: Dict[str, Reader] = {
+    "configuration": Reader(
+        ("cli/_config.py", "cli/_config_values.py", "cli/_config_paths.py", "files/toml_tables.py"),
+        "site.toml",
+        lambda: [(Path(__file__).resolve().parents[2] / "docs" / "site.toml").read_bytes()],
+        lambda path: _config.load(str(path), detect._parser()),
+    ),
     "recipe": Reader(
         ("model/recipe.py",),
         "m.toml",

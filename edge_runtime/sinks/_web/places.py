@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Sequence, Tuple, Type, TypeVar
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
+from edge_runtime.files.toml_tables import quoted
 from edge_runtime.text.escape import printable
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.track.places import Line, Place, Zone
@@ -53,14 +54,12 @@ def plain(lines: Sequence[Place], zones: Sequence[Place]) -> Dict[str, Any]:
 
 
 def toml(lines: Sequence[Place], zones: Sequence[Place]) -> str:
-    """The tables of a configuration file."""
+    """The tables of a configuration file, to follow the table `[[stream]]` of the stream."""
     text = ""
     for kind, places in (("lines", lines), ("zones", zones)):
         for place in places:
             points = [[round(x, DIGITS), round(y, DIGITS)] for x, y in place.points]
-            text += (
-                f"[[{kind}]]\nname = {json.dumps(place.name, ensure_ascii=False)}\npoints = {json.dumps(points)}\n\n"
-            )
+            text += f"[[stream.{kind}]]\nname = {quoted(place.name)}\nfractions = {json.dumps(points)}\n\n"
     return text.rstrip("\n")
 
 

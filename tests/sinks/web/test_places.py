@@ -21,7 +21,7 @@ from tests.sinks.web.client import ask, ask_json, page
 
 GATE = {"name": "a \"gate\"='1' 😀", "points": [[0.5, 1.0], [0.5, 0.1234]]}
 YARD = {"name": "yard", "points": [[0, 0], [1, 0], [1, 1]]}
-GIVEN = {"stream": "cam", "lines": [GATE], "zones": [YARD]}
+GIVEN: Dict[str, Any] = {"stream": "cam", "lines": [GATE], "zones": [YARD]}
 LINES = (Line(GATE["name"], ((0.5, 1.0), (0.5, 0.1234))),)  # type: ignore[arg-type]
 ZONES = (Zone("yard", ((0, 0), (1, 0), (1, 1))),)
 
@@ -56,8 +56,9 @@ def test_without_a_file_there_is_text_to_copy() -> None:
     with page() as sink:
         status, said = put(sink, GIVEN)
     assert status == 200 and said["saved"] is False
-    tables = parse_toml(said["toml"])
-    assert tables == {"lines": [GATE], "zones": [YARD]}
+    (table,) = parse_toml(f"[[stream]]\n{said['toml']}")["stream"]
+    asked = {kind: [{"name": place["name"], "fractions": place["points"]} for place in GIVEN[kind]] for kind in table}
+    assert table == asked and set(table) == {"lines", "zones"}
     parser = Parser("test")
     _track.add_flags(parser)
     args = parser.parse_args(shlex.split(said["flags"]))

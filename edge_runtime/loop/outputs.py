@@ -1,0 +1,128 @@
+"""The outputs of a run: those for all sources, and those for one, which come and go with it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+from edge_runtime.loop.event_outbox import EventThread
+from edge_runtime.loop.outbox import Outbox, Reader, SinkThread
+from edge_runtime.loop.ring import Lease
+from edge_runtime.loop.worker import Fail, closing
+from edge_runtime.types import Result
+from edge_runtime.types.events import Event
+
+SINK_DEPTH = 2
+
+
+class Outputs:
+    """A thread for each output.
+
+    Args:
+        fail, stop: see `Worker`.
+        patient: whether a slow sink of events may stop the run for a while.
+        grace_s: an output that hangs for so long, after its source was removed, is left behind.
+
+    Attributes:
+        boxes: all of them.
+    """
+
+    def __init__(self, fail: Fail, stop: Callable[[], None], patient: Callable[[], bool], grace_s: float) -> None:
+        self._fail, self._stop, self._patient, self._grace_s = fail, stop, patient, grace_s
+        self.boxes: List[Outbox] = []
+        self._takers: List[EventThread] = []
+        self._only: Dict[Outbox, str] = {}  # outputs of one source, and its name
+        self._ending: List[threading.Thread] = []
+        self._started, self._changing = False, threading.Lock()
+
+    def add(self, sink: Any, only: Optional[str] = None) -> None:
+        """One more, with a thread for frames, one for events, or both. `only` is the source that it is for."""
+        close = closing(sink, hasattr(sink, "write") + hasattr(sink, "take"))
+        added: List[Outbox] = []
+        if hasattr(sink, "write"):
+            added.append(SinkThread(sink, SINK_DEPTH, self._fail, self._stop, close))
+        if hasattr(sink, "take"):
+            taker = EventThread(sink, self._fail, self._stop, close, self._patient)
+            self._takers.append(taker)
+            added.append(taker)
+        self._only.update({box: only for box in added if only is not None})
+        with self._changing:
+            self.boxes += added
+            for box in added if self._started else []:
+                box.start()
+
+    def reader(self) -> Reader:
+        """Adds a caller who reads the results."""
+        reader = Reader(SINK_DEPTH)
+        self.boxes.append(reader)
+        return reader
+
+    def admit(self, source: str, rate: float) -> None:
+        """Tells those for all sources of one more."""
+        for box in list(self.boxes):
+            if box not in self._only:
+                box.admit(source, rate)
+
+    def start(self) -> None:
+        """Starts the threads."""
+        with self._changing:
+            self._started = True
+            for box in self.boxes:
+                box.start()
+
+    def put(self, lease: Lease, result: Result) -> None:
+        """Gives a result to those that it is for."""
+        source = result.frame.source
+        for box in list(self.boxes):
+            if self._only.get(box, source) == source:
+                box.put(lease, result)
+
+    def offer(self, event: Event) -> None:
+        """Gives an event to those that it is for. What has no source is for all."""
+        for taker in list(self._takers):
+            if event.source in ("", self._only.get(taker, event.source)):
+                taker.offer(event)
+
+    def gone(self, name: str) -> None:
+        """Ends the outputs of a source whose last frame was put. It does not wait."""
+        for box in [each for each, only in list(self._only.items()) if only == name]:
+            del self._only[box]
+            self.boxes.remove(box)
+            self._takers = [taker for taker in self._takers if taker is not box]
+            self._ending.append(threading.Thread(target=self._end, args=(box,), daemon=True))
+            self._ending[-1].start()
+
+    def end(self) -> None:
+        """Ends all, and waits until everything is written, or what hangs is left behind."""
+        for box in self.boxes:
+            box.end()
+        for box in self.boxes:
+            box.join()
+        for thread in self._ending:
+            thread.join()
+
+    def hanging(self, since_s: float) -> Iterator[Outbox]:
+        """Those that hang since then (`perf_counter`) for too long."""
+        return (box for box in list(self.boxes) if box.hangs(since_s, self._grace_s))
+
+    @property
+    def events(self) -> bool:
+        """Whether one takes events."""
+        return bool(self._takers)
+
+    @property
+    def broken(self) -> bool:
+        """Whether all have failed."""
+        return all(box.broken for box in list(self.boxes))
+
+    @property
+    def holds(self) -> int:
+        """The most frames of one source that they keep from being used again."""
+        return sum(box.holds for box in list(self.boxes))
+
+    def _end(self, box: Outbox) -> None:
+        late = threading.Timer(self._grace_s, box.leave)
+        late.start()
+        box.end()
+        box.join()
+        late.cancel()

@@ -1,0 +1,161 @@
+"""A configuration that is read again while it runs: no frame of a file is lost, and errors change nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+import pytest
+
+from edge_runtime.files.read import parse_toml
+from tests.loop.parts import within
+from tests.sources.clips import write_clip
+from tests.tiny import boxes_v8, write_onnx
+
+FRAMES = 150
+ZONE = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+SITE = """# ours
+engine = "tiny.onnx"
+family = "yolo_v8"
+labels = "a,b,c"
+tune = "off"
+threads = 1
+target_fps = 30
+{more}
+[[stream]]
+name = "a"          # the first
+source = "clip.mp4"
+conf = {conf}
+output = "a.jsonl"
+"""
+SECOND = """
+[[stream]]
+name = "b"
+source = "clip.mp4"
+output = "b.jsonl"
+"""
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class Running:
+    """edge-detect with a configuration, in a process of its own."""
+
+    def __init__(self, folder: Path, terminal: Optional[int] = None, frames: int = FRAMES, **said: Any) -> None:
+        self.folder, self.file = folder, folder / "site.toml"
+        write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), (10, 10, 8, 8, 0.4, 0))})
+        write_clip(folder / "clip.mp4", frames)
+        self.write(**said)
+        command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(self.file)]
+        with open(folder / "said.txt", "w") as said_to:
+            more: Dict[str, Any] = {} if terminal is None else {"stdin": terminal, "preexec_fn": _take_terminal}
+            self.process = subprocess.Popen(command, stderr=said_to, cwd="/", start_new_session=True, **more)
+
+    def write(self, conf: float = 0.5, more: str = "", after: str = "") -> None:
+        self.file.write_text(SITE.format(conf=conf, more=more) + after)
+
+    def said(self) -> str:
+        return (self.folder / "said.txt").read_text()
+
+    def rows(self, name: str = "a") -> List[Dict[str, Any]]:
+        path = self.folder / f"{name}.jsonl"
+        lines = path.read_text().split("\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def reload(self, answer: str) -> None:
+        self.process.send_signal(signal.SIGHUP)
+        assert within(20, lambda: answer in self.said()), self.said()
+
+    def end(self) -> None:
+        assert self.process.wait(60) == 0, self.said()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Any]:
+    runs: List[Running] = []
+
+    def start(**said: Any) -> Running:
+        runs.append(Running(tmp_path, **said))
+        assert within(60, lambda: len(runs[-1].rows()) > 3), runs[-1].said()
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.process.poll() is None:
+            os.kill(run.process.pid, signal.SIGKILL)
+            run.process.wait()
+
+
+def test_a_signal_at_the_start_waits(tmp_path: Path) -> None:
+    run = Running(tmp_path, frames=30)
+    try:
+        assert within(60, lambda: "tiny.onnx: yolo_v8" in run.said()), run.said()
+        run.reload("is read again: no change")
+        run.end()
+    finally:
+        run.process.kill()
+        run.process.wait()
+    assert len(run.rows()) == 30
+
+
+def test_thresholds_zones_and_streams_change_without_a_gap(started: Any) -> None:
+    run = started()
+    run.write(conf=0.2, after=f"zones = [{{ name = 'z', fractions = {ZONE['points']} }}]\n{SECOND}")
+    run.reload("site.toml is read again: added b; changed a")
+    assert within(20, lambda: len(run.rows("b")) > 2)
+    run.write(conf=0.95, more="max_frames = 9")
+    run.reload("changed a; removed b; only at the next start max_frames")
+    run.write(conf=0.01)
+    run.reload("above 0.01, and the detector reports those above 0.1; the settings before go on")
+    run.file.write_text("conf = = 3")
+    run.reload("is not TOML")
+    run.end()
+    rows = run.rows()
+    assert [row["frame"] for row in rows] == list(range(FRAMES)), "no frame is lost"
+    counts = [len(row["detections"]) for row in rows]
+    assert [count for place, count in enumerate(counts) if place == 0 or counts[place - 1] != count] == [1, 2, 0]
+    assert any(row.get("zones", {}).get("z", {}).get("count") for row in rows) and "zones" not in rows[-1]
+    assert [row["frame"] for row in run.rows("b")] == list(range(len(run.rows("b"))))
+
+
+def test_zones_of_the_page_go_into_the_file(started: Any) -> None:
+    pytest.importorskip("h11")
+    from urllib.request import Request, urlopen
+
+    run = started(more="output = 'http://127.0.0.1:0'\ntrack = true")
+    assert within(20, lambda: "page: http" in run.said()), run.said()
+    address = run.said().split("page: ")[1].split()[0]
+    body = json.dumps({"stream": "a", "lines": [], "zones": [ZONE]}).encode()
+    asked = Request(f"{address}zones", body, {"Content-Type": "application/json"}, method="PUT")
+    with urlopen(asked, timeout=20) as answer:
+        assert json.loads(answer.read())["saved"] is True
+    text = run.file.read_text()
+    table = parse_toml(text)["stream"][0]
+    assert table["zones"] == [{"name": "all", "fractions": ZONE["points"]}] and table["conf"] == 0.5
+    assert text.startswith("# ours\n") and "# the first" in text
+    run.end()
+    rows = run.rows()
+    assert [row["frame"] for row in rows] == list(range(FRAMES)) and rows[-1]["zones"]["all"]["count"] == 1
+
+
+def test_the_end_of_the_terminal_ends_the_run(started: Any) -> None:
+    """With a terminal too, SIGHUP of somebody else reloads."""
+    ours, its = pty.openpty()
+    run = started(terminal=its, conf=0.2)
+    os.close(its)
+    run.write(conf=0.95)
+    run.reload("is read again: changed a")
+    os.close(ours)
+    run.end()
+    rows = run.rows()
+    assert [row["frame"] for row in rows] == list(range(len(rows))) and len(rows) < FRAMES
