@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 H265 = "x265enc speed-preset=ultrafast tune=zerolatency key-int-max=15 ! rtph265pay"
 JPEG = "jpegenc ! rtpjpegpay"
@@ -42,10 +42,12 @@ class RtspServer:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.sources.rtsp_server", str(self.port), self.pipeline, self.user]
-        root = Path(__file__).resolve().parents[2]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+        root, pipe = Path(__file__).resolve().parents[2], subprocess.PIPE
+        self._process = subprocess.Popen(self._command(), stdin=pipe, stdout=pipe, text=True, cwd=root)
         assert self._process.stdout is not None and self._process.stdout.readline() == "ready\n"
+
+    def _command(self) -> List[str]:
+        return [sys.executable, "-m", "tests.sources.rtsp_server", str(self.port), self.pipeline, self.user]
 
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -56,7 +58,8 @@ class RtspServer:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-        assert self._process.stdout is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
         self._process.stdout.close()
 
 

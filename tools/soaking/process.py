@@ -1,0 +1,92 @@
+"""What a process holds: memory, descriptors, threads, every few seconds."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+from bench.report import Table
+
+KEYS = ("rss_mib", "descriptors", "threads")
+NAMES = ("memory (RSS), MiB", "descriptors", "threads")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def held(pid: int) -> Dict[str, float]:
+    """What a process holds now."""
+    proc = Path("/proc", str(pid))
+    resident = int((proc / "statm").read_text().split()[1]) * PAGE
+    return {
+        "rss_mib": resident / 2**20,
+        "descriptors": len(os.listdir(proc / "fd")),
+        "threads": len(os.listdir(proc / "task")),
+    }
+
+
+class Watch:
+    """Takes a sample every `every_s` seconds in a thread, from the beginning of `with` to its end."""
+
+    def __init__(self, pid: int, every_s: float) -> None:
+        self._pid, self._every_s, self._done = pid, every_s, threading.Event()
+        self.samples: List[Dict[str, float]] = []
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._began_s = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._done.is_set():
+            try:
+                now = held(self._pid)
+            except OSError:  # it has ended
+                return
+            self.samples.append({"at_s": time.monotonic() - self._began_s, **now, "load": os.getloadavg()[0]})
+            self._done.wait(self._every_s)
+
+
+def growth(samples: Sequence[Dict[str, float]], settled_s: float) -> Table:
+    """Medians of the first, the middle and the last tenth after `settled_s`, and the slope of a straight line."""
+    table = Table("What the process holds", ("", "begin", "middle", "end", "least", "most", "slope per hour"))
+    kept = [sample for sample in samples if sample["at_s"] >= settled_s]
+    hours = np.array([sample["at_s"] for sample in kept]) / 3600
+    for key, name in zip(KEYS, NAMES):
+        values = np.array([sample[key] for sample in kept])
+        tenth, middle = max(1, len(values) // 10), len(values) // 2
+        parts = (values[:tenth], values[middle - tenth // 2 : middle + tenth // 2 + 1], values[-tenth:])
+        begin, between, end = (float(np.median(part)) for part in parts)
+        slope = float(np.polyfit(hours, values, 1)[0])
+        figures = (begin, between, end, float(values.min()), float(values.max()), slope)
+        table.rows.append((name, *(f"{figure:+.1f}" if figure is slope else f"{figure:.1f}" for figure in figures)))
+        table.data.append(dict(zip(("what", "begin", "middle", "end", "least", "most", "slope"), (key, *figures))))
+    loads = [sample["load"] for sample in kept]
+    length_s = kept[-1]["at_s"] - kept[0]["at_s"]
+    table.notes.append(
+        f"{len(kept)} samples from {settled_s:.0f} s after the start on, over {length_s:.0f} s. "
+        "Begin, middle, end: medians of a tenth of them. Slope: of a straight line through all. "
+        f"Load average of the machine: {np.median(loads):.1f} (median), {max(loads):.1f} (most); other work ran beside."
+    )
+    return table
+
+
+def plot(samples: Sequence[Dict[str, float]], path: Path) -> None:
+    """Draws all three over time, one below the other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    for place, (key, name) in enumerate(zip(KEYS, NAMES)):
+        axes = figure.add_subplot(len(KEYS), 1, place + 1)
+        axes.plot([sample["at_s"] / 60 for sample in samples], [sample[key] for sample in samples])
+        axes.set(ylabel=name, ylim=(0, None))
+        axes.grid(alpha=0.3)
+    axes.set_xlabel("minutes")
+    figure.savefig(path, dpi=80)
