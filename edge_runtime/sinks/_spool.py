@@ -172,7 +172,7 @@ class Spool:
     def _nearest(self, number: int) -> int:
         """The number, or the next one that is still kept."""
         for part in self._parts:
-            if number < part.next:
+            if number < part.next and part.first < part.next:  # not one into which nothing could be written
                 return max(number, part.first)
         return max(number, self.next - len(self._held))
 

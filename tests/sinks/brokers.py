@@ -38,12 +38,12 @@ def until(true: Callable[[], Any], limit_s: float = 20.0) -> None:
 
 
 class Broker:
-    """Args: lines: more lines of its configuration."""
+    """Args: lines: more lines of its configuration. port: 0 for a free one."""
 
-    def __init__(self, folder: Path, lines: Sequence[str] = ("allow_anonymous true",)) -> None:
+    def __init__(self, folder: Path, lines: Sequence[str] = ("allow_anonymous true",), port: int = 0) -> None:
         if MOSQUITTO is None:
             pytest.skip("no mosquitto here")
-        self.port, self._folder = free_port(), folder
+        self.port, self._folder = port or free_port(), folder
         stored = ("persistence true", f"persistence_location {folder}/", "max_queued_messages 0", "user root")
         text = "\n".join([f"listener {self.port} 127.0.0.1", *stored, *lines, ""])
         (folder / "mosquitto.conf").write_text(text)

@@ -58,6 +58,22 @@ def test_a_full_disk_is_said_and_what_memory_keeps_is_written_later(tmp_path: Pa
     spool.close()
 
 
+def test_what_a_full_disk_left_in_memory_comes_once_and_in_order(tmp_path: Path) -> None:
+    spool, (soft, hard) = Spool(tmp_path, 1 << 20), resource.getrlimit(resource.RLIMIT_FSIZE)
+    count = HELD_BYTES // 1000 + 200
+    for number in range(count):
+        if number == 5:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # a file can be made, and nothing be written into it
+        spool.append(b"%d" % number + bytes(1000))
+    try:
+        found = [(number, int(record.rstrip(b"\0"))) for number, record in iter(spool.read, None)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [number for number, _ in found] == [*range(5), *range(count - len(found) + 5, count)]
+    assert all(number == written for number, written in found) and spool.lost == count - len(found)
+    spool.close()
+
+
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1 << 20)
     with pytest.raises(UsageError, match="being written"):
