@@ -69,12 +69,17 @@ class SourceThread:
             self._inbox.end(self.number)
 
     def _read(self, lease: Lease) -> bool:
-        started, frame = perf_counter(), None
+        filled = False
         try:
-            frame = self.source.read(lease.buffer)
+            filled = self._fill(lease)
         finally:
-            if frame is None:
+            if not filled:
                 self._ring.give_back(lease)
+        return filled and self._inbox.put(lease)
+
+    def _fill(self, lease: Lease) -> bool:
+        started = perf_counter()
+        frame = self.source.read(lease.buffer)
         if frame is None:
             return False
         lease.fill(frame)
@@ -82,7 +87,7 @@ class SourceThread:
         lease.capture_ms = (lease.arrived_s - started) * 1e3
         lease.restarts = getattr(self.source, "restarts", 0)
         lease.moved = self._motion is None or self._motion.seen(frame, lease.restarts)
-        return self._inbox.put(lease)
+        return True
 
     def _close(self) -> None:
         try:

@@ -74,6 +74,7 @@ class AvCapture:
         read = reader.read() if reader else None
         if reader is None or read is None:
             self.error = (reader.error or "the connection ended") if reader else self.error
+            self.lost = reader.lost_at_the_end() if reader else 0
             return None
         (frame, self.lost), self.came_s = read, monotonic()
         stamp = reader.stamp(frame) if self._timed else None

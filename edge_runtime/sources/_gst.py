@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 from contextlib import suppress
 from importlib import import_module
@@ -29,7 +30,8 @@ SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 LOOK_EVERY = SECOND // 10  # for an error, while no frame comes
 NO_TIME = 1 << 62
 STREAM = "rtspsrc"  # whose times are those of the camera
-ARGUS = ("argus", "capturesession", "nvarguscamerasrc")
+ARGUS_SAYS = re.compile(r"\(argus\)|nvargus|capturesession", re.IGNORECASE)
+ARGUS_CAMERA = re.compile(r"(?:^|[!(])\s*nvarguscamerasrc\b")
 FILES = {"nvv4l2decoder": "nvvideo4linux2", "v4l2src": "video4linux2", "decodebin": "playback", "jpegdec": "jpeg"}
 RESTART = f"{causes.ARGUS}; until then the camera stays locked"
 
@@ -181,7 +183,7 @@ class GstCapture:
     @property
     def slow(self) -> bool:
         """See the protocol. Argus must not be asked in a tight loop."""
-        return self.refused or is_argus(f"{self.error} {self._text}")
+        return self.refused or is_argus(self.error, self._text)
 
     def failure(self, name: str) -> SourceError:
         """The error with its hint."""
@@ -233,9 +235,9 @@ def failure(name: str, text: str, said: str) -> SourceError:
     """The error of a pipeline with its hint. Failures of Argus have their own hint."""
     said = said or "no frame came in time"
     alone = f"try it alone: gst-launch-1.0 {text}"
-    return SourceError(f"{name}: {said}", hint=RESTART if is_argus(f"{said} {text}") else alone)
+    return SourceError(f"{name}: {said}", hint=RESTART if is_argus(said, text) else alone)
 
 
-def is_argus(said: str) -> bool:
-    """Whether it comes from the camera service of a Jetson."""
-    return any(word in said.lower() for word in ARGUS)
+def is_argus(said: str, pipeline: str) -> bool:
+    """Whether an error comes from the camera service of a Jetson. An address may have that name, too."""
+    return bool(ARGUS_SAYS.search(said) or ARGUS_CAMERA.search(pipeline))

@@ -162,6 +162,7 @@ class LiveSource:
         if self._closing.is_set():
             return
         capture = self._apart.capture
+        self._pass_over(capture.lost if capture else 0)
         reason, refused = (capture.error, capture.refused) if capture else ("", False)
         away = CONNECTING if self.state.name == CONNECTING else LOST
         self.state.become(REFUSED if refused else away, reason or "no frame came in time")

@@ -8,6 +8,7 @@ from typing import Iterator, List, Optional
 from edge_runtime.sources._sdp import START
 
 MOST_BYTES = 16 << 20  # of one picture
+MOST_AHEAD = 64 << 10  # of what comes before it with a time of its own
 WRAP = 1 << 32
 SHORT_HEAD = 12
 
@@ -43,37 +44,53 @@ class Depacketizer:
         self._size = 0
         self._stamp: Optional[int] = None
         self._next: Optional[int] = None
-        self._key, self._whole = False, True
+        self._sender: Optional[bytes] = None
+        self._key = self._shown = False
+        self._whole = True
 
     def push(self, packet: bytes) -> Iterator[Coded]:
         """Takes one packet, and gives the pictures that it completes."""
-        body = _body(packet)
-        if body is None or packet[1] & 0x7F != self._payload:
+        if len(packet) < SHORT_HEAD or packet[0] >> 6 != 2:
             return
-        number, stamp = int.from_bytes(packet[2:4], "big"), int.from_bytes(packet[4:8], "big")
+        ours = packet[1] & 0x7F == self._payload
+        if packet[8:SHORT_HEAD] != self._sender:
+            if not ours:  # it counts its packets by itself
+                return
+            self._begin(packet[8:SHORT_HEAD])
+        number, stamp = _number(packet[2:4]), _number(packet[4:8])
         gap, self._next = self._next not in (None, number), (number + 1) & 0xFFFF
         self._whole = self._whole and not gap
+        body = _body(packet)
+        if body is None or not ours:
+            return
         if self._stamp is None:
             self._stamp = stamp
         elif stamp != self._stamp % WRAP:
             yield from self._finished()  # its last packet did not say so, or was lost
             self._stamp += (stamp - self._stamp + WRAP // 2) % WRAP - WRAP // 2
-            self._whole = not gap
+            self._whole = not gap and (self._whole or not self._units)
         self._take(body)
         if packet[1] & 0x80:
             yield from self._finished()
 
+    def _begin(self, sender: bytes) -> None:
+        """Another sender, with numbers of its own: whether the last picture has its end is not known."""
+        self._sender, self._next = sender, None
+        self._whole = self._whole and not self._units
+
     def _finished(self) -> Iterator[Coded]:
+        if self._units and not self._shown and self._size < MOST_AHEAD:
+            return  # parameter sets and messages on their own belong to the next picture
         if self._units and self._stamp is not None:
             yield Coded(self._stamp, b"".join(self._units), self._key, self._whole)
-        self._units, self._size, self._key, self._whole = [], 0, False, True
+        self._units, self._size, self._key, self._shown, self._whole = [], 0, False, False, True
 
     def _take(self, body: bytes) -> None:
         kind, head = self._kind(body[0]), 2 if self._hevc else 1
         if kind == (48 if self._hevc else 24):  # several units
             place = head
             while place + 2 < len(body):
-                size = int.from_bytes(body[place : place + 2], "big")
+                size = _number(body[place : place + 2])
                 self._add(body[place + 2 : place + 2 + size])
                 place += 2 + size
         elif kind == (49 if self._hevc else 28):  # a part of a unit
@@ -95,6 +112,7 @@ class Depacketizer:
     def _add(self, unit: bytes) -> None:
         if unit:
             self._key = self._key or self._is_key(unit)
+            self._shown = self._shown or self._kind(unit[0]) in (range(32) if self._hevc else range(1, 6))
             self._append(START + unit)
 
     def _append(self, content: bytes) -> None:
@@ -114,11 +132,13 @@ class Depacketizer:
 
 
 def _body(packet: bytes) -> Optional[bytes]:
-    """What a packet carries, without header, extension and padding; None if it is none."""
-    if len(packet) < SHORT_HEAD or packet[0] >> 6 != 2:
-        return None
+    """What a packet carries, without header, extension and padding; None if that is nothing."""
     begin = SHORT_HEAD + 4 * (packet[0] & 0x0F)
     if packet[0] & 0x10:
-        begin += 4 + 4 * int.from_bytes(packet[begin + 2 : begin + 4], "big")
+        begin += 4 + 4 * _number(packet[begin + 2 : begin + 4])
     end = len(packet) - (packet[-1] if packet[0] & 0x20 else 0)
     return packet[begin:end] if begin < end else None
+
+
+def _number(content: bytes) -> int:
+    return int.from_bytes(content, "big")

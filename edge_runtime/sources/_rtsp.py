@@ -132,9 +132,8 @@ class RtspConnection:
             self._send(method, url, headers)
             status, answer, body = self._answer()
         if status in REFUSED:
-            raise Refused(
-                0, f"the camera answers {status}: {'wrong user or password' if status == 401 else 'no entry'}"
-            )
+            why = self._credentials.problem if status == 401 else "no entry"
+            raise Refused(0, f"the camera answers {status}: {why}")
         if status in UNFIT:
             raise Unfit
         if status != 200:

@@ -1,4 +1,4 @@
-"""How a user proves to be one, to a server of RTSP: Basic, and Digest with MD5 or SHA-256 (RFC 7616)."""
+"""How a user proves to be one, to a server: Basic, and Digest with MD5 or SHA-256, of a session or not (RFC 7616)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from typing import Dict
 
 PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
 HASHES = {"": hashlib.md5, "MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+SESSION = "-SESS"
 
 
 class Credentials:
-    """A user, a password, and what the server said of how it wants them."""
+    """A user, a password, and what the server said of how it wants them.
+
+    Attributes:
+        problem: why the last challenge cannot be answered.
+    """
 
     def __init__(self, user: str, password: str) -> None:
         self._user, self._password = user, password
         self._kind, self._said = "", {}  # type: str, Dict[str, str]
-        self._count = 0
+        self._count, self.problem = 0, ""
 
     def challenge(self, said: str) -> bool:
         """Takes the server's challenges, one a line. Whether another try makes sense.
@@ -28,6 +33,8 @@ class Credentials:
         listed = [(line.split(" ", 1)[0].lower(), _pairs(line)) for line in said.split("\n") if line]
         offers = {name: offer for name, offer in listed if name != "digest" or _known(offer)}
         kind = next((name for name in ("digest", "basic") if name in offers), "")
+        unknown = ", ".join(f"{name} {offer.get('algorithm', '')}".strip() for name, offer in listed)
+        self.problem = "wrong user or password" if kind or not listed else f"it knows only {unknown}, which we do not"
         if not kind or not self._user or (kind, offers[kind]) == (self._kind, self._said):
             return False
         self._kind, self._said, self._count = kind, offers[kind], 0
@@ -41,22 +48,25 @@ class Credentials:
 
     def _digest(self, method: str, url: str) -> str:
         said = self._said
-        hashed = HASHES[said.get("algorithm", "").upper()]
+        name = said.get("algorithm", "").upper()
+        hashed, own = HASHES[name.replace(SESSION, "")], os.urandom(8).hex()
 
         def digest(*parts: str) -> str:
             return hashed(":".join(parts).encode()).hexdigest()
 
         realm, nonce = said.get("realm", ""), said.get("nonce", "")
         secret, wanted = digest(self._user, realm, self._password), digest(method, url)
+        secret = digest(secret, nonce, own) if name.endswith(SESSION) else secret
         fields = {"username": self._user, "realm": realm, "nonce": nonce, "uri": url}
         more = ""
         if "auth" in said.get("qop", "").replace(" ", "").split(","):
             self._count += 1
-            count, own = f"{self._count:08x}", os.urandom(8).hex()
+            count = f"{self._count:08x}"
             fields["response"] = digest(secret, nonce, count, own, "auth", wanted)
             more = f', qop=auth, nc={count}, cnonce="{own}"'
         else:
             fields["response"] = digest(secret, nonce, wanted)
+            more = f', cnonce="{own}"' if name.endswith(SESSION) else ""
         fields.update({name: said[name] for name in ("opaque", "algorithm") if name in said})
         return "Digest " + ", ".join(f'{name}="{value}"' for name, value in fields.items()) + more
 
@@ -66,4 +76,4 @@ def _pairs(line: str) -> Dict[str, str]:
 
 
 def _known(offer: Dict[str, str]) -> bool:
-    return offer.get("algorithm", "").upper() in HASHES
+    return offer.get("algorithm", "").upper().replace(SESSION, "") in HASHES

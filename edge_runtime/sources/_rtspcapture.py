@@ -42,10 +42,10 @@ class RtspCapture:
     def __init__(self, address: str, limit_s: float, ca_file: Optional[str], ring: Optional[PacketRing] = None) -> None:
         self._ring = ring
         self._limit_s, self._connection, self._first = limit_s, None, None  # type: float, Any, Optional[Pixels]
-        self.error, self.size, self.lost, self.refused = "", "0x0", 0, False
+        self.error, self.size, self.refused, self._broken, self._skipped = "", "0x0", False, 0, 0
         self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
         self.age_s: Optional[float] = None
-        self._waits_for_key = True
+        self._waits_for_key, self._began = True, False
         try:
             self._connection = RtspConnection(address, limit_s, ca_file)
             self._start(self._connection)
@@ -59,6 +59,11 @@ class RtspCapture:
         return self._connection is not None
 
     @property
+    def lost(self) -> int:
+        """See the protocol."""
+        return self._broken + self._skipped
+
+    @property
     def slow(self) -> bool:
         """See the protocol."""
         return self.refused
@@ -66,7 +71,7 @@ class RtspCapture:
     def read(self, buffer: Optional[NDArray[np.uint8]] = None) -> Optional[Pixels]:
         """See the protocol. It gives the decoder's planes; `buffer` is not needed."""
         first, self._first = self._first, None
-        return first or self._next(self._limit_s)
+        return first or self._next()
 
     def interrupt(self) -> None:
         """See the protocol."""
@@ -92,38 +97,52 @@ class RtspCapture:
         self._coded = _coded(connection, Depacketizer(video.codec, video.payload), self._reports)
         if self._ring is not None:
             self._ring.begin(video.codec, lambda first: header_of_units(video.codec, video.sets + first.data))
-        self._first = self._next(FIRST_KEY_S)
+        self._first = self._next()
         if self._first is None:
             raise OSError(0, self.error)
         self.size = f"{self._first.width}x{self._first.height}"
         self.fps = self.fps or _rate(self._codec)
 
-    def _next(self, limit_s: float) -> Optional[Pixels]:
+    def _next(self) -> Optional[Pixels]:
         """The next whole picture; None if the connection is lost."""
-        until_s, self.lost = monotonic() + limit_s, 0
+        began_s, self._broken, self._skipped = monotonic(), 0, 0
         try:
             for coded in self._coded:
                 frame = self._decoded(coded) if coded else None
                 if frame is not None:
-                    self.stamp_s, self.came_s = frame.pts / self._clock, monotonic()
-                    if self._ring is not None:
-                        self._ring.sync(self.stamp_s, time())
-                    self.age_s = self._reports.age_s(frame.pts, time())
-                    return pixels_of(frame)
-                if monotonic() > until_s or self.lost > MOST_BROKEN:
+                    return self._given(frame)
+                if monotonic() > began_s + self._patience_s or self._broken > MOST_BROKEN:
                     break
-            late = monotonic() > until_s
-            self.error = f"no picture in {limit_s:g} s" if late else "the camera ended the connection"
-            self.error = self.error if self.lost <= MOST_BROKEN else f"{self.lost} broken pictures in a row"
+            late = monotonic() > began_s + self._patience_s
+            self.error = f"no picture in {self._patience_s:g} s" if late else "the camera ended the connection"
+            self.error = self.error if self._broken <= MOST_BROKEN else f"{self._broken} broken pictures in a row"
         except failures() as error:
             self.error = _said(error)
         return None
 
+    @property
+    def _patience_s(self) -> float:
+        return max(FIRST_KEY_S, self._limit_s) if self._waits_for_key else self._limit_s
+
+    def _given(self, frame: Any) -> Pixels:
+        self.stamp_s, self.came_s = frame.pts / self._clock, monotonic()
+        if self._ring is not None:
+            self._ring.sync(self.stamp_s, time())
+        self.age_s = self._reports.age_s(frame.pts, time())
+        return pixels_of(frame)
+
     def _decoded(self, coded: Coded) -> Any:
-        """The picture; None if there is none yet, or a broken one. A picture before the first key would be grey."""
-        if self._waits_for_key and not coded.key:
+        """The picture; None if there is none yet, or a broken one.
+
+        Without a key picture it would be grey. What follows a broken picture was made from it, up to the next key.
+        """
+        self._waits_for_key = not coded.whole or (self._waits_for_key and not coded.key)
+        if self._waits_for_key:
+            self._skipped += self._began or not coded.whole  # else we came in the middle
             return None
-        self._waits_for_key = False
+        if self._skipped and self._began:
+            self._codec.flush_buffers()  # it decides anew from where on pictures are whole
+        self._began = True
         packet = load_av().Packet(coded.data)
         packet.pts = packet.dts = coded.stamp
         if self._ring is not None:
@@ -134,10 +153,10 @@ class RtspCapture:
         except failures() as error:
             if self._codec.width * self._codec.height > MOST_PIXELS:
                 raise LookupError(too_large(self._codec)) from error
-            frames = []
-            self.lost += 1
-        self.lost += sum(frame.is_corrupt for frame in frames) + (not coded.whole and bool(frames))
-        whole = [frame for frame in frames if not frame.is_corrupt and coded.whole]
+            frames, self._waits_for_key = [], True
+            self._broken += 1
+        whole = [frame for frame in frames if not frame.is_corrupt]
+        self._broken += len(frames) - len(whole)
         return whole[-1] if whole else None
 
 

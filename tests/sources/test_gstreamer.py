@@ -256,6 +256,16 @@ def test_a_stream_is_read_dies_and_comes_back(server, monkeypatch):
     assert not reader.is_alive()
 
 
+@pytest.mark.parametrize(("said", "pipeline", "argus"), [
+    ("no route to host", 'rtspsrc location="rtsp://argus-cam/live" ! decodebin ! appsink', False),
+    ("no frame", "nvarguscamerasrc sensor-id=0 ! appsink", True), ("no frame", "( nvarguscamerasrc ) ! appsink", True),
+    ("(Argus) Error Timeout: (propagating from src/rpc/socket)", "fakesrc ! appsink", True),
+])  # fmt: skip
+def test_a_name_with_argus_in_it_is_no_argus(said, pipeline, argus):
+    assert _gst.is_argus(said, pipeline) == argus
+    assert ("nvargus-daemon" in _gst.failure("cam", pipeline, said).hint) == argus
+
+
 @real
 def test_argus_is_never_asked_in_a_tight_loop():
     capture = _gst.GstCapture(f"videotestsrc num-buffers=1 ! video/x-raw,format=BGR ! {gstreamer.NEWEST}", 0.2)

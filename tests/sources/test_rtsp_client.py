@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Iterator
 
 import pytest
 
@@ -18,6 +17,7 @@ from edge_runtime.sources._avcapture import AvCapture
 from edge_runtime.sources._rtsp import RtspConnection
 from edge_runtime.sources._rtspcapture import RtspCapture
 from tests.loop.parts import within
+from tests.sources.answering import ALL, OK, REPORT, answering
 from tests.sources.rtsp_server import H265, JPEG, RtspServer, launch
 from tests.sources.tls import Front, certificate
 
@@ -92,10 +92,6 @@ def test_a_camera_with_a_certificate_of_its_own(server: RtspServer, tmp_path: Pa
     front.stop()
 
 
-REQUESTS = 4  # until video comes
-OK = b"RTSP/1.0 200 OK\r\nCSeq: %d\r\n"
-
-
 @pytest.mark.parametrize("answer", [
     b"", b"\0" * 100_000, b"HTTP/1.0 400 Bad Request\r\n\r\n", b"RTSP/1.0 200 " + b"x" * 100_000,
     OK + b"Content-Length: 2147483648\r\n\r\n" + b"x" * 100_000, OK + b"Content-Length: -1\r\n\r\n",
@@ -106,31 +102,31 @@ OK = b"RTSP/1.0 200 OK\r\nCSeq: %d\r\n"
 def test_answers_that_make_no_sense(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtsp, "TIMEOUT_MS", 300)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=_answering, args=(listening, answer), daemon=True).start()
+        threading.Thread(target=answering, args=(listening, answer), daemon=True).start()
         with pytest.raises(SourceError, match="no stream at") as caught:
             sources.open(f"rtsp://me:s3cret@127.0.0.1:{listening.getsockname()[1]}/live")
     assert "s3cret" not in f"{caught.value}" and "\x1b" not in f"{caught.value}"
 
 
-SDP = b"v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
-ALL = OK + b"Transport: RTP/AVP/TCP;interleaved=0-1\r\nContent-Length: %b\r\n\r\n" % str(len(SDP)).encode() + SDP
-REPORT = b"$\1\0\x1c\x80\xc8\0\6" + bytes(24)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtspcapture, "FIRST_KEY_S", 0.5)
+    monkeypatch.setattr(rtsp, "TIMEOUT_MS", 500)
 
 
 def test_a_camera_that_sends_reports_and_no_video_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rtspcapture, "FIRST_KEY_S", 0.2)
+    _hurry(monkeypatch)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=_answering, args=(listening, ALL, REPORT), daemon=True).start()
-        with pytest.raises(SourceError, match=r"no picture in 0\.2 s"):
+        threading.Thread(target=answering, args=(listening, ALL, REPORT), daemon=True).start()
+        with pytest.raises(SourceError, match=r"no picture in 0\.5 s"):
             sources.open(f"rtsp://127.0.0.1:{listening.getsockname()[1]}/live")
 
 
 def test_an_endless_time_to_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rtspcapture, "FIRST_KEY_S", 0.2)
+    _hurry(monkeypatch)
     answer = ALL.replace(b"Transport", b"Session: 1;timeout=" + b"9" * 400 + b"\r\nTransport")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=_answering, args=(listening, answer, REPORT), daemon=True).start()
-        with pytest.raises(SourceError, match=r"no picture in 0\.2 s"):
+        threading.Thread(target=answering, args=(listening, answer, REPORT), daemon=True).start()
+        with pytest.raises(SourceError, match=r"no picture in 0\.5 s"):
             sources.open(f"rtsp://127.0.0.1:{listening.getsockname()[1]}/live")
 
 
@@ -154,26 +150,3 @@ def test_a_session_is_kept_where_the_camera_wants_a_new_answer(monkeypatch: pyte
     assert asked.count("OPTIONS ") == 2 and 'nonce="new"' in asked
     connection.close()
     theirs.close()
-
-
-def _answering(listening: socket.socket, answer: bytes, later: bytes = b"") -> None:
-    while True:
-        try:
-            connection = listening.accept()[0]
-        except OSError:
-            return
-        threading.Thread(target=_say, args=(connection, answer, later), daemon=True).start()
-
-
-def _say(connection: socket.socket, answer: bytes, later: bytes) -> None:
-    said: List[bytes] = []
-    with connection:
-        try:
-            while connection.recv(4096):
-                said.append(answer)
-                connection.sendall(answer.replace(b"%d", str(len(said)).encode()))
-                for _ in range(30 if later and len(said) == REQUESTS else 0):
-                    time.sleep(0.05)
-                    connection.sendall(later)
-        except OSError:  # the client has had enough
-            pass

@@ -78,12 +78,28 @@ def test_digest_of_rfc_7616(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (said["nc"], said["qop"], said["opaque"], said["algorithm"]) == ("00000001", "auth", "o", "SHA-256")
 
 
+def test_digest_of_a_session() -> None:
+    user = Credentials("u", "p")
+    assert user.challenge('Digest realm="r", qop="auth", algorithm=MD5-sess, nonce="n"')
+    said = fields(user.sign("PLAY", "rtsp://h/"))
+
+    def digest(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    session = digest(f"{digest('u:r:p')}:n:{said['cnonce']}")
+    assert said["response"] == digest(f"{session}:n:00000001:{said['cnonce']}:auth:{digest('PLAY:rtsp://h/')}")
+    assert not user.challenge('Digest realm="r", qop="auth", algorithm=MD5-sess, nonce="n"')
+    assert user.problem == "wrong user or password"
+
+
 def test_basic_and_nobody() -> None:
     user = Credentials("me", "s:cret")
     assert user.challenge('Basic realm="x"') and user.sign("PLAY", "x") == "Basic bWU6czpjcmV0"
     assert not user.challenge('Basic realm="x"')
     assert not Credentials("", "").challenge('Basic realm="x"')
-    assert not Credentials("a", "b").challenge('Digest realm="x", algorithm=MD5-sess, nonce="1"')
+    stranger = Credentials("a", "b")
+    assert not stranger.challenge('Digest realm="x", algorithm=SHA-512-256, nonce="1"\nBearer')
+    assert stranger.problem == "it knows only digest SHA-512-256, bearer, which we do not", "the password may be right"
     known = 'Digest realm="x", nonce="1"'
     assert Credentials("a", "b").challenge(f"{known}\n{known}, algorithm=SHA-512-256"), "one that we know"
 
@@ -166,3 +182,24 @@ def test_the_age_of_a_picture() -> None:
     clock.take(b"\x80\xc8")
     clock.take(b"\x80\xc9" + bytes(30))
     assert clock.age_s(45_000, 1002.0) == pytest.approx(0.5)
+
+
+def test_packets_of_others_in_between_are_no_gap() -> None:
+    """One sender counts all its packets, and another one counts its own. Padding alone is a packet, too."""
+    packets = Depacketizer("h264", 96)
+    redundant = packet(2, 0, b"fec").replace(b"\xe0", b"\xe1", 1)
+    again = packet(900, 0, b"rtx").replace(b"\xe0", b"\xe2", 1).replace(b"ssrc", b"else")
+    padding = packet(4, 3000, b"\0\0\0\4", first=0xA0)
+    got = pushed(packets, packet(1, 0, b"\x65a"), redundant, again, packet(3, 3000, b"\x41b"), padding,
+                 packet(5, 6000, b"\x41c"), packet(7, 9000, b"\x41d"))  # fmt: skip
+    assert [coded.whole for coded in got] == [True, True, True, False]
+    other = [each.replace(b"ssrc", b"anew") for each in (packet(70, 0, b"\x65e", last=False), packet(71, 0, b"\x41f"))]
+    assert pushed(packets, *other)[0].whole, "another sender begins to count anew"
+
+
+def test_what_comes_before_a_picture_with_a_time_of_its_own_belongs_to_it() -> None:
+    packets = Depacketizer("h264", 96)
+    got = pushed(packets, packet(1, 0, SPS), packet(2, 5, PPS), packet(3, 10, b"\x65a"), packet(4, 20, b"\x41b"))
+    assert [(coded.stamp, coded.data) for coded in got] == [(10, units(SPS, PPS, b"\x65a")), (20, units(b"\x41b"))]
+    got = pushed(packets, *(packet(5 + n, 100 + n, b"\x06" + bytes(20_000)) for n in range(8)))
+    assert len(got) == 2 and not got[0].key, "memory is bounded"
