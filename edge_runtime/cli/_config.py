@@ -22,7 +22,7 @@ from edge_runtime.track.places import FRACTIONS, PIXELS, Line, Place, Zone
 NO_KEYS = ("help", "version", "config", "check", "files")
 OF_STREAM = (
     "conf", "class_conf", "classes", "track", "track_lost", "track_hits", "track_by_class", "line", "zone", "output",
-    "size", "fps", "loop", "wait", "give_up", "ca_file",
+    "size", "fps", "loop", "wait", "give_up", "patience", "ca_file",
 )  # fmt: skip
 STREAM = "stream"
 PLACES: Dict[str, Type[Place]] = {"lines": Line, "zones": Zone}

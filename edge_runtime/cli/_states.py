@@ -6,7 +6,8 @@ import argparse
 from typing import Any, Dict, Iterator, List
 
 from edge_runtime.cli import _flags
-from edge_runtime.sources import SourceOptions
+from edge_runtime.cli._values import typed
+from edge_runtime.sources import FIELDS, SourceOptions
 from edge_runtime.sources._state import LIVE
 
 COUNTED = (("reconnects", "came back"), ("stalls", "stalled"))
@@ -19,6 +20,10 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
         "--give-up", type=_flags.positive, metavar="N", help="end a lost camera after N tries; default: try for ever"
     )
     group.add_argument(
+        "--patience", type=typed(FIELDS["patience_s"], float), metavar="SECONDS",
+        help="in which a stream must answer and each of its pictures come; default 5, through GStreamer 10",
+    )  # fmt: skip
+    group.add_argument(
         "--ca-file", metavar="FILE.pem", help="check servers of rtsps:// and https:// with it; none: check nothing"
     )
 
@@ -26,7 +31,8 @@ def add_flags(group: argparse._ArgumentGroup) -> None:
 def options(args: argparse.Namespace) -> SourceOptions:
     """What the flags ask of the sources."""
     return SourceOptions(
-        args.size, args.fps, args.loop, wait=args.wait, max_tries=args.give_up, ca_file=args.ca_file
+        args.size, args.fps, args.loop, wait=args.wait, max_tries=args.give_up, ca_file=args.ca_file,
+        patience_s=args.patience,
     )  # fmt: skip
 
 

@@ -46,6 +46,8 @@ class SourceOptions:
         ca_file: certificates (PEM) that vouch for servers of rtsps:// and https://; "none" checks nothing. None: our
             client of rtsps:// takes those of the system, and FFmpeg, which reads all other streams, checks nothing.
         packets: where to keep encoded pictures; PyAV only.
+        patience_s: seconds in which a network stream must answer and each of its pictures must come. None: 5 s, through
+            GStreamer 10 s. A camera with a picture every 10 s needs more.
     """
 
     size_wh: Optional[Tuple[int, int]] = None
@@ -56,6 +58,7 @@ class SourceOptions:
     max_tries: Optional[int] = None
     ca_file: Optional[str] = None
     packets: Optional[PacketRing] = None
+    patience_s: Optional[float] = None
 
     def __post_init__(self) -> None:
         for name, value in check_fields(vars(self), FIELDS, "", UsageError).items():
@@ -71,6 +74,7 @@ FIELDS = {
     "max_tries": fields.optional(fields.whole(1, 10**9)),
     "ca_file": fields.optional(fields.text()),
     "packets": fields.anything(),
+    "patience_s": fields.optional(fields.number(0, 3600, above=True)),
 }
 
 

@@ -81,6 +81,7 @@ class AvCapture:
         self.stamp_s = None if stamp is None else float(stamp * reader.stream.time_base)
         if self._ring is not None and frame.pts is not None:
             self._ring.sync(float(frame.pts * frame.time_base), time.time())
+        self.size = f"{frame.width}x{frame.height}"
         pixels = pixels_of(frame)
         return replace(pixels, planes=tuple(map(np.array, pixels.planes))) if self._raw else pixels
 

@@ -19,6 +19,7 @@ from edge_runtime.types import Frame
 
 QUIET_S = 2.0  # without a frame for so long it is stalled; with a slow rate, for so many periods more
 PERIODS = 3
+QUIET_PART = 0.4  # of the patience that the user has
 PAUSES_S = (0.1, 0.5, 1.0, 1.5)  # before each try; the last one is repeated
 LONG_PAUSES_S = (30.0, 60.0, 120.0, 300.0)  # of a camera that refuses us, which may lock the account, or of Argus
 
@@ -129,7 +130,8 @@ class LiveSource:
 
     @property
     def _quiet_s(self) -> float:
-        return max(QUIET_S, PERIODS / self.fps if self.fps else 0.0)
+        asked_s = QUIET_PART * (self._options.patience_s or 0.0)
+        return max(QUIET_S, asked_s, PERIODS / self.fps if self.fps else 0.0)
 
     def _begin(self) -> None:
         if self._options.wait:

@@ -100,7 +100,6 @@ class RtspCapture:
         self._first = self._next()
         if self._first is None:
             raise OSError(0, self.error)
-        self.size = f"{self._first.width}x{self._first.height}"
         self.fps = self.fps or _rate(self._codec)
 
     def _next(self) -> Optional[Pixels]:
@@ -128,7 +127,7 @@ class RtspCapture:
         self.stamp_s, self.came_s = frame.pts / self._clock, monotonic()
         if self._ring is not None:
             self._ring.sync(self.stamp_s, time())
-        self.age_s = self._reports.age_s(frame.pts, time())
+        self.age_s, self.size = self._reports.age_s(frame.pts, time()), f"{frame.width}x{frame.height}"
         return pixels_of(frame)
 
     def _decoded(self, coded: Coded) -> Any:

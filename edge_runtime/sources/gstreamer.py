@@ -57,9 +57,10 @@ def open(target: str, options: SourceOptions) -> Union[GstSource, LiveSource]:
         raise reason
     text = pipeline(target, options, _gst.has)
     name = public(target)
+    make = partial(_gst.GstCapture, text, options.patience_s or BEGIN_S)
     if LIVE.search(text):
-        return LiveSource(name, lambda: _gst.GstCapture(text, BEGIN_S), options, partial(_gst.failure, name, text), HOW)
-    capture = _gst.GstCapture(text, BEGIN_S)
+        return LiveSource(name, make, options, partial(_gst.failure, name, text), HOW)
+    capture = make()
     if not capture.opened:
         raise capture.failure(name)
     return GstSource(name, capture, loop=options.loop)

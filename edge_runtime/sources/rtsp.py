@@ -68,7 +68,7 @@ class StreamSource(LiveSource):
 
 def _capture(target: str, options: SourceOptions) -> Capture:
     """Our own client reads H.264 and H.265 over RTSP, and FFmpeg everything else."""
-    limit_s = TIMEOUT_MS / 1000
+    limit_s = options.patience_s or TIMEOUT_MS / 1000
     if not pyav.preferred():
         return _by_opencv(target, options)
     is_rtsp = target.lower().startswith("rtsp")
@@ -98,7 +98,8 @@ def _by_opencv(target: str, options: SourceOptions) -> Capture:
     if options.ca_file is not None:
         raise UsageError("OpenCV checks no certificate", hint="pip install av, which does")
     cv2 = load_cv2()
-    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
+    limit_ms = round(1000 * options.patience_s) if options.patience_s else TIMEOUT_MS
+    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit_ms]
     return CvCapture(target, cv2.CAP_FFMPEG, timeouts)
 
 

@@ -31,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if not self.server.sending:
                     break
                 self.wfile.write(PART % (len(jpeg), jpeg))
-                time.sleep(0.005)
+                time.sleep(self.server.pause_s)
 
     def log_message(self, *arguments: Any) -> None:
         pass
@@ -42,9 +42,9 @@ class MjpegServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int = 0, jpegs: Sequence[bytes] = (JPEG,)) -> None:
+    def __init__(self, port: int = 0, jpegs: Sequence[bytes] = (JPEG,), pause_s: float = 0.005) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.sending, self.jpegs = True, jpegs
+        self.sending, self.jpegs, self.pause_s = True, jpegs, pause_s
         self.connections: List[socket.socket] = []
         self.port = self.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/live"

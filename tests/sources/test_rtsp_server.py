@@ -15,6 +15,7 @@ from edge_runtime.sources import SourceOptions, _gst, _live, gstreamer, rtsp
 from edge_runtime.types import Frame
 from tests.loop.parts import descriptors, threads, within
 from tests.sources.rtsp_server import RtspServer, h264, launch
+from tests.sources.stamped import StampedCamera
 
 pytestmark = pytest.mark.skipif(
     pyav.reason() is not None or gstreamer.available() is not None, reason="the server needs GStreamer, the reader PyAV"
@@ -89,6 +90,19 @@ def test_killed_and_back_with_pictures_of_another_size(serve, reading) -> None:
         held = held or (len(descriptors()), threads())
         assert (len(descriptors()), threads()) == held, "each connection is given back"
     assert stream.source.state.reconnects == stream.source.restarts == 3
+
+
+def test_another_size_in_one_connection(reading) -> None:
+    camera = StampedCamera(15, "320x240")
+    stream = reading(camera.url)
+    assert stream.becomes("live")
+    for size in ((480, 270), (320, 240)):
+        camera.resize("{}x{}".format(*size))
+        assert within(10, lambda size=size: stream.sizes[-1] == size)
+        assert stream.source.description.startswith("{}x{} h264".format(*size))
+    assert stream.source.restarts == stream.source.state.broken == 0
+    stream.close()
+    camera.stop()
 
 
 def test_frozen_for_a_while(serve, reading, monkeypatch: pytest.MonkeyPatch) -> None:
