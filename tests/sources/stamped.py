@@ -19,6 +19,7 @@ from tests.sources.rtsp_server import RtspServer, h264
 
 Image = NDArray[np.uint8]
 BITS, CHECK, HIGH = 32, 8, 24  # of the time in ms, of its check sum; height of the bars in pixels
+FROZEN_S, WAITING = 1.5, 3  # without a push it was frozen; buffers that wait for the encoder
 EACH = 5  # of the pictures of the demo is shown
 
 
@@ -95,15 +96,17 @@ class _Pushing:
         self._source, self._changed = source, True
 
     def push(self) -> bool:
-        """Everything that is due."""
+        """Everything that is due. Of a machine that is too slow to encode, pictures are left out, as cameras do."""
         from gi.repository import Gst
 
+        due = int((time.monotonic() - self._began_s) * self._fps) - self._number
+        frozen = due > FROZEN_S * self._fps
         while self._began_s + self._number / self._fps <= time.monotonic():
             due_s = self._began_s + self._number / self._fps
             self._number += 1
             source = self._source
             pts = 0 if source is None or not source.get_base_time() else int(due_s * 1e9) - source.get_base_time()
-            if pts <= 0:
+            if pts <= 0 or (not frozen and source.get_property("current-level-buffers") > WAITING):
                 continue
             if self._changed:
                 source.set_property("caps", Gst.Caps.from_string(self._caps))
