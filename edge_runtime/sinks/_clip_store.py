@@ -88,7 +88,8 @@ class ClipStore:
             if name not in busy and (old or over) and self.forget(name):
                 self.removed, total, gone = self.removed + 1, total - sizes[name], True
         if gone or len(sizes) < len(self._clips):
-            self._clips = {name: about for name, about in self._clips.items() if name in sizes}
+            kept = {*sizes, *busy}  # one that has just begun has no file yet
+            self._clips = {name: about for name, about in self._clips.items() if name in kept}
             self._write()
 
     def close(self) -> None:

@@ -18,6 +18,8 @@ LOOKED_AT = 1024  # bytes at the end of a JPEG: some cameras write zeros or a no
 class LiveReader(AvReader):
     """See `AvReader`. A picture before the first key picture would be grey or torn. It is not decoded.
 
+    Nor is what follows a broken picture, up to the next key picture: it was made from the broken one.
+
     Args:
         limit_s: seconds in which each picture must come.
 
@@ -42,11 +44,13 @@ class LiveReader(AvReader):
             if not frame.is_corrupt:
                 return frame, lost
             lost += 1
+            self._waits_for_key = self._keyed
 
     def _start(self) -> None:
         super()._start()
         codec = self.stream.codec_context
-        self._waits_for_key, self._jpeg = codec.name in KEYED, codec.name == "mjpeg"
+        self._waits_for_key = self._keyed = codec.name in KEYED
+        self._began, self._jpeg = False, codec.name == "mjpeg"
         if codec.width * codec.height > self._most_pixels:
             said = too_large(codec)
             self._release()
@@ -65,15 +69,20 @@ class LiveReader(AvReader):
     def _decode(self, packet: Any) -> None:
         if packet is not None and packet.size:
             if self._waits_for_key and not packet.is_keyframe:
+                if self._began:  # else we came in the middle
+                    self._leave_out(packet)
                 return
-            self._waits_for_key = False
+            if self._waits_for_key and self._began:
+                self.stream.codec_context.flush_buffers()
+            self._waits_for_key, self._began = False, True
             if self._jpeg and END_OF_JPEG not in bytes(memoryview(packet)[-LOOKED_AT:]):
-                self._half(packet)
+                self._leave_out(packet)  # half a JPEG would be decoded, with grey below
                 return
+        before = self._errors
         super()._decode(packet)
+        self._waits_for_key = self._waits_for_key or (self._keyed and self._errors > before)
 
-    def _half(self, packet: Any) -> None:
-        """Half a JPEG would be decoded, with grey below."""
+    def _leave_out(self, packet: Any) -> None:
         if packet.pts is not None:
             self._note(packet)
         self._errors += 1

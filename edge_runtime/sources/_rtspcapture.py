@@ -156,6 +156,7 @@ class RtspCapture:
             self._broken += 1
         whole = [frame for frame in frames if not frame.is_corrupt]
         self._broken += len(frames) - len(whole)
+        self._waits_for_key = self._waits_for_key or len(whole) < len(frames)
         return whole[-1] if whole else None
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from edge_runtime import sinks
 from edge_runtime.imaging.remux import Encoded, Remuxer
+from edge_runtime.sinks._clip_store import ClipStore
 from tests.sinks.results import small_disk
 
 av = pytest.importorskip("av")
@@ -162,3 +163,15 @@ def test_a_full_disk_costs_clips_and_leaves_no_half_one(
     assert caplog.text.count("is lost, all else goes on") == 1
     assert len(files(disk / "c")) == 1 and levels(files(disk / "c")[0]) == frames(140, 161)
     played.close()
+
+
+def test_a_clip_that_has_just_begun_is_still_listed_when_another_one_ends(tmp_path: Path) -> None:
+    """Its file comes with its first picture."""
+    store = ClipStore(str(tmp_path), None, None)
+    store.note("one.mp4", {"time": 5.0})
+    store.clean(["one.mp4"])
+    store.note("one.mp4", {"seconds": 1.0})
+    store.path("one.mp4").write_bytes(b"clip")
+    store.clean([])
+    store.close()
+    assert listed(tmp_path)["one.mp4"]["time"] == 5.0
