@@ -15,6 +15,7 @@ from edge_runtime.sources._avfacts import stated_fps
 from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.sources._avlive import LiveReader
 from edge_runtime.sources._avopen import NO_ANSWER, is_refusal, said
+from edge_runtime.sources._web import WebStream
 from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
 
@@ -33,6 +34,7 @@ class AvCapture:
         limit_s: seconds in which each picture must come.
         timed: whether the times of its pictures are those of the camera.
         ring: where to keep what is decoded.
+        web: what `open_container` reads from, if that is a stream of ours.
     """
 
     ended = False
@@ -44,9 +46,10 @@ class AvCapture:
         limit_s: float = LIMIT_S,
         timed: bool = False,
         ring: Optional[PacketRing] = None,
+        web: Optional[WebStream] = None,
     ) -> None:
         self._open, self._patience, self._limit_s, self._timed = open_container, patience, limit_s, timed
-        self._ring = ring
+        self._ring, self._web = ring, web
         self._reader: Optional[LiveReader] = None
         self._closed = self._raw = self.refused = False
         self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
@@ -94,7 +97,7 @@ class AvCapture:
             return
         began_s = monotonic()
         try:
-            reader = LiveReader(self._open, self._limit_s, self._patience)
+            reader = LiveReader(self._open, self._limit_s, self._patience, self._web)
         except failures() as error:
             in_time = monotonic() - began_s < self._limit_s  # FFmpeg calls half an answer invalid data
             self.error, self.refused = said(error) if in_time else NO_ANSWER, is_refusal(error)
@@ -117,6 +120,8 @@ class AvCapture:
         reader = self._reader
         if reader is not None:
             reader.interrupt()
+        if self._web is not None:
+            self._web.interrupt()
 
     def close(self) -> None:
         """See the protocol. It waits for a running read, which ends at its timeout."""
@@ -124,3 +129,5 @@ class AvCapture:
         reader = self._reader
         if reader is not None:
             reader.close()
+        if self._web is not None:
+            self._web.close()

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, Callable, Optional, Tuple
 
 from edge_runtime.sources._avreader import AvReader
+from edge_runtime.sources._web import WebStream
 
 THREADS = 1  # each further one would keep a picture back
 MOST_PIXELS = 1 << 24  # 16 megapixels; a decoder keeps up to 16 pictures, and the pipeline as many
@@ -22,13 +23,16 @@ class LiveReader(AvReader):
 
     Args:
         limit_s: seconds in which each picture must come.
+        web: see `AvCapture`.
 
     Raises:
         LookupError: there is no video in it, or its pictures are too large.
     """
 
-    def __init__(self, open_container: Callable[[], Any], limit_s: float, patience: int) -> None:
-        self._limit_s, self._until_s = limit_s, 0.0
+    def __init__(
+        self, open_container: Callable[[], Any], limit_s: float, patience: int, web: Optional[WebStream] = None
+    ) -> None:
+        self._limit_s, self._until_s, self._web, self._waits_for_key = limit_s, 0.0, web, False
         super().__init__(open_container, THREADS, patience)
 
     def read(self) -> Optional[Tuple[Any, int]]:
@@ -49,7 +53,8 @@ class LiveReader(AvReader):
     def _start(self) -> None:
         super()._start()
         codec = self.stream.codec_context
-        self._waits_for_key = self._keyed = codec.name in KEYED
+        self._keyed = codec.name in KEYED
+        self._waits_for_key = self._keyed
         self._began, self._jpeg = False, codec.name == "mjpeg"
         if codec.width * codec.height > self._most_pixels:
             said = too_large(codec)
@@ -64,7 +69,10 @@ class LiveReader(AvReader):
         if monotonic() > self._until_s:
             self.error = f"no picture in {FIRST_KEY_S if self._waits_for_key else self._limit_s:g} s"
             return None
-        return super()._take()
+        packet = super()._take()
+        if self._web is not None:
+            self._web.taken()
+        return packet
 
     def _decode(self, packet: Any) -> None:
         if packet is not None and packet.size:

@@ -6,6 +6,7 @@ import os
 from typing import Any, Dict, Optional, Tuple
 
 from edge_runtime.imaging.pyav import load_av
+from edge_runtime.sources._server import UNCHECKED, Refused
 
 WEB = "http,https,httpproxy,tcp,tls,crypto,data"
 RTSP = f"rtsp,rtsps,rtp,srtp,udp,{WEB}"
@@ -15,7 +16,6 @@ CONTAINERS = (
     "dv,mxf,nut,gxf,rm,swf,wtv,yuv4mpegpipe,apng,gif,webp_pipe"
 )
 NO_ANSWER = "no answer in time"
-UNCHECKED = "none"  # in place of a file of certificates
 LENIENT = 19  # from this PyAV on, text that is no UTF-8 is read without an argument for it
 
 
@@ -54,6 +54,20 @@ def open_address(address: str, timeout_s: float, live: bool, ca_file: Optional[s
     return _open(address, options, (timeout_s, timeout_s))
 
 
+def open_stream(file: Any, form: Optional[str]) -> Any:
+    """An av container for a live stream that a file of ours reads.
+
+    Args:
+        file: has `read(size)`.
+        form: FFmpeg's name of its format; None to find it out.
+
+    Raises:
+        av.error.FFmpegError, OSError, ValueError: it cannot be opened.
+    """
+    only = {"protocol_whitelist": "none", "format_whitelist": f"{CONTAINERS},mpjpeg", "fpsprobesize": "2"}
+    return _open(file, only, None, form)
+
+
 def open_camera(device: str, kind: Optional[str], size_wh: Tuple[int, int], fps: float) -> Any:
     """An av container for a V4L2 camera.
 
@@ -75,19 +89,19 @@ def open_camera(device: str, kind: Optional[str], size_wh: Tuple[int, int], fps:
 def is_refusal(error: BaseException) -> bool:
     """Whether a server wants another user or password (401), or does not let us in (403)."""
     av = load_av()
-    return isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
+    return isinstance(error, (Refused, av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
 
 
 def said(error: BaseException) -> str:
     """Why something could not be opened or read, in FFmpeg's words. It ends a wait with "Immediate exit requested"."""
-    if isinstance(error, load_av().error.ExitError):
-        return NO_ANSWER
     text = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, load_av().error.ExitError) or "timed out" in text:
+        return NO_ANSWER
     return text[:1].lower() + text[1:]
 
 
 def _open(
-    name: str, options: Dict[str, str], timeout: Optional[Tuple[float, float]], form: Optional[str] = None
+    name: Any, options: Dict[str, str], timeout: Optional[Tuple[float, float]], form: Optional[str] = None
 ) -> Any:
     """Opens it. Text in the file that is no UTF-8 is no reason to refuse it.
 

@@ -7,30 +7,19 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 from contextlib import suppress
 from time import monotonic
 from typing import Dict, Iterator, Optional, Tuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from edge_runtime import __version__
-from edge_runtime.sources._avopen import UNCHECKED
-from edge_runtime.sources._rtspauth import Credentials
+from edge_runtime.sources._credentials import Credentials
 from edge_runtime.sources._sdp import Video, video_of
+from edge_runtime.sources._server import REFUSED, Refused, Unfit, context_of, port_of
 
-PORTS = {"rtsp": 554, "rtsps": 322}
 MOST_HEADERS, LONGEST_LINE, MOST_BODY = 100, 8192, 1 << 18
 RTSP_VERSION = b"RTSP/1."
-REFUSED = (401, 403)
 UNFIT = (301, 302, 303, 305, 459, 461)  # it is elsewhere, or the server does not send over TCP
-
-
-class Unfit(Exception):
-    """FFmpeg must read this stream: another codec, or a server that does not send over TCP."""
-
-
-class Refused(OSError):
-    """The camera wants another user or password, or does not let us in."""
 
 
 class RtspConnection:
@@ -53,7 +42,7 @@ class RtspConnection:
     def __init__(self, address: str, timeout_s: float, ca_file: Optional[str]) -> None:
         parts = urlsplit(address)
         self._host, self._timeout_s = parts.hostname or "", timeout_s
-        port = _port(parts)
+        port = port_of(parts)
         netloc = f"[{self._host}]" if ":" in self._host else self._host
         self._url = parts._replace(netloc=f"{netloc}:{port}", fragment="").geturl()
         self._credentials = Credentials(unquote(parts.username or ""), unquote(parts.password or ""))
@@ -62,7 +51,7 @@ class RtspConnection:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if parts.scheme.lower() == "rtsps":
-                self._socket = _context(ca_file).wrap_socket(self._socket, server_hostname=self._host)
+                self._socket = context_of(ca_file).wrap_socket(self._socket, server_hostname=self._host)
             self._file = self._socket.makefile("rb", 1 << 16)
             self.video = self._begin()
         except BaseException:
@@ -194,12 +183,6 @@ class RtspConnection:
         return content
 
 
-def _port(parts: SplitResult) -> int:
-    with suppress(ValueError):  # whose text may hold a password
-        return parts.port or PORTS[parts.scheme.lower()]
-    raise OSError(0, "the address has no port number where one should be")
-
-
 def _control(base: str, control: str) -> str:
     if control in ("", "*"):
         return base
@@ -208,12 +191,3 @@ def _control(base: str, control: str) -> str:
     if control.startswith("/"):
         return urlsplit(base)._replace(path="", query="").geturl() + control
     return f"{base.rstrip('/')}/{control}"
-
-
-def _context(ca_file: Optional[str]) -> ssl.SSLContext:
-    """Cameras have certificates of their own: with such a file, the name in it does not matter."""
-    context = ssl.create_default_context(cafile=None if ca_file == UNCHECKED else ca_file)
-    context.check_hostname = ca_file is None
-    if ca_file == UNCHECKED:
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -17,7 +17,8 @@ from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS, too_large
 from edge_runtime.sources._avopen import NO_ANSWER, said
 from edge_runtime.sources._rtcp import Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
-from edge_runtime.sources._rtsp import Refused, RtspConnection
+from edge_runtime.sources._rtsp import RtspConnection
+from edge_runtime.sources._server import Refused
 from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
 

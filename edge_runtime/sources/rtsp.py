@@ -13,13 +13,14 @@ from edge_runtime.imaging import pyav
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import SourceOptions, image, video
 from edge_runtime.sources._avcapture import AvCapture
-from edge_runtime.sources._avopen import UNCHECKED, open_address, said
+from edge_runtime.sources._avopen import open_address, said
 from edge_runtime.sources._cvvideo import CvVideoSource
 from edge_runtime.sources._live import LiveSource
 from edge_runtime.sources._opencv import CvCapture
 from edge_runtime.sources._pictures import Capture
-from edge_runtime.sources._rtsp import Unfit
 from edge_runtime.sources._rtspcapture import RtspCapture
+from edge_runtime.sources._server import UNCHECKED, Unfit
+from edge_runtime.sources._web import WebStream
 from edge_runtime.sources.video import VideoSource
 from edge_runtime.text.secrets import public
 
@@ -71,11 +72,11 @@ def _capture(target: str, options: SourceOptions) -> Capture:
     limit_s = options.patience_s or TIMEOUT_MS / 1000
     if not pyav.preferred():
         return _by_opencv(target, options)
-    is_rtsp = target.lower().startswith("rtsp")
+    if not target.lower().startswith("rtsp"):
+        web = WebStream(target, limit_s, options.ca_file)
+        return AvCapture(web.open, limit_s=limit_s, ring=options.packets, web=web)
     container = partial(open_address, target, limit_s, live=True, ca_file=options.ca_file)
-    by_ffmpeg = partial(AvCapture, container, limit_s=limit_s, timed=is_rtsp, ring=options.packets)
-    if not is_rtsp:
-        return by_ffmpeg()
+    by_ffmpeg = partial(AvCapture, container, limit_s=limit_s, timed=True, ring=options.packets)
     try:
         return RtspCapture(target, limit_s, options.ca_file, options.packets)
     except Unfit:

@@ -11,9 +11,9 @@ from typing import Dict, List
 import pytest
 
 from edge_runtime.sources import _rtp
+from edge_runtime.sources._credentials import Credentials
 from edge_runtime.sources._rtcp import SINCE_1900_S, Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
-from edge_runtime.sources._rtspauth import Credentials
 from edge_runtime.sources._sdp import START, video_of
 
 SPS, PPS = b"\x67sps", b"\x68pps"
