@@ -71,8 +71,8 @@ def taken_s(image: Image, now_s: float) -> Optional[float]:
     stamp, check = number & 0xFFFFFFFF, number >> BITS
     if sum(stamp.to_bytes(4, "little")) % 256 != check:
         return None
-    late_ms = (int(now_s * 1e3) - stamp + (1 << 31)) % (1 << 32) - (1 << 31)
-    return now_s - late_ms / 1e3
+    now_ms = int(now_s * 1e3)
+    return (now_ms - ((now_ms - stamp + (1 << 31)) % (1 << 32) - (1 << 31))) / 1e3
 
 
 class _Pushing:
