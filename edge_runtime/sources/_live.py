@@ -110,7 +110,7 @@ class LiveSource:
             picture = self._apart.read(buffer, self._quiet_s, self._quiet)
             capture = self._apart.capture
             if picture is not None and capture is not None:
-                self._pass_over(capture.lost)
+                self._pass_over(capture)
                 waited_s = time.monotonic() - capture.came_s
                 if not self._late.is_old(capture.stamp_s, capture.came_s) and waited_s < LATE_S:
                     self._came(capture)
@@ -146,9 +146,11 @@ class LiveSource:
         if self.state.name == LIVE:
             self.state.become(STALLED, f"no frame for {self._quiet_s:g} s")
 
-    def _pass_over(self, lost: int) -> None:
-        self.state.broken += lost
-        self._index += lost
+    def _pass_over(self, capture: Capture) -> None:
+        late = getattr(capture, "late", 0)
+        self.state.broken += capture.lost
+        self.state.stale += late
+        self._index += capture.lost + late
 
     def _came(self, capture: Capture) -> None:
         self.restarts += self._tries > 0 and self.state.frames > 0
@@ -164,7 +166,8 @@ class LiveSource:
         if self._closing.is_set():
             return
         capture = self._apart.capture
-        self._pass_over(capture.lost if capture else 0)
+        if capture is not None:
+            self._pass_over(capture)
         reason, refused = (capture.error, capture.refused) if capture else ("", False)
         away = CONNECTING if self.state.name == CONNECTING else LOST
         self.state.become(REFUSED if refused else away, reason or "no frame came in time")

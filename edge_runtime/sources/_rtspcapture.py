@@ -15,6 +15,7 @@ from edge_runtime.imaging.remux import header_of_units
 from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.sources._avlive import FIRST_KEY_S, MOST_PIXELS, too_large
 from edge_runtime.sources._avopen import NO_ANSWER, said
+from edge_runtime.sources._behind import Pace
 from edge_runtime.sources._rtcp import Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
 from edge_runtime.sources._rtsp import RtspConnection
@@ -34,6 +35,9 @@ class RtspCapture:
         ca_file: see `SourceOptions`.
         ring: where to keep what is decoded.
 
+    Attributes:
+        late: pictures before the last one that were left out, because the decoder is slower than the camera.
+
     Raises:
         Unfit: FFmpeg must read this stream.
     """
@@ -43,7 +47,7 @@ class RtspCapture:
     def __init__(self, address: str, limit_s: float, ca_file: Optional[str], ring: Optional[PacketRing] = None) -> None:
         self._ring = ring
         self._limit_s, self._connection, self._first = limit_s, None, None  # type: float, Any, Optional[Pixels]
-        self.error, self.size, self.refused, self._broken, self._skipped = "", "0x0", False, 0, 0
+        self.error, self.size, self.refused, self._broken, self._skipped, self.late = "", "0x0", False, 0, 0, 0
         self.came_s, self.stamp_s = 0.0, None  # type: float, Optional[float]
         self.age_s: Optional[float] = None
         self._waits_for_key, self._began = True, False
@@ -94,8 +98,8 @@ class RtspCapture:
             self._codec.extradata = video.sets
         self._codec.thread_count, self._codec.thread_type = 1, "SLICE"  # each further one would keep a picture back
         self._codec.options = {"max_pixels": str(MOST_PIXELS)}
-        self._reports = Clock(video.clock)
-        self._coded = _coded(connection, Depacketizer(video.codec, video.payload), self._reports)
+        self._reports, self._pace, self._behind = Clock(video.clock), Pace(), False
+        self._coded = _coded(connection, Depacketizer(video.codec, video.payload), self._reports, self._pace)
         if self._ring is not None:
             self._ring.begin(video.codec, lambda first: header_of_units(video.codec, video.sets + first.data))
         self._first = self._next()
@@ -105,7 +109,7 @@ class RtspCapture:
 
     def _next(self) -> Optional[Pixels]:
         """The next whole picture; None if the connection is lost."""
-        began_s, self._broken, self._skipped = monotonic(), 0, 0
+        began_s, self._broken, self._skipped, self.late = monotonic(), 0, 0, 0
         try:
             for coded in self._coded:
                 frame = self._decoded(coded) if coded else None
@@ -136,18 +140,22 @@ class RtspCapture:
 
         Without a key picture it would be grey. What follows a broken picture was made from it, up to the next key.
         """
-        self._waits_for_key = not coded.whole or (self._waits_for_key and not coded.key)
+        self._behind = (self._behind or self._pace.is_behind()) and not (coded.key and coded.whole)
+        self._waits_for_key = self._behind or not coded.whole or (self._waits_for_key and not coded.key)
         if self._waits_for_key:
-            self._skipped += self._began or not coded.whole  # else we came in the middle
+            self.late += self._behind
+            self._skipped += not self._behind and (self._began or not coded.whole)  # else we came in the middle
             return None
-        if self._skipped and self._began:
+        if self.lost + self.late and self._began:
             self._codec.flush_buffers()  # it decides anew from where on pictures are whole
+            self._pace.restart()
         self._began = True
         packet = load_av().Packet(coded.data)
         packet.pts = packet.dts = coded.stamp
         if self._ring is not None:
             packet.time_base, packet.is_keyframe = Fraction(1, self._clock), coded.key
             self._ring.add(packet)
+        began_s = monotonic()
         try:
             frames = self._codec.decode(packet)
         except failures() as error:
@@ -155,20 +163,24 @@ class RtspCapture:
                 raise LookupError(too_large(self._codec)) from error
             frames, self._waits_for_key = [], True
             self._broken += 1
+        self._pace.decoded(monotonic() - began_s)
         whole = [frame for frame in frames if not frame.is_corrupt]
         self._broken += len(frames) - len(whole)
         self._waits_for_key = self._waits_for_key or len(whole) < len(frames)
         return whole[-1] if whole else None
 
 
-def _coded(connection: RtspConnection, packets: Depacketizer, reports: Clock) -> Iterator[Optional[Coded]]:
+def _coded(connection: RtspConnection, packets: Depacketizer, reports: Clock, pace: Pace) -> Iterator[Optional[Coded]]:
     """Coded pictures, and None after each packet: a camera whose video froze may go on with its reports."""
+    asked_s = monotonic()
     for channel, content in connection.packets():
+        pace.waited(monotonic() - asked_s)
         if channel == connection.channel:
             yield from packets.push(content)
         elif channel == connection.channel + 1:
             reports.take(content)
         yield None
+        asked_s = monotonic()
 
 
 def _rate(codec: Any) -> Optional[float]:

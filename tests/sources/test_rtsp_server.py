@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, Iterator, List
+from typing import Any, Callable, Iterator, List
 
 import numpy as np
 import pytest
 
 from edge_runtime import sources
 from edge_runtime.imaging import pyav
-from edge_runtime.sources import SourceOptions, _gst, _live, gstreamer, rtsp
+from edge_runtime.sources import SourceOptions, _behind, _gst, _live, gstreamer, rtsp
 from edge_runtime.types import Frame
 from tests.loop.parts import descriptors, threads, within
 from tests.sources.rtsp_server import RtspServer, h264, launch
-from tests.sources.stamped import StampedCamera
+from tests.sources.stamped import StampedCamera, taken_s
 
 pytestmark = pytest.mark.skipif(
     pyav.reason() is not None or gstreamer.available() is not None, reason="the server needs GStreamer, the reader PyAV"
@@ -74,6 +74,20 @@ def reading() -> Iterator[Callable[[str], Reading]]:
         each.close()
 
 
+class Slow:
+    """A decoder with 5 pictures a second."""
+
+    def __init__(self, codec: Any) -> None:
+        self._codec = codec
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codec, name)
+
+    def decode(self, packet: Any) -> Any:
+        time.sleep(0.2)
+        return self._codec.decode(packet)
+
+
 def test_killed_and_back_with_pictures_of_another_size(serve, reading) -> None:
     server = serve()
     stream = reading(server.url)
@@ -102,6 +116,21 @@ def test_another_size_in_one_connection(reading) -> None:
         assert stream.source.description.startswith("{}x{} h264".format(*size))
     assert stream.source.restarts == stream.source.state.broken == 0
     stream.close()
+    camera.stop()
+
+
+def test_a_decoder_that_is_slower_than_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves pictures out up to a key picture. Else its results would be of an ever older past."""
+    monkeypatch.setattr(_behind, "BEHIND_S", 0.5)
+    camera = StampedCamera(30, "320x240")
+    source = sources.open(camera.url)
+    source._apart.capture._codec = Slow(source._apart.capture._codec)
+    until_s, late_s = time.monotonic() + 6, 0.0
+    while time.monotonic() < until_s:
+        image = source.read().image
+        late_s = time.monotonic() - taken_s(image, time.monotonic())
+    assert late_s < 3 and source.state.stale > 10 and source.state.broken == source.restarts == 0
+    source.close()
     camera.stop()
 
 
