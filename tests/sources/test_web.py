@@ -9,13 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
-from edge_runtime.sources import SourceOptions, _web
+from edge_runtime.sources import SourceOptions, _web, rtsp
 from tests.loop.parts import within
-from tests.sources.mjpeg import JPEG, PART
+from tests.sources.mjpeg import JPEG, PART, MjpegServer
 from tests.sources.tls import Front, certificate
 from tests.sources.ts_server import pieces
 
@@ -160,6 +162,28 @@ def test_redirections(server: Server) -> None:
     for path, why in (("turn", "from one address to the next"), ("out", "not of the web")):
         with pytest.raises(SourceError, match=why):
             sources.open(f"http://{server.place}/{path}")
+
+
+def test_pictures_of_another_size_in_one_connection() -> None:
+    other = cv2.imencode(".jpg", np.zeros((90, 160, 3), np.uint8))[1].tobytes()
+    server = MjpegServer(jpegs=(JPEG, other))
+    source = sources.open(server.url)
+    sizes = [source.read().image_wh for _ in range(6)]
+    assert set(sizes) == {(320, 240), (160, 90)} and source.description.startswith(f"{sizes[-1][0]}x{sizes[-1][1]} ")
+    assert source.restarts == source.state.broken == 0
+    source.close()
+    server.stop()
+
+
+def test_a_camera_that_is_slower_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp, "TIMEOUT_MS", 300)
+    server = MjpegServer(pause_s=0.6)
+    with pytest.raises(SourceError, match="no answer in time"):
+        sources.open(server.url)
+    source = sources.open(server.url, SourceOptions(patience_s=20))
+    assert [source.read().index for _ in range(3)] == [0, 1, 2] and source.restarts == 0
+    source.close()
+    server.stop()
 
 
 def test_a_playlist_is_read_by_ffmpeg(server: Server) -> None:
