@@ -13,12 +13,16 @@ from bench.report import Table
 
 from edge_runtime import Detector, Pipeline
 from edge_runtime.sources import SourceOptions
-from soaking.process import Watch, growth
+from soaking.process import Stalls, Watch, growth
 from soaking.seen import STALE_S, One, Seen
 from tests.sources.stamped import StampedCamera
 
 BACK_S, LIMIT_S, CALM_S, LOST_S = 3.0, 20.0, 1.5, 60.0
 SIZES = ("640x360", "480x270")
+COLUMNS = (
+    "fault", "times", "back, median s", "back, worst s", "wanted", "others without a result, longest s",
+    "stalls of the machine, longest s",
+)  # fmt: skip
 Fits = Callable[[One], bool]
 
 
@@ -112,16 +116,17 @@ def _soak(pipeline: Any, cameras: Sequence[StampedCamera], seen: Seen, turns: in
             raise SystemExit(f"{camera.url} gave nothing")
     order = [kind for kind in KINDS for _ in range(turns)]
     random.Random(17).shuffle(order)
-    found: Dict[str, List[Tuple[float, float]]] = {kind: [] for kind in KINDS}
+    found: Dict[str, List[Tuple[float, ...]]] = {kind: [] for kind in KINDS}
     with Watch(os.getpid(), 2.0) as watch:
         began_s = time.monotonic()
         for turn, kind in enumerate([*KINDS, *order]):  # one of each before the comparison begins
             if turn == len(KINDS):
                 settled_s = time.monotonic() - began_s
-            back_s, gap_s = _one(KINDS[kind], cameras, turn % len(cameras), seen)
+            with Stalls() as stalls:
+                back_s, gap_s = _one(KINDS[kind], cameras, turn % len(cameras), seen)
             print(f"{turn:3} {kind}: back in {back_s:.2f} s, others without a result for {gap_s:.2f} s", flush=True)
             if turn >= len(KINDS):
-                found[kind].append((back_s, gap_s))
+                found[kind].append((back_s, gap_s, stalls.longest_s))
         for camera in cameras:
             camera.resize(SIZES[0])
         time.sleep(20)
@@ -142,26 +147,18 @@ def _one(
     return (back.at_s - ready_s if back else float("inf")), gap_s
 
 
-def _faults(found: Dict[str, List[Tuple[float, float]]], seen: Seen) -> Table:
-    columns = (
-        "fault",
-        "times",
-        "back, median s",
-        "back, worst s",
-        "wanted",
-        "longest without a result of the others, s",
-    )
-    table = Table("Faults of four streams", columns)
+def _faults(found: Dict[str, List[Tuple[float, ...]]], seen: Seen) -> Table:
+    table = Table("Faults of four streams", COLUMNS)
     for kind, times in found.items():
-        back, gaps = [max(0.0, each[0]) for each in times], [each[1] for each in times]
+        back, gaps, stalls = ([max(0.0, each[place]) for each in times] for place in range(3))
         verdict = f"{BACK_S:g} {'ok' if max(back) <= BACK_S else 'MISSED'}"
-        table.rows.append(
-            (kind, str(len(back)), f"{median(back):.2f}", f"{max(back):.2f}", verdict, f"{max(gaps):.2f}")
-        )
-        table.data.append({"fault": kind, "back_s": back, "others_s": gaps})
+        figures = (median(back), max(back), max(gaps), max(stalls))
+        shown = [f"{figure:.2f}" for figure in figures]
+        table.rows.append((kind, str(len(back)), *shown[:2], verdict, *shown[2:]))
+        table.data.append({"fault": kind, "back_s": back, "others_s": gaps, "stalls_s": stalls})
     table.notes += [
         "Back: from the moment the server listens or goes on to the first result of a picture of after that, or of the "
-        "new size.",
+        "new size. A stall: how much too long a thread slept that does nothing else.",
         f"{seen.count} results. Of pictures older than {STALE_S:g} s: {seen.stale}; the oldest: {seen.oldest_s:.2f} s. "
         f"Of the same or an earlier picture again: {seen.again}. With a time that could not be read: {seen.unread}.",
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from bench.report import Table
 
 KEYS = ("rss_mib", "descriptors", "threads")
 NAMES = ("memory (RSS), MiB", "descriptors", "threads")
+NAP_S = 0.01
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,6 +53,32 @@ class Watch:
                 return
             self.samples.append({"at_s": time.monotonic() - self._began_s, **now, "load": os.getloadavg()[0]})
             self._done.wait(self._every_s)
+
+
+class Stalls:
+    """A thread that only sleeps for `NAP_S`, from the beginning of `with` to its end.
+
+    Attributes:
+        longest_s: how much too long it slept: for so long the machine let nobody of us run.
+    """
+
+    def __init__(self) -> None:
+        self.longest_s, self._done = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> Stalls:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._done.is_set():
+            began_s = time.monotonic()
+            self._done.wait(NAP_S)
+            self.longest_s = max(self.longest_s, time.monotonic() - began_s - NAP_S)
 
 
 def growth(samples: Sequence[Dict[str, float]], settled_s: float) -> Table:
