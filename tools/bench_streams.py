@@ -93,6 +93,8 @@ def measured(detector: Detector, encoder: str, client: str, args: argparse.Names
         Pipeline(detector, source, [delays], duration_s=args.seconds).run()
     finally:
         camera.stop()
+    if len(delays.found) <= BEGIN:
+        raise SystemExit(f"{client}: only {len(delays.found)} results in {args.seconds:g} s")
     decoded, boxes = (1e3 * np.array(each) for each in zip(*delays.found[BEGIN:]))
     return {
         "results": len(boxes),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edge_runtime.cli import _states
+import pytest
+
+from edge_runtime.cli import _states, detect
 from edge_runtime.sources import SourceState
 
 
@@ -25,3 +27,12 @@ def test_lines_of_sources_that_were_not_always_live() -> None:
 
 def test_a_source_that_has_not_answered_has_no_reason() -> None:
     assert list(_states.lines([SourceState("a").summary()])) == ["source: a: connecting for 0 s"]
+
+
+def test_the_flags_reach_the_sources(capsys: pytest.CaptureFixture) -> None:
+    typed = ["m.onnx", "demo", "--wait", "--give-up", "3", "--patience", "20", "--ca-file", "none"]
+    asked = _states.options(detect._parser().parse_args(typed))
+    assert (asked.wait, asked.max_tries, asked.patience_s, asked.ca_file) == (True, 3, 20.0, "none")
+    with pytest.raises(SystemExit):
+        detect._parser().parse_args([*typed, "--patience", "0"])
+    assert "--patience" in capsys.readouterr().err
