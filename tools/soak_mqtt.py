@@ -147,7 +147,8 @@ def detection(folder: Path, args: argparse.Namespace) -> Table:
         heard.close()
         broker.kill()
     table = Table("Detection beside a full disk", tuple(parts[0]))
-    table.rows += [[str(value).replace(str(folder), "") for value in part.values()] for part in parts]
+    parts = [{**part, "trouble": part["trouble"].replace(str(folder), "")} for part in parts]
+    table.rows += [[str(value) for value in part.values()] for part in parts]
     table.data += parts
     numbers = _numbers(heard)
     table.notes.append(f"20 s each, 5 frames a second asked for. Events that arrived: {len(set(numbers))}, in order: "
