@@ -25,7 +25,7 @@ class Kept:
         row: as JSON lines have it.
         found: (n, 6) float32 `[x1, y1, x2, y2, score, class_id]`, image pixels: the boxes before tracking.
         detector, rules: what found them.
-        restarts, run: see `Lease` and `Work`.
+        source, restarts, run: see `Lease` and `Work`.
         shown: see `PacketRing.shown`; None if no encoded picture is kept.
         about: format, size and colours of the picture.
         pixels, tensor: hashes; "" if there was no time for them.
@@ -40,6 +40,7 @@ class Kept:
     found: NDArray[np.float32]
     detector: Detector
     rules: Rules
+    source: int
     restarts: int
     run: int
     shown: Optional[Tuple[int, float]]

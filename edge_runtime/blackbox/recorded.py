@@ -79,7 +79,7 @@ class RecordedFrame:
     Attributes:
         part, shown_s: see `PacketRing.shown`.
         kept, outputs: whether its pixels and the outputs of the network are there.
-        picture, pixels, tensor, restarts, run, tracks: see `kept.Kept`; `picture` is its `about`.
+        picture, pixels, tensor, source, restarts, run, tracks: see `kept.Kept`; `picture` is its `about`.
         found: (n, 6) float32, the boxes before tracking.
     """
 
@@ -89,6 +89,7 @@ class RecordedFrame:
     picture: Dict[str, Any]
     pixels: str
     tensor: str
+    source: int
     restarts: int
     run: int
     engine: int
@@ -114,9 +115,9 @@ PICTURE = {
 FRAME = {
     "stream": _COUNT, "part": fields.optional(_COUNT), "shown_s": fields.optional(fields.number(-HUGE * 10, HUGE * 10)),
     "picture": Field("a picture", lambda value: check_fields(value, PICTURE, "", SourceError)),
-    "pixels": fields.text(64), "tensor": fields.text(64), "restarts": _COUNT, "run": _COUNT, "engine": _COUNT,
-    "settings": _COUNT, "kept": fields.flag(), "outputs": fields.flag(), "found": Field("boxes", _boxes),
-    "tracks": fields.optional(fields.mapping(fields.anything())),
+    "pixels": fields.text(64), "tensor": fields.text(64), "source": _COUNT, "restarts": _COUNT, "run": _COUNT,
+    "engine": _COUNT, "settings": _COUNT, "kept": fields.flag(), "outputs": fields.flag(),
+    "found": Field("boxes", _boxes), "tracks": fields.optional(fields.mapping(fields.anything())),
 }  # fmt: skip
 PART = {"number": _COUNT, "codec": fields.text(64)}
 STREAM = {

@@ -187,7 +187,7 @@ class BlackBox:
             self._outputs_s = monotonic()
             outputs = [output[work.number].copy() for output in work.detector.backend.outputs(work.slot)]
         return Kept(
-            jsonl.row(result), rows, work.detector, work.rules, lease.restarts, work.run, lease.shown,
+            jsonl.row(result), rows, work.detector, work.rules, lease.source, lease.restarts, work.run, lease.shown,
             self._facts.of_picture(result.frame.picture), outputs=outputs, tracks=work.tracks,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from edge_runtime.blackbox.decoding import OutputDecoder
 from edge_runtime.blackbox.hashing import TensorHash, hash_pixels
 from edge_runtime.blackbox.parting import Comparison
 from edge_runtime.blackbox.pictures import Pictures
+from edge_runtime.blackbox.recorded import RecordedFrame
 from edge_runtime.blackbox.recording import Recording
 from edge_runtime.detect import results
 from edge_runtime.detect.detector import Detector
@@ -116,12 +117,12 @@ class Replay:
         shown = picture or Pixels(planes=(), **frame.picture)
         about = Frame(None, row["source"], row["frame"], row["timestamp_s"], row.get("path"), shown)
         labels, gated = self._detectors[frame.engine].model.spec.labels, bool(row.get("gated"))
-        theirs = self._theirs.result(about, frame.found, False, rules, frame.restarts, frame.tracks, labels)
+        theirs = self._theirs.result(about, frame.found, False, rules, frame, labels)
         again = self._line(theirs, row)
         tracked = again["detections"] == row["detections"] and all(again.get(k) == row.get(k) for k in PLACES)
         self.found.stages["tracking"].take(tracked, number, row, _ids(row, again))
         ours = self._ours.result(
-            about, frame.found if boxes is None else boxes, gated, rules, frame.restarts, frame.tracks, labels
+            about, frame.found if boxes is None else boxes, gated, rules, frame, labels
         )  # fmt: skip
         line = self._line(ours, row)
         self.found.stages["result"].take(json.dumps(line) == json.dumps(row), number, row, _ids(row, line))
@@ -163,8 +164,7 @@ class _Tracking:
         boxes: Rows,
         gated: bool,
         rules: Rules,
-        restarts: int,
-        tracks: Any,
+        kept: RecordedFrame,
         labels: Sequence[str],
     ) -> Result:
         """The result for the boxes (n, 6) of a frame. `gated` repeats those of the last frame that was inferred."""
@@ -173,10 +173,11 @@ class _Tracking:
         found.source, found.path, found.image_wh = frame.source, frame.path, frame.image_wh
         found, places = rules.keep(found), None
         if rules.track is not None:
-            if frame.source not in self._begun and tracks is not None:
-                self._trackers.restore(frame.source, tracks, rules.track)
+            if frame.source not in self._begun and kept.tracks is not None:
+                self._trackers.restore(frame.source, kept.tracks, rules.track, kept.source)
             self._begun.add(frame.source)
-            found, places = self._trackers.update(found, frame, restarts, rules.track, rules.least(found))
+            least = rules.least(found)
+            found, places = self._trackers.update(found, frame, kept.restarts, rules.track, least, kept.source)
         if not gated:
             ids = found.tracker_id
             self._last[frame.source] = found if ids is None else found[np.flatnonzero(ids > 0)]

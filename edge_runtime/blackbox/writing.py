@@ -150,8 +150,9 @@ class _Writer:
         part, shown_s = kept.shown or (None, None)
         return {
             "stream": names.index(kept.row["source"]), "part": part, "shown_s": shown_s, "picture": kept.about,
-            "pixels": kept.pixels, "tensor": kept.tensor, "restarts": kept.restarts, "run": kept.run,
-            "engine": _place(self._engines, kept.detector), "settings": _place(self._rules, kept.rules),
+            "pixels": kept.pixels, "tensor": kept.tensor, "source": kept.source, "restarts": kept.restarts,
+            "run": kept.run, "engine": _place(self._engines, kept.detector),
+            "settings": _place(self._rules, kept.rules),
             "kept": bool(kept.planes), "outputs": bool(kept.outputs), "found": kept.found.tolist(),
             "tracks": kept.tracks,
         }  # fmt: skip

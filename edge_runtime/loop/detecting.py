@@ -216,7 +216,9 @@ class Detecting:
             assert lease.frame is not None
             times = {"capture": lease.capture_ms, **(stages if lease.inferred else {})}
             number, rows = next(found) if lease.inferred else (0, None)
-            boxes, places = self._tracked(lease, self._boxes(lease, rows), times, slot, number)
+            boxes, places = self._tracked(
+                lease, self._boxes(lease, rows), times, slot if lease.inferred else None, number
+            )
             if self._gates is not None and lease.inferred:
                 self._gates.keep(lease, boxes)
             latency_ms = (perf_counter() - lease.arrived_s) * 1e3

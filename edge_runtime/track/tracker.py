@@ -107,7 +107,7 @@ class Tracker:
         return {
             "first": [self._first.track_threshold, self._first.low_threshold],
             "core": [tracks.tolist(), time_s, last_id], "objects": dict(self.objects),
-            "image_wh": self._image_wh, "time_s": self._time_s,
+            "given": self._given, "image_wh": self._image_wh, "time_s": self._time_s,
             "lines": [counter.state() for _, counter in self._lines],
             "zones": [counter.state() for _, counter in self._zones],
         }  # fmt: skip
@@ -126,7 +126,7 @@ class Tracker:
             tracks, time_s, last_id = state["core"]
             tracker._core.restore(np.array(tracks, np.float64).reshape(len(tracks), 25), float(time_s), last_id)
             tracker.objects.update({str(name): int(count) for name, count in state["objects"].items()})
-            wh = state["image_wh"]
+            wh, tracker._given = state["image_wh"], int(state["given"])
             tracker._image_wh, tracker._time_s = wh and (int(wh[0]), int(wh[1])), float(state["time_s"])
             for (_, line), was in zip(tracker._lines, state["lines"]):
                 line.restore(was)

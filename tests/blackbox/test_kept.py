@@ -16,7 +16,7 @@ KIB = np.zeros(1024, np.uint8)
 def kept(number: int, boxes: int = 0, outputs: bool = False) -> Kept:
     nothing: Any = None
     found = np.zeros((boxes, 6), np.float32)
-    return Kept({"frame": number}, found, nothing, nothing, 0, 0, None, {}, outputs=[KIB.view(np.float32)] * outputs)
+    return Kept({"frame": number}, found, nothing, nothing, 0, 0, 0, None, {}, outputs=[KIB.view(np.float32)] * outputs)
 
 
 def numbers(shelf: Shelf) -> List[int]:

@@ -55,6 +55,16 @@ def test_thresholds_that_have_changed_since(at: int = 20) -> None:
     assert ran(other, seen[at:], at) == ran(whole, seen[at:], at)
 
 
+def test_ids_that_were_given_before_a_restart(at: int = 20) -> None:
+    seen, whole = frames(60), Tracker(OPTIONS)
+    ran(whole, seen[:10], 0)
+    later = TrackOptions(min_hits=1, lines=LINES, zones=ZONES)
+    whole.restart(later)
+    ran(whole, seen[10:at], 10)
+    other = Tracker.restored(json.loads(json.dumps(whole.state())), later)
+    assert ran(other, seen[at:], at) == ran(whole, seen[at:], at)
+
+
 @pytest.mark.parametrize(
     "change",
     [

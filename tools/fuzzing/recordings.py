@@ -73,8 +73,8 @@ def _result(number: int) -> Dict[str, Any]:
 
 def _frame(number: int) -> Dict[str, Any]:
     return {
-        "stream": 0, "part": None, "shown_s": None, "picture": PICTURE, "pixels": "", "tensor": "", "restarts": 0,
-        "run": number, "engine": 0, "settings": 0, "kept": True, "outputs": number == 0,
+        "stream": 0, "part": None, "shown_s": None, "picture": PICTURE, "pixels": "", "tensor": "",
+        "restarts": 0, "source": 0, "run": number, "engine": 0, "settings": 0, "kept": True, "outputs": number == 0,
         "found": [[1.0, 0.0, 2.0, 1.0, 0.9, 1]], "tracks": {} if number else Tracker(OPTIONS).state(),
     }  # fmt: skip
 
