@@ -54,7 +54,7 @@ def main(frames: int) -> None:
 def quieten(here: Any, backend: Any) -> float:
     """From now on stand-ins note nothing and graphs do nothing. Microseconds of the driver's calls of a frame alone."""
     here.gpu.note = lambda *what, **more: None
-    if hasattr(backend._slots[0]._graph, "launch"):
+    if hasattr(getattr(backend._slots[0], "_graph", None), "launch"):  # of an earlier commit
         backend._slots[0]._graph.launch = lambda stream: None
         return 0.0
     from tests.standins import driver

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from edge_runtime.sinks import RunView
 from edge_runtime.sinks._exposition import Counts, families
@@ -40,7 +41,7 @@ class MetricsSink:
         self._metrics: Sequence[Metric] = ()
         self._metrics_s = 0.0
         self._registry = CollectorRegistry()
-        self._registry.register(self)  # type: ignore[arg-type]
+        self._registry.register(cast(Collector, self))
         self._server = Server(address, "metrics")
         self.url = f"{self._server.url}metrics"
         seen = "" if is_loopback(address.host) else " (without a token: whoever reaches it can read them)"
