@@ -128,7 +128,7 @@ def test_without_a_configuration_the_text_can_be_copied(browser: Browser) -> Non
         browser.click("#add-line")
         browser.press("#surface", [[0.5, 0.1], [0.5, 0.9]])
         browser.click("#save")
-        browser.until("document.getElementById('toml').value.includes('[[lines]]')")
+        browser.until("document.getElementById('toml').value.includes('[[stream.lines]]')")
         assert "--line 'line 1=0.5," in browser.run("return document.getElementById('flags').value")
 
 
