@@ -71,8 +71,9 @@ class Link:
 
     def wake(self) -> None:
         """There is something to send."""
-        with contextlib.suppress(OSError):  # full: it wakes anyhow
-            os.write(self._bell, b"1")
+        with self._lock, contextlib.suppress(OSError):  # full: it wakes anyhow
+            if self._bell >= 0:
+                os.write(self._bell, b"1")
 
     def close(self) -> None:
         """Sends what it can in `CLOSE_S`. The rest stays in the spool."""
@@ -99,7 +100,14 @@ class Link:
                     break
         finally:
             self.state = "closed"
+            self._close_bell()
             self._spool.close()
+
+    def _close_bell(self) -> None:
+        with self._lock:
+            for end in (self._ears, self._bell):
+                os.close(end)
+            self._ears = self._bell = -1
 
     def _ended(self, session: _Session) -> bool:
         if not self._closing.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -189,6 +190,18 @@ def test_a_password_stands_in_the_environment_or_a_file(tmp_path: Path, monkeypa
             assert secret not in str(said) and "cam" not in sink.target
     finally:
         made.kill()
+
+
+def test_descriptors_are_closed_at_the_end(tmp_path: Path) -> None:
+    def taken() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    opened(free_port(), tmp_path).close()
+    before = taken()
+    sink = opened(free_port(), tmp_path)
+    sink.close()
+    sink._link.wake()
+    assert sink.summary()["state"] == "closed" and taken() == before
 
 
 def test_a_certificate_that_is_away_for_a_while_ends_nothing(tmp_path: Path) -> None:
