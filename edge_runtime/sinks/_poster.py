@@ -167,9 +167,9 @@ class Poster:
             timer.cancel()
 
     def _read(self, answer: HTTPResponse) -> None:
-        """Reads the rest of an answer if it is short. Otherwise the connection ends: its status has been said."""
+        """Reads a short answer to its end if another may follow. Else the connection ends: the status is known."""
         try:
-            if answer.length is not None and answer.length <= MOST:
+            if not answer.will_close and answer.length is not None and answer.length <= MOST:
                 answer.read()
                 return
         except (OSError, HTTPException):

@@ -158,6 +158,19 @@ def test_a_slow_answer_and_one_without_end(opened: Open, monkeypatch: pytest.Mon
     receiver.close()
 
 
+def test_a_last_answer_is_not_waited_for(opened: Open) -> None:
+    """Nothing could cut it: http.client gives up its socket when a server says that it closes."""
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5000\r\n\r\n"
+    receiver = Receiver(writing(head, b"x", every_s=0.1, times=1000))
+    sink = opened(receiver.port)
+    sink.take(event(1))
+    sink.take(event(2))
+    until(lambda: sink.summary()["sent"] == 2)
+    sink.close()
+    assert sink.summary()["state"] == "closed" and receiver.numbers() == [1, 2]
+    receiver.close()
+
+
 def test_the_end_does_not_wait_for_a_slow_server(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_poster, "CLOSE_S", 0.2)
     receiver = Receiver(writing(b"H", every_s=0.1, times=1000))
