@@ -98,9 +98,7 @@ class WebStream:
         for _ in range(MOST_REDIRECTS):
             answer = self._get(parts, credentials)
             if answer.status in REDIRECTS:
-                parts = urlsplit(urljoin(parts.geturl(), answer.headers.get("Location", "")))
-                if parts.scheme.lower() not in ("http", "https"):
-                    raise OSError(0, "the camera is elsewhere, at an address that is not of the web")
+                parts = _elsewhere(parts, answer.headers.get("Location", ""))
                 credentials = credentials if parts.hostname == host else Credentials("", "")
                 continue
             said = "\n".join(answer.headers.get_all("WWW-Authenticate", ()))
@@ -134,3 +132,13 @@ class WebStream:
         if any(word in kind for word in PLAYLISTS) or self._begin.lstrip().startswith(TEXT):
             raise Unfit
         return kind
+
+
+def _elsewhere(parts: SplitResult, location: str) -> SplitResult:
+    """Where a server sends us."""
+    found = urlsplit(urljoin(parts.geturl(), location))
+    if found.scheme.lower() not in ("http", "https"):
+        raise OSError(0, "the camera is elsewhere, at an address that is not of the web")
+    if parts.scheme.lower() == "https" and found.scheme.lower() == "http":
+        raise OSError(0, "the camera is elsewhere, at an address without TLS")
+    return found

@@ -164,6 +164,16 @@ def test_redirections(server: Server) -> None:
             sources.open(f"http://{server.place}/{path}")
 
 
+def test_a_redirection_does_not_lead_out_of_tls(server: Server, tmp_path: Path) -> None:
+    front = Front(server.server_port, certificate(tmp_path))
+    to = {"Location": f"http://127.0.0.1:{server.server_port}/plain"}
+    server.answers.update({"/live": lambda handler: handler.begin(status=302, **to), "/plain": pictures})  # type: ignore[attr-defined]
+    with pytest.raises(SourceError, match="an address without TLS"):
+        sources.open(f"https://me:pass@127.0.0.1:{front.port}/live")
+    assert server.asked == ["/live"], "nobody but the server behind TLS may hear the password"
+    front.stop()
+
+
 def test_pictures_of_another_size_in_one_connection() -> None:
     other = cv2.imencode(".jpg", np.zeros((90, 160, 3), np.uint8))[1].tobytes()
     server = MjpegServer(jpegs=(JPEG, other))
