@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Optional
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
@@ -14,6 +15,7 @@ from edge_runtime.sources._credentials import Credentials
 from edge_runtime.sources._server import REFUSED, UNCHECKED, Refused, Unfit, context_of, port_of
 
 MOST_BYTES = 32 << 20  # between two pictures; what FFmpeg looks at before the first one is in it
+WAIT_S, WAITS = 30.0, 4  # to wait for a picture in all; FFmpeg looks at a few pictures before it gives the first one
 MOST_REDIRECTS = 5
 SAFE = "%/:=&?~#+!$,;'@()*[]"  # characters of an address that is written as it should be
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -33,7 +35,8 @@ class WebStream:
         self._address, self._timeout_s, self._ca_file = address, timeout_s, ca_file
         self._answer: Optional[http.client.HTTPResponse] = None
         self._socket: Optional[socket.socket] = None
-        self._begin, self._count = b"", 0
+        self._begin, self._count, self._waited_s, self._failed = b"", 0, 0.0, False
+        self._most_s = max(WAIT_S, WAITS * timeout_s)
 
     def open(self) -> Any:
         """An av container of it.
@@ -53,24 +56,21 @@ class WebStream:
         return open_stream(self, "mpjpeg" if kind.startswith("multipart/") else None)
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end.
+        """Up to `size` bytes; none at the end, and after an error: FFmpeg asks again, and PyAV would print that one.
 
         Raises:
-            OSError: the connection is lost, or too much came without a picture.
+            OSError: the connection is lost, or too much came without a picture, or it took too long.
         """
-        if self._count > MOST_BYTES:
-            raise OSError(0, f"no picture in {MOST_BYTES >> 20} MiB")
-        content, self._begin = self._begin, b""
-        try:
-            content = content or self._read(size)
-        except http.client.HTTPException as error:
-            raise OSError(0, "the camera ended the connection") from error
-        self._count += len(content)
+        if self._failed:
+            return b""
+        self._failed = True
+        content = self._next(size)
+        self._failed = False
         return content
 
     def taken(self) -> None:
         """A picture came out of it."""
-        self._count = 0
+        self._count, self._waited_s = 0, 0.0
 
     def interrupt(self) -> None:
         """Ends a waiting read at once; from any thread."""
@@ -86,10 +86,27 @@ class WebStream:
             if opened is not None:
                 with suppress(OSError):
                     opened.close()
-        self._answer, self._socket, self._begin, self._count = None, None, b"", 0
+        self._answer, self._socket, self._begin, self._failed = None, None, b"", False
+        self.taken()
+
+    def _next(self, size: int) -> bytes:
+        if self._count > MOST_BYTES:
+            raise OSError(0, f"no picture in {MOST_BYTES >> 20} MiB")
+        if self._waited_s > self._most_s:
+            raise OSError(0, f"no picture in {self._most_s:g} s")
+        content, self._begin = self._begin, b""
+        try:
+            content = content or self._read(size)
+        except http.client.HTTPException as error:
+            raise OSError(0, "the camera ended the connection") from error
+        self._count += len(content)
+        return content
 
     def _read(self, size: int) -> bytes:
-        return self._answer.read1(size) if self._answer else b""
+        began_s = monotonic()
+        content = self._answer.read1(size) if self._answer else b""
+        self._waited_s += monotonic() - began_s
+        return content
 
     def _ask(self) -> str:
         """The content type."""

@@ -196,6 +196,35 @@ def test_a_camera_that_is_slower_than_the_limit(monkeypatch: pytest.MonkeyPatch)
     server.stop()
 
 
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_picture_that_comes_byte_by_byte(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], before: int
+) -> None:
+    monkeypatch.setattr(_web, "WAIT_S", 0.5)
+    monkeypatch.setattr(_web, "WAITS", 1)
+
+    def drip(handler: Any) -> None:
+        handler.begin()
+        handler.send(PICTURE * (before if len(handler.server.asked) == 1 else 0) + PICTURE[:80])
+        for _ in range(500):
+            handler.send(b"x")
+            time.sleep(0.05)
+
+    server.answers["/live"] = drip
+    source = sources.open(f"http://{server.place}/live", SourceOptions(wait=True, max_tries=1, patience_s=0.4))
+
+    def read_on() -> None:
+        with pytest.raises(SourceError, match="did not come back"):
+            list(iter(source.read, None))
+
+    reader = threading.Thread(target=read_on)
+    reader.start()
+    reader.join(10)
+    assert not reader.is_alive() and source.state.reason in ("no picture in 0.5 s", "no answer in time")
+    assert "PyAV" not in capfd.readouterr().err
+    source.close()
+
+
 def test_a_playlist_is_read_by_ffmpeg(server: Server) -> None:
     playlist = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.6,\none.ts\n#EXT-X-ENDLIST\n"
     video = b"".join(pieces(30))
