@@ -134,16 +134,25 @@ class Poster:
 
     def _exchange(self, connection: HTTPConnection, body: bytes) -> int:
         with self._limited(connection):
-            headers = self._hook.headers(body, _id(body), int(time()))
-            agent = {"User-Agent": f"edge-runtime/{__version__}"}
-            connection.request("POST", self._hook.requested, body, {**headers, **agent})
-            answer = connection.getresponse()
+            answer = self._answered(connection, body)
             self._read(answer)
         if 300 <= answer.status < 400:
             raise Unanswered(f"the server answers {answer.status}, and a webhook goes to no other address")
         if answer.status in LATER or answer.status >= 500 or answer.status < 200:
             raise Unanswered(f"the server answers {answer.status}", _wish_s(answer.getheader("Retry-After", "")))
         return answer.status
+
+    def _answered(self, connection: HTTPConnection, body: bytes) -> HTTPResponse:
+        headers = self._hook.headers(body, _id(body), int(time()))
+        agent = {"User-Agent": f"edge-runtime/{__version__}"}
+        try:
+            connection.request("POST", self._hook.requested, body, {**headers, **agent})
+        except ConnectionError:  # a server may refuse what is too large before it has read it, and go
+            answer = connection.getresponse()
+            if answer.status < 400:
+                raise
+            return answer
+        return connection.getresponse()
 
     @contextmanager
     def _limited(self, connection: HTTPConnection) -> Iterator[None]:

@@ -6,7 +6,10 @@ import hashlib
 import hmac
 import logging
 import resource
+import socket
+import threading
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
@@ -121,6 +124,21 @@ def test_what_is_refused_is_counted_and_said_once(opened: Open, caplog: pytest.L
     assert caplog.text.count("event with 400;") == 1 and caplog.text.count("event with 413;") == 1
     assert "T024BE7LD" not in caplog.text
     receiver.close()
+
+
+def test_what_is_refused_before_it_was_read_is_not_posted_again(opened: Open) -> None:
+    def refuse(connection: socket.socket) -> None:
+        while b"\r\n\r\n" not in connection.recv(1 << 10):
+            pass
+        connection.sendall(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\n\r\n")
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: refuse(server.accept()[0]), daemon=True).start()
+        sink = opened(server.getsockname()[1], "&pictures=yes")
+        sink.take(replace(event(1), picture=bytes(12 << 20)))
+        until(lambda: sink.summary()["refused"] == 1)
+        assert sink.summary()["waiting"] == 0
 
 
 @pytest.mark.parametrize("wish", ["1", formatdate(time.time() + 1e9, usegmt=True)])
