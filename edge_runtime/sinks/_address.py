@@ -134,7 +134,7 @@ def secret_of(options: Mapping[str, str], name: str, example: str = "…") -> st
     """
     value = options.get(name, "")
     if value and not value.startswith(("env:", "@")):
-        hint = f"{name}=@FILE or {name}=env:NAME: a list of processes shows what is written out"
+        hint = "give it as @FILE or env:NAME there, because a list of processes shows what is written out"
         raise UsageError(f"the {name} is written out in the query", hint=hint)
     found = resolve(value, name, example) if value else ""
     secrets.remember(found)

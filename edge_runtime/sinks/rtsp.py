@@ -29,7 +29,7 @@ FIELDS = {
     "width": _query.number(64, 8192, {}),
     "bitrate": _query.number(1e4, 1e9, {"k": 1e3, "M": 1e6}),
 }
-EXAMPLE = "rtsp://USER@0.0.0.0:8554?password=env:RTSP_PASSWORD"
+LOGIN = "write USER@ before the host, and ?password=env:RTSP_PASSWORD behind it"
 USUAL_FPS = 30.0
 MOST_STREAMS = 256
 END_S = 1.0
@@ -47,10 +47,10 @@ def open(target: str, options: SinkOptions) -> RtspSink:
     """
     address = parse(target, PORTS, tuple(FIELDS))
     if bool(address.user) != bool(address.password):
-        raise UsageError(f"{address.public} needs user and password, or none of them", hint=f"like {EXAMPLE}")
+        raise UsageError(f"{address.public} needs user and password, or none of them", hint=LOGIN)
     if not address.user and not is_loopback(address.host):
         fact = f"pictures on {address.host} can be seen by others and need a user and a password"
-        raise UsageError(fact, hint=f"{EXAMPLE}, or stay with rtsp://127.0.0.1:{address.port}")
+        raise UsageError(fact, hint=f"{LOGIN}; or stay with rtsp://127.0.0.1:{address.port}")
     asked = {"encoder": AUTO, **_query.options(address.public, dict(address.options), FIELDS)}
     load_cv2()
     load_library()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 
 from edge_runtime import plugins, sinks
 from edge_runtime.errors import UsageError
+from edge_runtime.sinks import rtsp
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,18 @@ def test_the_file_that_is_named(target: str, path: object) -> None:
 )
 def test_every_file_that_is_written(target: str, paths: list) -> None:
     assert sinks.written_paths(target, ["a/x.mp4", "b/y.mp4"]) == paths
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("rtsp://0.0.0.0:8554", ("USER@", "?password=env:RTSP_PASSWORD")),
+        ("rtsp://u@127.0.0.1:8554", ("USER@", "?password=env:RTSP_PASSWORD")),
+        ("rtsp://127.0.0.1?password=abcd", ("@FILE", "env:NAME")),
+    ],
+)
+def test_a_hint_shows_how_a_secret_is_given(target: str, words: Sequence[str]) -> None:
+    """It goes through what hides secrets, which takes an example for one."""
+    with pytest.raises(UsageError) as caught:
+        rtsp.open(target, sinks.SinkOptions())
+    assert all(word in str(caught.value.hint) for word in words)
