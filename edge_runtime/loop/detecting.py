@@ -223,6 +223,7 @@ class Detecting:
                 self._gates.keep(lease, boxes)
             latency_ms = (perf_counter() - lease.arrived_s) * 1e3
             self._deliver(lease, Result(lease.frame, boxes, times, latency_ms, places, not lease.inferred))
+            self.beat_s = perf_counter()
             lease.release()
 
     def _wait(self, slot: int, leases: List[Lease]) -> Iterator[NDArray[np.float32]]:

@@ -129,10 +129,21 @@ class SinkThread(_Queued, Worker):
 
 
 class Reader(_Queued):
-    """The consumer for a caller who iterates over a pipeline."""
+    """The consumer for a caller who iterates over a pipeline.
+
+    Attributes:
+        awaited: the run waits until the caller takes a result.
+    """
 
     def __init__(self, depth: int) -> None:
         super().__init__("iteration", depth)
+        self.awaited = False
+
+    def put(self, lease: Lease, result: Result) -> None:
+        """See `Outbox.put`."""
+        self.awaited = True
+        super().put(lease, result)
+        self.awaited = False
 
     def start(self) -> None:
         """Does nothing: the caller's thread reads."""

@@ -113,6 +113,11 @@ class Outputs:
         return (box for box in list(self.boxes) if box.hangs(since_s, self._grace_s))
 
     @property
+    def awaits_caller(self) -> bool:
+        """Whether the run waits for a caller who iterates, and may take any time."""
+        return any(isinstance(box, Reader) and box.awaited for box in list(self.boxes))
+
+    @property
     def events(self) -> bool:
         """Whether one takes events."""
         return bool(self._takers)

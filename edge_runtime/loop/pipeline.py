@@ -307,7 +307,7 @@ class Pipeline:
     @property
     def stuck(self) -> str:
         """Why the run must be started anew; "" if it goes on."""
-        return view.stuck(self._run.detecting)
+        return view.stuck(self._run.detecting, self._run.outputs)
 
     @property
     def dropped(self) -> List[int]:

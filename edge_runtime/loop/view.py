@@ -22,10 +22,10 @@ STUCK_S = 30.0  # no frame and no wait for another thread takes so long
 WINDOW_S = 5.0  # rates and percentiles are of the last 5 to 10 seconds
 
 
-def stuck(detecting: Detecting) -> str:
-    """Why the run must be started anew; "" if it goes on."""
-    now_s = perf_counter()
-    if detecting.warm and not detecting.idle and now_s - detecting.beat_s > STUCK_S:
+def stuck(detecting: Detecting, outputs: Outputs) -> str:
+    """Why the run must be started anew; "" if it goes on, or waits for the caller."""
+    now_s, waits = perf_counter(), detecting.idle or outputs.awaits_caller
+    if detecting.warm and not waits and now_s - detecting.beat_s > STUCK_S:
         return f"the detecting thread has been at the same thing for {now_s - detecting.beat_s:.0f} s"
     return ""
 
@@ -64,7 +64,7 @@ class View:
         """See `RunView.stuck`."""
         if self._over():
             return "the run has ended"
-        return stuck(self._detecting)
+        return stuck(self._detecting, self._outputs)
 
     def unready(self) -> str:
         """See `RunView.unready`. A detector that does not find its golden frames cannot be opened, so none is here."""

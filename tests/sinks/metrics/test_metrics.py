@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -17,7 +19,7 @@ from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import _exposition, prometheus
 from edge_runtime.sinks._web import connection, metrics
 from edge_runtime.sinks._web.address import METRICS, Address, parse
-from tests.loop.parts import Sink, open_detector
+from tests.loop.parts import Numbers, Sink, open_detector
 from tests.sinks.brokers import until
 from tests.sinks.events import event
 from tests.sinks.metrics import server
@@ -134,6 +136,17 @@ def test_a_thread_that_hangs_is_not_healthy(detector: Detector, monkeypatch: pyt
         assert "same thing" in get(sink, "/healthz")[1] and get(sink, "/readyz")[0] == 503
         hanging.gate.set()
         until(lambda: get(sink, "/healthz")[0] == 200)
+
+
+def test_a_caller_who_takes_results_slowly_is_no_hang(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "STUCK_S", 0.2)
+    pipeline = Pipeline(detector, Numbers(20))
+    with closing(iter(pipeline)) as results:
+        next(results)
+        until(lambda: pipeline._run.outputs.awaits_caller)
+        time.sleep(0.4)
+        assert pipeline.stuck == ""
+        assert len(list(results)) == 19
 
 
 def test_figures_of_the_past_are_no_metrics(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
