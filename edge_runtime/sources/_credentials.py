@@ -8,9 +8,12 @@ import os
 import re
 from typing import Dict
 
+from edge_runtime.text.escape import printable
+
 PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
 HASHES = {"": hashlib.md5, "MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 SESSION = "-SESS"
+LONGEST = 100  # characters of what a server says, for a message
 
 
 class Credentials:
@@ -34,6 +37,7 @@ class Credentials:
         offers = {name: offer for name, offer in listed if name != "digest" or _known(offer)}
         kind = next((name for name in ("digest", "basic") if name in offers), "")
         unknown = ", ".join(f"{name} {offer.get('algorithm', '')}".strip() for name, offer in listed)
+        unknown = printable(unknown[:LONGEST])
         self.problem = "wrong user or password" if kind or not listed else f"it knows only {unknown}, which we do not"
         if not kind or not self._user or (kind, offers[kind]) == (self._kind, self._said):
             return False

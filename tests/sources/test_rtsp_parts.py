@@ -100,6 +100,8 @@ def test_basic_and_nobody() -> None:
     stranger = Credentials("a", "b")
     assert not stranger.challenge('Digest realm="x", algorithm=SHA-512-256, nonce="1"\nBearer')
     assert stranger.problem == "it knows only digest SHA-512-256, bearer, which we do not", "the password may be right"
+    assert not stranger.challenge("Ev\x1b[2Jil " + "x" * 9999 + ", algorithm=\x1b]0;name\x07" + "x" * 9999)
+    assert stranger.problem.isprintable() and len(stranger.problem) < 200, "a terminal would obey it"
     known = 'Digest realm="x", nonce="1"'
     assert Credentials("a", "b").challenge(f"{known}\n{known}, algorithm=SHA-512-256"), "one that we know"
 
