@@ -160,10 +160,13 @@ class RtspServer:
         self._context.pop_thread_default()
 
     def _look_after(self, *_: Any) -> bool:
-        """Ends sessions of viewers that have gone without a word, and the oldest of too many connections."""
+        """Ends sessions of viewers that have gone without a word, and of too many connections those that show nothing.
+
+        The oldest of them are first in the list.
+        """
         self._sessions.cleanup()
-        clients = self._server.client_filter(None)
-        for client in clients[MOST:]:
+        clients = sorted(self._server.client_filter(None), key=lambda client: bool(client.session_filter(None)))
+        for client in clients[: max(0, len(clients) - MOST)]:
             client.close()
         self._tick()
         return True

@@ -96,6 +96,29 @@ def test_a_viewer_that_reads_nothing_stops_nobody() -> None:
     assert streams.slowest_s < 5
 
 
+def test_those_who_only_connect_keep_no_viewer_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtspserver, "MOST", 3)
+    monkeypatch.setattr(_rtspserver, "TICK_S", 1)
+
+    def ended(connection: socket.socket) -> bool:
+        connection.settimeout(0.01)
+        try:
+            return connection.recv(1) == b""
+        except socket.timeout:
+            return False
+
+    with serving("/live") as streams, watching(f"{streams.sink.url}/live") as found:
+        next(found)
+        place = ("127.0.0.1", streams.sink._server.port)
+        idle = [socket.create_connection(place) for _ in range(4)]
+        until(lambda: ended(idle[0]) and ended(idle[1]), "the end of the oldest two")
+        assert not ended(idle[2]) and not ended(idle[3]), "the newest may be a viewer who begins"
+        for _ in range(3):
+            next(found)
+        for connection in idle:
+            connection.close()
+
+
 def test_a_frame_of_another_size_is_fitted_in_and_the_next_viewer_has_its_size() -> None:
     with serving("/live") as streams:
         url, stream = f"{streams.sink.url}/live", streams.sink.streams["cam"]
