@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from contextlib import suppress
+from threading import Timer
 from time import monotonic
 from typing import Any, Optional
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
@@ -135,7 +136,13 @@ class WebStream:
         headers = {"User-Agent": f"edge-runtime {__version__}", "Accept": "*/*"}
         connection.request("GET", path, headers={**headers, **({"Authorization": signed} if signed else {})})
         self._socket = connection.sock
-        self._answer = connection.getresponse()
+        end = Timer(self._most_s, self.interrupt)  # a timeout is only for each piece of an answer
+        end.daemon = True
+        end.start()
+        try:
+            self._answer = connection.getresponse()
+        finally:
+            end.cancel()
         return self._answer
 
     def _judged(self, answer: http.client.HTTPResponse, credentials: Credentials) -> str:

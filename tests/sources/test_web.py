@@ -196,6 +196,23 @@ def test_a_camera_that_is_slower_than_the_limit(monkeypatch: pytest.MonkeyPatch)
     server.stop()
 
 
+def test_an_answer_whose_head_comes_byte_by_byte(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_web, "WAIT_S", 0.5)
+    monkeypatch.setattr(_web, "WAITS", 1)
+
+    def drip(handler: Any) -> None:
+        handler.send(b"HTTP/1.0 200 OK\r\nX: ")
+        for _ in range(300):
+            handler.send(b"x")
+            time.sleep(0.05)
+
+    server.answers["/live"] = drip
+    began_s = time.monotonic()
+    with pytest.raises(SourceError, match="no answer in time"):
+        sources.open(f"http://{server.place}/live", SourceOptions(patience_s=0.4))
+    assert time.monotonic() - began_s < 10, "and not the 15 s of the server"
+
+
 @pytest.mark.parametrize("before", [0, 5])
 def test_a_picture_that_comes_byte_by_byte(
     server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], before: int
