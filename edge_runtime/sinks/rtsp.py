@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from time import monotonic
 from typing import Any, Dict, Mapping
 
 from edge_runtime.errors import SinkError, UsageError
@@ -113,8 +114,9 @@ class RtspSink:
     def close(self) -> None:
         """See `Sink.close`."""
         self._server.close()
+        until_s = monotonic() + END_S
         for stream in self.streams.values():
-            stream.wait(END_S)
+            stream.wait(max(0.0, until_s - monotonic()))
 
     def _path_of(self, source: str) -> str:
         """The path of the address is that of a single stream. Of several, each has its name behind it."""

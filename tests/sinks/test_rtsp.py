@@ -6,7 +6,8 @@ import gc
 import socket
 import threading
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, List
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from edge_runtime import Pipeline, sinks, sources
 from edge_runtime.errors import BackendUnavailable, SinkError, UsageError
 from edge_runtime.imaging import gst
-from edge_runtime.sinks import _rtspserver, _rtspstream
+from edge_runtime.sinks import _rtspserver, _rtspstream, rtsp
 from edge_runtime.sinks._drawn import drawn
 from edge_runtime.sinks._gstencoders import ENCODERS
 from tests.loop.parts import Numbers, open_detector
@@ -242,6 +243,21 @@ def test_at_the_end_nothing_is_left() -> None:
         del streams, found
         counts.append(left())
     until(lambda: left() <= counts[0], f"what a viewer needed, after {counts}")
+
+
+def test_the_end_waits_once_for_all_encoders_that_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp, "END_S", 0.1)
+    waits: List[float] = []
+
+    def hang(timeout_s: float) -> None:
+        waits.append(timeout_s)
+        threading.Event().wait(timeout_s)
+
+    with serving("/live/") as streams:
+        streams.sink.streams.update({str(number): SimpleNamespace(wait=hang) for number in range(50)})
+        streams.stop()
+        streams.sink.close()
+    assert len(waits) >= 50 and sum(waits[:50]) < 1
 
 
 def test_of_a_pipeline(tmp_path: Path) -> None:
