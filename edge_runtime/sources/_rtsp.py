@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import socket
 from contextlib import suppress
+from threading import Timer
 from time import monotonic
 from typing import Dict, Iterator, Optional, Tuple
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,7 @@ from edge_runtime.sources._server import REFUSED, Refused, Unfit, context_of, po
 
 MOST_HEADERS, LONGEST_LINE, MOST_BODY = 100, 8192, 1 << 18
 RTSP_VERSION = b"RTSP/1."
+BEGIN_S, ANSWERS = 30.0, 5  # until video begins; so many answers that come just in time are waited for
 UNFIT = (301, 302, 303, 305, 459, 461)  # it is elsewhere, or the server does not send over TCP
 
 
@@ -53,7 +55,7 @@ class RtspConnection:
             if parts.scheme.lower() == "rtsps":
                 self._socket = context_of(ca_file).wrap_socket(self._socket, server_hostname=self._host)
             self._file = self._socket.makefile("rb", 1 << 16)
-            self.video = self._begin()
+            self.video = self._begun()
         except BaseException:
             self.close()
             raise
@@ -90,6 +92,15 @@ class RtspConnection:
         self._socket.close()
         if hasattr(self, "_file"):
             self._file.close()
+
+    def _begun(self) -> Video:
+        end = Timer(max(BEGIN_S, ANSWERS * self._timeout_s), self.interrupt)  # a timeout is only for each piece
+        end.daemon = True
+        end.start()
+        try:
+            return self._begin()
+        finally:
+            end.cancel()
 
     def _begin(self) -> Video:
         headers, _ = self._ask("OPTIONS", self._url, {})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 
 from edge_runtime import sources
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging import gst, pyav
-from edge_runtime.sources import SourceOptions, _rtspcapture, gstreamer, rtsp
+from edge_runtime.sources import SourceOptions, _rtsp, _rtspcapture, gstreamer, rtsp
 from edge_runtime.sources._avcapture import AvCapture
 from edge_runtime.sources._rtsp import RtspConnection
 from edge_runtime.sources._rtspcapture import RtspCapture
@@ -111,6 +112,28 @@ def test_answers_that_make_no_sense(answer: bytes, monkeypatch: pytest.MonkeyPat
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_rtspcapture, "FIRST_KEY_S", 0.5)
     monkeypatch.setattr(rtsp, "TIMEOUT_MS", 500)
+
+
+def test_an_answer_that_comes_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtsp, "BEGIN_S", 0.5)
+    monkeypatch.setattr(_rtsp, "ANSWERS", 1)
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(b"RTSP/1.0 200 OK\r\nX: ")
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=lambda: drip(listening.accept()[0]), daemon=True).start()
+        found: List[RtspCapture] = []
+        address = f"rtsp://127.0.0.1:{listening.getsockname()[1]}/live"
+        opening = threading.Thread(target=lambda: found.append(RtspCapture(address, 0.4, None)))
+        opening.start()
+        opening.join(10)
+        over.set()
+        assert found and not found[0].opened and found[0].error
 
 
 def test_a_camera_that_sends_reports_and_no_video_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
