@@ -55,13 +55,13 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_detection_flags(
     parser: argparse.ArgumentParser, conf: float = 0.25, iou: float = 0.45, batches: bool = False
-) -> None:
-    """Flags for thresholds and for running the model.
+) -> argparse._ArgumentGroup:
+    """Flags for thresholds and for running the model. Returns the group of the thresholds, for more of them.
 
     Args:
         batches: whether several batch sizes may be given, `--batch 1,4`.
     """
-    group = parser.add_argument_group("detection")
+    group = detection = parser.add_argument_group("detection")
     group.add_argument(
         "--conf", type=fraction, default=conf, metavar="0..1", help=f"least confidence of a detection, default {conf}"
     )
@@ -93,6 +93,7 @@ def add_detection_flags(
     about = "open an engine although it does not find what is stored with it"
     group.add_argument("--no-golden", action="store_false", dest="golden", help=about)
     group.add_argument("-v", "--verbose", action="store_true", help=VERBOSE)
+    return detection
 
 
 def model_flags(args: argparse.Namespace) -> ModelFlags:

@@ -70,6 +70,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--agnostic-nms --agnostic --class-agnostic", ALL, "NMS looks at each class by itself: leave it out"),
     ("--max-detections --max-dets --topk --top-k --keep-top-k", CUT, "--max-det"),
     ("--class --filter-classes --class-ids", USE, "--classes"),
+    ("--conf-class --classes-conf --conf-per-class", DETECT, "--class-conf"),
     ("--conf --iou --max-det --classes --conf-thres --iou-thres --conf-threshold --iou-threshold --threshold "
      "--score-threshold --topk", f"{BUILD} {IDENTIFY}", "thresholds are said at run time: edge-detect --conf 0.25"),
     ("--names --class-names --class-file --classes-file --labels-file --label-file --label", ALL, "--labels"),
@@ -87,6 +88,11 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--save-csv --save-results", DETECT, "--output FILE.csv writes a row per box"),
     ("--save-crop --save-crops --crop", DETECT, "crops are not written; --output FILE.jsonl has every box"),
     ("--save-conf", DETECT, "--output yolo-conf:DIR/ writes boxes as YOLO does, with confidence"),
+    ("--prometheus --metrics --metrics-port", DETECT, "--output prometheus://127.0.0.1:9464 serves metrics"),
+    ("--webhook --webhook-url", DETECT, "--output webhook+https://HOST/PATH posts events"),
+    ("--mqtt --broker --mqtt-broker", DETECT, "--output mqtt://BROKER/TOPIC sends events"),
+    ("--rtsp-out --rtsp-output --rtsp-server", DETECT, "--output rtsp://127.0.0.1:8554 serves pictures"),
+    ("--clips", DETECT, "--output clips:DIR writes videos of what happened"),
     ("--project --name --exist-ok --run-name", DETECT, _WHERE),
     ("--project --name --exist-ok --plots --save-dir", EVAL, "--report DIR writes a page with its plots"),
     ("--save-json --save-txt --save-hybrid --save-conf", EVAL, "--json prints every figure"),
@@ -94,6 +100,7 @@ FLAGS: Tuple[Tuple[str, str, Optional[str]], ...] = (
     ("--nosave --no-save --noshow --no-show --no-display --dont-show --headless --show-labels --show-conf --show-boxes "
      "--hide-progress", DETECT, SO_ALREADY),
     ("--hide-labels --hide-conf --line-width --line-thickness --overlay --alpha", DETECT, "they look one way: omit it"),
+    ("--configuration --config-file", DETECT, "--config"),
     ("--tracking --bytetrack", DETECT, "--track"),
     ("--tracker", DETECT, "there is one tracker, ByteTrack: --track"),
     ("--persist", DETECT, SO_ALREADY),

@@ -38,7 +38,10 @@ def opened(args: argparse.Namespace) -> Optional[BlackBox]:
     """
     given = {"seconds": args.record_s, "most_bytes": args.record_bytes}
     given = {name: value for name, value in given.items() if value is not None}
-    if args.record:
+    if args.record is not None:
+        if not args.record.lower().endswith(".edge"):  # "" is a variable that is not set, out.mp4 meant for a video
+            hint = "expected one like last60.edge; --output out.mp4 writes a video"
+            raise UsageError(f"--record is {args.record!r}", hint=hint)
         return BlackBox(args.record, at_end=args.record_end, about={"flags": _flags(args)}, **given)
     if given or args.record_end:
         raise UsageError("settings for a recording, and no file for it", hint="add --record last60.edge")

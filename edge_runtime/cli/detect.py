@@ -122,8 +122,8 @@ def _parser() -> Parser:
     )
     _govern.add_flags(group)
     _flags.add_model_flags(parser)
-    _flags.add_detection_flags(parser)
-    parser.add_argument(
+    group = _flags.add_detection_flags(parser)
+    group.add_argument(
         "--class-conf", type=_values.named_fractions, default={}, metavar="NAME=0..1,…", help="--conf of single classes"
     )
     _track.add_flags(parser)

@@ -140,7 +140,7 @@ def several(field: Field, least: int = 0, most: int = LONGEST, alone: bool = Fal
         _demand(value, least <= len(value) <= most)
         return tuple(take(f"[{place}]", field, item) for place, item in enumerate(value))
 
-    count = f"{least} times " if least == most else ""
+    count = f"{'' if least == most else 'at least '}{least} times " if least else ""
     return Field(f"a list: {count}{field.expected}", fitting)
 
 

@@ -17,7 +17,6 @@ One that needs encoded pictures has `before_s`, the seconds to keep, and `follow
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -29,6 +28,7 @@ from edge_runtime.files import given
 from edge_runtime.sinks._grid import Grid
 from edge_runtime.sinks._paths import AN_ADDRESS, SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
+from edge_runtime.sinks._unknown import ADDRESS, unknown
 from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
 from edge_runtime.text import secrets
 from edge_runtime.track.places import Line, Zone
@@ -40,18 +40,7 @@ __all__ = [
     "admit", "begin", "is_clips", "is_stdout", "is_yolo", "needs_ids", "note", "observe", "open", "open_events",
     "takes_events", "written_path", "written_paths",
 ]  # fmt: skip
-KINDS = (
-    "out.mp4, out.jsonl, events:out.jsonl, clips:clips, mqtt://…, webhook+https://…, prometheus://, out.csv, "
-    "out.coco.json, drawn/ (pictures), yolo:labels/, http://127.0.0.1:8080, rtsp://127.0.0.1:8554, window, -"
-)
 SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
-NEAR: Dict[Tuple[str, ...], str] = {  # words that users type, and what they may mean
-    (".json",): "out.coco.json for COCO, out.jsonl for a line per frame",
-    (".txt",): "yolo:labels/ for a text file per picture, out.csv for one table",
-    (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"): "a folder with / at the end, for a picture per frame",
-    (".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif"): "out.mp4, out.mkv or out.avi",
-    (".tsv", ".xls", ".xlsx", ".parquet"): "out.csv",
-}
 
 
 @dataclass(frozen=True)
@@ -235,15 +224,9 @@ def _resolved(target: str) -> str:
 
 def _member(target: str) -> ModuleType:
     try:
-        return plugins.pick("sinks", target)
+        member = plugins.pick("sinks", target)
     except UsageError as error:
-        raise UsageError(f"no output is written as {target!r}", hint=_near(target)) from error
-
-
-def _near(target: str) -> str:
-    if os.path.isdir(target):
-        return f"did you mean {target}/ for a picture per frame, or yolo:{target}/ for a text file per picture?"
-    if target.lower().startswith("https://"):
-        return "did you mean webhook+https://HOST/PATH, to post events there?"
-    meant = next((hint for endings, hint in NEAR.items() if target.lower().endswith(endings)), "")
-    return f"did you mean {meant}?" if meant else f"expected one like {KINDS}"
+        raise unknown(target) from error
+    if ADDRESS.match(target) and not any(handle.endswith("://") for handle in member.HANDLES):
+        raise unknown(target)  # https://host/hook/ is no folder, and kafka://host/out.csv no file
+    return member

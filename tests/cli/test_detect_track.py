@@ -97,6 +97,7 @@ def test_lines_and_zones_are_drawn(engine: str, tmp_path: Path) -> None:
         (["--line", "a=1,2,1,2"], "a is no line: give two different points"),
         (["--zone", "a=0.1,2,1,2,5,5"], "a mixes fractions with pixels: give pixels of the frame"),
         (["--zone", "a=1,2,x,2"], "is not NAME=x1,y1,x2,y2"),
+        (["--zone", "a=1,2"], "expected a list: at least 2 times"),
     ],
 )
 def test_places_that_make_no_sense_are_refused(engine: str, flags: List[str], said: str, capsys: Any) -> None:

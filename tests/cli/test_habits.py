@@ -19,7 +19,7 @@ from edge_runtime.cli import _habits
 from edge_runtime.cli._parser import Parser
 from tests.tiny import boxes_v8, write_onnx
 
-COMMANDS = "detect eval bench build calibrate power doctor identify audit zoo".split()
+COMMANDS = "detect eval bench build calibrate power doctor identify audit replay zoo".split()
 MODULES = {name: import_module(f"edge_runtime.cli.{name}") for name in COMMANDS}
 PARSERS: Dict[str, Parser] = {f"edge-{name}": MODULES[name]._parser() for name in COMMANDS}
 
@@ -207,6 +207,9 @@ SAID = [  # command, what they type, what the answer names
     ("zoo", "get", "add NAME"),
     ("zoo", "get yolox_nano nanodet_m", "nanodet_m has no use here"),
     ("zoo", "get yolox_nano --timeout never", "--timeout SECONDS"),
+    ("detect", "m.onnx 0 --prometheus", "--output prometheus://"),
+    ("detect", "m.onnx 0 --webhook https://host/in", "--output webhook+https://"),
+    ("detect", "m.onnx 0 --mqtt broker", "--output mqtt://"),
     # our own flags, mistyped
     ("detect", "--engin m.onnx", "did you mean --engine?"),
     ("detect", "m.onnx --sorce 0", "did you mean --source?"),
@@ -273,6 +276,14 @@ def test_help_names_each_flag_once(command: str, capsys: Any) -> None:
         MODULES[command].main(["--help"])
     flags = re.findall(r"^  (?:-\w(?: \S+)?, )?(--[a-z-]+)", capsys.readouterr().out, re.M)
     assert caught.value.code == 0 and len(flags) == len(set(flags)) > 3
+
+
+def test_flags_of_one_purpose_stand_together(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        MODULES["detect"].main(["--help"])
+    groups = {text.partition(":")[0]: text for text in capsys.readouterr().out.split("\n\n")}
+    assert "--class-conf" in groups["detection"]
+    assert re.findall(r"^  (?:-h, )?(--[a-z-]+)", groups["general"], re.M) == ["--help", "--version", "--engine"]
 
 
 def test_words_in_any_order_mean_the_same(videos: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from edge_runtime.cli import detect, replay
 from tests.blackbox import scenes
 from tests.blackbox.rewritten import rewrite
+from tests.detect.test_golden import YOLO, damaged, recorded, with_golden
 from tests.hearing import heed_signals
 from tests.loop.parts import within
 from tests.sources.mjpeg import MjpegServer
@@ -124,6 +125,24 @@ def test_settings_without_a_file_and_a_file_that_is_read(tmp_path: Path, capsys:
     assert "add --record last60.edge" in capsys.readouterr().err
     assert detect.main([*base, video, "--record", video]) == 1
     assert "both source and output" in capsys.readouterr().err
+
+
+def test_an_engine_that_does_not_find_its_golden_frames_is_looked_at(tmp_path: Path, capsys: Any) -> None:
+    engine = with_golden(YOLO, tmp_path / "m.onnx", recorded(YOLO))
+    damaged(engine, 3.0)
+    typed = [str(engine), str(scenes.write_video(tmp_path / "a.mp4", 4)), *FLAGS[4:], "--record-end"]
+    typed += ["--record", str(tmp_path / "a.edge")]
+    assert detect.main(typed) == 1 and detect.main([*typed, "--no-golden"]) == 0
+    assert replay.main([str(tmp_path / "a.edge")]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "out.mp4", "last60"])
+def test_a_recording_without_its_suffix_is_refused(name: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    """An empty name is that of a variable that is not set: without an error nothing would be recorded."""
+    monkeypatch.chdir(tmp_path)
+    assert detect.main([str(scenes.tiny(tmp_path)), *FLAGS, "demo", "--max-frames", "2", "--record", name]) == 1
+    assert f"--record is {name!r}" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.onnx"]
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def test_edge_calibrate_has_its_onnxruntime(name):
 @pytest.mark.parametrize("name", BOARDS)
 def test_gstreamer_and_its_python_are_installed(name):
     text = "".join(lines(name, "RUN"))
-    for package in ("python3-gi", "gstreamer1.0-tools", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad"):
+    for package in ("python3-gi", "gstreamer1.0-tools", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad",
+                    "gir1.2-gst-rtsp-server-1.0"):  # fmt: skip
         assert package in text
 
 

@@ -237,3 +237,4 @@ def test_an_address_that_makes_no_sense_is_said_at_once(target: str, said: str) 
     with pytest.raises(UsageError, match=said) as caught:
         mqtt.open_events(target)
     assert caught.value.hint and "pa55word" not in f"{caught.value!r} {caught.value.hint}"
+    assert said != "written out" or "@FILE or env:NAME" in caught.value.hint  # what hides passwords hid this, too

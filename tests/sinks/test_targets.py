@@ -24,12 +24,27 @@ from edge_runtime.sinks import rtsp
         ("out", "expected one like out.mp4, out.jsonl"),
         ("kafka://host/topic", "expected one like"),
         ("https://host/path", "webhook+https://HOST/PATH"),
+        ("https://host/path/", "webhook+https://HOST/PATH"),
+        ("kafka://host/out.csv", "expected one like"),
+        ("prometheus", "expected one like prometheus://"),
+        ("rtsp", "expected one like rtsp://127.0.0.1:8554"),
+        ("/etc/edge/mqtt", "expected one like mqtt://…"),
+        ("webhook:https://host/path", "expected one like webhook+https://…"),
+        ("mqtt:broker", "expected one like mqtt://…"),
     ],
 )
 def test_a_near_miss_is_told_the_word(target: str, meant: str) -> None:
     with pytest.raises(UsageError, match="no output is written as") as caught:
         sinks.open(target)
     assert meant in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("target", ["https://host/t0ken", "webhook:https://host/a/t0ken", "HTTPS://host?t0ken"])
+def test_a_webhook_without_its_word_shows_no_path(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", target)
+    with pytest.raises(UsageError) as caught:
+        sinks.takes_events("env:HOOK")
+    assert "host/…" in str(caught.value) and "t0ken" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_an_address_is_no_file_whatever_it_ends_with(monkeypatch: pytest.MonkeyPatch) -> None:
