@@ -45,6 +45,9 @@ class Archive:
         self.path = path
         try:
             self._content = read.read_bytes(path, MOST)
+        except ValueError as error:
+            raise SourceError(f"{path} {error}", hint=HINT) from error
+        try:
             self._zip = ZipFile(BytesIO(self._content))
             self._members = self._checked(self._zip.infolist())
             self.manifest = read.parse_json_object(self._bytes(MANIFEST).decode())
@@ -81,10 +84,11 @@ class Archive:
         Raises:
             SourceError: see `part`; or it is not such a part.
         """
+        content = self.part(name)
         try:
-            return [read.parse_json_object(line) for line in self.part(name).decode().split("\n") if line]
-        except SourceError:
-            raise
+            if content.count(b"\n") > fields.LONGEST:
+                raise ValueError(f"has more than {fields.LONGEST} lines")
+            return [read.parse_json_object(line) for line in content.decode().split("\n") if line]
         except ValueError as error:
             raise damaged(self.path, f"{name} {read.why(error)}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, replace
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from edge_runtime.backends import BackendOptions, choose_backend
 from edge_runtime.blackbox.facts import hash_file
@@ -12,8 +12,9 @@ from edge_runtime.blackbox.recorded import RecordedEngine
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.model import names
 from edge_runtime.model.recipe import ModelFlags
-from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.spec import METADATA_KEY, ModelIO, ModelSpec
 
 
 def open_engine(
@@ -42,17 +43,26 @@ def open_engine(
     if options.backend is None:
         options = _as_there(path, recorded.backend, options, notes)
     detector = Detector.open(path, flags=flags_of(recorded.spec, recorded.chosen_wh), options=options)
-    spec = detector.model.spec
-    if spec.labels != recorded.spec.labels:
+    spec, stated = detector.model.spec, [] if same else _stated(detector.model.io)
+    if spec.labels != recorded.spec.labels or (stated and len(stated) != len(recorded.spec.labels)):
         detector.close()
         hint = f"it ran {os.path.basename(recorded.path)}"
         raise UsageError(f"{path} has other classes than the engine of the recording", hint=hint)
     if not same:
         notes.append(f"{path} is not the file that was recorded ({os.path.basename(recorded.path)})")
+    if stated and tuple(stated) != recorded.spec.labels:
+        notes.append(f"{path} itself names other classes: {', '.join(stated)[:200]}")
     other = [name for name, value in asdict(spec).items() if value != asdict(recorded.spec)[name]]
     if other:
         notes.append(f"{path} is read with another {', '.join(other)}")
     return detector, notes
+
+
+def _stated(io: ModelIO) -> Sequence[str]:
+    """The class names that a file itself says; none if it says none. The recording says how it is read."""
+    if METADATA_KEY in io.metadata:
+        return ModelSpec.from_json(io.metadata[METADATA_KEY]).labels
+    return names.from_metadata(io.metadata)[0]
 
 
 def flags_of(spec: ModelSpec, chosen_wh: Optional[Tuple[int, int]]) -> ModelFlags:

@@ -70,7 +70,7 @@ class Hasher:
 
     def _take(self, kept: Kept, frame: Frame, encoded: bool) -> None:
         pixels = as_pixels(frame.picture)
-        if not encoded:
-            self._shelf.set_planes(kept, [np.array(plane, order="C") for plane in pixels.planes])
         kept.tensor = self._tensor(frame.picture, kept.detector.model.spec)
         kept.pixels = hash_pixels(pixels)
+        if not encoded:
+            self._shelf.set_planes(kept, [np.array(plane, order="C") for plane in pixels.planes])

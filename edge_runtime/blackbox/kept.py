@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Deque, Dict, List, Optional, Tuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime.detect.detector import Detector
 from edge_runtime.loop.rules import Rules
 
-ROW_BYTES, BOX_BYTES = 2000, 500  # of the memory of a result, about
+ROW_BYTES, BOX_BYTES, TRACK_BYTES = 2000, 500, 1000  # of the memory of a result, about
 
 
 @dataclass(eq=False)
@@ -61,7 +62,8 @@ class Kept:
     @property
     def light_bytes(self) -> int:
         """Of all else, about."""
-        return ROW_BYTES + BOX_BYTES * len(self.found)
+        tracks = self.tracks["core"][0] if self.tracks else ()
+        return ROW_BYTES + BOX_BYTES * len(self.found) + TRACK_BYTES * len(tracks)
 
 
 class Shelf:
@@ -104,10 +106,10 @@ class Shelf:
             self._forget()
 
     def all(self) -> List[Kept]:
-        """Those that are kept now, in order."""
+        """Those that are kept now, in order, with the pictures and outputs that they have now."""
         with self._lock:
             self._forget()
-            return list(self._kept)
+            return [copy(kept) if kept.planes or kept.outputs else kept for kept in self._kept]
 
     def _forget(self) -> None:
         until_s = monotonic() - self._seconds

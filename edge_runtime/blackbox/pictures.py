@@ -14,6 +14,7 @@ from edge_runtime.files import fields
 from edge_runtime.imaging.opencv import MOST_PIXELS
 from edge_runtime.imaging.pyav import failures, load_av
 from edge_runtime.sources._avframe import pixels_of
+from edge_runtime.types.packets import CODECS
 from edge_runtime.types.pixels import Pixels
 
 SLACK_S = 1e-5  # of two times that are one
@@ -88,6 +89,8 @@ def _frames(container: Any, stamps: List[int], base: Fraction) -> Iterator[Shown
     """Pictures before the first key picture, which may refer to others before it, are left out."""
     stream = container.streams.video[0]
     codec = stream.codec_context
+    if codec.name not in CODECS:
+        raise ValueError(f"{codec.name} is not {', '.join(CODECS)}")
     codec.options, codec.thread_count = {"max_pixels": str(MOST_PIXELS)}, 1
     place = 0
     for packet in container.demux(stream):

@@ -18,6 +18,7 @@ from edge_runtime.blackbox.facts import Facts
 from edge_runtime.blackbox.hasher import Hasher
 from edge_runtime.blackbox.kept import Kept, Shelf, from_state
 from edge_runtime.blackbox.writing import Snapshot, write_recording
+from edge_runtime.detect.finite import not_finite
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.files import fields
@@ -126,8 +127,9 @@ class BlackBox:
             kept = self._kept(lease, result)
             self._shelf.add(kept)
             self._hasher.put(kept, lease, self._pipeline.packets.get(result.frame.source))
-            bad, self._bad = self._bad, self._pipeline.watch.bad
-            if self._bad > bad:
+            bad = kept.outputs is not None and self._newly_bad and any(map(not_finite, kept.outputs))
+            self._bad += bad
+            if bad:
                 self.fault("outputs", result.frame.source, ValueError("the outputs of the network are not finite"))
         except Exception as error:  # a fault of ours must not end the run
             self._broken = True
@@ -193,6 +195,7 @@ class BlackBox:
 
     @property
     def _newly_bad(self) -> bool:
+        """Whether a frame was bad that was not seen here yet. In a batch it may be another one."""
         return self._pipeline is not None and self._pipeline.watch.bad > self._bad
 
     def _snapshot(self, pipeline: Pipeline, reason: str) -> Snapshot:
@@ -202,7 +205,9 @@ class BlackBox:
         )  # fmt: skip
 
     def _pend(self, reason: str) -> None:
-        self._pending = f"{self._pending}; {reason}"[:500] if self._pending else reason
+        known = self._pending.split("; ") if self._pending else []
+        if reason not in known:
+            self._pending = "; ".join([*known, reason])[:500]
 
     def _work(self) -> None:
         """Notes the state once a second, and writes recordings."""

@@ -89,8 +89,11 @@ class Recording:
         """
         if not self.frames[number].outputs:
             return None
+        content = self._archive.part(f"outputs/{number}.npz")
         try:
-            with np.load(io.BytesIO(self._archive.part(f"outputs/{number}.npz")), allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                if sum(member.file_size for member in arrays.zip.infolist()) > len(content):
+                    raise ValueError("its arrays are compressed, or larger than the file")
                 found = [arrays[name] for name in arrays.files]
         except SourceError:
             raise
@@ -117,3 +120,6 @@ class Recording:
             if row.get("source") != self.streams[frame.stream].name:
                 raise ValueError("a result and its frame are of two streams")
             check_fields({key: row[key] for key in RESULT}, RESULT, "results.jsonl: ", SourceError)
+            labels = self.engines[frame.engine].spec.labels
+            if ((frame.found[:, 5] < 0) | (frame.found[:, 5] >= len(labels))).any():
+                raise ValueError("a box is of a class that the engine does not have")

@@ -61,12 +61,17 @@ class Replay:
         """
         frames = self._recording.frames
         for _, numbers in groupby(range(len(frames)), lambda number: (frames[number].engine, frames[number].run)):
-            group = list(numbers)
-            pictures = [self._pictures.of(number) for number in group]
-            boxes = self._infer(group, pictures)
-            for number, picture in zip(group, pictures):
-                yield self._result(number, picture, boxes.get(number))
-                tick()
+            for group in self._batches(list(numbers)):
+                pictures = [self._pictures.of(number) for number in group]
+                boxes = self._infer(group, pictures)
+                for number, picture in zip(group, pictures):
+                    yield self._result(number, picture, boxes.get(number))
+                    tick()
+
+    def _batches(self, group: List[int]) -> Iterator[List[int]]:
+        """Parts of a run. The first one has all that were inferred. A closed motion gate lets many repeats follow."""
+        size = self._detectors[self._recording.frames[group[0]].engine].backend.batch
+        return (group[at : at + size] for at in range(0, len(group), size))
 
     def _infer(self, group: List[int], pictures: List[Optional[Pixels]]) -> Dict[int, Rows]:
         """Boxes of the frames of one run that were inferred and whose picture is there, by number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, Dict, List, Sequence
 
 from edge_runtime.blackbox.facts import of_software
@@ -20,8 +21,9 @@ DIFFERS = {
 def about(recording: Recording) -> str:
     """One line on a recording: when, why, and of what."""
     said = recording.manifest
-    written_s = said.get("written_s")
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(written_s)) if isinstance(written_s, float) else "unknown"
+    when = "at an unknown time"
+    with suppress(TypeError, ValueError, OverflowError, OSError):  # no time, or one that no calendar has
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(said.get("written_s", ""))))
     machine = said.get("machine")
     where = (machine.get("board") or machine.get("machine")) if isinstance(machine, dict) else ""
     names = ", ".join(stream.name for stream in recording.streams)

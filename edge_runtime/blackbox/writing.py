@@ -141,11 +141,12 @@ class _Writer:
         return {"name": name, "parts": parts, "why": redact(why), **about}
 
     def _frame(self, number: int, kept: Kept, names: List[str]) -> Dict[str, Any]:
-        if kept.planes:
-            self._add(f"pixels/{number}.bin", b"".join(plane.tobytes() for plane in kept.planes))
-        if kept.outputs:
+        planes, outputs = kept.planes, kept.outputs  # others may set them meanwhile
+        if planes:
+            self._add(f"pixels/{number}.bin", b"".join(plane.tobytes() for plane in planes))
+        if outputs:
             packed = io.BytesIO()
-            np.savez(packed, *kept.outputs)
+            np.savez(packed, *outputs)
             self._add(f"outputs/{number}.npz", packed.getvalue())
         part, shown_s = kept.shown or (None, None)
         return {
@@ -153,7 +154,7 @@ class _Writer:
             "pixels": kept.pixels, "tensor": kept.tensor, "source": kept.source, "restarts": kept.restarts,
             "run": kept.run, "engine": _place(self._engines, kept.detector),
             "settings": _place(self._rules, kept.rules),
-            "kept": bool(kept.planes), "outputs": bool(kept.outputs), "found": kept.found.tolist(),
+            "kept": bool(planes), "outputs": bool(outputs), "found": kept.found.tolist(),
             "tracks": kept.tracks,
         }  # fmt: skip
 

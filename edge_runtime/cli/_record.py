@@ -9,7 +9,6 @@ import threading
 from typing import Any, Dict, Iterator, List, Optional
 
 from edge_runtime.blackbox.recorder import FIELDS, MOST_BYTES, BlackBox
-from edge_runtime.cli._power import print_status
 from edge_runtime.cli._values import to_seconds, typed
 from edge_runtime.errors import UsageError
 
@@ -67,12 +66,6 @@ def lines(summary: Dict[str, Any]) -> List[str]:
     found = summary.get("recordings", {})
     lost = f"recordings lost: {found['lost']}: {found['why']}" if found.get("lost") else ""
     return [*(f"recorded: {path}" for path in found.get("written", ())), *([lost] if lost else [])]
-
-
-def note(box: Optional[BlackBox]) -> None:
-    """Says what is kept."""
-    if box is not None:
-        print_status(f"black box: the last {box.seconds:g} s, for {box.path}")
 
 
 def _bytes(text: str) -> int:

@@ -165,6 +165,7 @@ def _run(args: argparse.Namespace) -> int:
         if args.reload:
             stack.enter_context(args.reload.hears(lambda: signal.raise_signal(signal.SIGINT)))
         beside, box = ByProducts(args.verbose), _record.opened(args)
+        stack.enter_context(_record.hears(box))
         log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
@@ -178,7 +179,6 @@ def _run(args: argparse.Namespace) -> int:
             box.sampler = sampler
         pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track, box))
         stack.enter_context(_signals.ending(pipeline.stop))
-        stack.enter_context(_record.hears(box))
         if args.reload:
             stack.enter_context(args.reload.of(pipeline, args.streams))
         efficiency = Efficiency(

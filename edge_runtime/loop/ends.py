@@ -117,6 +117,8 @@ class Ends:
             _name_apart([*self.sources, source])
             if ring is not None:
                 self.rings[source.name] = ring
+                for each in self.rings.values() if self._recorder else ():
+                    each.limit(self._share(len(self.rings)))
             self.sources.append(source)
             self.only.update({id(sink): source for sink in sinks})
             for sink in sinks:
@@ -236,13 +238,17 @@ class Ends:
     def _ring(self, target: str, sinks: Sequence[AnySink]) -> Optional[PacketRing]:
         """A place for encoded pictures of a source, if somebody needs them. It keeps more of what can be repeated."""
         keep_s = [float(sink.before_s) for sink in sinks if hasattr(sink, "before_s")]
-        most = MOST_BYTES if keep_s else 0
+        least = MOST_BYTES if keep_s else 0
         if self._recorder is not None:
             keep_s.append(self._recorder.seconds)
-            most = max(most, self._recorder.most_bytes // (len(self.rings) + self._expected))
         if not keep_s:
             return None
-        return PacketRing(None if source_family.repeatable(target) else max(keep_s), most)
+        share = self._share(len(self.rings) + 1)
+        return PacketRing(None if source_family.repeatable(target) else max(keep_s), max(least, share), least)
+
+    def _share(self, rings: int) -> int:
+        """Bytes of the recorder for each of so many rings."""
+        return 0 if self._recorder is None else self._recorder.most_bytes // max(rings, self._expected)
 
 
 def _name_apart(sources: Sequence[Source]) -> None:

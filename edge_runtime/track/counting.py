@@ -95,7 +95,7 @@ class LineCounter:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on from another counter's state."""
-        self.counts = {way: Counter(state["counts"][way]) for way in ("in", "out")}
+        self.counts = {way: restored(state["counts"][way]) for way in ("in", "out")}
         self._seen_s = {int(number): float(last_s) for number, last_s, _ in state["seen"]}
         self._left = {int(number): bool(left) for number, _, left in state["seen"] if left is not None}
 
@@ -152,7 +152,7 @@ class ZoneCounter:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on from another counter's state."""
-        self.objects = Counter(state["objects"])
+        self.objects = restored(state["objects"])
         self.most, self._ended = int(state["most"]), int(state["ended"])
         self._total_s, self._longest_s = float(state["total_s"]), float(state["longest_s"])
         self._visits = {int(number): (float(since_s), float(last_s)) for number, since_s, last_s in state["visits"]}
@@ -175,6 +175,11 @@ class ZoneCounter:
         self._ended += 1
         self._total_s += last_s - since_s
         self._longest_s = max(self._longest_s, last_s - since_s)
+
+
+def restored(counts: Mapping[Any, Any]) -> Counter[str]:
+    """A counter from plain data. Raises an error of any kind if it is none."""
+    return Counter({str(name): int(count) for name, count in counts.items()})
 
 
 def as_points(points: Floats) -> Tuple[Point, ...]:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SpecError, UsageError
 from edge_runtime.native.tracking import ByteTrack
-from edge_runtime.track.counting import LineCounter, Seen, ZoneCounter
+from edge_runtime.track.counting import LineCounter, Seen, ZoneCounter, restored
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Detections, Frame
 from edge_runtime.types.places import PlaceStates
 
 FIXED = "match_iou", "low_match_iou", "lost_s", "min_hits", "by_class"  # of options; tracks depend on them
+MOST_ID = 1 << 30  # ids are int32, and later ones must fit too
 PICTURES_PER_SECOND = 30.0  # pictures have no time; a folder of them counts as the frames of a video
 
 
@@ -125,8 +126,10 @@ class Tracker:
             tracker.change(options)
             tracks, time_s, last_id = state["core"]
             tracker._core.restore(np.array(tracks, np.float64).reshape(len(tracks), 25), float(time_s), last_id)
-            tracker.objects.update({str(name): int(count) for name, count in state["objects"].items()})
+            tracker.objects = restored(state["objects"])
             wh, tracker._given = state["image_wh"], int(state["given"])
+            if not 0 <= tracker._given <= last_id + tracker._given <= MOST_ID:
+                raise ValueError("an id is too large")
             tracker._image_wh, tracker._time_s = wh and (int(wh[0]), int(wh[1])), float(state["time_s"])
             for (_, line), was in zip(tracker._lines, state["lines"]):
                 line.restore(was)
@@ -256,8 +259,11 @@ class SourceTrackers:
             SpecError: see `Tracker.restored`.
         """
         if state:
+            restarts = state.get("restarts", 0)
+            if not isinstance(restarts, int):
+                raise SpecError(f"this is not the state of a tracker: {restarts!r:.40}", hint="pass what state() gave")
             self._trackers[source] = Tracker.restored(state, options)
-            self._beginnings[source] = number, int(state.get("restarts", 0))
+            self._beginnings[source] = number, restarts
 
     def forget(self, source: str, number: int = 0) -> None:
         """Ends the tracks of a source that was removed. Its counts stay. If it comes back, its ids go on.

@@ -16,6 +16,7 @@ Header = Callable[[Encoded], bytes]
 CODECS = ("h264", "hevc", "mjpeg")
 SLACK_S = 10.0  # a clip may be written so much later
 MOST_BYTES = 64 << 20
+OWN_BYTES = 400  # memory of a picture beside its data, about
 MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -53,15 +54,16 @@ class PacketRing:
     Args:
         keep_s: seconds to keep; None: as many bytes as may be, for a file, which may be read faster than it plays.
         most_bytes: the most bytes of pictures. Of one group that is larger nothing is kept.
+        least_bytes: `limit` goes no lower.
 
     Attributes:
         why: why there are no pictures; "" if there may be some.
         shown: number of the part, and seconds by its clock, of the last frame that the source gave; None if unknown.
     """
 
-    def __init__(self, keep_s: Optional[float], most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, keep_s: Optional[float], most_bytes: int = MOST_BYTES, least_bytes: int = 0) -> None:
         self.shown: Optional[Tuple[int, float]] = None
-        self._keep_s, self._most = keep_s, most_bytes
+        self._keep_s, self._most, self._least = keep_s, most_bytes, least_bytes
         self._lock = threading.Lock()
         self._kept: Deque[Kept] = deque()
         self._bytes = self._numbers = self._parts = 0
@@ -71,6 +73,12 @@ class PacketRing:
         self._last_dts: Optional[int] = None
         self._drawn = False
         self.why = "it gives no pictures that a clip could show"
+
+    def limit(self, most_bytes: int) -> None:
+        """Keeps no more bytes than this from now on, but `least_bytes` in any case. Any thread may call it."""
+        with self._lock:
+            self._most = min(self._most, max(most_bytes, self._least))
+            self._forget()
 
     def begin(self, codec: str, header: Header) -> None:
         """Another beginning.
@@ -145,7 +153,7 @@ class PacketRing:
             assert self._part is not None
             self._numbers += 1
             self._kept.append(Kept(self._numbers, self._part, copied, monotonic()))
-            self._bytes += len(copied.data)
+            self._bytes += len(copied.data) + OWN_BYTES
             self._forget()
 
     def _open(self, first: Encoded) -> bool:
@@ -167,7 +175,7 @@ class PacketRing:
         while self._bytes > self._most or self._has_old():
             while self._kept:
                 gone = self._kept.popleft()
-                self._bytes -= len(gone.packet.data)
+                self._bytes -= len(gone.packet.data) + OWN_BYTES
                 if self._kept and self._kept[0].packet.key:
                     break
 

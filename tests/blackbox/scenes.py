@@ -40,8 +40,10 @@ def views(count: int) -> List[np.ndarray]:
     return [np.ascontiguousarray(photo[20:260, 4 * i % 120 :][:, :320]) for i in range(count)]
 
 
-def write_video(path: Path, count: int, codec: str = "libx264", options: Optional[Dict[str, str]] = None) -> Path:
-    """25 frames a second. H.264 has B-frames and a key picture in each 10."""
+def write_video(
+    path: Path, count: int, codec: str = "libx264", options: Optional[Dict[str, str]] = None, still: bool = False
+) -> Path:
+    """25 frames a second. H.264 has B-frames and a key picture in each 10. In a still one nothing moves."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
@@ -49,7 +51,7 @@ def write_video(path: Path, count: int, codec: str = "libx264", options: Optiona
         stream.codec_context.time_base = Fraction(1, 25)
         if codec == "libx264":
             stream.codec_context.options = options or {"x264-params": "bframes=2:keyint=10"}
-        for number, view in enumerate(views(count)):
+        for number, view in enumerate(views(1) * count if still else views(count)):
             frame = av.VideoFrame.from_ndarray(view, format="bgr24").reformat(format=stream.pix_fmt)
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame))

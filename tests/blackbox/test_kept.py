@@ -53,3 +53,23 @@ def test_one_result_that_is_too_large_stays_alone() -> None:
     for number in range(3):
         shelf.add(kept(number, boxes=50))
     assert numbers(shelf) == [2] and time.monotonic() >= shelf.all()[0].at_s
+
+
+def test_what_was_kept_when_a_recording_began_stays_in_it() -> None:
+    shelf, first = Shelf(60, 4 * 1024), kept(0, outputs=True)
+    shelf.add(first)
+    shelf.set_planes(first, [KIB])
+    taken = shelf.all()
+    for number in range(1, 4):
+        shelf.add(kept(number, outputs=True))
+    assert first.planes is None and first.outputs is None
+    assert taken[0].planes and taken[0].outputs
+
+
+def test_states_of_trackers_count() -> None:
+    shelf = Shelf(60, 1 << 20)
+    for number in range(100):
+        each = kept(number)
+        each.tracks = {"core": [[[0.0] * 25] * 200, 0.0, 0]}
+        shelf.add(each)
+    assert len(numbers(shelf)) < 6

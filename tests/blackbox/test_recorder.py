@@ -72,9 +72,24 @@ def test_outputs_that_are_not_finite(tmp_path: Path) -> None:
     with Detector.open(path, family="yolo_v8", labels="cat,person,dog", threads=1) as detector:
         Pipeline(detector, Numbers(5), record=BlackBox(tmp_path / "last.edge")).run()
     recording = Recording(str(tmp_path / "last.edge"))
-    assert "not finite" in recording.manifest["reason"]
+    assert recording.manifest["reason"].count("not finite") == 1
     kept = [recording.outputs(number) for number in range(len(recording.frames))]
     assert any(outputs is not None and np.isnan(outputs[0]).any() for outputs in kept), "they can be looked at"
+
+
+def test_in_a_batch_the_outputs_of_the_bad_frame_are_kept(tmp_path: Path) -> None:
+    output = np.concatenate([boxes_v8((32, 32, 16, 8, 0.9, 1))] * 2)
+    output[1, ..., 0] = np.nan
+    path = write_onnx(tmp_path / "bad.onnx", {"output0": output}, input_shape=(2, 3, 64, 64))
+    with Detector.open(path, family="yolo_v8", labels="cat,person,dog", threads=1, batch=2) as detector:
+        pipeline = Pipeline(detector, Numbers(200), record=BlackBox(tmp_path / "last.edge"))
+        pipeline.watch.every = 1
+        pipeline.run()
+    assert pipeline.watch.bad, "a batch that is not full has no second frame"
+    recording = Recording(str(tmp_path / "last.edge"))
+    assert "not finite" in recording.manifest["reason"]
+    kept = [recording.outputs(number) for number in range(len(recording.frames))]
+    assert sum(outputs is not None and np.isnan(outputs[0]).any() for outputs in kept) == pipeline.watch.bad
 
 
 def test_a_disk_that_takes_nothing_is_counted_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -163,3 +178,12 @@ def test_recordings_while_it_runs_from_two_threads(tmp_path: Path) -> None:
         thread.join(20)
     assert sorted(path.name for path in tmp_path.glob("*.edge")) == ["last-2.edge", "last-3.edge", "last.edge"]
     assert reasons(tmp_path) == ["asked"] * 3
+
+
+def test_encoded_frames_of_sources_that_come_later_fit_into_the_same_memory(tmp_path: Path) -> None:
+    videos = [str(scenes.write_video(tmp_path / f"{number}.mp4", 5)) for number in range(5)]
+    box = BlackBox(tmp_path / "a.edge")
+    with scenes.open_engine(scenes.tiny(tmp_path)) as detector, Pipeline(detector, videos[0], record=box) as pipeline:
+        for video in videos[1:]:
+            pipeline.add(video)
+        assert [ring._most for ring in pipeline.packets.values()] == [box.most_bytes // 5] * 5

@@ -13,12 +13,13 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
-from edge_runtime.blackbox import archive
+from edge_runtime.blackbox import archive, words
 from edge_runtime.blackbox.engines import open_engine
 from edge_runtime.blackbox.recording import Recording
 from edge_runtime.blackbox.replay import Replay
 from edge_runtime.errors import EdgeError, SourceError
 from edge_runtime.track.options import TrackOptions
+from edge_runtime.track.tracker import Tracker
 from tests.blackbox import scenes
 from tests.blackbox.rewritten import rewrite
 
@@ -115,6 +116,10 @@ def test_something_else(content: bytes, tmp_path: Path) -> None:
     assert "is not a recording" in refused(tmp_path / "a.edge")
 
 
+def test_a_name_without_a_file(tmp_path: Path) -> None:
+    assert refused(tmp_path / "a.edge") == f"{tmp_path / 'a.edge'} is not there"
+
+
 def test_a_folder_and_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.edge")
     assert "is a folder" in refused(tmp_path) and "not a regular file" in refused(tmp_path / "pipe.edge")
@@ -184,6 +189,27 @@ def array(**values: Any) -> Callable[[bytes], bytes]:
     return change
 
 
+def of_codec(name: str) -> Callable[[bytes], bytes]:
+    """A stream that no recording has: FFmpeg knows hundreds of decoders."""
+
+    def change(_: bytes) -> bytes:
+        av, file = pytest.importorskip("av"), io.BytesIO()
+        with av.open(file, "w", format="matroska") as container:
+            stream = container.add_stream(name, rate=25)
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            container.mux(stream.encode(av.VideoFrame(320, 240, "yuv420p")))
+            container.mux(stream.encode())
+        return file.getvalue()
+
+    return change
+
+
+def compressed(_: bytes) -> bytes:
+    packed = io.BytesIO()
+    np.savez_compressed(packed, np.zeros(1 << 20, np.float32))
+    return packed.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -196,9 +222,13 @@ def array(**values: Any) -> Callable[[bytes], bytes]:
         ("frames.jsonl", first_row(tracks={"core": 1})),
         ("frames.jsonl", first_row(picture={"format": "bgr24", "width": 1 << 40})),
         ("frames.jsonl", first_row(kept=True)),
+        ("frames.jsonl", first_row(found=[[1, 2, 3, 4, 0.9, 77]])),
+        ("frames.jsonl", first_row(found=[[1, 2, 3, 4, 0.9, -5]])),
+        ("frames.jsonl", first_row(tracks={**Tracker().state(), "restarts": "x"})),
         ("frames.jsonl", lambda content: content.partition(b"\n")[2]),
         ("frames.jsonl", lambda content: b"[" * 100_000),
         ("frames.jsonl", lambda content: b"\xff\xfe"),
+        ("status.jsonl", lambda content: b"{}\n" * (1 << 20) + content),
         ("frames.jsonl", lambda content: None),
         ("results.jsonl", first_row(source="other")),
         ("results.jsonl", first_row(frame=None)),
@@ -207,12 +237,14 @@ def array(**values: Any) -> Callable[[bytes], bytes]:
         ("results.jsonl", lambda content: b"null\n" + content),
         ("streams/0-1.mkv", lambda content: b"#EXTM3U\nfile:///etc/passwd\n"),
         ("streams/0-1.mkv", lambda content: content[:300]),
+        ("streams/0-1.mkv", of_codec("ffv1")),
         ("streams/0-1.json", lambda content: b'{"time_base": [0, 0], "pictures": []}'),
         ("streams/0-1.json", lambda content: b'{"time_base": [1, 1000], "pictures": [[0, 0]]}'),
         ("streams/0-1.json", lambda content: b'{"time_base": [1, 1000], "pictures": []}'),
         ("outputs/0.npz", array(a=np.zeros((1, 2, 3), np.float64))),
         ("outputs/0.npz", array(a=np.array([None], object))),
         ("outputs/0.npz", lambda content: b"PK" + struct.pack("<I", 99)),
+        ("outputs/0.npz", compressed),
     ],
 )
 def test_parts_that_make_no_sense(name: str, change: Any, good: Path) -> None:
@@ -241,3 +273,9 @@ def test_the_error_of_a_version_names_both(good: Path) -> None:
     with pytest.raises(SourceError, match="of version 2") as caught:
         Recording(str(rewrite(good, {}, set_in("version", 2))))
     assert caught.value.hint and "reads version 1" in caught.value.hint
+
+
+@pytest.mark.parametrize("written_s", [1e300, -1e300, "x", [], None, 1e17])
+def test_a_time_that_no_calendar_has(written_s: Any, good: Path) -> None:
+    path = rewrite(good, {}, set_in("written_s", written_s))
+    assert "recorded at an unknown time" in words.about(Recording(str(path)))

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pytest
@@ -75,6 +75,20 @@ def test_two_streams_with_settings_of_their_own_and_a_gate(tmp_path: Path) -> No
     path = scenes.record(tmp_path, streams, gate=GateOptions(), max_frames=30)
     found = replayed(path).found
     assert found.first is None and found.pictures == found.frames == 30 and equal(tmp_path)
+
+
+def test_few_pictures_are_decoded_at_once_while_nothing_moves(tmp_path: Path) -> None:
+    video = str(scenes.write_video(tmp_path / "a.mp4", 30, still=True))
+    path = scenes.record(tmp_path, video, gate=GateOptions(every_s=60, tail_s=0.1))
+    recording = Recording(str(path))
+    assert sum(bool(row.get("gated")) for row in recording.results) > 20
+    asked: List[int] = []
+    with open_engine(recording.engines[0])[0] as detector:
+        replay = Replay(recording, [detector])
+        pictures = replay._pictures.of
+        replay._pictures.of = lambda number: asked.append(number) or pictures(number)  # type: ignore
+        ahead = [len(asked) - done for done, _ in enumerate(replay.run())]
+    assert len(ahead) == 30 and max(ahead) == 1 and replay.found.first is None
 
 
 def test_a_file_that_begins_again_and_again(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, List
 import pytest
 
 from edge_runtime.cli import detect, replay
+from edge_runtime.detect.detector import Detector
 from tests.blackbox import scenes
 from tests.blackbox.rewritten import rewrite
 from tests.detect.test_golden import YOLO, damaged, recorded, with_golden
@@ -78,6 +79,8 @@ def test_a_file_at_its_end_and_another_engine(tmp_path: Path, capfd: Any) -> Non
     said = capfd.readouterr().err
     assert "they part at the network, first in frame 0 of " in said and "what the host computes is equal" in said
     assert "is not the file that was recorded" in said
+    assert replay.main([recording, "--engine", str(scenes.ENGINE)]) == 2
+    assert "has other classes than the engine of the recording" in capfd.readouterr().err
 
 
 def test_a_picture_that_was_decoded_otherwise(tmp_path: Path, capsys: Any) -> None:
@@ -154,3 +157,16 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert done.returncode == 0 and "30 frames" in done.stderr, done.stderr
     assert "recordings lost: 1" in done.stderr and "a recording is lost, all else goes on" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "tiny.onnx"], "nothing is left behind"
+
+
+def test_a_signal_while_engines_and_sources_are_opened_does_not_end_it(tmp_path: Path, monkeypatch: Any) -> None:
+    opened = Detector.open
+
+    def interrupted(*given: Any, **more: Any) -> Detector:
+        signal.raise_signal(signal.SIGUSR2)
+        return opened(*given, **more)
+
+    signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+    monkeypatch.setattr(Detector, "open", interrupted)
+    assert detect.main(words(tmp_path, str(scenes.write_video(tmp_path / "a.mp4", 4)))) == 0
+    assert (tmp_path / "a.edge").exists()

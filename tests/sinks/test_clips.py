@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from edge_runtime import sinks, sources
 from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.imaging import gst
+from edge_runtime.imaging.remux import Encoded
 from edge_runtime.sources import SourceOptions, gstreamer
 from edge_runtime.types.packets import PacketRing
 from tests.sources.rtsp_server import RtspServer
@@ -244,3 +246,11 @@ def test_a_place_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is being written"):
         sinks.open_events(f"clips:{tmp_path}/c")
     first.close()
+
+
+def test_small_pictures_count_with_the_memory_that_they_take() -> None:
+    ring = PacketRing(None, most_bytes=50_000)
+    ring.begin("mjpeg", lambda first: b"header")
+    for number in range(1000):
+        ring._keep(Encoded(b"x", True, number, number, 1, Fraction(1, 25)))
+    assert 0 < len(ring.after(0)) < 200
