@@ -46,6 +46,8 @@ def read_io(path: str, imgsz: Optional[Tuple[int, int]], batch: int) -> ModelIO:
 
 def splits(path: str, batch: int) -> bool:
     """Whether the network for that batch size also runs a single picture."""
+    if batch == 1:
+        return False
     model, opened = load(path, batch)
     shapes = [onnx_file.shape_of(value) for value in onnx_file.inputs_of(model).values()]
-    return batch > 1 and (opened or [shape[0] for shape in shapes if len(shape) == 4] == [-1])
+    return opened or [shape[0] for shape in shapes if len(shape) == 4] == [-1]

@@ -38,7 +38,8 @@ class BuildOptions:
 
     Attributes:
         precision: one of `forms.PRECISIONS`.
-        batch: images per run. The plan also runs fewer, unless its network cannot be opened for that, or on DLA.
+        batch: images per run. The plan also runs fewer, unless its network cannot be opened for that, on DLA, or
+            with TensorRT 8.
         workspace: bytes for the builder; 0 chooses a size by the free memory.
         dla: number of a DLA core; layers that it cannot run go to the GPU. None uses only the GPU.
         timing_cache: file that keeps the builder's measurements; None for no file.
@@ -80,7 +81,7 @@ def build(
     lib = trt.library()
     strong = trt.strongly_typed(lib)
     network, least = forms.batched(source, options.precision, strong, options.batch, not trt.is_rtx(lib),
-                                   opens=options.dla is None)  # fmt: skip
+                                   opens=options.dla is None and trt.shares_profiles(lib))  # fmt: skip
     weak_half = not strong and "fp16" in options.precision
     opset.lower(network, opset.newest(lib))  # before nodes get other names: its error names them
     kept = forms.name_float32_layers(network, source.keep, options.dla is None) if weak_half else []

@@ -124,18 +124,22 @@ def batched(
     """Returns what `form` gives, with an open batch if that is possible, and the fewest images that it then runs.
 
     Args:
-        opens: whether the device takes an open batch.
+        opens: whether the device takes an open batch. If not, a file for one image is opened for full batches only.
 
     Raises:
         UsageError: see `form`.
         ModelError: the file is for one image, and cannot be opened.
     """
-    if batch > 1 and opens and _batch(source) <= 1:
+    if batch > 1 and (_batch(source) == 1 or (opens and _batch(source) < 1)):
         try:
-            return open_batch(form(source, precision, strong, 1, depthwise)), 1
+            network = open_batch(form(source, precision, strong, 1, depthwise))
         except ModelError:
             if _batch(source) == 1:
                 raise
+        else:
+            if not opens:
+                _fix(network, source.spec, batch)
+            return network, 1 if opens else batch
     return form(source, precision, strong, batch, depthwise), batch
 
 

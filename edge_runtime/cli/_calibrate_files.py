@@ -17,7 +17,7 @@ from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._calibrate_verdict import Page
 from edge_runtime.detect import golden
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.files import atomic, folders
 from edge_runtime.files.outputs import Output
 from edge_runtime.graph.products import InFloat
@@ -78,7 +78,7 @@ def _with_golden_frames(made: Calibrated, trial: Path) -> bytes:
         with Detector.open(trial, slots=1) as detector:  # by the preferred backend
             found = golden.widened(found, detector.model, detector.backend)
         made.model.metadata_props.add(key=GOLDEN_KEY, value=json.dumps(found))
-    except ModelError as error:
+    except EdgeError as error:  # hours of work are not lost for them
         print(f"note: the file gets no golden frames: {error}", file=sys.stderr)
     return content_of(made.model)
 

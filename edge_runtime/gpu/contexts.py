@@ -1,10 +1,11 @@
-"""Execution contexts of one engine, for each number of pictures that a slot runs."""
+"""Execution contexts of one TensorRT engine, for each number of pictures that a slot runs."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, Mapping
 
 from edge_runtime.errors import UsageError
+from edge_runtime.gpu import trt
 from edge_runtime.gpu.plan_file import Engine
 from edge_runtime.model.spec import ModelIO
 
@@ -29,7 +30,8 @@ def make_contexts(engine: Engine, io: ModelIO, addresses: Mapping[str, int]) -> 
             found[count] = context
         elif count == batch:
             fact = f"the plan was not built for {count} pictures at once"
-            raise UsageError(fact, hint=f"give another --batch, or build it with edge-build --batch {count}")
+            more = "" if trt.shares_profiles(trt.library()) else "; with TensorRT 8 an open batch runs in one slot only"
+            raise UsageError(f"{fact}{more}", hint=f"give another --batch, or build it with edge-build --batch {count}")
     return found
 
 

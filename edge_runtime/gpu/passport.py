@@ -103,7 +103,7 @@ class Passport:
             place = check_fields(kept["place"], PLACE, "passport: place: ", ModelError)
             described = ModelSpec.from_json(json.dumps(kept["spec"]))
             return cls(**{**kept, "spec": described, "io": ModelIO(**io), "place": Platform(**place)})
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             if isinstance(error, EdgeError):
                 raise
             fact = f"not a passport: {read.why(error)}"

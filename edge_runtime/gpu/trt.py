@@ -90,6 +90,11 @@ def strongly_typed(lib: Any) -> bool:
     return hasattr(lib.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
 
 
+def shares_profiles(lib: Any) -> bool:
+    """Whether several execution contexts may use one optimisation profile, as slots do (10 and later)."""
+    return strongly_typed(lib)
+
+
 def wants_user_memory(lib: Any) -> bool:
     """Whether the work of its engines can be captured only if we provide their memory (RTX 1.2)."""
     return hasattr(lib.BuilderFlag, "REQUIRE_USER_ALLOCATION")

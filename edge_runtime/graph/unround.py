@@ -39,12 +39,14 @@ def float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Converts weights that multiply a float activation to float, in place. ONNX Runtime would do it in every run."""
     network = Network(model)
     weights = {n.output[0] for n in network.nodes if n.op_type == "DequantizeLinear" and _constant(network, n)}
+    made: Dict[str, str] = {}
     for node in network.nodes:
         for place, name in enumerate(node.input[:2] if node.op_type in WEIGHTED else ()):
             maker, other = network.producer(name), network.producer(node.input[1 - place])
             if name not in weights or maker is None or (other is not None and other.op_type == "DequantizeLinear"):
                 continue
-            node.input[place] = network.set_constant(f"{name}.float", _dequantised(network, maker))
+            made[name] = made.get(name) or _float(network, maker)
+            node.input[place] = made[name]
     _sweep(network)
     return network.model
 
@@ -60,7 +62,7 @@ def to_float(model: onnx.ModelProto) -> Network:
     values: Dict[str, str] = {}
     for node in network.nodes:
         if node.op_type == "DequantizeLinear" and _constant(network, node):
-            values[node.output[0]] = network.set_constant(f"{node.output[0]}.float", _dequantised(network, node))
+            values[node.output[0]] = _float(network, node)
     raw = _rounded(network)
     for node in network.nodes:
         if node.op_type not in PAIR:
@@ -85,6 +87,14 @@ def _constant(network: Network, node: onnx.NodeProto) -> bool:
     maker = network.producer(node.input[0])
     source = node.input[0] if maker is None else maker.input[0]
     return all(name in network.constants for name in (source, *filter(None, node.input[1:])))
+
+
+def _float(network: Network, node: onnx.NodeProto) -> str:
+    """Adds what the node gives as a constant. A network that was float between two roundings has such names already."""
+    name = f"{node.output[0]}.float"
+    while name in network.constants or network.producer(name) is not None:
+        name += "_"
+    return network.set_constant(name, _dequantised(network, node))
 
 
 def _dequantised(network: Network, node: onnx.NodeProto) -> Floats:

@@ -13,6 +13,7 @@ import pytest
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.gpu import passport
+from edge_runtime.graph.batch import open_batch
 from edge_runtime.imaging.picture import to_bgr
 from edge_runtime.loop.pipeline import Pipeline
 from tests.loop.test_batches import Moving
@@ -100,6 +101,38 @@ def test_several_streams_fill_its_batches(plan: Any) -> None:
         sources = [Moving(6, 0), Moving(4, 1)]
         alone = {name: each["detections"] for name, each in Pipeline(host, sources).run()["streams"].items()}
     assert found == alone and any(found.values())
+
+
+@pytest.mark.parametrize("version", ["8.4", "8.5"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_before_version_10_a_plan_runs_full_batches_in_all_its_slots(
+    is_open: bool, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There an optimisation profile serves one context, and each slot has its own."""
+    network = onnx.load(str(MODEL))
+    onnx.save(open_batch(network) if is_open else network, str(tmp_path / "m.onnx"))
+    path = tmp_path / "m.plan"
+    Board(monkeypatch, version).build(tmp_path / "m.onnx", path, "--batch", "3", "--precision", "fp32")
+    about = passport.read_passport(path)
+    assert about is not None and about.least_batch == 3
+    pictures = [to_bgr(str(picture)) for picture in PICTURES]
+    with Detector.open(path, slots=2, conf=CONF) as detector, Detector.open(MODEL, threads=1, conf=CONF) as host:
+        assert (detector.backend.slots, detector.backend.batch) == (2, 3)
+        for found, picture in zip(boxes(detector, pictures), pictures):
+            np.testing.assert_allclose(found, boxes(host, [picture])[0], atol=0.02)
+
+
+def test_before_version_10_an_open_plan_of_others_runs_in_one_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board(monkeypatch, "8.5")
+    onnx.save(open_batch(onnx.load(str(MODEL))), str(tmp_path / "m.onnx"))
+    board.build_elsewhere(tmp_path / "m.onnx", tmp_path / "m.plan")
+    with Detector.open(tmp_path / "m.plan", family="yolo_v5", imgsz=128, slots=1, batch=2) as detector:
+        assert detector.backend.batch == 2
+    with pytest.raises(UsageError, match="with TensorRT 8 an open batch runs in one slot only") as caught:
+        Detector.open(tmp_path / "m.plan", family="yolo_v5", imgsz=128, slots=2, batch=2)
+    assert "edge-build" in str(caught.value.hint)
 
 
 def test_a_network_that_cannot_be_opened_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from edge_runtime.build import reference
+from edge_runtime.build import forms, reference
 from edge_runtime.cli import detect
 from edge_runtime.detect.detector import Detector
+from edge_runtime.detect.understand import describe
 from edge_runtime.errors import BackendUnavailable, ModelError
 from edge_runtime.gpu import passport
+from edge_runtime.model.onnx_file import read_io
+from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.model.shipped import shipped_folder
 from tests.models import DATA, MODELS
 from tests.standins import tensorrt_network
 from tests.standins.board import Board
@@ -45,6 +49,15 @@ def test_a_plan_finds_what_its_passport_says(board: Board, tmp_path: Path, path:
     assert about is not None and about.golden["frames"]
     with Detector.open(plan) as detector:
         assert not any("golden" in note for note in detector.model.notes)
+
+
+@pytest.mark.parametrize("strong", [True, False])
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_the_plan_of_the_shipped_int8_file_has_golden_frames(strong: bool, depthwise: bool) -> None:
+    """Its form for TensorRT is not run in the form of ONNX Runtime, which has other roundings."""
+    path = str(shipped_folder() / "yolo_nano_voc_int8.onnx")
+    source = forms.load_input(path, describe(path, read_io, ModelFlags()).spec)
+    assert sorted(reference.golden_frames(source, "int8+fp16", strong, depthwise)) == ["frames", "tolerance"]
 
 
 @pytest.mark.parametrize("factor", [0.0, np.nan], ids=["other weights", "overflow"])

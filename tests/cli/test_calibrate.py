@@ -19,7 +19,9 @@ from edge_runtime import zoo
 from edge_runtime.calibrate import reopened
 from edge_runtime.calibrate.ranges.table import RangeTable
 from edge_runtime.cli import calibrate
+from edge_runtime.detect import golden
 from edge_runtime.detect.detector import Detector
+from edge_runtime.errors import DeviceError
 from edge_runtime.gpu import trt
 from edge_runtime.graph.network import Network
 from edge_runtime.model.labels import VOC
@@ -47,6 +49,16 @@ def place(tmp_path_factory) -> Path:
 def run(place: Path, out: Path, *more: str) -> int:
     said = [str(place / "nano.onnx"), "--images", str(place / "photos"), "-o", str(out / "int8.onnx"), *more]
     return calibrate.main([*said, "--backend", "onnxruntime", "--threads", "1"])
+
+
+def test_golden_frames_that_fail_cost_no_file(place, tmp_path, capsys, monkeypatch):
+    def busy(*arguments: object) -> None:
+        raise DeviceError("the GPU has no memory left", hint="close other programs")
+
+    monkeypatch.setattr(golden, "record", busy)
+    assert run(place, tmp_path) == 0
+    assert "note: the file gets no golden frames: the GPU has no memory left" in capsys.readouterr().err
+    assert (tmp_path / "int8.onnx").exists()
 
 
 def test_everything_at_once(place, tmp_path, capsys):

@@ -8,9 +8,10 @@ from typing import Any, List
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from edge_runtime import Detector
+from edge_runtime.backends import _batches
 from edge_runtime.detect import batches
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.batch import open_batch
@@ -89,6 +90,35 @@ def test_an_open_file_that_mixes_pictures_is_refused(backend: str, tmp_path: Pat
         pass
     with pytest.raises(ModelError, match="gives other outputs in a batch of 2 than alone: by"):
         Detector.open(path, backend=backend, threads=1, batch=2)
+
+
+def test_scores_of_another_picture_are_refused_beside_boxes_in_pixels(tmp_path: Path) -> None:
+    """The boxes are those of each picture, and a hundred times as large as the scores."""
+    model = open_batch(onnx.load(str(MODELS / "yolo_v6.onnx")))
+    (output,) = (each.name for each in model.graph.output)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["whole" if each == output else each for each in names]
+    numbers = {"axis": [2], "zero": [0], "one": [1], "four": [4], "end": [12]}
+    stored = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in numbers.items()]
+    model.graph.initializer.extend([*stored, numpy_helper.from_array(np.float32(0.05), "low")])
+    model.graph.node.extend([
+        helper.make_node("Slice", ["whole", "zero", "four", "axis"], ["boxes"]),
+        helper.make_node("Slice", ["whole", "four", "end", "axis"], ["high"]),
+        helper.make_node("Mul", ["high", "low"], ["scores"]),
+        helper.make_node("Slice", ["scores", "zero", "one", "zero"], ["first"]),
+        helper.make_node("Shape", ["scores"], ["sizes"]),
+        helper.make_node("Expand", ["first", "sizes"], ["others"]),
+        helper.make_node("Concat", ["boxes", "others"], [output], axis=2),
+    ])  # fmt: skip
+    path = str(tmp_path / "first.onnx")
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match="gives other outputs in a batch of 2 than alone: by"):
+        Detector.open(path, threads=1, batch=2)
+
+
+def test_without_batches_no_file_is_read_for_them() -> None:
+    assert not _batches.splits("there is no such file.onnx", 1)
 
 
 def test_the_pictures_of_the_trial_differ() -> None:

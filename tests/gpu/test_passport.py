@@ -49,6 +49,14 @@ def test_missing_keys_are_errors_in_words():
             Passport.from_json(json.dumps({k: v for k, v in json.loads(MADE.to_json()).items() if k != key}))
 
 
+def test_a_shape_without_sizes_is_an_error_in_words():
+    data = json.loads(MADE.to_json())
+    del data["least_batch"]  # as in older passports
+    data["io"]["input_shape"] = []
+    with pytest.raises(ModelError, match="not a passport"):
+        Passport.from_json(json.dumps(data))
+
+
 def test_passports_from_before_float16_was_judged_are_read():
     judged = replace(MADE, half={"verdict": "cannot say", "boxes": 0, "float32_layers": {"Conv c": "overflows"}})
     assert Passport.from_json(judged.to_json()) == judged

@@ -6,8 +6,10 @@ import numpy as np
 import onnx
 import pytest
 
+from edge_runtime.calibrate import tensorrt_form
 from edge_runtime.graph import quantize, unround
 from edge_runtime.graph.network import Network
+from edge_runtime.model.shipped import shipped_folder
 from tests.graph.test_quantize import network, quantized, run
 
 
@@ -66,3 +68,15 @@ def test_unpacked_weights_change_nothing_but_the_file():
     assert sum(name in unpacked.constants for name in weights.values()) == 1, "the others stay in 8 bits"
     for name, value in run(model).items():
         np.testing.assert_allclose(value, expected[name], atol=1e-4)
+
+
+@pytest.mark.parametrize("unpack", [lambda model: Network(unround.float_weights(model)), unround.to_float])
+def test_a_network_that_was_unpacked_before_keeps_its_weights(unpack):
+    """It was float between two roundings. Some of its constants have the names that unpacking gives."""
+    form = tensorrt_form(onnx.load(str(shipped_folder() / "yolo_nano_voc_int8.onnx")))
+    before = dict(Network(form).constants)
+    after = unpack(form).constants
+    kept = before.keys() & after.keys()
+    assert kept
+    for name in kept:
+        np.testing.assert_array_equal(before[name], after[name], err_msg=name)

@@ -90,8 +90,11 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None], gpu: Any 
     names, rtx = list(io), hasattr(lib, "ComputeCapability")
     inspecting = {"create_engine_inspector": lambda: _inspector(lib)} if hasattr(lib, "LayerInformationFormat") else {}
 
+    shares, contexts = hasattr(lib.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"), []  # type: ignore[var-annotated]
+
     def create_execution_context(*strategy: Any) -> Any:
-        context = _Context(io, run, gpu, most)
+        context = _Context(io, run, gpu, most, shares or not contexts)
+        contexts.append(context)
         if hasattr(lib, "TensorIOMode"):
             more = _user_memory(record, gpu) if strategy else {}
             more.update({"is_stream_capturable": lambda handle: not gpu.refuses_graphs} if rtx else {})
@@ -138,15 +141,17 @@ def deserialize(lib: Any, content: bytes, record: Callable[..., None], gpu: Any 
 
 
 class _Context:
-    """What runs a plan: addresses by name, and shapes."""
+    """What runs a plan: addresses by name, and shapes. Before version 10 only one has the optimisation profile."""
 
-    def __init__(self, io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any, most: int) -> None:
-        self._io, self._run, self._gpu, self._most = io, run, gpu, most
+    def __init__(
+        self, io: Dict[str, Any], run: Callable[[Any, List[Any]], None], gpu: Any, most: int, has_profile: bool
+    ) -> None:
+        self._io, self._run, self._gpu, self._most, self._has_profile = io, run, gpu, most, has_profile
         self.addresses: Dict[str, int] = {}
         self._shapes = {name: shape for name, (shape, _) in io.items()}
 
     def resize(self, shape: Tuple[int, ...]) -> bool:
-        if self._most and shape[0] > self._most:
+        if not self._has_profile or (self._most and shape[0] > self._most):
             return False
         self._shapes.update({known: (shape[0], *old[1:]) for known, old in self._shapes.items()})
         return True

@@ -16,7 +16,9 @@ from tests.standins.names.bindings import Members
 from tests.standins.names.members import STARRED, bound
 from tests.standins.tensorrt_engine import plan
 
-NOTES = {("", "calls"), ("INetworkDefinition", "fill")}  # the stand-ins' own, for the tests
+NOTES = {  # the stand-ins' own, for the tests
+    ("", "calls"), ("INetworkDefinition", "fill"), ("IBuilderConfig", "profiles"), ("IOptimizationProfile", "shapes"),
+}  # fmt: skip
 IO = {"images": ((1, 3, 8, 8), "float32"), "boxes": ((1, 4), "float32")}
 
 
@@ -34,6 +36,7 @@ def tensorrt(version: str) -> Members:
         "Builder": builder, "INetworkDefinition": network, "IBuilderConfig": config, "OnnxParser": parser,
         "ParserError": parser.get_error(0), "ITensor": network.get_input(0), "Runtime": lib.Runtime(None),
         "ITimingCache": config.create_timing_cache(b""), "ICudaEngine": engine, "IExecutionContext": context,
+        "IOptimizationProfile": builder.create_optimization_profile(),
     }  # fmt: skip
     if hasattr(lib.BuilderFlag, "FP16"):  # later layers have no precision of their own
         objects["ILayer"] = network.get_layer(0)
