@@ -71,6 +71,7 @@ class DeviceSlot:
         boxes, counts: results, in pinned memory.
         outputs: the network's raw outputs.
         stream: the stream of all its calls.
+        batch: pictures of the whole batch.
         behind: the calls after the network, for so many pictures.
         captured: whether there is a graph.
         images, frames: what the kernels read of each picture, in pinned memory; see `native.device.Slot`.
@@ -80,20 +81,20 @@ class DeviceSlot:
     def __init__(self, device: Device, engine: Engine, io: ModelIO, shared: Constants, mapped: bool) -> None:
         self._device, self._io, self._shared, self.spec = device, io, shared, shared.spec
         self.stream, self.captured = device.stream(), False
-        self._batch = io.input_shape[0]
+        self.batch = io.input_shape[0]
         self._graphs: Dict[int, Graph] = {}
-        self._parameters = device.pinned((self._batch * (IMAGE_WORDS + FRAME_WORDS),), np.int64)
-        self.images = self._parameters[: self._batch * IMAGE_WORDS].reshape(self._batch, IMAGE_WORDS)
-        self.frames = self._parameters[self._batch * IMAGE_WORDS :].view(np.float64).reshape(self._batch, FRAME_WORDS)
+        self._parameters = device.pinned((self.batch * (IMAGE_WORDS + FRAME_WORDS),), np.int64)
+        self.images = self._parameters[: self.batch * IMAGE_WORDS].reshape(self.batch, IMAGE_WORDS)
+        self.frames = self._parameters[self.batch * IMAGE_WORDS :].view(np.float64).reshape(self.batch, FRAME_WORDS)
         self._loop = Slot(device.gpu, self.stream.handle, self.images, self.frames, mapped)
         self._layouts: Dict[Tuple[Any, ...], Layout] = {}
         self._there = device.memory(self._parameters.nbytes)
         self._tensors = {name: device.memory(_bytes(io, name)) for name in (io.input_name, *io.outputs)}
         given = {name: device.upload(values, self.stream) for name, values in inputs.given(io).items()}
         self._contexts = make_contexts(engine, io, {**self._tensors, **given})  # each has a graph of its own
-        self._fill = self._batch
-        self.boxes = device.pinned((self._batch, shared.max_det, 6), np.float32)
-        self.counts = device.pinned((self._batch,), np.int32)
+        self._fill = self.batch
+        self.boxes = device.pinned((self.batch, shared.max_det, 6), np.float32)
+        self.counts = device.pinned((self.batch,), np.int32)
         self.outputs = DeviceOutputs(device, self.stream, io, self._tensors, shared.kernels)
         self.behind = self._decoding() if shared.decode is not None else self._fetching()
 
@@ -104,7 +105,7 @@ class DeviceSlot:
             SpecError: a picture that is none.
             DeviceError: the GPU refuses.
         """
-        self._fill = len(images) if len(images) in self._contexts else self._batch
+        self._fill = len(images) if len(images) in self._contexts else self.batch
         try:
             if self.captured and self.splits:
                 self._loop.set_graph(self._graphs[self._fill].handle)
@@ -131,20 +132,28 @@ class DeviceSlot:
         for count, context in self._contexts.items():
             self.run(count)
             self._device.finish(self.stream)
-            capturable = getattr(context, "is_stream_capturable", None)  # TensorRT-RTX can tell it in advance
-            if capturable is None or capturable(self.stream.handle):
+            if self._capturable(context):
                 graph = self._device.graph(self.stream, partial(self.run, count))
                 if graph is not None:
                     self._graphs[count] = graph
         self.captured = len(self._graphs) == len(self._contexts)
         if self.captured:
-            self._loop.set_graph(self._graphs[self._batch].handle)
+            self._loop.set_graph(self._graphs[self.batch].handle)
         return self.captured
 
     @property
     def splits(self) -> bool:
         """Whether one picture runs alone, at its own cost."""
         return len(self._contexts) > 1
+
+    @property
+    def capturable(self) -> bool:
+        """Whether TensorRT does not say that its engine cannot be captured."""
+        return all(map(self._capturable, self._contexts.values()))
+
+    def _capturable(self, context: Any) -> bool:
+        can = getattr(context, "is_stream_capturable", None)  # TensorRT-RTX can tell it in advance
+        return can is None or bool(can(self.stream.handle))
 
     def address(self, name: str) -> int:
         """Returns the device address of one of the network's tensors."""
@@ -171,13 +180,17 @@ class DeviceSlot:
             (ceil(width * height / PIXELS[0]), count, 1), PIXELS, stream, self._there, shared.normalisation,
             self._tensors[self._io.input_name], width, height, spec.pad_value, int(spec.color == "rgb"),
         )  # fmt: skip
-        if not self._contexts[count].execute_async_v3(stream.handle):
-            raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
+        self.network(count)
         self.behind(count)
+
+    def network(self, count: int) -> None:
+        """Runs the network alone, for so many pictures."""
+        if not self._contexts[count].execute_async_v3(self.stream.handle):
+            raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
 
     def _decoding(self) -> Callable[[int], None]:
         """Returns the calls after the network if the GPU decodes its outputs."""
-        device, stream, shared, batch = self._device, self.stream, self._shared, self._batch
+        device, stream, shared, batch = self._device, self.stream, self._shared, self.batch
         widened = self.outputs.addresses
         pointers = device.upload(np.array(list(widened.values()), np.int64), stream)
         strides = np.array([int(np.prod(self._io.outputs[name][1:])) for name in widened], np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,14 @@ def prove(task: Task) -> str:
 def _refused(backend: Any) -> str:
     """Why there is no graph, found by another try; "" if there is one."""
     slot = backend._slots[0]
-    if slot._graph is not None:
+    if slot.captured:
         return ""
 
-    capturable = getattr(slot._context, "is_stream_capturable", None)
-
     def again() -> str:
-        if capturable is not None and not capturable(slot.stream.handle):
+        if not slot.capturable:
             return "TensorRT says that its engine cannot be captured"
         try:
-            cuda_driver.Graph(slot.stream.handle, slot.run).close()
+            cuda_driver.Graph(slot.stream.handle, partial(slot.run, slot.batch)).close()
         except EdgeError as error:
             return str(error)
         return "refused when the plan was opened, but not now"

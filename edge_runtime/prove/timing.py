@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from edge_runtime.errors import DeviceError
 
 WARM, LEAST, SECONDS = 10, 5, 1.5  # runs for warm-up, least number of timed runs, least duration in s
 
@@ -47,10 +46,6 @@ def _measure(slot: Any, device: Any, image: NDArray[np.uint8]) -> Dict[str, floa
         device.wait(end)
         return float(device.milliseconds(begin, end)) * 1e3
 
-    def network() -> None:
-        if not slot._context.execute_async_v3(slot.stream.handle):
-            raise DeviceError("TensorRT does not run the engine", hint="edge-doctor shows the GPU's state")
-
     before: List[Tuple[float, float]] = []
 
     def whole() -> float:
@@ -61,7 +56,9 @@ def _measure(slot: Any, device: Any, image: NDArray[np.uint8]) -> Dict[str, floa
         return float(ran) * 1e3
 
     all_of_it = _median(whole)
-    alone = {"network": _median(lambda: timed(network)), "decode_nms": _median(lambda: timed(slot.behind))}
+    count = 1 if slot.splits else slot.batch
+    parts = {"network": partial(slot.network, count), "decode_nms": partial(slot.behind, count)}
+    alone = {name: _median(partial(timed, part)) for name, part in parts.items()}
     letterbox = max(0.0, all_of_it - sum(alone.values()))
     fill, copy = (median(values) for values in zip(*before))
     found = {"fill": fill, "copy": copy, "letterbox": letterbox, **alone, "all": all_of_it}
