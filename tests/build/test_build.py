@@ -51,8 +51,8 @@ def test_every_precision_of_yolo_nano(nano, tmp_path, precision, kind):
     told, plan = [], tmp_path / "nano.plan"
     made = build.build(nano, plan, options(precision), "edge-build again", lambda f, phase: told.append(f))
     assert plan.stat().st_size > 1e6 and passport.read_passport(plan) == made
-    depthwise = {} if kind != "int8" else {"float16" if "fp16" in precision else "float32": 29}
-    assert made.convolutions.pop(kind) >= 93 and made.convolutions == depthwise
+    rest = {} if kind != "int8" else {"float16" if "fp16" in precision else "float32": 35}  # 29 depthwise, 6 by table
+    assert made.convolutions.pop(kind) >= 87 and made.convolutions == rest
     assert made.io.input_shape == (1, 3, 320, 320) and set(made.io.dtypes.values()) == {"float32"}
     assert list(made.io.outputs.values()) == [(1, 75, 40, 40), (1, 75, 20, 20), (1, 75, 10, 10)]
     assert made.spec == nano.spec and made.command == "edge-build again" and bool(made.ranges) == ("int8" in precision)
@@ -67,7 +67,7 @@ def test_a_batch(nano, tmp_path):
     assert made.io.input_shape[0] == 3 and {shape[0] for shape in made.io.outputs.values()} == {3}
     assert made.least_batch == 1 and passport.read_passport(tmp_path / "n.plan") == made
     made = build.build(nano, tmp_path / "i.plan", options("int8+fp16", batch=2))
-    assert made.io.input_shape[0] == 2 and made.least_batch == 1 and made.convolutions["int8"] >= 93
+    assert made.io.input_shape[0] == 2 and made.least_batch == 1 and made.convolutions["int8"] >= 87
 
 
 def chain(*nodes: onnx.NodeProto, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
