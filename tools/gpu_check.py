@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -89,9 +90,10 @@ def loop(lab: Lab, frames: int) -> Iterator[Row]:
 def stages(lab: Lab, frames: int) -> Iterator[Row]:
     """What comes behind the network, alone; and torchvision's NMS on as many boxes."""
     eager, _ = v8(lab)
-    median = median_us(lab, eager.stream, eager.behind)
+    behind = partial(eager.behind, eager.batch)
+    median = median_us(lab, eager.stream, behind)
     yield row("decode + NMS, 8400 boxes, 300 candidates, call by call: median us", median, "", None)
-    graph = lab.device.graph(eager.stream, eager.behind)
+    graph = lab.device.graph(eager.stream, behind)
     median = median_us(lab, eager.stream, lambda: launch(graph, eager.stream)) if graph else float("nan")
     yield row("decode + NMS, the same calls as a graph: median us", median, "60", median <= 60)
     try:

@@ -151,7 +151,7 @@ class BlackBox:
             UsageError: no pipeline has it.
         """
         if self._pipeline is None:
-            raise UsageError("no pipeline has this black box", hint="Pipeline(..., record=box)")
+            raise UsageError("no pipeline has this black box", hint="give it to one: Pipeline(..., record=box)")
         with self._writing:
             try:
                 path = write_recording(self.path, self._snapshot(self._pipeline, reason))

@@ -13,9 +13,9 @@ from edge_runtime.blackbox.engines import open_engine
 from edge_runtime.blackbox.recorder import BlackBox
 from edge_runtime.blackbox.recording import Recording
 from edge_runtime.blackbox.replay import Replay
-from edge_runtime.imaging import pyav
+from edge_runtime.imaging import gst, pyav
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sources import _gst, gstreamer
+from edge_runtime.sources import gstreamer
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.track.places import Zone
 from tests.blackbox import scenes
@@ -87,7 +87,7 @@ def test_a_source_of_pixels(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(gstreamer.available() is not None, reason="the server needs GStreamer")
 def test_h264_over_rtsp(tmp_path: Path) -> None:
-    if not _gst.has("x264enc"):
+    if not gst.has("x264enc"):
         pytest.skip("the server needs x264enc")
     server = RtspServer(launch())
     try:

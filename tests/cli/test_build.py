@@ -325,5 +325,6 @@ def test_a_plan_that_is_much_bigger_than_its_model_says_why(tmp_path, plan_bytes
         with path.open("wb") as file:
             file.truncate(size)
     place = SimpleNamespace(board="", compute_capability="8.6", tensorrt="tensorrt 10.3.0")
-    made = SimpleNamespace(convolutions={}, place=place, precision="int8", seconds=2.0)
+    io = SimpleNamespace(input_shape=(1, 3, 320, 320))
+    made = SimpleNamespace(convolutions={}, place=place, precision="int8", seconds=2.0, io=io, least_batch=1)
     assert f"int8, {plan_bytes / 1e6:.1f} MB{why} in 2.0 s" in build._sentence(str(model), plan, made)

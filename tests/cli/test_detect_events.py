@@ -56,7 +56,8 @@ def test_events_on_stdout(engine: str, tmp_path: Path, capfd: Any) -> None:
 def test_lost_clips_are_said_with_the_reason(engine: str, tmp_path: Path, capsys: Any) -> None:
     source = ["--source", "synthetic://64x48?frames=10", "--output", f"clips:{tmp_path}/c"]
     assert detect.main(["--engine", engine, *source, *FLAGS]) == 0
-    assert f"clips lost: 1 of clips:{tmp_path}/c: it gives no encoded pictures" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"clips lost: 1 of clips:{tmp_path}/c: it gives no pictures that a clip could show" in said
 
 
 def test_what_a_broker_has_not_got_is_said(engine: str, tmp_path: Path, capsys: Any) -> None:

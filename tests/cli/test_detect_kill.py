@@ -155,7 +155,8 @@ def test_the_only_output_is_removed(engine: str, tmp_path: Path, name: str) -> N
     target = tmp_path / "gone" / name
     process = started(engine, *LIVE, "--output", f"{target}{'/' * name.endswith('/')}")
     until(lambda: target.exists() and (target.is_file() or len(list(target.iterdir())) > 3))
-    shutil.rmtree(tmp_path / "gone")
+    (tmp_path / "gone").rename(tmp_path / "there")  # at once: files come while a folder is emptied
+    shutil.rmtree(tmp_path / "there")
     _, stderr = process.communicate(timeout=40)
     errors = [line for line in stderr.splitlines() if line.startswith("error: ")]
     assert process.returncode == 1 and len(errors) == 1 and str(tmp_path / "gone") in errors[0], stderr
