@@ -14,6 +14,7 @@ from tests.standins.names.syntax import Scope, constant, definitions, empty, imp
 from tests.standins.names.uses import NONE, Condition, Needs
 
 OURS = "ours:"  # before the file of one of our own classes, in the place of a class of the bindings
+OF_DICT = ("values", "items", "clear")
 Kind = Tuple[str, Needs]  # a class, and the guards that hold where the object is of it
 
 
@@ -64,7 +65,7 @@ class Inference:
 
     def _names(self, node: ast.AST, scope: Scope, needs: Needs = NONE) -> Iterator[Tuple[str, str, Needs]]:
         """Owner and name of an attribute, written out or by `getattr`."""
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and node.attr not in OF_DICT:
             kind = self._kind(node.value, scope)
             if kind is not None and not kind[0].startswith(OURS):
                 yield kind[0], node.attr, needs | kind[1]
@@ -90,7 +91,7 @@ class Inference:
         return telling and any(name in members for members in self.members.values())
 
     def _kind(self, node: ast.AST, scope: Scope) -> Optional[Kind]:
-        """The class of an expression, "" for the module; a list is what it holds."""
+        """The class of an expression, "" for the module; a list or a dictionary is what it holds."""
         if isinstance(node, (ast.Name, ast.Attribute)):
             known = self._known(text(node), scope)
             if known is not None:
@@ -108,6 +109,8 @@ class Inference:
             return self._kind(node.value, scope)
         if isinstance(node, ast.Attribute):
             return self._result(node, scope, called=False)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in OF_DICT:
+            return self._kind(node.func.value, scope)
         return self._called(node, scope) if isinstance(node, ast.Call) else None
 
     def _called(self, node: ast.Call, scope: Scope) -> Optional[Kind]:
@@ -157,7 +160,7 @@ class Inference:
             for one, other in paired(target.elts, value) or [(target.elts[0], value)]:  # a tuple is as its first
                 self._bind(one, other, scope)
             return
-        dotted = text(target)
+        dotted = text(target.value if isinstance(target, ast.Subscript) else target)
         key = (scope[:1] if dotted.startswith("self.") else scope), dotted
         kind = self._kind(value, scope)
         if kind is not None:
@@ -171,7 +174,8 @@ class Inference:
 
     def _each(self, target: ast.AST, iterated: ast.AST, scope: Scope) -> None:
         """Binds what a loop goes over: objects of one class, or texts that are written out."""
-        self._bind(target, iterated, scope)
+        items = isinstance(iterated, ast.Call) and text(iterated.func).endswith(".items")
+        self._bind(target.elts[1] if items and isinstance(target, ast.Tuple) else target, iterated, scope)
         rows = self._rows(iterated, scope)
         targets = target.elts if isinstance(target, ast.Tuple) else [target]
         for number, one in enumerate(targets):
