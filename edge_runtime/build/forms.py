@@ -185,6 +185,7 @@ def _fix(model: onnx.ModelProto, spec: ModelSpec, batch: int) -> None:
     for dim, size in zip(given.type.tensor_type.shape.dim, (batch, 3, height, width)):
         dim.dim_value = size
     for value in model.graph.output:
-        if value.type.tensor_type.shape.dim:
-            value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        sizes = value.type.tensor_type.shape.dim
+        if sizes and not (batch == 1 and sizes[0].dim_value):  # an open number of objects would be a list
+            sizes[0].dim_param = "batch"
     del model.graph.value_info[:]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def opened(network: onnx.ModelProto, spec: ModelSpec, folder: Path, options: BackendOptions) -> Detector:
-    """Opens a network for one picture with another description in its metadata, or none. It is written into `folder`.
+    """Opens a network that has another description in its metadata, or none. It is written into `folder`.
 
     Raises:
         BackendUnavailable: ONNX Runtime is not installed.
@@ -30,9 +30,6 @@ def opened(network: onnx.ModelProto, spec: ModelSpec, folder: Path, options: Bac
     del network.metadata_props[:]
     network.metadata_props.extend(kept)
     network.metadata_props.add(key=METADATA_KEY, value=spec.to_json())
-    for value in network.graph.output:  # `forms` leaves their batch open, which makes a list of a number of objects
-        if value.type.tensor_type.shape.dim:
-            value.type.tensor_type.shape.dim[0].dim_value = 1
     path = folder / "form.onnx"
     atomic.replace_file(path, network.SerializeToString())
     return Detector.open(path, options=options, backend="onnxruntime")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -197,11 +198,14 @@ def test_descriptors_are_closed_at_the_end(tmp_path: Path) -> None:
         return len(os.listdir("/proc/self/fd"))
 
     opened(free_port(), tmp_path).close()
+    gc.collect()  # what earlier tests have left
     before = taken()
-    sink = opened(free_port(), tmp_path)
-    sink.close()
-    sink._link.wake()
-    assert sink.summary()["state"] == "closed" and taken() == before
+    for _ in range(3):
+        sink = opened(free_port(), tmp_path)
+        sink.close()
+        sink._link.wake()
+        assert sink.summary()["state"] == "closed"
+    assert taken() <= before
 
 
 def test_a_certificate_that_is_away_for_a_while_ends_nothing(tmp_path: Path) -> None:
