@@ -87,7 +87,7 @@ def test_a_layer_that_overflows_is_named_and_kept(plain):
 
 def test_it_would_be_wrong_without(plain):
     """The check of the check: the same network, all of it in float16."""
-    lost, data = scaled(2e4), pictures("")
+    lost, data = scaled(1e4), pictures("")
     assert judged(lost).agreement > 0.97
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(half_study._Search, "_keep_peaks", lambda self, peaks: None)
@@ -149,7 +149,7 @@ def test_what_onnx_runtime_does_not_run_is_an_error_in_words():
 
 def test_int8_with_float16_keeps_it_too(tmp_path):
     """The ranges of 8 bits reach farther than float16: 8 bits alone do not protect what is between them."""
-    float32 = scaled(2e4)
+    float32 = scaled(1e4)
     onnx.save(float32.model, tmp_path / "m.onnx")
     made = calibrate.calibrate(str(tmp_path / "m.onnx"), float32.spec, pictures("").paths, method="minmax")
     int8 = build.load_input(str(tmp_path / "m.onnx"), float32.spec, made.model)
