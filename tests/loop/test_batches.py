@@ -71,9 +71,13 @@ def test_a_batch_takes_a_frame_of_each_source_in_turn(tmp_path: Path) -> None:
         sources = [Moving(12, 0), Moving(12, 1)]
         pipeline = Pipeline(detector, sources, warmup=0)
         taken: List[str] = []
-        get = pipeline._run.inbox.get
+        inbox = pipeline._run.inbox
+        get = inbox.get
 
         def noted(*about: Any) -> Any:
+            with inbox._changed:  # until each source that goes on has a frame here
+                ready = lambda: all(queue or number not in inbox._open for number, queue in inbox._queues.items())  # noqa: E731
+                inbox._changed.wait_for(ready, 2)
             lease = get(*about)
             if lease is not None:
                 taken.append(lease.frame.source)
@@ -83,7 +87,7 @@ def test_a_batch_takes_a_frame_of_each_source_in_turn(tmp_path: Path) -> None:
             batches.append(taken[-len(images) :])
             enqueue(slot, images)
 
-        pipeline._run.inbox.get, detector.backend.enqueue = noted, noting  # type: ignore[method-assign]
+        inbox.get, detector.backend.enqueue = noted, noting  # type: ignore[method-assign]
         pipeline.run()
     full = [each for each in batches if len(each) == 2]
     assert len(taken) == 24 and len(full) >= 8
