@@ -21,6 +21,8 @@ TRY_IT = "is the file complete? try it in a player"
 PROBED = 8  # frames
 AGREES = 0.05  # by so much the stated rate may differ
 MAX_GAP = 1000  # this many undecodable frames in a row are still a break in the middle, not the end
+INDEXED = (".mp4", ".m4v", ".mov")  # they count their frames, and OpenCV does not make the count from the rate
+ODD_RATE = 0.1  # OpenCV 4.8 reads some rates several times too high
 
 
 class CvVideoSource:
@@ -73,6 +75,9 @@ class CvVideoSource:
         self._start_s, self.fps = (0.0, stated) if "://" in target else _measured(self._capture)
         self._clock = MediaClock(1 / (self.fps or 30.0))
         counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        indexed = target.lower().endswith(INDEXED)
+        if stated and self.fps and indexed and abs(stated / self.fps - 1) > ODD_RATE:
+            stated = self.fps
         seconds = counted / stated - self._start_s if stated else 0.0
         self._expected = max(round(seconds * (self.fps or 0)), 0)  # streams without an index state 0 or less
         self.frame_count = self._expected if self._expected and not self._loop else None
