@@ -8,31 +8,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Type, Union
 
-from edge_runtime import sinks as sink_family
 from edge_runtime.detect.detector import Detector
-from edge_runtime.detect.finite import OutputWatch
 from edge_runtime.errors import UsageError
 from edge_runtime.events.options import EventOptions
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
-from edge_runtime.loop import summary, view
 from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.gate import GateOptions
-from edge_runtime.loop.monitor import Monitor
+from edge_runtime.loop.observed import Observed
 from edge_runtime.loop.outbox import Reader
-from edge_runtime.loop.rules import RuleBook, Rules
+from edge_runtime.loop.rules import RuleBook, check_events
 from edge_runtime.loop.run import Run
-from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream, as_stream, own_options
 from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks, list_streams
 from edge_runtime.loop.watching import Recorder
 from edge_runtime.sinks import AnySink, SinkOptions
-from edge_runtime.sources import Source, SourceOptions, states
+from edge_runtime.sources import Source, SourceOptions
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Result
-from edge_runtime.types.packets import PacketRing
 
 LIMITS = {
     "max_frames": fields.optional(fields.whole(1, 10**9)),
@@ -44,7 +39,7 @@ LIMITS = {
 AnySource = Union[SourceTarget, Source, Stream]
 
 
-class Pipeline:
+class Pipeline(Observed):
     """Runs a detector over sources and passes every result to sinks, or to the caller who iterates.
 
         for result in Pipeline(detector, "street.mp4"):
@@ -112,31 +107,22 @@ class Pipeline:
             raise UsageError(f"detector is of type {type(detector).__name__}", hint="open one with Detector.open(path)")
         rules = RuleBook(detector, track)
         made = [(stream, rules.made(stream)) for stream in list_streams(source)]
-        _check_events(list_sinks(sinks), made)
+        check_events(list_sinks(sinks), made)
         labels = sink_options.labels or detector.model.spec.labels
         ids = any(of.track for _, of in made)
         options = replace(sink_options, labels=labels, ids=ids)
-        self._ends = Ends(source, sinks, source_options, options, fail_fast, record)
-        for name, stream in self._ends.streams.items():
+        ends = Ends(source, sinks, source_options, options, fail_fast, record)
+        for name, stream in ends.streams.items():
             rules.set(name, rules.made(stream))
-        self._run = Run(
-            detector, self._ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
+        run = Run(
+            detector, ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
             rules=rules, gate=gate, events=events, recorder=record,
         )  # fmt: skip
-        self.sinks, self.pace = self._ends.sinks, self._run.detecting.pace
-        self._options, self._gated, self._used = source_options, gate is not None, False
+        super().__init__(run, ends, gate is not None)
+        self.sinks, self.pace = ends.sinks, run.detecting.pace
+        self._options, self._used = source_options, False
         if record is not None:
             record.follow(self)
-
-    @property
-    def sources(self) -> List[Source]:
-        """Those that are open, without those that were removed. Their own ends do not change the list."""
-        return list(self._ends.sources)
-
-    @property
-    def monitor(self) -> Monitor:
-        """The counts so far."""
-        return self._run.monitor
 
     def run(self, tick: Callable[[], None] = lambda: None) -> Dict[str, Any]:
         """Runs until the end of the sources, `stop()`, Ctrl-C, or the first error. Sinks are always finished.
@@ -202,23 +188,7 @@ class Pipeline:
             SinkError, SourceError, UsageError: it cannot be opened, or the run has ended.
         """
         stream = as_stream(source)
-        _check_events((), [(stream, self._run.rules.made(stream))])
-        return self._run.add(stream, options or own_options(stream, self._options))
-
-    @property
-    def streams(self) -> Dict[str, Stream]:
-        """By the name of each source that is open: the stream that was given for it."""
-        return dict(self._ends.streams)
-
-    @property
-    def detector(self) -> Detector:
-        """The detector that runs now."""
-        return self._run.detecting.detector
-
-    @property
-    def packets(self) -> Dict[str, PacketRing]:
-        """By the name of each source of which encoded pictures are kept: the pictures."""
-        return dict(self._ends.rings)
+        return self._run.changes.add(stream, options or own_options(stream, self._options))
 
     def check(self, stream: Stream, name: Optional[str] = None) -> None:
         """Refuses a stream that cannot be added, or to which the source of this name cannot change.
@@ -226,7 +196,7 @@ class Pipeline:
         Raises:
             UsageError, SpecError: the detector does not report such boxes, or `track` of the source differs too much.
         """
-        self._run.check(stream, name)
+        self._run.changes.check(stream, name)
 
     def change(self, name: str, stream: Stream) -> None:
         """Gives a source other thresholds, classes, lines and zones, from its next frame on. Any thread may call this.
@@ -237,7 +207,7 @@ class Pipeline:
         Raises:
             UsageError: no source has this name, the detector does not report such boxes, or `track` differs in more.
         """
-        self._run.change(name, stream)
+        self._run.changes.change(name, stream)
 
     def remove(self, name: str) -> None:
         """Closes a source. The others go on meanwhile. Any thread may call this.
@@ -247,7 +217,7 @@ class Pipeline:
         Raises:
             UsageError: no source has this name.
         """
-        self._run.remove(name)
+        self._run.changes.remove(name)
 
     def stop(self) -> None:
         """Ends the run soon. No new frame is captured. Frames in work are still finished and written.
@@ -289,50 +259,7 @@ class Pipeline:
         """
         self._run.detecting.check_swap(detector)
 
-    @property
-    def status(self) -> RunStatus:
-        """What the event "status" says. Its attribute `more` may be set to a function that says more."""
-        return self._run.status
-
-    @property
-    def watch(self) -> OutputWatch:
-        """Counts the frames whose outputs are not finite."""
-        return self._run.detecting.watch
-
-    @property
-    def warm(self) -> bool:
-        """Whether the detector has run. From then on frames are taken."""
-        return self._run.detecting.warm
-
-    @property
-    def stuck(self) -> str:
-        """Why the run must be started anew; "" if it goes on."""
-        return view.stuck(self._run.detecting, self._run.outputs)
-
-    @property
-    def dropped(self) -> List[int]:
-        """Of each source ever, the number of frames that a newer one replaced before detection."""
-        return list(self._run.inbox.dropped)
-
-    @property
-    def states(self) -> List[Dict[str, Any]]:
-        """State and counts of each live source, as plain data; see `sources.SourceState.summary`."""
-        return states(self.sources)
-
-    def summary(self) -> Dict[str, Any]:
-        """Plain data for JSON: the monitor's counts, dropped and skipped frames, and what failed or hung."""
-        return summary.of(self._run, self._ends, self._gated)
-
     def _use(self) -> None:
         if self._used:
             raise UsageError("this pipeline ran already, or is closed", hint="make a Pipeline for each run")
         self._used = True
-
-
-def _check_events(shared: Sequence[Any], streams: Sequence[Tuple[Stream, Rules]]) -> None:
-    """Refuses outputs of events where nothing is tracked."""
-    tracked = any(rules.track for _, rules in streams)
-    wanting = [(shared, tracked), *((list_sinks(list(stream.sinks)), bool(rules.track)) for stream, rules in streams)]
-    for sinks, has_objects in wanting:
-        if not has_objects and any(isinstance(sink, str) and sink_family.needs_ids(sink) for sink in sinks):
-            raise UsageError("events are of objects, and nothing tracks them", hint="give it: track=TrackOptions()")

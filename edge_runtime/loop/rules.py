@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import sinks as sink_family
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.stream import Stream
+from edge_runtime.loop.targets import list_sinks
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Detections
@@ -103,6 +105,23 @@ class RuleBook:
     def tracks(self) -> List[TrackOptions]:
         """How objects are tracked, of each stream that does."""
         return [rules.track for rules in list(self._rules.values()) if rules.track is not None]
+
+
+def check_events(shared: Sequence[Any], streams: Sequence[Tuple[Stream, Rules]]) -> None:
+    """Refuses outputs of events where nothing is tracked.
+
+    Args:
+        shared: outputs of all streams.
+        streams: each with its rules.
+
+    Raises:
+        UsageError: nothing tracks the objects that an output is about.
+    """
+    tracked = any(rules.track for _, rules in streams)
+    wanting = [(shared, tracked), *((list_sinks(list(stream.sinks)), bool(rules.track)) for stream, rules in streams)]
+    for sinks, has_objects in wanting:
+        if not has_objects and any(isinstance(sink, str) and sink_family.needs_ids(sink) for sink in sinks):
+            raise UsageError("events are of objects, and nothing tracks them", hint="give it: track=TrackOptions()")
 
 
 def _check(stream: Stream, least: float, reported: float) -> None:

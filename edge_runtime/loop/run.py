@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Callable, Iterable, Optional
 
 from edge_runtime import sinks as sink_family
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import SinkError, UsageError
+from edge_runtime.errors import SinkError
 from edge_runtime.events.hub import EventHub
 from edge_runtime.events.options import EventOptions
+from edge_runtime.loop.changes import Changes
 from edge_runtime.loop.detecting import Detecting
 from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.gate import GateOptions, Gates
@@ -18,20 +19,17 @@ from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.outputs import Outputs
 from edge_runtime.loop.ring import Inbox, Lease, Ring
-from edge_runtime.loop.rules import RuleBook, Rules
+from edge_runtime.loop.rules import RuleBook
 from edge_runtime.loop.status import RunStatus
-from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.streams import Streams
 from edge_runtime.loop.view import View
 from edge_runtime.loop.watching import Recorder
-from edge_runtime.sources import Source, SourceOptions, states
-from edge_runtime.track.tracker import check_change
+from edge_runtime.sources import Source, states
 from edge_runtime.types import Result
 
 INBOX_DEPTH = 2
 TICK_S = 0.25
 GRACE_S = 5.0  # after the end was asked for, a sink or source that hangs for this time is left behind
-NOBODY = -1  # number of a source that could not be added
 HINT = "is its disk or its reader still there? all results before are written"
 
 
@@ -55,7 +53,6 @@ class Run:
         self.recorder = recorder
         self.monitor, self._ends, self._fail_fast = Monitor(), ends, fail_fast
         self._stopping, self._done, self._ending = threading.Event(), threading.Event(), threading.Lock()
-        self._changing = threading.Lock()
         self.rules = rules
         self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
@@ -71,6 +68,10 @@ class Run:
         self.status = RunStatus(self.monitor, lambda: self.streams.dropped)
         for sink in ends.sinks:
             sink_family.observe(sink, self._view)
+        self.changes = Changes(
+            ends, rules, self.detecting, self.streams, self.outputs, view=self._view, added=self._make_events,
+            began=lambda: self._started, grace_s=GRACE_S,
+        )  # fmt: skip
         self._about_events = events
         self.events = self._hub() if self.outputs.events else None
         self._errors = list(ends.errors)
@@ -99,27 +100,6 @@ class Run:
         """Adds a caller who reads the results. Call it before `start`."""
         return self.outputs.reader()
 
-    def add(self, stream: Stream, options: SourceOptions) -> Source:
-        """See `Pipeline.add`."""
-        with self._changing:
-            rules = self.rules.made(stream)
-            source, sinks = self._ends.add(stream, options)
-            self.rules.set(source.name, rules)
-            try:
-                self.outputs.admit(source.name, self._ends.rate(source))
-                for sink in sinks:
-                    sink_family.observe(sink, self._view)
-                    self.outputs.add(sink, source.name)
-                self._make_events()
-                self.streams.add(source)
-            except BaseException:
-                self._ends.remove(source)
-                source.close()
-                self.outputs.leave(NOBODY, source.name)
-                self.outputs.gone(NOBODY)
-                raise
-            return source
-
     def _make_events(self) -> None:
         """Makes events from now on, if the first output that takes them has come."""
         if self.events is None and self.outputs.events:
@@ -127,35 +107,6 @@ class Run:
             if self._running:
                 hub.start()
             self.events = hub
-
-    def change(self, name: str, stream: Stream) -> None:
-        """See `Pipeline.change`."""
-        with self._changing:
-            self.rules.set(name, self.check(stream, name))
-
-    def check(self, stream: Stream, name: Optional[str]) -> Rules:
-        """See `Pipeline.check`."""
-        rules = self.rules.made(stream)
-        if name is not None:
-            if name not in [source.name for source in list(self._ends.sources)]:
-                raise UsageError(f"there is no source {name!r}", hint="the names are those of Pipeline.sources")
-            before = self.rules.of(name)
-            if rules.track and before.track:
-                check_change(before.track, rules.track)
-        return rules
-
-    def remove(self, name: str) -> None:
-        """See `Pipeline.remove`."""
-        with self._changing:
-            capture = self.streams.take_out(name)
-            self._ends.remove(capture.source)
-            self.outputs.leave(capture.number, name)
-            self.detecting.forget(capture.number, name)
-            if not self._started:
-                self.outputs.gone(capture.number)
-        capture.close()
-        if not capture.join(monotonic() + GRACE_S):
-            self._ends.leave(name, GRACE_S)
 
     def start(self) -> None:
         """Starts everything.
@@ -263,7 +214,7 @@ class Run:
             self._ends.hand_over()
             if self.recorder:
                 self.recorder.start()
-            with self._changing:
+            with self.changes.lock:
                 self.outputs.start()
                 if self.events:
                     self.events.start()
