@@ -141,7 +141,7 @@ def test_what_is_refused_before_it_was_read_is_not_posted_again(opened: Open) ->
         assert sink.summary()["waiting"] == 0
 
 
-@pytest.mark.parametrize("wish", ["1", formatdate(time.time() + 1e9, usegmt=True)])
+@pytest.mark.parametrize("wish", ["1", formatdate(time.time() + 1e9, usegmt=True)], ids=["seconds", "date"])
 def test_retry_after_is_respected(opened: Open, wish: str) -> None:
     receiver = Receiver(saying(429, Retry_After=wish))
     sink = opened(receiver.port)
