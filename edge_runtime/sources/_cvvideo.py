@@ -12,7 +12,7 @@ from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sources import Skipped, SourceOptions
 from edge_runtime.sources._clock import MediaClock
 from edge_runtime.sources._opencv import CvCapture, closed_on_error
-from edge_runtime.sources._whole import cut_inside
+from edge_runtime.sources._whole import counts_frames, cut_inside
 from edge_runtime.text.secrets import public
 from edge_runtime.types import Frame
 
@@ -21,8 +21,6 @@ TRY_IT = "is the file complete? try it in a player"
 PROBED = 8  # frames
 AGREES = 0.05  # by so much the stated rate may differ
 MAX_GAP = 1000  # this many undecodable frames in a row are still a break in the middle, not the end
-INDEXED = (".mp4", ".m4v", ".mov")  # they count their frames, and OpenCV does not make the count from the rate
-ODD_RATE = 0.1  # OpenCV 4.8 reads some rates several times too high
 
 
 class CvVideoSource:
@@ -75,11 +73,9 @@ class CvVideoSource:
         self._start_s, self.fps = (0.0, stated) if "://" in target else _measured(self._capture)
         self._clock = MediaClock(1 / (self.fps or 30.0))
         counted = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        indexed = target.lower().endswith(INDEXED)
-        if stated and self.fps and indexed and abs(stated / self.fps - 1) > ODD_RATE:
-            stated = self.fps
-        seconds = counted / stated - self._start_s if stated else 0.0
-        self._expected = max(round(seconds * (self.fps or 0)), 0)  # streams without an index state 0 or less
+        if not counts_frames(target):  # OpenCV counts by the length and the rate it states
+            counted = (counted / stated - self._start_s) * (self.fps or 0) if stated else 0.0
+        self._expected = max(round(counted), 0)  # streams without an index state 0 or less
         self.frame_count = self._expected if self._expected and not self._loop else None
         self.description = f"{self._capture.size} at {self.fps or 0:g} fps, {self._expected or 'unknown'} frames"
 

@@ -6,7 +6,7 @@ Transport streams, mp4 and Matroska are looked at. A file that was cut off betwe
 from __future__ import annotations
 
 import os
-from typing import BinaryIO, Optional
+from typing import BinaryIO, Iterator, Optional, Tuple
 
 SYNC = 0x47  # the first byte of each packet of a transport stream
 LENGTHS = (188, 204)  # bytes of such a packet, without and with error correction
@@ -23,10 +23,20 @@ def cut_inside(path: str) -> str:
             if head.startswith(EBML):
                 return "a cluster" if _matroska(file, size) else ""
             if head[4:8] == b"ftyp":
-                return _boxes(file, size)
+                return _cut_box(file, size)
             return "a packet" if _packets(file, head, size) else ""
     except OSError:  # a URL
         return ""
+
+
+def counts_frames(path: str) -> bool:
+    """Whether it is an mp4 that says how many frames it has. One in fragments does not."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return file.read(8)[4:] == b"ftyp" and all(name != b"moof" for name, _ in _boxes(file, size))
+    except OSError:  # a URL
+        return False
 
 
 def _packets(file: BinaryIO, head: bytes, size: int) -> bool:
@@ -38,22 +48,34 @@ def _packets(file: BinaryIO, head: bytes, size: int) -> bool:
     return file.read(1)[0] == SYNC
 
 
-def _boxes(file: BinaryIO, size: int) -> str:
-    """Of an mp4 (ISO 14496-12): boxes of a length and a name. After length 1 come 8 bytes of length; 0 is the rest."""
-    place, fragmented = 0, False
+def _cut_box(file: BinaryIO, size: int) -> str:
+    """Of an mp4."""
+    fragmented = False
+    for name, end in _boxes(file, size):
+        fragmented = fragmented or name == b"moof"
+        if end > size and (fragmented or name == b"mdat"):
+            return "a fragment" if fragmented else "its media data"
+    return ""
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[Tuple[bytes, int]]:
+    """The name and end of each box of an mp4 (ISO 14496-12).
+
+    It begins with its length and name. After length 1 come 8 bytes of length; 0 is the rest.
+    """
+    place = 0
     for _ in range(MOST_PARTS):
+        if place >= size:
+            return
         file.seek(place)
         head = file.read(16)
         length, name = int.from_bytes(head[:4], "big"), head[4:8]
         if length == 1 and len(head) == 16:
             length = int.from_bytes(head[8:], "big")
         if length < 8 or not name.isalnum():
-            break
-        fragmented = fragmented or name == b"moof"
+            return
         place += length
-        if place > size and (fragmented or name == b"mdat"):
-            return "a fragment" if fragmented else "its media data"
-    return ""
+        yield name, place
 
 
 def _matroska(file: BinaryIO, size: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Dict, Sequence
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from edge_runtime import sources
 from edge_runtime.errors import SourceError
 from edge_runtime.imaging import pyav
 from edge_runtime.sources import SourceOptions, _cvvideo
+from edge_runtime.sources._whole import counts_frames, cut_inside
 from tests.sources.clips import number, write_clip, write_cut_avi, write_stamped, write_trimmed
 
 
@@ -54,6 +56,30 @@ def test_a_recording_that_begins_late_is_whole(tmp_path: Path) -> None:
     source = sources.open(str(write_stamped(tmp_path / "late.mkv", [5000 + 80 * i for i in range(20)], rate=30)))
     assert source.fps == pytest.approx(12.5)
     assert [frame.timestamp_s for frame in iter(source.read, None)] == pytest.approx(np.arange(20) * 0.08, abs=2e-3)
+
+
+FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}
+EVEN = [round(1000 * i / 5.1) for i in range(30)]  # OpenCV 4.8 reads five times this rate
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov"])
+@pytest.mark.parametrize(
+    ("stamps_ms", "options"),
+    [(EVEN, {}), (EVEN, FRAGMENTS), ([40 * i if i < 10 else 100 * i for i in range(30)], {})],
+    ids=["even", "in fragments", "slower from the tenth"],
+)
+def test_the_number_of_frames_of_a_rate_that_is_read_wrong(
+    tmp_path: Path, name: str, stamps_ms: Sequence[int], options: Dict[str, str]
+) -> None:
+    source = sources.open(str(write_stamped(tmp_path / name, stamps_ms, rate=5.1, options=options)))
+    assert source.frame_count == len(list(iter(source.read, None))) == 30
+
+
+def test_a_length_that_no_file_has_is_no_error(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    for name in (b"free", b"mdat"):
+        clip.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\1" + name + b"\xff" * 8)
+        assert (cut_inside(str(clip)), counts_frames(str(clip))) == ("its media data" if name == b"mdat" else "", True)
 
 
 def test_a_trimmed_file_is_whole_and_one_without_its_end_is_not(tmp_path: Path) -> None:
