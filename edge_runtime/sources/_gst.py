@@ -15,7 +15,7 @@ from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.imaging.gst import load_gst
 from edge_runtime.libraries import causes
 from edge_runtime.sources._gstbuffer import Buffers
-from edge_runtime.sources._gstpackets import Packets
+from edge_runtime.sources._gstpackets import NO_TIME, Packets
 from edge_runtime.sources._opencv import closed_on_error
 from edge_runtime.types.packets import PacketRing
 from edge_runtime.types.pixels import Pixels
@@ -24,7 +24,6 @@ SINK = "appsink"
 WAITING = 4  # frames of a pipeline that waits for us
 SECOND = 1_000_000_000  # nanoseconds, GStreamer's unit
 LOOK_EVERY = SECOND // 10  # for an error, while no frame comes
-NO_TIME = 1 << 62
 STREAM = "rtspsrc"  # whose times are those of the camera
 ARGUS_SAYS = re.compile(r"\(argus\)|nvargus|capturesession", re.IGNORECASE)
 ARGUS_CAMERA = re.compile(r"(?:^|[!(])\s*nvarguscamerasrc\b")
@@ -186,7 +185,8 @@ class GstCapture:
 
     def _picture(self, sample: Any) -> Pixels:
         held = sample.get_buffer()
-        self.came_s = next((at_s for pts, at_s in reversed(self._arrived) if pts == held.pts), monotonic())
+        arrived = list(self._arrived)  # at once, because more may come
+        self.came_s = next((at_s for pts, at_s in reversed(arrived) if pts == held.pts), monotonic())
         timed = held.pts < NO_TIME
         self.position_s = held.pts / SECOND if timed else self.position_s
         self.stamp_s = self.position_s if timed and STREAM in self._text else None
