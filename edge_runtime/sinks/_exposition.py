@@ -31,7 +31,7 @@ STREAM_COUNTS: Dict[str, Tuple[str, Callable[[Stream], Any]]] = {  # name of the
 
 
 class Counts:
-    """What events say, by stream. One thread adds, others read."""
+    """What events say, by stream. One thread adds and reads."""
 
     def __init__(self) -> None:
         self.events: Counter[Tuple[str, str]] = Counter()

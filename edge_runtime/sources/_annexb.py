@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Tuple
 
-START = b"\0\0\0\1"
+START = b"\0\0\0\1"  # before each unit
 
 
 class Lengths:

@@ -62,7 +62,6 @@ class Credentials:
         secret, wanted = digest(self._user, realm, self._password), digest(method, url)
         secret = digest(secret, nonce, own) if name.endswith(SESSION) else secret
         fields = {"username": self._user, "realm": realm, "nonce": nonce, "uri": url}
-        more = ""
         if "auth" in said.get("qop", "").replace(" ", "").split(","):
             self._count += 1
             count = f"{self._count:08x}"

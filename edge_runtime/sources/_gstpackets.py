@@ -52,9 +52,10 @@ class Packets:
         """Call it before the pipeline runs. The branch never holds up the rest of it."""
         self._sink, self._form, self._last = pipeline.get_by_name(SINK), ("", b""), -1
         self._wait_ns = FIRST_NS
-        for name, value in {"max-buffers": WAITING, "drop": True, "sync": False, "async": False}.items():
-            if self._sink is not None:
-                self._sink.set_property(name, value if self._ring or name != "max-buffers" else 1)
+        if self._sink is not None:
+            most = WAITING if self._ring else 1
+            for name, value in {"max-buffers": most, "drop": True, "sync": False, "async": False}.items():
+                self._sink.set_property(name, value)
 
     def pull(self, shown_s: float, timestamp_s: float) -> None:
         """Takes what has come.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator, List, Optional
 
-from edge_runtime.sources._sdp import START
+from edge_runtime.sources._annexb import START
 
 MOST_BYTES = 16 << 20  # of one picture
 MOST_AHEAD = 64 << 10  # of what comes before it with a time of its own

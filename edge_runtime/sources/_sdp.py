@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
+from edge_runtime.sources._annexb import START
+
 CODECS = {"H264": "h264", "H265": "hevc"}
 SETS = ("sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps")  # in the order in which a decoder needs them
-START = b"\0\0\0\1"  # before each unit
 
 
 @dataclass(frozen=True)

@@ -177,10 +177,8 @@ def _v4l2(target: str, rest: str, options: SourceOptions, has: Has) -> str:
     width, height = options.size_wh or (1280, 720)
     jpeg = f"image/jpeg,width={width},height={height},framerate={round(options.fps or 30)}/1"
     decoder = "nvv4l2decoder mjpeg=1" if has("nvv4l2decoder") else "jpegdec"
-    camera, decoded = (
-        f"v4l2src device=/dev/video{device[1]} ! {jpeg}",
-        f"{decoder} ! {_shrunk(options, has)} ! {NEWEST}",
-    )
+    camera = f"v4l2src device=/dev/video{device[1]} ! {jpeg}"
+    decoded = f"{decoder} ! {_shrunk(options, has)} ! {NEWEST}"
     if options.packets is None:
         return f"{camera} ! {decoded}"
     return f"{camera} ! {_gstpackets.BRANCH} ! {decoded} {_gstpackets.END}"

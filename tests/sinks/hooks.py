@@ -52,7 +52,6 @@ class Receiver:
 
             def log_message(self, *_: object) -> None: ...
 
-        ThreadingHTTPServer.daemon_threads = True
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()

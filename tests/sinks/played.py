@@ -44,6 +44,18 @@ class Played:
         said = {"last_s": self.time_s} if kind == "end" else {"timestamp_s": self.time_s}
         self.sink.take(event(kind, self.number, key if kind != "counts" else "", **{**said, **data}))
 
+    def happens(self, before: int, after: int) -> List[float]:
+        """Something that ends at once, behind so many frames and before others. Returns the times of the first ones."""
+        times = [self.source.read().timestamp_s for _ in range(before)]
+        self.time_s = times[-1]
+        self.tell("new")
+        self.tell("end")
+        for _ in range(after):
+            self.source.read()
+        self.tell("counts")
+        self.close()
+        return times
+
     def close(self) -> None:
         self.sink.close()
         self.source.close()

@@ -15,16 +15,11 @@ from numpy.typing import NDArray
 from edge_runtime import sinks
 from edge_runtime.sinks.rtsp import RtspSink
 from edge_runtime.types import Result
+from tests.sinks.brokers import free_port
 from tests.sinks.results import result
 
-PERIOD_S = 0.04
+PERIOD_S, PATIENCE_S = 0.04, 15.0
 GROUND = (200, 90, 30)  # BGR
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def coloured(index: int = 0, size_wh: Tuple[int, int] = (320, 240), source: str = "cam") -> Result:
@@ -74,9 +69,9 @@ def serving(target: str = "", rates: Optional[Mapping[str, float]] = None, user:
         sink.close()
 
 
-def until(true: Callable[[], Any], what: str, most_s: float = 15.0) -> None:
+def until(true: Callable[[], Any], what: str) -> None:
     """Waits until something is so."""
-    end_s = time.monotonic() + most_s
+    end_s = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < end_s, f"waited in vain for {what}"
         time.sleep(0.01)

@@ -132,18 +132,11 @@ def test_of_a_live_stream(tmp_path: Path) -> None:
     """From the key picture before the second before the event, every picture, until after its end."""
     server = TsServer()
     played = Played(server.url, f"clips:{tmp_path}/c?before=1&after=0.2", keep=1.0)
-    seen = [played.source.read() for _ in range(90)]
-    played.time_s = seen[-1].timestamp_s
-    played.tell("new")
-    played.tell("end")
-    for _ in range(30):
-        played.source.read()
-    played.tell("counts")
-    played.close()
+    seen_s = played.happens(90, 30)
     server.stop()
     (file,) = files(tmp_path / "c")
     numbers = levels(file)
-    first = next(index for index, frame in enumerate(seen) if frame.timestamp_s >= seen[-1].timestamp_s - 1.0)
+    first = next(index for index, at_s in enumerate(seen_s) if at_s >= seen_s[-1] - 1.0)
     begins = (first // KEY) * KEY
     assert numbers == frames(begins, begins + len(numbers)), "no picture is missing"
     with av.open(str(file)) as container:
@@ -157,14 +150,7 @@ def test_of_a_camera_of_rtsp(tmp_path: Path) -> None:
         pytest.skip("the server needs GStreamer and x264enc")
     server = RtspServer()
     played = Played(server.url, f"clips:{tmp_path}/c?before=1&after=0.2", keep=1.0)
-    for _ in range(60):
-        played.time_s = played.source.read().timestamp_s
-    played.tell("new")
-    played.tell("end")
-    for _ in range(15):
-        played.source.read()
-    played.tell("counts")
-    played.close()
+    played.happens(60, 15)
     server.stop()
     (file,) = files(tmp_path / "c")
     with av.open(str(file)) as container:

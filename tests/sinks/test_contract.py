@@ -13,8 +13,8 @@ import pytest
 from edge_runtime import plugins, sinks
 from edge_runtime.errors import BackendUnavailable, SinkError
 from edge_runtime.sinks import Sink
+from tests.sinks.brokers import free_port
 from tests.sinks.results import result
-from tests.sinks.served import free_port
 
 TARGETS = {
     "jsonl": "out.jsonl", "csv": "out.csv", "coco": "out.coco.json", "yolo_txt": "labels/", "video": "out.mp4",

@@ -45,14 +45,7 @@ def test_a_clip_of_a_stream(encoder: str, codec: str, tmp_path: Path) -> None:
         pytest.skip("the server needs the encoder")
     server = RtspServer(launch(encoder=encoder))
     played = Played(f"gst+{server.url}", f"clips:{tmp_path}/c?before=1&after=0.2", keep=1.0)
-    for _ in range(45):
-        played.time_s = played.source.read().timestamp_s
-    played.tell("new")
-    played.tell("end")
-    for _ in range(15):
-        played.source.read()
-    played.tell("counts")
-    played.close()
+    played.happens(45, 15)
     server.stop()
     (file,) = files(tmp_path / "c")
     with av.open(str(file)) as container:

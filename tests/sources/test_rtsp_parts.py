@@ -11,10 +11,11 @@ from typing import Dict, List
 import pytest
 
 from edge_runtime.sources import _rtp
+from edge_runtime.sources._annexb import START
 from edge_runtime.sources._credentials import Credentials
 from edge_runtime.sources._rtcp import SINCE_1900_S, Clock
 from edge_runtime.sources._rtp import Coded, Depacketizer
-from edge_runtime.sources._sdp import START, video_of
+from edge_runtime.sources._sdp import video_of
 
 SPS, PPS = b"\x67sps", b"\x68pps"
 SETS = ",".join(base64.b64encode(unit).decode() for unit in (SPS, PPS))
