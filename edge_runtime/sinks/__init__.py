@@ -131,9 +131,9 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
         UsageError: no member handles such a target, or it takes events.
     """
     target = _resolved(target)
-    unknown = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
-    if unknown:
-        raise UsageError(f"{unknown[0]} in {target!r} has no meaning", hint=f"{SOURCE} is the name of a source")
+    other = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
+    if other:
+        raise UsageError(f"{other[0]} in {target!r} has no meaning", hint=f"{SOURCE} is the name of a source")
     member = _member(target)
     if hasattr(member, "open_events"):
         raise UsageError(f"{target!r} takes events, not frames", hint="give it to a Pipeline, which makes them")

@@ -99,7 +99,8 @@ def parse(target: str, ports: Mapping[str, int], names: Sequence[str]) -> Addres
     options = {name: value for name, value in pairs.items() if name in names}
     user, password = unquote(found.username or ""), unquote(found.password or "")
     password = secret_of(pairs, "password") or password
-    shown = f"{scheme}://{_name(host)}:{port or ports[scheme]}{found.path}"
+    name = bracketed(host) if ":" in host else quote(host, safe="._-~")
+    shown = f"{scheme}://{name}:{port or ports[scheme]}{found.path}"
     path = unquote(found.path).lstrip("/")
     return Address(shown, scheme, host, port or ports[scheme], path, user, password, options)
 
@@ -141,5 +142,6 @@ def secret_of(options: Mapping[str, str], name: str, example: str = "…") -> st
     return found
 
 
-def _name(host: str) -> str:
-    return f"[{host}]" if ":" in host else quote(host, safe="._-~")
+def bracketed(host: str) -> str:
+    """A host as it stands in an address, where a number of IPv6 has brackets."""
+    return f"[{host}]" if ":" in host else host

@@ -12,7 +12,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files import fields
 from edge_runtime.files.fields import Field
 from edge_runtime.sinks import _query
-from edge_runtime.sinks._address import SPOOL, TLS, Address, secret_of, split
+from edge_runtime.sinks._address import SPOOL, TLS, Address, bracketed, secret_of, split
 from edge_runtime.sinks._topics import STATES
 from edge_runtime.sinks._web.address import is_loopback
 from edge_runtime.text import secrets
@@ -104,7 +104,7 @@ def parse(target: str) -> Hook:
     given = _query.options(shown, _query.of_address(behind), FIELDS)
     secret, authorization = (_header_secret(given, name) for name in ("secret", "authorization"))
     kinds = given.pop("kinds", tuple(kind for kind in KINDS if kind not in STATES))
-    server = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port or SCHEMES[scheme]}"
+    server = f"{scheme}://{bracketed(host)}:{port or SCHEMES[scheme]}"
     name = f"{server} ({hashlib.sha256(requested.encode()).hexdigest()[:6]})"
     address = Address(name, scheme, host, port or SCHEMES[scheme], "", "", "", given)
     return Hook(name, address, requested, kinds, given.pop("pictures", False), secret, authorization)

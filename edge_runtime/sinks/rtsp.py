@@ -14,7 +14,7 @@ from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.files import fields
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sinks import SinkOptions, _query
-from edge_runtime.sinks._address import Address, parse
+from edge_runtime.sinks._address import Address, bracketed, parse
 from edge_runtime.sinks._gstencoders import AUTO, HARDWARE, NAMES, Choice, choose
 from edge_runtime.sinks._names import name_beside
 from edge_runtime.sinks._rtspserver import RtspServer, load_library
@@ -26,8 +26,8 @@ HANDLES = ("rtsp://",)
 PORTS = {"rtsp": 8554}
 FIELDS = {
     "encoder": fields.one_of((AUTO, HARDWARE, *NAMES)),
-    "fps": _query.number(0.1, 120, {}),
-    "width": _query.number(64, 8192, {}),
+    "fps": _query.number(0.1, 120),
+    "width": _query.number(64, 8192),
     "bitrate": _query.number(1e4, 1e9, {"k": 1e3, "M": 1e6}),
 }
 LOGIN = "write USER@ before the host, and ?password=env:RTSP_PASSWORD behind it"
@@ -77,8 +77,7 @@ class RtspSink:
         self.streams: Dict[str, Stream] = {}
         self._begun = False
         self._server = RtspServer(address, self._look)
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        self.url = f"rtsp://{host}:{self._server.port}"
+        self.url = f"rtsp://{bracketed(address.host)}:{self._server.port}"
 
     @property
     def note(self) -> str:

@@ -131,8 +131,8 @@ class CvVideoSource:
 def _measured(capture: CvCapture) -> Tuple[float, Optional[float]]:
     """The time of the first frame in s, and the rate of the first frames. The capture is at its start again.
 
-    The stated rate is wrong in what browsers record (1000 fps). In mp4 files in fragments the FFmpeg of OpenCV 4.8 sees
-    two or three times the rate. It is kept where it agrees with the times.
+    The stated rate is wrong in what browsers record (1000 fps). The FFmpeg of OpenCV 4.8 sees some rates several
+    times too high. It is kept where it agrees with the times.
     """
     position_msec = load_cv2().CAP_PROP_POS_MSEC
     at_s: List[float] = []

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any, Callable, Protocol, Set
 
 from edge_runtime.errors import SinkError
+from edge_runtime.sinks._address import bracketed
 from edge_runtime.sinks._web.address import Address
 from edge_runtime.sinks._web.connection import Connection, Refused, Request
 
@@ -48,7 +49,7 @@ class Server:
     def __init__(self, address: Address, what: str) -> None:
         self._what, self._socket = what, _listening(address, what)
         self.port = self._socket.getsockname()[1]
-        self.url = f"http://{f'[{address.host}]' if ':' in address.host else address.host}:{self.port}/"
+        self.url = f"http://{bracketed(address.host)}:{self.port}/"
         self._tasks: Set[Any] = set()
         self._peers: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
