@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from time import monotonic
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
@@ -69,27 +70,27 @@ class Ends:
         self._handed_over = False
         listed = list_streams(source)
         check_names(listed)
-        self._expected = len(listed)
+        self._expected = self._others = len(listed)
         self.only: Dict[int, Source] = {}  # by the id of an output of one stream: its source
         self.streams: Dict[str, Stream] = {}  # by the name of the source
-        self._own: Dict[int, List[AnySink]] = {}  # by the place of a stream: its outputs
-        self._others = len(listed)
         options = replace(options, wait=options.wait or (len(listed) > 1 and not fail_fast))
         with ExitStack() as undo:
-            self.sinks += self._open_sinks(list_sinks(sinks), undo)
-            for place, stream in enumerate(listed):
-                self._own[place] = self._open_sinks(list_sinks(list(stream.sinks)), undo)
-                self.sinks += self._own[place]
-            opened = self._open_sources(listed, options, fail_fast, undo)
+            self._common = self._open_sinks(sinks, undo)
+            own = [self._open_sinks(stream.sinks, undo) for stream in listed]
+            self.sinks += [*self._common, *chain(*own)]
+            opened = self._open_sources(listed, own, options, fail_fast, undo)
             _name_apart(self.sources)
             for place, source, ring in opened:
                 self.streams[source.name] = listed[place]
-                self.only.update({id(sink): source for sink in self._own[place]})
+                self.only.update({id(sink): source for sink in own[place]})
                 if ring:
                     self.rings[source.name] = ring
-            self._close_useless({place for place, _, _ in opened})
+            there = {place for place, _, _ in opened}
+            self._close_useless(chain(*(sinks for place, sinks in enumerate(own) if place not in there)))
+            rates = _rates(self.sources)
             for sink in self.sinks:
-                self._begin(sink)
+                only = self.only.get(id(sink))
+                self._begin(sink, rates if only is None else {only.name: rates[only.name]})
             self._opened = undo.pop_all()
 
     def hand_over(self) -> None:
@@ -105,25 +106,19 @@ class Ends:
         """
         if stream.name in [source.name for source in self.sources]:
             raise UsageError(f"there is a source {stream.name!r} already", hint="give each its own name")
-        (item,) = list_sources(stream.source)
         with ExitStack() as undo:
-            sinks = self._open_sinks(list_sinks(list(stream.sinks)), undo)
-            common = [sink for sink in self.sinks if id(sink) not in self.only]
-            ring = self._ring(item, [*common, *sinks]) if isinstance(item, str) else None
-            source = source_family.open(item, replace(options, packets=ring)) if isinstance(item, str) else item
-            if isinstance(item, str):
-                undo.callback(source.close)
-            source.name = stream.name or source.name
+            sinks = self._open_sinks(stream.sinks, undo)
+            source, ring = self._open_source(stream, options, sinks, undo)
             _name_apart([*self.sources, source])
-            if ring is not None:
-                self.rings[source.name] = ring
-                for each in self.rings.values() if self._recorder else ():
-                    each.limit(self._share(len(self.rings)))
-            self.sources.append(source)
-            self.only.update({id(sink): source for sink in sinks})
+            rate = _rates([*self.sources, source])[source.name]
             for sink in sinks:
-                self._begin(sink)
+                self._begin(sink, {source.name: rate})
             opened = undo.pop_all()
+        self.sources.append(source)
+        if ring is not None:
+            self.rings[source.name] = ring
+            for each in self.rings.values() if self._recorder else ():
+                each.limit(self._share(len(self.rings)))
         self._others += 1
         self.streams[source.name] = stream
         if not self._handed_over:
@@ -172,9 +167,9 @@ class Ends:
         log.warning(said)
         return said
 
-    def _open_sinks(self, listed: List[Union[str, AnySink]], undo: ExitStack) -> List[AnySink]:
+    def _open_sinks(self, given: Any, undo: ExitStack) -> List[AnySink]:
         found: List[AnySink] = []
-        for item in listed:
+        for item in list_sinks(given):
             if isinstance(item, str):
                 opener = sink_family.open_events if sink_family.takes_events(item) else sink_family.open
                 found.append(opener(item, self._sink_options))
@@ -183,46 +178,40 @@ class Ends:
                 found.append(item)
         return found
 
-    def _close_useless(self, opened: Set[int]) -> None:
+    def _close_useless(self, sinks: Iterable[AnySink]) -> None:
         """Closes the outputs of streams that could not be opened."""
-        for sink in [sink for place, own in self._own.items() if place not in opened for sink in own]:
+        for sink in sinks:
             self.sinks.remove(sink)
             sink.close()
 
-    def _begin(self, sink: AnySink) -> None:
+    def _begin(self, sink: AnySink, rates: Mapping[str, float]) -> None:
         """Tells an output what it must know of its sources."""
-        only = self.only.get(id(sink))
-        rates = _rates(self.sources)
-        sink_family.begin(sink, rates if only is None else {only.name: rates[only.name]})
+        sink_family.begin(sink, rates)
         if hasattr(sink, "follow"):
             sink.follow(self.rings)
 
     def _open_sources(
-        self, listed: List[Stream], options: SourceOptions, fail_fast: bool, undo: ExitStack
+        self,
+        listed: List[Stream],
+        own: List[List[AnySink]],
+        options: SourceOptions,
+        fail_fast: bool,
+        undo: ExitStack,
     ) -> List[Tuple[int, Source, Optional[PacketRing]]]:
         found: List[Tuple[int, Source, Optional[PacketRing]]] = []
-        for place, stream in enumerate(listed):
-            (item,) = list_sources(stream.source)
-            if not isinstance(item, str):
-                item.name = stream.name or item.name
-                self.sources.append(item)
-                found.append((place, item, None))
-                continue
-            own = own_options(stream, options)
-            ring = self._ring(item, [sink for sink in self.sinks if not self._is_of_another(sink, place)])
+        for place, (stream, sinks) in enumerate(zip(listed, own)):
             try:
-                source = source_family.open(item, replace(own, packets=ring))
-                undo.callback(source.close)
-                source.name = stream.name or source.name
-                self.sources.append(source)
-                found.append((place, source, ring))
+                source, ring = self._open_source(stream, own_options(stream, options), sinks, undo)
             except UsageError:
                 raise
             except EdgeError as error:
                 if fail_fast:
                     raise
                 self.errors.append(error)
-                self.report(source_family.public_name(item), error)
+                self.report(source_family.public_name(str(list_sources(stream.source)[0])), error)
+            else:
+                self.sources.append(source)
+                found.append((place, source, ring))
         if not self.sources:
             raise self.errors[0]
         until_s = monotonic() + START_S
@@ -232,8 +221,18 @@ class Ends:
                 settle(max(0.0, until_s - monotonic()))
         return found
 
-    def _is_of_another(self, sink: AnySink, place: int) -> bool:
-        return any(sink is each for other, sinks in self._own.items() if other != place for each in sinks)
+    def _open_source(
+        self, stream: Stream, options: SourceOptions, sinks: List[AnySink], undo: ExitStack
+    ) -> Tuple[Source, Optional[PacketRing]]:
+        """The source of a stream with these outputs, and the place for its encoded pictures."""
+        (source,) = list_sources(stream.source)
+        ring = None
+        if isinstance(source, str):
+            ring = self._ring(source, [*self._common, *sinks])
+            source = source_family.open(source, replace(options, packets=ring))
+            undo.callback(source.close)
+        source.name = stream.name or source.name
+        return source, ring
 
     def _ring(self, target: str, sinks: Sequence[AnySink]) -> Optional[PacketRing]:
         """A place for encoded pictures of a source, if somebody needs them. It keeps more of what can be repeated."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.detect.detector import Detector
-from edge_runtime.errors import SourceError, SpecError, UsageError
+from edge_runtime.errors import SinkError, SourceError, SpecError, UsageError
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.loop.stream import Stream
 from edge_runtime.loop.targets import open_source
@@ -153,6 +153,22 @@ def test_a_stream_with_an_output_comes_and_goes_while_it_runs(tmp_path: Path) ->
     assert lines and all(json.loads(line)["detections"] == [] for line in lines)
     with pytest.raises(UsageError, match="no source 'z'"):
         pipeline.change("z", Stream(None))
+
+
+def test_a_stream_whose_output_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    """An output with {source} in its name is opened when its source is known."""
+    folder = tmp_path / "c.jsonl"
+    folder.mkdir()
+    with Pipeline(open_detector(tmp_path), Numbers(20, name="a")) as pipeline:
+        results = iter(pipeline)
+        next(results)
+        with pytest.raises(SinkError, match=r"c\.jsonl"):
+            pipeline.add(Stream("synthetic://64x48@50", "c", sinks=[str(tmp_path / "{source}.jsonl")]))
+        assert [source.name for source in pipeline.sources] == list(pipeline.streams) == ["a"]
+        folder.rmdir()
+        pipeline.add(Stream(Numbers(4), "c", sinks=[str(tmp_path / "{source}.jsonl")]))
+        assert len(list(results)) == 23
+    assert len(folder.read_text().splitlines()) == 4
 
 
 def test_options_that_tracks_depend_on_do_not_change(tmp_path: Path) -> None:
