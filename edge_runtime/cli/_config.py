@@ -200,6 +200,12 @@ class _Reader:
         raise UsageError(f"{self._path}{'' if line is None else f':{line}'}: {fact}", hint=hint)
 
 
+def tables(args: argparse.Namespace) -> List[Table]:
+    """A table for each source: for those of no `[[stream]]`, and those that are typed, with "source" alone."""
+    own: List[Table] = args.site.streams if args.site else []
+    return [*({"source": source} for source in args.sources[: len(args.sources) - len(own)]), *own]
+
+
 def key_of(table: Table) -> str:
     """What a stream is known by: its name, or else its source."""
     return str(table.get("name") or table["source"])

@@ -13,9 +13,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.loop.stream import Stream
 from edge_runtime.track.options import TrackOptions
 
-LOW = (
-    TrackOptions.low_threshold
-)  # the detector reports boxes from here on, so that a reload can lower a threshold to it
+LOW = TrackOptions.low_threshold  # the detector reports boxes from here on: a reload can lower a threshold to it
 
 
 def add_flags(parser: Parser) -> None:
@@ -71,10 +69,7 @@ def streams(args: argparse.Namespace) -> List[Stream]:
     Raises:
         UsageError: settings of a stream contradict each other.
     """
-    tables = args.site.streams if args.site else []
-    shared = args.sources[: len(args.sources) - len(tables)]
-    found = [_stream(args, table) for table in [*({"source": source} for source in shared), *tables]]
-    return found
+    return [_stream(args, table) for table in _config.tables(args)]
 
 
 def least(found: Sequence[Stream], args: argparse.Namespace) -> float:

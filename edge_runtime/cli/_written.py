@@ -52,9 +52,7 @@ def _written(flag: str, targets: Iterable[str], names: Sequence[str]) -> List[Ou
 
 def _names(args: argparse.Namespace) -> List[str]:
     """What the sources are called."""
-    tables = args.site.streams if args.site else []
-    shared = args.sources[: len(args.sources) - len(tables)]
-    return [*shared, *map(_config.key_of, tables)]
+    return list(map(_config.key_of, _config.tables(args)))
 
 
 def _own(args: argparse.Namespace) -> List[Output]:

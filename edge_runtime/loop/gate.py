@@ -83,10 +83,10 @@ class Gates:
         if gate is None or lease.frame is None:
             return
         found = found if found.tracker_id is None else found[np.flatnonzero(found.tracker_id > 0)]
-        known = gate.found is not None
-        gate.steady = gate.found is not None and not _unlike(found, gate.found)
-        if lease.frame.timestamp_s == gate.check_s and known and not gate.steady:
-            gate.moved_s = gate.check_s
+        if gate.found is not None:
+            gate.steady = not _unlike(found, gate.found)
+            if lease.frame.timestamp_s == gate.check_s and not gate.steady:
+                gate.moved_s = gate.check_s
         gate.found = found
 
     def repeat(self, lease: Lease) -> Detections:

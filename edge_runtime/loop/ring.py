@@ -183,8 +183,7 @@ class Inbox:
         """
         with self._changed:
             if block or most_s > 0:
-                ready = lambda: any(self._queues.values()) or not self._open  # noqa: E731
-                self._changed.wait_for(ready, None if block else most_s)
+                self._changed.wait_for(lambda: any(self._queues.values()) or not self._open, None if block else most_s)
             for number, queue in self._queues.items():
                 if queue:
                     self._queues[number] = self._queues.pop(number)  # it is now the last one

@@ -86,9 +86,9 @@ class View:
         }
         state = getattr(source, "state", None)
         if isinstance(state, SourceState):
-            latency_ms = recent["latency_ms"].get("mean")
-            known = state.age_s is not None and latency_ms is not None and about["state"] == LIVE
-            about["age_s"] = state.age_s + latency_ms / 1e3 if known and state.age_s is not None else None
+            came_s, latency_ms = state.age_s, recent["latency_ms"].get("mean")
+            known = came_s is not None and latency_ms is not None and about["state"] == LIVE
+            about["age_s"] = came_s + latency_ms / 1e3 if known else None
             about.update({name: getattr(state, name) for name in ("broken", "stale", "reconnects", "stalls")})
         return about
 
