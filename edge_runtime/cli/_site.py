@@ -13,8 +13,6 @@ from edge_runtime.errors import UsageError
 from edge_runtime.loop.stream import Stream
 from edge_runtime.track.options import TrackOptions
 
-LOW = TrackOptions.low_threshold  # the detector reports boxes from here on: a reload can lower a threshold to it
-
 
 def add_flags(parser: Parser) -> None:
     """`--config` and `--check`."""
@@ -75,7 +73,7 @@ def streams(args: argparse.Namespace) -> List[Stream]:
 def least(found: Sequence[Stream], args: argparse.Namespace) -> float:
     """The confidence from which on the detector must report boxes."""
     each = [min([stream.conf or 0.0, *stream.class_conf.values(), *_low(stream)]) for stream in found]
-    return min([*each, *([LOW] if args.site else [])])
+    return min([*each, *([_track.LOW] if args.site else [])])  # a reload can lower a threshold to it
 
 
 def by_key(found: Sequence[Stream]) -> Dict[str, Stream]:

@@ -7,6 +7,7 @@ import re
 from typing import Dict, List, Sequence
 
 from edge_runtime import sinks
+from edge_runtime.cli import _written
 from edge_runtime.cli._values import typed, words
 from edge_runtime.errors import UsageError
 from edge_runtime.files.fields import Field
@@ -51,9 +52,7 @@ def options(args: argparse.Namespace) -> VideoOptions:
         UsageError: no output is a video, so a flag has no meaning.
     """
     chosen = VideoOptions(args.video_size, args.video_codec, args.video_bitrate, args.video_options)
-    if chosen != VideoOptions() and not any(
-        target.lower().endswith(HANDLES) for target in [*args.output, *(target for _, target in args.own_output)]
-    ):
+    if chosen != VideoOptions() and not any(target.lower().endswith(HANDLES) for target in _written.named(args)):
         raise UsageError("--video-size, --video-codec and so on are for videos, and no output is one",
                          hint="--output FILE.mp4 writes one")  # fmt: skip
     return chosen

@@ -22,14 +22,18 @@ def targets(args: argparse.Namespace) -> List[str]:
     return [*args.output, *save, *(["window"] if args.show else [])]
 
 
+def named(args: argparse.Namespace) -> List[str]:
+    """The outputs of `--output`: those for all sources, and those for one."""
+    return [*args.output, *(target for _, target in args.own_output)]
+
+
 def check(args: argparse.Namespace) -> None:
     """Refuses outputs that are inputs or other outputs. Opens nothing.
 
     Raises:
         UsageError: there is such a one.
     """
-    outputs = [*args.output, *(target for _, target in args.own_output)]
-    if args.json and any(map(sinks.is_stdout, outputs)):
+    if args.json and any(map(sinks.is_stdout, named(args))):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     _files.declared(args, WRITES)
 

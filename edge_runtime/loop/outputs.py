@@ -134,10 +134,9 @@ class Outputs:
 
     def _is_for(self, box: Outbox, number: int, source: str) -> bool:
         """Whether a box takes the results of the source of this number and name."""
-        leaving = list(self._leaving.items())
-        its = next((each for each, boxes in leaving if box in boxes), None)
-        own = number if any(number == each for each, _ in leaving) else None
-        return box not in self._only or (self._only.get(box) == source and its == own)
+        only, leaving = self._only.get(box), dict(self._leaving)
+        its = next((each for each, boxes in leaving.items() if box in boxes), None)
+        return only is None or (only == source and its == (number if number in leaving else None))
 
     def _end(self, box: Outbox) -> None:
         late = threading.Timer(self._grace_s, box.leave)
