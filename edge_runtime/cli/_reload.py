@@ -77,16 +77,11 @@ class Reload:
         """Notes SIGHUP until the block ends. If it comes because the terminal was closed, it calls `stop`."""
         return _hangup.heard(self._asked.set, self._asked.set if self._ignored else stop)
 
-    def beside(self, tick: Callable[[], None]) -> Callable[[], None]:
-        """Reloads beside the other work of each tick, if it was asked for."""
-
-        def both() -> None:
-            tick()
-            if self._asked.is_set():
-                self._asked.clear()
-                self.reload()
-
-        return both
+    def reload_if_asked(self) -> None:
+        """Reloads if SIGHUP has come. Call it a few times a second."""
+        if self._asked.is_set():
+            self._asked.clear()
+            self.reload()
 
     def reload(self) -> None:
         """Reads the file again, applies what can be applied, and says what was done. An error changes nothing."""

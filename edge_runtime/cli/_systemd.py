@@ -68,15 +68,6 @@ class Service:
     ) -> None:
         send("STOPPING=1", f"STATUS={'ended' if error is None else _shown(str(error))}")
 
-    def beside(self, tick: Callable[[], None]) -> Callable[[], None]:
-        """Tells systemd beside the other work of each tick."""
-
-        def both() -> None:
-            tick()
-            self.tell()
-
-        return both
-
     def tell(self) -> None:
         """Sends what is due. Call it a few times a second."""
         if not self._pipeline.warm:

@@ -237,8 +237,14 @@ def _finish(
     """Runs the pipeline. The summary is printed also after an error."""
     try:
         with Status(pipeline, efficiency, governing, beside) as status, Service(pipeline, status.text) as service:
-            tick = service.beside(status.show)
-            pipeline.run(tick if args.reload is None else args.reload.beside(tick))
+
+            def tick() -> None:
+                status.show()
+                service.tell()
+                if args.reload:
+                    args.reload.reload_if_asked()
+
+            pipeline.run(tick)
     finally:
         names = [source.name for source in pipeline.sources]
         summary = {"engine": engine, "sources": names, **pipeline.summary(), "power": efficiency.finish()}

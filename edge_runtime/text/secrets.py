@@ -39,13 +39,13 @@ def public(target: str) -> str:
 
     The secrets are remembered, so that `redact` finds them in the messages of libraries.
     """
-    found = [
-        pair[2].strip("\"'") for pair in _PAIR.finditer(target) if not pair[1].lower().endswith(("id", "user", "usr"))
-    ]
     hook = _HOOK.match(target)
     if hook:
         remember(*(part for part in hook[3].partition("#")[0].split("?") if len(part) >= LONG))
         return f"{hook[1]}{hook[2]}/…"
+    found = [
+        pair[2].strip("\"'") for pair in _PAIR.finditer(target) if not pair[1].lower().endswith(("id", "user", "usr"))
+    ]
     login = None if target.startswith("gst:") else _LOGIN_OF_TARGET.search(target)
     if login:
         user_and_password = login[0][:-1]
