@@ -98,10 +98,9 @@ class Archive:
         Raises:
             SourceError: see `rows`.
         """
+        content = self.part(name)
         try:
-            return read.parse_json_object(self.part(name).decode())
-        except SourceError:
-            raise
+            return read.parse_json_object(content.decode())
         except ValueError as error:
             raise damaged(self.path, f"{name} {read.why(error)}") from error
 

@@ -79,7 +79,7 @@ class Diary(logging.Handler):
             times = state["reconnects"] + (state["state"] in AWAY)
             if times > self._away.get(state["source"], 0):
                 self.fault("source", state["source"], state["reason"] or state["state"])
-            self._away[state["source"]] = max(times, state["reconnects"])
+            self._away[state["source"]] = times
 
     def _note(self, event: str, **about: Any) -> None:
         self._log.append({"time_s": round(time.time(), 3), "event": event, **about})

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 
 from edge_runtime import __version__
+from edge_runtime.blackbox.hashing import as_pixels
 from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import EdgeError
 from edge_runtime.gpu import passport
@@ -24,7 +25,6 @@ from edge_runtime.machine import cores
 from edge_runtime.model import onnx_file
 from edge_runtime.text.secrets import redact
 from edge_runtime.types import Picture
-from edge_runtime.types.pixels import Pixels
 
 CHUNK = 1 << 20
 
@@ -44,16 +44,6 @@ class Facts:
         """Hashes the engine at the beginning, because its file may be replaced while it runs."""
         if pipeline is not None:
             self._files(pipeline.detector.model.path)
-
-    def of_picture(self, picture: Picture) -> Dict[str, Any]:
-        """Format, size and colours of a picture."""
-        if isinstance(picture, Pixels):
-            return {
-                "format": picture.format, "width": picture.width, "height": picture.height,
-                "matrix": picture.matrix, "full_range": picture.full_range,
-            }  # fmt: skip
-        height, width = picture.shape[:2]
-        return {"format": "bgr24", "width": width, "height": height, "matrix": "bt601", "full_range": False}
 
     def of_engine(self, detector: Detector) -> Dict[str, Any]:
         """The file of an engine with its hashes, how it is read, and how it runs."""
@@ -82,6 +72,15 @@ def _passport(path: str) -> Any:
     except EdgeError as error:
         return str(error)
     return found and asdict(found)
+
+
+def of_picture(picture: Picture) -> Dict[str, Any]:
+    """Format, size and colours of a picture."""
+    pixels = as_pixels(picture)
+    return {
+        "format": pixels.format, "width": pixels.width, "height": pixels.height,
+        "matrix": pixels.matrix, "full_range": pixels.full_range,
+    }  # fmt: skip
 
 
 def of_rules(rules: Rules) -> Dict[str, Any]:

@@ -124,8 +124,8 @@ class Shelf:
         kept = self._kept.popleft()
         kept.gone = True
         self._bytes -= kept.light_bytes
-        if kept in self._heavy:  # it is the first one, or nearly so
-            self._heavy.remove(kept)
+        if kept.planes or kept.outputs:
+            self._heavy.remove(kept)  # it is the first one, or nearly so
             self._strip(kept)
 
     def _strip(self, kept: Kept) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 # In the order of a frame's way. All but the network are computed by the host, and are then equal to the bit.
 STAGES = {
@@ -64,11 +64,6 @@ class Comparison:
     def first(self) -> Optional[Stage]:
         """The first stage, in the order of a frame's way, that differs anywhere; None if all are equal."""
         return next((stage for stage in self.stages.values() if stage.differ), None)
-
-    @property
-    def host_parts(self) -> List[Stage]:
-        """Stages of the host that differ."""
-        return [self.stages[name] for name in HOST if self.stages[name].differ]
 
     def to_dict(self) -> Dict[str, Any]:
         """Plain data for JSON."""

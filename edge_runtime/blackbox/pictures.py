@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from edge_runtime.blackbox.archive import damaged
 from edge_runtime.blackbox.recorded import RecordedFrame
 from edge_runtime.blackbox.recording import Recording
+from edge_runtime.blackbox.writing import SLACK_S
 from edge_runtime.files import fields
 from edge_runtime.imaging.opencv import MOST_PIXELS
 from edge_runtime.imaging.pyav import failures, load_av
@@ -17,7 +18,6 @@ from edge_runtime.sources._avframe import pixels_of
 from edge_runtime.types.packets import CODECS
 from edge_runtime.types.pixels import Pixels
 
-SLACK_S = 1e-5  # of two times that are one
 Shown = Tuple[float, Any]
 PICTURES = fields.several(fields.several(fields.number(-(2.0**62), 2.0**62), 2, 2))
 TIME_BASE = fields.several(fields.whole(1, 1 << 31), 2, 2)

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 import numpy as np
 
 from edge_runtime.blackbox.diary import Diary
-from edge_runtime.blackbox.facts import Facts
+from edge_runtime.blackbox.facts import Facts, of_picture
 from edge_runtime.blackbox.hasher import Hasher
 from edge_runtime.blackbox.kept import Kept, Shelf, from_state
 from edge_runtime.blackbox.writing import Snapshot, write_recording
@@ -127,9 +127,8 @@ class BlackBox:
             kept = self._kept(lease, result)
             self._shelf.add(kept)
             self._hasher.put(kept, lease, self._pipeline.packets.get(result.frame.source))
-            bad = kept.outputs is not None and self._newly_bad and any(map(not_finite, kept.outputs))
-            self._bad += bad
-            if bad:
+            if kept.outputs is not None and self._newly_bad and any(map(not_finite, kept.outputs)):
+                self._bad += 1
                 self.fault("outputs", result.frame.source, ValueError("the outputs of the network are not finite"))
         except Exception as error:  # a fault of ours must not end the run
             self._broken = True
@@ -190,7 +189,7 @@ class BlackBox:
             outputs = [output[work.number].copy() for output in work.detector.backend.outputs(work.slot)]
         return Kept(
             jsonl.row(result), rows, work.detector, work.rules, lease.source, lease.restarts, work.run, lease.shown,
-            self._facts.of_picture(result.frame.picture), outputs=outputs, tracks=work.tracks,
+            of_picture(result.frame.picture), outputs=outputs, tracks=work.tracks,
         )  # fmt: skip
 
     @property

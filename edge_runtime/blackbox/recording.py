@@ -95,8 +95,6 @@ class Recording:
                 if sum(member.file_size for member in arrays.zip.infolist()) > len(content):
                     raise ValueError("its arrays are compressed, or larger than the file")
                 found = [arrays[name] for name in arrays.files]
-        except SourceError:
-            raise
         except (ValueError, MemoryError, *BROKEN_ARRAYS) as error:
             raise damaged(self.path, f"outputs/{number}.npz: {error}") from error
         if any(array.dtype != np.float32 for array in found):

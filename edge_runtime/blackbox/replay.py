@@ -42,7 +42,7 @@ class Replay:
     """
 
     def __init__(self, recording: Recording, detectors: Sequence[Detector]) -> None:
-        self.recording = self._recording = recording
+        self.recording = recording
         self._detectors = detectors
         self._pictures, self._tensor, self.found = Pictures(recording), TensorHash(), Comparison()
         self._decoders = [OutputDecoder(detector) for detector in detectors]
@@ -59,7 +59,7 @@ class Replay:
             SourceError: the recording is damaged.
             ModelError, SpecError: an engine does not fit.
         """
-        frames = self._recording.frames
+        frames = self.recording.frames
         for _, numbers in groupby(range(len(frames)), lambda number: (frames[number].engine, frames[number].run)):
             for group in self._batches(list(numbers)):
                 pictures = [self._pictures.of(number) for number in group]
@@ -70,35 +70,33 @@ class Replay:
 
     def _batches(self, group: List[int]) -> Iterator[List[int]]:
         """Parts of a run. The first one has all that were inferred. A closed motion gate lets many repeats follow."""
-        size = self._detectors[self._recording.frames[group[0]].engine].backend.batch
+        size = self._detectors[self.recording.frames[group[0]].engine].backend.batch
         return (group[at : at + size] for at in range(0, len(group), size))
 
     def _infer(self, group: List[int], pictures: List[Optional[Pixels]]) -> Dict[int, Rows]:
-        """Boxes of the frames of one run that were inferred and whose picture is there, by number."""
-        gated = [bool(self._recording.results[number].get("gated")) for number in group]
+        """Boxes of the frames of one batch that were inferred and whose picture is there, by number."""
+        gated = [bool(self.recording.results[number].get("gated")) for number in group]
         given = [(n, p) for n, p, repeats in zip(group, pictures, gated) if p is not None and not repeats]
         if not given:
             return {}
-        detector, found = self._detectors[self._recording.frames[group[0]].engine], {}
-        size = detector.backend.batch
-        for at in range(0, len(given), size):
-            part = given[at : at + size]
-            detector.backend.enqueue(0, [picture for _, picture in part])
-            rows, counts = detector.backend.wait(0)
-            outputs = detector.backend.outputs(0)
-            for place, (number, picture) in enumerate(part):
-                image_wh = (picture.width, picture.height)
-                found[number] = results.checked(rows[place, : counts[place]], detector.model, image_wh).copy()
-                self._compare_network(number, found[number], [output[place] for output in outputs], picture)
+        detector, found = self._detectors[self.recording.frames[group[0]].engine], {}
+        detector.backend.enqueue(0, [picture for _, picture in given])
+        rows, counts = detector.backend.wait(0)
+        outputs = detector.backend.outputs(0)
+        for place, (number, picture) in enumerate(given):
+            image_wh = (picture.width, picture.height)
+            found[number] = results.checked(rows[place, : counts[place]], detector.model, image_wh).copy()
+            self._compare_network(number, found[number], [output[place] for output in outputs], picture)
         return found
 
     def _compare_network(self, number: int, boxes: Rows, outputs: List[Rows], picture: Pixels) -> None:
-        frame, row = self._recording.frames[number], self._recording.results[number]
-        recorded = self._recording.outputs(number)
+        frame, row = self.recording.frames[number], self.recording.results[number]
+        recorded = self.recording.outputs(number)
         same = np.array_equal(boxes, frame.found)
         figure = "" if same else f"{100 * sameness([frame.found], [boxes]):.2f} % of the boxes"
         if recorded is not None:
-            if not same or not _equal(recorded, outputs):
+            same = same and _equal(recorded, outputs)
+            if not same:
                 figure = ", ".join(filter(None, [figure, f"outputs {_decibels(recorded, outputs)}"]))
             try:
                 again = self._decoders[frame.engine](recorded, picture)
@@ -109,11 +107,10 @@ class Replay:
                 self.found.stages["decoding"].take(
                     np.array_equal(again, frame.found), number, row, f"{agree:.2f} % of the boxes"
                 )
-            same = same and _equal(recorded, outputs)
         self.found.stages["network"].take(same, number, row, figure)
 
     def _result(self, number: int, picture: Optional[Pixels], boxes: Optional[Rows]) -> Dict[str, Any]:
-        frame, row = self._recording.frames[number], self._recording.results[number]
+        frame, row = self.recording.frames[number], self.recording.results[number]
         self.found.frames += 1
         if picture is not None:
             self.found.pictures += 1
@@ -126,26 +123,24 @@ class Replay:
         again = self._line(theirs, row)
         tracked = again["detections"] == row["detections"] and all(again.get(k) == row.get(k) for k in PLACES)
         self.found.stages["tracking"].take(tracked, number, row, _ids(row, again))
-        ours = self._ours.result(
-            about, frame.found if boxes is None else boxes, gated, rules, frame, labels
-        )  # fmt: skip
+        ours = self._ours.result(about, frame.found if boxes is None else boxes, gated, rules, frame, labels)
         line = self._line(ours, row)
         self.found.stages["result"].take(json.dumps(line) == json.dumps(row), number, row, _ids(row, line))
         return line
 
     def _compare_picture(self, number: int, picture: Pixels) -> None:
-        frame, row = self._recording.frames[number], self._recording.results[number]
+        frame, row = self.recording.frames[number], self.recording.results[number]
         if frame.pixels:
             found = hash_pixels(picture)
             self.found.stages["picture"].take(found == frame.pixels, number, row, f"{frame.pixels[:8]} {found[:8]}")
         if frame.tensor:
-            found = self._tensor(picture, self._recording.engines[frame.engine].spec)
+            found = self._tensor(picture, self.recording.engines[frame.engine].spec)
             self.found.stages["tensor"].take(found == frame.tensor, number, row, f"{frame.tensor[:8]} {found[:8]}")
 
     def _rules_of(self, engine: int, settings: int) -> Rules:
         key = engine, settings
         if key not in self._rules:
-            self._rules[key] = Rules(self._recording.settings[settings], self._detectors[engine], None)
+            self._rules[key] = Rules(self.recording.settings[settings], self._detectors[engine], None)
         return self._rules[key]
 
     def _line(self, result: Result, row: Dict[str, Any]) -> Dict[str, Any]:
