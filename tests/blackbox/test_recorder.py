@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import numpy as np
 import pytest
@@ -34,6 +34,21 @@ def run(folder: Path, box: BlackBox, source: Any, sinks: Any = (), **more: Any) 
         with suppress(SinkError, SourceError):
             pipeline.run()
     return pipeline
+
+
+@contextmanager
+def running(folder: Path, box: BlackBox) -> Iterator[None]:
+    """A pipeline of a live source that has given some frames. It is stopped at the end of the block."""
+    with scenes.open_engine(scenes.tiny(folder)) as detector:
+        pipeline = Pipeline(detector, "synthetic://64x48@60", record=box)
+        thread = threading.Thread(target=pipeline.run)
+        thread.start()
+        try:
+            assert within(20, lambda: pipeline.monitor.frames > 3)
+            yield
+        finally:
+            pipeline.stop()
+            thread.join(20)
 
 
 def reasons(folder: Path) -> List[str]:
@@ -148,34 +163,22 @@ def test_watts_and_clocks_are_beside_it(board_tree: Any, tmp_path: Path) -> None
 
 def test_faults_soon_after_a_recording_are_gathered(tmp_path: Path) -> None:
     box = BlackBox(tmp_path / "last.edge")
-    with scenes.open_engine(scenes.tiny(tmp_path)) as detector:
-        pipeline = Pipeline(detector, "synthetic://64x48@60", record=box)
-        thread = threading.Thread(target=pipeline.run)
-        thread.start()
-        assert within(20, lambda: pipeline.monitor.frames > 3)
+    with running(tmp_path, box):
         box.fault("sink", "a", ValueError("one"))
         assert within(20, lambda: len(box.written) == 1)
         box.fault("sink", "b", ValueError("two"))
         box.fault("source", "c", ValueError("three"))
-        pipeline.stop()
-        thread.join(20)
     assert reasons(tmp_path) == ["fault: sink b two; source c three", "fault: sink a one"]
 
 
 def test_recordings_while_it_runs_from_two_threads(tmp_path: Path) -> None:
     box = BlackBox(tmp_path / "last.edge")
-    with scenes.open_engine(scenes.tiny(tmp_path)) as detector:
-        pipeline = Pipeline(detector, "synthetic://64x48@60", record=box)
-        thread = threading.Thread(target=pipeline.run)
-        thread.start()
-        assert within(20, lambda: pipeline.monitor.frames > 3)
+    with running(tmp_path, box):
         savers = [threading.Thread(target=box.save) for _ in range(3)]
         for saver in savers:
             saver.start()
         for saver in savers:
             saver.join(20)
-        pipeline.stop()
-        thread.join(20)
     assert sorted(path.name for path in tmp_path.glob("*.edge")) == ["last-2.edge", "last-3.edge", "last.edge"]
     assert reasons(tmp_path) == ["asked"] * 3
 
