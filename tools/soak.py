@@ -84,7 +84,7 @@ def soak(
     with (folder / "said.txt").open("w") as said:
         run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said, text=True)
     stack.callback(run.kill)
-    until(lambda: heard.events(), READY_S)
+    until(heard.events, READY_S)
     with watchers(f"http://{page}/", 1), Watch(run.pid, EVERY_S) as watch:
         end_s = time.monotonic() + 60 * args.minutes
         while time.monotonic() < end_s and run.poll() is None:
@@ -113,10 +113,7 @@ def counted(summary: Dict[str, Any], folder: Path, heard: Subscriber) -> Table:
         "events in their order": list(dict.fromkeys(came)) == written,
         "clips": len(clips),
     }
-    table = Table("What came of it", ("", ""))
-    table.rows += [(name, str(value)) for name, value in figures.items()]
-    table.data.append(figures)
-    return table
+    return report.figures("What came of it", figures)
 
 
 def _came(heard: Subscriber) -> List[Tuple[str, int]]:

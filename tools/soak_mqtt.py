@@ -22,6 +22,8 @@ from bench.report import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from soaking.process import Beside  # noqa: E402
+
 from edge_runtime import Detector, Pipeline  # noqa: E402
 from edge_runtime.events.options import EventOptions  # noqa: E402
 from edge_runtime.sinks import mqtt  # noqa: E402
@@ -84,7 +86,7 @@ def outages(folder: Path, args: argparse.Namespace) -> Table:
         "counted as lost by the sink": said["lost"],
     }
     note = f"{args.rate} events a second. The broker was away for {args.away:g} s, then killed three times for 3 s."
-    return _table("The broker is away, and killed three times", figures, note)
+    return report.figures("The broker is away, and killed three times", figures, note)
 
 
 def full_disk(folder: Path, args: argparse.Namespace) -> Table:
@@ -116,7 +118,9 @@ def full_disk(folder: Path, args: argparse.Namespace) -> Table:
         "in order": first == sorted(first),
         "sent and lost are all records": after["sent"] + after["lost"] == 2 * events,
     }
-    return _table("A full disk", figures, f"A disk of {DISK_MB} MiB; 4 MiB are held in memory. No broker at first.")
+    return report.figures(
+        "A full disk", figures, f"A disk of {DISK_MB} MiB; 4 MiB are held in memory. No broker at first."
+    )
 
 
 def detection(folder: Path, args: argparse.Namespace) -> Table:
@@ -169,25 +173,17 @@ def _said(pipeline: Pipeline) -> Dict[str, Any]:
     return dict(sink.summary())
 
 
-class _Load:
-    """Events from a thread, until the end of `with`."""
+class _Load(Beside):
+    """Events for a sink."""
 
     def __init__(self, sink: Any, rate: int) -> None:
-        self._sink, self._rate, self._over = sink, rate, threading.Event()
+        super().__init__()
+        self._sink, self._rate = sink, rate
         self.number = self.most_waiting = 0
-        self._thread = threading.Thread(target=self._work)
-
-    def __enter__(self) -> _Load:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _work(self) -> None:
         began_s = time.monotonic()
-        while not self._over.wait(0.01):
+        while not self._done.wait(0.01):
             while self.number < (time.monotonic() - began_s) * self._rate:
                 self.number += 1
                 self._sink.take(event(self.number, picture=PICTURE[:2000] if self.number % 10 == 0 else None))
@@ -224,13 +220,6 @@ def _numbers(heard: Subscriber) -> List[int]:
 def _different(heard: Subscriber) -> int:
     first: Dict[int, Any] = {}
     return sum(first.setdefault(each["number"], each) != each for each in heard.events())
-
-
-def _table(title: str, figures: Dict[str, Any], note: str) -> Table:
-    table = Table(title, ("", ""), notes=[note])
-    table.rows += [(name, str(value)) for name, value in figures.items()]
-    table.data.append(figures)
-    return table
 
 
 if __name__ == "__main__":

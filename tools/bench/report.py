@@ -42,6 +42,12 @@ class Table:
         return f"## {self.title}\n\n{text}\n" + "".join(f"\n* {note}" for note in self.notes) + "\n"
 
 
+def figures(title: str, values: Dict[str, Any], *notes: str) -> Table:
+    """A table of figures with their names, one a row."""
+    rows: List[Sequence[str]] = [(name, str(value)) for name, value in values.items()]
+    return Table(title, ("", ""), rows, list(notes), [values])
+
+
 def machine(extra: Sequence[str] = ()) -> Dict[str, Any]:
     """The conditions of every figure; `extra` names more packages worth a version."""
     versions = {name: version for name in (*PACKAGES, *extra) for version in [_version(name)] if version}

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, TypeVar
 
 import numpy as np
 from bench.report import Table
@@ -15,6 +15,7 @@ KEYS = ("rss_mib", "descriptors", "threads")
 NAMES = ("memory (RSS), MiB", "descriptors", "threads")
 NAP_S = 0.01
 PAGE = os.sysconf("SC_PAGE_SIZE")
+Worker = TypeVar("Worker", bound="Beside")
 
 
 def held(pid: int) -> Dict[str, float]:
@@ -28,16 +29,13 @@ def held(pid: int) -> Dict[str, float]:
     }
 
 
-class Watch:
-    """Takes a sample every `every_s` seconds in a thread, from the beginning of `with` to its end."""
+class Beside:
+    """Works in a thread, from the beginning of `with` to its end. Then `_done` is set, and `_work` has to return."""
 
-    def __init__(self, pid: int, every_s: float) -> None:
-        self._pid, self._every_s, self._done = pid, every_s, threading.Event()
-        self.samples: List[Dict[str, float]] = []
-        self._thread = threading.Thread(target=self._work, daemon=True)
+    def __init__(self) -> None:
+        self._done, self._thread = threading.Event(), threading.Thread(target=self._work, daemon=True)
 
-    def __enter__(self) -> Watch:
-        self._began_s = time.monotonic()
+    def __enter__(self: Worker) -> Worker:
         self._thread.start()
         return self
 
@@ -46,33 +44,38 @@ class Watch:
         self._thread.join()
 
     def _work(self) -> None:
+        raise NotImplementedError
+
+
+class Watch(Beside):
+    """Takes a sample every `every_s` seconds."""
+
+    def __init__(self, pid: int, every_s: float) -> None:
+        super().__init__()
+        self._pid, self._every_s = pid, every_s
+        self.samples: List[Dict[str, float]] = []
+
+    def _work(self) -> None:
+        began_s = time.monotonic()
         while not self._done.is_set():
             try:
                 now = held(self._pid)
             except OSError:  # it has ended
                 return
-            self.samples.append({"at_s": time.monotonic() - self._began_s, **now, "load": os.getloadavg()[0]})
+            self.samples.append({"at_s": time.monotonic() - began_s, **now, "load": os.getloadavg()[0]})
             self._done.wait(self._every_s)
 
 
-class Stalls:
-    """A thread that only sleeps for `NAP_S`, from the beginning of `with` to its end.
+class Stalls(Beside):
+    """Only sleeps for `NAP_S`, again and again.
 
     Attributes:
         longest_s: how much too long it slept: for so long the machine let nobody of us run.
     """
 
     def __init__(self) -> None:
-        self.longest_s, self._done = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def __enter__(self) -> Stalls:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._done.set()
-        self._thread.join()
+        super().__init__()
+        self.longest_s = 0.0
 
     def _work(self) -> None:
         while not self._done.is_set():
