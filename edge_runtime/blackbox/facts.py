@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import platform
@@ -22,11 +21,9 @@ from edge_runtime.imaging import pyav
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.loop.rules import Rules
 from edge_runtime.machine import cores
-from edge_runtime.model import onnx_file
+from edge_runtime.model import external, onnx_file
 from edge_runtime.text.secrets import redact
 from edge_runtime.types import Picture
-
-CHUNK = 1 << 20
 
 
 class Facts:
@@ -111,14 +108,10 @@ def of_machine() -> Dict[str, Any]:
 
 def hash_file(path: str) -> str:
     """SHA-256 of a file, 64 hex digits; "" if it cannot be read."""
-    found = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
-                found.update(chunk)
+        return external.hash_files(path)
     except OSError:
         return ""
-    return found.hexdigest()
 
 
 def clean(value: Any) -> Any:

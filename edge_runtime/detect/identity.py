@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Dict
 
@@ -10,7 +9,6 @@ from edge_runtime.errors import EdgeError
 from edge_runtime.gpu.passport import read_passport
 from edge_runtime.model import external, onnx_file
 
-BLOCK = 1 << 20
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear")
 HALF = 10  # onnx.TensorProto.FLOAT16
 
@@ -32,9 +30,6 @@ def _of_onnx(path: str) -> Dict[str, str]:
 
 
 def _of_others(path: str) -> Dict[str, str]:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(BLOCK), b""):
-            digest.update(block)
+    digest = external.hash_files(path)
     passport = read_passport(Path(path))
-    return {"sha256": digest.hexdigest(), "precision": passport.precision if passport else ""}
+    return {"sha256": digest, "precision": passport.precision if passport else ""}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import onnx
 
 MOST_BYTES = 1 << 31  # bytes of one ONNX file, the limit of protobuf
-BLOCK = 1 << 24  # bytes that are read at once
+BLOCK = 1 << 20  # bytes that are read at once
 
 
 def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
@@ -72,9 +72,18 @@ def _read(tensor: onnx.TensorProto, path: str) -> None:
 
 def digest(model: onnx.ModelProto, path: str) -> str:
     """Returns the SHA-256 over the bytes of the file at `path`, and of the files that hold its weights."""
+    return hash_files(path, *files_of(model, path))
+
+
+def hash_files(*paths: str) -> str:
+    """Returns the SHA-256 over the bytes of files, one after the other, as 64 hex digits.
+
+    Raises:
+        OSError: one cannot be read.
+    """
     found = hashlib.sha256()
-    for name in (path, *files_of(model, path)):
-        with open(name, "rb") as file:
+    for path in paths:
+        with open(path, "rb") as file:
             for block in iter(lambda: file.read(BLOCK), b""):
                 found.update(block)
     return found.hexdigest()
