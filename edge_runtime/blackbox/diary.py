@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional
@@ -32,7 +31,6 @@ class Diary(logging.Handler):
         self._log: Deque[Row] = deque(maxlen=MOST_LINES)
         self._status: Deque[Row] = deque(maxlen=MOST_LINES)
         self._away: Dict[str, int] = {}  # of each live source: how often it was away
-        self._watching = threading.Lock()
 
     def open(self) -> None:
         """Begins to listen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import List, Optional, Sequence, Tuple
 
 from edge_runtime.backends import BackendOptions, choose_backend
@@ -36,7 +36,7 @@ def open_engine(
         UsageError: the given one has other classes.
     """
     path, notes = engines.find_engine(given) if given else _same_file(recorded), []  # type: str, List[str]
-    same = hash_file(path) == recorded.sha256
+    same = not given or hash_file(path) == recorded.sha256
     options = replace(options, thresholds=recorded.thresholds, batch=recorded.batch if same else 1)
     if not options.threads:
         options = replace(options, threads=recorded.threads, streams=recorded.streams)
@@ -52,7 +52,7 @@ def open_engine(
         notes.append(f"{path} is not the file that was recorded ({os.path.basename(recorded.path)})")
     if stated and tuple(stated) != recorded.spec.labels:
         notes.append(f"{path} itself names other classes: {', '.join(stated)[:200]}")
-    other = [name for name, value in asdict(spec).items() if value != asdict(recorded.spec)[name]]
+    other = [name for name, value in vars(spec).items() if value != getattr(recorded.spec, name)]
     if other:
         notes.append(f"{path} is read with another {', '.join(other)}")
     return detector, notes

@@ -94,7 +94,7 @@ class BlackBox:
         self._asks: SimpleQueue[Optional[str]] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="black box", daemon=True)
         self._pipeline: Optional[Pipeline] = None
-        self._writing = threading.Lock()
+        self._writing, self._gathering = threading.Lock(), threading.Lock()
         self._pending, self._faults, self._free_s = "", 0, 0.0
         self._outputs_s, self._bad = 0.0, 0
         self._tracks_s: Dict[str, float] = {}
@@ -204,9 +204,10 @@ class BlackBox:
         )  # fmt: skip
 
     def _pend(self, reason: str) -> None:
-        known = self._pending.split("; ") if self._pending else []
-        if reason not in known:
-            self._pending = "; ".join([*known, reason])[:500]
+        with self._gathering:
+            known = self._pending.split("; ") if self._pending else []
+            if reason not in known:
+                self._pending = "; ".join([*known, reason])[:500]
 
     def _work(self) -> None:
         """Notes the state once a second, and writes recordings."""
@@ -237,7 +238,8 @@ class BlackBox:
                 log.warning("%d recordings of faults: no more in this run but at its end", MOST_FAULTS)
 
     def _take_pending(self) -> str:
-        reason, self._pending = self._pending, ""
+        with self._gathering:
+            reason, self._pending = self._pending, ""
         return f"fault: {reason}" if reason else ""
 
     def _try(self, reason: str) -> None:
