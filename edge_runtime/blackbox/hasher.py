@@ -53,6 +53,7 @@ class Hasher:
         try:
             self._queue.put((kept, lease, encoded), block=not lease.live)
         except Full:
+            kept.waits = False
             lease.release()
 
     def end(self) -> None:
@@ -66,6 +67,7 @@ class Hasher:
             with suppress(Exception):  # without a hash nothing is lost but the comparison
                 assert lease.frame is not None
                 self._take(kept, lease.frame, encoded)
+            kept.waits = False
             lease.release()
 
     def _take(self, kept: Kept, frame: Frame, encoded: bool) -> None:

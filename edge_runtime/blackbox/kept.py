@@ -34,6 +34,7 @@ class Kept:
         outputs: of the network, of some frames.
         tracks: state of the tracker before this frame, of some frames.
         gone: it is not kept any more.
+        waits: its hashes are still to come, and its planes.
         at_s: when it came, `monotonic()`.
     """
 
@@ -52,6 +53,7 @@ class Kept:
     outputs: Optional[List[NDArray[np.float32]]] = None
     tracks: Any = None
     gone: bool = False
+    waits: bool = True
     at_s: float = field(default_factory=monotonic)
 
     @property
@@ -106,10 +108,13 @@ class Shelf:
             self._forget()
 
     def all(self) -> List[Kept]:
-        """Those that are kept now, in order, with the pictures and outputs that they have now."""
+        """Those that are kept now, in order, with the pictures and outputs that they have now.
+
+        What is still to come of the last ones joins them. So these are not copied.
+        """
         with self._lock:
             self._forget()
-            return [copy(kept) if kept.planes or kept.outputs else kept for kept in self._kept]
+            return [copy(k) if k.planes or (k.outputs and not k.waits) else k for k in self._kept]
 
     def _forget(self) -> None:
         until_s = monotonic() - self._seconds

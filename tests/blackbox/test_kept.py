@@ -55,13 +55,24 @@ def test_one_result_that_is_too_large_stays_alone() -> None:
 
 
 def test_what_was_kept_when_a_recording_began_stays_in_it() -> None:
-    shelf, first = Shelf(60, 4 * 1024), kept(0, outputs=True)
+    shelf, first = Shelf(60, 8 * 1024), kept(0, outputs=True)
     shelf.add(first)
     shelf.set_planes(first, [KIB])
+    second = kept(1, outputs=True)
+    second.waits = False
+    shelf.add(second)
     taken = shelf.all()
-    for number in range(1, 4):
+    for number in range(2, 6):
         shelf.add(kept(number, outputs=True))
-    assert first.planes is None and first.outputs is None
+    assert first.planes is None and first.outputs is None and second.outputs is None
+    assert taken[0].planes and taken[0].outputs and taken[1].outputs
+
+
+def test_a_picture_that_comes_while_a_recording_is_written_is_in_it() -> None:
+    shelf, last = Shelf(60, 1 << 20), kept(0, outputs=True)
+    shelf.add(last)
+    taken = shelf.all()
+    shelf.set_planes(last, [KIB])
     assert taken[0].planes and taken[0].outputs
 
 
