@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fnmatch import fnmatch
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,14 @@ def test_the_installed_version_is_that_of_the_sources() -> None:
 @pytest.mark.parametrize("name", edge_runtime.__all__)
 def test_every_name_is_there(name: str) -> None:
     assert callable(getattr(edge_runtime, name)) and name in dir(edge_runtime)
+
+
+def test_pytest_runs_the_tests_of_every_folder(request: pytest.FixtureRequest) -> None:
+    """It leaves out folders with some names, such as build, if it is not told otherwise."""
+    here = Path(__file__).parent
+    folders = {part for file in here.rglob("test_*.py") for part in file.relative_to(here).parts[:-1]}
+    left_out = request.config.getini("norecursedirs")
+    assert "build" in folders and not [name for name in folders if any(fnmatch(name, each) for each in left_out)]
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
