@@ -61,7 +61,7 @@ def open(path: str, spec: ModelSpec, decode: Optional[DecodeSpec], options: Back
     threads = auto_threads(options)
     streams, splits = options.streams or 1, _batches.splits(path, options.batch)
     compiled = {io.input_shape[0]: _compile(path, io, threads, streams)}
-    if splits:  # a network of fixed size is faster than an open one, and gives the same bits
+    if splits:  # one picture gets the network that it has without batches
         compiled[1] = _compile(path, read_io(path, spec.input_wh), threads, streams)
     numbers = [list(io.outputs).index(name) for name in outputs.lists(io)]
 

@@ -216,15 +216,17 @@ class Detector:
 
 
 def _confirmed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:
-    """Opens a model. If it runs pictures in batches or alone, it must give the same for both."""
+    """Opens a model that finds its golden frames, and finds the same in batches as alone if it runs both."""
     model, backend = _weighed(model, member, options)
     alone = replace(options, batch=1, slots=1, streams=1)
     try:
+        with running_at(model.path, model.chosen_wh):
+            note = golden.check(model, backend) if options.golden else None
         batches.confirm(model.path, backend, lambda: member.open(model.path, model.spec, model.decode, alone))
     except BaseException:
         backend.close()
         raise
-    return model, backend
+    return (replace(model, notes=(*model.notes, note)) if note else model), backend
 
 
 def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple[Model, Backend]:
@@ -232,7 +234,7 @@ def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple
     with running_at(model.path, model.chosen_wh):
         backend: Backend = member.open(model.path, model.spec, model.decode, options)
     if model.certain:
-        return _golden(model, backend, options), backend
+        return model, backend
     try:
         with running_at(model.path, model.chosen_wh):
             outputs = evidence.values(backend)

@@ -28,7 +28,7 @@ from edge_runtime.sources.demo import PHOTOS
 
 FRAMES = ("astronaut.jpg", "chelsea.jpg")
 PLACES = 24  # of each photograph: those with the best scores
-TOLERANCE = 0.25  # at least, of what the scores of the two photographs differ by; INT8 moves them by a tenth of that
+TOLERANCE = 0.25  # at least, of what the scores of the two photographs differ by; `widened` allows more
 MOST_TOLERANCE = 0.75  # at 1 an engine that finds nothing would pass
 MARGIN = 2.0  # times what two trusted backends differ by
 LEAST_SPREAD = 0.05  # part of the scores; two photographs differ by more if anything is found
