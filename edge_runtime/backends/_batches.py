@@ -49,5 +49,4 @@ def splits(path: str, batch: int) -> bool:
     if batch == 1:
         return False
     model, opened = load(path, batch)
-    shapes = [onnx_file.shape_of(value) for value in onnx_file.inputs_of(model).values()]
-    return opened or [shape[0] for shape in shapes if len(shape) == 4] == [-1]
+    return opened or onnx_file.batches_of(model) == [-1]

@@ -130,23 +130,18 @@ def batched(
         UsageError: see `form`.
         ModelError: the file is for one image, and cannot be opened.
     """
-    if batch > 1 and (_batch(source) == 1 or (opens and _batch(source) < 1)):
+    stored = next(iter(onnx_file.batches_of(source.model)), 1)
+    if batch > 1 and (stored == 1 or (opens and stored < 1)):
         try:
             network = open_batch(form(source, precision, strong, 1, depthwise))
         except ModelError:
-            if _batch(source) == 1:
+            if stored == 1:
                 raise
         else:
             if not opens:
                 _fix(network, source.spec, batch)
             return network, 1 if opens else batch
     return form(source, precision, strong, batch, depthwise), batch
-
-
-def _batch(source: BuildInput) -> int:
-    """Images per run of the file; -1 if that is open."""
-    shapes = map(onnx_file.shape_of, onnx_file.inputs_of(source.model).values())
-    return next((shape[0] for shape in shapes if len(shape) == 4), 1)
 
 
 def float_form(source: BuildInput, batch: int = 1) -> Network:

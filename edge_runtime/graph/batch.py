@@ -24,8 +24,7 @@ HINT = "leave --batch out, or export the model with a dynamic batch"
 
 def fixed_at_one(model: onnx.ModelProto) -> bool:
     """Whether the network takes one picture at a time and no more."""
-    shapes = [onnx_file.shape_of(value) for value in onnx_file.inputs_of(model).values()]
-    return [shape[0] for shape in shapes if len(shape) == 4] == [1]
+    return onnx_file.batches_of(model) == [1]
 
 
 def open_batch(model: onnx.ModelProto) -> onnx.ModelProto:

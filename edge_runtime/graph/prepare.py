@@ -99,7 +99,7 @@ def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
     Args:
         input_wh: (width, height) in pixels; the input is set to this size. A batch that the file fixes stays.
     """
-    plain_input(file, input_wh, max(1, _batch(file)))
+    plain_input(file, input_wh, max([1, *onnx_file.batches_of(file)[:1]]))
     network = prepare(file)
     width, height = input_wh
     value = next(value for value in network.model.graph.input if value.name == network.inputs[0])
@@ -110,12 +110,6 @@ def float_network(file: onnx.ModelProto, input_wh: Tuple[int, int]) -> Network:
     if settle_branches(network, sized=True):
         simplify(network)
     return network
-
-
-def _batch(model: onnx.ModelProto) -> int:
-    """The batch of the first image input; -1 if it is open."""
-    shapes = [onnx_file.shape_of(value) for value in onnx_file.inputs_of(model).values()]
-    return next((shape[0] for shape in shapes if len(shape) == 4), 1)
 
 
 def drop_empty_parameters(network: Network) -> None:

@@ -174,6 +174,12 @@ def shape_of(value: Any) -> Shape:
     return tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else -1 for d in dims)
 
 
+def batches_of(model: onnx.ModelProto) -> List[int]:
+    """Returns the images per run of each input that may hold images, which has 4 axes; -1 if that is open."""
+    shapes = map(shape_of, inputs_of(model).values())
+    return [shape[0] for shape in shapes if len(shape) == 4]
+
+
 def _refuse_huge(path: str, shape: Shape, outputs: List[Shape]) -> None:
     for dims in (shape, *outputs):
         if prod(abs(size) for size in dims) > MOST_VALUES:
