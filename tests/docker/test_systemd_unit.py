@@ -1,4 +1,4 @@
-"""The unit of systemd: systemd itself finds no fault in it, and it fits what edge-detect does."""
+"""The units of systemd: systemd itself finds no fault in them, and that of edge-detect fits what it does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 
 from edge_runtime.loop.view import STUCK_S
 
-UNIT = Path(__file__).resolve().parents[2] / "docker" / "systemd" / "edge-detect.service"
+FOLDER = Path(__file__).resolve().parents[2] / "docker" / "systemd"
+UNIT = FOLDER / "edge-detect.service"
+UNITS = sorted(FOLDER.iterdir())
 
 
 def service() -> configparser.SectionProxy:
@@ -21,14 +23,15 @@ def service() -> configparser.SectionProxy:
     return parsed["Service"]
 
 
-def test_systemd_finds_no_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_finds_no_fault(unit: Path, tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("no systemd-analyze here")
-    copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace("/opt/edge/bin/edge-detect", "/bin/true"))  # it looks for the program
+    copy = tmp_path / unit.name.replace("@.", "@15W.")
+    copy.write_text(unit.read_text().replace("/opt/edge/bin/edge-detect", "/bin/true"))  # it looks for the program
     found = subprocess.run([analyze, "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60)
-    ours = [line for line in (found.stdout + found.stderr).splitlines() if UNIT.name in line]
+    ours = [line for line in (found.stdout + found.stderr).splitlines() if copy.name in line]
     assert not ours, ours
 
 
