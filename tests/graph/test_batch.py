@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.batch import fixed_at_one, open_batch
@@ -30,13 +29,14 @@ def node(op: str, reads: str, to: str = "out", **attributes: Any) -> onnx.NodePr
 
 
 def alone_and_together(model: onnx.ModelProto, count: int = 3) -> List[List[np.ndarray]]:
+    runtime = pytest.importorskip("onnxruntime")
     pictures = np.random.default_rng(3).normal(size=(count, *SIZE[1:])).astype(np.float32)
-    before, after = onnx.ModelProto(), onnx.ModelProto()
-    before.CopyFrom(model)
-    after.CopyFrom(model)
-    after = open_batch(after)
-    alone = [ReferenceEvaluator(before).run(None, {"images": picture[None]}) for picture in pictures]
-    together = ReferenceEvaluator(after).run(None, {"images": pictures})
+    before, after = (
+        runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        for content in (model.SerializeToString(), open_batch(model).SerializeToString())
+    )
+    alone = [before.run(None, {"images": picture[None]}) for picture in pictures]
+    together = after.run(None, {"images": pictures})
     return [[np.concatenate(parts) for parts in zip(*alone)], together]
 
 
@@ -67,8 +67,40 @@ WORKS = {
     "weights of no batch": ([node("Add", "images weights")], {"weights": np.ones((3, 1, 1), np.float32)}),
     "the best of each": ([node("TopK", "images k", "out places", axis=3)], {"k": np.array([2], I64)}),
     "a mean": ([node("ReduceMean", "images", axes=[2, 3], keepdims=0)], {}),
+    "axes come, before the pictures too": (
+        [node("Unsqueeze", "images first", "u"), node("Transpose", "u", perm=[1, 0, 2, 3, 4])],
+        {"first": np.array([0], I64)},
+    ),
+    "axes go": ([node("ReduceMax", "images", "m", axes=[2, 3]), node("Squeeze", "m axes")],
+                {"axes": np.array([2, -1], I64)}),
+    "one row of each": ([node("Flatten", "images", "f", axis=-3), node("Gemm", "f weights bias", transB=1)],
+                        {"weights": np.eye(5, 48, dtype=np.float32), "bias": np.ones(5, np.float32)}),
+    "sides are padded": ([node("Pad", "images around")], {"around": np.array([0, 0, 1, 1, 0, 0, 2, 2], I64)}),
+    "channels are repeated": ([node("Tile", "images times")], {"times": np.array([1, 2, 1, 3], I64)}),
+    "rows are repeated": ([node("ReduceMax", "images", "m", axes=[2]), node("Expand", "m sizes")],
+                          {"sizes": np.array([5, 1], I64)}),
+    "the place of the best": (
+        [node("ArgMax", "images", "p", axis=1, keepdims=0), helper.make_node("Cast", ["p"], ["out"], to=FLOATS)],
+        {},
+    ),
+    "what is at the places of each": (
+        [node("ArgMax", "images", "places", axis=1), node("GatherElements", "images places", axis=1)], {},
+    ),
+    "parts change places": ([node("Split", "images", "a b", axis=2), node("Concat", "b a", axis=2)], {}),
+    "picked by a table, before the pictures": (
+        [node("Transpose", "images", "t", perm=[1, 0, 2, 3]), node("Gather", "t table", "g", axis=0),
+         node("Transpose", "g", perm=[2, 0, 1, 3, 4])],
+        {"table": np.array([[0, 1], [2, 0]], I64)},
+    ),
+    "pictures multiply themselves": (
+        [node("Transpose", "images", "t", perm=[0, 1, 3, 2]), node("MatMul", "images t")], {},
+    ),
+    "weights on the left": ([node("MatMul", "weights images")], {"weights": np.eye(2, 4, dtype=np.float32)}),
+    "factors of Resize": ([node("Resize", "images  factors", mode="nearest")],
+                          {"factors": np.array([1, 1, 2, 2], np.float32)}),
 }  # fmt: skip
 WORKS["written sizes of Resize"][0][0].input[:] = ["images", "", "", "sizes"]
+WORKS["factors of Resize"][0][0].input[:] = ["images", "", "factors"]
 MIXES = {
     "Reshape": ([node("Reshape", "images to")], {"to": np.array([3, 16], I64)}),
     "Softmax": ([node("Softmax", "images", axis=0)], {}),
@@ -79,6 +111,19 @@ MIXES = {
                                node("DequantizeLinear", "q scale zero")], {}),
     "Squeeze": ([node("Squeeze", "images")], {}),
     "Gather": ([node("Gather", "images zero", axis=0)], {"zero": np.array([0], I64)}),
+    "Flatten": ([node("Flatten", "images", axis=2)], {}),
+    "Pad": ([node("Pad", "images around")], {"around": np.array([0, 0, 0, 0, 1, 0, 0, 0], I64)}),
+    "Tile": ([node("Tile", "images times")], {"times": np.array([2, 1, 1, 1], I64)}),
+    "Expand": ([node("Expand", "images sizes")], {"sizes": np.array([2, 3, 4, 4], I64)}),
+    "ArgMax": ([node("ArgMax", "images", axis=-4)], {}),
+    "Split": ([node("Split", "images", axis=0)], {}),
+    "TopK": ([node("TopK", "images one", "out places", axis=0)], {"one": np.array([1], I64)}),
+    "Slice": ([node("Slice", "images from until")], {"from": np.array([0], I64), "until": np.array([1], I64)}),
+    "Mul": ([node("Mul", "images weights")], {"weights": np.ones((2, 3, 4, 4), np.float32)}),
+    "MatMul": ([node("Transpose", "images", "t", perm=[3, 1, 2, 0]), node("MatMul", "t weights")],
+               {"weights": np.ones((1, 2), np.float32)}),
+    "Gemm": ([node("Flatten", "images", "f", axis=1), node("Gemm", "f weights", transA=1)],
+             {"weights": np.ones((1, 5), np.float32)}),
     "CumSum": ([node("CumSum", "images axis")], {"axis": np.array(0, I64)}),
     "Unknown": ([helper.make_node("Unknown", ["images"], ["out"], domain="com.example")], {}),
 }  # fmt: skip
