@@ -96,6 +96,12 @@ WORKS = {
         [node("Transpose", "images", "t", perm=[0, 1, 3, 2]), node("MatMul", "images t")], {},
     ),
     "weights on the left": ([node("MatMul", "weights images")], {"weights": np.eye(2, 4, dtype=np.float32)}),
+    "a convolution, and rounding of each channel": (
+        [node("Conv", "images weights", "c"), node("QuantizeLinear", "c scales zeros", "q", axis=1),
+         node("DequantizeLinear", "q scales zeros", axis=1)],
+        {"weights": np.ones((2, 3, 3, 3), np.float32), "scales": np.array([0.1, 0.2], np.float32),
+         "zeros": np.zeros(2, np.int8)},
+    ),
     "factors of Resize": ([node("Resize", "images  factors", mode="nearest")],
                           {"factors": np.array([1, 1, 2, 2], np.float32)}),
 }  # fmt: skip
@@ -122,11 +128,15 @@ MIXES = {
     "Mul": ([node("Mul", "images weights")], {"weights": np.ones((2, 3, 4, 4), np.float32)}),
     "MatMul": ([node("Transpose", "images", "t", perm=[3, 1, 2, 0]), node("MatMul", "t weights")],
                {"weights": np.ones((1, 2), np.float32)}),
+    "Conv": ([node("Transpose", "images", "t", perm=[1, 0, 2, 3]), node("Conv", "t weights")],
+             {"weights": np.ones((2, 1, 3, 3), np.float32)}),
+    "Resize": ([node("Resize", "images  factors")], {"factors": np.array([2, 1, 1, 1], np.float32)}),
     "Gemm": ([node("Flatten", "images", "f", axis=1), node("Gemm", "f weights", transA=1)],
              {"weights": np.ones((1, 5), np.float32)}),
     "CumSum": ([node("CumSum", "images axis")], {"axis": np.array(0, I64)}),
     "Unknown": ([helper.make_node("Unknown", ["images"], ["out"], domain="com.example")], {}),
 }  # fmt: skip
+MIXES["Resize"][0][0].input[:] = ["images", "", "factors"]
 
 
 @pytest.mark.parametrize("name", WORKS)
