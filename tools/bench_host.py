@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence
 
-from bench import clip, decode, flat, peers, pipeline, preprocess, report, tuned
+from bench import clip, decode, flat, parts, peers, pipeline, preprocess, report, tuned
 from bench.report import Table
 from bench.timing import Settings
 
@@ -24,7 +24,7 @@ from edge_runtime.errors import EdgeError
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "tools" / "reference" / "bench_host.json"
-SECTIONS = ("preprocess", "decode", "pipeline", "tuned", "peers", "flat")
+SECTIONS = ("preprocess", "decode", "pipeline", "tuned", "parts", "peers", "flat")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -93,6 +93,7 @@ def _sections(settings: Settings, video: Path) -> Dict[str, Callable[[], Table]]
         "decode": lambda: decode.run(settings),
         "pipeline": on_video(pipeline.run),
         "tuned": on_video(tuned.run),
+        "parts": on_video(parts.run),
         "peers": on_video(peers.run),
         "flat": lambda: flat.run(settings),
     }

@@ -85,10 +85,15 @@ def _add(table: Table, samples: Samples, model: str, one: Arrangement, raw: str,
     of_best, of_raw = ratio(samples, str(one), best, "fps"), ratio(samples, str(one), raw, "fps")
     figures: Dict[str, float] = {key: mid(samples, str(one), key) for key in ("fps", "latency_p50", "latency_p95")}
     chosen, raw_fps = one == choice.arrangement, mid(samples, raw, "fps")
-    goal = max((goal for ms, goal in GOALS.items() if 1e3 / raw_fps >= ms), default=None) if chosen else None
+    goal = wanted_part(1e3 / raw_fps) if chosen else None
     wanted = "" if goal is None else f"{goal} {'ok' if of_raw >= goal else 'MISSED'}"
     table.rows.append((stem(model), str(one), f"{figures['fps']:.1f}", f"{of_best:.3f}", f"{raw_fps:.1f}",
                        f"{of_raw:.3f}", f"{figures['latency_p50']:.1f} / {figures['latency_p95']:.1f}",
                        "chosen" if chosen else "", wanted))  # fmt: skip
     table.data.append({"model": stem(model), "arrangement": str(one), "chosen": chosen, "of_best": of_best,
                        "of_raw": of_raw, "wanted": goal, "raw": samples[raw], "rounds": samples[str(one)]})  # fmt: skip
+
+
+def wanted_part(raw_ms: float) -> Optional[float]:
+    """The part of the bare rate that is wanted of a model of so many milliseconds; None if nothing is."""
+    return max((goal for ms, goal in GOALS.items() if raw_ms >= ms), default=None)
