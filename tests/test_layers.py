@@ -21,7 +21,7 @@ FLOORS: Tuple[Set[str], ...] = (
     {"energy", "accuracy", "tuning"},
     {"calibrate", "identify"},
     {"audit"},
-    {"build", "benchmark", "reports", "doctor", "prove", "blackbox"},
+    {"build", "benchmark", "planning", "study", "reports", "doctor", "prove", "blackbox"},
     {"cli", "__main__", "__init__"},
 )
 FAMILIES = {"backends", "heads", "sources", "sinks", "power", "datasets"}

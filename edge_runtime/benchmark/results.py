@@ -57,8 +57,8 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def merge_rows(parts: Sequence[Sequence[Row]]) -> List[Row]:
-    """Returns all rows. Of rows that measure the same, only the later one is kept."""
-    return list({key(row): row for rows in parts for row in rows}.values())
+    """Returns all rows. Of rows that measure the same on the same machine, only the later one is kept."""
+    return list({merge_key(row): row for rows in parts for row in rows}.values())
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,19 @@ def key(row: Row) -> Tuple[Any, ...]:
     return tuple(row.get(name) for name in KEYS)
 
 
+def merge_key(row: Row) -> Tuple[Any, ...]:
+    """Returns what two rows have in common if they measure the same on the same machine."""
+    return (*key(row), row.get("cpu"), row.get("name"))
+
+
+def platform(row: Row) -> str:
+    """Returns what the machine of a row is called: the board, or else the processor."""
+    return str(row.get("board") or row.get("cpu") or "a machine without a name")
+
+
 def title(row: Row) -> str:
     """Returns what a row measures, in one line."""
-    parts = [str(row["engine"]), str(row.get("mode") or "")]
+    parts = [str(row.get("name") or row["engine"]), str(row.get("mode") or "")]
     parts += [f"{name} {row[name]}" for name in ("batch", "streams") if row[name] != 1]
     return ", ".join(filter(None, parts))
 

@@ -26,7 +26,7 @@ OF_VALID = ("fps", "fps_low", "fps_high")  # every valid row has them
 KNOWN: Dict[str, Field] = {
     **NEEDED,
     **dict.fromkeys(_FIGURES, optional(_NUMBER)),
-    **dict.fromkeys(("mode", "board", "l4t", "jetpack", "backend", "source", "rail", "scope"), optional(_TEXT)),
+    **dict.fromkeys(("mode", "board", "cpu", "l4t", "jetpack", "backend", "source", "rail", "scope"), optional(_TEXT)),
     **dict.fromkeys(("engine_sha256", "ranges_sha256"), optional(_TEXT)),
     "caps_verified": optional(fields.flag()),
     "accuracy": Field("a metric and its value", lambda value: _filled(value, _ACCURACY)),

@@ -14,6 +14,7 @@ from edge_runtime.energy.efficiency import Conditions, per_watt
 from edge_runtime.energy.extremes import Extremes
 from edge_runtime.gpu import passport
 from edge_runtime.jetson import board
+from edge_runtime.machine import cores, cpu_name
 from edge_runtime.model import onnx_file
 from edge_runtime.model.spec import RANGES_KEY
 from edge_runtime.power import Total
@@ -37,9 +38,10 @@ class Case:
 
 
 def machine(root: Path) -> Dict[str, Any]:
-    """Returns facts about the machine of the measurement; empty texts if it is no Jetson."""
+    """Returns facts about the machine of the measurement; those of a board are empty texts if it is no Jetson."""
     release = board.l4t(root)
-    return {"board": board.model(root), "l4t": release, "jetpack": board.jetpack(release)}
+    about = {"board": board.model(root), "l4t": release, "jetpack": board.jetpack(release)}
+    return {**about, "cpu": f"{cpu_name(root)}, cores {cores(root)}"}
 
 
 def identity(detector: Detector) -> Dict[str, str]:

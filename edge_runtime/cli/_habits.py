@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Tuple
 
 COMMANDS = [
-    f"edge-{name}" for name in "detect eval bench build calibrate power doctor identify audit replay zoo".split()
+    f"edge-{name}" for name in "detect eval bench build calibrate power doctor identify audit replay zoo plan".split()
 ]
-DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, AUDIT, REPLAY, ZOO = COMMANDS
+DETECT, EVAL, BENCH, BUILD, CALIBRATE, POWER, DOCTOR, IDENTIFY, AUDIT, REPLAY, ZOO, PLAN = COMMANDS
 RUN = f"{DETECT} {EVAL} {BENCH}"
 ONE = f"{CALIBRATE} {IDENTIFY}"
 ALL = f"{RUN} {BUILD} {ONE} {AUDIT}"
