@@ -16,6 +16,10 @@ from edge_runtime.types import Truth
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 SAMPLES = 200
+IOUS = 10  # 0.5, 0.55, … 0.95
+# The figures that have an interval: the range of sizes as pycocotools numbers it, and the IoUs.
+SPREAD = {"AP": (0, slice(None)), "AP50": (0, slice(1)), "APs": (1, slice(None)), "APm": (2, slice(None)),
+          "APl": (3, slice(None))}  # fmt: skip
 RECALLS = np.linspace(0.0, 1.0, 101)
 _SILENCE = threading.Lock()  # stdout is that of all threads
 
@@ -96,19 +100,51 @@ def resampled(
         evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
         evaluation.params.maxDets = [100]
         evaluation.evaluate()
-    counts = np.array([np.bincount(draw, minlength=len(truths)) for draw in draws], np.int64)
-    found, images = evaluation.evalImgs, len(truths)  # matches are listed by class, then by image
-    sums, known = np.zeros(len(draws)), np.zeros(len(draws), np.int64)
-    for first in range(0, len(found), images):
+    samples, _ = _samples(evaluation, draws, len(truths), 0)
+    return np.asarray(samples.mean(axis=-1))
+
+
+def intervals(
+    detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int, draws: Sequence[NDArray[np.int64]]
+) -> Dict[str, Tuple[float, float]]:
+    """Returns the interval that holds 95 % of random samples of the images, for each of `SPREAD` that has objects.
+
+    Args:
+        draws: per sample (images,) image numbers.
+    """
+    with _silent():
+        evaluation = _matched(detections, truths, num_classes)
+        evaluation.params.maxDets = [100]
+        evaluation.evaluate()
+    found = {}
+    for name, (area, ious) in SPREAD.items():
+        samples, known = _samples(evaluation, draws, len(truths), area)
+        if known.any():
+            found[name] = interval(samples[known > 0][:, ious].mean(axis=-1))
+    return found
+
+
+def _samples(
+    evaluation: Any, draws: Sequence[NDArray[np.int64]], images: int, area: int
+) -> Tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """AP (samples, IoU) of each sample, 0 for one without objects, and how many classes it has objects of, (samples,).
+
+    Args:
+        area: number of the range of sizes, among those that were evaluated.
+    """
+    counts = np.array([np.bincount(draw, minlength=images) for draw in draws], np.int64)
+    found, areas = evaluation.evalImgs, len(evaluation.params.areaRng)  # matches are listed by class, area and image
+    sums, known = np.zeros((len(draws), len(evaluation.params.iouThrs))), np.zeros(len(draws), np.int64)
+    for first in range(area * images, len(found), areas * images):
         precision, there = _resampled_class(found[first : first + images], counts)
-        sums, known = sums + np.where(there, precision, 0.0), known + there
-    return np.asarray(sums / np.maximum(known, 1))
+        sums, known = sums + np.where(there[:, None], precision, 0.0), known + there
+    return sums / np.maximum(known, 1)[:, None], known
 
 
 def _resampled_class(
     matches: Sequence[Any], counts: NDArray[np.int64]
 ) -> Tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """AP (samples,) of one class in each sample, and whether the sample holds objects of it.
+    """AP (samples, IoU) of one class in each sample, and whether the sample holds objects of it, (samples,).
 
     Args:
         matches: pycocotools' entry per image; None for an image without this class.
@@ -120,7 +156,7 @@ def _resampled_class(
     total = counts @ objects
     scores = np.concatenate([np.zeros(0), *(matches[number]["dtScores"] for number in numbers)])
     if not len(scores):
-        return np.zeros(len(counts)), total > 0
+        return np.zeros((len(counts), IOUS)), total > 0
     order = np.argsort(-scores, kind="mergesort")
     image = np.repeat(numbers, [len(matches[number]["dtScores"]) for number in numbers])[order]
     right, ignored = (
@@ -134,12 +170,12 @@ def _resampled_class(
 
 
 def _interpolated(true: NDArray[np.int64], false: NDArray[np.int64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the precision at the 101 recalls 0, 0.01, … 1, and over the IoUs: (samples,)."""
+    """Mean of the precision at the 101 recalls 0, 0.01, … 1: (samples, IoU)."""
     precision = true / np.maximum(true + false, 1)
     envelope = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
     reached = np.searchsorted(RECALLS, true / total, side="right")  # how many of the recalls are no higher
     steps = np.diff(reached, axis=-1, prepend=0)
-    return np.asarray((envelope * steps).sum(axis=-1).mean(axis=-1) / 101)
+    return np.asarray((envelope * steps).sum(axis=-1) / 101)
 
 
 def _matched(detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -22,14 +22,17 @@ FIRST, SECOND = "the first", "the second"  # results, as sentences call them
 Row = Dict[str, Any]
 
 
-def seen(evaluation: Evaluation, paths: Sequence[str]) -> Row:
+def seen(evaluation: Evaluation, paths: Sequence[str], name: str = "") -> Row:
     """Returns what a row keeps about its accuracy: AP, its samples, and what was looked at.
 
     Args:
         paths: the pictures, in order.
+        name: of the data set, for a study: AP by size, with intervals, is then among the figures.
     """
     found = evaluation.found
-    samples = coco.resampled(found.rows, found.truths, len(found.labels), coco.draws(len(found.rows)))
+    matched = found.rows, found.truths, len(found.labels), coco.draws(len(found.rows))
+    samples = coco.resampled(*matched)
+    more = {"name": name, "figures": _figures(evaluation, coco.intervals(*matched))} if name else {}
     boxes = sum(int((rows[:, 4] >= CONFUSION_CONF).sum()) for rows in found.rows)
     objects = [
         [Path(path).name, _content(path), truth.xyxy.tolist(), truth.class_id.tolist(), truth.ignored.tolist()]
@@ -37,9 +40,15 @@ def seen(evaluation: Evaluation, paths: Sequence[str]) -> Row:
     ]
     return {
         "value": evaluation.coco_101["AP"], "samples": [round(float(value), 6) for value in samples], "boxes": boxes,
-        "pictures": len(found.rows) - found.unread, "objects": found.objects, "ap50": evaluation.coco_101["AP50"],
+        "pictures": len(found.rows) - found.unread, "objects": found.objects, "ap50": evaluation.coco_101["AP50"], **more,
         "data": hashlib.sha256(json.dumps([found.labels, objects]).encode()).hexdigest(),
     }  # fmt: skip
+
+
+def _figures(evaluation: Evaluation, ends: Dict[str, Tuple[float, float]]) -> Dict[str, List[float]]:
+    """Value, low and high end of each AP. The value may lie beyond an end, as the samples have fewer objects."""
+    values = {name: evaluation.coco_101[name] for name in ends}
+    return {name: [values[name], min(values[name], low), max(values[name], high)] for name, (low, high) in ends.items()}
 
 
 def sentence(before: Row, after: Row, max_drop: float) -> str:

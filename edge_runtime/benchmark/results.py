@@ -20,7 +20,7 @@ FORMAT = 1
 MOST = 256 * read.MIB  # largest size of a result file, bytes
 KEYS = ("engine", "board", "mode", "batch", "streams")  # rows with equal values here measure the same
 COMPARED = ("fps", "fps_engine", "mean_w", "fps_per_watt", "joules_per_frame", "accuracy")
-NESTED = ("windows", "trace", "ap")
+NESTED = ("windows", "trace", "ap", "study")
 Row = Dict[str, Any]
 
 

@@ -16,17 +16,24 @@ from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
 from edge_runtime.reports import benchmark as report
-from edge_runtime.reports import pictures
+from edge_runtime.reports import pictures, study
 from edge_runtime.text.escape import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 160
+def _page(rows: Sequence[Row], command: str) -> str:
+    """A page of the rows: of a study, if a row is one of a study."""
+    write = study.write_study_page if any(row.get("study") for row in rows) else report.write_benchmark_page
+    return write(rows, command)
+
+
 WRITERS = {
     ".json": results.to_json,
     ".csv": lambda rows, command: results.to_csv(rows),
-    ".html": report.write_benchmark_page,
+    ".html": _page,
+    ".md": study.write_study_markdown,
 }
 
 

@@ -73,13 +73,19 @@ def load(path: str, parser: argparse.ArgumentParser, text: Optional[str] = None)
         hint = "a configuration is a TOML file; docs/site.toml is an example"
         raise UsageError(f"config {path} is not readable: it {secrets.redact(str(error))}", hint=hint) from error
     try:
-        return _Reader(path, text, keys(parser)).site(data)
+        return Reader(path, text, keys(parser)).site(data)
     except RecursionError as error:  # a key of thousands of words
         raise UsageError(f"config {path} is nested too deeply", hint="no key has more than three words") from error
 
 
-class _Reader:
-    """Checks one file."""
+class Reader:
+    """Checks one file. A study of edge-bench is read in the same way.
+
+    Attributes:
+        places: keys that are tables of points.
+    """
+
+    places: Dict[str, Type[Place]] = PLACES
 
     def __init__(self, path: str, text: str, known: Dict[str, argparse.Action]) -> None:
         self._path, self._text, self._known = path, text, known
@@ -114,8 +120,8 @@ class _Reader:
             key, path = written.replace("-", "_"), (*at, written)
             if seen.setdefault(key, written) != written:
                 self._fail(path, f"{toml_tables.shown(path)} is also written {seen[key]}", "leave one of them out")
-            if key in PLACES:
-                found.setdefault(key[:-1], []).extend(self._places(PLACES[key], value, path))
+            if key in self.places:
+                found.setdefault(key[:-1], []).extend(self._places(self.places[key], value, path))
                 continue
             if key not in known or (key in MEANT and _has_tables(value)):
                 self._unknown(path, key, known)

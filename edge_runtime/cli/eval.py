@@ -12,18 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 from edge_runtime import datasets, plugins
 from edge_runtime.accuracy import evaluate
 from edge_runtime.accuracy.evaluate import Evaluation
-from edge_runtime.cli import _files, _flags, _guard, _notes, _progress, _streams
+from edge_runtime.cli import _bench_run, _files, _flags, _guard, _notes, _progress, _streams
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._usage import Told
-from edge_runtime.datasets import Dataset
 from edge_runtime.detect import engines
 from edge_runtime.detect.detector import Detector
 from edge_runtime.files.outputs import Output
@@ -80,7 +78,7 @@ def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
         pictures.check()
     data = datasets.open(args.data, args.split, args.layout)
     _files.check_images(outputs, data.paths)
-    data = _first(data, args.max_images)
+    data = _bench_run.first(data, args.max_images)
     engine = engines.find_engine(args.engine)
     with Detector.open(engine, flags=_flags.model_flags(args), options=_flags.backend_options(args)) as detector:
         backend = detector.backend.description
@@ -101,13 +99,6 @@ def _evaluate(args: argparse.Namespace, outputs: Sequence[Output]) -> int:
             title = f"{Path(engine).stem} on {data.name}"
             print(f"report: {report.write_evaluation_page(args.report, title, evaluation, about)}", file=sys.stderr)
     return byproducts.exit_code
-
-
-def _first(data: Dataset, most: Optional[int]) -> Dataset:
-    if not most or most >= len(data.paths):
-        return data
-    note = f"only the first {most} of {len(data.paths)} images"
-    return replace(data, paths=data.paths[:most], truths=data.truths[:most], notes=(*data.notes, note))
 
 
 def _print(evaluation: Evaluation, about: Dict[str, Any]) -> None:

@@ -62,6 +62,7 @@ def flat(row: Dict[str, Any]) -> Dict[str, Any]:
         "clocks": "{}",
         "throttle": "throttle_{}",
         "accuracy": "accuracy_{}",
+        "counts": "{}",
     }
     cells: Dict[str, Any] = {}
     for name, value in row.items():

@@ -1,0 +1,84 @@
+"""Published rows beside ours: what their sources state, under which conditions, and why they cannot be compared."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from edge_runtime.errors import UsageError
+from edge_runtime.files import fields, read
+from edge_runtime.files.fields import check_fields
+
+FILE = Path(__file__).with_name("published.toml")
+_TEXT, _WHOLE = fields.text(), fields.whole(1, 1 << 50)
+FIELDS = {
+    **dict.fromkeys(("name", "system", "source", "where"), _TEXT),
+    **dict.fromkeys(("params", "macs", "ops", "thop_macs", "bytes"), _WHOLE),
+    **dict.fromkeys(("ap", "ap50"), fields.number(0, 1)),
+    **dict.fromkeys(("fps", "watts"), fields.number(0, 1e6, above=True)),
+    "why": fields.several(_TEXT),
+}
+SOURCE = {"title": _TEXT, "conditions": _TEXT}
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row of a source.
+
+    Attributes:
+        system: the network; ours of the same name stand beside it.
+        params, macs, ops, thop_macs: parameters, and the three ways of counting.
+        bytes: size as published.
+        ap, ap50: AP at IoU 0.5:0.95 and 0.5, 0..1.
+        fps, watts, where: speed, and on what.
+        why: reasons why it cannot be compared.
+        title, conditions: of the source.
+    """
+
+    name: str
+    system: str
+    title: str
+    conditions: str
+    params: Optional[int] = None
+    macs: Optional[int] = None
+    ops: Optional[int] = None
+    thop_macs: Optional[int] = None
+    bytes: Optional[int] = None
+    ap: Optional[float] = None
+    ap50: Optional[float] = None
+    fps: Optional[float] = None
+    watts: Optional[float] = None
+    where: str = ""
+    why: Tuple[str, ...] = ()
+
+    @property
+    def multiply_adds(self) -> Optional[int]:
+        """Multiply-adds of the convolutions, if the source states them or operations."""
+        return self.macs or (self.ops // 2 if self.ops else None)
+
+
+@functools.lru_cache(maxsize=None)
+def published() -> Tuple[Published, ...]:
+    """All published rows, in the file's order."""
+    return parse(FILE.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Tuple[Published, ...]:
+    """Reads rows.
+
+    Raises:
+        UsageError: a key or value does not fit, or a row names a source that is not there.
+    """
+    data: Dict[str, Any] = read.parse_toml(text)
+    sources = {name: check_fields(about, SOURCE, f"sources.{name}: ", UsageError)
+               for name, about in data.get("sources", {}).items()}  # fmt: skip
+    found = []
+    for number, row in enumerate(data.get("row", [])):
+        kept = check_fields(row, FIELDS, f"row[{number}]: ", UsageError)
+        source = kept.pop("source", "")
+        if source not in sources:
+            raise UsageError(f"row[{number}]: source is {source!r}", hint=fields.nearest(source, sources))
+        found.append(Published(**kept, **sources[source]))
+    return tuple(found)
