@@ -3,8 +3,8 @@
 python tools/plan_check.py                # into tools/reference/plan.{json,md}
 
 Three kinds of rows are left out: an engine at a mode (FPS and watts at full load), a rate below full load (watts), and
-rows of this project's own tables of processors (FPS). Exit code 1 if a goal is missed: FPS within 10 %, watts within
-5 %, or an interval that holds the truth in 9 of 10.
+rows of this project's own tables of processors (FPS). Exit code 1 if a goal is missed over all rows of a kind: FPS
+within 10 %, watts within 5 %, or an interval that holds the truth in 9 of 10.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from bench import planned, report
 from bench.planned import Row
@@ -59,17 +59,24 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def boards(shared: Path) -> Table:
     """Boards made of the recorded ones."""
     table = Table("Boards made of the recorded ones", COLUMNS)
+    kinds: Dict[Tuple[str, float], List[Tried]] = {
+        ("an engine at a mode: FPS", FPS): [], ("an engine at a mode: watts", WATTS): [],
+        ("half the rate: watts", WATTS): [],
+    }  # fmt: skip
     for number, tree in enumerate(planned.recorded(shared)):
         rows = planned.made(tree, number)
-        whole, half = ([row for row in rows if bool("@" in row["source"]) is paced] for paced in (False, True))
+        whole, half = ([row for row in rows if ("@" in row["source"]) is paced] for paced in (False, True))
         tried = list(setups(whole))
-        add(table, tree.name, "an engine at a mode: FPS", [fps for fps, _ in tried if fps], FPS)
-        add(table, tree.name, "an engine at a mode: watts", [watts for _, watts in tried if watts], WATTS)
-        add(table, tree.name, "half the rate: watts", list(rates(whole, half)), WATTS)
+        found = ([fps for fps, _ in tried if fps], [watts for _, watts in tried if watts], list(rates(whole, half)))
+        for (what, wanted), some in zip(kinds, found):
+            kinds[what, wanted] += some
+            add(table, tree.name, what, some, wanted)
+    for (what, wanted), every in kinds.items():
+        add(table, "all", what, every, wanted, judged=True)
     table.notes += [
         "Watts without work and under load, and the clocks of the modes, are those of the recorded trees. The rest is "
         "made: see tools/bench/planned.py. No board was measured.",
-        "Wanted: FPS within 10 %, watts within 5 %, or in the interval in 9 of 10.",
+        "Wanted over all boards: FPS within 10 %, watts within 5 %, or in the interval in 9 of 10.",
     ]
     return table
 
@@ -77,8 +84,11 @@ def boards(shared: Path) -> Table:
 def processors(reference: Path) -> Table:
     """Tables of this project that were measured."""
     table = Table("Rows that were measured on a processor", COLUMNS)
+    every: List[Tried] = []
     for name, rows in planned.measured(reference).items():
-        add(table, name, "a model in one arrangement: FPS", [fps for fps, _ in setups(rows) if fps], FPS)
+        every += (some := [fps for fps, _ in setups(rows) if fps])
+        add(table, name, "a model in one arrangement: FPS", some, FPS)
+    add(table, "all", "a model in one arrangement: FPS", every, FPS, judged=True)
     return table
 
 
@@ -100,17 +110,16 @@ def rates(whole: Sequence[Row], half: Sequence[Row]) -> Iterator[Tried]:
             yield Tried(row["mean_w"], watts)
 
 
-def add(table: Table, name: str, what: str, tried: List[Tried], wanted: float) -> None:
+def add(table: Table, name: str, what: str, tried: List[Tried], wanted: float, judged: bool = False) -> None:
     if not tried:
-        table.rows.append((name, what, "0", "", "", "", "", "no ratio leads to it"))
-        table.data.append({"rows": name, "what": what, "predicted": 0, "missed": False})
         return
     errors = [one.error for one in tried]
     within = sum(error <= wanted for error in errors) / len(tried)
     held = sum(one.held for one in tried) / len(tried)
-    missed = within < 1 and held < HELD
+    missed = judged and within < 1 and held < HELD
+    verdict = ("MISSED" if missed else "ok") if judged else ""
     table.rows.append((name, what, str(len(tried)), f"{median(errors):.1%}", f"{max(errors):.1%}",
-                       f"{within:.0%} within {wanted:.0%}", f"{held:.0%}", "MISSED" if missed else "ok"))  # fmt: skip
+                       f"{within:.0%} within {wanted:.0%}", f"{held:.0%}", verdict))  # fmt: skip
     table.data.append({"rows": name, "what": what, "predicted": len(tried), "errors": errors, "within": within,
                        "held": held, "missed": missed})  # fmt: skip
 

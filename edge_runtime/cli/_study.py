@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, NoReturn, Optional, Sequence
 
 from edge_runtime.benchmark.results import Row
-from edge_runtime.cli import _config
+from edge_runtime.cli import _config, _habits
 from edge_runtime.cli._config_paths import located
 from edge_runtime.cli._parser import Parser
 from edge_runtime.errors import UsageError
@@ -111,6 +111,9 @@ class _Study(_config.Reader):
                 self._check_text((*at, key), item)
         if not said.get("file"):
             self._fail(at, f"{toml_tables.shown(at)} has no file", 'file = "MODEL.onnx"')
+        foreign = _habits.foreign(said["file"])
+        if foreign:
+            self._fail((*at, "file"), f"{said['file']} is {foreign[0]}", foreign[1])
         flags = self._table(table, at, mine)
         file = located("engine", said["file"], self._folder)
         count = located("engine", said["counted"], self._folder) if "counted" in said else file

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -17,6 +17,7 @@ from edge_runtime.benchmark import results
 from edge_runtime.benchmark.results import Row
 from edge_runtime.planning.estimates import Estimate, around, predicted
 
+FPS, JOULES = "FPS", "J per frame"
 AGAIN = 0.03  # part by which a case differs if it is measured again: an assumption
 LINE = 0.12  # part of the watts above idle by which they may leave the line, halfway between two measured rates
 # A source that gives frames at its own rate, so that the row does not show what the engine can do.
@@ -61,8 +62,9 @@ class Board:
         for row in rows:
             way = Way(str(row.get("name") or row["engine"]), row["batch"], row["streams"])
             self.loads.setdefault((way, str(row.get("mode") or "")), []).append(_load(row))
-            if row.get("ap"):
+            if row.get("ap") and row["ap"]["value"] >= 0:  # -1 without objects
                 self.accuracy[way.engine] = _accuracy(row["ap"])
+        self._predicted: Dict[Tuple[Way, str, str], Optional[Estimate]] = {}
         self.ways = tuple(dict.fromkeys(way for way, _ in self.loads))
         self.modes = tuple(dict.fromkeys(mode for _, mode in self.loads))
 
@@ -73,7 +75,7 @@ class Board:
             best = max(loads, key=lambda load: load.fps.value)
             said = ("the source of its row held the rate down: it may be faster",) if best.paced else ()
             return Estimate(best.fps.value, best.fps.low, best.fps.high, said)
-        return self._missing(self._capacities(), way, mode, "FPS")
+        return self._missing(FPS, way, mode)
 
     def watts(self, way: Way, mode: str, fps: float) -> Optional[Estimate]:
         """Watts of the whole machine at a rate; None if nothing leads to them."""
@@ -81,7 +83,7 @@ class Board:
         measured = [load for load in self.loads.get((way, mode), ()) if load.watts]
         if measured:
             return _between(measured, idle_w, fps)
-        joules = self._missing(self._joules(), way, mode, "J per frame")
+        joules = self._missing(JOULES, way, mode)
         if joules is None or idle_w is None:
             return None
         return around(idle_w, AGAIN).plus(joules.times(fps))
@@ -92,16 +94,18 @@ class Board:
         given = [watts for watts in known if watts is not None]
         return median(given) if given else None
 
-    def _missing(self, table: Dict[Tuple[str, str], float], way: Way, mode: str, what: str) -> Optional[Estimate]:
-        found = predicted(table, str(way), mode)
-        if found is None:
-            return None
-        said = f"{what} of {way} at {mode or 'this mode'}: not measured, from the ratios of other engines"
-        return Estimate(found.value, found.low, found.high, (said,))
+    def _missing(self, what: str, way: Way, mode: str) -> Optional[Estimate]:
+        """A figure that was not measured, by the ratios of other engines. It is asked for often, so it is kept."""
+        place = (way, mode, what)
+        if place not in self._predicted:
+            found = predicted(self._capacities() if what == FPS else self._joules(), str(way), mode)
+            said = f"{what} of {way} at {mode or 'this mode'}: not measured, from the ratios of other engines"
+            self._predicted[place] = found and replace(found, assumed=(said,))
+        return self._predicted[place]
 
     def _capacities(self) -> Dict[Tuple[str, str], float]:
-        best = {place: max(load.fps.value for load in loads) for place, loads in self.loads.items()}
-        return {(str(way), mode): fps for (way, mode), fps in best.items()}
+        full = {place: [load.fps.value for load in loads if not load.paced] for place, loads in self.loads.items()}
+        return {(str(way), mode): max(rates) for (way, mode), rates in full.items() if rates}
 
     def _joules(self) -> Dict[Tuple[str, str], float]:
         """Joules above idle of a frame at full load."""
@@ -115,7 +119,8 @@ class Board:
 
 def boards(parts: Sequence[Sequence[Row]]) -> List[Board]:
     """The machines of result files. A row that was measured again takes the place of the earlier one."""
-    latest = {(results.merge_key(row), row.get("source")): row for rows in parts for row in rows if row["valid"]}
+    latest = {(results.merge_key(row), row.get("source")): row for rows in parts for row in rows
+              if row["valid"] and row["fps"] > 0}  # fmt: skip
     machines: Dict[str, List[Row]] = {}
     for row in latest.values():
         machines.setdefault(results.platform(row), []).append(row)
@@ -129,7 +134,7 @@ def _load(row: Row) -> Load:
 
 
 def _range(windows: Sequence[Dict[str, Any]]) -> Tuple[Optional[float], Optional[float]]:
-    known = [window["mean_w"] for window in windows if window.get("mean_w") is not None and not window.get("faults")]
+    known = [window["mean_w"] for window in windows if isinstance(window.get("mean_w"), float) and not window.get("faults")]
     return min(known, default=None), max(known, default=None)
 
 

@@ -128,7 +128,7 @@ def _forms(rows: Sequence[Row]) -> Section:
     lines = []
     for row in rows:
         about = row.get("study") or {}
-        first = next((other for other in rows if about.get("base") == other.get("name") is not None
+        first = next((other for other in rows if about.get("base") and other.get("name") == about["base"]
                       and _place(other) == _place(row)), None)  # fmt: skip
         if first is None:
             continue

@@ -15,7 +15,7 @@ from edge_runtime.backends import replay as replayed
 from edge_runtime.benchmark import results
 from edge_runtime.calibrate import images
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _config, detect
+from edge_runtime.cli import _config, _study, bench, detect
 from edge_runtime.detect import golden, sizes, understand
 from edge_runtime.downloads import catalog, listed
 from edge_runtime.errors import SourceError
@@ -25,8 +25,12 @@ from edge_runtime.jetson import layout, nvpmodel
 from edge_runtime.model import labels, onnx_file, recipe
 from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import METADATA_KEY
+from edge_runtime.planning.board import boards
+from edge_runtime.planning.budget import Budget
+from edge_runtime.planning.search import search
 from edge_runtime.power import replay as trace
 from edge_runtime.reports import benchmark as report
+from edge_runtime.reports import study
 from edge_runtime.tuning import cache
 from fuzzing import good, recordings
 
@@ -64,6 +68,9 @@ def _page(path: Path) -> Any:
     rows = results.read_rows(path)
     results.to_csv(rows)
     results.compare_rows(rows, rows)
+    study.write_study_markdown(rows, "c")
+    plan = search(boards([rows]), Budget(watts=9.0, fps=5.0, gate=0.5))
+    [option.to_dict() for option in plan.options]
     return [report._table([row for row in rows if row["valid"]]), report._left_out(rows), report._conditions(rows)]
 
 
@@ -229,10 +236,16 @@ READERS: Dict[str, Reader] = {
         lambda: [b"a\n"],
         lambda path: datasets.open(str(path.parent.parent.parent), layout="voc"),
     ),
+    "study": Reader(
+        ("cli/_study.py",),
+        "study.toml",
+        lambda: [(Path(__file__).resolve().parents[1] / "study.toml").read_bytes()],
+        lambda path: _study.arguments(bench._parser(), str(path), []),
+    ),
     "benchmark": Reader(
         ("benchmark/results.py",),
         "bench.json",
-        lambda: [results.to_json([good.ROW, {**good.ROW, "valid": False, "reasons": ["r"]}], "c").encode()],
+        lambda: [results.to_json([good.ROW, good.STUDIED, {**good.ROW, "valid": False, "reasons": ["r"]}], "c").encode()],
         _page,
     ),
 }
