@@ -105,7 +105,10 @@ def resampled(
 
 
 def intervals(
-    detections: Sequence[NDArray[np.float32]], truths: Sequence[Truth], num_classes: int, draws: Sequence[NDArray[np.int64]]
+    detections: Sequence[NDArray[np.float32]],
+    truths: Sequence[Truth],
+    num_classes: int,
+    draws: Sequence[NDArray[np.int64]],
 ) -> Dict[str, Tuple[float, float]]:
     """Returns the interval that holds 95 % of random samples of the images, for each of `SPREAD` that has objects.
 

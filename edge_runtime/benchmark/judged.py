@@ -40,8 +40,8 @@ def seen(evaluation: Evaluation, paths: Sequence[str], name: str = "") -> Row:
     ]
     return {
         "value": evaluation.coco_101["AP"], "samples": [round(float(value), 6) for value in samples], "boxes": boxes,
-        "pictures": len(found.rows) - found.unread, "objects": found.objects, "ap50": evaluation.coco_101["AP50"], **more,
-        "data": hashlib.sha256(json.dumps([found.labels, objects]).encode()).hexdigest(),
+        "pictures": len(found.rows) - found.unread, "objects": found.objects, "ap50": evaluation.coco_101["AP50"],
+        "data": hashlib.sha256(json.dumps([found.labels, objects]).encode()).hexdigest(), **more,
     }  # fmt: skip
 
 

@@ -19,7 +19,8 @@ _AP_LATER = {
 }  # fmt: skip
 _COUNTS = {
     **dict.fromkeys(("parameters", "conv_macs", "thop_macs", "zeros", "bytes_file"), fields.whole(0, 1 << 62)),
-    **dict.fromkeys(("bytes_fp32", "bytes_fp16", "bytes_int8"), fields.whole(0, 1 << 62)), "input": _TEXT, "note": _TEXT,
+    **dict.fromkeys(("bytes_fp32", "bytes_fp16", "bytes_int8"), fields.whole(0, 1 << 62)),
+    **dict.fromkeys(("input", "note"), _TEXT),
 }  # fmt: skip
 _STUDY = {**dict.fromkeys(("title", "system", "form", "base"), _TEXT), "published": _LISTED}
 _FIGURES = (
@@ -34,7 +35,10 @@ OF_VALID = ("fps", "fps_low", "fps_high")  # every valid row has them
 KNOWN: Dict[str, Field] = {
     **NEEDED,
     **dict.fromkeys(_FIGURES, optional(_NUMBER)),
-    **dict.fromkeys(("mode", "board", "cpu", "l4t", "jetpack", "backend", "source", "rail", "scope", "name", "no_watts"), optional(_TEXT)),
+    **dict.fromkeys(
+        ("mode", "board", "cpu", "l4t", "jetpack", "backend", "source", "rail", "scope", "name", "no_watts"),
+        optional(_TEXT),
+    ),
     **dict.fromkeys(("engine_sha256", "ranges_sha256"), optional(_TEXT)),
     "caps_verified": optional(fields.flag()),
     "accuracy": Field("a metric and its value", lambda value: _filled(value, _ACCURACY)),

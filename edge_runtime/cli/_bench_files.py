@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 160
+
+
 def _page(rows: Sequence[Row], command: str) -> str:
     """A page of the rows: of a study, if a row is one of a study."""
     write = study.write_study_page if any(row.get("study") for row in rows) else report.write_benchmark_page

@@ -9,7 +9,7 @@ import argparse
 import functools
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Type
+from typing import Any, ClassVar, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Type
 
 from edge_runtime.cli import _config_values
 from edge_runtime.cli._config_paths import located
@@ -85,7 +85,7 @@ class Reader:
         places: keys that are tables of points.
     """
 
-    places: Dict[str, Type[Place]] = PLACES
+    places: ClassVar[Dict[str, Type[Place]]] = PLACES
 
     def __init__(self, path: str, text: str, known: Dict[str, argparse.Action]) -> None:
         self._path, self._text, self._known = path, text, known

@@ -1,19 +1,19 @@
 """A study: many engines in one TOML file. Every flag of edge-bench is a key, and each `[[engine]]` has its own.
 
-    title = "YOLO Nano"
-    data = "voc2007"
-    [[engine]]
-    name = "YOLO Nano INT8"
-    file = "nano_int8.onnx"
-    form = "int8 PTQ"
-    base = "YOLO Nano"       # the form that it was made from
+title = "YOLO Nano"
+data = "voc2007"
+[[engine]]
+name = "YOLO Nano INT8"
+file = "nano_int8.onnx"
+form = "int8 PTQ"
+base = "YOLO Nano"       # the form that it was made from
 """
 
 from __future__ import annotations
 
 from argparse import Action, Namespace
-from dataclasses import dataclass
-from typing import Any, Dict, List, NoReturn, Optional, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Dict, List, NoReturn, Optional, Sequence, Type
 
 from edge_runtime.benchmark.results import Row
 from edge_runtime.cli import _config, _habits
@@ -24,8 +24,21 @@ from edge_runtime.files import fields, read, toml_tables
 from edge_runtime.files.fields import show
 from edge_runtime.study import counting
 from edge_runtime.study.published import published
+from edge_runtime.track.places import Place
 
-OF_MODEL = ("recipe", "family", "labels", "resize", "color", "mean", "std", "pad_value", "anchors", "head_layout", "imgsz")
+OF_MODEL = (
+    "recipe",
+    "family",
+    "labels",
+    "resize",
+    "color",
+    "mean",
+    "std",
+    "pad_value",
+    "anchors",
+    "head_layout",
+    "imgsz",
+)
 OF_ENGINE = (*OF_MODEL, "conf", "iou", "max_det", "classes", "backend", "device", "threads", "batch", "streams", "data",
              "split", "max_images", "source")  # fmt: skip
 NO_KEYS = ("engine", "json", "verbose")
@@ -82,7 +95,7 @@ def _keys(parser: Parser) -> Dict[str, Action]:
 class _Study(_config.Reader):
     """Checks one file. `flags` are those for all engines."""
 
-    places = {}
+    places: ClassVar[Dict[str, Type[Place]]] = {}
 
     def study(self, typed: Any) -> List[Entry]:
         data = self._parsed()
@@ -90,19 +103,23 @@ class _Study(_config.Reader):
         title, tables = data.pop("title", ""), data.pop("engine", [])
         self._check_text(("title",), title)
         if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-            self._fail(("engine",), "the study has no engine", "expected tables: [[engine]], each with file = 'MODEL.onnx'")
+            self._fail(
+                ("engine",), "the study has no engine", "expected tables: [[engine]], each with file = 'MODEL.onnx'"
+            )
         self.flags = self._table(data, (), self._known)
         mine = {key: action for key, action in self._known.items() if action.dest in OF_ENGINE}
         given = [self._entry(table, ("engine", number), mine, title) for number, table in enumerate(tables)]
         self._check_names([entry.about for entry in given])
-        return [Entry(entry.file, {dest: value for dest, value in entry.flags.items() if dest not in typed}, entry.about)
+        return [replace(entry, flags={dest: value for dest, value in entry.flags.items() if dest not in typed})
                 for entry in given]  # fmt: skip
 
     def _parsed(self) -> Dict[str, Any]:
         try:
             return read.parse_toml(self._text)
         except ValueError as error:
-            raise UsageError(f"study {self._path} is not readable: it {error}", hint="a study is a TOML file") from error
+            raise UsageError(
+                f"study {self._path} is not readable: it {error}", hint="a study is a TOML file"
+            ) from error
 
     def _entry(self, table: Dict[str, Any], at: Path, mine: Dict[str, Action], title: str) -> Entry:
         said = {key: table.pop(key) for key in (*TEXTS, *LISTS) if key in table}
@@ -141,7 +158,9 @@ class _Study(_config.Reader):
         for number, row in enumerate(rows):
             at, base = ("engine", number), row["study"]["base"]
             if row["name"] in names[:number]:
-                self._fail((*at, "name"), f"{toml_tables.shown(at)} is called {show(row['name'])}, too", "give it another name")
+                self._fail(
+                    (*at, "name"), f"{toml_tables.shown(at)} is called {show(row['name'])}, too", "give it another name"
+                )
             if base and base not in names:
                 self._fail((*at, "base"), f"base is {show(base)}", fields.nearest(base, names))
 

@@ -59,11 +59,15 @@ def _parser() -> Parser:
     parser = Parser("edge-plan", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.json", help="results of edge-bench --output")
     group = parser.add_argument_group("the budget: at least one of them")
-    group.add_argument("--energy", type=_quantity(ENERGY, "74Wh or 250kJ"), metavar="74Wh", help="what the battery holds")
+    group.add_argument(
+        "--energy", type=_quantity(ENERGY, "74Wh or 250kJ"), metavar="74Wh", help="what the battery holds"
+    )
     group.add_argument("--time", type=_quantity(TIME, "12h or 90min"), metavar="12h", help="how long it must last")
     group.add_argument("--watts", type=_values.watts, metavar="8W", help="mean watts of the machine, instead of both")
     group.add_argument("--ap", type=_values.fraction, metavar="0..1", help="least AP (coco_101, IoU 0.5 to 0.95)")
-    group.add_argument("--fps", type=_values.rate, metavar="N", help="frames per second of each camera; default: the most")
+    group.add_argument(
+        "--fps", type=_values.rate, metavar="N", help="frames per second of each camera; default: the most"
+    )
     group = parser.add_argument_group("the place")
     group.add_argument("--cameras", type=_values.whole(1, MOST_CAMERAS), default=1, metavar="N", help="default 1")
     group.add_argument(

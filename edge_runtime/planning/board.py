@@ -134,7 +134,9 @@ def _load(row: Row) -> Load:
 
 
 def _range(windows: Sequence[Dict[str, Any]]) -> Tuple[Optional[float], Optional[float]]:
-    known = [window["mean_w"] for window in windows if isinstance(window.get("mean_w"), float) and not window.get("faults")]
+    known = [
+        window["mean_w"] for window in windows if isinstance(window.get("mean_w"), float) and not window.get("faults")
+    ]
     return min(known, default=None), max(known, default=None)
 
 

@@ -43,11 +43,15 @@ def plot(one: Front) -> bytes:
     for number, (name, cost, ap, low, high) in enumerate(one.points):
         best = number in one.best
         color = "tab:blue" if best else "0.55"
-        axes.errorbar([cost], [ap], [[max(0.0, ap - low)], [max(0.0, high - ap)]], fmt="o", color=color, lw=0.8, capsize=2)
+        axes.errorbar(
+            [cost], [ap], [[max(0.0, ap - low)], [max(0.0, high - ap)]], fmt="o", color=color, lw=0.8, capsize=2
+        )
         axes.annotate(plot_label(name), (cost, ap), (5, 4), textcoords="offset points", fontsize=7,
                       color="black" if best else "0.35")  # fmt: skip
     corners = [one.points[number] for number in one.best]
-    axes.step([corner[1] for corner in corners], [corner[2] for corner in corners], where="post", lw=1, color="tab:blue")
+    axes.step(
+        [corner[1] for corner in corners], [corner[2] for corner in corners], where="post", lw=1, color="tab:blue"
+    )
     most = max(point[1] for point in one.points)
     axes.set(xlabel=one.cost, ylabel="AP (coco_101)", xlim=(0, 1.2 * most or 1), ylim=(0, None),
              title=plot_label(one.place))  # fmt: skip
@@ -64,7 +68,9 @@ def _markdown(section: Section) -> str:
     lines = [[_cell(cell) for cell in line] for line in (section.columns, *section.rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(section.columns))]
     lines.insert(1, ["-" * max(3, width) for width in widths])
-    table = "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+    table = "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines
+    )
     notes = "".join(f"\n* {_cell(note)}" for note in section.notes)
     return f"## {_cell(section.title)}\n\n{table}" + (f"\n{notes}" if notes else "")
 

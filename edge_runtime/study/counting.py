@@ -38,7 +38,9 @@ def counts(path: str, imgsz: Optional[int] = None, architecture: str = "") -> Ro
         ModelError: it is no ONNX file, or its shapes are open.
     """
     if not path.endswith(".onnx"):
-        raise ModelError(f"{path} is no ONNX file, so nothing can be counted", hint="counted = 'MODEL.onnx' names its ONNX")
+        raise ModelError(
+            f"{path} is no ONNX file, so nothing can be counted", hint="counted = 'MODEL.onnx' names its ONNX"
+        )
     model = onnx_file.load_onnx(path)
     whole, side, note = total(onnx_stats.onnx_layers(model, imgsz)), _side(model), FOLDED
     thop = _architecture(architecture, side) if architecture else whole
@@ -69,7 +71,7 @@ def _zeros(model: onnx.ModelProto) -> int:
     from onnx import numpy_helper
 
     read = {name for node in model.graph.node if node.op_type in onnx_stats.WEIGHTED for name in node.input[1:2]}
-    arrays = (numpy_helper.to_array(t) for t in model.graph.initializer 
+    arrays = (numpy_helper.to_array(t) for t in model.graph.initializer
               if t.name in read and len(t.dims) > 1 and not t.external_data)  # fmt: skip
     return sum(int(array.size - np.count_nonzero(array)) for array in arrays if array.dtype.kind == "f")
 

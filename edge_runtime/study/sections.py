@@ -119,7 +119,9 @@ def _accuracy(rows: Sequence[Row]) -> Section:
             lines.append((_name(row), str(seen.get("name") or seen["data"][:8]), str(seen["pictures"]),
                           str(seen.get("objects", NONE)), *(_ap(row, name) for name in SIZES)))  # fmt: skip
     said = "Behind each figure stands the interval that holds 95 % of random samples of the pictures (bootstrap)."
-    return Section("Accuracy", columns, lines, [said, "Small, medium and large are COCO's: below 32^2, to 96^2 pixels."])
+    return Section(
+        "Accuracy", columns, lines, [said, "Small, medium and large are COCO's: below 32^2, to 96^2 pixels."]
+    )
 
 
 def _forms(rows: Sequence[Row]) -> Section:
@@ -137,7 +139,7 @@ def _forms(rows: Sequence[Row]) -> Section:
         both = {**row, "fps": row.get("fps") if speed != NONE else None}
         lines.append((results.title(row), about.get("form") or NONE, _name(first), *cells,
                       judged.sentence(first, both, MAX_DROP) or NONE))  # fmt: skip
-    said = "Each figure is that of the form, in parts of the one that it was made from. The verdict is that of edge-bench compare."
+    said = "Figures are parts of those of the form that it was made from. The verdict is that of edge-bench compare."
     return Section("Forms of one network: FP16, INT8 (PTQ, QAT), pruned, compacted", columns, lines, [said], True)
 
 

@@ -48,7 +48,9 @@ def test_intervals_by_size_are_those_of_the_samples() -> None:
     for name, (low, high) in ends.items():
         expected = np.percentile([figure[name] for figure in figures if figure[name] >= 0], [2.5, 97.5])
         assert (low, high) == pytest.approx(tuple(expected), abs=1e-9), name
-    assert "APl" not in coco.intervals(found, [Truth(t.xyxy[:0], t.class_id[:0], t.difficult[:0]) for t in truths], 2, draws)
+    assert "APl" not in coco.intervals(
+        found, [Truth(t.xyxy[:0], t.class_id[:0], t.difficult[:0]) for t in truths], 2, draws
+    )
 
 
 def test_nothing_found_is_no_precision() -> None:

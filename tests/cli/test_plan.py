@@ -14,7 +14,9 @@ from edge_runtime.cli import plan
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "bench.json"
-    path.write_text(results.to_json([*FOUR, {**row("bad.plan"), "valid": False, "reasons": ["throttled"]}], "edge-bench"))
+    path.write_text(
+        results.to_json([*FOUR, {**row("bad.plan"), "valid": False, "reasons": ["throttled"]}], "edge-bench")
+    )
     return str(path)
 
 

@@ -23,6 +23,7 @@ threads = 1
 tune = "off"
 backend = "onnxruntime"
 """
+ONE = '[[engine]]\nfile = "one.onnx"\n'
 ENGINES = """
 [[engine]]
 file = "one.onnx"
@@ -67,12 +68,24 @@ def test_a_study_from_the_file_to_merged_platforms(folder, capsys):
     assert [row["name"] for row in rows] == ["one", "two"] and all(row["valid"] for row in rows)
     assert [row["ap"]["pictures"] for row in rows] == [2, 1], "the second has a flag of its own"
     assert rows[0]["ap"]["figures"]["AP"][0] == pytest.approx(1.0) and "APl" not in rows[0]["ap"]["figures"]
-    assert rows[1]["study"]["base"] == "one" and rows[0]["counts"]["input"] == "64x64" and "no power sensor" in rows[0]["no_watts"]
+    assert (
+        rows[1]["study"]["base"] == "one"
+        and rows[0]["counts"]["input"] == "64x64"
+        and "no power sensor" in rows[0]["no_watts"]
+    )
     page, text = (folder / "s.html").read_text(), (folder / "s.md").read_text()
     assert "Two forms" in page and "Forms of one network" in page and "YOLO Nano (Wong" in text
     other = [{**row, "cpu": "ARM, cores 4", "fps": row["fps"] / 2} for row in rows]
     (folder / "other.json").write_text(results.to_json(other, "elsewhere"))
-    merged = ["merge", str(folder / "s.json"), str(folder / "other.json"), "-o", str(folder / "all.html"), "-o", str(folder / "all.json")]
+    merged = [
+        "merge",
+        str(folder / "s.json"),
+        str(folder / "other.json"),
+        "-o",
+        str(folder / "all.html"),
+        "-o",
+        str(folder / "all.json"),
+    ]
     assert bench.main(merged) == 0
     assert len(results.read_rows(folder / "all.json")) == 4 and "ARM, cores 4" in (folder / "all.html").read_text()
     capsys.readouterr()
@@ -92,13 +105,13 @@ def test_what_is_typed_goes_before_the_file(folder, capsys):
         (HEAD, "the study has no engine", "[[engine]]"),
         ('repets = 2\n[[engine]]\nfile = "one.onnx"', ":1: unknown key repets", "did you mean 'repeats'?"),
         ('[[engine]]\nfil = "one.onnx"', "engine[0] has no file", 'file = "MODEL.onnx"'),
-        ('[[engine]]\nfile = "one.onnx"\nfamly = "yolo_v8"', ":3: unknown key engine[0].famly", "did you mean 'family'?"),
-        ('[[engine]]\nfile = "one.onnx"\nfamily = "yolo_v88"', ":3: engine[0].family: 'yolo_v88' is none of them", "yolo_v8"),
-        ('[[engine]]\nfile = "one.onnx"\nrepeats = 2', ":3: unknown key engine[0].repeats", "write it above the first"),
+        (ONE + 'famly = "yolo_v8"', ":3: unknown key engine[0].famly", "did you mean 'family'?"),
+        (ONE + 'family = "yolo_v88"', ":3: engine[0].family: 'yolo_v88' is none of them", "yolo_v8"),
+        (ONE + "repeats = 2", ":3: unknown key engine[0].repeats", "write it above the first"),
         ('base = "x"\n[[engine]]\nfile = "one.onnx"', ":1: unknown key base", "base is of an [[engine]]"),
-        ('[[engine]]\nfile = "one.onnx"\nname = "a"\nbase = "b"', ":4: base is 'b'", "known keys: a"),
+        (ONE + 'name = "a"\nbase = "b"', ":4: base is 'b'", "known keys: a"),
         ('[[engine]]\nfile = "one.onnx"\n[[engine]]\nfile = "one.onnx"', "is called 'one.onnx', too", "another name"),
-        ('[[engine]]\nfile = "one.onnx"\npublished = ["yolo_nanoo"]', "of 'yolo_nanoo'", "did you mean 'yolo_nano'?"),
+        (ONE + 'published = ["yolo_nanoo"]', "of 'yolo_nanoo'", "did you mean 'yolo_nano'?"),
         ('[[engine]]\nfile = 3', "engine[0].file is 3", "a text of one line"),
         ('source = "rtsp://u:pw1x7@h/s"\n[[engine]]\nfile = "one.onnx"', "has a password", "env:"),
         ("engine = 3\n", "the study has no engine", "[[engine]]"),

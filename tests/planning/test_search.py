@@ -14,14 +14,17 @@ from edge_runtime.planning.search import most_fps, search
 AP = {"value": 0.35, "samples": [0.33, 0.35, 0.37], "boxes": 9, "pictures": 3, "data": "d", "ap50": 0.5, "objects": 4}
 
 
-def row(engine: str = "a.plan", mode: Any = "15W", fps: float = 40.0, mean_w: Any = 10.0, **more: Any) -> Dict[str, Any]:
+def row(
+    engine: str = "a.plan", mode: Any = "15W", fps: float = 40.0, mean_w: Any = 10.0, **more: Any
+) -> Dict[str, Any]:
     about = {"engine": engine, "mode": mode, "batch": 1, "streams": 1, "board": "B", "valid": True, "reasons": []}
     figures = {"fps": fps, "fps_low": fps, "fps_high": fps, "mean_w": mean_w, "idle_w": 4.0, "scope": "module_input"}
     return {**about, "notes": [], **figures, "source": "synthetic://1280x720", "ap": AP, **more}
 
 
-FOUR = [row(), row(mode="30W", fps=80.0, mean_w=20.0, idle_w=5.0), row("b.plan", fps=80.0, mean_w=9.0, ap={**AP, "value": 0.2}),
-        row("b.plan", "30W", 150.0, 18.0, idle_w=5.0, ap={**AP, "value": 0.2})]  # fmt: skip
+LOW = {**AP, "value": 0.2}
+FOUR = [row(), row(mode="30W", fps=80.0, mean_w=20.0, idle_w=5.0), row("b.plan", fps=80.0, mean_w=9.0, ap=LOW),
+        row("b.plan", "30W", 150.0, 18.0, idle_w=5.0, ap=LOW)]  # fmt: skip
 
 
 def test_the_best_ap_within_the_watts():

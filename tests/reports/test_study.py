@@ -11,20 +11,28 @@ FP32 = row("nano", 0.30, 2 * 10**9)
 INT8 = row("nano int8", 0.29, 2 * 10**9, fps=90.0)
 INT8["study"] = {**INT8["study"], "form": "INT8, PTQ", "base": "nano", "system": "yolo_nano"}
 INT8["counts"] = {**INT8["counts"], "bytes_file": 123}
-BAD = row("a|b <i>*x*</i>", 0.1, 10**8, valid=False, reasons=["other processes used 50% of the cores"], no_watts="no sensor")
+BAD = row(
+    "a|b <i>*x*</i>", 0.1, 10**8, valid=False, reasons=["other processes used 50% of the cores"], no_watts="no sensor"
+)
 ROWS = [FP32, INT8, BAD]
 
 
 def test_markdown_has_every_table():
     text = study.write_study_markdown(ROWS, "edge-bench study.toml")
     parts = {part.partition("\n")[0]: part for part in text.split("## ")}
-    assert [title for title in parts if title.startswith(("All", "Fronts", "Net", "Acc", "Forms", "Pub", "Rows"))] == list(parts)[1:]
+    assert [
+        title for title in parts if title.startswith(("All", "Fronts", "Net", "Acc", "Forms", "Pub", "Rows"))
+    ] == list(parts)[1:]
     assert len(parts) == 8 and text.startswith("# T\n")
     assert "50.0 \\*" not in parts["All rows"].split("nano ")[1].split("\n")[0], "a valid row has no mark"
     assert "a\\|b \\<i\\>\\*x\\*\\</i\\>" in text and "50.0 \\*" in parts["All rows"]
     assert "No watts and joules of AMD, cores 2: no sensor." in parts["All rows"]
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert all(line.replace("\\|", "").count("|") == lines[0].count("|") for line in parts["All rows"].splitlines() if line.startswith("|"))
+    assert all(
+        line.replace("\\|", "").count("|") == lines[0].count("|")
+        for line in parts["All rows"].splitlines()
+        if line.startswith("|")
+    )
 
 
 def test_a_form_stands_beside_what_it_was_made_from():

@@ -69,7 +69,9 @@ def test_published_rows_are_as_their_sources_count():
     assert stats and salvi["YOLO Nano"].thop_macs == 2_082_423_381
     assert "artefact" in salvi["YOLOv3, continuous sparsification"].why[0]
     assert all(row.name and row.title and row.conditions for row in rows)
-    assert sum(row.name.startswith("LeNeck") for row in rows) == 8 == sum(row.name.startswith("SSDLite") for row in rows)
+    assert (
+        sum(row.name.startswith("LeNeck") for row in rows) == 8 == sum(row.name.startswith("SSDLite") for row in rows)
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from bench.trees import lay
-
 from edge_runtime import power
 from edge_runtime.jetson import board, nvpmodel
 

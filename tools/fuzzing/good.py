@@ -69,10 +69,10 @@ STUDIED: Dict[str, Any] = {
     "no_watts": "",
     "engine_sha256": "a",
     "ap": {
-        "value": 0.5, "samples": [0.4, 0.5], "boxes": 3, "pictures": 2, "data": "d", "ap50": 0.6, "objects": 3, "name": "n",
-        "figures": {"AP": [0.5, 0.4, 0.6], "APl": [-1.0, -1.0, -1.0]},
+        "value": 0.5, "samples": [0.4, 0.5], "boxes": 3, "pictures": 2, "data": "d", "ap50": 0.6, "objects": 3,
+        "name": "n", "figures": {"AP": [0.5, 0.4, 0.6], "APl": [-1.0, -1.0, -1.0]},
     },
-    "counts": {"parameters": 9, "conv_macs": 99, "thop_macs": 100, "zeros": 0, "bytes_file": 50, "input": "8x8", "note": ""},
+    "counts": {"parameters": 9, "conv_macs": 99, "thop_macs": 100, "bytes_file": 50, "input": "8x8", "note": ""},
     "study": {"title": "t", "system": "yolo_nano", "form": "", "base": "a", "published": ["yolo_v3"]},
 }  # fmt: skip
 CONF = """< PARAM TYPE=FILE NAME=CPU_ONLINE >

@@ -245,7 +245,9 @@ READERS: Dict[str, Reader] = {
     "benchmark": Reader(
         ("benchmark/results.py",),
         "bench.json",
-        lambda: [results.to_json([good.ROW, good.STUDIED, {**good.ROW, "valid": False, "reasons": ["r"]}], "c").encode()],
+        lambda: [
+            results.to_json([good.ROW, good.STUDIED, {**good.ROW, "valid": False, "reasons": ["r"]}], "c").encode()
+        ],
         _page,
     ),
 }
