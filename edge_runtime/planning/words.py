@@ -60,7 +60,7 @@ def ways_out(option: Option, board: Board, budget: Budget) -> str:
     missed = {check.what for check in option.checks if check.state == MISSED}
     fps = most_fps(board, option.way, option.mode, option.gate, budget)
     if "AP" in missed and option.ap:
-        found.append(f"--ap {option.ap.value:.3f}")
+        found.append(f"--ap {int(1000 * option.ap.value) / 1000:g}")
     if missed & {"FPS", "watts"} and budget.fps is not None and fps >= 0.1:
         found.append(f"--fps {_floor(fps)}")
     if "watts" in missed and "FPS" not in missed and budget.fps is not None:

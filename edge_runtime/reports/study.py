@@ -66,7 +66,7 @@ def _title(rows: Sequence[Row]) -> str:
 
 def _markdown(section: Section) -> str:
     lines = [[_cell(cell) for cell in line] for line in (section.columns, *section.rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(section.columns))]
+    widths = [0 if section.words else max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     lines.insert(1, ["-" * max(3, width) for width in widths])
     table = "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines

@@ -20,7 +20,7 @@ FIELDS = {
     **dict.fromkeys(("fps", "watts"), fields.number(0, 1e6, above=True)),
     "why": fields.several(_TEXT),
 }
-SOURCE = {"title": _TEXT, "conditions": _TEXT}
+SOURCE = {"title": _TEXT, "short": _TEXT, "conditions": _TEXT}
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,13 @@ class Published:
         ap, ap50: AP at IoU 0.5:0.95 and 0.5, 0..1.
         fps, watts, where: speed, and on what.
         why: reasons why it cannot be compared.
-        title, conditions: of the source.
+        title, short, conditions: of the source; its title in two words, too.
     """
 
     name: str
     system: str
     title: str
+    short: str
     conditions: str
     params: Optional[int] = None
     macs: Optional[int] = None

@@ -52,7 +52,8 @@ def _summary(rows: Sequence[Row], beside: Sequence[Published]) -> Section:
                       _n(of(row, "joules_per_frame"), 1, 4, bad), _n(figures.netscore(row), 1, 1)))  # fmt: skip
     for one in beside:
         joules = one.watts / one.fps if one.watts and one.fps else None
-        lines.append((one.name, f"published: {one.title.split(' (')[0].split(',')[0]}", _n(one.params, 1e-6),
+        place = ", ".join(filter(None, (f"published: {one.short}", one.where)))
+        lines.append((one.name, place, _n(one.params, 1e-6),
                       _n(one.multiply_adds or one.thop_macs, 1e-9), _n(one.bytes, 1e-6), _n(one.ap, 1, 3),
                       _n(one.ap50, 1, 3), _n(one.fps, 1, 1), NONE, _n(one.watts, 1, 2), _n(joules, 1, 4),
                       NONE))  # fmt: skip

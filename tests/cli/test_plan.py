@@ -48,7 +48,7 @@ def test_a_refusal_says_the_nearest_miss_and_a_way_out(file, capsys):
 def test_an_ap_that_nothing_has(file, capsys):
     assert plan.main([file, "--ap", "0.6"]) == 1
     said = capsys.readouterr().err
-    assert "0.350 (0.331 to 0.369) AP where at least 0.6 are wanted" in said and "hint: --ap 0.350" in said
+    assert "0.350 (0.331 to 0.369) AP where at least 0.6 are wanted" in said and "hint: --ap 0.35\n" in said
 
 
 @pytest.mark.parametrize(
