@@ -15,5 +15,6 @@ def row(name: str, ap: float, macs: int, fps: float = 50.0, **more: Any) -> Dict
     return {
         "engine": f"{name}.onnx", "name": name, "batch": 1, "streams": 1, "mode": None, "board": "",
         "cpu": "AMD, cores 2", "valid": True, "reasons": [], "notes": [], "fps": fps, "fps_low": fps, "fps_high": fps,
-        "engine_sha256": name, "latency_ms": {"p50": 1e3 / fps}, "ap": seen, "counts": counts, "study": study, **more,
+        "engine_sha256": name, "latency_ms": {"p50": 1e3 / fps}, "accuracy": {"metric": "voc07_11pt", "value": ap},
+        "ap": seen, "counts": counts, "study": study, **more,
     }  # fmt: skip

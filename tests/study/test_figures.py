@@ -33,7 +33,7 @@ def test_fronts_keep_pictures_and_machines_apart():
     slow = row("a", 0.3, 10**9, board="Jetson", mode="15W", fps=10.0, joules_per_frame=0.5)
     rows = [row("a", 0.3, 10**9), row("b", 0.2, 10**8), row("c", 0.4, 2 * 10**9, valid=False), slow,
             {**slow, "name": "b", "engine_sha256": "b", "joules_per_frame": 0.2}]  # fmt: skip
-    rows.append(row("other", 0.9, 10**7, ap={**rows[0]["ap"], "data": "e"}))
+    rows.append({**row("other", 0.9, 10**7), "ap": {**rows[0]["ap"], "data": "e"}})
     found = {(one.cost, one.place): [point[0] for point in one.points] for one in fronts(rows)}
     assert found == {
         ("GFLOPs (2 x MACs)", "voc2007 eval"): ["a", "b", "c"],
