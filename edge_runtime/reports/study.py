@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 from edge_runtime.benchmark.results import Row
 from edge_runtime.reports import page
@@ -13,6 +13,11 @@ from edge_runtime.text.escape import plot_label, printable
 
 TITLE = "Study"
 FRONTS = "Fronts"  # the section that the plots belong to
+BEST, OTHERS = "tab:blue", "0.55"  # colours
+WIDE = 5.0  # costs that differ by more are drawn on a logarithmic axis
+LETTER, LINE = 4.2, 8.0  # points of a letter's width and of a line's height
+SHIFTS = (2, -10, 10, -18, 18)  # points from a point up to its name
+Box = Tuple[float, float, float, float]
 
 
 def write_study_page(rows: Sequence[Row], command: str) -> str:
@@ -40,23 +45,47 @@ def plot(one: Front) -> bytes:
     """Draws AP with its interval over a cost. The names of the points stand beside them, and a line joins the front."""
     drawn = figure((9, 5))
     axes = drawn.subplots()
-    for number, (name, cost, ap, low, high) in enumerate(one.points):
-        best = number in one.best
-        color = "tab:blue" if best else "0.55"
-        axes.errorbar(
-            [cost], [ap], [[max(0.0, ap - low)], [max(0.0, high - ap)]], fmt="o", color=color, lw=0.8, capsize=2
-        )
-        axes.annotate(plot_label(name), (cost, ap), (5, 4), textcoords="offset points", fontsize=7,
-                      color="black" if best else "0.35")  # fmt: skip
+    for number, (_, cost, ap, low, high) in enumerate(one.points):
+        color = BEST if number in one.best else OTHERS
+        ends = [[max(0.0, ap - low)], [max(0.0, high - ap)]]
+        axes.errorbar([cost], [ap], ends, fmt="o", color=color, lw=0.6, markersize=4, alpha=0.8)
     corners = [one.points[number] for number in one.best]
-    axes.step(
-        [corner[1] for corner in corners], [corner[2] for corner in corners], where="post", lw=1, color="tab:blue"
-    )
-    most = max(point[1] for point in one.points)
-    axes.set(xlabel=one.cost, ylabel="AP (coco_101)", xlim=(0, 1.2 * most or 1), ylim=(0, None),
-             title=plot_label(one.place))  # fmt: skip
-    axes.title.set_fontsize(9)
+    axes.step([corner[1] for corner in corners], [corner[2] for corner in corners], where="post", lw=1, color=BEST)
+    costs = [point[1] for point in one.points]
+    if 0 < WIDE * min(costs) < max(costs):
+        axes.set_xscale("log", subs=(2, 5))
+        for axis_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            axis_formatter("{x:g}")
+        axes.set_xlim(0.5 * min(costs), 2 * max(costs))
+    else:
+        axes.set_xlim(0, 1.25 * max(costs) or 1)
+    axes.set(xlabel=one.cost, ylabel="AP (coco_101)", ylim=(0, None))
+    axes.set_title(plot_label(one.place), fontsize=9)
+    _name_points(axes, one)
     return png(drawn)
+
+
+def _name_points(axes: Any, one: Front) -> None:
+    """Writes each name where no other name and no point is, if there is such a place. The front comes first."""
+    places = axes.transData.transform([point[1:3] for point in one.points]) * 72 / axes.figure.dpi
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
+    for number in sorted(range(len(places)), key=lambda number: number not in one.best):
+        name, (x, y) = one.points[number][0], places[number]
+        wide = LETTER * len(name)
+        boxes = {}
+        for up in SHIFTS:
+            boxes[1, up] = (x + 5, y + up, x + 5 + wide, y + up + LINE)
+            boxes[-1, up] = (x - 5 - wide, y + up, x - 5, y + up + LINE)
+        side, up = min(boxes, key=lambda place: sum(_overlap(boxes[place], other) for other in taken))
+        taken.append(boxes[side, up])
+        axes.annotate(plot_label(name), one.points[number][1:3], (5 * side, up), textcoords="offset points", fontsize=7,
+                      ha="left" if side > 0 else "right", color="black" if number in one.best else "0.35")  # fmt: skip
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """The area that two boxes (left, bottom, right, top) have in common."""
+    width, height = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, width) * max(0.0, height)
 
 
 def _title(rows: Sequence[Row]) -> str:
