@@ -141,7 +141,7 @@ def _samples(
     for first in range(area * images, len(found), areas * images):
         precision, there = _resampled_class(found[first : first + images], counts)
         sums, known = sums + np.where(there[:, None], precision, 0.0), known + there
-    return sums / np.maximum(known, 1)[:, None], known
+    return np.asarray(sums / np.maximum(known, 1)[:, None]), known
 
 
 def _resampled_class(

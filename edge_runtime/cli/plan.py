@@ -24,6 +24,7 @@ from edge_runtime.cli import _flags, _guard, _streams, _values
 from edge_runtime.cli._parser import Parser
 from edge_runtime.cli._power import print_status
 from edge_runtime.errors import UsageError
+from edge_runtime.files import fields
 from edge_runtime.planning import words
 from edge_runtime.planning.board import Board, boards
 from edge_runtime.planning.budget import Budget
@@ -32,6 +33,7 @@ from edge_runtime.text.escape import printable
 
 ENERGY = {"wh": 3600.0, "kwh": 3.6e6, "j": 1.0, "kj": 1e3}
 TIME = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+QUANTITY = fields.number(0, 1e12, above=True)  # joules, seconds
 MOST_CAMERAS, SHOWN = 1000, 10
 TOLD = 5  # lines about what could not be judged
 
@@ -42,8 +44,9 @@ def _quantity(units: Dict[str, float], like: str) -> Callable[[str], float]:
     def value(text: str) -> float:
         found = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([a-z]+)\s*", text.lower())
         try:
-            return float(_values.fields.number(0, 1e12, above=True).take(float(found[1]) * units[found[2]]))  # type: ignore[index]
-        except (TypeError, KeyError, ValueError) as error:
+            number, unit = found.groups() if found else ("", "")
+            return float(QUANTITY.take(float(number) * units[unit]))
+        except (KeyError, ValueError) as error:
             raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a quantity like {like}") from error
 
     return value

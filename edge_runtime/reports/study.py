@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from edge_runtime.benchmark.results import Row
 from edge_runtime.reports import page
@@ -72,7 +72,7 @@ def _name_points(axes: Any, one: Front) -> None:
     for number in sorted(range(len(places)), key=lambda number: number not in one.best):
         name, (x, y) = one.points[number][0], places[number]
         wide = LETTER * len(name)
-        boxes = {}
+        boxes: Dict[Tuple[int, int], Box] = {}
         for up in SHIFTS:
             boxes[1, up] = (x + 5, y + up, x + 5 + wide, y + up + LINE)
             boxes[-1, up] = (x - 5 - wide, y + up, x - 5, y + up + LINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime.benchmark import judged, results
 from edge_runtime.benchmark.results import Row
@@ -104,10 +104,10 @@ def _networks(rows: Sequence[Row]) -> Section:
 
 def _joined(notes: Sequence[str]) -> List[str]:
     """Notes of several rows that say the same, as one."""
-    said = {note.partition(": ")[2]: [] for note in notes}  # type: ignore[var-annotated]
+    said: Dict[str, List[str]] = {}
     for note in notes:
         name, _, text = note.partition(": ")
-        said[text].append(name)
+        said.setdefault(text, []).append(name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
 
 
