@@ -19,7 +19,7 @@ from edge_runtime.cli import _habits
 from edge_runtime.cli._parser import Parser
 from tests.tiny import boxes_v8, write_onnx
 
-COMMANDS = "detect eval bench build calibrate power doctor identify audit replay zoo".split()
+COMMANDS = "detect eval bench build calibrate power doctor identify audit replay zoo plan".split()
 MODULES = {name: import_module(f"edge_runtime.cli.{name}") for name in COMMANDS}
 PARSERS: Dict[str, Parser] = {f"edge-{name}": MODULES[name]._parser() for name in COMMANDS}
 

@@ -16,7 +16,7 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import _files, detect
 
-COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "identify", "audit", "zoo")
+COMMANDS = ("detect", "calibrate", "build", "eval", "bench", "doctor", "power", "identify", "audit", "zoo", "plan")
 # Flags of words and numbers that name no file.
 WORDS = set(
     "camera split verdict_split layout keep_fp legacy_version power_mode power_modes compute_capability mode name"
