@@ -59,6 +59,11 @@ class Published:
         """Multiply-adds of the convolutions, if the source states them or operations."""
         return self.macs or (self.ops // 2 if self.ops else None)
 
+    @property
+    def stated(self) -> bool:
+        """Whether the source states a figure that can stand in a table."""
+        return any((self.params, self.multiply_adds, self.thop_macs, self.bytes, self.ap, self.ap50, self.fps))
+
 
 @functools.lru_cache(maxsize=None)
 def published() -> Tuple[Published, ...]:

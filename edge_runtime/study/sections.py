@@ -51,6 +51,8 @@ def _summary(rows: Sequence[Row], beside: Sequence[Published]) -> Section:
                       _n(of(row, "latency_ms", "p50"), 1, 1, bad), _n(of(row, "mean_w"), 1, 2, bad),
                       _n(of(row, "joules_per_frame"), 1, 4, bad), _n(figures.netscore(row), 1, 1)))  # fmt: skip
     for one in beside:
+        if not one.stated:
+            continue
         joules = one.watts / one.fps if one.watts and one.fps else None
         place = ", ".join(filter(None, (f"published: {one.short}", one.where)))
         lines.append((one.name, place, _n(one.params, 1e-6),
@@ -71,6 +73,8 @@ def _summary_notes(rows: Sequence[Row], beside: Sequence[Published]) -> Iterator
         yield "* The row is not valid, and its speed must not be compared. The reasons are below."
     if beside:
         yield "Published rows are not comparable with ours: their conditions and the reasons are below."
+    if any(one.thop_macs and not one.multiply_adds for one in beside):
+        yield "The GMACs of a published row that states THOP MACs alone are these."
     if len(figures.same_data(rows)) > 1:
         yield "The rows are of several sets of pictures (see Accuracy): only AP of the same pictures can be compared."
 
