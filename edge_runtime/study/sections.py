@@ -102,8 +102,10 @@ def _networks(rows: Sequence[Row]) -> Section:
                       _whole(held.get("thop_macs")), *sizes))  # fmt: skip
         notes += [f"{_name(row)}: {held['note']}."] if held.get("note") else []
     about = "Sizes are those of the weights at so many bits, with float32 shifts; the last is the file as it is."
-    zero = ("Single weights of zero save no time: the network is computed as the dense one. A float file that was made from "
-            "8-bit weights has many.")  # fmt: skip
+    zero = (
+        "Single weights of zero save no time: the network is computed as the dense one. "
+        "A float file that was made from 8-bit weights has many."
+    )
     return Section("Networks", columns, lines, [about, zero, *_joined(notes)])
 
 
