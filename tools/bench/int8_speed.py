@@ -35,9 +35,9 @@ def measure(args: argparse.Namespace, folder: Path) -> Sequence[Table]:
         cases: Dict[str, Run] = {
             "fp32 ORT": on_onnxruntime(str(subject.path), image),
             "fp32 OV": on_openvino(str(subject.path), image),
-            "INT8 ORT": on_onnxruntime(ours_onnxruntime._source(str(int8)), image),
+            "INT8 ORT": on_onnxruntime(ours_onnxruntime._source(str(int8), 1), image),
             "INT8 OV, as it is": on_openvino(str(int8), image),
-            "INT8 OV, lightened": on_openvino(ours_openvino._source(str(int8)), image),
+            "INT8 OV, lightened": on_openvino(ours_openvino._source(str(int8), 1), image),
         }
         try:
             cases["NNCF OV"] = on_openvino(nncf(subject.path, tensors(subject, spec)), image)
