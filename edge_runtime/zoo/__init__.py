@@ -3,6 +3,7 @@
 Each member is a module that defines
 
     PRESETS                                              names of its variants, the default first
+    SIDE                                                 usual side of the square input, pixels (default 416)
     build(labels, imgsz, preset) -> Architecture         labels: class names; imgsz: side of the square input, pixels
 
     python -m edge_runtime.zoo yolo_nano -o nano.onnx
@@ -25,12 +26,14 @@ def names() -> List[str]:
     return [name for name in plugins.names("zoo") if name not in _LANGUAGE]
 
 
-def build(name: str, labels: Sequence[str] = VOC, imgsz: int = 416, preset: Optional[str] = None) -> Architecture:
+def build(
+    name: str, labels: Sequence[str] = VOC, imgsz: Optional[int] = None, preset: Optional[str] = None
+) -> Architecture:
     """Builds the architecture of that name.
 
     Args:
         labels: class names.
-        imgsz: side of the square input in pixels, a multiple of 32.
+        imgsz: side of the square input in pixels, a multiple of 32; None takes the member's SIDE.
         preset: one of the member's PRESETS; None takes the first.
 
     Raises:
@@ -42,6 +45,7 @@ def build(name: str, labels: Sequence[str] = VOC, imgsz: int = 416, preset: Opti
     preset = preset or member.PRESETS[0]
     if preset not in member.PRESETS:
         raise UsageError(f"{name} has no preset {preset!r}", hint=f"there is: {', '.join(member.PRESETS)}")
+    imgsz = getattr(member, "SIDE", 416) if imgsz is None else imgsz
     if imgsz < 32 or imgsz % 32:
         raise UsageError(f"input size is {imgsz}", hint="expected a multiple of 32")
     return cast(Architecture, member.build(tuple(labels), imgsz, preset))

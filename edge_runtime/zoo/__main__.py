@@ -1,7 +1,7 @@
 """Writes a network of the zoo as ONNX.
 
-python -m edge_runtime.zoo --list
-python -m edge_runtime.zoo yolo_nano -o nano.onnx --classes voc --imgsz 416 [--weights nano.npz]
+python -m edge_runtime.zoo [NAME] --list [--classes coco]
+python -m edge_runtime.zoo leyolo --preset small -o small.onnx --classes coco --imgsz 480 [--weights small.npz]
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from edge_runtime import plugins, zoo
 from edge_runtime.errors import EdgeError, UsageError
 from edge_runtime.files import atomic, outputs
 from edge_runtime.files.outputs import Input, Output
+from edge_runtime.graph.counts import total
 from edge_runtime.model import labels
 from edge_runtime.zoo import weights as zoo_weights
 from edge_runtime.zoo.export import to_onnx
+from edge_runtime.zoo.stats import architecture_layers
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -37,12 +39,12 @@ def _parser() -> argparse.ArgumentParser:
         "python -m edge_runtime.zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", nargs="?", help="name of the architecture")
-    parser.add_argument("--list", action="store_true", help="list names and presets")
+    parser.add_argument("--list", action="store_true", help="list names and presets with their counts")
     parser.add_argument("-o", "--output", metavar="FILE.onnx")
     parser.add_argument(
         "--classes", default="voc", metavar="N|voc|coco|FILE", help="class names, or their number (default voc)"
     )
-    parser.add_argument("--imgsz", type=int, default=416, help="side of the input in pixels (default 416)")
+    parser.add_argument("--imgsz", type=int, help="side of the input in pixels (default in --list)")
     parser.add_argument("--preset", help="variant (default: the first in --list)")
     parser.add_argument("--weights", metavar="FILE.npz", help="parameters by name (default random)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random weights")
@@ -52,8 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     if args.list:
-        for name in zoo.names():
-            print(f"{name:16} presets: {', '.join(plugins.load_member('zoo', name).PRESETS)}")
+        print("\n".join(listing([args.name] if args.name else zoo.names(), _labels(args.classes), args.imgsz)))
         return 0
     if not args.name or not args.output:
         raise UsageError("nothing to do", hint="name an architecture and -o FILE.onnx; --list shows the names")
@@ -63,6 +64,18 @@ def _run(args: argparse.Namespace) -> int:
     values = _weights(args.weights) if args.weights else zoo_weights.random(architecture, args.seed)
     atomic.replace_file(Path(args.output), to_onnx(architecture, values, keep_bn=args.keep_bn).SerializeToString())
     return 0
+
+
+def listing(names: Sequence[str], classes: Sequence[str], imgsz: Optional[int] = None) -> List[str]:
+    """Returns a table of all presets with their counts, as lines; imgsz None takes the usual size of each."""
+    lines = [f"{'name':14}{'preset':20}{'input':>5}{'parameters':>13}{'conv MACs':>17}{'THOP MACs':>17}"]
+    for name in names:
+        usual = zoo.build(name, classes, imgsz).spec.input_wh[0]
+        for preset in plugins.load_member("zoo", name).PRESETS:
+            whole = total(architecture_layers(zoo.build(name, classes, imgsz, preset)))
+            figures = f"{whole.parameters:13,}{whole.conv_macs:17,}{whole.thop_macs:17,}"
+            lines.append(f"{name:14}{preset:20}{usual:5}{figures}")
+    return lines
 
 
 def _labels(text: str) -> Tuple[str, ...]:

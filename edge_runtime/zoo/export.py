@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.model.spec import METADATA_KEY
 from edge_runtime.zoo.layers import IMAGE, Architecture, Layer
-from edge_runtime.zoo.weights import BN_EPSILON, fold
+from edge_runtime.zoo.weights import BN_EPSILON, BN_PARTS, fold, own
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET, IR_VERSION = 17, 8
+SIXTH = 1 / 6
 SIMPLE = {"add": "Add", "mul": "Mul", "global_pool": "GlobalAveragePool"}
 
 
@@ -79,13 +80,15 @@ class _Graph:
             self._node("Resize", [*layer.inputs, "", scales], result, **modes)
         elif layer.op == "slice":
             self._slice(layer, result)
+        elif layer.op == "rows":
+            self._rows(layer, result)
         else:
             self._node(SIMPLE[layer.op], layer.inputs, result)
         self._activate(layer, result)
 
     def _conv(self, layer: Layer, result: str) -> None:
         kept = self._keep_bn and layer.bn
-        parameters = [self._weights[f"{layer.name}.weight"]] if kept else list(fold(layer, self._weights))
+        parameters = list(own(layer, self._weights) if kept else fold(layer, self._weights))
         names = [self._constant(f"{layer.name}.{part}", p) for part, p in zip(("weight", "bias"), parameters)]
         out = f"{layer.name}.conv" if kept else result
         around = [layer.kernel // 2] * 4
@@ -93,7 +96,7 @@ class _Graph:
         inputs = [*layer.inputs, *names]
         self._node("Conv", inputs, out, kernel_shape=kernel, strides=strides, pads=around, group=layer.groups)
         if kept:
-            parts = [f"{layer.name}.bn.{part}" for part in ("weight", "bias", "mean", "var")]
+            parts = [f"{layer.name}.{part}" for part in BN_PARTS]
             scale = [self._constant(part, self._weights[part]) for part in parts]
             self._node("BatchNormalization", [out, *scale], result, epsilon=BN_EPSILON)
 
@@ -101,6 +104,14 @@ class _Graph:
         limits = [("starts", layer.start), ("ends", layer.start + layer.channels), ("axes", 1)]
         names = [self._constant(f"{layer.name}.{name}", np.array([value], np.int64)) for name, value in limits]
         self._node("Slice", [*layer.inputs, *names], result)
+
+    def _rows(self, layer: Layer, result: str) -> None:
+        shape, parts = self._constant(f"{layer.name}.shape", np.array([0, -1, layer.channels], np.int64)), []
+        for source in layer.inputs:
+            self._node("Transpose", [source], f"{source}.last", perm=[0, 2, 3, 1])
+            self._node("Reshape", [f"{source}.last", shape], f"{source}.rows")
+            parts.append(f"{source}.rows")
+        self._node("Concat", parts, result, axis=1)
 
     def _activate(self, layer: Layer, value: str) -> None:
         if layer.act == "relu6":
@@ -111,6 +122,11 @@ class _Graph:
         elif layer.act == "silu":
             self._node("Sigmoid", [value], f"{layer.name}.gate")
             self._node("Mul", [value, f"{layer.name}.gate"], layer.name)
+        elif layer.act == "hardswish":
+            self._node("HardSigmoid", [value], f"{layer.name}.gate", alpha=SIXTH, beta=0.5)
+            self._node("Mul", [value, f"{layer.name}.gate"], layer.name)
+        elif layer.act == "hardsigmoid":
+            self._node("HardSigmoid", [value], layer.name, alpha=SIXTH, beta=0.5)
         elif layer.act == "mish":
             self._node("Softplus", [value], f"{layer.name}.softplus")
             self._node("Tanh", [f"{layer.name}.softplus"], f"{layer.name}.gate")

@@ -6,6 +6,7 @@ None of them knows a particular network.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Dict, List, Sequence, Tuple
 
@@ -13,8 +14,9 @@ from edge_runtime.errors import SpecError
 from edge_runtime.model.spec import ModelSpec
 
 IMAGE = "images"
-OPS = ("conv", "add", "mul", "concat", "upsample", "maxpool", "global_pool", "slice")
-ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "silu", "mish", "sigmoid")
+OPS = ("conv", "add", "mul", "concat", "upsample", "maxpool", "global_pool", "slice", "rows")
+ACTIVATIONS = ("linear", "relu", "relu6", "leaky", "silu", "mish", "sigmoid", "hardswish", "hardsigmoid")
+Gates = Tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class Layer:
     Attributes:
         name: name of its output. Its parameters are `<name>.weight`, `<name>.bias`, `<name>.bn.{weight,bias,mean,var}`.
         op: one of OPS. "upsample" doubles both sides (nearest); "global_pool" averages over the plane; "mul" gates its
-            first input by its second, (C, 1, 1); "slice" takes some of the channels.
+            first input by its second, (C, 1, 1); "slice" takes some of the channels; "rows" makes a row of `channels`
+            values for each anchor of each cell, first by map, then by cell, then by anchor: (rows, channels).
         inputs: names of earlier layers; IMAGE is the picture.
         channels: output channels.
         kernel, stride, groups: for conv and maxpool. A conv pads kernel // 2 on every side.
-        bias, bn: for conv. A conv has one of them or neither.
+        bias, bn: for conv.
         act: one of ACTIVATIONS; leaky has slope 0.1.
         pads: for maxpool: (left, top, right, bottom), filled with minus infinity.
         start: for slice: its first channel.
@@ -61,16 +64,19 @@ class Architecture:
         layers: the layers, in an order in which they can be computed.
         outputs: names of the layers whose values are the network's outputs.
         spec: what is needed to decode the outputs: input size, labels, anchors and strides.
+        unread: layers of the published network that no output reads. They are counted and are in no file.
     """
 
     name: str
     layers: Tuple[Layer, ...]
     outputs: Tuple[str, ...]
     spec: ModelSpec
+    unread: Tuple[Layer, ...] = ()
 
     def weight_shapes(self) -> Dict[str, Tuple[int, ...]]:
-        """Shape of every convolution's weight by parameter name: (out, in / groups, k, k)."""
-        channels = {IMAGE: 3, **{layer.name: layer.channels for layer in self.layers}}
+        """Shape of every convolution's weight by parameter name: (out, in / groups, k, k). Those of `unread` too."""
+        layers = (*self.layers, *self.unread)
+        channels = {IMAGE: 3, **{layer.name: layer.channels for layer in layers}}
         return {
             f"{layer.name}.weight": (
                 layer.channels,
@@ -78,16 +84,20 @@ class Architecture:
                 layer.kernel,
                 layer.kernel,
             )
-            for layer in self.layers
+            for layer in layers
             if layer.op == "conv"
         }
 
-    def sizes(self) -> Dict[str, Tuple[int, int, int]]:
-        """(channels, height, width) of every layer's output, and of the image."""
+    def sizes(self) -> Dict[str, Tuple[int, ...]]:
+        """(channels, height, width) of every layer's output, and of the image; (rows, channels) of "rows"."""
         width, height = self.spec.input_wh
-        sizes = {IMAGE: (3, height, width)}
-        for layer in self.layers:
-            sizes[layer.name] = (layer.channels, *_plane(layer, sizes[layer.inputs[0]][1:]))
+        sizes: Dict[str, Tuple[int, ...]] = {IMAGE: (3, height, width)}
+        for layer in (*self.layers, *self.unread):
+            if layer.op == "rows":
+                values = sum(math.prod(sizes[source]) for source in layer.inputs)
+                sizes[layer.name] = (values // layer.channels, layer.channels)
+            else:
+                sizes[layer.name] = (layer.channels, *_plane(layer, sizes[layer.inputs[0]][1:]))
         return sizes
 
 
@@ -130,24 +140,41 @@ class Table:
         """Returns the number of output channels of a layer."""
         return self._channels[name]
 
-    def conv(self, name: str, source: str, channels: int, kernel: int = 1, stride: int = 1, act: str = "relu6") -> str:
+    def conv(
+        self, name: str, source: str, channels: int, kernel: int = 1, stride: int = 1, act: str = "relu6",
+        bias: bool = False,
+    ) -> str:  # fmt: skip
         """Convolution, batch normalisation, activation."""
-        return self.put(Layer(name, "conv", (source,), channels, kernel, stride, bn=True, act=act))
+        return self.put(Layer(name, "conv", (source,), channels, kernel, stride, bias=bias, bn=True, act=act))
 
-    def depthwise(self, name: str, source: str, kernel: int = 3, stride: int = 1, act: str = "relu6") -> str:
+    def depthwise(
+        self, name: str, source: str, kernel: int = 3, stride: int = 1, act: str = "relu6", bias: bool = False
+    ) -> str:
         """One filter per channel, batch normalisation, activation."""
         c = self._channels[source]
-        return self.put(Layer(name, "conv", (source,), c, kernel, stride, groups=c, bn=True, act=act))
+        return self.put(Layer(name, "conv", (source,), c, kernel, stride, groups=c, bias=bias, bn=True, act=act))
 
     def head(self, name: str, source: str, channels: int, bias: bool = True) -> str:
         """A plain 1x1 convolution: the last layer of a detection head."""
         return self.put(Layer(name, "conv", (source,), channels, bias=bias))
 
-    def inverted(self, name: str, source: str, hidden: int, channels: int, stride: int = 1, act: str = "relu6") -> str:
-        """1x1 to `hidden`, depthwise 3x3 with the stride, linear 1x1; the input is added if the shapes agree."""
-        x = self.conv(f"{name}.expand", source, hidden, act=act)
-        x = self.depthwise(f"{name}.depthwise", x, stride=stride, act=act)
-        x = self.conv(f"{name}.project", x, channels, act="linear")
+    def inverted(
+        self, name: str, source: str, hidden: int, channels: int, stride: int = 1, act: str = "relu6", kernel: int = 3,
+        bias: bool = False, squeeze: int = 0, gates: Gates = ("relu", "hardsigmoid"),
+    ) -> str:  # fmt: skip
+        """1x1 to `hidden`, depthwise with the stride, linear 1x1; the input is added if the shapes agree.
+
+        Args:
+            hidden: 0 leaves the first convolution out.
+            bias: whether the convolutions have a bias before their normalisation.
+            squeeze: hidden channels of a gate behind the depthwise convolution; 0: none.
+            gates: activations of that gate.
+        """
+        x = self.conv(f"{name}.expand", source, hidden, act=act, bias=bias) if hidden else source
+        x = self.depthwise(f"{name}.depthwise", x, kernel, stride, act, bias)
+        if squeeze:
+            x = self.gate(f"{name}.gate", x, squeeze, gates, bias=True)
+        x = self.conv(f"{name}.project", x, channels, act="linear", bias=bias)
         return self.residual(name, source, x, stride)
 
     def residual(self, name: str, source: str, branch: str, stride: int = 1) -> str:
@@ -156,18 +183,22 @@ class Table:
             return branch
         return self.put(Layer(f"{name}.add", "add", (branch, source), self._channels[branch]))
 
-    def gate(self, name: str, source: str, hidden: int) -> str:
-        """Squeeze and excite: mean over the plane, two 1x1 convolutions, sigmoid, times the input (Hu et al. 2018)."""
+    def gate(self, name: str, source: str, hidden: int, acts: Gates = ("relu6", "sigmoid"), bias: bool = False) -> str:
+        """Squeeze and excite: mean over the plane, two 1x1 convolutions, times the input (Hu et al. 2018)."""
         c = self._channels[source]
         x = self.put(Layer(f"{name}.pool", "global_pool", (source,), c))
-        x = self.put(Layer(f"{name}.squeeze", "conv", (x,), hidden, act="relu6"))
-        x = self.put(Layer(f"{name}.excite", "conv", (x,), c, act="sigmoid"))
+        x = self.put(Layer(f"{name}.squeeze", "conv", (x,), hidden, bias=bias, act=acts[0]))
+        x = self.put(Layer(f"{name}.excite", "conv", (x,), c, bias=bias, act=acts[1]))
         return self.put(Layer(f"{name}.mul", "mul", (source, x), c))
+
+    def concat(self, name: str, *sources: str) -> str:
+        """The channels of all, one after the other."""
+        return self.put(Layer(name, "concat", sources, sum(self._channels[source] for source in sources)))
 
     def up_concat(self, name: str, source: str, other: str) -> str:
         """Doubles the size of the first input, then appends the channels of the other."""
         up = self.put(Layer(f"{name}.up", "upsample", (source,), self._channels[source]))
-        return self.put(Layer(f"{name}.concat", "concat", (up, other), self._channels[source] + self._channels[other]))
+        return self.concat(f"{name}.concat", up, other)
 
     def maxpool(self, name: str, source: str, kernel: int = 2, stride: int = 2) -> str:
         """Maximum pooling. With stride 1 it pads right and below and so keeps the size, as Darknet does."""

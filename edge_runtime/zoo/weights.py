@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Weights = Dict[str, NDArray[np.float32]]
 BN_EPSILON = 1e-5
+BN_PARTS = ("bn.weight", "bn.bias", "bn.mean", "bn.var")
 
 
 def random(architecture: Architecture, seed: int = 0) -> Weights:
@@ -45,19 +46,28 @@ def identity_bn(layer: Layer) -> Weights:
     return {f"{layer.name}.bn.{name}": value.copy() for name, value in names.items()}
 
 
+def own(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDArray[np.float32], ...]:
+    """Returns (weight,) or (weight, bias) of a conv itself, without its batch normalisation.
+
+    Shapes are (out, in / groups, k, k) and (out,), float32.
+    """
+    return tuple(weights[f"{layer.name}.{part}"] for part in ("weight", "bias")[: 1 + layer.bias])
+
+
 def fold(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDArray[np.float32], ...]:
     """Returns (weight,) or (weight, bias) of a conv with its batch normalisation folded in.
 
     It computes in float64 and rounds the result to float32.
     """
-    weight = weights[f"{layer.name}.weight"]
+    parameters = own(layer, weights)
     if not layer.bn:
-        return (weight, weights[f"{layer.name}.bias"]) if layer.bias else (weight,)
+        return parameters
+    weight, bias = parameters[0], parameters[1].astype(np.float64) if layer.bias else np.zeros(layer.channels)
     gamma, beta, mean, var = (
         weights[f"{layer.name}.bn.{name}"].astype(np.float64) for name in ("weight", "bias", "mean", "var")
     )
     scale = gamma / np.sqrt(var + BN_EPSILON)
-    return (weight * scale[:, None, None, None]).astype(np.float32), (beta - mean * scale).astype(np.float32)
+    return (weight * scale[:, None, None, None]).astype(np.float32), (beta + (bias - mean) * scale).astype(np.float32)
 
 
 def from_onnx(model: onnx.ModelProto, architecture: Architecture) -> Weights:
@@ -75,20 +85,22 @@ def from_onnx(model: onnx.ModelProto, architecture: Architecture) -> Weights:
     for layer in architecture.layers:
         if layer.op != "conv":
             continue
-        names = [f"{layer.name}.weight"] + [f"{layer.name}.bias"] * (layer.bias or layer.bn)
-        if f"{layer.name}.bn.mean" in stored:
-            names = [names[0], *(f"{layer.name}.bn.{part}" for part in ("weight", "bias", "mean", "var"))]
-        elif layer.bn:
+        kept = f"{layer.name}.bn.mean" in stored
+        parts = ["weight"] + ["bias"] * (layer.bias or (layer.bn and not kept)) + list(BN_PARTS) * kept
+        if layer.bn and not kept:
             weights.update(identity_bn(layer))
-        for name in names:
+            weights.update({f"{layer.name}.bias": np.zeros(layer.channels, np.float32)} if layer.bias else {})
+        for part in parts:
+            name = f"{layer.name}.{part}"
             if name not in stored:
                 raise ModelError(f"the file has no {name}", hint=f"it is not an exported {architecture.name}")
-            target = f"{layer.name}.bn.bias" if layer.bn and name == f"{layer.name}.bias" else name
-            weights[target] = stored[name].astype(np.float32)
-    for name, shape in architecture.weight_shapes().items():
-        if weights[name].shape != shape:
+            folded = part == "bias" and layer.bn and not kept
+            weights[f"{layer.name}.bn.bias" if folded else name] = stored[name].astype(np.float32)
+    shapes = architecture.weight_shapes()
+    for name in weights.keys() & shapes.keys():
+        if weights[name].shape != shapes[name]:
             raise ModelError(
-                f"{name} is {weights[name].shape} in the file, {shape} in {architecture.name}",
+                f"{name} is {weights[name].shape} in the file, {shapes[name]} in {architecture.name}",
                 hint="give the weights of this architecture, preset and number of classes",
             )
     return weights

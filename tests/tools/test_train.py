@@ -168,6 +168,12 @@ def test_folded_weights_settle_without_changing_the_function():
     assert (torn - before).abs().mean() > 10 * (training - before).abs().mean(), "identity statistics would not do"
 
 
+def test_heads_that_the_loss_does_not_know_are_refused(folder, tmp_path, capsys):
+    flags = ["--data", str(folder), "--out", str(tmp_path), "--steps", "1"]
+    assert train.main([*flags, "--arch", "leyolo"]) == 1
+    assert "yolo_nano" in capsys.readouterr().err
+
+
 def test_k_means_finds_the_sizes_that_are_there():
     generator = np.random.default_rng(0)
     true = np.array([[10.0, 12.0], [40.0, 30.0], [120.0, 200.0]])

@@ -17,6 +17,7 @@ from torch import nn
 from torch_net import TorchNet
 
 from edge_runtime import zoo
+from edge_runtime.errors import UsageError
 from edge_runtime.model.labels import VOC
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.layers import Architecture
@@ -25,8 +26,17 @@ SETTLING = 128  # images that measure the statistics of folded weights
 
 
 def table(args: argparse.Namespace, imgsz: int) -> Architecture:
-    """The architecture, with centres that reach beyond their cell, as the loss's assignment needs."""
+    """The architecture, with centres that reach beyond their cell, as the loss's assignment needs.
+
+    Raises:
+        UsageError: the loss does not know heads of its family.
+    """
     architecture = zoo.build(args.arch, VOC, imgsz)
+    if architecture.spec.family != "yolo_v3":
+        raise UsageError(
+            f"{args.arch} has heads of {architecture.spec.family}, and the loss trains those of yolo_v3",
+            hint="--arch yolo_nano, tiny_yolo_v3 or yolo_v3",
+        )
     spec = replace(architecture.spec, scale_xy=(2.0,) * len(architecture.spec.strides), resize="letterbox")
     if args.anchors == "kmeans":
         found = k_means(box_sizes(args.data, args.imgsz), sum(map(len, spec.anchors)))

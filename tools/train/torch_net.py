@@ -21,6 +21,8 @@ ACTIVATIONS = {
     "silu": nn.SiLU,
     "mish": nn.Mish,
     "sigmoid": nn.Sigmoid,
+    "hardswish": nn.Hardswish,
+    "hardsigmoid": nn.Hardsigmoid,
 }
 BN_NAMES = {"weight": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 
@@ -125,6 +127,8 @@ def _plain(layer: Layer, inputs: List[Tensor]) -> Tensor:
         return inputs[0] * inputs[1]
     if layer.op == "concat":
         return torch.cat(inputs, 1)
+    if layer.op == "rows":
+        return torch.cat([x.permute(0, 2, 3, 1).reshape(len(x), -1, layer.channels) for x in inputs], 1)
     if layer.op == "slice":
         return inputs[0][:, layer.start : layer.start + layer.channels]
     if layer.op == "upsample":
