@@ -4,11 +4,13 @@
     python tools/fuzz.py commands [--count 300] [--only detect]
     python tools/fuzz.py outputs [--count 10000]
     python tools/fuzz.py graphs [--count 500] [--only minmax] [--keep DIR]
+    python tools/fuzz.py compact [--count 500] [--only pruned] [--keep DIR]
 
 Each outcome must be a value or an EdgeError; a command must end with 0, 1 or 2, without a traceback and without "fault
 of edge-runtime". A random network must be quantised within the error of an independent reference, or refused; see
-fuzzing/graphs/judge.py. Children have 30 seconds for an input and 2 GiB beside what Python and the libraries hold
-already; for networks 16 GiB. The counts go into tools/reference/fuzz.json and .md; inputs that fail are kept in --keep.
+fuzzing/graphs/judge.py. A compacted network must be equal to 1e-5 relative; see fuzzing/compacted.py. Children have 30
+seconds for an input and 2 GiB beside what Python and the libraries hold already; for networks 16 GiB. The counts go
+into tools/reference/fuzz.json and .md; inputs that fail are kept in --keep.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from fuzzing import children, commands, networks, outputs, readers
+from fuzzing import children, commands, compacted, networks, outputs, readers
 from fuzzing.mutate import mutated
 
 from edge_runtime.errors import EdgeError
 
-COUNTS = {"readers": 3000, "commands": 300, "outputs": 10_000, "graphs": 500}
+COUNTS = {"readers": 3000, "commands": 300, "outputs": 10_000, "graphs": 500, "compact": 500}
 TARGET = Path(__file__).resolve().parent / "reference" / "fuzz.json"
 
 
@@ -63,6 +65,7 @@ def kinds() -> Dict[str, Any]:
         "commands": (commands.COMMANDS, commands.run_all),
         "outputs": (["outputs"], judge_all),
         "graphs": (networks.METHODS, networks.run_all),
+        "compact": (compacted.KINDS, compacted.run_all),
     }
 
 

@@ -4,6 +4,7 @@
     edge-build nano.onnx --precision fp16 --images photos/ -o nano.plan
     edge-build nano_int8.onnx --precision best              # builds several, times them, keeps the fastest
     edge-build nano.onnx --precision int8 --calib photos/ -o nano.plan
+    edge-build pruned.onnx --compact                        # without the filters that do nothing
     edge-build nano.onnx --precision fp16 --dla 0           # Xavier and Orin: DLA takes no INT8 network
     edge-build nano_int8.onnx --compute-capability SM86     # TensorRT-RTX, for another computer
 
@@ -26,7 +27,18 @@ from edge_runtime.backends import MOST_BATCH
 from edge_runtime.build import BuildInput, BuildOptions, memory
 from edge_runtime.calibrate import images as image_sets
 from edge_runtime.calibrate.ranges.table import RangeTable
-from edge_runtime.cli import _build_half, _files, _flags, _guard, _notes, _progress, _streams, _values, jetson
+from edge_runtime.cli import (
+    _build_compact,
+    _build_half,
+    _files,
+    _flags,
+    _guard,
+    _notes,
+    _progress,
+    _streams,
+    _values,
+    jetson,
+)
 from edge_runtime.cli._build_best import best
 from edge_runtime.cli._byproducts import ByProducts
 from edge_runtime.cli._parser import Parser
@@ -72,6 +84,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     _build_half.add_flags(parser)
+    _build_compact.add_flag(parser)
     parser.add_argument(
         "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="most images in one run, default 1"
     )
@@ -127,7 +140,8 @@ def _build(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output])
     plan, byproducts = args.output, ByProducts(args.verbose)
     options = _options(args, plan)
     build.check(options)
-    source = _source(args, spec, outputs, byproducts)
+    with _build_compact.file_to_build(args, spec) as path:
+        source = replace(_source(args, path, spec, outputs, byproducts), path=args.engine)
     precision = args.precision or _precision(source, options)
     options = replace(options, precision=precision)
     _warn(source, precision, options.root)
@@ -160,9 +174,11 @@ def _precision(source: BuildInput, options: BuildOptions) -> str:
     return "int8+fp16" if source.quantised and not gpu else "fp16"
 
 
-def _source(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output], byproducts: ByProducts) -> BuildInput:
+def _source(
+    args: argparse.Namespace, path: str, spec: ModelSpec, outputs: Sequence[Output], byproducts: ByProducts
+) -> BuildInput:
     if not args.calib:
-        return build.load_input(args.engine, spec)
+        return build.load_input(path, spec)
     if args.precision in ("fp32", "fp16"):
         raise UsageError(f"--calib has no use for {args.precision}", hint="leave one of them out")
     data = image_sets.read_image_set(args.calib)
@@ -170,10 +186,10 @@ def _source(args: argparse.Namespace, spec: ModelSpec, outputs: Sequence[Output]
     images = image_sets.divide(data, MOST_IMAGES, False).paths
     table = _table(args)
     with _progress.progress() as bar:
-        made = calibrate.calibrate(args.engine, spec, images, known=_known(table), progress=bar)
+        made = calibrate.calibrate(path, spec, images, known=_known(table), progress=bar)
     with byproducts.attempt(str(table)):
         atomic.replace_file(table, made.table.to_json(1).encode())
-    return build.load_input(args.engine, spec, made.model)
+    return build.load_input(path, spec, made.model)
 
 
 def _known(path: Path) -> Optional[RangeTable]:

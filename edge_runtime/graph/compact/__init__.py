@@ -1,0 +1,127 @@
+"""Compaction: a pruned network without the filters and channels that do nothing. Its outputs stay the same.
+
+A filter whose weights are all 0 gives one number everywhere, its bias. Activations, pools and other operators on single
+channels keep it a constant. A convolution that reads it takes it into its own bias, so the channel can go. Where zeros
+are padded, some fixed channels stay for the others, see `pivots`. A channel that nobody reads goes too. Channels that
+meet in an addition go together or stay together. Of operators that are not known, and of tensors whose shape is not
+known, all channels stay.
+
+The result is compared with the file. If an output differs by more than the tolerance, there is no result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Tuple, TypeVar
+
+from edge_runtime.errors import ModelError
+from edge_runtime.graph.compact.report import Report, counted
+from edge_runtime.graph.compact.rounds import one_round
+from edge_runtime.graph.compact.run import Feed, Runner, difference, random_feeds
+from edge_runtime.graph.network import Network
+from edge_runtime.graph.prepare import prepare, state
+
+if TYPE_CHECKING:
+    import google.protobuf.message
+    import onnx
+
+Message = TypeVar("Message", bound="google.protobuf.message.Message")
+TOLERANCE = 1e-5
+RANDOM = 4  # inputs that are made up for the comparison
+
+
+def compact(
+    file: onnx.ModelProto,
+    feeds: Sequence[Feed] = (),
+    imgsz: Optional[Tuple[int, int]] = None,
+    tolerance: float = TOLERANCE,
+) -> Tuple[onnx.ModelProto, Report]:
+    """Returns the network without what does nothing, and the report.
+
+    Args:
+        file: a float32 network with all its weights. It is not changed.
+        feeds: more inputs to compare on, by name of the input.
+        imgsz: (width, height) of the input in pixels, if the file leaves them open. The result has this size.
+        tolerance: largest relative difference of an output that is allowed.
+
+    Raises:
+        BackendUnavailable: ONNX Runtime is not installed.
+        ModelError: the network is not float32, cannot be run, or the result differs by more than the tolerance.
+    """
+    if state(file) == "quantised":
+        raise ModelError("the network is INT8 already", hint="compact its float original, then calibrate the result")
+    file = _sized(file, imgsz)
+    network = prepare(_copy(file))
+    if network.was:
+        fact = f"the network is {network.was}, and compaction takes float32"
+        raise ModelError(fact, hint="compact its float32 original; edge-build makes the result float16")
+    with _one_image(network):
+        before = counted(network)
+        while one_round(network):
+            pass
+        after = counted(network)
+    return network.model, Report(before, after, *_compared(file, network.model, feeds, tolerance), tolerance)
+
+
+def _compared(
+    file: onnx.ModelProto, made: onnx.ModelProto, feeds: Sequence[Feed], tolerance: float
+) -> Tuple[float, str]:
+    """The largest difference, and on what."""
+    before, after = Runner(file), Runner(made)
+    noise = [*random_feeds(file, RANDOM), *_two_images(file, before)]
+    largest = max(difference(before.run(feed), after.run(feed)) for feed in (*noise, *feeds))
+    inputs = f"{len(noise)} random inputs" + (f" and {len(feeds)} pictures" if feeds else "")
+    if not largest <= tolerance:
+        fact = f"the compacted network differs by {largest:.1e} of the largest output on {inputs}"
+        raise ModelError(
+            f"{fact}, and {tolerance:.0e} is allowed",
+            hint="nothing was written; run the file as it is, or allow more with --tolerance",
+        )
+    return largest, inputs
+
+
+def _two_images(file: onnx.ModelProto, runner: Runner) -> List[Feed]:
+    """One random input of two images, if the batch is open and the network really runs two."""
+    feeds: List[Feed] = list(random_feeds(file, 1, images=2))
+    try:
+        runner.run(feeds[0])
+    except ModelError:
+        return []
+    return feeds
+
+
+def _copy(message: Message) -> Message:
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
+
+
+def _sized(file: onnx.ModelProto, imgsz: Optional[Tuple[int, int]]) -> onnx.ModelProto:
+    """The file with its open width and height filled in. Its outputs forget their sizes then."""
+    copy, known = _copy(file), {tensor.name for tensor in file.graph.initializer}
+    given = [value.type.tensor_type.shape.dim for value in copy.graph.input if value.name not in known]
+    images = [dims for dims in given if len(dims) == 4 and any(dim.dim_value < 1 for dim in list(dims)[1:])]
+    if not imgsz or not images:
+        return copy
+    for dims in images:
+        places = (1, 2) if dims[3].dim_value == 3 else (2, 3)
+        for place, size in zip(places, imgsz[::-1]):
+            dims[place].dim_value = dims[place].dim_value or size
+    for value in copy.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del copy.graph.value_info[:]
+    return copy
+
+
+@contextlib.contextmanager
+def _one_image(network: Network) -> Iterator[None]:
+    """Fills in an open batch for a while, so that shapes are known. Their channels are the same in any batch."""
+    stored = {value.name: _copy(value) for value in network.model.graph.input}
+    for value in network.model.graph.input:
+        for dim in list(value.type.tensor_type.shape.dim)[:1]:
+            dim.dim_value = max(dim.dim_value, 1)
+    network.wire()
+    yield
+    for value in network.model.graph.input:
+        value.CopyFrom(stored[value.name])
+    network.wire()

@@ -1,0 +1,108 @@
+"""What compaction found and did, as plain data and as lines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.graph import products
+from edge_runtime.graph.network import Network
+
+READ = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of a network with batch normalisation folded in, for one image.
+
+    Attributes:
+        macs: multiply-adds of all operators whose sizes are known.
+        parameters: values of weights and biases.
+        weights, zeros: values of weights, and how many of them are 0.
+        groups, thin: groups of four neighbours along the input channels, and how many have two zeros at least.
+        filters: by name of an operator: its filters, and how many have no weight but 0.
+    """
+
+    macs: int
+    parameters: int
+    weights: int
+    zeros: int
+    groups: int
+    thin: int
+    filters: Dict[str, Tuple[int, int]]
+
+    @property
+    def dead(self) -> int:
+        """Filters that have no weight but 0."""
+        return sum(dead for _, dead in self.filters.values())
+
+
+@dataclass(frozen=True)
+class Report:
+    """What compaction did.
+
+    Attributes:
+        before, after: counts.
+        difference: largest relative difference of an output between the file and the result.
+        inputs: what was compared, in words.
+        tolerance: the largest difference that is allowed.
+    """
+
+    before: Counts
+    after: Counts
+    difference: float
+    inputs: str
+    tolerance: float
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Returns plain data."""
+        return asdict(self)
+
+    def lines(self) -> List[str]:
+        """Returns the report for the terminal."""
+        old, new = self.before, self.after
+        filters = [sum(count for count, _ in counts.filters.values()) for counts in (old, new)]
+        return [
+            f"filters: {filters[0]:,} -> {filters[1]:,}; {old.dead:,} had no weight but 0",
+            f"MACs: {old.macs:,} -> {new.macs:,}, parameters: {old.parameters:,} -> {new.parameters:,}",
+            f"zeros among the weights that stay: {_share(new.zeros, new.weights)}; single zeros make nothing faster",
+            f"groups of four weights with two zeros or more (2:4): {_share(new.thin, new.groups)}",
+            f"largest relative difference: {self.difference:.1e} on {self.inputs}, allowed {self.tolerance:.0e}",
+        ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} ({part / max(whole, 1):.1%})"
+
+
+def counted(network: Network) -> Counts:
+    """Counts a network."""
+    nodes = [node for node in network.nodes if network.weight(node) is not None]
+    weights = {node.output[0]: _by_filter(network, node) for node in nodes}
+    read = {name for node in network.nodes if node.op_type in READ for name in node.input if name in network.constants}
+    fours = [_fours(weight) for weight in weights.values()]
+    return Counts(
+        sum(products.multiplications(network).values()),
+        sum(network.constants[name].size for name in read),
+        sum(weight.size for weight in weights.values()),
+        sum(int((weight == 0).sum()) for weight in weights.values()),
+        sum(len(four) for four in fours),
+        sum(int((np.count_nonzero(four, axis=1) <= 2).sum()) for four in fours),
+        {name: (len(w), int((~w.reshape(len(w), -1).any(axis=1)).sum())) for name, w in weights.items()},
+    )
+
+
+def _by_filter(network: Network, node: Any) -> NDArray[Any]:
+    """The weight as (filters, inputs, ...); its axes as they are where there are no filters."""
+    weight = network.constants[network.weight(node) or ""]
+    turned = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
+    return weight if node.op_type == "Conv" or turned or weight.ndim < 2 else np.swapaxes(weight, 0, 1)
+
+
+def _fours(weight: NDArray[Any]) -> NDArray[Any]:
+    """Groups of four neighbours along the input channels, (groups, 4), as NVIDIA's sparse tensor cores take them."""
+    rows = np.moveaxis(weight, 1, -1)
+    return rows[..., : rows.shape[-1] // 4 * 4].reshape(-1, 4)
