@@ -43,7 +43,7 @@ def file_to_build(args: argparse.Namespace, spec: ModelSpec) -> Iterator[str]:
         return
     feeds = _feeds(args, spec, onnx_file.read_io(args.engine, spec.input_wh))
     made, report = compact(onnx_file.load_whole(args.engine), feeds, spec.input_wh)
-    print("\n".join(f"note: {line}" for line in report.lines()), file=sys.stderr)
+    print("\n".join(f"compacted: {line}" for line in report.lines()), file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(args.engine).name
         atomic.replace_file(path, made.SerializeToString())

@@ -75,7 +75,7 @@ def _compared(
         fact = f"the compacted network differs by {largest:.1e} of the largest output on {inputs}"
         raise ModelError(
             f"{fact}, and {tolerance:.0e} is allowed",
-            hint="nothing was written; run the file as it is, or allow more with --tolerance",
+            hint="run the file as it is; --tolerance of python -m edge_runtime.graph.compact allows more",
         )
     return largest, inputs
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime.errors import EdgeError, ModelError
+from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.files import atomic, outputs
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.graph.compact import TOLERANCE, compact
+from edge_runtime.graph.compact.others import opened_by
 from edge_runtime.graph.compact.run import Array
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.imaging.picture import to_bgr
@@ -61,10 +62,14 @@ def _run(args: argparse.Namespace) -> int:
     given += [Input("file with the model's weights", name) for name in onnx_file.external_files(args.model)]
     outputs.check([Output("-o", args.output)], given)
     model = onnx_file.load_whole(args.model)
+    if args.imgsz is not None and args.imgsz < 1:
+        raise UsageError(f"--imgsz is {args.imgsz}", hint="give the side of the input in pixels")
     size = (args.imgsz, args.imgsz) if args.imgsz else None
     made, report = compact(model, _pictures(model, args.images, size), size, args.tolerance)
+    opened = opened_by(model, made)
     atomic.replace_file(args.output, made.SerializeToString())
-    print(json.dumps(report.to_dict()) if args.json else "\n".join([*report.lines(), f"written: {args.output}"]))
+    lines = [*report.lines(), f"{args.output}: opened by {' and '.join(opened)}"]
+    print(json.dumps({**report.to_dict(), "opened_by": opened}) if args.json else "\n".join(lines))
     return 0
 
 
