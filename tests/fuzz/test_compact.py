@@ -20,7 +20,7 @@ from fuzzing import compacted, pruned_layers  # noqa: E402
 def test_every_network_stays_equal(kind: str, count: int) -> None:
     found, faults = compacted.run_all(kind, count, seed=5)
     assert not faults, "\n\n".join(f"network {number}: {reason}" for number, reason in faults)
-    assert found["made smaller"] >= count * (0.6 if kind == "pruned" else 0.2), found
+    assert kind == "drawn" or found["made smaller"] > 0.6 * count, found
 
 
 def test_every_kind_is_drawn() -> None:

@@ -97,7 +97,7 @@ def _copy(message: Message) -> Message:
 
 
 def _sized(file: onnx.ModelProto, imgsz: Optional[Tuple[int, int]]) -> onnx.ModelProto:
-    """The file with its open width and height filled in. Its outputs forget their sizes then."""
+    """The file with its open width and height filled in."""
     copy, known = _copy(file), {tensor.name for tensor in file.graph.initializer}
     given = [value.type.tensor_type.shape.dim for value in copy.graph.input if value.name not in known]
     images = [dims for dims in given if len(dims) == 4 and any(dim.dim_value < 1 for dim in list(dims)[1:])]
@@ -107,8 +107,6 @@ def _sized(file: onnx.ModelProto, imgsz: Optional[Tuple[int, int]]) -> onnx.Mode
         places = (1, 2) if dims[3].dim_value == 3 else (2, 3)
         for place, size in zip(places, imgsz[::-1]):
             dims[place].dim_value = dims[place].dim_value or size
-    for value in copy.graph.output:
-        value.type.tensor_type.ClearField("shape")
     del copy.graph.value_info[:]
     return copy
 

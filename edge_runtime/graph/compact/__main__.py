@@ -25,6 +25,7 @@ from edge_runtime.graph.compact.run import Array
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.imaging.picture import to_bgr
 from edge_runtime.model import inputs, onnx_file
+from edge_runtime.text.escape import printable
 
 if TYPE_CHECKING:
     import onnx
@@ -36,7 +37,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         return _run(args)
     except EdgeError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        print(f"error: {printable(str(error))}\nhint: {printable(str(error.hint))}", file=sys.stderr)
         return 1
 
 
@@ -68,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
     made, report = compact(model, _pictures(model, args.images, size), size, args.tolerance)
     opened = opened_by(model, made)
     atomic.replace_file(args.output, made.SerializeToString())
-    lines = [*report.lines(), f"{args.output}: opened by {' and '.join(opened)}"]
+    lines = [*report.lines(), f"{printable(str(args.output))}: opened by {' and '.join(opened)}"]
     print(json.dumps({**report.to_dict(), "opened_by": opened}) if args.json else "\n".join(lines))
     return 0
 
