@@ -12,7 +12,7 @@ The result is compared with the file. If an output differs by more than the tole
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime.errors import ModelError
 from edge_runtime.graph.compact.report import Report, counted
@@ -22,10 +22,8 @@ from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
 
 if TYPE_CHECKING:
-    import google.protobuf.message
     import onnx
 
-Message = TypeVar("Message", bound="google.protobuf.message.Message")
 TOLERANCE = 1e-5
 RANDOM = 4  # inputs that are made up for the comparison
 
@@ -52,6 +50,8 @@ def compact(
         raise ModelError("the network is INT8 already", hint="compact its float original, then calibrate the result")
     file = _sized(file, imgsz)
     network = prepare(_copy(file))
+    if not network.inputs:
+        raise ModelError("the network has no input", hint="export it again")
     if network.was:
         fact = f"the network is {network.was}, and compaction takes float32"
         raise ModelError(fact, hint="compact its float32 original; edge-build makes the result float16")
@@ -90,9 +90,9 @@ def _two_images(file: onnx.ModelProto, runner: Runner) -> List[Feed]:
     return feeds
 
 
-def _copy(message: Message) -> Message:
-    copy = type(message)()
-    copy.CopyFrom(message)
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = type(model)()
+    copy.CopyFrom(model)
     return copy
 
 
@@ -114,12 +114,12 @@ def _sized(file: onnx.ModelProto, imgsz: Optional[Tuple[int, int]]) -> onnx.Mode
 @contextlib.contextmanager
 def _one_image(network: Network) -> Iterator[None]:
     """Fills in an open batch for a while, so that shapes are known. Their channels are the same in any batch."""
-    stored = {value.name: _copy(value) for value in network.model.graph.input}
+    stored = {value.name: value.SerializeToString() for value in network.model.graph.input}
     for value in network.model.graph.input:
         for dim in list(value.type.tensor_type.shape.dim)[:1]:
             dim.dim_value = max(dim.dim_value, 1)
     network.wire()
     yield
     for value in network.model.graph.input:
-        value.CopyFrom(stored[value.name])
+        value.ParseFromString(stored[value.name])
     network.wire()

@@ -70,7 +70,8 @@ def express(values: NDArray[np.float32], fixed: Bools, shifts: bool) -> Expresse
 
 def _chosen(maps: Doubles, shifts: bool) -> List[int]:
     """The maps that are no sum of those before, the most different first."""
-    rest, chosen = maps.copy(), []
+    chosen: List[int] = []
+    rest = maps.copy()
     if shifts:
         rest -= rest.mean(axis=1, keepdims=True)
     limit = CLOSE * np.abs(maps).max(axis=1)

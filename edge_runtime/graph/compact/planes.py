@@ -64,9 +64,9 @@ def reduce(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
 
 def _axes(flow: Flow, node: onnx.NodeProto) -> Optional[List[int]]:
     """The axes of a node, in an attribute or in its second input; None if there are none, or they are computed."""
-    value: Optional[NDArray[Any]] = flow.constant(node, 1)
-    axes = attribute(node, "axes", None)
-    return list(axes) if axes else None if value is None else value.reshape(-1).tolist()
+    value = flow.constant(node, 1)
+    axes = attribute(node, "axes", None) if value is None else value.reshape(-1)
+    return None if axes is None else [int(axis) for axis in axes]
 
 
 def reshape(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:

@@ -93,16 +93,16 @@ def _zero(flow: Flow, node: onnx.NodeProto, full: List[str], held: Held, channel
 def batch_norm(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     """One that could not be folded into a convolution. gamma = 0 makes a channel constant."""
     source = flow.tensors.get(node.input[0])
-    values = [flow.constant(node, place) for place in range(1, 5)]
-    trains = attribute(node, "training_mode", 0) or any(node.output[1:])
-    if source is None or trains or any(value is None or value.shape != source.units.shape for value in values):
+    given = [flow.constant(node, place) for place in range(1, 5)]
+    values = [value for value in given if value is not None and source is not None and len(value) == len(source.units)]
+    if source is None or len(values) < 4 or attribute(node, "training_mode", 0) or any(node.output[1:]):
         return None
-    flow.put(node.output[0], source.units, source.fixed | (values[0] == 0))
+    units = source.units
+    flow.put(node.output[0], units, source.fixed | (values[0] == 0))
 
     def cut(kept: Kept) -> None:
         for place, value in enumerate(values, 1):
-            if value is not None:
-                flow.replace(node, place, value[kept(source.units)])
+            flow.replace(node, place, value[kept(units)])
 
     return cut
 
