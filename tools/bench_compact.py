@@ -32,6 +32,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--imgsz", type=int, default=416)
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help=f"of dead filters, default {SHARES}")
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="networks whose name contains it")
     parser.add_argument("--json", type=Path, default=TARGET, metavar="FILE", help="default tools/reference")
     args = parser.parse_args(argv)
@@ -41,7 +42,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             measure(name, share, form, args.imgsz, args.rounds, progress)
             for name in NETWORKS
             if args.only in name
-            for share in SHARES
+            for share in args.shares
             for form in pruned_zoo.FORMS[: None if share else 1]
         ]
     table = _table(rows, before)

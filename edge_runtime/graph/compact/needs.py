@@ -73,7 +73,7 @@ def _spread(flow: Flow, found: Needs, read: List[Bools]) -> None:
         before = int(found.stays.sum())
         for link, expressed, weighs in reversed(list(zip(flow.links, found.expressed, read))):
             rows = found.kept(flow.tensors[link.target].units)
-            wanted = expressed.wanted(weighs[rows].any(axis=0))
+            wanted = expressed.wanted(np.asarray(weighs[rows].any(axis=0)))
             found.stays[found.roots[flow.tensors[link.source].units[wanted]]] = True
 
 

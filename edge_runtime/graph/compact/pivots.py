@@ -60,11 +60,13 @@ def express(values: NDArray[np.float32], fixed: Bools, shifts: bool) -> Expresse
         return Expressed(numbers, numbers, np.zeros((0, 0)), np.zeros(0))
     chosen = _chosen(maps, shifts)
     base = np.vstack([np.ones((int(shifts), maps.shape[1])), maps[chosen]])
-    found = np.linalg.lstsq(base.T, maps.T, rcond=None)[0].T if len(base) else np.zeros((len(maps), 0))
+    found: Doubles = np.zeros((len(maps), len(base)))
+    if len(base):
+        found = np.asarray(np.linalg.lstsq(base.T, maps.T, rcond=None)[0].T, np.float64)
     size = np.abs(maps).max(axis=1, keepdims=True)
     found[np.abs(found) * np.abs(base).max(axis=1, initial=0) <= size * CLOSE / 100] = 0
     found[chosen] = np.eye(len(base))[int(shifts) :]
-    shift = found[:, 0] if shifts else np.zeros(len(maps))
+    shift: Doubles = found[:, 0] if shifts else np.zeros(len(maps))
     return Expressed(numbers, numbers[chosen], found[:, int(shifts) :], shift)
 
 

@@ -94,7 +94,9 @@ def batch_norm(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     """One that could not be folded into a convolution. gamma = 0 makes a channel constant."""
     source = flow.tensors.get(node.input[0])
     given = [flow.constant(node, place) for place in range(1, 5)]
-    values = [value for value in given if value is not None and source is not None and len(value) == len(source.units)]
+    values = [
+        value for value in given if value is not None and source is not None and value.shape == source.units.shape
+    ]
     if source is None or len(values) < 4 or attribute(node, "training_mode", 0) or any(node.output[1:]):
         return None
     units = source.units

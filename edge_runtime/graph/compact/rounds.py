@@ -94,7 +94,7 @@ def _values(flow: Flow) -> Seen:
 
 
 def _zero(value: NDArray[np.float32]) -> Bools:
-    zero: Bools = ~value.reshape(len(value), -1).any(axis=1)
+    zero: Bools = np.asarray(~value.reshape(len(value), -1).any(axis=1))
     return zero
 
 
