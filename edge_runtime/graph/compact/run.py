@@ -22,12 +22,15 @@ LEAST = 1e-6  # outputs smaller than this count as this large
 class Runner:
     """An open network; it can give more tensors than its outputs.
 
+    Args:
+        joined: whether ONNX Runtime may join operators, as it does for users.
+
     Raises:
         BackendUnavailable: ONNX Runtime is not installed.
         ModelError: it does not open the network.
     """
 
-    def __init__(self, model: onnx.ModelProto, more: Sequence[str] = ()) -> None:
+    def __init__(self, model: onnx.ModelProto, more: Sequence[str] = (), joined: bool = True) -> None:
         from onnx import ValueInfoProto
 
         reason = libraries.missing("onnxruntime", install_hint("cpu"))
@@ -42,6 +45,8 @@ class Runner:
             node.name = ""  # two of the same name are refused
         options = runtime.SessionOptions()
         options.log_severity_level = 4
+        if not joined:
+            options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.names = [value.name for value in exposed.graph.output]
         try:
             self._session = runtime.InferenceSession(
