@@ -70,7 +70,7 @@ def _compared(
     before, after = Runner(file), Runner(made)
     noise = [*random_feeds(file, RANDOM), *_two_images(file, before)]
     largest = max(difference(before.run(feed), after.run(feed)) for feed in (*noise, *feeds))
-    inputs = f"{len(noise)} random inputs" + (f" and {len(feeds)} pictures" if feeds else "")
+    inputs = f"{len(noise)} random inputs" + (f" and {len(feeds)} picture{'s' * (len(feeds) > 1)}" if feeds else "")
     if not largest <= tolerance:
         fact = f"the compacted network differs by {largest:.1e} of the largest output on {inputs}"
         own = f"rounding alone changes the file by {rounding(file, noise):.1e}"
