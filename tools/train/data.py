@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from edge_runtime.errors import DatasetError
 from edge_runtime.imaging import image_file
 
 GREY = 114
 MOST_BOXES = 64  # per image; VOC's fullest has 42
+VALIDATION = 208
+SPLIT_SEED = 7
 
 
 def prepare(folder: Path, side: int, cache: Path) -> Tuple[np.ndarray, np.ndarray, np.ndarray, List[str]]:
@@ -40,6 +43,24 @@ def prepare(folder: Path, side: int, cache: Path) -> Tuple[np.ndarray, np.ndarra
             boxes[number, row] = class_of[note["category_id"]], x + w / 2, y + h / 2, w, h
             filled[number] = row + 1
     return pixels, boxes, sizes, names
+
+
+def split(count: int, limit: Optional[int] = None) -> Tuple[np.ndarray, np.ndarray]:
+    """Numbers of the images to validate on and to train on, (n,) each in order.
+
+    Args:
+        count: number of all images.
+        limit: both are the same few images.
+
+    Raises:
+        DatasetError: no image is left to train on.
+    """
+    order = np.random.RandomState(SPLIT_SEED).permutation(count)
+    held, used = (order[:VALIDATION], order[VALIDATION:]) if not limit else (order[:limit],) * 2
+    if not len(used):
+        hint = f"{VALIDATION} are for validation: give more, or --limit N to train and validate on the same few"
+        raise DatasetError(f"the folder has {count} images, none is left to train on", hint=hint)
+    return np.sort(held), np.sort(used)
 
 
 def _pixels(folder: Path, names: List[str], side: int, cache: Path) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:

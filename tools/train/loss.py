@@ -32,7 +32,7 @@ class Loss:
     def __call__(self, heads: Sequence[Tensor], targets: Tensor) -> Tuple[Tensor, List[float]]:
         box = objectness = category = heads[0].new_zeros(())
         for level, head in enumerate(heads):
-            rows = self._rows(head.float())
+            rows = head_rows(head.float(), self.classes)
             wanted = torch.zeros_like(rows[..., 4])
             image, anchor, y, x, boxes, class_id = self._assign(level, targets, rows.shape[2:4])
             if len(image):
@@ -47,11 +47,6 @@ class Loss:
             objectness = objectness + BALANCE[level] * F.binary_cross_entropy_with_logits(rows[..., 4], wanted)
         parts = BOX * box, OBJECTNESS * objectness, CLASS * self.classes / 80 * category
         return sum(parts) * len(heads[0]), [float(part.detach()) for part in parts]
-
-    def _rows(self, head: Tensor) -> Tensor:
-        """(B, A * (5 + C), h, w) to (B, A, h, w, 5 + C)."""
-        batch, _, height, width = head.shape
-        return head.view(batch, -1, 5 + self.classes, height, width).permute(0, 1, 3, 4, 2)
 
     def _decode(self, level: int, t: Tensor, anchor: Tensor, y: Tensor, x: Tensor) -> Tensor:
         k, stride = self.scale_xy[level], self.strides[level]
@@ -79,6 +74,12 @@ class Loss:
         inside = (x >= 0) & (y >= 0) & (x < grid[1]) & (y < grid[0])
         keep = (image[inside], anchor[inside], y[inside], x[inside], objects[inside, 1:], objects[inside, 0].long())
         return keep
+
+
+def head_rows(head: Tensor, classes: int) -> Tensor:
+    """(B, A * (5 + C), h, w) to (B, A, h, w, 5 + C)."""
+    batch, _, height, width = head.shape
+    return head.view(batch, -1, 5 + classes, height, width).permute(0, 1, 3, 4, 2)
 
 
 def ciou(a: Tensor, b: Tensor) -> Tensor:

@@ -12,17 +12,17 @@ import json
 import os
 import platform
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 import onnx
+from channels import architecture_of
 
-from edge_runtime import datasets, zoo
+from edge_runtime import datasets
 from edge_runtime.accuracy import evaluate
 from edge_runtime.detect.detector import Detector
 from edge_runtime.model import labels
-from edge_runtime.model.spec import METADATA_KEY, ModelSpec
+from edge_runtime.model.spec import ModelSpec
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
 from edge_runtime.zoo.layers import Architecture
@@ -48,7 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = parser.parse_args(argv)
     trained = onnx.load(args.run / "model.onnx")
     training = {**_metadata(trained), "hardware": args.hardware}
-    architecture = _architecture(trained, training["arch"], args.imgsz)
+    architecture = architecture_of(trained, training["arch"], args.imgsz)
     values = weights.from_onnx(trained, architecture)
     figures = _evaluate(args, architecture, values)
     _write(args, architecture, values, training, figures)
@@ -58,13 +58,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _metadata(model: onnx.ModelProto) -> Dict[str, Any]:
     return json.loads(next(entry.value for entry in model.metadata_props if entry.key == "training"))
-
-
-def _architecture(model: onnx.ModelProto, name: str, imgsz: Optional[int]) -> Architecture:
-    """The network with the file's own spec, at the wanted size."""
-    spec = ModelSpec.from_json(next(entry.value for entry in model.metadata_props if entry.key == METADATA_KEY))
-    size = (imgsz, imgsz) if imgsz else spec.input_wh
-    return replace(zoo.build(name, spec.labels, size[0]), spec=replace(spec, input_wh=size))
 
 
 def _evaluate(args: argparse.Namespace, architecture: Architecture, values: weights.Weights) -> Dict[str, Any]:

@@ -61,7 +61,7 @@ class TorchNet(nn.Module):
         channels = {IMAGE: 3, **{layer.name: layer.channels for layer in architecture.layers}}
         self.convs = nn.ModuleDict(
             {
-                _key(layer.name): Conv(layer, channels[layer.inputs[0]])
+                conv_key(layer.name): Conv(layer, channels[layer.inputs[0]])
                 for layer in architecture.layers
                 if layer.op == "conv"
             }
@@ -75,7 +75,7 @@ class TorchNet(nn.Module):
 
     def _run(self, layer: Layer, inputs: List[Tensor]) -> Tensor:
         if layer.op == "conv":
-            return self.convs[_key(layer.name)](inputs[0])
+            return self.convs[conv_key(layer.name)](inputs[0])
         return ACTIVATIONS[layer.act]()(_plain(layer, inputs))
 
     def load_table(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -108,7 +108,7 @@ class TorchNet(nn.Module):
         for layer in self.architecture.layers:
             if layer.op != "conv":
                 continue
-            module = self.convs[_key(layer.name)]
+            module = self.convs[conv_key(layer.name)]
             named[f"{layer.name}.weight"] = module.conv.weight
             if layer.bias:
                 named[f"{layer.name}.bias"] = module.conv.bias
@@ -140,7 +140,7 @@ def _plain(layer: Layer, inputs: List[Tensor]) -> Tensor:
     return F.max_pool2d(padded, layer.kernel, layer.stride)
 
 
-def _key(name: str) -> str:
+def conv_key(name: str) -> str:
     return name.replace(".", "/")  # torch forbids dots in names of modules
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[train]'")
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "train"))
-
 import anchors  # noqa: E402
+import arguments  # noqa: E402
 import student  # noqa: E402
 import teacher  # noqa: E402
-import train  # noqa: E402
 from data import Batches, prepare  # noqa: E402
 from loss import Loss, ciou  # noqa: E402
+from run import Run  # noqa: E402
 from torch_net import TorchNet  # noqa: E402
-from validate import mean_ap  # noqa: E402
+from validate import detect, mean_ap  # noqa: E402
 
 from edge_runtime import zoo  # noqa: E402
 from edge_runtime.model.labels import VOC  # noqa: E402
@@ -29,29 +26,9 @@ from edge_runtime.zoo import weights  # noqa: E402
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """Four pictures with one bright square each, labelled."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "images").mkdir()
-    images, notes = [], []
-    for number in range(4):
-        picture = np.full((100, 160, 3), 40, np.uint8)
-        x, y = 20 + 25 * number, 30
-        picture[y : y + 40, x : x + 30] = 250
-        cv2.imwrite(str(folder / "images" / f"{number}.png"), picture)
-        images.append({"id": number, "file_name": f"{number}.png", "width": 160, "height": 100})
-        notes.append({"image_id": number, "category_id": 1 + number % 2, "bbox": [x, y, 30, 40]})
-    categories = [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
-    (folder / "instances.json").write_text(
-        json.dumps({"images": images, "annotations": notes, "categories": categories})
-    )
-    return folder
-
-
-def arguments(folder: Path, out: Path, *more: str):
+def flags(folder: Path, out: Path, *more: str):
     fixed = ["--data", str(folder), "--out", str(out), "--imgsz", "64", "--limit", "4", "--batch", "4", "--no-compile"]
-    return train._parser().parse_args([*fixed, *more])
+    return arguments.parser(None).parse_args([*fixed, *more])
 
 
 def test_boxes_follow_their_pictures(folder, tmp_path):
@@ -80,7 +57,7 @@ def test_ciou_is_one_for_equal_boxes_and_falls_with_distance():
 
 def test_the_loss_is_least_where_the_decoder_finds_the_object(folder, tmp_path):
     """Heads optimised directly against the loss decode to the labelled boxes."""
-    architecture = student.table(arguments(folder, tmp_path, "--hours", "1"), 64)
+    architecture = student.table(flags(folder, tmp_path, "--hours", "1"), 64)
     sizes = architecture.sizes()
     heads = [torch.zeros(1, *sizes[name], requires_grad=True) for name in architecture.outputs]
     target = torch.zeros(1, 2, 5)
@@ -96,7 +73,7 @@ def test_the_loss_is_least_where_the_decoder_finds_the_object(folder, tmp_path):
         def forward(self, images):
             return heads
 
-    (rows,) = train.detect(Fixed(), architecture.spec, np.zeros((1, 64, 64, 3), np.uint8), 1, CPU)
+    (rows,) = detect(Fixed(), architecture.spec, np.zeros((1, 64, 64, 3), np.uint8), 1, CPU)
     assert rows[0, 5] == 3 and rows[0, 4] > 0.5
     np.testing.assert_allclose(rows[0, :4], [16, 14, 44, 54], atol=1.0)
 
@@ -112,17 +89,17 @@ def test_map_of_perfect_and_of_no_detections():
 
 
 def test_a_killed_run_goes_on(folder, tmp_path):
-    run = train.Run(arguments(folder, tmp_path, "--steps", "6"))
+    run = Run(flags(folder, tmp_path, "--steps", "6"))
     run.train()
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert (tmp_path / "model.onnx").exists() and (tmp_path / "plot.png").exists() and rows[-1]["steps"] > 0
-    again = train.Run(arguments(folder, tmp_path, "--steps", "9"))
+    again = Run(flags(folder, tmp_path, "--steps", "9"))
     assert again.state["steps"] == rows[-1]["steps"] == 6
     for one, other in zip(run.ema.state_dict().values(), again.ema.state_dict().values()):
         assert torch.equal(one, other)
     recipe = json.loads((tmp_path / "recipe.json").read_text())
     assert recipe["images"] == 4 and recipe["arch"] == "yolo_nano" and recipe["seed"] == 0
-    from_file = train.Run(arguments(folder, tmp_path / "new", "--steps", "1", "--init", str(tmp_path / "model.onnx")))
+    from_file = Run(flags(folder, tmp_path / "new", "--steps", "1", "--init", str(tmp_path / "model.onnx")))
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         for one, other in zip(again.ema(image), from_file.net.eval()(image)):
@@ -189,7 +166,7 @@ def test_a_teacher_is_learnt(folder, tmp_path, shared):
     for side in (64, 96):
         shapes = [tuple(level.shape) for level in yolox.features(torch.rand(2, 3, side, side))]
         assert shapes == [(2, 128, side // stride, side // stride) for stride in (8, 16, 32)]
-    run = train.Run(arguments(folder, tmp_path, "--steps", "12", "--teacher", path))
+    run = Run(flags(folder, tmp_path, "--steps", "12", "--teacher", path))
     first = run._step(run.net)[3]
     run.train()
     assert run._backward(run.net, *run._draw(64))[3] < first
@@ -199,6 +176,6 @@ def test_eight_photographs_are_learnt_by_heart(shared, tmp_path):
     """A network, loss, assignment or decoder that is wrong somewhere does not get there."""
     data = shared / "data" / "voc2007" / "train"
     said = ["--data", str(data), "--out", str(tmp_path), "--imgsz", "128", "--limit", "8", "--batch", "8"]
-    run = train.Run(train._parser().parse_args([*said, "--steps", "600", "--lr", "3e-3", "--no-compile"]))
+    run = Run(arguments.parser(None).parse_args([*said, "--steps", "600", "--lr", "3e-3", "--no-compile"]))
     run.train()
     assert run.state["best"] > 0.95
