@@ -3,8 +3,8 @@
     python tools/train/qat_4bit.py --data ../shared/data/voc2007 --out runs/qat4 --steps 1200
 
 Evaluates the float model, its INT8 file, the model with activations in 4 bits as it is (the steps with the least
-squared error), and the same trained with qat.py, on the split eval, which took no part in training. If it is killed, the
-same command goes on. Writes tools/reference/qat_4bit.{json,md}.
+squared error), and the same trained with qat.py, on the split eval, which took no part in training. If it is killed,
+the same command goes on. Writes tools/reference/qat_4bit.{json,md}.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
+import ship
 
 from edge_runtime import zoo
 from edge_runtime.detect.detector import Detector
@@ -17,11 +17,6 @@ from edge_runtime.model.labels import VOC
 from edge_runtime.model.spec import METADATA_KEY, ModelSpec
 from edge_runtime.zoo import weights
 from edge_runtime.zoo.export import to_onnx
-
-PATH = Path(__file__).resolve().parents[2] / "tools" / "train" / "ship.py"
-_loader = importlib.util.spec_from_file_location("ship", PATH)
-ship = importlib.util.module_from_spec(_loader)
-_loader.loader.exec_module(ship)
 
 
 def labelled(folder: Path) -> None:
