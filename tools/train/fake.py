@@ -151,7 +151,7 @@ class RoundedNet(TorchNet):
         return self.rounding[self._place[name]](value) if name in self._place else value
 
     def _kept(self, layer: Layer) -> bool:
-        return not self._keep.isdisjoint((layer.name, f"{layer.name}.linear"))
+        return (layer.name if layer.act == "linear" else f"{layer.name}.linear") in self._keep  # as export names it
 
     def limits(self, bits: int = 0) -> Dict[str, Range]:
         """The range of each activation that gives its present step; with `bits`, if it had so many."""

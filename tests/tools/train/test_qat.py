@@ -73,7 +73,7 @@ def picture(folder: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("more", "keep"), [([], []), (["--bits", "4"], []), ([], ["same.depthwise", "fine"])], ids=["8", "4", "kept"]
+    ("more", "keep"), [([], []), (["--bits", "4"], []), ([], ["same.depthwise.linear", "same.project"])], ids=["8", "4", "kept"]
 )
 def test_the_file_computes_what_was_trained(aware, folder, whole, more, keep):
     run, image = aware("--steps", 3, *more, keep=keep), picture(folder)
