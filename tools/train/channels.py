@@ -110,7 +110,7 @@ def is_depthwise(layer: Layer, channels_in: int) -> bool:
 
 def conv_macs(architecture: Architecture) -> int:
     """Multiply-adds of all convolutions."""
-    return sum(row.macs for row in architecture_layers(architecture))
+    return sum(row.conv_macs for row in architecture_layers(architecture))
 
 
 def widths_in(model: onnx.ModelProto) -> Dict[str, int]:
