@@ -66,7 +66,7 @@ def test_recalibrated_channels_keep_their_means():
         net(images)
     assert len(seen) > 10
     for bias, out in seen.values():
-        torch.testing.assert_close(out.mean((0, 2, 3)), bias.detach(), rtol=1e-2, atol=1e-2)
+        torch.testing.assert_close(out.mean((0, 2, 3)), bias.detach(), rtol=5e-2, atol=5e-2)
 
 
 @pytest.mark.parametrize("more", [["--macs", "0.01"], ["--macs", "2"]])
