@@ -82,7 +82,7 @@ def outages(folder: Path, args: argparse.Namespace) -> Table:
         "different from what came first under that number": _different(heard),
         "order of first arrivals kept": first == list(range(1, load.number + 1)),
         "waiting at the end": said["waiting"],
-        "files left in the spool": len(list((folder / "spool").glob("*.spool"))),
+        "files left in the spool": len(list((folder / "spool").rglob("*.spool"))),
         "counted as lost by the sink": said["lost"],
     }
     note = f"{args.rate} events a second. The broker was away for {args.away:g} s, then killed three times for 3 s."

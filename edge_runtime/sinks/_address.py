@@ -49,13 +49,13 @@ class Address:
         """Opens the spool: `?spool=DIR&spool_mb=64`. Raises SinkError, UsageError.
 
         Args:
-            name: begins the name of its folder.
+            name: the kind of its records, which others cannot read. It is in the name of the folder.
             more: what tells it from other spools of this server.
         """
         given = {"spool_mb": self.options.get("spool_mb", str(SPOOL_MB))}
         megabytes = _query.options(self.public, given, _MB)
         stated = self.options.get("spool")
-        folder = Path(stated) if stated else default_folder(name, self.public + more)
+        folder = Path(stated, name) if stated else default_folder(name, self.public + more)
         return Spool(folder, megabytes["spool_mb"] << 20)
 
     def tls(self) -> ssl.SSLContext:

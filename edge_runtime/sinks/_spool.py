@@ -78,8 +78,11 @@ class Spool:
             return kept + len(self._held)
 
     def append(self, record: bytes) -> None:
-        """Adds a record, on the disk or, while it takes nothing, in memory."""
+        """Adds a record, on the disk or, while it takes nothing, in memory. After `close` it is lost, and counted."""
         with self._lock:
+            if self._closed:
+                self.lost += 1
+                return
             self._held.append(record)
             self._held_bytes += len(record)
             self.next += 1
@@ -120,7 +123,7 @@ class Spool:
     def sync(self) -> None:
         """Waits until the disk has everything, so that it survives a power failure too. Nobody waits for this."""
         with self._lock:
-            if not self._dirty or not self._parts:
+            if not self._dirty or not self._parts or self._closed:
                 return
             self._dirty, copy = False, self._parts[-1].duplicate()
         try:

@@ -6,8 +6,13 @@ from typing import List
 
 import pytest
 
+from edge_runtime import sinks
 from edge_runtime.errors import UsageError
+from edge_runtime.sinks._address import SPOOL, parse
 from edge_runtime.sinks._spool import HELD_BYTES, Spool
+from edge_runtime.sinks._topics import Message
+from tests.sinks.brokers import event, until
+from tests.sinks.hooks import Receiver
 
 RECORD = b"r" * 1000
 
@@ -79,3 +84,28 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="being written"):
         Spool(tmp_path, 1 << 20)
     spool.close()
+
+
+def test_after_the_end_a_record_is_lost_and_counted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1 << 20)
+    spool.append(RECORD)
+    spool.close()
+    before = sorted(tmp_path.iterdir())
+    spool.append(RECORD)
+    spool.sync()
+    assert (spool.lost, spool.waiting) == (1, 1) and sorted(tmp_path.iterdir()) == before
+    again = Spool(tmp_path, 1 << 20)
+    assert numbers(again) == [0]
+    again.close()
+
+
+def test_what_mqtt_left_in_the_same_folder_stops_no_webhook(tmp_path: Path) -> None:
+    broker, receiver = parse(f"mqtt://127.0.0.1/a?spool={tmp_path}", {"mqtt": 1883}, SPOOL), Receiver()
+    left = broker.spool("mqtt")
+    left.append(Message("a/b", b"on").pack())
+    sink = sinks.open_events(f"webhook+http://127.0.0.1:{receiver.port}/x#spool={tmp_path}")
+    sink.take(event(1))
+    until(lambda: sink.summary()["sent"] == 1)
+    assert receiver.numbers() == [1] and left.waiting == 1
+    for opened in (sink, left, receiver):
+        opened.close()
