@@ -80,7 +80,7 @@ def test_edge_calibrate_has_its_onnxruntime(name):
 def test_gstreamer_and_its_python_are_installed(name):
     text = "".join(lines(name, "RUN"))
     for package in ("python3-gi", "gstreamer1.0-tools", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-bad",
-                    "gir1.2-gst-rtsp-server-1.0"):  # fmt: skip
+                    "gstreamer1.0-plugins-ugly", "gir1.2-gst-rtsp-server-1.0"):  # fmt: skip
         assert package in text
 
 
