@@ -131,10 +131,13 @@ class Monitor:
 
     @property
     def detections(self) -> Dict[str, int]:
-        """Detections so far per class name, most frequent first."""
+        """Detections so far per class name, most frequent first. Classes of the same name count together."""
         with self._lock:
             names, per_class = self._labels, self._per_class.copy()
-        return {names[i] if i < len(names) else str(i): n for i, n in per_class.most_common()}
+        found: Counter[str] = Counter()
+        for number, count in per_class.items():
+            found[names[number] if number < len(names) else str(number)] += count
+        return dict(found.most_common())
 
     def mark(self) -> Mark:
         """Marks the present state. `since` counts what comes after it."""
