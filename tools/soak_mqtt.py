@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -125,9 +125,8 @@ def full_disk(folder: Path, args: argparse.Namespace) -> Table:
 
 def detection(folder: Path, args: argparse.Namespace) -> Table:
     """Whether detection goes on while the disk of the spool is full."""
-    parts: List[Dict[str, Any]] = []
-    with _small_disk(folder / "disk") as disk, Detector.open(str(ENGINE)) as detector:
-        port = free_port()
+    port = free_port()
+    with _small_disk(folder / "disk") as disk, Detector.open(str(ENGINE)) as detector, ExitStack() as opened:
         pipeline = Pipeline(
             detector, "demo", [_target(port, disk / "spool")], track=TrackOptions(),
             source_options=SourceOptions(loop=True), events=EventOptions(update_s=0.2, change_s=0.1),
@@ -135,8 +134,10 @@ def detection(folder: Path, args: argparse.Namespace) -> Table:
         pipeline.pace.fps = 5
         run = threading.Thread(target=pipeline.run)
         run.start()
+        opened.callback(run.join)
+        opened.callback(pipeline.stop)
         until(lambda: pipeline.monitor.frames)
-        parts.append(_part("room on the disk", pipeline))
+        parts = [_part("room on the disk", pipeline)]
         filler = disk / "filler"
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(bytes(1000)):
@@ -144,12 +145,12 @@ def detection(folder: Path, args: argparse.Namespace) -> Table:
         parts.append(_part("disk full", pipeline))
         filler.unlink()
         broker, heard = _broker(folder, port)
+        opened.callback(broker.kill)
+        opened.callback(heard.close)
         until(lambda: not _said(pipeline)["waiting"], DRAIN_S)
         parts.append(_part("room again, and a broker", pipeline))
         pipeline.stop()
         run.join()
-        heard.close()
-        broker.kill()
     table = Table("Detection beside a full disk", tuple(parts[0]))
     parts = [{**part, "trouble": part["trouble"].replace(str(folder), "")} for part in parts]
     table.rows += [[str(value) for value in part.values()] for part in parts]
