@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from typing import Any, Dict
-from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.backends.replay import BROKEN, MOST
 from edge_runtime.errors import ModelError
 from edge_runtime.files import read
+from edge_runtime.files.zips import open_zip
 
 KINDS = "fiub"  # numbers
 
@@ -24,7 +24,7 @@ def arrays(path: str) -> Dict[str, NDArray[Any]]:
     """
     try:
         content = read.read_bytes(path, MOST)
-        if sum(member.file_size for member in ZipFile(BytesIO(content)).infolist()) > MOST:
+        if sum(member.file_size for member in open_zip(content).infolist()) > MOST:
             raise ValueError(f"it unpacks to more than {MOST // read.MIB} MiB")
         with np.load(BytesIO(content), allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from io import BytesIO
 from itertools import cycle
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from edge_runtime.backends._host import Array, HostBackend, Run
 from edge_runtime.errors import ModelError
 from edge_runtime.files import read
 from edge_runtime.files.fields import check_fields
+from edge_runtime.files.zips import open_zip
 from edge_runtime.model.decode import DecodeSpec
 from edge_runtime.model.spec import IO_FIELDS, ModelIO, ModelSpec
 
@@ -87,7 +88,7 @@ def _load(path: str) -> Tuple[ModelIO, List[List[NDArray[np.float32]]]]:
 
 
 def _arrays(content: bytes) -> Dict[str, NDArray[np.float32]]:
-    size = sum(member.file_size for member in ZipFile(BytesIO(content)).infolist())
+    size = sum(member.file_size for member in open_zip(content).infolist())
     if size > MOST:
         raise ValueError(f"it unpacks to more than {MOST // read.MIB} MiB")
     with np.load(BytesIO(content)) as archive:
