@@ -71,6 +71,23 @@ def test_sources_given_twice_are_two_streams(tmp_path: Path) -> None:
     assert list(_site.by_key(streams)) == ["demo", "demo (2)"]
 
 
+ADDRESSES = {
+    "mqtt://a@host/x?password=@pw.txt&spool=s p&discovery=": "mqtt://a@host/x?password=@{0}/pw.txt&spool={0}/s%20p&discovery=",
+    "mqtts://host?ca=/etc/a.pem&cert=c%26.pem&key=~/k.pem": "mqtts://host?ca=/etc/a.pem&cert={0}/c%26.pem&key={1}/k.pem",
+    "webhook+http://host/in?secret=@no.txt&key=1#secret=@hook.txt":
+        "webhook+http://host/in?secret=@no.txt&key=1#secret=@{0}/hook.txt",
+    "http://0.0.0.0:80?token=@a/t.txt&name=x": "http://0.0.0.0:80?token=@{0}/a/t.txt&name=x",
+    "rtsp://0.0.0.0:80/p?password=env:X": "rtsp://0.0.0.0:80/p?password=env:X",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_files_in_an_address_are_relative_to_the_file(tmp_path: Path, address: str) -> None:
+    (tmp_path / "site.toml").write_text(f"output = '{address}'")
+    found = _config.load(str(tmp_path / "site.toml"), PARSER).flags["output"]
+    assert found == [ADDRESSES[address].format(tmp_path, Path.home())]
+
+
 SOURCES = {
     "env:NOT_THERE_7": "no address in the variable NOT_THERE_7",
     "@none.txt": "none.txt cannot be read",
