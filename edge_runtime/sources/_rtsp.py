@@ -17,6 +17,7 @@ from edge_runtime import __version__
 from edge_runtime.sources._credentials import Credentials
 from edge_runtime.sources._sdp import Video, video_of
 from edge_runtime.sources._server import REFUSED, Refused, Unfit, context_of, port_of
+from edge_runtime.sources._wire import Wire
 
 MOST_HEADERS, LONGEST_LINE, MOST_BODY = 100, 8192, 1 << 18
 RTSP_VERSION = b"RTSP/1."
@@ -29,7 +30,7 @@ class RtspConnection:
 
     Args:
         address: rtsp://user:password@camera/path, or rtsps://.
-        timeout_s: seconds to wait for each answer and packet.
+        timeout_s: seconds in which each answer and packet must come, and each piece of it.
         ca_file: certificates that vouch for rtsps://; None for those of the system, "none" to check nothing.
 
     Attributes:
@@ -54,7 +55,7 @@ class RtspConnection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if parts.scheme.lower() == "rtsps":
                 self._socket = context_of(ca_file).wrap_socket(self._socket, server_hostname=self._host)
-            self._file = self._socket.makefile("rb", 1 << 16)
+            self._wire = Wire(self._socket, timeout_s, LONGEST_LINE)
             self.video = self._begun()
         except BaseException:
             self.close()
@@ -66,12 +67,11 @@ class RtspConnection:
             if monotonic() > self._next_s:
                 self._send(self._keep, self._url, {})
                 self._next_s = monotonic() + self._alive_s
-            first = self._file.read(1)
+            first = self._wire.begin()
             if not first:
                 return
             if first == b"$":
-                head = self._exactly(3)
-                yield head[0], self._exactly(int.from_bytes(head[1:], "big"))
+                yield self._packet()
             else:
                 status, headers, _ = self._message(first)  # the answer to a request that keeps the session
                 if status == 401 and self._credentials.challenge(headers.get("www-authenticate", "")):
@@ -90,8 +90,8 @@ class RtspConnection:
                 self._send("TEARDOWN", self._url, {})
         self._session = ""
         self._socket.close()
-        if hasattr(self, "_file"):
-            self._file.close()
+        if hasattr(self, "_wire"):
+            self._wire.close()
 
     def _begun(self) -> Video:
         end = Timer(max(BEGIN_S, ANSWERS * self._timeout_s), self.interrupt)  # a timeout is only for each piece
@@ -154,22 +154,27 @@ class RtspConnection:
     def _answer(self) -> Tuple[int, Dict[str, str], bytes]:
         until_s = monotonic() + self._timeout_s
         while monotonic() < until_s:
-            first = self._exactly(1)
+            first = self._wire.begin()
             if first == b"$":  # of the video, before the answer to PLAY
-                self._exactly(int.from_bytes(self._exactly(3)[1:], "big"))
+                self._packet()
                 continue
             status, headers, body = self._message(first)
             if status and headers.get("cseq", "").strip() == str(self._number):
                 return status, headers, body
         raise TimeoutError
 
+    def _packet(self) -> Tuple[int, bytes]:
+        """Channel and content of a packet, behind its first byte."""
+        head = self._wire.exactly(3)
+        return head[0], self._wire.exactly(int.from_bytes(head[1:], "big"))
+
     def _message(self, first: bytes) -> Tuple[int, Dict[str, str], bytes]:
         """An answer, or a request of the server, whose status is 0."""
-        line = first + self._line()
+        line = first + self._wire.line()
         status = line.split(b" ", 2)[1:2]
         headers: Dict[str, str] = {}
         for _ in range(MOST_HEADERS):
-            name, colon, value = self._line().decode("latin1").partition(":")
+            name, colon, value = self._wire.line().decode("latin1").partition(":")
             if not colon:
                 break
             key = name.strip().lower()  # a server may offer several ways to authenticate
@@ -177,21 +182,9 @@ class RtspConnection:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MOST_BODY:
             raise OSError(0, "the camera's answer is too long")
-        body = self._exactly(int(length))
+        body = self._wire.exactly(int(length))
         is_answer = line.startswith(RTSP_VERSION) and status and status[0].isdigit()
         return (int(status[0]) if is_answer else 0), headers, body
-
-    def _line(self) -> bytes:
-        line = self._file.readline(LONGEST_LINE)
-        if not line.endswith(b"\n"):
-            raise OSError(0, "the camera's answer makes no sense" if line else "the camera ended the connection")
-        return line.rstrip(b"\r\n")
-
-    def _exactly(self, count: int) -> bytes:
-        content: bytes = self._file.read(count)
-        if len(content) < count:
-            raise OSError(0, "the camera ended the connection")
-        return content
 
 
 def _control(base: str, control: str) -> str:

@@ -6,7 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
@@ -15,10 +15,12 @@ from edge_runtime.errors import SourceError
 from edge_runtime.imaging import gst, pyav
 from edge_runtime.sources import SourceOptions, _rtsp, _rtspcapture, gstreamer, rtsp
 from edge_runtime.sources._avcapture import AvCapture
+from edge_runtime.sources._avopen import NO_ANSWER
 from edge_runtime.sources._rtsp import RtspConnection
 from edge_runtime.sources._rtspcapture import RtspCapture
+from edge_runtime.sources._wire import Wire
 from tests.loop.parts import within
-from tests.sources.answering import ALL, OK, REPORT, answering
+from tests.sources.answering import ALL, OK, REPORT, REQUESTS, answering
 from tests.sources.rtsp_server import H265, JPEG, RtspServer, launch
 from tests.sources.tls import Front, certificate
 
@@ -114,14 +116,13 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtsp, "TIMEOUT_MS", 500)
 
 
-def test_an_answer_that_comes_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rtsp, "BEGIN_S", 0.5)
-    monkeypatch.setattr(_rtsp, "ANSWERS", 1)
+def byte_by_byte(begin: Callable[[socket.socket], None]) -> RtspCapture:
+    """What a server gets that begins well, and then sends a byte again and again for ever."""
     over = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            connection.sendall(b"RTSP/1.0 200 OK\r\nX: ")
+            begin(connection)
             while not over.wait(0.05):
                 connection.sendall(b"x")
 
@@ -134,6 +135,30 @@ def test_an_answer_that_comes_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> N
         opening.join(10)
         over.set()
         assert found and not found[0].opened and found[0].error
+        return found[0]
+
+
+@pytest.mark.parametrize("begin", [b"RTSP/1.0 200 OK\r\nX: ", OK + b"Content-Length: 9999\r\n\r\n", b"$\0\xff\xff"])
+def test_an_answer_that_comes_byte_by_byte(begin: bytes) -> None:
+    assert byte_by_byte(lambda connection: connection.sendall(begin.replace(b"%d", b"1"))).error == NO_ANSWER
+
+
+def test_many_slow_answers_end_with_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rtsp, "BEGIN_S", 0.5)
+    monkeypatch.setattr(_rtsp, "ANSWERS", 1)
+    monkeypatch.setattr(Wire, "_check", lambda *given: None)
+    byte_by_byte(lambda connection: connection.sendall(b"RTSP/1.0 200 OK\r\nX: "))
+
+
+@pytest.mark.parametrize("begin", [b"$\0\xff\xff", b"RTSP/1.0 200 OK\r\nX: "])
+def test_a_packet_that_comes_byte_by_byte_while_it_plays(begin: bytes) -> None:
+    def play(connection: socket.socket) -> None:
+        for number in range(1, REQUESTS + 1):
+            connection.recv(4096)
+            connection.sendall(ALL.replace(b"%d", b"%d" % number))
+        connection.sendall(begin)
+
+    assert byte_by_byte(play).error == NO_ANSWER
 
 
 def test_a_camera_that_sends_reports_and_no_video_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
