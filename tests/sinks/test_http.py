@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,8 +16,17 @@ from edge_runtime.errors import BackendUnavailable, SinkError, UsageError
 from edge_runtime.loop.pipeline import Pipeline
 from edge_runtime.sinks import http
 from edge_runtime.sinks._web.address import Address, parse
+from edge_runtime.sinks._web.listening import LOCAL
 from tests.loop.parts import Numbers, open_detector
 from tests.sinks.web.client import TOKEN, ask_json
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def test_addresses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -53,6 +65,30 @@ def test_an_address_that_is_taken() -> None:
             sinks.open(f"http://127.0.0.1:{port}")
     with pytest.raises(SinkError, match="cannot be served"):
         sinks.open("http://127.255.255.256:0?token=@" + __file__)
+
+
+def test_localhost_is_each_of_its_addresses() -> None:
+    """A browser takes one of them, and some never try the other."""
+    with closing(sinks.open("http://localhost:0")) as page:
+        port = urlsplit(page.url).port
+        assert f"http://localhost:{port}/" in sinks.note(page)
+        for host in LOCAL if has_ipv6() else LOCAL[:1]:
+            with closing(HTTPConnection(host, port, timeout=10)) as asking:
+                asking.request("GET", "/state.json", headers={"Host": f"localhost:{port}"})
+                assert asking.getresponse().status == 200
+    for host in LOCAL if has_ipv6() else LOCAL[:1]:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, port), 10)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_localhost_is_refused_if_one_of_its_addresses_is_taken() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SinkError, match=f"localhost:{port}: Address already in use"):
+            sinks.open(f"http://localhost:{port}")
+    with socket.create_server(("127.0.0.1", port)):  # nothing is left behind
+        pass
 
 
 def test_one_page_shows_all_sources() -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import threading
 from collections import Counter
 from typing import Any, Callable, Protocol, Set
 
-from edge_runtime.errors import SinkError
 from edge_runtime.sinks._address import bracketed
 from edge_runtime.sinks._web.address import Address
 from edge_runtime.sinks._web.connection import Connection, Refused, Request
+from edge_runtime.sinks._web.listening import listening
 
 MOST, MOST_OF_ONE = 128, 64  # connections, in all and of one address
 SEND_BUFFER = 1 << 18  # bytes that the system keeps for a viewer: a slow one gets newer pictures, and not old ones late
@@ -47,8 +46,8 @@ class Server:
     """
 
     def __init__(self, address: Address, what: str) -> None:
-        self._what, self._socket = what, _listening(address, what)
-        self.port = self._socket.getsockname()[1]
+        self._what, self._sockets = what, listening(address, what)
+        self.port = self._sockets[0].getsockname()[1]
         self.url = f"http://{bracketed(address.host)}:{self.port}/"
         self._tasks: Set[Any] = set()
         self._peers: Counter[str] = Counter()
@@ -87,9 +86,10 @@ class Server:
             self._loop.close()
 
     async def _run(self) -> None:
-        server = await asyncio.start_server(self._accept, sock=self._socket, limit=1 << 16)
+        servers = [await asyncio.start_server(self._accept, sock=each, limit=1 << 16) for each in self._sockets]
         await self._ended
-        server.close()
+        for server in servers:
+            server.close()
         self._ending()
         tasks = list(self._tasks)
         if tasks:
@@ -132,27 +132,3 @@ class Server:
                 return
             await self._site.answer(connection, request)
             going = connection.goes_on()
-
-
-def _listening(address: Address, what: str) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        SinkError: the address is taken, or is not of this machine.
-    """
-    try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, place = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(place)
-            listener.listen(MOST)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        fact = f"the {what} cannot be served on {address.host}:{address.port}: {error.strerror or error}"
-        raise SinkError(fact, hint="does another run serve it? give another port") from error
-    listener.setblocking(False)
-    return listener
