@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.detect import results
-from edge_runtime.detect.detector import Detector, warm_up
 from edge_runtime.detect.finite import OutputWatch
-from edge_runtime.errors import UsageError
 from edge_runtime.loop.gate import Gates
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
 from edge_runtime.loop.rules import RuleBook
 from edge_runtime.loop.watching import Recorder, Work
+from edge_runtime.loop.turns import Turns
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
 from edge_runtime.types.places import PlaceStates
@@ -29,10 +28,10 @@ InFlight = Deque[Tuple[Optional[int], List[Lease]]]  # without a slot: nothing o
 
 
 class Detecting:
-    """Runs one detector, or several one after the other. They are reserved for it from `claim` to `release`.
+    """Runs one detector, or several one after the other.
 
     Args:
-        detector: the first detector.
+        turns: the detectors.
         inbox: the waiting frames.
         deliver: called with each result and its lease, in order.
         stopping: set when the run must end soon.
@@ -46,14 +45,13 @@ class Detecting:
         pace: the most frames per second that are taken.
         trackers: give boxes the ids of their objects.
         watch: whether the outputs are finite, in this run.
-        capacity: the most frames in work at once. No later detector may need more.
         warm: the first detector has run.
         idle: it waits for frames, else it has been at the same thing since `beat_s` (`perf_counter`).
     """
 
     def __init__(
         self,
-        detector: Detector,
+        turns: Turns,
         inbox: Inbox,
         deliver: Callable[[Lease, Result], None],
         stopping: threading.Event,
@@ -62,70 +60,30 @@ class Detecting:
         rules: RuleBook,
         gone: Callable[[int], None] = lambda number: None,
         gates: Optional[Gates] = None,
-        warmup: int = 2,
         recorder: Optional[Recorder] = None,
     ) -> None:
-        self._detector, self.backend = detector, detector.backend
-        self.capacity = self.backend.slots * self.backend.batch
+        self.turns = turns
         self._inbox, self._deliver, self._stopping = inbox, deliver, stopping
-        self._max_frames, self._warmup, self._rules = max_frames, warmup, rules
+        self._max_frames, self._rules = max_frames, rules
         self.trackers, self._told = SourceTrackers(), gone
         self._gates, self._recorder, self._runs = gates, recorder, 0
         self._gone: Deque[Tuple[int, str]] = deque()
         self.pace, self.watch = Pace(), OutputWatch()
-        self._next: Deque[Detector] = deque(maxlen=1)
-        self._claimed: List[Detector] = []
         self.warm, self.idle, self.beat_s = False, False, 0.0
-
-    @property
-    def detector(self) -> Detector:
-        """The one that runs now."""
-        return self._detector
-
-    def claim(self, detector: Optional[Detector] = None) -> None:
-        """Reserves a detector, the first one by default, for the rest of the run.
-
-        Raises:
-            UsageError: another pipeline runs over it.
-        """
-        detector = detector or self._detector
-        if detector not in self._claimed:
-            detector.claim()
-            self._claimed.append(detector)
-
-    def release(self) -> None:
-        """Ends the reservation of the detectors. It may be called more than once."""
-        while self._claimed:
-            self._claimed.pop().release()
 
     def warm_up(self) -> None:
         """Runs the first detector on an empty image."""
-        warm_up(self._detector, self._warmup)
+        self.turns.warm_up()
         self.warm, self.beat_s = True, perf_counter()
-
-    def swap(self, detector: Detector) -> None:
-        """See `Pipeline.swap`."""
-        self.check_swap(detector)
-        if detector not in self._claimed:  # the other detectors are warm, and one of them runs now
-            self.claim(detector)
-            warm_up(detector, self._warmup)
-        self._next.append(detector)
-
-    def check_swap(self, detector: Detector) -> None:
-        """See `Pipeline.check_swap`."""
-        if detector.model.spec.labels != self._detector.model.spec.labels:
-            raise UsageError("engines of different classes cannot take turns", hint="give engines of one data set")
-        if detector.backend.slots * detector.backend.batch > self.capacity:
-            raise UsageError("an engine of a bigger batch cannot take over", hint="begin with the biggest batch")
 
     def allocate(self, shape: Tuple[int, ...]) -> Optional[NDArray[np.uint8]]:
         """See `Backend.allocate`: memory of the detector that runs now."""
-        return self.backend.allocate(shape)
+        return self.turns.backend.allocate(shape)
 
     @property
     def holds(self) -> int:
         """The most frames of one source that are in work, or wait for those."""
-        return self.capacity if self._gates is None else 2 * self.capacity
+        return self.turns.capacity if self._gates is None else 2 * self.turns.capacity
 
     def forget(self, source: int, name: str) -> None:
         """Frees what is known of a source that was removed, after its last frame. Any thread may call this."""
@@ -140,15 +98,14 @@ class Detecting:
             for slot, _ in in_flight:  # after an error too, so that the next user finds no slot in work
                 if slot is not None:
                     with suppress(Exception):
-                        self.backend.wait(slot)
+                        self.turns.wait(slot)
 
     def _loop(self, in_flight: InFlight) -> None:
-        free, taken = deque(range(self.backend.slots)), 0
+        free, taken = deque(range(self.turns.backend.slots)), 0
         while True:
-            if self._next and not in_flight:
-                self._detector = self._next.pop()
-                self.backend = self._detector.backend
-                free = deque(range(self.backend.slots))
+            if self.turns.ending and not in_flight:
+                self.turns.take_over()
+                free = deque(range(self.turns.backend.slots))
             self._forget_gone(in_flight)
             leases: List[Lease] = []
             until_s = perf_counter() + FILL_S
@@ -169,13 +126,14 @@ class Detecting:
                 self._hand_out(slot, leases)
                 if slot is not None:
                     free.append(slot)
-            elif not self._next:
+            elif not self.turns.ending:
                 return
 
     def _has_room(self, free: Deque[int], in_flight: InFlight, leases: List[Lease]) -> bool:
         """Whether one more frame may be taken. Frames that are not inferred wait in line, and need no slot."""
-        waiting = self.backend.slots if self._gates is None else 2 * self.backend.slots
-        return bool(free) and not self._next and len(in_flight) < waiting and len(leases) < self.backend.batch
+        backend = self.turns.backend
+        waiting = backend.slots if self._gates is None else 2 * backend.slots
+        return bool(free) and not self.turns.ending and len(in_flight) < waiting and len(leases) < backend.batch
 
     def _take(self, lease: Lease) -> None:
         lease.inferred = self._gates is None or self._gates.admits(lease)
@@ -188,7 +146,7 @@ class Detecting:
         if not pictures:
             return None
         slot = free.popleft()
-        self.backend.enqueue(slot, pictures)
+        self.turns.enqueue(slot, pictures)
         return slot
 
     def _forget_gone(self, in_flight: InFlight) -> None:
@@ -211,7 +169,7 @@ class Detecting:
     def _hand_out(self, slot: Optional[int], leases: List[Lease]) -> None:
         found = enumerate(self._wait(slot, leases) if slot is not None else ())
         self._runs += slot is not None
-        stages = self.backend.stage_ms(slot) if slot is not None else {}
+        stages = self.turns.backend.stage_ms(slot) if slot is not None else {}
         for lease in leases:
             assert lease.frame is not None
             times = {"capture": lease.capture_ms, **(stages if lease.inferred else {})}
@@ -228,14 +186,14 @@ class Detecting:
 
     def _wait(self, slot: int, leases: List[Lease]) -> Iterator[NDArray[np.float32]]:
         """The rows of each frame of a slot."""
-        boxes, counts = self.backend.wait(slot)
+        boxes, counts = self.turns.wait(slot)
         number = sum(lease.inferred for lease in leases)
-        self.watch.seen(self.backend, slot, number, int(counts[:number].sum()))
+        self.watch.seen(self.turns.backend, slot, number, int(counts[:number].sum()))
         return (boxes[place, : counts[place]] for place in range(number))
 
     def _boxes(self, lease: Lease, rows: Optional[NDArray[np.float32]]) -> Detections:
         """What was found in a frame; without rows, in an earlier one."""
-        frame, model = lease.frame, self._detector.model
+        frame, model = lease.frame, self.turns.detector.model
         assert frame is not None
         if rows is None:
             assert self._gates is not None
@@ -253,7 +211,7 @@ class Detecting:
         if self._recorder is not None:
             name = lease.frame.source
             tracks = self.trackers.state(name) if rules.track and self._recorder.wants_tracks(name) else None
-            lease.work = Work(self._detector, found, rules, slot, number, self._runs, tracks)
+            lease.work = Work(self.turns.detector, found, rules, slot, number, self._runs, tracks)
         found = rules.keep(found)
         if rules.track is None:
             return found, None

@@ -22,6 +22,7 @@ from edge_runtime.loop.ring import Inbox, Lease, Ring
 from edge_runtime.loop.rules import RuleBook
 from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.streams import Streams
+from edge_runtime.loop.turns import Turns
 from edge_runtime.loop.view import View
 from edge_runtime.loop.watching import Recorder
 from edge_runtime.sources import Source, states
@@ -56,8 +57,8 @@ class Run:
         self.rules = rules
         self.inbox = Inbox(depth=INBOX_DEPTH)
         self.detecting = Detecting(
-            detector, self.inbox, self._deliver, self._stopping, max_frames=max_frames, rules=rules,
-            gone=self._gone, gates=None if gate is None else Gates(gate), warmup=warmup, recorder=recorder,
+            Turns(detector, warmup), self.inbox, self._deliver, self._stopping, max_frames=max_frames, rules=rules,
+            gone=self._gone, gates=None if gate is None else Gates(gate), recorder=recorder,
         )  # fmt: skip
         self.streams = Streams(
             ends.sources, self.inbox, self._stopping, self._source_failed, gate is not None, ends.shown
@@ -114,13 +115,13 @@ class Run:
         Raises:
             UsageError: another pipeline runs the detector.
         """
-        self.detecting.claim()
+        self.detecting.turns.claim()
         self._started = True
         try:
             self._thread.start()
         except RuntimeError:  # the system gives no more threads
             self._started = False
-            self.detecting.release()
+            self.detecting.turns.release()
             raise
         if self._timer:
             self._timer.daemon = True
@@ -151,7 +152,7 @@ class Run:
                 if self._timer and self._timer.ident is not None:
                     self._timer.cancel()
                     self._timer.join()
-            self.detecting.release()
+            self.detecting.turns.release()
             self._ends.close()
             self._finished = True
         if self._errors:

@@ -17,7 +17,7 @@ def of(run: Run, ends: Ends, gated: bool) -> Dict[str, Any]:
     gate = {"gated": monitor.gated, "inferred": monitor.frames - monitor.gated}
     recorded = {} if run.recorder is None else {"recordings": run.recorder.summary()}
     return {
-        "backend": run.detecting.backend.description,
+        "backend": run.detecting.turns.backend.description,
         **monitor.summary(),
         "streams": run.streams.summary(),
         **({"tracking": tracking} if tracking or run.rules.tracks else {}),

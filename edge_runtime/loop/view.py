@@ -18,15 +18,19 @@ from edge_runtime.sources import Source
 from edge_runtime.sources._state import LIVE, SourceState
 
 READING, ENDED = "reading", "ended"  # states of sources that have none of their own
-STUCK_S = 30.0  # no frame and no wait for another thread takes so long
+STUCK_S = 30.0  # no frame and no wait for another thread takes so long,
+STUCK_TIMES = 10  # unless an engine is slow: none takes so many times its longest time,
+FIRST_S = 300.0  # and none so long if it has not run yet
 WINDOW_S = 5.0  # rates and percentiles are of the last 5 to 10 seconds
 
 
 def stuck(detecting: Detecting, outputs: Outputs) -> str:
     """Why the run must be started anew; "" if it goes on, or waits for the caller."""
-    now_s, waits = perf_counter(), detecting.idle or outputs.awaits_caller
-    if detecting.warm and not waits and now_s - detecting.beat_s > STUCK_S:
-        return f"the detecting thread has been at the same thing for {now_s - detecting.beat_s:.0f} s"
+    slowest_s, waits = detecting.turns.slowest_s, detecting.idle or outputs.awaits_caller
+    limit_s = max(STUCK_S, STUCK_TIMES * slowest_s) if slowest_s else FIRST_S
+    since_s = perf_counter() - detecting.beat_s
+    if detecting.warm and not waits and since_s > limit_s:
+        return f"the detecting thread has been at the same thing for {since_s:.0f} s"
     return ""
 
 
@@ -94,7 +98,7 @@ class View:
 
     def _built(self) -> Dict[str, str]:
         """What runs. The file of each engine is read once."""
-        detector = self._detecting.detector
+        detector = self._detecting.turns.detector
         if self._build[0] is not detector:
             path, backend = detector.model.path, detector.backend.description
             about = {"version": __version__, "engine": Path(path).name, "backend": backend}

@@ -183,7 +183,7 @@ def test_the_first_engine_may_come_back_after_a_smaller_one(detector: Detector, 
             pipeline.swap(turn)
             for _ in range(20):
                 next(results)
-            assert pipeline._run.detecting.backend is turn.backend
+            assert pipeline._run.detecting.turns.backend is turn.backend
         with pytest.raises(UsageError, match="bigger batch"):
             pipeline.swap(big)
 
