@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 from edge_runtime import sinks as sink_family
 from edge_runtime import sources as source_family
 from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.loop.opened import name_apart, rates_of
 from edge_runtime.loop.stream import Stream, check_names, own_options
 from edge_runtime.loop.targets import list_sinks, list_sources, list_streams
 from edge_runtime.loop.watching import Recorder
@@ -19,7 +20,6 @@ from edge_runtime.sinks import AnySink, SinkOptions
 from edge_runtime.sources import Source, SourceOptions
 from edge_runtime.types.packets import MOST_BYTES, PacketRing
 
-USUAL_FPS = 30.0
 START_S = 3.0  # live sources that do not answer in this time are opened later
 
 log = logging.getLogger("edge_runtime")
@@ -79,7 +79,7 @@ class Ends:
             own = [self._open_sinks(stream.sinks, undo) for stream in listed]
             self.sinks += [*self._common, *chain(*own)]
             opened = self._open_sources(listed, own, options, fail_fast, undo)
-            _name_apart(self.sources)
+            name_apart(self.sources)
             for place, source, ring in opened:
                 self.streams[source.name] = listed[place]
                 self.only.update({id(sink): source for sink in own[place]})
@@ -87,7 +87,7 @@ class Ends:
                     self.rings[source.name] = ring
             there = {place for place, _, _ in opened}
             self._close_useless(chain(*(sinks for place, sinks in enumerate(own) if place not in there)))
-            rates = _rates(self.sources)
+            rates = rates_of(self.sources)
             for sink in self.sinks:
                 only = self.only.get(id(sink))
                 self._begin(sink, rates if only is None else {only.name: rates[only.name]})
@@ -109,12 +109,14 @@ class Ends:
         with ExitStack() as undo:
             sinks = self._open_sinks(stream.sinks, undo)
             source, ring = self._open_source(stream, options, sinks, undo)
-            _name_apart([*self.sources, source])
-            rate = _rates([*self.sources, source])[source.name]
+            name_apart([*self.sources, source])
+            rate = rates_of([*self.sources, source])[source.name]
             for sink in sinks:
                 self._begin(sink, {source.name: rate})
             opened = undo.pop_all()
         self.sources.append(source)
+        self.sinks += sinks
+        self.only.update({id(sink): source for sink in sinks})
         if ring is not None:
             self.rings[source.name] = ring
             for each in self.rings.values() if self._recorder else ():
@@ -126,8 +128,10 @@ class Ends:
         return source, sinks
 
     def remove(self, source: Source) -> None:
-        """Forgets a source, so that its name is free again."""
+        """Forgets a source and its outputs, so that its name is free again."""
         self.sources.remove(source)
+        self.sinks = [sink for sink in self.sinks if self.only.get(id(sink)) is not source]
+        self.only = {number: its for number, its in self.only.items() if its is not source}
         self.rings.pop(source.name, None)
         self._others -= source.name not in self._broken
         self._broken.discard(source.name)
@@ -140,7 +144,7 @@ class Ends:
 
     def rate(self, source: Source) -> float:
         """Frames per second of a source, as outputs take it."""
-        return _rates(self.sources)[source.name]
+        return rates_of(self.sources)[source.name]
 
     def close(self) -> None:
         """Closes what was opened here, unless the run closes it. It may be called more than once."""
@@ -191,12 +195,7 @@ class Ends:
             sink.follow(self.rings)
 
     def _open_sources(
-        self,
-        listed: List[Stream],
-        own: List[List[AnySink]],
-        options: SourceOptions,
-        fail_fast: bool,
-        undo: ExitStack,
+        self, listed: List[Stream], own: List[List[AnySink]], options: SourceOptions, fail_fast: bool, undo: ExitStack
     ) -> List[Tuple[int, Source, Optional[PacketRing]]]:
         found: List[Tuple[int, Source, Optional[PacketRing]]] = []
         for place, (stream, sinks) in enumerate(zip(listed, own)):
@@ -248,22 +247,3 @@ class Ends:
     def _share(self, rings: int) -> int:
         """Bytes of the recorder for each of so many rings."""
         return 0 if self._recorder is None else self._recorder.most_bytes // max(rings, self._expected)
-
-
-def _name_apart(sources: Sequence[Source]) -> None:
-    """Numbers sources of the same name, because counts, files and the grid's tiles go by the name of the source."""
-    names: Set[str] = set()
-    for place, source in enumerate(sources):
-        if any(source is other for other in sources[:place]):
-            raise UsageError(f"{source.name} is given twice, and is one open source", hint="open it once more")
-        name, number = source.name, 1
-        while source.name in names:
-            number += 1
-            source.name = f"{name} ({number})"
-        names.add(source.name)
-
-
-def _rates(sources: Sequence[Source]) -> Dict[str, float]:
-    """Frames per second of each source, by name; a picture beside videos has the rate of the fastest of them."""
-    known = {source.name: source.fps or USUAL_FPS for source in sources if source.fps or source.live}
-    return {source.name: known.get(source.name, max(known.values(), default=USUAL_FPS)) for source in sources}

@@ -12,6 +12,7 @@ from edge_runtime.loop.monitor import Monitor
 from edge_runtime.loop.run import Run
 from edge_runtime.loop.status import RunStatus
 from edge_runtime.loop.stream import Stream
+from edge_runtime.sinks import AnySink
 from edge_runtime.sources import Source, states
 from edge_runtime.types.packets import PacketRing
 
@@ -28,6 +29,11 @@ class Observed:
         return list(self._ends.sources)
 
     @property
+    def sinks(self) -> List[AnySink]:
+        """Those that are open, also of streams that were added later, but not of those that were removed."""
+        return list(self._ends.sinks)
+
+    @property
     def monitor(self) -> Monitor:
         """The counts so far."""
         return self._run.monitor
@@ -40,7 +46,7 @@ class Observed:
     @property
     def detector(self) -> Detector:
         """The detector that runs now."""
-        return self._run.detecting.detector
+        return self._run.detecting.turns.detector
 
     @property
     def packets(self) -> Dict[str, PacketRing]:

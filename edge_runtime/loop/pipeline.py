@@ -15,17 +15,16 @@ from edge_runtime.errors import UsageError
 from edge_runtime.events.options import EventOptions
 from edge_runtime.files import fields
 from edge_runtime.files.fields import check_fields
+from edge_runtime.loop.changing import AnySource, Changing
 from edge_runtime.loop.ends import Ends
 from edge_runtime.loop.gate import GateOptions
-from edge_runtime.loop.observed import Observed
 from edge_runtime.loop.outbox import Reader
 from edge_runtime.loop.rules import RuleBook, check_events
 from edge_runtime.loop.run import Run
-from edge_runtime.loop.stream import Stream, as_stream, own_options
-from edge_runtime.loop.targets import AnyPath, SourceTarget, list_sinks, list_streams
+from edge_runtime.loop.targets import AnyPath, list_sinks, list_streams
 from edge_runtime.loop.watching import Recorder
 from edge_runtime.sinks import AnySink, SinkOptions
-from edge_runtime.sources import Source, SourceOptions
+from edge_runtime.sources import SourceOptions
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Result
 
@@ -36,10 +35,7 @@ LIMITS = {
 }
 
 
-AnySource = Union[SourceTarget, Source, Stream]
-
-
-class Pipeline(Observed):
+class Pipeline(Changing):
     """Runs a detector over sources and passes every result to sinks, or to the caller who iterates.
 
         for result in Pipeline(detector, "street.mp4"):
@@ -76,7 +72,6 @@ class Pipeline(Observed):
     A sink that fails is reported in the same way, and the others go on. The run ends when the last one has failed.
 
     Attributes:
-        sinks: those that are open.
         pace: `pace.fps` limits the frames per second. A live source's other frames are dropped and counted.
 
     Raises:
@@ -118,9 +113,8 @@ class Pipeline(Observed):
             detector, ends, max_frames=max_frames, duration_s=duration_s, warmup=warmup, fail_fast=fail_fast,
             rules=rules, gate=gate, events=events, recorder=record,
         )  # fmt: skip
-        super().__init__(run, ends, gate is not None)
-        self.sinks, self.pace = ends.sinks, run.detecting.pace
-        self._options, self._used = source_options, False
+        super().__init__(run, ends, gate is not None, source_options)
+        self.pace, self._used = run.detecting.pace, False
         if record is not None:
             record.follow(self)
 
@@ -174,51 +168,6 @@ class Pipeline(Observed):
             reader.leave()
             self._run.finish()
 
-    def add(self, source: AnySource, options: Optional[SourceOptions] = None) -> Source:
-        """Takes frames from one more source. The others go on meanwhile. Any thread may call this, at any time.
-
-        Args:
-            source: open, or a URI, a path, a camera number or a `Stream`. It is opened in the calling thread.
-            options: for a source that is opened; None for those of the stream, or else of the pipeline.
-
-        Returns:
-            The open source. After `remove` its name is free again, and counts and ids of objects then go on.
-
-        Raises:
-            SinkError, SourceError, UsageError: it cannot be opened, or the run has ended.
-        """
-        stream = as_stream(source)
-        return self._run.changes.add(stream, options or own_options(stream, self._options))
-
-    def check(self, stream: Stream, name: Optional[str] = None) -> None:
-        """Refuses a stream that cannot be added, or to which the source of this name cannot change.
-
-        Raises:
-            UsageError, SpecError: the detector does not report such boxes, or `track` of the source differs too much.
-        """
-        self._run.changes.check(stream, name)
-
-    def change(self, name: str, stream: Stream) -> None:
-        """Gives a source other thresholds, classes, lines and zones, from its next frame on. Any thread may call this.
-
-        Ids and the counts of lines and zones that stay as they were go on. Source, options and sinks of `stream` are
-        not looked at.
-
-        Raises:
-            UsageError: no source has this name, the detector does not report such boxes, or `track` differs in more.
-        """
-        self._run.changes.change(name, stream)
-
-    def remove(self, name: str) -> None:
-        """Closes a source. The others go on meanwhile. Any thread may call this.
-
-        Frames in work are finished. Its counts stay in `summary`. The run ends without a source: first add a new one.
-
-        Raises:
-            UsageError: no source has this name.
-        """
-        self._run.changes.remove(name)
-
     def stop(self) -> None:
         """Ends the run soon. No new frame is captured. Frames in work are still finished and written.
 
@@ -242,22 +191,6 @@ class Pipeline(Observed):
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close()
-
-    def swap(self, detector: Detector) -> None:
-        """Uses another detector from the next frame on. Both detectors stay open afterwards.
-
-        Raises:
-            UsageError: see `check_swap`, or another pipeline runs the detector.
-        """
-        self._run.detecting.swap(detector)
-
-    def check_swap(self, detector: Detector) -> None:
-        """Refuses a detector that cannot take over.
-
-        Raises:
-            UsageError: it has other classes, or needs more frames at once.
-        """
-        self._run.detecting.check_swap(detector)
 
     def _use(self) -> None:
         if self._used:

@@ -141,11 +141,14 @@ def test_a_stream_with_an_output_comes_and_goes_while_it_runs(tmp_path: Path) ->
         pipeline.add(Stream(Numbers(300), "c", sinks=[out], conf=0.95))
         with pytest.raises(UsageError, match="there is a source 'c' already"):
             pipeline.add(Stream(Numbers(5), "c"))
+        assert [sink.target for sink in pipeline.sinks] == ["own", out]
         for _ in range(40):
             next(results)
         assert own.seen == [0, 1, 2, 3, 4] and own.finished == 0
         pipeline.remove("b")
+        assert [sink.target for sink in pipeline.sinks] == [out]
         pipeline.remove("c")
+        assert pipeline.sinks == []
         frames = [result.frame.index for result in results if result.frame.source == "a"]
     assert frames == sorted(frames) and frames[-1] == 399
     assert own.finished == 1 and gated.closed
@@ -165,6 +168,7 @@ def test_a_stream_whose_output_cannot_be_written_leaves_nothing_behind(tmp_path:
         with pytest.raises(SinkError, match=r"c\.jsonl"):
             pipeline.add(Stream("synthetic://64x48@50", "c", sinks=[str(tmp_path / "{source}.jsonl")]))
         assert [source.name for source in pipeline.sources] == list(pipeline.streams) == ["a"]
+        assert pipeline.sinks == []
         folder.rmdir()
         pipeline.add(Stream(Numbers(4), "c", sinks=[str(tmp_path / "{source}.jsonl")]))
         assert len(list(results)) == 23
