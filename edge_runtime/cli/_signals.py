@@ -7,6 +7,8 @@ import signal
 import threading
 from typing import Callable, Iterator
 
+from edge_runtime.cli._hangup import Hearing
+
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -20,6 +22,7 @@ def ending(action: Callable[[], None] = _interrupt) -> Iterator[None]:
 
     A signal that is ignored at the start stays ignored, for `nohup`. Later signals are ignored too. If a session
     closes, both shell and kernel send one, and the second must not stop the clean end that the first began.
+    A run with a configuration hears SIGHUP itself.
     """
     if threading.current_thread() is not threading.main_thread():  # signals cannot be set here
         yield
@@ -32,7 +35,7 @@ def ending(action: Callable[[], None] = _interrupt) -> Iterator[None]:
 
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in ENDING}
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
+        if handler is not signal.SIG_IGN and not isinstance(handler, Hearing):
             signal.signal(number, end)
     try:
         yield

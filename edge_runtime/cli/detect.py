@@ -35,6 +35,7 @@ from edge_runtime.cli import (
     _gate,
     _govern,
     _guard,
+    _hangup,
     _notes,
     _power,
     _record,
@@ -78,6 +79,11 @@ SWITCH_INTERVAL_S = 0.0005  # of the GIL; with Python's 5 ms a busy sink thread 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command and returns its exit code. Without arguments it shows a demo."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with _hangup.held_back(words):
+        return _main(words)
+
+
+def _main(words: List[str]) -> int:
     if not words:
         return _guard.guarded(_demo.show, argparse.Namespace(verbose=False))
     parser = _parser()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.sources.clips import write_clip
 from tests.tiny import boxes_v8, write_onnx
 
 FRAMES = 150
+COMMAND = ("-m", "edge_runtime.cli.detect")
+SCRIPT = ("-c", "import sys; from edge_runtime.cli._early import detect; sys.exit(detect())")
 ZONE = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
 SITE = """# ours
 engine = "tiny.onnx"
@@ -57,13 +59,14 @@ class Running:
     """edge-detect with a configuration, in a process of its own."""
 
     def __init__(
-        self, folder: Path, terminal: Optional[int] = None, frames: int = FRAMES, nohup: bool = False, **said: Any
-    ) -> None:
+        self, folder: Path, terminal: Optional[int] = None, frames: int = FRAMES, nohup: bool = False,
+        start: Sequence[str] = COMMAND, **said: Any,
+    ) -> None:  # fmt: skip
         self.folder, self.file = folder, folder / "site.toml"
         write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1), (10, 10, 8, 8, 0.4, 0))})
         write_clip(folder / "clip.mp4", frames)
         self.write(**said)
-        command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(self.file)]
+        command = [sys.executable, *start, "--config", str(self.file)]
         with open(folder / "said.txt", "w") as said_to:
             take = _take_terminal_and_ignore if nohup else _take_terminal
             more: Dict[str, Any] = {} if terminal is None else {"stdin": terminal, "preexec_fn": take}
@@ -102,6 +105,25 @@ def started(tmp_path: Path) -> Iterator[Any]:
         if run.process.poll() is None:
             os.kill(run.process.pid, signal.SIGKILL)
             run.process.wait()
+
+
+def hears_hangup(pid: int) -> bool:
+    """Whether a process has a handler for SIGHUP, the first signal."""
+    (mask,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
+    return int(mask.split()[1], 16) & 1 == 1
+
+
+def test_a_signal_before_anything_is_loaded_waits(tmp_path: Path) -> None:
+    run = Running(tmp_path, frames=30, start=SCRIPT)
+    try:
+        assert within(60, lambda: hears_hangup(run.process.pid))
+        assert "tiny.onnx" not in run.said()
+        run.reload("is read again: no change")
+        run.end()
+    finally:
+        run.process.kill()
+        run.process.wait()
+    assert len(run.rows()) == 30
 
 
 def test_a_signal_at_the_start_waits(tmp_path: Path) -> None:
