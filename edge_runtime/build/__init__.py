@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -109,12 +110,22 @@ def build(
 def place(new: Path, plan: Path) -> None:
     """Moves a plan and its passport to their place on the same disk.
 
+    An earlier plan goes first: a kill between two steps leaves no plan, and never one with the passport of another.
+
     Raises:
         UsageError: the place cannot be written.
     """
+    target, earlier = os.path.realpath(plan), new.with_name("earlier.plan")
     with atomic.said_of(plan):
-        os.replace(passport.passport_path(new), os.path.realpath(passport.passport_path(plan)))
-        os.replace(new, os.path.realpath(plan))
+        with suppress(FileNotFoundError):
+            os.replace(target, earlier)
+        try:
+            os.replace(passport.passport_path(new), os.path.realpath(passport.passport_path(plan)))
+        except OSError:
+            with suppress(FileNotFoundError):
+                os.replace(earlier, target)
+            raise
+        os.replace(new, target)
 
 
 def check(options: BuildOptions) -> None:

@@ -195,3 +195,27 @@ def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", watched)
     build.place(new, plan)
     assert there == [(False, True), (True, True)] and plan.read_bytes() == b"plan"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")], ids=["killed", "full"])
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_a_plan_never_has_the_passport_of_another(tmp_path, monkeypatch, step, error):
+    new, plan = tmp_path / "made" / "n.plan", tmp_path / "p.plan"
+    new.parent.mkdir()
+    for path, text in ((new, "new"), (plan, "earlier")):
+        path.write_text(text)
+        passport.passport_path(path).write_text(text)
+    replace, steps = os.replace, []
+
+    def failing(source: Path, target: str) -> None:
+        steps.append(target)
+        if len(steps) == step + 1:
+            raise error
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises((KeyboardInterrupt, UsageError)):
+        build.place(new, plan)
+    assert not plan.exists() or passport.passport_path(plan).read_text() == plan.read_text()
+    if isinstance(error, OSError):
+        assert plan.exists() == (step < 2), "the earlier one is there again"
