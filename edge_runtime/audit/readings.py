@@ -17,7 +17,7 @@ from edge_runtime.detect import understand
 from edge_runtime.detect.understand import Model
 from edge_runtime.errors import EdgeError
 from edge_runtime.heads._anchors import COCO_TINY
-from edge_runtime.identify.network import Reader
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.model import labels
 from edge_runtime.model.anchors import SETS
 from edge_runtime.model.decode import DecodeSpec, Level
@@ -43,11 +43,11 @@ class Reading:
     classes: Optional[Callable[[Floats], Floats]] = None
     words: str = ""
 
-    def reader(self) -> Reader:
+    def reader(self) -> OutputReader:
         """What decodes outputs so."""
-        return Reader(self.model)
+        return OutputReader(self.model)
 
-    def candidates(self, reader: Reader, outputs: List[Floats], placed: Placement, low: float, every: bool) -> Floats:
+    def candidates(self, reader: OutputReader, outputs: List[Floats], placed: Placement, low: float, every: bool) -> Floats:
         """Boxes before any NMS, (n, 6) `[x1, y1, x2, y2, score, class_id]`, best first, at most `MOST`.
 
         Args:

@@ -16,7 +16,8 @@ from edge_runtime.audit.recorded import Record, Recorded, is_recorded
 from edge_runtime.backends import BackendOptions
 from edge_runtime.detect import engines, evidence, understand
 from edge_runtime.detect.sizes import running_at
-from edge_runtime.identify.network import Network, Reader, frame_of
+from edge_runtime.detect.output_reader import OutputReader
+from edge_runtime.identify.network import Network, frame_of
 from edge_runtime.model.recipe import ModelFlags, load_recipe
 from edge_runtime.model.spec import ModelIO
 from edge_runtime.model.thresholds import Thresholds
@@ -88,7 +89,7 @@ class EngineSide:
         self._backend = self._opened()
         if not self.model.certain:
             self._weigh()
-        self._reader = Reader(self.model)
+        self._reader = OutputReader(self.model)
 
     def record(self, picture: str, image: Image) -> Record:
         """What it makes of a picture."""

@@ -13,7 +13,7 @@ from edge_runtime.audit.preparations import Image, Preparation
 from edge_runtime.audit.readings import Reading
 from edge_runtime.audit.recorded import Record
 from edge_runtime.audit.sides import OnnxSide
-from edge_runtime.identify.network import Reader
+from edge_runtime.detect.output_reader import OutputReader
 
 LOW = 0.05  # boxes below this score are noise in every program, and are not compared
 ROWS = 100  # boxes of a picture that are looked for among the candidates
@@ -57,7 +57,7 @@ class Bench:
         self.side, self.images, self.records = side, images, records
         self.numbers = range(len(images))
         self._runs: Dict[Tuple[int, Preparation], List[Floats]] = {}
-        self._readers: Dict[str, Reader] = {}
+        self._readers: Dict[str, OutputReader] = {}
         grey = np.full((*side.model.spec.input_wh[::-1], 3), side.model.spec.pad_value, np.uint8)
         self._still = side.run(side.preparation.tensor(grey))
         self.theirs = [aligned(side, self._still, record) for record in records]

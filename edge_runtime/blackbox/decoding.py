@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import heads
 from edge_runtime.detect.detector import Detector
-from edge_runtime.detect.numpy_decode import dense
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.errors import SpecError
 from edge_runtime.model import geometry
 from edge_runtime.native import ops
@@ -26,7 +25,7 @@ class OutputDecoder:
 
     def __init__(self, detector: Detector) -> None:
         self._model, self._thresholds = detector.model, detector.options.thresholds
-        self._decoder: Optional[ops.Decoder] = None
+        self._reader = OutputReader(self._model)
 
     def __call__(self, outputs: List[NDArray[np.float32]], picture: Pixels) -> NDArray[np.float32]:
         """Returns the boxes (n, 6) `[x1, y1, x2, y2, score, class_id]` in pixels of the picture.
@@ -38,19 +37,8 @@ class OutputDecoder:
             SpecError: outputs of such shapes are not this model's.
         """
         spec, image_wh = self._model.spec, size_of(picture)
-        decode, tensors = self._model.decode, [np.ascontiguousarray(output[None]) for output in outputs]
         if len(outputs) != len(self._model.io.outputs):
             raise SpecError(f"{len(outputs)} outputs, and the engine has {len(self._model.io.outputs)}",
                             hint="give the engine that was recorded")  # fmt: skip
-        if decode is None:
-            boxes, scores = heads.load_head(spec.family).decode(outputs, spec)
-            tensors = [np.ascontiguousarray(boxes[None], np.float32), np.ascontiguousarray(scores[None], np.float32)]
-            decode = dense(*scores.shape)
-        if self._decoder is None:
-            self._decoder = ops.Decoder(decode, [tensor.shape for tensor in tensors])
-        mask = self._decoder.class_mask(self._thresholds.class_ids(spec.labels))
         frame = ops.frame_row(geometry.fit(image_wh, spec.input_wh, spec.resize), image_wh)
-        found, counts = np.zeros((1, self._thresholds.max_det, 6), np.float32), np.zeros(1, np.int32)
-        self._decoder(tensors, np.array([frame], np.float64), self._thresholds, mask, found, counts)
-        rows: NDArray[np.float32] = found[0, : counts[0]]
-        return rows
+        return self._reader.boxes(outputs, frame, self._thresholds, self._thresholds.class_ids(spec.labels))

@@ -248,19 +248,6 @@ def _weighed(model: Model, member: ModuleType, options: BackendOptions) -> Tuple
     return chosen, backend
 
 
-def _golden(model: Model, backend: Backend, options: BackendOptions) -> Model:
-    """Compares the engine with its golden frames. If it differs, it is closed."""
-    if not options.golden:
-        return model
-    try:
-        with running_at(model.path, model.chosen_wh):
-            note = golden.check(model, backend)
-    except BaseException:
-        backend.close()
-        raise
-    return replace(model, notes=(*model.notes, note)) if note else model
-
-
 def warm_up(detector: Detector, runs: int) -> None:
     """Like `Detector.warm_up`, for the caller that has claimed the detector."""
     backend, (width, height) = detector.backend, detector.model.spec.input_wh

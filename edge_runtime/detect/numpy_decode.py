@@ -7,11 +7,10 @@ from typing import Dict, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import heads
 from edge_runtime.backends import Backend
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.detect.understand import Model
 from edge_runtime.model import geometry
-from edge_runtime.model.decode import DecodeSpec, Level, View
 from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
 from edge_runtime.native.pictures import size_of
@@ -23,14 +22,13 @@ class NumpyDecoded:
 
     def __init__(self, backend: Backend, model: Model, thresholds: Thresholds) -> None:
         self._backend, self._model, self._thresholds = backend, model, thresholds
-        self._head = heads.load_head(model.spec.family)
+        self._reader = OutputReader(model)
         self.name, self.slots, self.batch = backend.name, backend.slots, backend.batch
         self.splits = backend.splits
         self.description = f"{backend.description}, boxes decoded in numpy"
         self._frames = np.zeros((self.slots, self.batch, 6))
         self._boxes = np.zeros((self.slots, self.batch, thresholds.max_det, 6), np.float32)
         self._counts = np.zeros((self.slots, self.batch), np.int32)
-        self._decoder: Optional[ops.Decoder] = None
 
     def start(self) -> None:
         self._backend.start()
@@ -46,8 +44,10 @@ class NumpyDecoded:
         self._backend.wait(slot)
         for number in range(self.batch):
             outputs = [output[number] for output in self._backend.outputs(slot)]
-            boxes, scores = self._head.decode(outputs, self._model.spec)
-            self._suppress(slot, number, boxes, scores)
+            class_ids = self._thresholds.class_ids(self._model.spec.labels)
+            rows = self._reader.boxes(outputs, self._frames[slot, number], self._thresholds, class_ids)
+            self._boxes[slot, number, : len(rows)] = rows
+            self._counts[slot, number] = len(rows)
         return self._boxes[slot], self._counts[slot]
 
     def outputs(self, slot: int) -> Sequence[NDArray[np.float32]]:
@@ -61,20 +61,3 @@ class NumpyDecoded:
 
     def close(self) -> None:
         self._backend.close()
-
-    def _suppress(self, slot: int, number: int, boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
-        tensors = [np.ascontiguousarray(boxes[None], np.float32), np.ascontiguousarray(scores[None], np.float32)]
-        if self._decoder is None:
-            self._decoder = ops.Decoder(dense(*scores.shape), [tensor.shape for tensor in tensors])
-        part = slice(number, number + 1)
-        mask = self._decoder.class_mask(self._thresholds.class_ids(self._model.spec.labels))
-        self._decoder(
-            tensors, self._frames[slot, part], self._thresholds, mask,
-            self._boxes[slot, part], self._counts[slot, part],
-        )  # fmt: skip
-
-
-def dense(count: int, num_classes: int) -> DecodeSpec:
-    """Describes the result of every head's numpy decode: corners (N, 4) in model pixels and scores (N, C)."""
-    level = Level((count, 1), View(0, 0, 0, 4, 1), View(1, 0, 0, num_classes, 1))
-    return DecodeSpec("xyxy", (level,), num_classes)

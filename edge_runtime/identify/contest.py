@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.detect import contradictions
 from edge_runtime.identify.candidates import Candidate
-from edge_runtime.identify.network import Floats, Image, Key, Network, Reader, frame_of, input_key
+from edge_runtime.detect.output_reader import OutputReader
+from edge_runtime.identify.network import Floats, Image, Key, Network, frame_of, input_key
 from edge_runtime.identify.views import View
 from edge_runtime.model.thresholds import Thresholds
 
@@ -74,7 +75,7 @@ class Entry:
     """
 
     candidate: Candidate
-    reader: Reader
+    reader: OutputReader
     weighed: List[Any] = field(default_factory=list)
     rows: List[Floats] = field(default_factory=list)
     against: Optional[str] = None
@@ -107,7 +108,7 @@ class Contest:
         self._network, self._judge, self._images = network, judge, images
         self._began, self._limit_s = monotonic(), limit_s
         self._runs: Dict[Key, List[Floats]] = {}
-        self.entries = [Entry(candidate, Reader(candidate.model)) for candidate in entered]
+        self.entries = [Entry(candidate, OutputReader(candidate.model)) for candidate in entered]
         self.dropped: List[Entry] = []
         self.cut, self._seen = False, 0
 
@@ -171,7 +172,7 @@ class Contest:
         for other in others:
             if other.values not in known:
                 known.append(other.values)
-                new.append(Entry(other, Reader(other.model)))
+                new.append(Entry(other, OutputReader(other.model)))
         for picture in range(self._seen):
             if picture and not self._in_time(1.0):
                 self.cut = True

@@ -11,7 +11,8 @@ from edge_runtime.identify import certainty
 from edge_runtime.identify.candidates import Candidate, prepared, resizes
 from edge_runtime.identify.contest import Entry, Judge
 from edge_runtime.identify.labelled import Labelled
-from edge_runtime.identify.network import Network, Reader, frame_of
+from edge_runtime.detect.output_reader import OutputReader
+from edge_runtime.identify.network import Network, frame_of
 from edge_runtime.identify.search import Pictures, labelled
 from edge_runtime.model.recipe import ModelFlags
 
@@ -114,7 +115,7 @@ class _Trial:
         return self._judge.score(entry.candidate, entry.weighed)
 
     def _entry(self, candidate: Candidate) -> Entry:
-        return Entry(candidate, Reader(candidate.model))
+        return Entry(candidate, OutputReader(candidate.model))
 
     def _seen(self, entry: Entry, numbers: Sequence[int]) -> float:
         """Looks at those of the pictures that are new to an entry, and returns its AP."""

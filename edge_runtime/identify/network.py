@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import heads
 from edge_runtime.backends import onnxruntime as ours
 from edge_runtime.backends._failures import explained
 from edge_runtime.backends._host import HostSlot
 from edge_runtime.detect.finite import not_finite
-from edge_runtime.detect.numpy_decode import dense
-from edge_runtime.detect.understand import Model
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.model import geometry
 from edge_runtime.model.spec import ModelIO, ModelSpec
-from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.native import ops
 
 Floats = NDArray[np.float32]
@@ -83,7 +79,7 @@ def _session(path: str, threads: int) -> Any:
 
 
 def frame_of(image: Image, spec: ModelSpec) -> ops.FrameRow:
-    """The row of an image for `Reader`: where it lies in the input of a model."""
+    """The row of an image for an `OutputReader`: where it lies in the input of a model."""
     image_wh = (image.shape[1], image.shape[0])
     return ops.frame_row(geometry.fit(image_wh, spec.input_wh, spec.resize), image_wh)
 
@@ -93,30 +89,3 @@ def input_key(image: Image, spec: ModelSpec) -> Key:
     box = geometry.fit((image.shape[1], image.shape[0]), spec.input_wh, spec.resize)
     padding = spec.pad_value if (box.width, box.height) != spec.input_wh else None
     return box, spec.color, spec.mean, spec.std, padding
-
-
-class Reader:
-    """Turns the outputs of one run into boxes, as one family reads them."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._decoders: Dict[Tuple[Tuple[int, ...], ...], ops.Decoder] = {}
-
-    def boxes(self, outputs: List[Floats], frame: ops.FrameRow, thresholds: Thresholds) -> Floats:
-        """Boxes (n, 6) float32 `[x1, y1, x2, y2, score, class_id]` in pixels of the image, best first."""
-        if self._model.decode is None:
-            read = [outputs[number] for number in self._model.read]
-            outputs = list(heads.load_head(self._model.spec.family).decode(read, self._model.spec))
-        tensors = [np.ascontiguousarray(output[None], np.float32) for output in outputs]
-        decoder = self._decoder(tensors)
-        rows, counts = np.zeros((1, thresholds.max_det, 6), np.float32), np.zeros(1, np.int32)
-        mask = decoder.class_mask(range(decoder.num_classes))
-        decoder(tensors, np.array([frame], np.float64), thresholds, mask, rows, counts)
-        return rows[0, : counts[0]].copy()
-
-    def _decoder(self, tensors: List[Floats]) -> ops.Decoder:
-        shapes = tuple(tensor.shape for tensor in tensors)
-        if shapes not in self._decoders:
-            decode = self._model.decode or dense(*tensors[1].shape[1:])
-            self._decoders[shapes] = ops.Decoder(decode, shapes)
-        return self._decoders[shapes]

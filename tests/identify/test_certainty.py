@@ -13,7 +13,7 @@ from edge_runtime.identify import certainty
 from edge_runtime.identify.agreement import Agreement
 from edge_runtime.identify.candidates import candidates, read_model
 from edge_runtime.identify.contest import Entry
-from edge_runtime.identify.network import Reader
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.model import onnx_file
 from edge_runtime.model.recipe import ModelFlags
 
@@ -37,7 +37,7 @@ def entry(tmp_path: Path):
 
     def make(resize: str, agreed: Sequence[float]) -> Entry:
         weighed = [np.array([value, 0.1]) for value in agreed]
-        return Entry(first.resized(resize), Reader(first.model), weighed)
+        return Entry(first.resized(resize), OutputReader(first.model), weighed)
 
     return make
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_runtime import heads, plugins
 from edge_runtime.detect import evidence, results
-from edge_runtime.detect.numpy_decode import dense
+from edge_runtime.detect.output_reader import dense
 from edge_runtime.detect.understand import Model, understand
 from edge_runtime.errors import EdgeError
 from edge_runtime.model import geometry
