@@ -14,10 +14,10 @@ from edge_runtime.audit.likeness import Floats, tidy
 from edge_runtime.audit.places import Change
 from edge_runtime.audit.preparations import Placement
 from edge_runtime.detect import understand
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.detect.understand import Model
 from edge_runtime.errors import EdgeError
 from edge_runtime.heads._anchors import COCO_TINY
-from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.model import labels
 from edge_runtime.model.anchors import SETS
 from edge_runtime.model.decode import DecodeSpec, Level
@@ -47,7 +47,9 @@ class Reading:
         """What decodes outputs so."""
         return OutputReader(self.model)
 
-    def candidates(self, reader: OutputReader, outputs: List[Floats], placed: Placement, low: float, every: bool) -> Floats:
+    def candidates(
+        self, reader: OutputReader, outputs: List[Floats], placed: Placement, low: float, every: bool
+    ) -> Floats:
         """Boxes before any NMS, (n, 6) `[x1, y1, x2, y2, score, class_id]`, best first, at most `MOST`.
 
         Args:

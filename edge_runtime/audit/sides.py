@@ -15,8 +15,8 @@ from edge_runtime.audit.readings import Reading
 from edge_runtime.audit.recorded import Record, Recorded, is_recorded
 from edge_runtime.backends import BackendOptions
 from edge_runtime.detect import engines, evidence, understand
-from edge_runtime.detect.sizes import running_at
 from edge_runtime.detect.output_reader import OutputReader
+from edge_runtime.detect.sizes import running_at
 from edge_runtime.identify.network import Network, frame_of
 from edge_runtime.model.recipe import ModelFlags, load_recipe
 from edge_runtime.model.spec import ModelIO

@@ -1,4 +1,4 @@
-"""edge-detect's `--check`: says what would run. No camera, output or engine is opened."""
+"""edge-detect's `--check`: says what would run, and refuses what the start would refuse. Nothing is opened."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import argparse
 import json
 from typing import Any, Dict, List, Sequence
 
-from edge_runtime import sources
+from edge_runtime import backends, sinks, sources
+from edge_runtime.cli import _flags, _govern, _states, _written
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
-from edge_runtime.loop.stream import as_stream
+from edge_runtime.detect.understand import describe
+from edge_runtime.errors import SpecError
+from edge_runtime.loop.stream import Stream, as_stream
+from edge_runtime.model.thresholds import Thresholds
 from edge_runtime.text import secrets
 from edge_runtime.track.options import TrackOptions
 
@@ -18,16 +22,24 @@ def say(args: argparse.Namespace) -> int:
     """Prints it; with `--json` as JSON on stdout. Returns the exit code.
 
     Raises:
-        ModelError, UsageError: an engine or the file of a source is not there, or a variable that holds its address.
+        EdgeError: the start would refuse it: an engine, a source, an output, the name of a class.
     """
     found = [as_stream(item) for item in args.streams]
     for stream in found:
-        sources.check(str(stream.source))
+        sources.check(str(stream.source), stream.options or _states.options(args))
+    _govern.goal(args)
+    paths = [engines.find_engine(engine) for engine in args.engine]
+    for path in paths:
+        _check_classes(path, args, found)
+    targets = [*_written.targets(args), *(str(sink) for stream in found for sink in stream.sinks)]
+    notes = list(filter(None, map(sinks.check, targets)))
+    _written.check_writable(args)
     said = {
         "config": args.site.path if args.site else None,
-        "engines": [engines.find_engine(engine) for engine in args.engine],
+        "engines": paths,
         "outputs": [*map(secrets.public, args.output), *([args.save] if args.save else []), *["window"] * args.show],
         "streams": [_stream(stream, args.conf) for stream in found],
+        "notes": notes,
     }
     if args.json:
         print(json.dumps(said), flush=True)
@@ -35,6 +47,21 @@ def say(args: argparse.Namespace) -> int:
         for line in _lines(said):
             print_status(line)
     return 0
+
+
+def _check_classes(path: str, args: argparse.Namespace, streams: Sequence[Stream]) -> None:
+    """Compares the names of classes with those of the model, which is read and does not run."""
+    options = _flags.backend_options(args)
+    member = backends.choose_backend(path, options)
+    labels = describe(path, member.read_io, _flags.model_flags(args), options.batch).spec.labels
+    options.thresholds.class_ids(labels)
+    for stream in streams:
+        try:
+            for classes in (stream.classes, list(stream.class_conf) or None):
+                Thresholds(classes=classes).class_ids(labels)
+        except SpecError as error:
+            name = stream.name or secrets.public(str(stream.source))
+            raise SpecError(f"stream {name}: {error.message}", hint=error.hint) from error
 
 
 def _stream(stream: Any, conf: float) -> Dict[str, Any]:
@@ -62,7 +89,8 @@ def _lines(said: Dict[str, Any]) -> List[str]:
         ]
         about += ["tracked"] * stream["track"]
         found.append(f"stream {name}{stream['source']}: {'; '.join(about)}")
-    return [*found, "no error found; engine, cameras and outputs were not opened"]
+    notes = [f"note: {note}; if this is a run of this configuration, all is well" for note in said["notes"]]
+    return [*found, *notes, "no error found; engine, cameras and outputs were not opened"]
 
 
 def _listed(items: Sequence[Any]) -> str:

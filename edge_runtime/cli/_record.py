@@ -35,16 +35,28 @@ def opened(args: argparse.Namespace) -> Optional[BlackBox]:
     Raises:
         UsageError: its file cannot be written, or settings are given for none.
     """
-    given = {"seconds": args.record_s, "most_bytes": args.record_bytes}
-    given = {name: value for name, value in given.items() if value is not None}
-    if args.record is not None:
-        if not args.record.lower().endswith(".edge"):  # "" is a variable that is not set, out.mp4 meant for a video
-            hint = "expected one like last60.edge; --output out.mp4 writes a video"
-            raise UsageError(f"--record is {args.record!r}", hint=hint)
-        return BlackBox(args.record, at_end=args.record_end, about={"flags": _flags(args)}, **given)
-    if given or args.record_end:
+    check(args)
+    if args.record is None:
+        return None
+    return BlackBox(args.record, at_end=args.record_end, about={"flags": _flags(args)}, **_given(args))
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuses a file that is no recording, and settings without a file. Opens nothing.
+
+    Raises:
+        UsageError: there is such a one.
+    """
+    if args.record is None and (_given(args) or args.record_end):
         raise UsageError("settings for a recording, and no file for it", hint="add --record last60.edge")
-    return None
+    if args.record is not None and not args.record.lower().endswith(".edge"):  # "" is a variable that is not set
+        hint = "expected one like last60.edge; --output out.mp4 writes a video"
+        raise UsageError(f"--record is {args.record!r}", hint=hint)
+
+
+def _given(args: argparse.Namespace) -> Dict[str, Any]:
+    given = {"seconds": args.record_s, "most_bytes": args.record_bytes}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @contextlib.contextmanager

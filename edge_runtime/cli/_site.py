@@ -19,7 +19,7 @@ def add_flags(parser: Parser) -> None:
     group = parser.add_argument_group("a file instead of flags (docs/configuration.md)")
     about = "every flag as a key, and [[stream]] tables; typed flags override it; SIGHUP reads it again"
     group.add_argument("--config", metavar="SITE.toml", help=about)
-    group.add_argument("--check", action="store_true", help="open nothing: say what would run, or what is wrong")
+    group.add_argument("--check", action="store_true", help="open nothing: say what would run, or would be refused")
     parser.set_defaults(site=None, reload=None, own_output=[], typed=())
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Sequence, Tuple
 
 from edge_runtime import sinks
-from edge_runtime.cli import _config, _files
+from edge_runtime.cli import _config, _files, _record
+from edge_runtime.energy import runlog
 from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
 from edge_runtime.files.outputs import Output
@@ -28,14 +29,29 @@ def named(args: argparse.Namespace) -> List[str]:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuses outputs that are inputs or other outputs. Opens nothing.
+    """Refuses outputs that are inputs or other outputs, and those that are none. Opens nothing.
 
     Raises:
         UsageError: there is such a one.
     """
+    if args.log is not None:  # "" is a variable that is not set
+        runlog.check(args.log)
+    if args.save == "":
+        raise UsageError("--save names no folder", hint="expected one like --save annotated")
+    _record.check(args)
     if args.json and any(map(sinks.is_stdout, named(args))):
         raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
     _files.declared(args, WRITES)
+
+
+def check_writable(args: argparse.Namespace) -> None:
+    """Refuses files and folders that cannot be written. Nothing of them is changed.
+
+    Raises:
+        UsageError: there is such a one.
+    """
+    for output in _files.declared(args, WRITES):
+        atomic.check_writable(output.path if output.over is None else output.path / "file")
 
 
 def files(source: str, targets: Iterable[str]) -> List[Path]:

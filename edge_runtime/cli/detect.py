@@ -22,12 +22,10 @@ import json
 import signal
 import sys
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edge_runtime import sinks
-from edge_runtime.blackbox.recorder import BlackBox
 from edge_runtime.cli import (
     _check,
     _demo,
@@ -36,7 +34,7 @@ from edge_runtime.cli import (
     _govern,
     _guard,
     _hangup,
-    _notes,
+    _opened,
     _power,
     _record,
     _signals,
@@ -56,15 +54,11 @@ from edge_runtime.cli._power import print_status
 from edge_runtime.cli._reload import Reload
 from edge_runtime.cli._summary import Status, print_summary
 from edge_runtime.cli._systemd import Service
-from edge_runtime.detect import engines
-from edge_runtime.detect.detector import Detector
 from edge_runtime.energy.efficiency import Efficiency
 from edge_runtime.energy.runlog import RunLog
 from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import UsageError
 from edge_runtime.loop.pipeline import Pipeline
-from edge_runtime.sinks import SinkOptions, VideoOptions
-from edge_runtime.track.options import TrackOptions
 
 SOURCES = (
     ("--source", "URI", "any source"),
@@ -172,18 +166,18 @@ def _run(args: argparse.Namespace) -> int:
             stack.enter_context(args.reload.hears(lambda: signal.raise_signal(signal.SIGINT)))
         beside, box = ByProducts(args.verbose), _record.opened(args)
         stack.enter_context(_record.hears(box))
-        log = stack.enter_context(closing(RunLog(args.log))) if args.log else None
+        log = stack.enter_context(closing(RunLog(args.log))) if args.log is not None else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
             print_status(f"power mode: {hold.set(modes[0])}")
-        detectors = [stack.enter_context(_detector(args, engine, goal is not None)) for engine in args.engine]
+        detectors = [stack.enter_context(_opened.detector(args, engine, goal is not None)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))
         idle_s = args.idle if args.log or modes or args.budget or args.gate else 0.0
         conditions = _power.conditions(root, sampler, idle_s)
         _power.say_trace(root, sampler, conditions.mode_name)
         if box:
             box.sampler = sampler
-        pipeline = stack.enter_context(_pipeline(args, detectors[0], video, track, box))
+        pipeline = stack.enter_context(_opened.pipeline(args, detectors[0], video, track, box))
         stack.enter_context(_signals.ending(pipeline.stop))
         if args.reload:
             stack.enter_context(args.reload.of(pipeline, args.streams))
@@ -198,38 +192,6 @@ def _run(args: argparse.Namespace) -> int:
             changed=lambda: efficiency.change(_power.conditions(root, sampler, 0.0)),
         )  # fmt: skip
         return _finish(args, detectors[0].model.path, pipeline, efficiency, governing, beside)
-
-
-def _detector(args: argparse.Namespace, engine: str, governed: bool) -> Detector:
-    path = engines.find_engine(engine)
-    if governed:  # engines and modes take turns, and a trial before the run cannot say what is fastest then
-        args.tune = _tune.OFF
-    short = _tune.is_short(args.max_frames, args.duration)
-    detector = _tune.opened(args, path, args.sources, _states.options(args), short)
-    for line in [f"{path}: {detector.model.spec.family}, {detector.backend.description}",
-                 *_notes.about(detector.model, args.verbose)]:  # fmt: skip
-        print_status(line)
-    return detector
-
-
-def _pipeline(
-    args: argparse.Namespace,
-    detector: Detector,
-    video: VideoOptions,
-    track: Optional[TrackOptions],
-    box: Optional[BlackBox],
-) -> Pipeline:
-    save = args.reload and args.reload.save
-    shrink = detector.model.spec.input_wh if args.shrink == _states.MODEL else args.shrink
-    pipeline = Pipeline(
-        detector, args.streams, _written.targets(args), max_frames=args.max_frames, duration_s=args.duration,
-        warmup=args.warmup, source_options=replace(_states.options(args), shrink_wh=shrink),
-        sink_options=SinkOptions(video=video, save=save), fail_fast=args.fail_fast, track=track, gate=args.gate,
-        record=box,
-    )  # fmt: skip
-    for line in [source.description for source in pipeline.sources] + _video.notes(pipeline.sinks):
-        print_status(line)
-    return pipeline
 
 
 def _finish(

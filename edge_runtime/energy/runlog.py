@@ -26,8 +26,7 @@ class RunLog:
     """
 
     def __init__(self, target: str) -> None:
-        if Path(target).suffix not in LOGS:
-            raise UsageError(f"a log is no {target!r}", hint=f"expected a file that ends in {' or '.join(LOGS)}")
+        check(target)
         self._json = target.endswith(".jsonl")
         self._columns: List[str] = []
         self._file = GrowingFile(target)
@@ -52,6 +51,16 @@ class RunLog:
             writer.writerow(map(csv_cell, self._columns))
         writer.writerow([csv_cell(cells.get(name, "")) for name in self._columns])
         return text.getvalue()
+
+
+def check(target: str) -> None:
+    """Refuses a file that is no log. It is not opened.
+
+    Raises:
+        UsageError: its suffix is none of `LOGS`.
+    """
+    if Path(target).suffix not in LOGS:
+        raise UsageError(f"a log is no {target!r}", hint=f"expected a file that ends in {' or '.join(LOGS)}")
 
 
 def flat(row: Dict[str, Any]) -> Dict[str, Any]:

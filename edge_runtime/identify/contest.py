@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.detect import contradictions
-from edge_runtime.identify.candidates import Candidate
 from edge_runtime.detect.output_reader import OutputReader
+from edge_runtime.identify.candidates import Candidate
 from edge_runtime.identify.network import Floats, Image, Key, Network, frame_of, input_key
 from edge_runtime.identify.views import View
 from edge_runtime.model.thresholds import Thresholds

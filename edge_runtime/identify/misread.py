@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Callable, List, Optional, Sequence
 
 from edge_runtime.datasets import Dataset
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.detect.understand import Model
 from edge_runtime.identify import certainty
 from edge_runtime.identify.candidates import Candidate, prepared, resizes
 from edge_runtime.identify.contest import Entry, Judge
 from edge_runtime.identify.labelled import Labelled
-from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.identify.network import Network, frame_of
 from edge_runtime.identify.search import Pictures, labelled
 from edge_runtime.model.recipe import ModelFlags

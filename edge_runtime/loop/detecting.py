@@ -17,8 +17,8 @@ from edge_runtime.loop.gate import Gates
 from edge_runtime.loop.pace import Pace
 from edge_runtime.loop.ring import Inbox, Lease
 from edge_runtime.loop.rules import RuleBook
-from edge_runtime.loop.watching import Recorder, Work
 from edge_runtime.loop.turns import Turns
+from edge_runtime.loop.watching import Recorder, Work
 from edge_runtime.track.tracker import SourceTrackers
 from edge_runtime.types import Detections, Result
 from edge_runtime.types.places import PlaceStates

@@ -8,6 +8,7 @@ A member is a module with
     open(target, options) -> Sink
     open_events(target, options) -> EventSink   instead of `open`: a member that takes events, not frames
     WITHOUT_IDS                              True if it takes events also where no object has an id (optional)
+    check(target) -> str                     refuses what `open` refuses, and opens nothing: see below (optional)
 
 A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. If it must also know
 those that come later, it has `admit(source, rate)`. It may have a `note`.
@@ -17,28 +18,23 @@ One that needs encoded pictures has `before_s`, the seconds to keep, and `follow
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, Tuple, Union, cast
 
-from edge_runtime import plugins
 from edge_runtime.errors import UsageError
-from edge_runtime.files import given
 from edge_runtime.sinks._grid import Grid
-from edge_runtime.sinks._paths import AN_ADDRESS, SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
+from edge_runtime.sinks._members import member_of, of_events, refuse_odd, resolved
+from edge_runtime.sinks._paths import SOURCE, is_clips, is_stdout, is_yolo, written_path, written_paths
 from edge_runtime.sinks._per_source import PerSource
-from edge_runtime.sinks._unknown import ADDRESS, unknown
 from edge_runtime.sinks._video_options import CODECS, VIDEO_FIELDS, VideoOptions
-from edge_runtime.text import secrets
 from edge_runtime.track.places import Line, Zone
 from edge_runtime.types import Result
 from edge_runtime.types.events import Event
 
 __all__ = [
     "CODECS", "VIDEO_FIELDS", "AnySink", "EventSink", "RunView", "SavePlaces", "Sink", "SinkOptions", "VideoOptions",
-    "admit", "begin", "is_clips", "is_stdout", "is_yolo", "needs_ids", "note", "observe", "open", "open_events",
-    "takes_events", "written_path", "written_paths",
+    "admit", "begin", "check", "is_clips", "is_stdout", "is_yolo", "needs_ids", "note", "observe", "open",
+    "open_events", "takes_events", "written_path", "written_paths",
 ]  # fmt: skip
 SavePlaces = Callable[[str, Tuple[Line, ...], Tuple[Zone, ...]], None]
 
@@ -130,15 +126,11 @@ def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:
         SinkError: it cannot be written.
         UsageError: no member handles such a target, or it takes events.
     """
-    target = _resolved(target)
-    other = re.search(r"\{\w*\}", target.replace(SOURCE, ""))
-    if other:
-        raise UsageError(f"{other[0]} in {target!r} has no meaning", hint=f"{SOURCE} is the name of a source")
-    member = _member(target)
-    if hasattr(member, "open_events"):
+    target = resolved(target)
+    member = member_of(target)
+    if of_events(member):
         raise UsageError(f"{target!r} takes events, not frames", hint="give it to a Pipeline, which makes them")
-    if SOURCE in target and written_path(target) is None:
-        raise UsageError(f"{target!r} names no file", hint=f"{SOURCE} stands in names of files; leave it out here")
+    refuse_odd(target, member)
     if SOURCE in target:
         return PerSource(target, lambda named: open(named, options), begin)
     sink = cast(Sink, member.open(target, options))
@@ -152,13 +144,30 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
         SinkError: it cannot be written.
         UsageError: no member handles such a target, or it takes frames.
     """
-    target = _resolved(target)
-    member = _member(target)
-    if SOURCE in target:
-        raise UsageError(f"{SOURCE} in {target!r}", hint="events of all sources go together; each names its source")
-    if not hasattr(member, "open_events"):
+    target = resolved(target)
+    member = member_of(target)
+    if not of_events(member):
         raise UsageError(f"{target!r} takes frames, not events", hint="expected one like events:out.jsonl")
+    refuse_odd(target, member)
     return cast(EventSink, member.open_events(target, options))
+
+
+def check(target: str) -> str:
+    """Refuses what cannot be opened here: no address, a file of a token that is missing, an unknown option.
+
+    Nothing is opened. That a file can be written is not looked at.
+
+    Returns:
+        Why it cannot be opened just now, such as a port that is taken; "" if there is no reason.
+
+    Raises:
+        BackendUnavailable, SinkError, UsageError: it is such a target.
+    """
+    target = resolved(target)
+    member = member_of(target)
+    refuse_odd(target, member)
+    look = getattr(member, "check", None)
+    return "" if look is None else str(look(target))
 
 
 def takes_events(target: str) -> bool:
@@ -167,7 +176,7 @@ def takes_events(target: str) -> bool:
     Raises:
         UsageError: no member handles such a target.
     """
-    return hasattr(_member(_resolved(target)), "open_events")
+    return of_events(member_of(resolved(target)))
 
 
 def needs_ids(target: str) -> bool:
@@ -176,7 +185,7 @@ def needs_ids(target: str) -> bool:
     Raises:
         UsageError: no member handles such a target.
     """
-    return takes_events(target) and not getattr(_member(_resolved(target)), "WITHOUT_IDS", False)
+    return takes_events(target) and not getattr(member_of(resolved(target)), "WITHOUT_IDS", False)
 
 
 def begin(sink: AnySink, rates: Mapping[str, float]) -> None:
@@ -213,20 +222,3 @@ def observe(sink: AnySink, run: Callable[[], RunView]) -> None:
 def note(sink: AnySink) -> str:
     """What people should know of a sink that has begun, such as the encoder of a video; "" if there is nothing."""
     return str(getattr(sink, "note", ""))
-
-
-def _resolved(target: str) -> str:
-    """What stands in a variable or a file, `env:NAME` or `@FILE`; from here on no error shows its password."""
-    target = given.resolve(target, *AN_ADDRESS)
-    secrets.public(target)
-    return target
-
-
-def _member(target: str) -> ModuleType:
-    try:
-        member = plugins.pick("sinks", target)
-    except UsageError as error:
-        raise unknown(target) from error
-    if ADDRESS.match(target) and not any(handle.endswith("://") for handle in member.HANDLES):
-        raise unknown(target)  # https://host/hook/ is no folder, and kafka://host/out.csv no file
-    return member

@@ -52,11 +52,14 @@ class Address:
             name: the kind of its records, which others cannot read. It is in the name of the folder.
             more: what tells it from other spools of this server.
         """
-        given = {"spool_mb": self.options.get("spool_mb", str(SPOOL_MB))}
-        megabytes = _query.options(self.public, given, _MB)
         stated = self.options.get("spool")
         folder = Path(stated, name) if stated else default_folder(name, self.public + more)
-        return Spool(folder, megabytes["spool_mb"] << 20)
+        return Spool(folder, self.read_spool_mb() << 20)
+
+    def read_spool_mb(self) -> int:
+        """The most megabytes of the spool. Raises UsageError."""
+        given = {"spool_mb": self.options.get("spool_mb", str(SPOOL_MB))}
+        return int(_query.options(self.public, given, _MB)["spool_mb"])
 
     def tls(self) -> ssl.SSLContext:
         """TLS that is verified, by the system's certificates or `?ca=FILE`. `?cert=FILE&key=FILE` says who we are.

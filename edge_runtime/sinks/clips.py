@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from typing import Any, Dict, Mapping, Set
+from typing import Any, Dict, Mapping, Set, Tuple
 
 from edge_runtime.imaging.pyav import failures, load_av
 from edge_runtime.imaging.remux import Remuxer
@@ -40,10 +40,21 @@ def open_events(target: str, options: SinkOptions) -> ClipSink:
         SinkError: the folder cannot be written.
         UsageError: another run writes there, or an option is unknown.
     """
+    folder, chosen = _parsed(target)
+    return ClipSink(target, ClipStore(folder, chosen["bytes"], chosen.get("days")), chosen)
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    _parsed(target)
+    return ""
+
+
+def _parsed(target: str) -> Tuple[str, Dict[str, float]]:
+    """The folder and the options."""
     load_av()
     folder, given = _query.split_query(target[len(CLIPS) :])
-    chosen = {**DEFAULTS, **_query.options(target, given, FIELDS)}
-    return ClipSink(target, ClipStore(folder, chosen["bytes"], chosen.get("days")), chosen)
+    return folder, {**DEFAULTS, **_query.options(target, given, FIELDS)}
 
 
 class Recording:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from edge_runtime.errors import EdgeError, SinkError
 from edge_runtime.files.atomic import replace_file
@@ -29,8 +29,19 @@ def open_events(target: str, options: SinkOptions) -> EventFile:
         SinkError: it cannot be written.
         UsageError: another run writes it, or an option is unknown.
     """
+    return EventFile(target, *_parsed(target))
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    _parsed(target)
+    return ""
+
+
+def _parsed(target: str) -> Tuple[str, bool]:
+    """The file, and whether there are pictures."""
     path, given = split_query(target[len(EVENTS) :])
-    return EventFile(target, path, read_options(target, given, FIELDS).get("pictures", path != "-"))
+    return path, bool(read_options(target, given, FIELDS).get("pictures", path != "-"))
 
 
 class EventFile:

@@ -10,6 +10,8 @@ from edge_runtime.errors import BackendUnavailable
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sinks import Sink, SinkOptions
+from edge_runtime.sinks._web.address import PAGE, Address, parse
+from edge_runtime.sinks._web.listening import taken
 from edge_runtime.text.secrets import public
 
 HANDLES = ("http://",)
@@ -28,10 +30,20 @@ def open(target: str, options: SinkOptions) -> Sink:
         SinkError: the address cannot be bound.
         UsageError: it is no address, or others can reach it and it has no token.
     """
+    address = _parsed(target)
+    page = import_module("edge_runtime.sinks._web.page")  # not before, because asyncio and h11 take time to load
+    return cast(Sink, page.PageSink(public(target), address, options))
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    address = _parsed(target)
+    return taken(address.host, address.port, PAGE.what)
+
+
+def _parsed(target: str) -> Address:
     reason = available()
     if reason:
         raise BackendUnavailable(reason.partition(":")[0], hint=install_hint("page"))
     load_cv2()
-    web = "edge_runtime.sinks._web"  # loaded only for a page, because asyncio and h11 take time to load
-    address = import_module(f"{web}.address").parse(target)
-    return cast(Sink, import_module(f"{web}.page").PageSink(public(target), address, options))
+    return parse(target)

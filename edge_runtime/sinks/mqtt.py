@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
 from edge_runtime.sinks import SinkOptions
 from edge_runtime.sinks._address import SPOOL, TLS, Address, parse
@@ -29,23 +29,40 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> MqttSink:
         SinkError: paho is not here, or the spool cannot be made.
         UsageError: the address makes no sense, or another run uses its spool.
     """
+    return MqttSink(*_parsed(target))
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    _parsed(target)
+    return ""
+
+
+def _parsed(target: str) -> Tuple[Address, Topics, Optional[Discovery]]:
     load_paho()
-    return MqttSink(parse(target, PORTS, (*SPOOL, *TLS, "discovery")))
+    address = parse(target, PORTS, (*SPOOL, *TLS, "discovery"))
+    topics = Topics(address.path.rstrip("/") or f"edge/{level(socket.gethostname())}")
+    found = _found(address)
+    if address.scheme == "mqtts":
+        address.tls()  # said now, not in a thread
+    address.read_spool_mb()
+    return address, topics, Discovery(Topics(found).prefix, topics) if found else None
+
+
+def _found(address: Address) -> str:
+    """Home Assistant's prefix; "" if nothing is to be discovered."""
+    return address.options.get("discovery", HOME_ASSISTANT)
 
 
 class MqttSink:
     """Sends what happened in order and at least once, and states as retained messages."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, topics: Topics, discovery: Optional[Discovery]) -> None:
         self.target = address.public
-        host = socket.gethostname()
-        topics = self._topics = Topics(address.path.rstrip("/") or f"edge/{level(host)}")
-        found = address.options.get("discovery", HOME_ASSISTANT)
-        self._discovery = Discovery(Topics(found).prefix, topics) if found else None
-        again = f"{found}/status" if found else ""
-        name = hashlib.sha256(f"{host}\0{topics.prefix}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        if address.scheme == "mqtts":
-            address.tls()  # said now, not in a thread
+        self._topics, self._discovery = topics, discovery
+        again = f"{_found(address)}/status" if discovery else ""
+        own = f"{socket.gethostname()}\0{topics.prefix}"
+        name = hashlib.sha256(own.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._spool = address.spool("mqtt")
         try:
             self._link = Link(address, self._spool, f"edge-{name}", topics.availability, again)

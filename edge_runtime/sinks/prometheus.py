@@ -9,6 +9,8 @@ from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.libraries.extras import install_hint
 from edge_runtime.sinks import EventSink, SinkOptions
+from edge_runtime.sinks._web.address import METRICS, Address, parse
+from edge_runtime.sinks._web.listening import taken
 from edge_runtime.text.secrets import public
 
 HANDLES = ("prometheus://",)
@@ -29,10 +31,19 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
         SinkError: the address cannot be bound.
         UsageError: it is no address.
     """
+    address = _parsed(target)
+    metrics = import_module("edge_runtime.sinks._web.metrics")  # not before, because asyncio and h11 take time to load
+    return cast(EventSink, metrics.MetricsSink(public(target), address))
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    address = _parsed(target)
+    return taken(address.host, address.port, METRICS.what)
+
+
+def _parsed(target: str) -> Address:
     reason = available()
     if reason:
         raise BackendUnavailable(reason.partition(":")[0], hint=install_hint("prometheus"))
-    web = "edge_runtime.sinks._web"  # loaded only if it is wanted, because asyncio and h11 take time to load
-    address = import_module(f"{web}.address")
-    sink = import_module(f"{web}.metrics").MetricsSink
-    return cast(EventSink, sink(public(target), address.parse(target, address.METRICS)))
+    return parse(target, METRICS)

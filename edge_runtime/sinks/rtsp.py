@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from time import monotonic
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.files import fields
@@ -20,6 +20,7 @@ from edge_runtime.sinks._names import name_beside
 from edge_runtime.sinks._rtspserver import RtspServer, load_library
 from edge_runtime.sinks._rtspstream import Stream
 from edge_runtime.sinks._web.address import is_loopback
+from edge_runtime.sinks._web.listening import taken
 from edge_runtime.types import Result
 
 HANDLES = ("rtsp://",)
@@ -46,6 +47,18 @@ def open(target: str, options: SinkOptions) -> RtspSink:
         SinkError: the address cannot be bound, or no encoder works.
         UsageError: it is no address, or others can reach it and it has no password.
     """
+    address, asked = _parsed(target)
+    return RtspSink(address, asked, choose(asked["encoder"]))
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    address, _ = _parsed(target)
+    return taken(address.host, address.port, "RTSP")
+
+
+def _parsed(target: str) -> Tuple[Address, Dict[str, Any]]:
+    """The address and the options."""
     address = parse(target, PORTS, tuple(FIELDS))
     if bool(address.user) != bool(address.password):
         raise UsageError(f"{address.public} needs user and password, or none of them", hint=LOGIN)
@@ -55,7 +68,7 @@ def open(target: str, options: SinkOptions) -> RtspSink:
     asked = {"encoder": AUTO, **_query.options(address.public, dict(address.options), FIELDS)}
     load_cv2()
     load_library()
-    return RtspSink(address, asked, choose(asked["encoder"]))
+    return address, asked
 
 
 class RtspSink:

@@ -21,7 +21,21 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> WebhookSin
         SinkError: the spool cannot be made.
         UsageError: the address makes no sense, or another run uses its spool.
     """
-    return WebhookSink(parse(target))
+    return WebhookSink(_parsed(target))
+
+
+def check(target: str) -> str:
+    """See `sinks.check`."""
+    _parsed(target)
+    return ""
+
+
+def _parsed(target: str) -> Hook:
+    hook = parse(target)
+    if hook.tls:
+        hook.address.tls()  # said now, not in a thread
+    hook.address.read_spool_mb()
+    return hook
 
 
 class WebhookSink:
@@ -35,8 +49,6 @@ class WebhookSink:
     def __init__(self, hook: Hook) -> None:
         self.target, self.note = hook.public, hook.note
         self._kinds, self._pictures = hook.kinds, hook.pictures
-        if hook.tls:
-            hook.address.tls()  # said now, not in a thread
         self._spool = hook.address.spool("webhook", hook.requested)
         self._poster = Poster(hook, self._spool)
 

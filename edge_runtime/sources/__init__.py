@@ -6,6 +6,7 @@ A member is a module with
     PRIORITY                        the highest is preferred if several match (default 0)
     available() -> str | None       None if its libraries are here, else the reason (optional)
     open(target, options) -> Source
+    check(target, options)          refuses what `open` refuses, and opens nothing (optional)
 """
 
 from __future__ import annotations
@@ -146,14 +147,16 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
     return cast(Source, _member(target).open(target, options))
 
 
-def check(target: str) -> None:
-    """Refuses what cannot be opened anywhere: a missing variable or file, an unknown kind. It opens nothing.
+def check(target: str, options: SourceOptions = SourceOptions()) -> None:
+    """Refuses what cannot be opened here: a missing variable or file, an unknown kind. It opens nothing.
 
     Raises:
-        UsageError: it is such a target.
+        SourceError, UsageError: it is such a target.
     """
     target = given.resolve(target)
-    _member(target)
+    look = getattr(_member(target), "check", None)
+    if look is not None:
+        look(target, options)
     kind = _kind(target)
     is_path = "://" not in kind and not kind.startswith(("camera:", "gst:", "demo"))
     if is_path and not os.path.exists(target) and not glob.glob(target):

@@ -40,6 +40,15 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, VideoSource
             is a single picture, which FFmpeg would fetch again and again as a stream of 25 fps.
         UsageError: the address makes no sense, or there are no certificates in `options.ca_file`.
     """
+    check(target, options)
+    address = urlsplit(target)
+    if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
+        return video.open(target, options)
+    return StreamSource(target, options)
+
+
+def check(target: str, options: SourceOptions) -> None:
+    """See `sources.check`."""
     try:
         address = urlsplit(target)
     except ValueError as error:
@@ -48,9 +57,6 @@ def open(target: str, options: SourceOptions) -> Union[StreamSource, VideoSource
         raise SourceError(f"{public(target)} is one picture, not a stream", hint="download it, then give the file")
     if pyav.preferred() and options.ca_file not in (None, UNCHECKED):
         _check_certificates(str(options.ca_file))
-    if address.scheme.startswith("http") and address.path.lower().endswith(video.HANDLES):
-        return video.open(target, options)
-    return StreamSource(target, options)
 
 
 class StreamSource(LiveSource):

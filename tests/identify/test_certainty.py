@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from tiny import boxes_v8, write_onnx
 
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.identify import certainty
 from edge_runtime.identify.agreement import Agreement
 from edge_runtime.identify.candidates import candidates, read_model
 from edge_runtime.identify.contest import Entry
-from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.model import onnx_file
 from edge_runtime.model.recipe import ModelFlags
 

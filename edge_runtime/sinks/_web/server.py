@@ -46,7 +46,7 @@ class Server:
     """
 
     def __init__(self, address: Address, what: str) -> None:
-        self._what, self._sockets = what, listening(address, what)
+        self._what, self._sockets = what, listening(address.host, address.port, what)
         self.port = self._sockets[0].getsockname()[1]
         self.url = f"http://{bracketed(address.host)}:{self.port}/"
         self._tasks: Set[Any] = set()
