@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+from io import BufferedReader
 from time import monotonic
-from typing import List
+from typing import List, cast
 
 BUFFER = 1 << 16
 ENDED = "the camera ended the connection"
@@ -20,7 +21,8 @@ class Wire:
     """
 
     def __init__(self, connection: socket.socket, limit_s: float, longest_line: int) -> None:
-        self._file, self._limit_s, self._longest_line = connection.makefile("rb", BUFFER), limit_s, longest_line
+        self._file = cast(BufferedReader, connection.makefile("rb", BUFFER))
+        self._limit_s, self._longest_line = limit_s, longest_line
         self._until_s = float("inf")
 
     def begin(self) -> bytes:

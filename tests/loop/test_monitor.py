@@ -60,6 +60,8 @@ def test_the_monitor_counts_frames_stages_and_classes():
     assert summary["stage_ms"]["inference"]["mean"] == pytest.approx(4.0)
     assert summary["latency_ms"]["p50"] == pytest.approx(5.0, rel=0.03)
     assert monitor.fps > 0 and summary["fps"] > 0
+    assert "10 frames" in monitor.status([0]) and "3 dropped" in monitor.status([1, 2])
+    assert "10/25 frames" in monitor.status([0], total=25)
 
 
 def test_classes_of_one_name_count_together():
@@ -67,8 +69,6 @@ def test_classes_of_one_name_count_together():
     found = Detections(np.zeros((4, 4), np.float32), np.ones(4, np.float32), np.array([0, 2, 2, 1], np.int32), names)
     monitor.write(Result(Frame(np.zeros((2, 2, 3), np.uint8), "test", 0, 0.0), found, {}, 5.0))
     assert monitor.detections == {"car": 3, "person": 1}
-    assert "10 frames" in monitor.status([0]) and "3 dropped" in monitor.status([1, 2])
-    assert "10/25 frames" in monitor.status([0], total=25)
 
 
 def test_the_monitor_is_read_while_it_counts():
