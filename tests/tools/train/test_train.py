@@ -13,6 +13,7 @@ import anchors  # noqa: E402
 import arguments  # noqa: E402
 import student  # noqa: E402
 import teacher  # noqa: E402
+import train  # noqa: E402
 from data import Batches, prepare  # noqa: E402
 from loss import Loss, ciou  # noqa: E402
 from run import Run  # noqa: E402
