@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from fnmatch import fnmatch
@@ -49,3 +50,14 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "import sys, edge_runtime; sys.exit(bool({'numpy', 'cv2', 'onnxruntime', 'onnx', 'rich'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_command_of_the_project_runs_as_a_module_too() -> None:
+    root = Path(__file__).resolve().parents[1]
+    scripts = set(re.findall(r'^edge-(\w+) = "', (root / "pyproject.toml").read_text(), re.MULTILINE))
+    assert scripts
+    for name in scripts:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_runtime", name, "--help"], check=True, stdout=subprocess.PIPE, text=True
+        )
+        assert f"usage: edge-{name}" in done.stdout
