@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Type
 
 from edge_runtime.cli import _config_values
-from edge_runtime.cli._config_paths import located
+from edge_runtime.cli._config_paths import located, without_references
 from edge_runtime.errors import UsageError
 from edge_runtime.files import fields, read, toml_tables
 from edge_runtime.files.fields import show
@@ -188,7 +188,8 @@ class Reader:
         elif isinstance(value, list):
             for place, item in enumerate(value):
                 self._refuse_secrets(item, (*at, place))
-        elif isinstance(value, str) and secrets.public(value) != value:
+        elif isinstance(value, str) and secrets.holds_secret(without_references(value) if "output" in at else value):
+            secrets.public(value)  # from here on no error shows it
             hint = 'say where it stands: "env:CAMERA" for a variable, "@camera.txt" for the first line of a file'
             self._fail(at, f"{toml_tables.shown(at)} has a password or a token", hint)
 

@@ -13,7 +13,8 @@ _FRONT = re.compile(
     r"(@|events:|clips:|yolo-conf:|yolo:|coco:|replay:|(?:gst\+)?file://)?(.*)", re.DOTALL | re.IGNORECASE
 )
 _NO_PATH = ("", "-", "window", "demo")
-_OPTION = re.compile(r"(?<=[?#&])((?:spool|ca|cert|key)=|(?:password|token|secret|authorization)=@)([^&#]+)")
+_OPTION = re.compile(r"(?<=[?&])((?:spool|ca|cert|key)=|(?:password|token)=@)([^&#]+)")
+_USER = re.compile(r"([\w+.-]+://)[^/?#@:]+@([^?#]*\?(?:[^#]*&)?password=(?:@|env:))")
 WRITTEN = ("output", "save", "log", "record")
 
 
@@ -40,16 +41,19 @@ def located(dest: str, text: str, folder: Path) -> str:
     return f"{front or ''}{joined}"
 
 
+def without_references(address: str) -> str:
+    """The address of an output without what only says where a secret is: files, and a user whose password is there."""
+    user = _USER.match(address)
+    return _OPTION.sub("", f"{user[1]}{address[user.start(2) :]}" if user else address)
+
+
 def _options_located(address: str, folder: Path) -> str:
-    """An address of ours, with the files that its options name. What is sent to the server of a webhook stays."""
-    ours = address.find("#") if address.lower().startswith("webhook") else address.find("?")
-    if ours < 0:
-        return address
+    """The address of an output, with the files that its options name."""
 
     def path_of(found: re.Match[str]) -> str:
         return found[1] + quote(_joined(unquote_plus(found[2]), folder), safe="/~")
 
-    return address[:ours] + _OPTION.sub(path_of, address[ours:])
+    return _OPTION.sub(path_of, address)
 
 
 def _joined(path: str, folder: Path) -> str:

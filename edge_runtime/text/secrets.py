@@ -55,6 +55,12 @@ def public(target: str) -> str:
     return redact(target)
 
 
+def holds_secret(text: str) -> bool:
+    """Whether something in a text looks like a secret. A word that is one elsewhere does not count."""
+    login = None if text.startswith("gst:") else _LOGIN_OF_TARGET.search(text)
+    return any((login, _LOGIN_IN_TEXT.search(text), _HOOK.search(text), _PAIR.search(text)))
+
+
 def remember(*found: str) -> None:
     """From here on `redact` finds these secrets, also in the messages of libraries."""
     _opened.update(word for text in found for word in (text, unquote(text)) if len(word) >= SHORTEST)

@@ -25,8 +25,8 @@ WRONG = {
     "output = 'http://127.0.0.1:eight'": "no port from 0 to 65535",
     "output = 'http://0.0.0.0:0?token=@none.txt'": "none.txt cannot be read",
     "output = 'prometheus://127.0.0.1?tokn=env:X'": "tokn",
-    "output = 'webhook+http://127.0.0.1/x#spool_mb=0'": "spool_mb is '0'",
-    "output = 'webhook+https://127.0.0.1/x#ca=none.pem'": "its certificates cannot be used",
+    "output = 'env:ODD_HOOK'": "spool_mb is '0'",
+    "output = 'mqtts://127.0.0.1/x?ca=none.pem'": "its certificates cannot be used",
     "track = true\noutput = 'mqtt://127.0.0.1/a?password=@none.txt'": "none.txt cannot be read",
     "classes = ['dog', 'dgo']": "dgo",
     "[[stream]]\nsource = 'demo'\nname = 'b'\nclass_conf = { persn = 0.5 }": "persn",
@@ -36,7 +36,7 @@ WRONG = {
 
 
 def needs(text: str) -> None:
-    for word, library in (("'http:", "h11"), ("prometheus:", "prometheus_client"), ("mqtt:", "paho.mqtt")):
+    for word, library in (("'http:", "h11"), ("prometheus:", "prometheus_client"), ("'mqtt", "paho.mqtt")):
         if word in text:
             pytest.importorskip(library)
     if "ca_file" in text and pyav.reason() is not None:
@@ -44,8 +44,9 @@ def needs(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_what_the_start_refuses_is_found_before(text: str, tmp_path: Path, capsys: Any) -> None:
+def test_what_the_start_refuses_is_found_before(text: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     needs(text)
+    monkeypatch.setenv("ODD_HOOK", "webhook+http://127.0.0.1/x#spool_mb=0")
     site = tmp_path / "site.toml"
     site.write_text(f"{SITE}{text}\n")
     said = []

@@ -9,6 +9,8 @@ from typing import Any, Dict
 import pytest
 
 from edge_runtime.cli import _config, _site, _states, detect
+from edge_runtime.errors import UsageError
+from edge_runtime.text import secrets
 from tests.cli.test_config import PARSER, arguments, load, told
 
 ZONE = "[[zones]]\nname = {}\npixels = [[0, 0], [9, 0], [9, 9]]\n"
@@ -72,12 +74,11 @@ def test_sources_given_twice_are_two_streams(tmp_path: Path) -> None:
 
 
 ADDRESSES = {
-    "mqtt://a@host/x?password=@pw.txt&spool=s p&discovery=": "mqtt://a@host/x?password=@{0}/pw.txt&spool={0}/s%20p&discovery=",
+    "mqtt://a@host/x?password=@pw.txt&spool=s p&discovery=":
+        "mqtt://a@host/x?password=@{0}/pw.txt&spool={0}/s%20p&discovery=",
     "mqtts://host?ca=/etc/a.pem&cert=c%26.pem&key=~/k.pem": "mqtts://host?ca=/etc/a.pem&cert={0}/c%26.pem&key={1}/k.pem",
-    "webhook+http://host/in?secret=@no.txt&key=1#secret=@hook.txt":
-        "webhook+http://host/in?secret=@no.txt&key=1#secret=@{0}/hook.txt",
     "http://0.0.0.0:80?token=@a/t.txt&name=x": "http://0.0.0.0:80?token=@{0}/a/t.txt&name=x",
-    "rtsp://0.0.0.0:80/p?password=env:X": "rtsp://0.0.0.0:80/p?password=env:X",
+    "rtsp://anna@0.0.0.0:80/p?fps=5&password=env:X": "rtsp://anna@0.0.0.0:80/p?fps=5&password=env:X",
 }  # fmt: skip
 
 
@@ -86,6 +87,24 @@ def test_files_in_an_address_are_relative_to_the_file(tmp_path: Path, address: s
     (tmp_path / "site.toml").write_text(f"output = '{address}'")
     found = _config.load(str(tmp_path / "site.toml"), PARSER).flags["output"]
     assert found == [ADDRESSES[address].format(tmp_path, Path.home())]
+
+
+@pytest.mark.parametrize("address", [
+    "mqtt://anna@host/x", "mqtt://anna:velvet-9@host/x?password=@pw.txt", "http://0.0.0.0:80?token=velvet-9",
+    "mqtt://host?ca=velvet-9&password=velvet-9", "http://0.0.0.0:80?token=@t.txt&api_key=velvet-9",
+])  # fmt: skip
+def test_what_is_written_out_is_refused(tmp_path: Path, address: str) -> None:
+    (tmp_path / "site.toml").write_text(f"output = '{address}'")
+    with pytest.raises(UsageError, match="has a password or a token"):
+        _config.load(str(tmp_path / "site.toml"), PARSER)
+
+
+def test_the_user_of_one_address_is_no_secret_in_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is read again after its addresses were opened."""
+    monkeypatch.setattr(secrets, "_opened", {"quince-17"})
+    address = "mqtt://127.0.0.1/quince-17"
+    (tmp_path / "site.toml").write_text(f"output = '{address}'")
+    assert _config.load(str(tmp_path / "site.toml"), PARSER).flags["output"] == [address]
 
 
 SOURCES = {
