@@ -34,14 +34,14 @@ def check(args: argparse.Namespace) -> None:
     Raises:
         UsageError: there is such a one.
     """
+    if args.json and any(map(sinks.is_stdout, named(args))):
+        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
+    _files.declared(args, WRITES)
     if args.log is not None:  # "" is a variable that is not set
         runlog.check(args.log)
     if args.save == "":
         raise UsageError("--save names no folder", hint="expected one like --save annotated")
     _record.check(args)
-    if args.json and any(map(sinks.is_stdout, named(args))):
-        raise UsageError("--json and --output - both write to stdout", hint="leave --json out, or --output FILE.jsonl")
-    _files.declared(args, WRITES)
 
 
 def check_writable(args: argparse.Namespace) -> None:
