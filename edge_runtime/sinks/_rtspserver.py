@@ -68,6 +68,7 @@ class RtspServer:
         self._mounts = self._server.get_mount_points()
         self._sessions = self._server.get_session_pool()
         self._sessions.set_max_sessions(MOST)
+        self._server.get_thread_pool().set_max_threads(0)  # connections live and end in one thread, see `end`
         self._asks = bool(address.user)
         if self._asks:
             self._ask(address)
@@ -108,28 +109,33 @@ class RtspServer:
         self._paths.discard(path)
 
     def end(self, media: Any) -> None:
-        """Ends the connections of all who watch this."""
+        """Ends the connections of all who watch this, soon.
+
+        A connection that is closed in another thread while it is read may be read for ever.
+        """
         answers = self._library.server.RTSPFilterResult
 
         def watches(client: Any) -> bool:
             sessions = client.session_filter(None)
             return any(each.get_media() is media for session in sessions for each in session.filter(None))
 
-        self._server.client_filter(lambda _, client: answers.REMOVE if watches(client) else answers.KEEP)
+        def drop(*_: Any) -> bool:
+            self._server.client_filter(lambda _, client: answers.REMOVE if watches(client) else answers.KEEP)
+            return False
+
+        soon = self._library.glib.idle_source_new()
+        soon.set_callback(drop)
+        soon.attach(self._context)
 
     def close(self) -> None:
         """Ends all connections and the thread. It may be called more than once."""
         if self._closed.is_set():
             return
         self._closed.set()
-        remove = self._library.server.RTSPFilterResult.REMOVE
-        self._context.find_source_by_id(self._source).destroy()
-        self._server.client_filter(lambda *_: remove)
-        self._sessions.filter(lambda *_: remove)
-        for path in list(self._paths):  # a factory and its stream keep each other in memory
-            self.unmount(path)
         self._context.wakeup()
         self._thread.join(END_S)
+        for path in list(self._paths):  # a factory and its stream keep each other in memory
+            self.unmount(path)
 
     def _ask(self, address: Address) -> None:
         auth, token = self._library.server.RTSPAuth(), self._library.server.RTSPToken()
@@ -157,6 +163,10 @@ class RtspServer:
         while not self._closed.is_set():
             self._context.iteration(True)
         timer.destroy()
+        remove = self._library.server.RTSPFilterResult.REMOVE
+        self._context.find_source_by_id(self._source).destroy()
+        self._server.client_filter(lambda *_: remove)
+        self._sessions.filter(lambda *_: remove)
         self._context.pop_thread_default()
 
     def _look_after(self, *_: Any) -> bool:
