@@ -20,6 +20,7 @@ from edge_runtime.graph.compact.rounds import one_round
 from edge_runtime.graph.compact.run import Feed, Runner, difference, random_feeds
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
+from edge_runtime.model import onnx_file
 
 if TYPE_CHECKING:
     import onnx
@@ -87,6 +88,8 @@ def rounding(file: onnx.ModelProto, feeds: Sequence[Feed]) -> float:
 
 def _two_images(file: onnx.ModelProto, runner: Runner) -> List[Feed]:
     """One random input of two images, if the batch is open and the network really runs two."""
+    if all(onnx_file.shape_of(value)[:1] != (-1,) for value in onnx_file.inputs_of(file).values()):
+        return []
     feeds: List[Feed] = list(random_feeds(file, 1, images=2))
     try:
         runner.run(feeds[0])
@@ -103,8 +106,8 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _sized(file: onnx.ModelProto, imgsz: Optional[Tuple[int, int]]) -> onnx.ModelProto:
     """The file with its open width and height filled in."""
-    copy, known = _copy(file), {tensor.name for tensor in file.graph.initializer}
-    given = [value.type.tensor_type.shape.dim for value in copy.graph.input if value.name not in known]
+    copy = _copy(file)
+    given = [value.type.tensor_type.shape.dim for value in onnx_file.inputs_of(copy).values()]
     images = [dims for dims in given if len(dims) == 4 and any(dim.dim_value < 1 for dim in list(dims)[1:])]
     if not imgsz or not images:
         return copy

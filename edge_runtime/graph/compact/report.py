@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.graph import products
-from edge_runtime.graph.network import Network
+from edge_runtime.graph.channels import axis_of
+from edge_runtime.graph.network import WEIGHTED, Network
 
-READ = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
+if TYPE_CHECKING:
+    import onnx
+
+READ = (*WEIGHTED, "BatchNormalization")
 
 
 @dataclass(frozen=True)
@@ -95,11 +99,9 @@ def counted(network: Network) -> Counts:
     )
 
 
-def _by_filter(network: Network, node: Any) -> NDArray[Any]:
+def _by_filter(network: Network, node: onnx.NodeProto) -> NDArray[Any]:
     """The weight as (filters, inputs, ...); its axes as they are where there are no filters."""
-    weight = network.constants[network.weight(node) or ""]
-    turned = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
-    return weight if node.op_type == "Conv" or turned or weight.ndim < 2 else np.swapaxes(weight, 0, 1)
+    return np.moveaxis(network.constants[network.weight(node) or ""], axis_of(network, node) or 0, 0)
 
 
 def _fours(weight: NDArray[Any]) -> NDArray[Any]:

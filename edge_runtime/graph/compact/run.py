@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_runtime import libraries
 from edge_runtime.errors import BackendUnavailable, ModelError
 from edge_runtime.libraries.extras import install_hint
+from edge_runtime.model import onnx_file
 
 if TYPE_CHECKING:
     import onnx
@@ -84,13 +85,12 @@ def random_feeds(model: onnx.ModelProto, count: int, images: int = 1) -> Iterato
     from onnx import helper
 
     numbers = np.random.default_rng(0)
-    known = {tensor.name for tensor in model.graph.initializer}
-    given = [value for value in model.graph.input if value.name not in known]
+    given = onnx_file.inputs_of(model)
     for number in range(count):
         feed: Dict[str, Array] = {}
-        for value in given:
+        for name, value in given.items():
             kind = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-            feed[value.name] = _noise(numbers, _sizes(value, images), number % 2 == 1, kind)
+            feed[name] = _noise(numbers, _sizes(value, images), number % 2 == 1, kind)
         yield feed
 
 

@@ -12,8 +12,10 @@ from onnx import helper
 from edge_runtime.errors import BackendUnavailable, ModelError
 from edge_runtime.graph.compact import __main__ as command
 from edge_runtime.graph.compact import compact, others, run
+from edge_runtime.graph.compact.report import counted
 from edge_runtime.graph.compact.run import Runner, difference, random_feeds
 from edge_runtime.graph.float32 import to_float32
+from edge_runtime.graph.network import Network
 from tests.graph.compact import split
 from tests.graph.compact.networks import SHAPE, bias, compacted, model, node, shapes, weights
 
@@ -64,9 +66,17 @@ def test_the_report_counts():
     assert any("2:4" in line for line in report.lines()) and json.dumps(report.to_dict())
 
 
-@pytest.mark.parametrize(("tolerance", "error"), [(0.0, "differs by"), (float("nan"), "differs by")])
-def test_what_differs_too_much_is_refused(tolerance, error):
-    with pytest.raises(ModelError, match=error) as caught:
+@pytest.mark.parametrize(("reads", "shape", "weight"), [("w x", (1, 8, 12), (4, 8)), ("x w", (2, 6, 8), (2, 8, 4))])
+def test_neighbours_are_input_channels_where_a_product_has_no_filters(reads, shape, weight):
+    held = np.ones(weight, np.float32)
+    held[:, 4:6] = 0
+    found = counted(Network(model([node("MatMul", reads, "y")], shape=shape, w=held)))
+    assert (found.groups, found.thin) == (held.size // 4, held.size // 8)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, float("nan")])
+def test_what_differs_too_much_is_refused(tolerance):
+    with pytest.raises(ModelError, match="differs by") as caught:
         compact(pruned(), tolerance=tolerance)
     assert caught.value.hint
 
@@ -94,7 +104,8 @@ def test_an_int8_network_is_refused():
 
 def test_pictures_are_compared_too():
     feed = {"x": np.full(SHAPE, 1e4, np.float32)}
-    assert compact(pruned(), [feed])[1].inputs.endswith("and 1 picture")
+    assert compact(pruned(), [feed])[1].inputs == "4 random inputs and 1 picture"
+    assert compact(pruned(shape=["N", 3, 10, 12]))[1].inputs == "5 random inputs", "the fifth has two images"
 
 
 def test_without_onnx_runtime_nothing_is_compacted(monkeypatch):
