@@ -45,7 +45,6 @@ class Link:
         store: puts a weight (O', I', K) and a bias (O',) or None into the node.
     """
 
-    node: onnx.NodeProto
     source: str
     target: str
     weight: Floats
@@ -121,3 +120,12 @@ def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
 
 def nothing(kept: Kept) -> None:
     """For nodes that hold nothing with channels."""
+
+
+def same(flow: Flow, node: onnx.NodeProto, cut: Cut = nothing) -> Optional[Cut]:
+    """The one output has the channels of the first input. None, and nothing is said, if it has others."""
+    source, shape = flow.tensors.get(node.input[0]), flow.shapes.get(node.output[0], ())
+    if source is None or any(node.output[1:]) or shape[1:2] != (len(source.units),):
+        return None
+    flow.put(node.output[0], source.units, source.fixed)
+    return cut

@@ -36,10 +36,12 @@ def split(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     if source is None or any(len(flow.shapes.get(name, ())) < 2 for name in node.output):
         return None
     axis = attribute(node, "axis", 0) % len(flow.shapes[node.input[0]])
-    if axis != 1:
-        for name in node.output if axis else ():
+    if axis == 0:
+        return None
+    if axis > 1:
+        for name in node.output:
             flow.put(name, source.units, source.fixed)
-        return nothing if axis else None
+        return nothing
     ends = np.cumsum([flow.shapes[name][1] for name in node.output])
     if ends[-1] != len(source.units):
         return None

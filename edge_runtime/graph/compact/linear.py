@@ -66,7 +66,7 @@ def _link(flow: Flow, node: onnx.NodeProto, axes: Tuple[int, int], shifts: bool)
 
     varies = (view != 0).any(axis=2) & ~source.fixed
     flow.fresh(node.output[0], ~varies.any(axis=1))
-    flow.links.append(Link(node, node.input[0], node.output[0], view, bias, shifts, store))
+    flow.links.append(Link(node.input[0], node.output[0], view, bias, shifts, store))
     return nothing
 
 

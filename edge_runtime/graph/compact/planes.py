@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Any, List, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.graph.compact.flow import Cut, Flow, Kept, attribute, nothing
+from edge_runtime.graph.compact.flow import Cut, Flow, Kept, attribute, same
 
 if TYPE_CHECKING:
     import onnx
 
 REDUCED = "ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare".split()
-
-
-def _same(flow: Flow, node: onnx.NodeProto, cut: Cut = nothing) -> Optional[Cut]:
-    """The output has the channels of the first input."""
-    source, shape = flow.tensors[node.input[0]], flow.shapes.get(node.output[0], ())
-    if shape[1:2] != (len(source.units),) or any(node.output[1:]):
-        return None
-    flow.put(node.output[0], source.units, source.fixed)
-    return cut
 
 
 def resize(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
@@ -33,7 +24,7 @@ def resize(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     if node.input[0] not in flow.tensors or odd:
         return None
     if scales is not None and scales.size and not any(node.input[3:]):
-        return _same(flow, node) if (scales[:2] == 1).all() else None
+        return same(flow, node) if (scales[:2] == 1).all() else None
     if sizes is None or sizes[0] != flow.shapes[node.input[0]][0] or any(node.input[2:3]):
         return None
     units = flow.tensors[node.input[0]].units
@@ -41,7 +32,7 @@ def resize(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     def cut(kept: Kept) -> None:
         flow.replace(node, 3, np.array([sizes[0], kept(units).sum(), *sizes[2:]], np.int64))
 
-    return _same(flow, node, cut)
+    return same(flow, node, cut)
 
 
 def pad(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
@@ -50,7 +41,7 @@ def pad(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     computed = any(name and name not in flow.network.constants for name in node.input[1:])
     if node.input[0] not in flow.tensors or pads is None or len(pads) != 2 * ndim or computed or any(node.input[3:]):
         return None
-    return None if any(pads[[0, 1, ndim, ndim + 1]]) else _same(flow, node)
+    return None if any(pads[[0, 1, ndim, ndim + 1]]) else same(flow, node)
 
 
 def reduce(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
@@ -59,7 +50,7 @@ def reduce(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     if node.input[0] not in flow.tensors or axes is None:
         return None
     ndim = len(flow.shapes[node.input[0]])
-    return _same(flow, node) if min((axis % ndim for axis in axes), default=0) > 1 else None
+    return same(flow, node) if min((axis % ndim for axis in axes), default=0) > 1 else None
 
 
 def _axes(flow: Flow, node: onnx.NodeProto) -> Optional[List[int]]:

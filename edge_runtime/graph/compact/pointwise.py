@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.graph.compact.flow import Bools, Cut, Flow, Kept, attribute, nothing
+from edge_runtime.graph.compact.flow import Bools, Cut, Flow, Kept, attribute, same
 
 if TYPE_CHECKING:
     import onnx
@@ -20,13 +20,9 @@ TOGETHER = "Add Div Max Mean Min Mul PRelu Pow Sub Sum".split()
 
 def alone(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:
     """One input (N, C, ...), one output of the same channels, and parameters that do not know channels."""
-    source, shape = flow.tensors.get(node.input[0]), flow.shapes.get(node.output[0], ())
     parameters = [flow.network.constants.get(name) for name in node.input[1:] if name]
     plain = all(value is not None and value.size == 1 for value in parameters)
-    if source is None or not plain or any(node.output[1:]) or shape[1:2] != (len(source.units),):
-        return None
-    flow.put(node.output[0], source.units, source.fixed)
-    return nothing
+    return same(flow, node) if plain else None
 
 
 def pool(flow: Flow, node: onnx.NodeProto) -> Optional[Cut]:

@@ -48,26 +48,26 @@ def _read(network: Network) -> Tuple[Flow, Seen]:
     zeros: Dict[str, Bools] = {}
     shapes = network.shapes
     while True:
-        flow = follow(network, Flow(network, shapes, zeros))
+        flow = follow(Flow(network, shapes, zeros))
         values = _values(flow)
         found = {name: flow.tensors[name].fixed & _zero(value[0]) for name, value in values.items()}
-        if all(np.array_equal(found[name], zeros.get(name, False & found[name])) for name in found):
+        if all(np.array_equal(found[name], zeros.get(name, np.zeros_like(found[name]))) for name in found):
             return flow, values
         zeros = found
 
 
-def follow(network: Network, flow: Flow) -> Flow:
+def follow(flow: Flow) -> Flow:
     """Applies the rule of each operator. Where there is none, or it does not fit, all channels stay."""
-    for name in network.inputs:
+    for name in flow.network.inputs:
         flow.fresh(name)
         flow.keep(name)
-    for node in network.nodes:
+    for node in flow.network.nodes:
         cut = RULES[node.op_type](flow, node) if _known(flow, node) else None
         if cut is None:
             flow.bar(node)
         else:
             flow.cuts.append(cut)
-    for name in network.outputs:
+    for name in flow.network.outputs:
         flow.keep(name)
     return flow
 

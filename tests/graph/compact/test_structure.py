@@ -24,7 +24,6 @@ def test_of_an_addition_a_channel_goes_if_it_goes_in_both():
 
 def test_what_nobody_reads_goes_and_what_it_reads_too():
     nodes = [*ENTRY, node("Conv", "r w2", "c", pads=[1] * 4), node("Relu", "c", "m"), LAST]
-    file = model(nodes, **held(dead=[], w2=weights(8, 8, 3, 3)))
     weight = weights(8, 8, 3, 3)
     weight[3:, [0, 7]] = 0  # only the first three filters read two channels
     file = model(nodes, **{**held(dead=[], w2=weight), "v": weights(4, 8, 1, 1, unread=[0, 1, 2])})
