@@ -76,9 +76,9 @@ def build(labels: Tuple[str, ...], imgsz: int, preset: str) -> Architecture:
             hint="give a fourth class, which may stay without objects",
         )
     table, trunk = Table(), TRUNKS[preset]
-    maps = ["", add_trunk(table, trunk)]
     halving = max(number for number, stage in enumerate(trunk.stages) if stage.stride == 2)
-    maps[0] = f"stage{halving}.0.expand"  # the last map of stride 16, and the widest
+    last16 = f"stage{halving}.0.expand"  # the last map of stride 16, and the widest
+    maps = [last16, add_trunk(table, trunk)]
     for number, channels in enumerate(EXTRA):
         maps.append(_halved(table, f"extra{number}", maps[-1], channels))
     outputs = []

@@ -42,8 +42,8 @@ def random(architecture: Architecture, seed: int = 0) -> Weights:
 def identity_bn(layer: Layer) -> Weights:
     """Returns batch normalisation parameters, each (channels,) float32, that do not change the layer's values."""
     zero, one = np.zeros(layer.channels, np.float32), np.full(layer.channels, 1.0, np.float32)
-    names = {"weight": one, "bias": zero, "mean": zero, "var": one - np.float32(BN_EPSILON)}
-    return {f"{layer.name}.bn.{name}": value.copy() for name, value in names.items()}
+    values = (one, zero, zero, one - np.float32(BN_EPSILON))
+    return {f"{layer.name}.{part}": value.copy() for part, value in zip(BN_PARTS, values)}
 
 
 def own(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDArray[np.float32], ...]:
@@ -63,9 +63,7 @@ def fold(layer: Layer, weights: Mapping[str, NDArray[np.float32]]) -> Tuple[NDAr
     if not layer.bn:
         return parameters
     weight, bias = parameters[0], parameters[1].astype(np.float64) if layer.bias else np.zeros(layer.channels)
-    gamma, beta, mean, var = (
-        weights[f"{layer.name}.bn.{name}"].astype(np.float64) for name in ("weight", "bias", "mean", "var")
-    )
+    gamma, beta, mean, var = (weights[f"{layer.name}.{part}"].astype(np.float64) for part in BN_PARTS)
     scale = gamma / np.sqrt(var + BN_EPSILON)
     return (weight * scale[:, None, None, None]).astype(np.float32), (beta + (bias - mean) * scale).astype(np.float32)
 
