@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from edge_runtime.text.escape import printable
 from edge_runtime.text.secrets import redact
 
 LOOKED_AT, SHOWN = (
@@ -49,6 +50,11 @@ class EdgeError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def told(error: EdgeError) -> str:
+    """What a module that runs as a command prints of an error: `error: …` and `hint: …`, each `printable`."""
+    return f"error: {printable(str(error))}\nhint: {printable(str(error.hint))}"
 
 
 class UsageError(EdgeError, ValueError):

@@ -14,7 +14,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 from edge_runtime import plugins, zoo
-from edge_runtime.errors import EdgeError, UsageError
+from edge_runtime.errors import EdgeError, UsageError, told
 from edge_runtime.files import atomic, outputs
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.graph.counts import total
@@ -30,7 +30,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         return _run(args)
     except EdgeError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return 1
 
 

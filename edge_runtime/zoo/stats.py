@@ -20,7 +20,7 @@ import sys
 from typing import List, Optional, Sequence, Tuple
 
 from edge_runtime import zoo
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import EdgeError, told
 from edge_runtime.graph import onnx_stats
 from edge_runtime.graph.counts import Stats, table
 from edge_runtime.model import labels, onnx_file
@@ -58,7 +58,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         print(table(_counts(args)))
     except EdgeError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return 1
     return 0
 

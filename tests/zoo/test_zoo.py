@@ -12,7 +12,7 @@ from edge_runtime.detect.detector import Detector
 from edge_runtime.errors import ModelError, SpecError, UsageError
 from edge_runtime.model.labels import VOC
 from edge_runtime.model.spec import ModelIO
-from edge_runtime.zoo import weights
+from edge_runtime.zoo import stats, weights
 from edge_runtime.zoo.__main__ import main
 from edge_runtime.zoo.export import to_onnx
 from edge_runtime.zoo.layers import IMAGE, Layer, Table
@@ -87,6 +87,14 @@ def test_the_command_lists_and_refuses(capsys):
                   [*flags, "--weights", "none.npz"], ["layers", "--list"]):  # fmt: skip
         assert main(wrong) == 1
         assert "hint: " in capsys.readouterr().err
+
+
+def test_names_of_files_are_escaped_in_errors(tmp_path, capsys):
+    odd = str(tmp_path / "\x1b[31m")
+    flags = ["yolo_nano", "-o", str(tmp_path / "x.onnx"), "--weights", f"{odd}.npz"]
+    assert (main(flags), stats.main([f"{odd}.onnx"])) == (1, 1)
+    said = capsys.readouterr().err
+    assert "\x1b" not in said and said.count("\\u001b[31m") >= 2
 
 
 def test_outputs_that_nobody_could_tell_apart_are_not_made(tmp_path, capsys):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime.errors import EdgeError, ModelError, UsageError
+from edge_runtime.errors import EdgeError, ModelError, UsageError, told
 from edge_runtime.files import atomic, outputs
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.graph.compact import TOLERANCE, compact
@@ -37,7 +37,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         return _run(args)
     except EdgeError as error:
-        print(f"error: {printable(str(error))}\nhint: {printable(str(error.hint))}", file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return 1
 
 
