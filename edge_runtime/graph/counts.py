@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Iterable, List
 
+from edge_runtime.text.escape import printable
+
 
 @dataclass(frozen=True)
 class Stats:
@@ -49,11 +51,12 @@ def table(counts: Iterable[Stats]) -> str:
     """Returns a text table: one row per layer that has parameters or operations, and the total."""
     rows: List[Stats] = [row for row in counts if row.thop_macs or row.parameters]
     whole = total(rows)
-    width = max(24, *(len(row.name) + 1 for row in rows), 0)
+    names = [printable(row.name) for row in (*rows, whole)]
+    width = max(24, *(len(name) + 1 for name in names))
     lines = [f"{'layer':{width}}{'weights':>12}{'bias':>8}{'bn':>8}{'conv MACs':>16}{'THOP MACs':>16}{'ops':>16}"]
-    for row in [*rows, whole]:
+    for name, row in zip(names, (*rows, whole)):
         figures = f"{row.weights:12,}{row.biases:8,}{row.bn:8,}{row.conv_macs:16,}{row.thop_macs:16,}{row.ops:16,}"
-        lines.append(f"{row.name:{width}}{figures}")
+        lines.append(f"{name:{width}}{figures}")
     size = ", ".join(
         f"{name} {whole.bytes(bits) / 1e6:.2f} MB" for name, bits in (("fp32", 32), ("fp16", 16), ("int8", 8))
     )

@@ -91,3 +91,13 @@ def test_open_sizes_are_asked_for(capsys, tmp_path):
     onnx.save(model, tmp_path / "open.onnx")
     assert stats.main([str(tmp_path / "open.onnx")]) == 1 and "--imgsz" in capsys.readouterr().err
     assert stats.main([str(tmp_path / "open.onnx"), "--imgsz", "416"]) == 0
+
+
+def test_names_in_a_file_are_escaped(capsys, tmp_path):
+    model = onnx.load(MODELS / "yolo_v3.onnx")
+    for node in model.graph.node:
+        node.name = "\x1b[2J"
+    onnx.save(model, tmp_path / "odd.onnx")
+    assert stats.main([str(tmp_path / "odd.onnx")]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\\u001b[2J" in said
