@@ -1,4 +1,4 @@
-"""Fuzzes every reader of users' files in process, every command, the reading of random outputs, and the INT8 tool.
+"""Fuzzes readers of users' files in process, commands, the reading of random outputs, the INT8 tool, and compaction.
 
     python tools/fuzz.py readers [--count 3000] [--only picture] [--seed 1]
     python tools/fuzz.py commands [--count 300] [--only detect]
