@@ -92,19 +92,28 @@ class Running:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Any]:
+def begun(tmp_path: Path) -> Iterator[Any]:
     runs: List[Running] = []
 
-    def start(**said: Any) -> Running:
+    def begin(**said: Any) -> Running:
         runs.append(Running(tmp_path, **said))
-        assert within(60, lambda: len(runs[-1].rows()) > 3), runs[-1].said()
         return runs[-1]
 
-    yield start
+    yield begin
     for run in runs:
         if run.process.poll() is None:
             os.kill(run.process.pid, signal.SIGKILL)
             run.process.wait()
+
+
+@pytest.fixture
+def started(begun: Any) -> Any:
+    def start(**said: Any) -> Running:
+        run: Running = begun(**said)
+        assert within(60, lambda: len(run.rows()) > 3), run.said()
+        return run
+
+    return start
 
 
 def hears_hangup(pid: int) -> bool:
@@ -113,28 +122,20 @@ def hears_hangup(pid: int) -> bool:
     return int(mask.split()[1], 16) & 1 == 1
 
 
-def test_a_signal_before_anything_is_loaded_waits(tmp_path: Path) -> None:
-    run = Running(tmp_path, frames=30, start=SCRIPT)
-    try:
-        assert within(60, lambda: hears_hangup(run.process.pid))
-        assert "tiny.onnx" not in run.said()
-        run.reload("is read again: no change")
-        run.end()
-    finally:
-        run.process.kill()
-        run.process.wait()
+def test_a_signal_before_anything_is_loaded_waits(begun: Any) -> None:
+    run = begun(frames=30, start=SCRIPT)
+    assert within(60, lambda: hears_hangup(run.process.pid))
+    assert "tiny.onnx" not in run.said()
+    run.reload("is read again: no change")
+    run.end()
     assert len(run.rows()) == 30
 
 
-def test_a_signal_at_the_start_waits(tmp_path: Path) -> None:
-    run = Running(tmp_path, frames=30)
-    try:
-        assert within(60, lambda: "tiny.onnx: yolo_v8" in run.said()), run.said()
-        run.reload("is read again: no change")
-        run.end()
-    finally:
-        run.process.kill()
-        run.process.wait()
+def test_a_signal_at_the_start_waits(begun: Any) -> None:
+    run = begun(frames=30)
+    assert within(60, lambda: "tiny.onnx: yolo_v8" in run.said()), run.said()
+    run.reload("is read again: no change")
+    run.end()
     assert len(run.rows()) == 30
 
 
