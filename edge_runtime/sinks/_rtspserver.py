@@ -113,6 +113,8 @@ class RtspServer:
 
         A connection that is closed in another thread while it is read may be read for ever.
         """
+        if self._closed.is_set():  # the thread ends all connections itself
+            return
         answers = self._library.server.RTSPFilterResult
 
         def watches(client: Any) -> bool:

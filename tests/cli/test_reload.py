@@ -46,7 +46,12 @@ output = "b.jsonl"
 """
 
 
+def _hear() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+
+
 def _take_terminal() -> None:
+    _hear()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -69,8 +74,10 @@ class Running:
         command = [sys.executable, *start, "--config", str(self.file)]
         with open(folder / "said.txt", "w") as said_to:
             take = _take_terminal_and_ignore if nohup else _take_terminal
-            more: Dict[str, Any] = {} if terminal is None else {"stdin": terminal, "preexec_fn": take}
-            self.process = subprocess.Popen(command, stderr=said_to, cwd="/", start_new_session=True, **more)
+            first = _hear if terminal is None else take
+            self.process = subprocess.Popen(
+                command, stdin=terminal, stderr=said_to, cwd="/", start_new_session=True, preexec_fn=first
+            )
 
     def write(self, conf: float = 0.5, more: str = "", after: str = "") -> None:
         self.file.write_text(SITE.format(conf=conf, more=more) + after)
