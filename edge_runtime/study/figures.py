@@ -63,16 +63,16 @@ def one_of_each(rows: Sequence[Row]) -> List[Row]:
     """One row of each network: its counts and its AP are the same on all machines."""
     found: Dict[Any, Row] = {}
     for row in rows:
-        known = found.setdefault((row.get("name") or row["engine"], row.get("engine_sha256")), row)
-        if ap(row) and not ap(known):
-            found[row.get("name") or row["engine"], row.get("engine_sha256")] = row
+        network = row.get("name") or row["engine"], row.get("engine_sha256")
+        if network not in found or (ap(row) and not ap(found[network])):
+            found[network] = row
     return list(found.values())
 
 
 def front(points: Sequence[Tuple[float, float]]) -> List[int]:
     """The points (cost, gain) that no other beats: none costs as little and gains as much, and is better in one.
 
-    Returns their numbers, by rising cost.
+    Returns their numbers, by rising cost. Of equal points the first one stands.
     """
     order = sorted(range(len(points)), key=lambda number: (points[number][0], -points[number][1]))
     kept: List[int] = []
