@@ -66,7 +66,7 @@ def ways_out(option: Option, board: Board, budget: Budget) -> str:
     if "watts" in missed and "FPS" not in missed and budget.fps is not None:
         gate = most_gate(board, option.way, option.mode, budget)
         found += [f"--gate {int(100 * gate) / 100:g}, if no more of the frames has motion"] if gate >= 0.01 else []
-    if "watts" in missed and budget.energy_j and option.watts:
+    if "watts" in missed and budget.energy_j and budget.seconds and option.watts:
         found.append(f"--time {_floor(budget.energy_j / option.watts.value / 3600)}h")
     return " or ".join(found) or "measure a lighter engine or another power mode with edge-bench"
 

@@ -43,6 +43,8 @@ def test_a_refusal_says_the_nearest_miss_and_a_way_out(file, capsys):
     assert "nothing meets the budget; the nearest is a.plan, 15W, on B: 5.50 (" in said and "at most 5 are" in said
     assert "hint: --fps 6.66 or --gate 0.62" in said and "or --time 1.81h" in said
     assert plan.main([file, "--energy", "10Wh", "--time", "1.81h", "--ap", "0.3", "--fps", "10"]) == 0
+    assert plan.main([file, "--energy", "10Wh", "--watts", "5", "--ap", "0.3", "--fps", "10"]) == 1
+    assert "--time" not in capsys.readouterr().err, "it may not stand beside --watts"
 
 
 def test_an_ap_that_nothing_has(file, capsys):
