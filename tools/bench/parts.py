@@ -33,9 +33,9 @@ def run(settings: Settings, video: str, codec: str) -> Table:
             rig.detector.close()
     table.notes += [
         f"video: {codec}; {CORES} cores; windows of {settings.seconds:g} s, {settings.long_rounds} rounds, in turn.",
-        "the sum: decoding alone, and inference with preparation and boxes of one picture, without any pipeline; more "
-        "than raw divided by it is not possible on one core. One after the other: the same calls frame by frame, "
-        "without a second thread.",
+        "raw of the sum: of decoding alone, and of inference with preparation and boxes of one picture. It is what "
+        "these parts leave on one core, without any pipeline. One after the other: the same calls frame by frame, without a "
+        "second thread.",
     ]
     return table
 
