@@ -34,8 +34,8 @@ def run(settings: Settings, video: str, codec: str) -> Table:
     table.notes += [
         f"video: {codec}; {CORES} cores; windows of {settings.seconds:g} s, {settings.long_rounds} rounds, in turn.",
         "raw of the sum: of decoding alone, and of inference with preparation and boxes of one picture. It is what "
-        "these parts leave on one core, without any pipeline. One after the other: the same calls frame by frame, without a "
-        "second thread.",
+        "these parts leave on one core, without any pipeline. One after the other: the same calls frame by frame, "
+        "without a second thread.",
     ]
     return table
 
