@@ -2,7 +2,7 @@
 
     python tools/bench_many.py     # into tools/reference/bench_many.{json,md}
 
-The turns go round: one of each number of sources, then again, so that a busy moment of the machine meets all of them.
+Each run of several sources stands between two runs of one, so that a slow change of the machine meets both alike.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+import numpy as np
 from bench import clip, report
 from bench.report import Table
 
@@ -32,6 +33,7 @@ MIXES = {
     "a camera of 60 fps and three of 5 fps": ("synthetic://1280x720@60", *["synthetic://640x480@5"] * 3),
     "a camera of 60 fps and three of 30 fps": ("synthetic://1280x720@60", *["synthetic://640x480@30"] * 3),
 }
+COLUMNS = ("sources", "fps together", "times one alone", "95 %", "wanted", "least share", "wanted")
 Counts = List[List[int]]
 
 
@@ -39,24 +41,29 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="one table, not written: together, files, shares, batches"
+    )
     args = parser.parse_args(argv)
     conditions = report.machine()
     with tempfile.TemporaryDirectory() as folder:
         video = str(Path(folder, "demo.mp4"))
         clip.encode(Path(video))
-        tables = [
-            together("Generated frames, 1280x720", FAST, args),
-            together("Video files, 1280x720", video, args),
-            shares(args),
-            batches(args),
-        ]
+        measured = {
+            "together": lambda: together("Generated frames, 1280x720", FAST, args),
+            "files": lambda: together("Video files, 1280x720", video, args),
+            "shares": lambda: shares(args),
+            "batches": lambda: batches(args),
+        }
+        tables = [measure() for name, measure in measured.items() if args.only in name]
     note = (
         f"{args.turns} turns of {args.seconds:g} s each; load average of the machine before: {conditions['load'][0]}."
     )
     for table in tables:
         table.notes.append(note)
         print(table.markdown())
-    report.save(TARGET, "Many sources, one engine", conditions, tables)
+    if not args.only:
+        report.save(TARGET, "Many sources, one engine", conditions, tables)
     return 0
 
 
@@ -81,28 +88,44 @@ def ran(sources: Sequence[str], seconds: float, options: BackendOptions) -> Tupl
 
 def together(title: str, source: str, args: argparse.Namespace) -> Table:
     """Throughput and shares of equal sources that never wait."""
-    table = Table(title, ("sources", "fps together", "times one alone", "wanted", "least share", "wanted"))
+    table = Table(title, COLUMNS)
     found: Dict[int, List[Tuple[float, Counts]]] = {number: [] for number in NUMBERS}
+    ratios: Dict[int, List[float]] = {number: [] for number in NUMBERS}
+    before = ran([source], args.seconds, BackendOptions())
     for _ in range(args.turns):
         for number in NUMBERS:
-            found[number].append(ran([source] * number, args.seconds, BackendOptions()))
+            together = ran([source] * number, args.seconds, BackendOptions())
+            after = ran([source], args.seconds, BackendOptions())
+            found[number].append(together)
+            ratios[number].append(2 * together[0] / (before[0] + after[0]))
+            before = after
     for number, turns in found.items():
-        fps = median(turn[0] for turn in turns)
-        times = median(turn[0] / one[0] for turn, one in zip(turns, found[1]))
+        fps, times = (median(values) for values in ([turn[0] for turn in turns], ratios[number]))
+        low, high = spread(ratios[number])
         least = min(min(share) for share in (_sums(turn[1]) for turn in turns))
         row = (
             str(number),
             f"{fps:.1f}",
             f"{times:.3f}",
+            f"{low:.3f} to {high:.3f}",
             _verdict(times, TOGETHER),
             f"{least:.3f}",
             _verdict(least, SHARE),
         )
-        _add(table, row, {"sources": number, "fps": fps, "times": times, "least_share": least})
+        data = {"sources": number, "fps": fps, "times": times, "interval": [low, high], "least_share": least}
+        _add(table, row, data)
     table.notes.append(
-        "A share is the frames of a source beside the mean of all. Times: medians of ratios within a turn."
+        "A share is the frames of a source beside the mean of all. Times: medians of the ratios to the runs of one "
+        "source before and after. 95 %: of such medians of random samples of the turns. The row of 1 shows the noise."
     )
     return table
+
+
+def spread(values: Sequence[float]) -> Tuple[float, float]:
+    """The interval that holds 95 % of the medians of random samples of the values (bootstrap)."""
+    draws = np.random.default_rng(0).choice(np.asarray(values), (1000, len(values)))
+    low, high = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _sums(counts: Counts) -> List[float]:

@@ -42,3 +42,26 @@ def ending(action: Callable[[], None] = _interrupt) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def interrupting(action: Callable[[], None]) -> Iterator[None]:
+    """Calls `action` at Ctrl-C, before KeyboardInterrupt is raised. A second Ctrl-C only raises.
+
+    Python loses an exception that is raised in a callback of a library or in `__del__`. The run must end all the same.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        action()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -179,6 +179,7 @@ def _run(args: argparse.Namespace) -> int:
             box.sampler = sampler
         pipeline = stack.enter_context(_opened.pipeline(args, detectors[0], video, track, box))
         stack.enter_context(_signals.ending(pipeline.stop))
+        stack.enter_context(_signals.interrupting(pipeline.stop))
         if args.reload:
             stack.enter_context(args.reload.of(pipeline, args.streams))
         efficiency = Efficiency(

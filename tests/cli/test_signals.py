@@ -39,6 +39,21 @@ with _signals.ending(lambda: print("called")):
     for _ in range(2):
         os.kill(os.getpid(), int(sys.argv[1]))
 """
+INTERRUPTED = """
+import signal
+from edge_runtime.cli import _signals
+class Careless:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+with _signals.interrupting(lambda: print("called", flush=True)):
+    Careless()
+    print("went on", flush=True)
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        print("raised")
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
 
 
 def run(code: str, number: int) -> subprocess.CompletedProcess[str]:
@@ -68,3 +83,8 @@ def test_what_is_ignored_stays_so() -> None:
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=ignore)
     assert child.stdout == "went on\n", child.stderr
+
+
+def test_ctrl_c_calls_its_action_although_python_loses_the_exception() -> None:
+    child = run(INTERRUPTED, signal.SIGINT)
+    assert child.stdout.split("\n")[:3] == ["called", "went on", "raised"], child.stderr
