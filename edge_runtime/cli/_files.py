@@ -17,7 +17,7 @@ from edge_runtime.cli._claims import file_of as file_of
 from edge_runtime.detect import engines
 from edge_runtime.errors import EdgeError
 from edge_runtime.files import outputs
-from edge_runtime.files.given import resolve
+from edge_runtime.files.given import address
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.gpu import passport
 from edge_runtime.model import onnx_file
@@ -66,7 +66,7 @@ def _source(target: str) -> Iterator[Input]:
     """The files of a source. Cameras and streams have none."""
     if target.startswith("@"):
         yield Input("file with the address", target[1:])
-    target = re.sub(r"^(gst\+)?file://", "", resolve(target))
+    target = re.sub(r"^(gst\+)?file://", "", address(target))
     named = re.findall(r"location=\"?([^\s\"]+)", target) if target.startswith("gst:") else []
     yield from (Input("source", path) for path in [target, *named])
     inside = os.path.join(glob.escape(target), "*") if os.path.isdir(target) else target

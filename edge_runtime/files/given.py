@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from edge_runtime.errors import UsageError
+from edge_runtime.files import relative
 
 LONGEST = 4096  # most characters of an address or a key
 
@@ -30,6 +31,26 @@ def resolve(target: str, what: str = "address", example: str = "rtsp://…") -> 
         hint = f"write the {what}, {example}, into its first line"
         return _found(_first_line(target[1:], what), what, target[1:], hint)
     return target
+
+
+def address(target: str, what: str = "address", example: str = "rtsp://…", options: bool = False) -> str:
+    """The address of a source or an output, as `resolve` finds it.
+
+    Relative file names in it are relative to the folder of the file that it stands in. In a variable, and where the
+    address itself is given, they are relative to the folder of the process.
+
+    Args:
+        options: whether the options of an address name files, too.
+
+    Raises:
+        UsageError: see `resolve`.
+    """
+    text = resolve(target, what, example)
+    if text == target:
+        return target
+    folder = os.path.dirname(target[1:]) if target.startswith("@") else ""
+    text = relative.options_located(text, folder) if options else text
+    return relative.located(text, folder)
 
 
 def _first_line(path: str, what: str) -> str:

@@ -19,7 +19,7 @@ def resolved(target: str) -> str:
     Raises:
         UsageError: there is no such text.
     """
-    target = given.resolve(target, *AN_ADDRESS)
+    target = given.address(target, *AN_ADDRESS, options=True)
     secrets.public(target)
     return target
 

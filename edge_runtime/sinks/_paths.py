@@ -17,7 +17,7 @@ COCO_SUFFIX, PART = ".coco.json", ".part.jsonl"
 
 def written_path(target: str) -> Optional[str]:
     """The file or folder that a target names, without its scheme. None for a window, standard output and servers."""
-    target = given.resolve(target, *AN_ADDRESS)
+    target = given.address(target, *AN_ADDRESS, options=True)
     for scheme in (EVENTS, CLIPS):
         if target.lower().startswith(scheme):
             target = split_query(target[len(scheme) :])[0]

@@ -143,7 +143,7 @@ def open(target: str, options: SourceOptions = SourceOptions()) -> Source:
         SourceError: it cannot be opened.
         UsageError: no member handles such a target.
     """
-    target = given.resolve(target)
+    target = given.address(target)
     return cast(Source, _member(target).open(target, options))
 
 
@@ -153,7 +153,7 @@ def check(target: str, options: SourceOptions = SourceOptions()) -> None:
     Raises:
         SourceError, UsageError: it is such a target.
     """
-    target = given.resolve(target)
+    target = given.address(target)
     look = getattr(_member(target), "check", None)
     if look is not None:
         look(target, options)
@@ -176,7 +176,7 @@ def repeatable(target: str, options: SourceOptions = SourceOptions()) -> bool:
 
     It is not so of cameras, streams, addresses and pipes. A file that does not exist is still one.
     """
-    target = given.resolve(target)
+    target = given.address(target)
     kind = _kind(target)
     scheme, _, rest = kind.partition("://")
     if scheme in ("demo", "synthetic"):
@@ -209,7 +209,7 @@ def public_name(target: str) -> str:
     Raises:
         UsageError: the variable or file that should hold the address does not.
     """
-    return secrets.public(given.resolve(target))
+    return secrets.public(given.address(target))
 
 
 def _kind(target: str) -> str:
