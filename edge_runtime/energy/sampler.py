@@ -16,6 +16,7 @@ from edge_runtime.energy.extremes import Extremes
 from edge_runtime.energy.joules import Energy
 from edge_runtime.errors import SourceError
 from edge_runtime.jetson.probe import Probe, State
+from edge_runtime.libraries.rounds import Rounds
 from edge_runtime.power import Meter, Total
 
 HZ = 5.0
@@ -95,6 +96,7 @@ class Sampler:
         self._wanted: Sequence[str] = ()
         self._state_s = float("-inf")
         self._lock = threading.Lock()
+        self._reading = Rounds("measuring watts and the state of the board", self._read)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="power sampler", daemon=True)
 
@@ -145,7 +147,7 @@ class Sampler:
         """Ends a span with a reading of this moment, and returns it. It may be called more than once."""
         with self._lock:
             if span in self._spans:
-                self._read(everything=True)
+                self._look(everything=True)
                 self._spans.remove(span)
         return span
 
@@ -164,9 +166,14 @@ class Sampler:
         due = self._clock()
         while not self._stopping.is_set():
             with self._lock:
-                self._read()
+                self._look()
             due = max(due + self._period_s, self._clock())
             self._stopping.wait(due - self._clock())
+
+    def _look(self, everything: bool = False) -> None:
+        """A reading. One that fails is a gap: the last watts are not those of now."""
+        if not self._reading(everything):
+            self._latest = {}
 
     def _read(self, everything: bool = False) -> None:
         self._latest_s = self._clock()

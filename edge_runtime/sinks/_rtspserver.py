@@ -9,6 +9,7 @@ from typing import Any, Callable, NamedTuple, Set
 from edge_runtime.errors import BackendUnavailable, SinkError
 from edge_runtime.imaging.gst import load_gst
 from edge_runtime.libraries.once import once
+from edge_runtime.libraries.rounds import Rounds
 from edge_runtime.sinks._address import Address
 
 PACKAGE = "sudo apt install gir1.2-gst-rtsp-server-1.0"
@@ -59,7 +60,12 @@ class RtspServer:
     """
 
     def __init__(self, address: Address, tick: Callable[[], None]) -> None:
-        self._library, self._tick = load_library(), tick
+        self._library = load_library()
+        self._rounds = (
+            Rounds("ending sessions of RTSP", lambda: self._sessions.cleanup()),
+            Rounds("limiting connections of RTSP", self._limit),
+            Rounds("looking after streams of RTSP", tick),
+        )
         self._closed = threading.Event()
         self._paths: Set[str] = set()
         self._server = self._library.server.RTSPServer()
@@ -172,13 +178,16 @@ class RtspServer:
         self._context.pop_thread_default()
 
     def _look_after(self, *_: Any) -> bool:
-        """Ends sessions of viewers that have gone without a word, and of too many connections those that show nothing.
+        """Ends sessions of viewers that have gone without a word, and looks after all else.
 
-        The oldest of them are first in the list.
+        GLib forgets a timer whose function raises.
         """
-        self._sessions.cleanup()
+        for look in self._rounds:
+            look()
+        return True
+
+    def _limit(self) -> None:
+        """Ends, of too many connections, those that show nothing. The oldest of them are first in the list."""
         clients = sorted(self._server.client_filter(None), key=lambda client: bool(client.session_filter(None)))
         for client in clients[: max(0, len(clients) - MOST)]:
             client.close()
-        self._tick()
-        return True

@@ -7,6 +7,7 @@ import threading
 from time import monotonic
 from typing import Any, Mapping, Optional, Tuple
 
+from edge_runtime.libraries.rounds import Rounds
 from edge_runtime.sinks._due import Due
 from edge_runtime.sinks._gstencoders import GstEncoder
 from edge_runtime.sinks._rtspfeed import LAUNCH, Feed, even
@@ -35,6 +36,7 @@ class Stream:
         served: whether it is at its path now.
         encoders: number of those that were begun. There is one at a time.
         feed: the way into the encoder while somebody watches.
+        look: to be called every few seconds.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Stream:
         self._size_wh, self._seen_s = (0, 0), 0.0
         self.served, self.encoders, self._faults = False, 0, 0
         self.feed: Optional[Feed] = None
+        self.look = Rounds(f"looking after the pictures of {source} by RTSP", self._look)
 
     def write(self, result: Result) -> None:
         """See `Sink.write`."""
@@ -57,7 +60,7 @@ class Stream:
         elif feed is not None and not feed.fault and self._due.is_now(self._seen_s):
             feed.show(result)
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """Ends what broke, so that viewers get another encoder, and what has given no frames for long."""
         feed = self.feed
         if feed is not None and feed.fault:

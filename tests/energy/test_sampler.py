@@ -50,6 +50,34 @@ def test_a_thread_reads_and_ends():
     assert sampler.end(span) is span and meter.readings == read
 
 
+def test_a_reading_that_raises_is_a_gap_and_the_next_one_counts(caplog):
+    """Such as a library whose sensor went away. The thread goes on, and the watts before are not those of now."""
+
+    class Failing(Steady):
+        fails = False
+
+        def read_w(self, only=None):
+            if self.fails:
+                raise RuntimeError("the sensor is gone")
+            return super().read_w(only)
+
+    def until(true, what):
+        deadline = time.monotonic() + 20
+        while not true() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert true(), what
+
+    meter = Failing()
+    with Sampler(meter, hz=100.0) as sampler:
+        until(lambda: sampler.watts == 10.0, "a reading")
+        meter.fails = True
+        until(lambda: sampler.watts is None, "a gap")
+        sampler.end(sampler.begin())
+        meter.fails = False
+        until(lambda: sampler.watts == 10.0, "the next readings")
+    assert caplog.text.count("measuring watts and the state of the board failed") == 1
+
+
 def test_spans_overlap_and_begin_with_the_reading_before():
     meter = Steady()
     sampler = stepped(meter, [0.2, 0.25, 0.4, 0.6, 0.65, 0.8])

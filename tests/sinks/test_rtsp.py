@@ -158,6 +158,44 @@ def test_every_stream_has_its_path_and_one_that_is_quiet_has_none(monkeypatch: p
         assert pictures(f"{url}/cam_1", 1)
 
 
+def test_a_round_that_fails_does_not_end_the_looking_after(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_rtspstream, "QUIET_S", 0.5)
+    monkeypatch.setattr(_rtspserver, "TICK_S", 1)
+    unmount, failures, broken = _rtspserver.RtspServer.unmount, [], threading.Event()
+    broken.set()
+
+    def failing(server: _rtspserver.RtspServer, path: str) -> None:
+        if path == "/bad" and broken.is_set():
+            failures.append(path)
+            raise RuntimeError("it does not end")
+        unmount(server, path)
+
+    monkeypatch.setattr(_rtspserver.RtspServer, "unmount", failing)
+    with serving(rates={"bad": 25, "quiet": 25, "on": 25}) as streams:
+        streams.sources = ("on",)
+        found = streams.sink.streams
+        until(lambda: not found["quiet"].served, "the end of a stream beside it")
+        until(lambda: len(failures) > 1, "another round")
+        broken.clear()
+        until(lambda: not found["bad"].served, "the round that goes well")
+        assert found["on"].served
+    assert caplog.text.count("looking after the pictures of bad by RTSP failed, and is tried again") == 1
+
+
+def test_sessions_that_cannot_be_ended_keep_nothing_else_from_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_rtspstream, "QUIET_S", 0.5)
+    monkeypatch.setattr(_rtspserver, "TICK_S", 1)
+    monkeypatch.setattr(_rtspserver.RtspServer, "_limit", lambda self: self.nothing_of_that_name)
+    with serving(rates={"quiet": 25, "on": 25}) as streams:
+        streams.sources = ("on",)
+        until(lambda: not streams.sink.streams["quiet"].served, "the end of a stream")
+    assert caplog.text.count("limiting connections of RTSP failed") == 1
+
+
 def test_an_encoder_that_breaks_is_said_and_begun_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
