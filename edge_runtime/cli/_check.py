@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from edge_runtime import backends, sinks, sources
-from edge_runtime.cli import _flags, _govern, _states, _written
+from edge_runtime.cli import _flags, _govern, _power, _states, _written
 from edge_runtime.cli._power import print_status
 from edge_runtime.detect import engines
 from edge_runtime.detect.understand import describe
+from edge_runtime.energy.sampler import Sampler
 from edge_runtime.errors import SpecError
 from edge_runtime.loop.stream import Stream, as_stream
 from edge_runtime.model.thresholds import Thresholds
+from edge_runtime.sinks import SinkOptions, VideoOptions
 from edge_runtime.text import secrets
 from edge_runtime.track.options import TrackOptions
 
 
-def say(args: argparse.Namespace) -> int:
+def say(args: argparse.Namespace, video: VideoOptions, modes: Sequence[str]) -> int:
     """Prints it; with `--json` as JSON on stdout. Returns the exit code.
 
+    Args:
+        video: as the outputs get it.
+        modes: power modes of the run.
+
     Raises:
-        EdgeError: the start would refuse it: an engine, a source, an output, the name of a class.
+        EdgeError: the start would refuse it: an engine, a source, an output, a power mode, the name of a class.
     """
     found = [as_stream(item) for item in args.streams]
     for stream in found:
         sources.check(str(stream.source), stream.options or _states.options(args))
-    _govern.goal(args)
+    held = _check_power(args, modes)
     paths = [engines.find_engine(engine) for engine in args.engine]
     for path in paths:
         _check_classes(path, args, found)
     targets = [*_written.targets(args), *(str(sink) for stream in found for sink in stream.sinks)]
-    notes = list(filter(None, map(sinks.check, targets)))
+    notes = list(filter(None, [held, *(sinks.check(target, SinkOptions(video=video)) for target in targets)]))
     _written.check_writable(args)
     said = {
         "config": args.site.path if args.site else None,
@@ -47,6 +54,16 @@ def say(args: argparse.Namespace) -> int:
         for line in _lines(said):
             print_status(line)
     return 0
+
+
+def _check_power(args: argparse.Namespace, modes: Sequence[str]) -> str:
+    """Returns who holds a power mode just now; see `_power.check`."""
+    goal = _govern.goal(args)
+    held = _power.check(args, modes)
+    reason = Sampler.check(Path(args.sysroot), args.meter)
+    if goal:
+        _govern.refuse_unmeasured(goal, reason)
+    return held
 
 
 def _check_classes(path: str, args: argparse.Namespace, streams: Sequence[Stream]) -> None:

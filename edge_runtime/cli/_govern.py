@@ -52,6 +52,19 @@ def goal(args: argparse.Namespace) -> Optional[Goal]:
     return None
 
 
+def refuse_unmeasured(goal: Goal, reason: str) -> None:
+    """Refuses a budget where no watts are measured.
+
+    Args:
+        reason: why they are not measured; "" if they are.
+
+    Raises:
+        UsageError: there is a budget, and a reason.
+    """
+    if goal.watts is not None and reason:
+        raise UsageError(f"a budget, but watts are not measured here: {reason}", hint="leave --budget out")
+
+
 class Governing:
     """Carries out what a governor decides.
 
@@ -82,8 +95,7 @@ class Governing:
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if goal.watts is not None and sampler.meter is None:
-            raise UsageError(f"a budget, but watts are not measured here: {sampler.reason}", hint="leave --budget out")
+        refuse_unmeasured(goal, sampler.reason if sampler.meter is None else "")
         for detector in detectors[1:]:
             pipeline.check_swap(detector)
         self._governor = Governor(goal, len(detectors), max(1, len(modes)), settle_s=settle_s, idle_w=idle_w)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from edge_runtime import power as meters
 from edge_runtime.cli import _flags, _values, jetson
@@ -55,8 +56,7 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
         BoardError: the mode could not be put back, and `needed` is set.
         UsageError: clocks must be held, but no mode is set, so their caps are unknown.
     """
-    if args.jetson_clocks and not needed:
-        raise UsageError("--jetson-clocks goes with a power mode", hint="say which, with --power-mode or --power-modes")
+    _refuse_clocks_alone(args, needed)
     try:
         said = hold.recover(root)
     except BoardError as error:
@@ -65,6 +65,37 @@ def put_back(args: argparse.Namespace, root: Path, needed: bool) -> None:
         said = f"a run that was killed has left another power mode behind, and it stays: {error}"
     if said:
         print_status(f"note: {said}")
+
+
+def check(args: argparse.Namespace, modes: Sequence[str]) -> str:
+    """Refuses modes and clocks that the start would refuse. Nothing is set or put back.
+
+    Args:
+        modes: those that the run sets, the first at its start.
+
+    Returns:
+        Who holds a mode just now, so that no other can be set; "" for nobody.
+
+    Raises:
+        BoardError, UsageError: see `put_back` and `Hold.set`.
+    """
+    _refuse_clocks_alone(args, bool(modes))
+    if not modes:
+        return ""
+    root = Path(args.sysroot)
+    would = Hold(root, jetson_clocks=args.jetson_clocks)
+    would.refuse_unknown(modes)
+    would.check(modes[0])
+    try:
+        hold.mode_held_by(root, os.getpid())
+    except BoardError as error:
+        return str(error)
+    return ""
+
+
+def _refuse_clocks_alone(args: argparse.Namespace, modes: bool) -> None:
+    if args.jetson_clocks and not modes:
+        raise UsageError("--jetson-clocks goes with a power mode", hint="say which, with --power-mode or --power-modes")
 
 
 def hold_modes(stack: ExitStack, args: argparse.Namespace, root: Path) -> Hold:

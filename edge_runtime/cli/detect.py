@@ -155,11 +155,11 @@ def _run(args: argparse.Namespace) -> int:
         args.classes = None if args.site else args.classes  # those of a stream may change
     else:
         track = _track.options(args)
+    modes = [args.power_mode] if args.power_mode else args.power_modes
     if args.check:
-        return _check.say(args)
+        return _check.say(args, video, modes)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     root, goal = Path(args.sysroot), _govern.goal(args)
-    modes = [args.power_mode] if args.power_mode else args.power_modes
     _power.put_back(args, root, bool(modes))
     with ExitStack() as stack:
         if args.reload:
@@ -169,6 +169,7 @@ def _run(args: argparse.Namespace) -> int:
         log = stack.enter_context(closing(RunLog(args.log))) if args.log is not None else None
         hold = _power.hold_modes(stack, args, root) if modes else None
         if hold:
+            hold.refuse_unknown(modes)
             print_status(f"power mode: {hold.set(modes[0])}")
         detectors = [stack.enter_context(_opened.detector(args, engine, goal is not None)) for engine in args.engine]
         sampler = stack.enter_context(Sampler.open(root, args.meter))

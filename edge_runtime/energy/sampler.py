@@ -114,6 +114,21 @@ class Sampler:
                 raise
             return cls(None, Probe(root), reason=str(error), hz=hz)
 
+    @staticmethod
+    def check(root: Path = Path("/"), named: str = "") -> str:
+        """Why nothing could be measured; "" if something can. Nothing is started.
+
+        Raises:
+            SourceError, UsageError: see `open`.
+        """
+        try:
+            power.check(root, named)
+        except SourceError as error:
+            if named:
+                raise
+            return str(error)
+        return ""
+
     @property
     def watts(self) -> Optional[float]:
         """Watts of the whole machine at the last reading; None if it failed, or without a meter."""

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Callable, Optional, Type
+from typing import Callable, Iterable, Optional, Tuple, Type
 
 from edge_runtime.errors import BoardError
 from edge_runtime.jetson import board, caps, lock, nvpmodel, switch
@@ -78,13 +78,35 @@ class Hold:
             UsageError: there is no such mode.
             BoardError: another process holds a mode, or the mode needs a reboot, was refused, or did not take effect.
         """
-        mode, remark = nvpmodel.resolve(self._conf, wanted)
-        switch.refuse_reboot(self._root, self._conf, mode)
-        if not (self._clocks or mode_held(self._root)) and caps.stands(self._root, self._conf, mode):
-            return remark or mode.name  # nothing to set and nothing to put back, so root is not needed
+        mode, remark = self._settable(wanted)
+        if self._stands(mode):
+            return remark or mode.name
         with lock.locked(self._root / STATE, lambda: mode_held_by(self._root, self._owner)):
             self._switch(mode, self._settle_s if settle_s is None else settle_s)
         return remark or mode.name
+
+    def check(self, wanted: str) -> None:
+        """Refuses what `set` would refuse, and changes nothing. A mode that another process holds is not looked at.
+
+        Raises:
+            UsageError, BoardError: see `set`.
+        """
+        mode, _ = self._settable(wanted)
+        if self._stands(mode):
+            return
+        for program in (switch.NVPMODEL, switch.CLOCKS)[: 1 + self._clocks]:
+            switch.runnable(self._root, program)
+        if mode_held(self._root) is None:
+            self._before()
+
+    def refuse_unknown(self, modes: Iterable[str]) -> None:
+        """Refuses modes that this board does not have.
+
+        Raises:
+            UsageError: there is such a one.
+        """
+        for mode in modes:
+            nvpmodel.resolve(self._conf, mode)
 
     def __enter__(self) -> Hold:
         return self
@@ -95,6 +117,16 @@ class Hold:
         held = mode_held(self._root)
         if held and held.pid == self._owner:  # a mode that another process holds is put back by that process
             restore(self._root, self._owner, sleep=self._sleep)
+
+    def _settable(self, wanted: str) -> Tuple[Mode, str]:
+        """The mode, which needs no reboot, and a remark; see `nvpmodel.resolve`."""
+        mode, remark = nvpmodel.resolve(self._conf, wanted)
+        switch.refuse_reboot(self._root, self._conf, mode)
+        return mode, remark
+
+    def _stands(self, mode: Mode) -> bool:
+        """Whether there is nothing to set and nothing to put back, so that root is not needed."""
+        return not (self._clocks or mode_held(self._root)) and caps.stands(self._root, self._conf, mode)
 
     def _switch(self, mode: Mode, settle_s: float) -> None:
         # the mode that a killed run left is still to be put back

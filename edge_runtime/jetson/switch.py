@@ -91,9 +91,7 @@ def run_nvpmodel(root: Path, program: str, arguments: Sequence[str], timeout_s: 
         BoardError: it does not exist, needs root, took too long, or returned an error.
     """
     name = Path(program).name
-    command = [_executable(root, program), *arguments]
-    if root == Path("/") and os.geteuid() != 0:
-        raise BoardError(f"{name} needs root", hint='sudo env PATH="$PATH" before the command')
+    command = [runnable(root, program), *arguments]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
         errors="replace", start_new_session=True, env={**os.environ, "LC_ALL": "C", "EDGE_SYSROOT": str(root)},
@@ -111,6 +109,18 @@ def run_nvpmodel(root: Path, program: str, arguments: Sequence[str], timeout_s: 
         hint = f"run sudo {name} {' '.join(arguments)} by hand"
         raise BoardError(f"{name} failed ({process.returncode}): {_first(said)}", hint=hint)
     return said
+
+
+def runnable(root: Path, program: str) -> str:
+    """The path of a board's program that this process may run.
+
+    Raises:
+        BoardError: it does not exist, or needs root.
+    """
+    found = _executable(root, program)
+    if root == Path("/") and os.geteuid() != 0:
+        raise BoardError(f"{Path(program).name} needs root", hint='sudo env PATH="$PATH" before the command')
+    return found
 
 
 def _executable(root: Path, program: str) -> str:

@@ -5,6 +5,7 @@ A member is a module with
     PRIORITY                        the highest is preferred if several can read; below 0: only when named
     available(root) -> str | None   None if it can be read here, else the reason
     open(root, what) -> Meter       `what` is the text after a colon: "replay:run.csv"
+    check(root, what)               refuses what `open` refuses, and starts nothing (optional: else `available` says it)
 
 `root` stands for `/`: a recorded tree can stand in for a board. A bare board has the standard library only. Other
 libraries are therefore imported when a member is asked.
@@ -14,13 +15,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Collection, Dict, List, Optional, Protocol, Sequence
+from typing import Collection, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from edge_runtime import plugins
 from edge_runtime.errors import SourceError
 from edge_runtime.power._total import Total, total_of
 
-__all__ = ["Meter", "Meters", "Total", "open", "reasons", "total_of"]
+__all__ = ["Meter", "Meters", "Total", "check", "open", "reasons", "total_of"]
 
 
 class Meter(Protocol):
@@ -86,18 +87,14 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
         named: a member to use instead, with its argument after a colon: "tegrastats", "replay:run.csv".
 
     Raises:
-        SourceError: no member can read here. `reasons` gives the reason of each.
+        SourceError: no member can read here, or not the named one. `reasons` gives the reason of each.
         UsageError: no member has that name.
     """
     if named:
-        name, _, what = named.partition(":")
-        meter: Meter = plugins.load_member("power", name).open(root, what)
+        member, what = _checked(root, named)
+        meter: Meter = member.open(root, what)
         return meter
-    missing = reasons(root)
-    usable = [module for module in _asked() if missing[_name(module)] is None]
-    closed = [reason for reason in missing.values() if reason and "sudo" in reason]
-    if not usable:
-        raise SourceError("; ".join(["no power sensor here", *closed]), hint="edge-power says what was looked for")
+    usable, closed = _usable(root)
     best = max(module.PRIORITY for module in usable)
     try:
         opened: List[Meter] = [module.open(root, "") for module in usable if best == module.PRIORITY]
@@ -106,9 +103,42 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
     return opened[0] if len(opened) == 1 else Meters(opened)
 
 
+def check(root: Path = Path("/"), named: str = "") -> None:
+    """Refuses what `open` would refuse. It starts no program: whether one that is there gives watts is not tried.
+
+    Raises:
+        SourceError, UsageError: see `open`.
+    """
+    if named:
+        _checked(root, named)
+    else:
+        _usable(root)
+
+
 def reasons(root: Path = Path("/")) -> Dict[str, Optional[str]]:
     """Why each member that is tried by itself cannot be read here, or None if it can. The preferred one is first."""
     return {_name(module): module.available(root) for module in _asked()}
+
+
+def _checked(root: Path, named: str) -> Tuple[ModuleType, str]:
+    """The named member, which can read here, and what it is to read."""
+    name, _, what = named.partition(":")
+    member = plugins.load_member("power", name)
+    if hasattr(member, "check"):
+        member.check(root, what)
+    elif reason := member.available(root):
+        raise SourceError(f"no meter {name} here: {reason}", hint="edge-power alone takes one that is there")
+    return member, what
+
+
+def _usable(root: Path) -> Tuple[List[ModuleType], List[str]]:
+    """The members that can read here, and how to open those that are closed."""
+    missing = reasons(root)
+    usable = [module for module in _asked() if missing[_name(module)] is None]
+    closed = [reason for reason in missing.values() if reason and "sudo" in reason]
+    if not usable:
+        raise SourceError("; ".join(["no power sensor here", *closed]), hint="edge-power says what was looked for")
+    return usable, closed
 
 
 def _asked() -> List[ModuleType]:

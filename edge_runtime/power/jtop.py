@@ -41,10 +41,19 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     Raises:
         SourceError: the library or the service is missing, or gives no watts.
     """
+    check(root, what)
+    return Child("jtop", [sys.executable, "-c", ASK], parse, stale_s=3 * INTERVAL_S + 1.0)
+
+
+def check(root: Path, what: str) -> None:
+    """Refuses to go on without library and service.
+
+    Raises:
+        SourceError: one is missing.
+    """
     missing = available(root)
     if missing:
         raise SourceError(missing, hint=f"{install_hint('jetson')}, then sudo jtop --install-service")
-    return Child("jtop", [sys.executable, "-c", ASK], parse, stale_s=3 * INTERVAL_S + 1.0)
 
 
 def parse(line: str) -> Dict[str, float]:

@@ -33,6 +33,21 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     Raises:
         SourceError: it cannot be read, or has no watts.
     """
+    samples, modes = _read(what)
+    return ReplayMeter(samples, modes=modes)
+
+
+def check(root: Path, what: str) -> None:
+    """Refuses what is no trace.
+
+    Raises:
+        SourceError: see `open`.
+    """
+    _read(what)
+
+
+def _read(what: str) -> Tuple[Samples, Set[str]]:
+    """The readings of a trace, and its modes."""
     try:
         text = read.read_text(what, MOST)
     except ValueError as error:
@@ -44,7 +59,7 @@ def open(root: Path = Path("/"), what: str = "") -> Meter:
     if back is not None:
         fact = f"{what}: its time goes back to {back:g} s"
         raise SourceError(fact, hint="a trace holds one run: are there two in the file?")
-    return ReplayMeter(samples, modes=_modes(Path(what), text))
+    return samples, _modes(Path(what), text)
 
 
 class ReplayMeter:

@@ -8,7 +8,7 @@ A member is a module with
     open(target, options) -> Sink
     open_events(target, options) -> EventSink   instead of `open`: a member that takes events, not frames
     WITHOUT_IDS                              True if it takes events also where no object has an id (optional)
-    check(target) -> str                     refuses what `open` refuses, and opens nothing: see below (optional)
+    check(target, options) -> str            refuses what `open` refuses, and opens nothing: see below (optional)
 
 A sink that must know the names or rates of the sources has `begin(rates)`; see `begin` below. If it must also know
 those that come later, it has `admit(source, rate)`. It may have a `note`.
@@ -152,8 +152,8 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
     return cast(EventSink, member.open_events(target, options))
 
 
-def check(target: str) -> str:
-    """Refuses what cannot be opened here: no address, a file of a token that is missing, an unknown option.
+def check(target: str, options: SinkOptions = SinkOptions()) -> str:
+    """Refuses what cannot be opened here: no address, a file of a token that is missing, an encoder that does not work.
 
     Nothing is opened. That a file can be written is not looked at.
 
@@ -167,7 +167,7 @@ def check(target: str) -> str:
     member = member_of(target)
     refuse_odd(target, member)
     look = getattr(member, "check", None)
-    return "" if look is None else str(look(target))
+    return "" if look is None else str(look(target, options))
 
 
 def takes_events(target: str) -> bool:

@@ -44,7 +44,7 @@ def open_events(target: str, options: SinkOptions) -> ClipSink:
     return ClipSink(target, ClipStore(folder, chosen["bytes"], chosen.get("days")), chosen)
 
 
-def check(target: str) -> str:
+def check(target: str, options: SinkOptions) -> str:
     """See `sinks.check`."""
     _parsed(target)
     return ""

@@ -32,7 +32,7 @@ def open_events(target: str, options: SinkOptions) -> EventFile:
     return EventFile(target, *_parsed(target))
 
 
-def check(target: str) -> str:
+def check(target: str, options: SinkOptions) -> str:
     """See `sinks.check`."""
     _parsed(target)
     return ""

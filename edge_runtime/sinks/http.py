@@ -35,7 +35,7 @@ def open(target: str, options: SinkOptions) -> Sink:
     return cast(Sink, page.PageSink(public(target), address, options))
 
 
-def check(target: str) -> str:
+def check(target: str, options: SinkOptions) -> str:
     """See `sinks.check`."""
     address = _parsed(target)
     return taken(address.host, address.port, PAGE.what)

@@ -32,6 +32,12 @@ def open(target: str, options: SinkOptions) -> ImagesSink:
     return ImagesSink(target)
 
 
+def check(target: str, options: SinkOptions) -> str:
+    """See `sinks.check`."""
+    load_cv2()
+    return ""
+
+
 class ImagesSink:
     """Names files after the image file, or by frame number: `bus.jpg`, `000123.jpg`.
 

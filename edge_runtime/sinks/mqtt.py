@@ -32,7 +32,7 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> MqttSink:
     return MqttSink(*_parsed(target))
 
 
-def check(target: str) -> str:
+def check(target: str, options: SinkOptions) -> str:
     """See `sinks.check`."""
     _parsed(target)
     return ""

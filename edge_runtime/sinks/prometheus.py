@@ -36,7 +36,7 @@ def open_events(target: str, options: SinkOptions = SinkOptions()) -> EventSink:
     return cast(EventSink, metrics.MetricsSink(public(target), address))
 
 
-def check(target: str) -> str:
+def check(target: str, options: SinkOptions) -> str:
     """See `sinks.check`."""
     address = _parsed(target)
     return taken(address.host, address.port, METRICS.what)

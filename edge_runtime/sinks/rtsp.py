@@ -51,9 +51,10 @@ def open(target: str, options: SinkOptions) -> RtspSink:
     return RtspSink(address, asked, choose(asked["encoder"]))
 
 
-def check(target: str) -> str:
-    """See `sinks.check`."""
-    address, _ = _parsed(target)
+def check(target: str, options: SinkOptions) -> str:
+    """See `sinks.check`. An encoder is tried with a few pictures."""
+    address, asked = _parsed(target)
+    choose(asked["encoder"])
     return taken(address.host, address.port, "RTSP")
 
 

@@ -39,6 +39,12 @@ def open(target: str, options: SinkOptions) -> VideoSink:
     return VideoSink(target, options)
 
 
+def check(target: str, options: SinkOptions) -> str:
+    """See `sinks.check`. An encoder is tried with a few pictures."""
+    _chosen(target, options.video)
+    return ""
+
+
 class VideoSink:
     """A video of the first frame's size, or that of the options. Other frames are fitted in, on black.
 
@@ -52,12 +58,8 @@ class VideoSink:
     """
 
     def __init__(self, target: str, options: SinkOptions) -> None:
-        load_cv2()
         self.target, self._options, self._fps = target, options.video, max(options.fps, SLOWEST_FPS)
-        self._suffix = os.path.splitext(target)[1].lower()
-        self._choice = None if self._suffix == ".avi" else _encoders.choose(options.video)
-        if self._choice is None:
-            _check_jpeg(target, options.video)
+        self._choice = _chosen(target, options.video)
         self.note = f"videos: {self._choice.codec} by {self._choice.name}" if self._choice else "videos: JPEG in AVI"
         self._file = GrowingFile(target)
         self._encoder: Optional[Encoder] = None
@@ -104,12 +106,21 @@ class VideoSink:
         if min(size_wh) < SMALLEST:
             size = f"{size_wh[0]}x{size_wh[1]} pixels, the least is {SMALLEST}x{SMALLEST}"
             raise SinkError(f"{self.target!r} would have {size}", hint="write .avi, or pictures")
-        kind = Mp4 if self._suffix == ".mp4" else Mkv
+        kind = Mp4 if _suffix(self.target) == ".mp4" else Mkv
         self._container = container = kind(self._file, choice.codec, size_wh, self._fps)
         return _encoders.open_encoder(choice, self._fps, size_wh, self._options, container.add)
 
 
-def _check_jpeg(target: str, options: VideoOptions) -> None:
+def _chosen(target: str, options: VideoOptions) -> Optional[Choice]:
+    """The encoder; None for JPEG in AVI."""
+    load_cv2()
+    if _suffix(target) != ".avi":
+        return _encoders.choose(options)
     if options.encodes:
         raise UsageError(f"{target!r} has JPEG pictures, so {next(iter(options.encodes))} has no meaning for it",
                          hint="write .mp4 or .mkv, or leave it out")  # fmt: skip
+    return None
+
+
+def _suffix(target: str) -> str:
+    return os.path.splitext(target)[1].lower()

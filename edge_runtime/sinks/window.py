@@ -28,12 +28,18 @@ def open(target: str, options: SinkOptions) -> WindowSink:
     Raises:
         SinkError: there is no display, or OpenCV has no windows.
     """
+    check(target, options)
+    _try_in_a_child()
+    return WindowSink(target)
+
+
+def check(target: str, options: SinkOptions) -> str:
+    """See `sinks.check`. Whether a window can be opened on the display is not tried."""
     load_cv2()
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         hint = "on the desktop? export DISPLAY=:0; over ssh use ssh -X; or write to out.mp4 instead"
         raise SinkError("no display to open a window on", hint=hint)
-    _try_in_a_child()
-    return WindowSink(target)
+    return ""
 
 
 class WindowSink:

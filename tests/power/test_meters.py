@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import power
+from edge_runtime import plugins, power
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.power import Total, ina238, ina3221, jtop, nvml, rapl, replay, tegrastats
 
@@ -407,3 +407,20 @@ def test_what_is_no_trace_is_said(tmp_path, content):
 def test_a_meter_that_is_none(tmp_path):
     with pytest.raises(UsageError, match="no 'multimeter'"):
         power.open(tmp_path, "multimeter")
+
+
+@pytest.mark.parametrize("name", plugins.names("power"))
+def test_a_named_meter_that_is_not_here_is_refused_before_anything_starts(tmp_path, name):
+    said = []
+    for refuse in (power.check, power.open):
+        with pytest.raises(SourceError) as caught:
+            refuse(tmp_path, name)
+        said.append((str(caught.value), caught.value.hint))
+    assert said[0] == said[1] and all(said[0])
+
+
+def test_the_check_of_a_board_starts_no_program(board_tree, tmp_path):
+    power.check(board_tree("test-board"))
+    power.check(tmp_path / "test-board", "ina3221")
+    with pytest.raises(SourceError, match="no power sensor here"):
+        power.check(tmp_path / "none")
