@@ -20,6 +20,7 @@ STATUS_S = 1.0
 MOST_WAITING = 10_000  # events; the detecting thread then waits for this one, which waits for no sink of a camera
 MOST_BYTES = 32 << 20  # of pictures that wait to be encoded; then an object keeps the picture that it has
 LONGEST_NAME = 40
+SOURCE_ENDED = "end of source"
 MOST_SOURCES = 200  # of more, those that have ended are forgotten
 Waiting = Tuple[str, Draft]
 States = Callable[[], Sequence[Mapping[str, Any]]]
@@ -60,7 +61,8 @@ class EventHub:
         )  # fmt: skip
         self._makers: Dict[str, Maker] = {}
         self._names: Dict[str, str] = {}  # of sources, in keys
-        self._made = 0
+        self._numbers: Dict[str, int] = {}  # of sources
+        self._made, self._forgot = 0, False
         self._drafts: Deque[Waiting] = deque()
         self._bytes = self._number = 0
         self._changed = threading.Condition()
@@ -74,13 +76,32 @@ class EventHub:
         """Starts the thread."""
         self._thread.start()
 
-    def see(self, result: Result, live: bool, restarts: int) -> None:
-        """Takes the next result. The image is not needed afterwards."""
+    def see(self, result: Result, live: bool, restarts: int, number: int = 0) -> None:
+        """Takes the next result. The image is not needed afterwards.
+
+        Args:
+            number: of the source. Another one under its name is another camera, and ends its objects.
+        """
+        source = result.frame.source
         with self._changed:
-            maker = self._maker(result.frame.source)
-            self._add(result.frame.source, maker.see(result, live, restarts, time.time()))
+            maker = self._maker(source)
+            if self._numbers.setdefault(source, number) != number:
+                self._numbers[source] = number
+                self._add(source, maker.end(SOURCE_ENDED, round(time.time(), 3)))
+            self._add(source, maker.see(result, live, restarts, time.time()))
             self._changed.notify_all()
             self._changed.wait_for(lambda: len(self._drafts) < MOST_WAITING or self._broken)
+
+    def forget(self, source: str, number: int) -> None:
+        """Ends the objects of a source that was removed, after its last result, and forgets it.
+
+        Args:
+            number: of the source. If another one under its name gave results already, nothing is to be done.
+        """
+        with self._changed:
+            if self._numbers.get(source) == number:
+                self._add(source, self._makers[source].end(SOURCE_ENDED, round(time.time(), 3)))
+                self._drop(source)
 
     def finish(self) -> None:
         """Ends all objects, and returns when all events are delivered."""
@@ -95,15 +116,17 @@ class EventHub:
             self._forget()
             self._made += 1
             name = self._names[source] = self._name(source)
-            self._makers[source] = Maker(f"{self.run}-{name}", self._options, self._lost_s, self._has_room)
+            front = f"{self.run}.{self._made}-{name}" if self._forgot else f"{self.run}-{name}"
+            self._makers[source] = Maker(front, self._options, self._lost_s, self._has_room)
         return self._makers[source]
 
     def _name(self, source: str) -> str:
-        """A name that no other source has, nor had: keys are never given twice. They are names of files."""
+        """A name that no other source has. What one had that is forgotten comes with another front.
+
+        Keys are never given twice, and are names of files.
+        """
         name = name_beside(source, {taken.casefold() for taken in self._names.values()})
-        if len(name) > LONGEST_NAME or self._made > MOST_SOURCES:
-            name = f"{name[:LONGEST_NAME]}-{self._made}"
-        return name
+        return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{self._made}"
 
     def _forget(self) -> None:
         """Forgets the oldest source that has ended, if there are many."""
@@ -112,8 +135,11 @@ class EventHub:
         ended = set(self._sources_ended(self._makers))
         oldest = next((name for name, maker in self._makers.items() if name in ended and not maker.present), None)
         if oldest is not None:
-            del self._makers[oldest], self._names[oldest]
-            self._known.pop(oldest, None)
+            self._drop(oldest)
+
+    def _drop(self, source: str) -> None:
+        del self._makers[source], self._names[source], self._numbers[source]
+        self._forgot = True
 
     def _has_room(self, size: int) -> bool:
         return self._bytes + size < MOST_BYTES
@@ -176,12 +202,13 @@ class EventHub:
         with self._changed:
             ended = set(self._sources_ended(self._makers))
             for source, maker in self._makers.items():
-                drafts = maker.end("end of source", now_s) if source in ended else maker.check(now_s)
+                drafts = maker.end(SOURCE_ENDED, now_s) if source in ended else maker.check(now_s)
                 self._add(source, drafts)
+        before, self._known = self._known, {}
         for state in self.states():
             name, value = str(state["source"]), state["state"]
-            if self._known.get(name) != value:
-                self._known[name] = value
+            self._known[name] = value
+            if before.get(name) != value:
                 data = {key: item for key, item in state.items() if key != "source"}
                 later.append((name, Draft("source", now_s, data=data)))
         if ending or time.monotonic() - self._status_s >= STATUS_S:

@@ -170,6 +170,8 @@ class Run:
             self.finish()
 
     def _gone(self, number: int) -> None:
+        if self.events:
+            self.events.forget(self.streams.name(number), number)
         self.outputs.gone(number)
 
     def _leave_hanging(self) -> None:
@@ -245,5 +247,5 @@ class Run:
         if self.recorder:
             self.recorder.see(lease, result)
         if self.events:
-            self.events.see(result, lease.live, lease.restarts)
+            self.events.see(result, lease.live, lease.restarts, lease.source)
         self.outputs.put(lease, result)

@@ -105,6 +105,10 @@ class Streams:
         until_s = monotonic() + grace_s
         return [capture.source.name for capture in captures if not capture.join(until_s)]
 
+    def name(self, number: int) -> str:
+        """The name of the source of this number, also of one that was removed."""
+        return self._names[number]
+
     def write(self, source: int, result: Result) -> None:
         """Counts one result of the source of this number."""
         monitor = self._monitors.get(self._names[source])

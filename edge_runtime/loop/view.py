@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Set, Tuple
 
 from edge_runtime import __version__
 from edge_runtime.detect import identity
@@ -79,6 +79,10 @@ class View:
             return ""
         said = ", ".join(f"{name} is {state}" for name, state in states.items())
         return f"no source is live{': ' * bool(said)}{said}"
+
+    def sources(self) -> Set[str]:
+        """See `RunView.sources`."""
+        return {source.name for source, _, _ in self._streams.current}
 
     def _stream(self, source: Source, monitor: Monitor, done: bool) -> Dict[str, Any]:
         recent = self._recent.setdefault(source.name, Recent(monitor))()

@@ -19,7 +19,7 @@ One that needs encoded pictures has `before_s`, the seconds to keep, and `follow
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, Tuple, Union, cast
+from typing import Any, Callable, Collection, Dict, Mapping, Optional, Protocol, Sequence, Tuple, Union, cast
 
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks._grid import Grid
@@ -105,7 +105,7 @@ AnySink = Union[Sink, EventSink]
 
 
 class RunView(Protocol):
-    """What a sink may see of the run. `figures` waits for other sinks, `stuck` and `unready` wait for nothing."""
+    """What a sink may see of the run. `figures` waits for other sinks, all else waits for nothing."""
 
     def figures(self) -> Dict[str, Any]:
         """Figures of now, and rates of the last seconds, as plain data; see `loop.view.View`."""
@@ -115,6 +115,9 @@ class RunView(Protocol):
 
     def unready(self) -> str:
         """Why there are no results now; "" if there are."""
+
+    def sources(self) -> Collection[str]:
+        """The names of the sources, without those that were removed."""
 
 
 def open(target: str, options: SinkOptions = SinkOptions()) -> Sink:

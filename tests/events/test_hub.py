@@ -204,3 +204,43 @@ def test_of_many_sources_that_come_and_go_few_are_kept_and_no_key_comes_twice(
     hub.finish()
     keys = [event.key for event in told if event.kind == "new"]
     assert len(keys) == len(set(keys)) == 61
+
+
+def test_a_source_that_was_removed_is_forgotten_and_comes_back_with_other_keys(opened: Open, told: Told) -> None:
+    hub = opened()
+    hub.see(result([1], source="stays"), False, 0, 0)
+    for turn in range(1, 9):
+        for name in ("cam", "cam-2", "rtsp://x/cam"):
+            hub.see(result([1], source=name), False, 0, turn)
+        for name in ("cam", "cam-2", "rtsp://x/cam"):
+            hub.forget(name, turn)
+    assert list(hub._makers) == list(hub._names) == list(hub._numbers) == ["stays"]
+    hub.forget("never seen", 3)
+    hub.finish()
+    new, ended = ([event for event in told if event.kind == kind] for kind in ("new", "end"))
+    assert len(new) == len({event.key for event in new}) == len({event.key for event in ended}) == 25
+    assert [event.data["why"] for event in ended] == ["end of source"] * 24 + ["end of run"]
+    assert new[0].key == f"{hub.run}-stays-1" and new[1].key == f"{hub.run}-cam-1"
+
+
+def test_another_source_under_the_name_of_a_removed_one(opened: Open, told: Told) -> None:
+    """Its first result may come before the hub is told of the end of the one before."""
+    hub = opened()
+    hub.see(result([1], 0), True, 0, 3)
+    hub.see(result([2], 1), True, 0, 7)
+    hub.forget("cam", 3)
+    hub.see(result([2], 2), True, 0, 7)
+    hub.finish()
+    stories = [(event.kind, event.data["tracker_id"], event.data.get("why")) for event in told if event.key]
+    assert stories == [("new", 1, None), ("end", 1, "end of source"), ("new", 2, None), ("end", 2, "end of run")]
+    assert len({event.key for event in told if event.key}) == 2
+
+
+def test_a_state_is_told_again_of_a_source_that_comes_back(opened: Open, told: Told) -> None:
+    hub, listed = opened(), [{"source": "cam", "state": "live"}]
+    hub.states = lambda: list(listed)
+    assert within(5, lambda: told.kinds() == ["source"])
+    state = listed.pop()
+    assert within(5, lambda: not hub._known)
+    listed.append(state)
+    assert within(5, lambda: told.kinds() == ["source", "source"])

@@ -259,3 +259,23 @@ def test_a_source_that_is_taken_out_ends_its_objects(detector: Detector) -> None
     thread.join(20)
     ends = [(event.source, event.data["why"]) for event in taker.events if event.kind == "end"]
     assert ends[0] == ("a", "end of source") and {source for source, _ in ends} == {"a", "b", "c"}
+
+
+def test_of_sources_that_come_and_go_nothing_is_kept(detector: Detector) -> None:
+    taker = Taker()
+    pipeline = Pipeline(detector, Paced(10**6, name="stays"), taker, track=TrackOptions())
+    thread = threading.Thread(target=pipeline.run, daemon=True)
+    thread.start()
+    assert within(10, lambda: taker.stories() == ["new"])
+    for _ in range(6):
+        before = taker.stories().count("new")
+        pipeline.add(Paced(10**6, name="cam"))
+        assert within(10, lambda before=before: taker.stories().count("new") > before), "its object"
+        pipeline.remove("cam")
+    hub = pipeline._run.events
+    assert hub is not None and within(10, lambda: list(hub._makers) == ["stays"])
+    pipeline.stop()
+    thread.join(20)
+    taker.check_numbers()
+    new, ended = ([event.key for event in taker.events if event.kind == kind] for kind in ("new", "end"))
+    assert len(new) == len(set(new)) == 7 and sorted(new) == sorted(ended), "each object has one key, and ends once"

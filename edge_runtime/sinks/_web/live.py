@@ -43,7 +43,7 @@ class Live:
         self.wake()
 
     def restart(self) -> None:
-        """There is a new stream: viewers get everything again."""
+        """A stream has come or gone: viewers get everything again."""
         self._round += 1
         self.wake()
 
@@ -57,13 +57,16 @@ class Live:
         await self._begin(connection, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: "
         await self._send_pictures(
-            connection, [stream], lambda _, jpeg: f"{head}{len(jpeg)}\r\n\r\n".encode() + jpeg + b"\r\n"
+            connection,
+            [stream],
+            lambda _, jpeg: f"{head}{len(jpeg)}\r\n\r\n".encode() + jpeg + b"\r\n",
+            lambda: stream in self._streams.all(),
         )
 
     async def pictures(self, connection: Connection) -> None:
         """All streams over one connection, because a browser opens only six. Before each picture comes `HEAD`.
 
-        It ends when there is a new stream.
+        It ends when a stream has come or gone.
         """
         await self._begin(connection, "application/octet-stream")
         began = self._round

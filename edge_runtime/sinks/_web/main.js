@@ -51,6 +51,13 @@ class Board {
     this.skew = state.time - Date.now() / 1000;
     byId('leave').hidden = !state.login;
     byId('no-streams').hidden = state.streams.length > 0;
+    const listed = new Set(state.streams.map((stream) => stream.number));
+    for (const [number, card] of this.cards) {
+      if (!listed.has(number)) {
+        card.card.remove();
+        this.cards.delete(number);
+      }
+    }
     for (const stream of state.streams) {
       if (!this.cards.has(stream.number)) this.cards.set(stream.number, this.card(stream));
     }
@@ -74,7 +81,7 @@ class Board {
     const edit = make('button', '', 'Zones');
     edit.setAttribute('aria-label', `Lines and zones of ${stream.source}`);
     edit.onclick = () => this.editor.open(stream);
-    const found = {canvas: make('canvas'), state: make('span', 'state'), about: make('p', 'about'), stream};
+    const found = {card, canvas: make('canvas'), state: make('span', 'state'), about: make('p', 'about'), stream};
     found.canvas.setAttribute('role', 'img');
     found.canvas.setAttribute('aria-label', `Live picture of ${stream.source}`);
     found.state.hidden = true;

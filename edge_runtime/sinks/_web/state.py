@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict, deque
 from math import isfinite
 from numbers import Real
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional
+from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, MutableMapping, Optional, Tuple
 
 from edge_runtime.text.escape import printable
 from edge_runtime.types.events import Event
@@ -34,6 +34,7 @@ class State:
         self._sources: Dict[str, Any] = {}
         self._counts: Dict[str, Any] = {}
         self._in_view: Dict[str, Deque[List[float]]] = {}
+        self._by_source: Tuple[MutableMapping[str, Any], ...] = (self._sources, self._counts, self._in_view)
         self._events: Deque[Dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self.taken = 0
@@ -45,6 +46,13 @@ class State:
             news = self._add(event)
         if news is not None:
             self.tell(*news)
+
+    def forget(self, sources: Iterable[str]) -> None:
+        """Keeps no state and no counts of these sources. Their last events stay."""
+        with self._lock:
+            for source in map(printable, sources):
+                for known in self._by_source:
+                    known.pop(source, None)
 
     def snapshot(self) -> Dict[str, Any]:
         """Everything as plain data for JSON."""

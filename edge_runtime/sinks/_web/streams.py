@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from time import monotonic
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +15,21 @@ from numpy.typing import NDArray
 from edge_runtime.errors import SinkError
 from edge_runtime.imaging.opencv import load_cv2
 from edge_runtime.sinks._due import Due
-from edge_runtime.sinks._names import source_names
+from edge_runtime.sinks._names import name_beside
 from edge_runtime.sinks._page import Page
 from edge_runtime.sinks._web import places
 from edge_runtime.types import Frame, Result
 
 QUALITY = 75
 MOST_STREAMS = 64
+MOST_NUMBERS = 1 << 16  # as many as `live.HEAD` takes
 
 
 class Stream:
     """One stream.
 
     Attributes:
-        number: counts from 0.
+        number: counts from 0, also those that were forgotten.
         source: name of the source.
         name: a name for addresses.
         jpeg: the newest picture, as a JPEG file; b"" before the first.
@@ -58,14 +60,15 @@ class Streams:
 
     Attributes:
         changed: called after each new picture, in the thread that makes it.
-        added: called after a new stream, in the thread that brings its first frame.
+        listed: called after a stream has come or gone, in the thread that brings its first frame or forgets it.
     """
 
     def __init__(self, fps: float, width: int) -> None:
         self._fps, self._width = fps, width
         self.changed: Callable[[], None] = lambda: None
-        self.added: Callable[[], None] = lambda: None
+        self.listed: Callable[[], None] = lambda: None
         self._streams: Dict[str, Stream] = {}
+        self._numbers = count()  # none is used again: viewers know a stream by it
         self._news, self._over = threading.Condition(), False
         self._failure: Optional[Exception] = None
         self._thread = threading.Thread(target=self._work, name="page pictures", daemon=True)
@@ -116,6 +119,12 @@ class Streams:
             for stream in streams:
                 stream.watchers -= 1
 
+    def forget(self, sources: Iterable[str]) -> None:
+        """Shows these sources no more. Any thread may call it."""
+        found = [self._streams.pop(source, None) for source in sources]
+        if any(found):
+            self.listed()
+
     def close(self) -> None:
         """Ends the thread."""
         with self._news:
@@ -126,9 +135,9 @@ class Streams:
     def _stream(self, source: str) -> Optional[Stream]:
         found = self._streams.get(source)
         if found is None and len(self._streams) < MOST_STREAMS:
-            name = source_names([*self._streams, source])[source]
-            found = self._streams[source] = Stream(len(self._streams), source, name, Due(self._fps))
-            self.added()
+            name = name_beside(source, {stream.name.casefold() for stream in self.all()})
+            found = self._streams[source] = Stream(next(self._numbers) % MOST_NUMBERS, source, name, Due(self._fps))
+            self.listed()
         return found
 
     def _work(self) -> None:

@@ -186,3 +186,52 @@ def test_a_picture_that_cannot_be_made_ends_the_sink(monkeypatch: pytest.MonkeyP
 
         until(failed, "the failure is told")
         assert "no colours left" in str(errors[0])
+
+
+class Run:
+    """The sources of a run, as a page sees them."""
+
+    def __init__(self) -> None:
+        self.names: List[str] = []
+
+    def sources(self) -> List[str]:
+        return self.names
+
+
+def test_sources_that_were_removed_give_their_places_to_others() -> None:
+    run = Run()
+    with page("?fps=60") as sink:
+        sinks.observe(sink, lambda: run)
+        run.names = ["stays"]
+        sink.write(result(0, source="stays"))
+        sink.write(result(0, source="frames of another name"))
+        for number in range(2 * streams.MOST_STREAMS):
+            name = f"cam{number}"
+            run.names = ["stays", name]
+            sink.take(event("status", number))
+            sink.write(result(0, source=name))
+            sink.take(event("counts", number, source=name))
+            assert name in [stream.source for stream in sink._streams.all()]
+        run.names = ["stays"]
+        sink.take(event("status", 1))
+        sink.write(result(0, source=name))  # it was still on its way
+        sink.take(event("counts", 2, source=name))
+        sink.take(event("status", 3))
+        assert [stream.source for stream in sink._streams.all()] == ["cam", "stays", "frames of another name"]
+        assert sink._state.snapshot()["counts"] == {}
+        sink.write(result(0, source="cam0"))
+        assert [stream.number for stream in sink._streams.all()][-1] == 2 * streams.MOST_STREAMS + 4
+
+
+def test_who_watches_a_stream_that_is_removed_gets_an_end() -> None:
+    run = Run()
+    with page("?fps=60") as sink:
+        sinks.observe(sink, lambda: run)
+        run.names = ["cam"]
+        sink.take(event("status", 1))
+        with watching(sink, "/stream/cam.mjpeg") as viewer:
+            parts = chunks(viewer)
+            assert next_picture(sink, parts, 1)
+            run.names = []
+            sink.take(event("status", 2))
+            assert list(parts) == []

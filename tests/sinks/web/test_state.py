@@ -55,3 +55,15 @@ def test_data_of_any_kind_becomes_json() -> None:
         "a\\u001b": [1.5, None, 3.0, None, True],
         "5": ["\\udcff", "b'x'", "\\u202e"],
     }
+
+
+def test_a_source_that_was_removed_gives_its_place_to_another() -> None:
+    state = State()
+    for number in range(2 * states.MOST_SOURCES):
+        for kind in ("counts", "source"):
+            state.take(event(kind, number, source=f"cam\x1b{number}", data={"state": "live"}))
+        shown = state.snapshot()
+        assert all(f"cam\\u001b{number}" in shown[part] for part in ("sources", "counts", "in_view"))
+        state.forget([f"cam\x1b{number}", "never seen"])
+    shown = state.snapshot()
+    assert shown["sources"] == shown["counts"] == shown["in_view"] == {}
