@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import selectors
 import threading
 from collections import deque
 from time import monotonic
-from typing import Any, Deque, Dict, List, Set
+from typing import Any, Deque, Dict, List, Optional, Set, Union
 
-from edge_runtime.errors import EdgeError
 from edge_runtime.sinks import _paho
 from edge_runtime.sinks._address import Address
 from edge_runtime.sinks._paho import CONNECT_S, KEEPALIVE_S, new_client
 from edge_runtime.sinks._spool import Spool
+from edge_runtime.sinks._suspect import CUT_S, TIMES, Suspect
 from edge_runtime.sinks._topics import BIRTH, DEATH, Message
 from edge_runtime.text.escape import printable
 from edge_runtime.text.secrets import redact
@@ -24,6 +25,9 @@ WINDOW = 20  # messages on the way; more of them would come twice after an outag
 FIRST_S, LONGEST_S = 0.5, 15.0  # pauses between attempts
 CLOSE_S = 3.0  # less than a run waits for its outputs, also if the broker takes a second for our last word
 SYNC_S = 1.0
+What = Union[int, str]  # the number of a record, or the topic of a state
+
+log = logging.getLogger("edge_runtime")
 
 
 class Lost(Exception):
@@ -47,12 +51,15 @@ class Link:
         state: "connecting", "connected", "lost" or "closed".
         trouble: why it is not connected; "" if it is.
         sent: records that the broker has.
+        refused: records that were set aside, because the broker ended the connection at each of them.
     """
 
     def __init__(self, address: Address, spool: Spool, client_id: str, availability: str, again: str) -> None:
         self.address, self.client_id, self.availability = address, client_id, availability
         self._spool, self._again = spool, again
-        self.state, self.trouble, self.sent = "connecting", "", 0
+        self.state, self.trouble, self.sent, self.refused = "connecting", "", 0, 0
+        self._suspect: Suspect[What] = Suspect()
+        self._unwanted: Set[str] = set()  # topics of states that were set aside
         self._states: Dict[str, Message] = {}
         self._dirty: Set[str] = set()
         self._lock = threading.Lock()
@@ -65,6 +72,8 @@ class Link:
     def put_state(self, message: Message) -> None:
         """A retained message, which replaces an earlier one of its topic that was not sent yet."""
         with self._lock:
+            if message.topic in self._unwanted:
+                return
             self._states[message.topic] = message
             self._dirty.add(message.topic)
         self.wake()
@@ -91,10 +100,11 @@ class Link:
                 try:
                     session.serve()
                     break
-                except (Lost, OSError, ValueError, EdgeError) as error:  # EdgeError: a certificate is being replaced
+                except Exception as error:  # whatever a broker does, or a certificate that is being replaced
                     self.state, self.trouble = "lost", printable(redact(_said(error)))
                 finally:
                     session.drop()
+                self._suspect.ended(session.ready, len(session.on_way), session.alone)
                 pause_s = FIRST_S if session.ready else min(LONGEST_S, pause_s * 2)
                 if self._closing.wait(pause_s * random.uniform(0.5, 1)):
                     break
@@ -102,6 +112,30 @@ class Link:
             self.state = "closed"
             self._close_bell()
             self._spool.close()
+
+    def _set_aside(self, what: What) -> None:
+        """Sends a message no more: the broker ends the connection at it. The others go on."""
+        message = self._without_state(what) if isinstance(what, str) else self._without_record(what)
+        if message is not None:
+            log.warning(
+                "output %s: the broker ended the connection %d times at a message of %d bytes to %s; it is set aside",
+                self.address.public, TIMES, len(message.payload), printable(message.topic),
+            )  # fmt: skip
+
+    def _without_state(self, topic: str) -> Optional[Message]:
+        with self._lock:
+            self._unwanted.add(topic)
+            self._dirty.discard(topic)
+            return self._states.pop(topic, None)
+
+    def _without_record(self, number: int) -> Optional[Message]:
+        found = self._spool.read()
+        mine = found is not None and found[0] == number
+        if mine:
+            self._spool.acknowledge(number)
+            self.refused += 1
+        self._spool.rewind()
+        return Message.unpack(found[1]) if found and mine else None
 
     def _close_bell(self) -> None:
         with self._lock:
@@ -117,18 +151,30 @@ class Link:
 
 
 class _Session:
-    """One connection. Attributes: ready: the broker has accepted it. on_way: numbers not acknowledged, by packet."""
+    """One connection.
+
+    Attributes:
+        ready: the broker has accepted it.
+        on_way: what is not acknowledged, by packet.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link, self._refused, self.ready = link, "", False
-        self.on_way: Dict[int, int] = {}  # -1 for a state
+        self.on_way: Dict[int, What] = {}
+        self._sent_s = 0.0
         self._order: Deque[List[int]] = deque()  # [number, 1 if acknowledged], as sent
         self._selector = selectors.DefaultSelector()
         self._client: Any = None
         self._synced_s = monotonic()
 
+    @property
+    def alone(self) -> Optional[What]:
+        """The only message on the way, if it was sent just now."""
+        only = next(iter(self.on_way.values()), None) if len(self.on_way) == 1 else None
+        return only if monotonic() - self._sent_s < CUT_S and only != self._link.availability else None
+
     def serve(self) -> None:
-        """Returns when the link is closing and everything is sent. Raises Lost, OSError, ValueError or UsageError."""
+        """Returns when the link is closing and everything is sent. Raises `Lost`, and whatever paho raises."""
         link = self._link
         client = self._client = new_client(link.address, link.client_id, link.availability)
         client.on_connect, client.on_publish, client.on_message = self._connected, self._published, self._heard
@@ -171,20 +217,21 @@ class _Session:
     def _fill(self) -> None:
         """Sends as much as may be on the way: states first, then records in order."""
         link = self._link
-        while len(self.on_way) < WINDOW and link._dirty:
+        most = 1 if link._suspect.careful else WINDOW
+        while len(self.on_way) < most and link._dirty:
             with link._lock:
                 message = link._states[link._dirty.pop()]
-            self._publish(message, -1)
-        while len(self.on_way) < WINDOW:
+            self._publish(message, message.topic)
+        while len(self.on_way) < most:
             found = link._spool.read()
             if found is None:
                 return
             self._order.append([found[0], 0])
             self._publish(Message.unpack(found[1]), found[0])
 
-    def _publish(self, message: Message, number: int) -> None:
+    def _publish(self, message: Message, what: What) -> None:
         info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
-        self.on_way[info.mid] = number
+        self.on_way[info.mid], self._sent_s = what, monotonic()
         self._check(info.rc)
 
     def _connected(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -192,7 +239,10 @@ class _Session:
             self._refused = f"the broker refuses: {reason}"
             return
         link = self._link
-        client.publish(link.availability, BIRTH, qos=1, retain=True)
+        unwanted = link._suspect.found()
+        if unwanted is not None:
+            link._set_aside(unwanted)
+        self.on_way[client.publish(link.availability, BIRTH, qos=1, retain=True).mid] = link.availability
         if link._again:
             client.subscribe(link._again, qos=1)
         self._all_again()
@@ -207,9 +257,10 @@ class _Session:
             self._all_again()
 
     def _published(self, _client: Any, _data: Any, packet: int, _reason: Any, _properties: Any) -> None:
-        number = self.on_way.pop(packet, -1)
+        what = self.on_way.pop(packet, None)
+        self._link._suspect.acknowledged(what)
         for entry in self._order:
-            if entry[0] == number:
+            if entry[0] == what:
                 entry[1] = 1
                 break
         while self._order and self._order[0][1]:

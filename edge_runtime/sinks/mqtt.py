@@ -82,9 +82,10 @@ class MqttSink:
         self._link.wake()
 
     def summary(self) -> Dict[str, Any]:
-        """See `EventSink.summary`. Events and pictures count one each."""
+        """See `EventSink.summary`. Events and pictures count one each. "lost" has those that are "refused", too."""
         spool, link = self._spool, self._link
-        counts = {"sent": link.sent, "waiting": spool.waiting, "lost": spool.lost, "torn": spool.torn}
+        lost, refused = spool.lost + link.refused, {"refused": link.refused} if link.refused else {}
+        counts = {"sent": link.sent, "waiting": spool.waiting, "lost": lost, **refused, "torn": spool.torn}
         trouble = "; ".join(filter(None, (link.trouble, spool.trouble)))
         return {"state": link.state, **counts, **({"trouble": trouble} if trouble else {})}
 
