@@ -15,18 +15,19 @@ import numpy as np
 from edge_runtime.calibrate import runs
 from edge_runtime.cli import _build_half
 from edge_runtime.files import atomic
-from edge_runtime.graph.compact import compact
+from edge_runtime.graph.compact import compact, flags
 from edge_runtime.model import inputs, onnx_file
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
 MOST = 4  # pictures that are compared
 
 
-def add_flag(parser: argparse.ArgumentParser) -> None:
-    """The flag of compaction."""
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of compaction."""
     parser.add_argument(
         "--compact", action="store_true", help="remove what does nothing in a pruned network; checked before the build"
     )
+    flags.add_flags(parser)
 
 
 @contextlib.contextmanager
@@ -37,12 +38,13 @@ def file_to_build(args: argparse.Namespace, spec: ModelSpec) -> Iterator[str]:
         BackendUnavailable: ONNX Runtime is not installed.
         ModelError: the network cannot be compacted, or the result is not the same.
         SourceError: a picture cannot be read.
+        UsageError: --tolerance or --multiple is out of range.
     """
     if not args.compact:
         yield args.engine
         return
     feeds = _feeds(args, spec, onnx_file.read_io(args.engine, spec.input_wh))
-    made, report = compact(onnx_file.load_whole(args.engine), feeds, spec.input_wh)
+    made, report = compact(onnx_file.load_whole(args.engine), feeds, spec.input_wh, args.tolerance, args.multiple)
     print("\n".join(f"compacted: {line}" for line in report.lines()), file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(args.engine).name

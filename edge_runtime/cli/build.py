@@ -84,7 +84,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--calib", metavar="DIR|FILE.toml", help="sample images, for INT8 of a float file")
     _build_half.add_flags(parser)
-    _build_compact.add_flag(parser)
+    _build_compact.add_flags(parser)
     parser.add_argument(
         "--batch", type=_values.whole(1, MOST_BATCH), default=1, metavar="N", help="most images in one run, default 1"
     )

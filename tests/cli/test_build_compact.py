@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime.cli import _build_compact, build
 from edge_runtime.detect.evidence import described
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.gpu import passport, trt
 from edge_runtime.graph.network import Network
 from edge_runtime.model import onnx_file
@@ -47,6 +47,23 @@ def test_the_small_network_is_there_while_it_is_built(pruned, capsys):
     assert not Path(path).exists()
     said = capsys.readouterr().err
     assert "compacted: MACs" in said and "random inputs and 2 pictures" in said
+
+
+def test_the_limits_are_those_of_the_other_command(pruned, capsys):
+    sizes = {}
+    for multiple in ("1", "16"):
+        with file_to_build(pruned, "--compact", "--multiple", multiple, "--tolerance", "1e-3") as path:
+            sizes[multiple] = weights(path)
+        said = capsys.readouterr().err
+        assert f"widths are multiples of {multiple}: " in said and "allowed 1e-03" in said
+    assert sizes["1"] < sizes["16"] < weights(pruned)
+    with pytest.raises(ModelError, match="differs by") as caught, file_to_build(
+        pruned, "--compact", "--tolerance", "0"
+    ):
+        pass
+    assert "--tolerance" in str(caught.value.hint)
+    with pytest.raises(UsageError, match="--multiple is 0"), file_to_build(pruned, "--compact", "--multiple", "0"):
+        pass
 
 
 def test_without_the_flag_it_is_the_file_itself(pruned):

@@ -4,9 +4,10 @@ A filter whose weights are all 0 gives one number everywhere, its bias. Activati
 channels keep it a constant. A convolution that reads it takes it into its own bias, so the channel can go. Where zeros
 are padded, some fixed channels stay for the others, see `pivots`. A channel that nobody reads goes too. Channels that
 meet in an addition go together or stay together. Of operators that are not known, and of tensors whose shape is not
-known, all channels stay.
+known, all channels stay. A few that could go stay too, so that widths fit the blocks of runtimes, see `widths`.
 
-The result is compared with the file. If an output differs by more than the tolerance, there is no result.
+The result is compared with the file. If an output differs by more than the tolerance, there is no result. If no
+multiply-adds are saved, the result is the file.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Tuple
 
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.files import fields
 from edge_runtime.graph.compact.report import Report, counted
-from edge_runtime.graph.compact.rounds import one_round
+from edge_runtime.graph.compact.rounds import all_rounds
 from edge_runtime.graph.compact.run import Feed, Runner, difference, random_feeds
 from edge_runtime.graph.network import Network
 from edge_runtime.graph.prepare import prepare, state
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import onnx
 
 TOLERANCE = 1e-5
+MULTIPLE = 8  # tensor cores take float16 channels by 8
+FIELDS = {"tolerance": fields.number(0, 1), "multiple": fields.whole(1, 1024)}
 RANDOM = 4  # inputs that are made up for the comparison
 
 
@@ -34,6 +38,7 @@ def compact(
     feeds: Sequence[Feed] = (),
     imgsz: Optional[Tuple[int, int]] = None,
     tolerance: float = TOLERANCE,
+    multiple: int = MULTIPLE,
 ) -> Tuple[onnx.ModelProto, Report]:
     """Returns the network without what does nothing, and the report.
 
@@ -41,12 +46,15 @@ def compact(
         file: a float32 network with all its weights. It is not changed.
         feeds: more inputs to compare on, by name of the input.
         imgsz: (width, height) of the input in pixels, if the file leaves them open. The result has this size.
-        tolerance: largest relative difference of an output that is allowed.
+        tolerance: largest relative difference of an output that is allowed, 0 to 1.
+        multiple: a layer that loses filters keeps a multiple of this number; 1 removes all that can go.
 
     Raises:
         BackendUnavailable: ONNX Runtime is not installed.
+        UsageError: the tolerance or the multiple is out of range.
         ModelError: the network is not float32, cannot be run, or the result differs by more than the tolerance.
     """
+    fields.check_fields({"tolerance": tolerance, "multiple": multiple}, FIELDS, "--", UsageError)
     if state(file) == "quantised":
         raise ModelError("the network is INT8 already", hint="compact its float original, then calibrate the result")
     file = _sized(file, imgsz)
@@ -58,10 +66,11 @@ def compact(
         raise ModelError(fact, hint="compact its float32 original; edge-build makes the result float16")
     with _one_image(network):
         before = counted(network)
-        while one_round(network):
-            pass
+        spare = all_rounds(network, multiple)
         after = counted(network)
-    return network.model, Report(before, after, *_compared(file, network.model, feeds, tolerance), tolerance)
+    made, after = (network.model, after) if after.macs < before.macs else (file, before)
+    difference, inputs = _compared(file, made, feeds, tolerance)
+    return made, Report(before, after, multiple, spare, difference, inputs, tolerance)
 
 
 def _compared(
@@ -75,7 +84,7 @@ def _compared(
     if not largest <= tolerance:
         fact = f"the compacted network differs by {largest:.1e} of the largest output on {inputs}"
         own = f"rounding alone changes the file by {rounding(file, noise):.1e}"
-        hint = "run the file as it is; --tolerance of python -m edge_runtime.graph.compact allows more"
+        hint = "run the file as it is; --tolerance allows more"
         raise ModelError(f"{fact}, and {tolerance:.0e} is allowed; {own}", hint=hint)
     return largest, inputs
 

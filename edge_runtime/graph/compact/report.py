@@ -50,6 +50,8 @@ class Report:
 
     Attributes:
         before, after: counts.
+        multiple: a layer that loses filters keeps a multiple of this number.
+        spare: filters that could go, and stay for that.
         difference: largest relative difference of an output between the file and the result.
         inputs: what was compared, in words.
         tolerance: the largest difference that is allowed.
@@ -57,20 +59,29 @@ class Report:
 
     before: Counts
     after: Counts
+    multiple: int
+    spare: int
     difference: float
     inputs: str
     tolerance: float
 
+    @property
+    def saved(self) -> bool:
+        """Whether the result has fewer multiply-adds. Otherwise it is the file."""
+        return self.after.macs < self.before.macs
+
     def to_dict(self) -> Dict[str, Any]:
         """Returns plain data."""
-        return asdict(self)
+        return {**asdict(self), "saved": self.saved}
 
     def lines(self) -> List[str]:
         """Returns the report for the terminal."""
         old, new = self.before, self.after
         filters = [sum(count for count, _ in counts.filters.values()) for counts in (old, new)]
         return [
+            *([] if self.saved else ["no multiply-adds are saved: the file stays as it is"]),
             f"filters: {filters[0]:,} -> {filters[1]:,}; {old.dead:,} had no weight but 0",
+            f"filters that could go, kept so that widths are multiples of {self.multiple}: {self.spare:,}",
             f"MACs: {old.macs:,} -> {new.macs:,}, parameters: {old.parameters:,} -> {new.parameters:,}",
             f"zeros among the weights that stay: {_share(new.zeros, new.weights)}; single zeros make nothing faster",
             f"groups of four weights with two zeros or more (2:4): {_share(new.thin, new.groups)}",

@@ -1,4 +1,4 @@
-"""One round of compaction: channels are followed through the network, and those that nobody needs are removed."""
+"""The rounds of compaction: channels are followed through the network, and those that nobody needs are removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.graph.compact import joins, linear, planes, pointwise
 from edge_runtime.graph.compact.flow import Bools, Flow, Link
-from edge_runtime.graph.compact.needs import needs
+from edge_runtime.graph.compact.needs import Needs, needs
 from edge_runtime.graph.compact.pivots import Expressed
 from edge_runtime.graph.compact.run import Runner, random_feeds
 from edge_runtime.graph.kinds import FLOAT
@@ -23,24 +23,38 @@ RULES = {**linear.RULES, **pointwise.RULES, **joins.RULES, **planes.RULES}
 Seen = Dict[str, NDArray[np.float32]]
 
 
-def one_round(network: Network) -> bool:
-    """Removes channels in place, and says whether there were any.
+def all_rounds(network: Network, multiple: int) -> int:
+    """Removes channels in place until none is left to remove.
 
     Args:
         network: prepared, with an input whose sizes are all fixed.
+        multiple: of the filters of a layer that loses some; 1 or more.
+
+    Returns:
+        how many filters stay for a width alone.
     """
-    flow, values = _read(network)
-    found = needs(flow, values)
-    if found.stays[found.roots].all():
-        return False
+    while True:
+        flow, values = _read(network)
+        found = needs(flow, values, multiple)
+        if found.stays[found.roots].all():
+            return _for_width(flow, found)
+        _remove(flow, found)
+
+
+def _remove(flow: Flow, found: Needs) -> None:
+    """Removes the channels that do not stay from all nodes."""
     for link, expressed in zip(flow.links, found.expressed):
         _narrow(
             link, expressed, found.kept(flow.tensors[link.source].units), found.kept(flow.tensors[link.target].units)
         )
     for cut in flow.cuts:
         cut(found.kept)
-    network.replace_nodes(network.nodes)
-    return True
+    flow.network.replace_nodes(flow.network.nodes)
+
+
+def _for_width(flow: Flow, found: Needs) -> int:
+    weighted = (node.output[0] for node in flow.network.nodes if flow.network.weight(node) is not None)
+    return sum(found.for_width(flow.tensors[name].units) for name in weighted if name in flow.tensors)
 
 
 def _read(network: Network) -> Tuple[Flow, Seen]:

@@ -45,9 +45,9 @@ def model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
-def compacted(file: onnx.ModelProto, **options: Any) -> Tuple[onnx.ModelProto, Report]:
-    """The result and its report, compared once more on an input of our own."""
-    made, report = compact(file, **options)
+def compacted(file: onnx.ModelProto, multiple: int = 1, **options: Any) -> Tuple[onnx.ModelProto, Report]:
+    """The result and its report, compared once more on an input of our own. All that can go does, if not said."""
+    made, report = compact(file, multiple=multiple, **options)
     sizes = [dim.dim_value or 2 for dim in made.graph.input[0].type.tensor_type.shape.dim]
     feed = {"x": np.random.default_rng(7).standard_normal(sizes).astype(np.float32)}
     assert difference(Runner(file).run(feed), Runner(made).run(feed)) <= 2e-6

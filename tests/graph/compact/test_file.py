@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from edge_runtime.errors import BackendUnavailable, ModelError
+from edge_runtime.errors import BackendUnavailable, ModelError, UsageError
 from edge_runtime.graph.compact import __main__ as command
 from edge_runtime.graph.compact import compact, others, run
 from edge_runtime.graph.compact.report import counted
@@ -37,9 +37,10 @@ def test_metadata_names_and_an_open_batch_stay():
 
 
 def test_a_network_without_dead_filters_stays_as_it_is():
-    first, _ = compact(pruned())
-    again, report = compact(first)
-    assert again.graph == first.graph and report.before == report.after
+    first, _ = compact(pruned(), multiple=1)
+    again, report = compact(first, multiple=1)
+    assert again == first and report.before == report.after and not report.saved
+    assert report.lines()[0] == "no multiply-adds are saved: the file stays as it is"
 
 
 def test_the_split_of_the_paper_is_the_same_and_never_has_fewer_macs():
@@ -53,7 +54,7 @@ def test_the_split_of_the_paper_is_the_same_and_never_has_fewer_macs():
 
 
 def test_the_report_counts():
-    _, report = compact(pruned())
+    _, report = compact(pruned(), multiple=1)
     assert report.before.filters == {"a": (8, 3), "y": (4, 0)} and report.after.filters == {"a": (5, 0), "y": (4, 0)}
     assert report.before.parameters == 216 + 8 + 32 + 4 and report.after.parameters == 135 + 5 + 20 + 4
     assert (report.before.weights, report.before.zeros) == (248, 81)
@@ -62,7 +63,7 @@ def test_the_report_counts():
     weight = weights(4, 8, 1, 1)
     weight[:, [0, 3]] = 0
     thin.graph.initializer[2].CopyFrom(onnx.numpy_helper.from_array(weight, "v"))
-    assert compact(thin)[1].before.thin == 4
+    assert compact(thin, multiple=1)[1].before.thin == 4
     assert any("2:4" in line for line in report.lines()) and json.dumps(report.to_dict())
 
 
@@ -74,11 +75,19 @@ def test_neighbours_are_input_channels_where_a_product_has_no_filters(reads, sha
     assert (found.groups, found.thin) == (held.size // 4, held.size // 8)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, float("nan")])
-def test_what_differs_too_much_is_refused(tolerance):
+def test_what_differs_too_much_is_refused():
     with pytest.raises(ModelError, match="differs by") as caught:
-        compact(pruned(), tolerance=tolerance)
+        compact(pruned(), tolerance=0.0, multiple=1)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("limits", [
+    {"tolerance": float("nan")}, {"tolerance": -1e-9}, {"tolerance": 2.0}, {"multiple": 0}, {"multiple": 1025},
+])  # fmt: skip
+def test_limits_out_of_range_are_refused(limits):
+    with pytest.raises(UsageError, match=f"--{next(iter(limits))} is ") as caught:
+        compact(pruned(), **limits)
+    assert "from" in str(caught.value.hint)
 
 
 def test_a_float16_network_is_refused_and_an_open_size_too():
@@ -117,14 +126,16 @@ def test_without_onnx_runtime_nothing_is_compacted(monkeypatch):
 def test_the_command_writes_the_file_and_says_what_it_did(tmp_path, capsys):
     before, after = tmp_path / "pruned.onnx", tmp_path / "small.onnx"
     onnx.save(pruned(), before)
-    assert command.main([str(before), "-o", str(after), "--json"]) == 0
+    assert command.main([str(before), "-o", str(after), "--multiple", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["after"]["macs"] < found["before"]["macs"] and "onnxruntime" in found["opened_by"]
     assert shapes(onnx.load(after))["y"] == (4, 5, 1, 1)
 
 
 @pytest.mark.parametrize(("flags", "error"), [
-    (["--tolerance", "0"], "differs by"), (["--imgsz", "0"], "--imgsz is 0"), (["--images", "nowhere.jpg"], "nowhere"),
+    (["--tolerance", "0", "--multiple", "1"], "differs by"), (["--imgsz", "0"], "--imgsz is 0"),
+    (["--images", "nowhere.jpg"], "nowhere"), (["--multiple", "0"], "--multiple is 0"),
+    (["--tolerance", "nan"], "--tolerance is nan"),
 ])  # fmt: skip
 def test_after_an_error_nothing_is_written(tmp_path, capsys, flags, error):
     before, after = tmp_path / "pruned.onnx", tmp_path / "small.onnx"
@@ -138,7 +149,7 @@ def test_after_an_error_nothing_is_written(tmp_path, capsys, flags, error):
 def test_openvino_must_run_what_it_ran_before():
     pytest.importorskip("openvino")
     file = pruned()
-    made, _ = compact(file)
+    made, _ = compact(file, multiple=1)
     assert others.opened_by(file, made) == ["onnxruntime", "openvino"]
     broken = onnx.ModelProto()
     broken.CopyFrom(made)
