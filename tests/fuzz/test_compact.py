@@ -44,3 +44,10 @@ def test_the_judge_sees_a_wrong_result(monkeypatch) -> None:
 
     monkeypatch.setattr(compacted, "compact", broken)
     assert compacted.judge(*compacted.one("pruned", 2, 5))[0].startswith("FAULT error")
+
+
+def test_the_judge_sees_a_width_that_fits_no_block(monkeypatch) -> None:
+    plain = compacted.compact
+    monkeypatch.setattr(compacted, "compact", lambda model, imgsz, multiple: plain(model, imgsz=imgsz, multiple=1))
+    said = [compacted.judge(*compacted.one("pruned", number, 5))[0] for number in range(6)]
+    assert any(each.startswith("FAULT widths") and each.endswith("(multiples of 8)") for each in said), said
