@@ -25,7 +25,7 @@ from edge_runtime.graph.compact.run import random_feeds
 
 TARGET = Path(__file__).resolve().parent / "reference" / "bench_compact.json"
 MOST = 1e-3  # difference; random weights with few dead filters are sensitive to rounding, which a column shows
-NETWORKS, SHARES = ("yolo_nano", "tiny_yolo_v3"), (0.0, 0.05, 0.3, 0.5, 0.7)
+NETWORKS, SHARES = ("yolo_nano", "tiny_yolo_v3", "leyolo"), (0.0, 0.05, 0.3, 0.5, 0.7)
 COLUMNS = ("network", "dead filters", "their constants", "MACs left", "parameters left", "kept for widths",
            "before, ms", "after, ms", "times faster", "difference", "rounding alone")  # fmt: skip
 
