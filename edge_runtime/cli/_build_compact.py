@@ -14,8 +14,9 @@ import numpy as np
 
 from edge_runtime.calibrate import runs
 from edge_runtime.cli import _build_half
+from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
-from edge_runtime.graph.compact import compact, flags
+from edge_runtime.graph.compact import MULTIPLE, TOLERANCE, compact, flags
 from edge_runtime.model import inputs, onnx_file
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
@@ -38,9 +39,12 @@ def file_to_build(args: argparse.Namespace, spec: ModelSpec) -> Iterator[str]:
         BackendUnavailable: ONNX Runtime is not installed.
         ModelError: the network cannot be compacted, or the result is not the same.
         SourceError: a picture cannot be read.
-        UsageError: --tolerance or --multiple is out of range.
+        UsageError: --tolerance or --multiple is out of range, or there is no --compact.
     """
     if not args.compact:
+        if (args.tolerance, args.multiple) != (TOLERANCE, MULTIPLE):
+            fact = "--tolerance and --multiple are limits of --compact, which is not there"
+            raise UsageError(fact, hint="say --compact, too, or leave them out")
         yield args.engine
         return
     feeds = _feeds(args, spec, onnx_file.read_io(args.engine, spec.input_wh))

@@ -62,6 +62,8 @@ def test_the_limits_are_those_of_the_other_command(pruned, capsys):
     ):
         pass
     assert "--tolerance" in str(caught.value.hint)
+    with pytest.raises(UsageError, match="limits of --compact"), file_to_build(pruned, "--multiple", "4"):
+        pass
     with pytest.raises(UsageError, match="--multiple is 0"), file_to_build(pruned, "--compact", "--multiple", "0"):
         pass
 
