@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from typing import Any, Dict, Set, Tuple
+from itertools import islice
+from typing import Any, Dict, Mapping, Optional, Set
 
 from edge_runtime import __version__
+from edge_runtime.sinks import _entities
+from edge_runtime.sinks._entities import Entity, shown
 from edge_runtime.sinks._topics import Message, Topics, level, payload
-from edge_runtime.text.escape import printable
 from edge_runtime.types.events import Event
 
 MOST_SOURCES, MOST_CLASSES = 64, 40
-LONGEST_NAME = 80
+MOST_EARLIER = MOST_SOURCES * (MOST_CLASSES + 2)
+PLATFORMS = ("sensor", "binary_sensor", "image")
+WHAT = ("state", "counts", "picture")  # topics of a source
+_NOT_IN_AN_ID = re.compile("[^a-zA-Z0-9_-]+")  # Home Assistant ignores a topic of discovery with anything else
 
 
 class Discovery:
-    """Collects the sources, classes and measures of a run. Args: prefix: Home Assistant's, usually `homeassistant`."""
+    """Collects the sources, classes and measures of a run.
+
+    What an earlier run announced for a source that still runs stays announced. Home Assistant removes other entities
+    only if it is told: by an entry with nothing but its platform.
+
+    Args:
+        prefix: Home Assistant's, usually `homeassistant`.
+        topics: of this run.
+
+    Attributes:
+        topic: of the message.
+    """
 
     def __init__(self, prefix: str, topics: Topics) -> None:
         self._topics = topics
-        self._id = f"edge_{level(topics.prefix).replace('.', '_')}"
+        self._id = f"edge_{level(topics.prefix, _NOT_IN_AN_ID)}"
         self.topic = f"{prefix}/device/{self._id}/config"
-        self._sources: Dict[str, Set[str]] = {}
+        self._classes: Dict[str, Set[str]] = {}  # by source
+        self._parts: Dict[str, Set[str]] = {}  # of each source: "connection", "picture"
         self._measures: Set[str] = set()
-        self._pictures: Set[str] = set()
+        self._unread: Optional[bytes] = None
+        self._earlier: Dict[str, Entity] = {}
+        self._current: Optional[Set[str]] = None  # topics that get values, once all sources are known
+
+    def told(self, earlier: bytes) -> None:
+        """The message that the broker has of an earlier run. The next `see` looks at it. From any thread."""
+        self._unread = earlier
 
     def see(self, event: Event) -> bool:
-        """Whether an event shows something that Home Assistant does not know yet."""
-        before = self._size()
+        """Whether Home Assistant has to be told anew: of what an event shows, or of what an earlier run had."""
+        changed = self._read_earlier()
         if event.kind == "status":
-            self._measures.update(name for name in ("fps", "power_w") if _is_number(event.data.get(name)))
-        elif event.source and (event.source in self._sources or len(self._sources) < MOST_SOURCES):
-            classes = self._sources.setdefault(event.source, set())
-            named = event.data.get("objects") if event.kind == "counts" else None
-            for name in sorted(named) if isinstance(named, dict) else ():
-                if len(classes) < MOST_CLASSES:
-                    classes.add(name)
-            if event.picture is not None:
-                self._pictures.add(event.source)
-        return self._size() != before
+            return self._see_run(event.data) or changed
+        return (bool(event.source) and self._see_source(event)) or changed
 
     def message(self) -> Message:
         """The message for all that was seen so far."""
         data = {
-            "device": {"identifiers": [self._id], "name": _shown(self._topics.prefix), "manufacturer": "edge-runtime",
+            "device": {"identifiers": [self._id], "name": shown(self._topics.prefix), "manufacturer": "edge-runtime",
                        "model": "object detector", "sw_version": __version__},
             "origin": {"name": "edge-runtime", "sw_version": __version__},
             "availability_topic": self._topics.availability,
@@ -53,53 +69,57 @@ class Discovery:
         }  # fmt: skip
         return Message(self.topic, payload(data), True)
 
-    def _size(self) -> Tuple[int, ...]:
-        return len(self._sources), sum(map(len, self._sources.values())), len(self._measures), len(self._pictures)
+    def _read_earlier(self) -> bool:
+        unread, self._unread = self._unread, None
+        if unread is None:
+            return False
+        earlier = _read(unread)
+        self._earlier.update(earlier)
+        return bool(earlier)
 
-    def _components(self) -> Dict[str, Any]:
-        found: Dict[str, Any] = {}
-        if "fps" in self._measures:
-            found["fps"] = self._measure("Frames per second", "fps", "fps")
-        if "power_w" in self._measures:
-            found["power"] = {**self._measure("Power", "power_w", "W"), "device_class": "power"}
-        for source, classes in self._sources.items():
-            found.update(self._of_source(source, classes))
-        return {name: {**entity, "unique_id": f"{self._id}_{name}"} for name, entity in found.items()}
+    def _see_run(self, data: Mapping[str, Any]) -> bool:
+        before = len(self._measures), self._current
+        self._measures.update(name for name in _entities.MEASURES if _is_number(data.get(name)))
+        running = data.get("dropped")  # of all sources of the run
+        if isinstance(running, Mapping):
+            topics = {self._topics.of_source(source, what) for source in running for what in WHAT}
+            self._current = {self._topics.status, *topics}
+        return (len(self._measures), self._current) != before
 
-    def _measure(self, name: str, key: str, unit: str) -> Dict[str, Any]:
-        template = f"{{{{ value_json.{key} }}}}"
-        common = {"platform": "sensor", "state_class": "measurement", "unit_of_measurement": unit}
-        return {**common, "name": name, "state_topic": self._topics.status, "value_template": template}
+    def _see_source(self, event: Event) -> bool:
+        if event.source not in self._classes and len(self._classes) >= MOST_SOURCES:
+            return False
+        classes, parts = self._classes.setdefault(event.source, set()), self._parts.setdefault(event.source, set())
+        before = len(classes), len(parts)
+        named = event.data.get("objects") if event.kind == "counts" else None
+        new = sorted(set(named) - classes) if isinstance(named, Mapping) else []
+        classes.update(new[: max(0, MOST_CLASSES - len(classes))])
+        parts.update(["connection"] if event.kind == "source" else [])
+        parts.update(["picture"] if event.picture is not None else [])
+        return (len(classes), len(parts)) != before
 
-    def _of_source(self, source: str, classes: Set[str]) -> Dict[str, Any]:
-        front, name, topics = level(source), _shown(source), self._topics
-        found: Dict[str, Any] = {
-            f"{front}_connection": {
-                "platform": "binary_sensor", "device_class": "connectivity", "name": f"{name} connection",
-                "state_topic": topics.of_source(source, "state"),
-                "value_template": "{{ 'ON' if value_json.state == 'live' else 'OFF' }}",
-            }
-        }  # fmt: skip
-        for label in sorted(classes):
-            found[f"{front}_{level(label)}"] = {
-                "platform": "sensor", "state_class": "measurement", "name": f"{name} {_shown(label)}",
-                "state_topic": topics.of_source(source, "counts"),
-                "value_template": f"{{{{ value_json.in_view[{_jinja(label)}] | default(0) }}}}",
-            }  # fmt: skip
-        if source in self._pictures:
-            topic = topics.of_source(source, "picture")
-            picture = {"platform": "image", "name": f"{name} last object", "image_topic": topic}
-            found[f"{front}_picture"] = {**picture, "content_type": "image/jpeg"}
-        return found
+    def _components(self) -> Dict[str, Entity]:
+        found = {name: _entities.of_measure(self._topics, name) for name in sorted(self._measures)}
+        for source, classes in self._classes.items():
+            found.update(_entities.of_source(self._topics, source, self._parts[source], classes))
+        found = {name: {**entity, "unique_id": f"{self._id}/{name}"} for name, entity in found.items()}
+        return {**{name: self._kept(name, entity) for name, entity in self._earlier.items()}, **found}
 
-
-def _jinja(text: str) -> str:
-    """A string of Jinja that means this text and can end nothing."""
-    return re.sub(r"[^\w\s\"\\.,:;!?=-]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text))
+    def _kept(self, name: str, entity: Entity) -> Entity:
+        """An entity of an earlier run, or, if nothing sends its values any more, what removes it."""
+        sent = self._current is None or _entities.topic_of(entity) in self._current
+        return entity if sent and entity.get("unique_id") == f"{self._id}/{name}" else {"platform": entity["platform"]}
 
 
-def _shown(name: str) -> str:
-    return printable(name)[:LONGEST_NAME] or "source"
+def _read(message: bytes) -> Dict[str, Entity]:
+    """The entities of a message, without those that it removes; none if it is not one of ours."""
+    components: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        said = json.loads(message)
+        components = said.get("components") if isinstance(said, dict) else None
+    entities = components.items() if isinstance(components, dict) else ()
+    whole = ((name, entity) for name, entity in entities if isinstance(entity, dict) and len(entity) > 1)
+    return dict(islice((one for one in whole if one[1].get("platform") in PLATFORMS), MOST_EARLIER))
 
 
 def _is_number(value: Any) -> bool:

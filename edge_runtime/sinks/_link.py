@@ -10,7 +10,7 @@ import selectors
 import threading
 from collections import deque
 from time import monotonic
-from typing import Any, Deque, Dict, List, Optional, Set, Union
+from typing import Any, Callable, Deque, Dict, List, Optional, Set, Union
 
 from edge_runtime.sinks import _paho
 from edge_runtime.sinks._address import Address
@@ -46,6 +46,8 @@ class Link:
             last will would else come later, and say that we are away.
         availability: the topic of birth and death.
         again: a topic; if it says `online`, all states are sent again. "" for none.
+        retained: a topic; what the broker has there at each connection is given to `told`. "" for none.
+        told: called in the thread of the link.
 
     Attributes:
         state: "connecting", "connected", "lost" or "closed".
@@ -54,9 +56,12 @@ class Link:
         refused: records that were set aside, because the broker ended the connection at each of them.
     """
 
-    def __init__(self, address: Address, spool: Spool, client_id: str, availability: str, again: str) -> None:
+    def __init__(
+        self, address: Address, spool: Spool, client_id: str, availability: str, again: str = "",
+        retained: str = "", told: Callable[[bytes], Any] = bytes,
+    ) -> None:  # fmt: skip
         self.address, self.client_id, self.availability = address, client_id, availability
-        self._spool, self._again = spool, again
+        self._spool, self._again, self._retained, self._told = spool, again, retained, told
         self.state, self.trouble, self.sent, self.refused = "connecting", "", 0, 0
         self._suspect: Suspect[What] = Suspect()
         self._unwanted: Set[str] = set()  # topics of states that were set aside
@@ -243,8 +248,8 @@ class _Session:
         if unwanted is not None:
             link._set_aside(unwanted)
         self.on_way[client.publish(link.availability, BIRTH, qos=1, retain=True).mid] = link.availability
-        if link._again:
-            client.subscribe(link._again, qos=1)
+        for topic in filter(None, (link._again, link._retained)):
+            client.subscribe(topic, qos=1)  # before we send: what is retained there is not ours of now
         self._all_again()
         self.ready, link.state, link.trouble = True, "connected", ""
 
@@ -252,9 +257,12 @@ class _Session:
         with self._link._lock:
             self._link._dirty.update(self._link._states)
 
-    def _heard(self, _client: Any, _data: Any, message: Any) -> None:
+    def _heard(self, client: Any, _data: Any, message: Any) -> None:
         if message.topic == self._link._again and message.payload == BIRTH:
             self._all_again()
+        elif message.topic == self._link._retained and message.retain:
+            client.unsubscribe(message.topic)  # what we send there would come back
+            self._link._told(message.payload)
 
     def _published(self, _client: Any, _data: Any, packet: int, _reason: Any, _properties: Any) -> None:
         what = self.on_way.pop(packet, None)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import zlib
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Pattern
 
 from edge_runtime.errors import UsageError
 from edge_runtime.types.events import Event
@@ -15,6 +15,7 @@ LONGEST_LEVEL = 60  # characters of a name in a topic
 LONGEST_PREFIX = 200
 STATES = ("counts", "status")  # only the newest is sent, also after an outage
 BIRTH, DEATH = b"online", b"offline"
+_ALONE = re.compile("[\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^\w.-]+")  # + # / and NUL mean something in a topic; some brokers refuse what is not printed
 
 
@@ -77,13 +78,30 @@ class Topics:
 
 
 def payload(data: Mapping[str, Any]) -> bytes:
-    """JSON in ASCII on one line."""
-    return json.dumps(data, separators=(",", ":")).encode()
+    """JSON in ASCII on one line, which strict readers take: see `paired`."""
+    text = json.dumps(data, separators=(",", ":"))
+    return json.dumps(_paired_in(data), separators=(",", ":")).encode() if r"\ud" in text else text.encode()
 
 
-def level(name: str) -> str:
+def paired(text: str) -> str:
+    r"""The text without surrogates that stand alone: a byte of a file name that is not UTF-8 is written as `\udce9`.
+
+    Strict readers of JSON, such as Home Assistant's, refuse a whole message for one of them.
+    """
+    return _ALONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _paired_in(value: Any) -> Any:
+    if isinstance(value, str):
+        return paired(value)
+    if isinstance(value, Mapping):
+        return {_paired_in(name): _paired_in(item) for name, item in value.items()}
+    return [_paired_in(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def level(name: str, unsafe: Pattern[str] = _UNSAFE) -> str:
     """One level of a topic: the name if a broker takes it; else a safe one with a checksum, the same at every start."""
-    safe = _UNSAFE.sub("_", name).strip("_")[:LONGEST_LEVEL]
+    safe = unsafe.sub("_", name).strip("_")[:LONGEST_LEVEL]
     if safe == name and safe:
         return safe
     return f"{safe or 'source'}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}"

@@ -54,18 +54,24 @@ def _found(address: Address) -> str:
     return address.options.get("discovery", HOME_ASSISTANT)
 
 
+def _heard(address: Address, discovery: Optional[Discovery]) -> Dict[str, Any]:
+    """What a link listens to for Home Assistant: its birth, and what an earlier run told it."""
+    if discovery is None:
+        return {}
+    return {"again": f"{_found(address)}/status", "retained": discovery.topic, "told": discovery.told}
+
+
 class MqttSink:
     """Sends what happened in order and at least once, and states as retained messages."""
 
     def __init__(self, address: Address, topics: Topics, discovery: Optional[Discovery]) -> None:
         self.target = address.public
         self._topics, self._discovery = topics, discovery
-        again = f"{_found(address)}/status" if discovery else ""
         own = f"{socket.gethostname()}\0{topics.prefix}"
         name = hashlib.sha256(own.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._spool = address.spool("mqtt")
         try:
-            self._link = Link(address, self._spool, f"edge-{name}", topics.availability, again)
+            self._link = Link(address, self._spool, f"edge-{name}", topics.availability, **_heard(address, discovery))
         except BaseException:
             self._spool.close()
             raise

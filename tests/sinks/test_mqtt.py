@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks import mqtt
+from edge_runtime.sinks._topics import paired
 from edge_runtime.sinks.mqtt import MqttSink
 from edge_runtime.text import secrets
 from tests.sinks.brokers import MOSQUITTO, Broker, Subscriber, broker, event, free_port, heard, until
@@ -29,6 +31,7 @@ JPEG = b"\xff\xd8\x00picture"
 CHILD = """
 import sys, time
 from edge_runtime.sinks import mqtt
+from edge_runtime.sinks._topics import paired
 from tests.sinks.brokers import event
 sink = mqtt.open_events(sys.argv[1])
 for number in range(1, 101):
@@ -147,6 +150,30 @@ def test_home_assistant_is_told_again_when_it_starts(broker: Broker, heard: Subs
     assert not [topic for topic, _, _ in heard.messages if topic.startswith("homeassistant/")]
 
 
+def test_home_assistant_is_told_what_an_earlier_run_had(broker: Broker, heard: Subscriber, tmp_path: Path) -> None:
+    """By the message that the broker has, also after a kill; also if our own message goes out at once."""
+    first, second = opened(broker.port, tmp_path / "first"), opened(free_port(), tmp_path / "none")
+    topic = second._discovery.topic if second._discovery else ""
+    second.close()
+    first.take(event(1, "source", "gate", data={"state": "live"}))
+    until(lambda: heard.last(topic))
+    first.close()
+    second = opened(broker.port, tmp_path / "second")
+    number = itertools.count(1)
+
+    def told() -> bool:
+        second.take(event(next(number), "source", "yard", data={"state": "live"}))
+        second.take(event(next(number), "status", "", data={"fps": 5.0, "dropped": {"yard": 0}}))
+        time.sleep(0.05)
+        return "gate/connection" in json.loads(heard.last(topic))["components"]
+
+    until(lambda: told() and "yard/connection" in json.loads(heard.last(topic))["components"])
+    second.close()
+    components = json.loads(heard.last(topic))["components"]
+    assert components["gate/connection"] == {"platform": "binary_sensor"}
+    assert components["yard/connection"]["name"] == "yard connection"
+
+
 def test_the_last_state_is_sent_before_the_end(broker: Broker, heard: Subscriber, tmp_path: Path) -> None:
     """Only the newest one waits, and not in the spool."""
     for number in range(1, 6):
@@ -166,7 +193,7 @@ def test_hostile_names_stay_one_level(broker: Broker, heard: Subscriber, tmp_pat
         sink.take(event(number, source=name, data={"label": name}))
     sink.close()
     until(lambda: len(heard.events()) >= len(names))
-    assert [one["source"] for one in heard.events()] == names
+    assert [one["source"] for one in heard.events()] == [paired(name) for name in names]
     topics = [topic for topic, _, _ in heard.messages if "/events/" in topic]
     assert len(set(topics)) == len(names) and all(topic.count("/") == 4 and len(topic) < 100 for topic in topics)
 

@@ -1,0 +1,208 @@
+"""A real Home Assistant, a real Mosquitto and edge-detect: whether what is announced comes, goes and comes back.
+
+python -m venv hass && hass/bin/pip install homeassistant==2025.4.4       # with Python 3.13
+python tools/home_assistant.py --hass hass/bin/hass      # into tools/reference/home_assistant.{json,md}; 5 minutes
+
+Home Assistant runs in a folder of its own, with MQTT and an integration of ours that writes down what it knows. At its
+first start it installs the packages of its page. edge-detect is killed and started again, Home Assistant too, then it
+runs with another source, and then names that mean something to templates and topics come through the sink.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from bench import report
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from hass.running import HomeAssistant  # noqa: E402
+
+from edge_runtime.sinks import mqtt  # noqa: E402
+from edge_runtime.sinks._entities import topic_of  # noqa: E402
+from edge_runtime.sinks._topics import level  # noqa: E402
+from tests.sinks.brokers import Broker, Subscriber, event, until  # noqa: E402
+from tests.sources.mjpeg import MjpegServer  # noqa: E402
+from tests.text.nasty import NASTY  # noqa: E402
+
+TARGET = ROOT / "tools" / "reference" / "home_assistant.json"
+ENGINE, PHOTOS = ROOT / "engines" / "yolo_nano_voc_int8.onnx", ROOT / "edge_runtime" / "sources" / "photos"
+JPEGS = [(PHOTOS / name).read_bytes() for name in ("astronaut.jpg", "chelsea.jpg")]
+WORDS = (*(name for name in NASTY if name), "keys", "connection", "picture", "😀", "a/b", "{{ 1 }}", "site")
+LIMIT_S = 60.0
+STREAM = '[[stream]]\nname = "{}"\nsource = "{}"\nloop = {}\n'
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hass", type=Path, required=True, help="the executable of Home Assistant")
+    args = parser.parse_args(argv)
+    conditions = report.machine(("paho-mqtt",))
+    conditions["versions"]["homeassistant"] = _said([str(args.hass), "--version"]).strip()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        trial = Trial(stack, folder, args.hass)
+        tables = [trial.real(), trial.names()]
+        complaints = trial.home.complaints()
+    tables.append(report.figures("What Home Assistant complained of", {"warnings and errors": len(complaints)}))
+    tables[-1].notes += complaints[:20]
+    report.save(TARGET, "MQTT discovery in a real Home Assistant", conditions, tables)
+    for table in tables:
+        print(table.markdown())
+    return 0
+
+
+class Trial:
+    """A broker, a camera and Home Assistant, all running until the stack ends."""
+
+    def __init__(self, stack: ExitStack, folder: Path, hass: Path) -> None:
+        (folder / "broker").mkdir()
+        self._stack, self._folder = stack, folder
+        self._broker = Broker(folder / "broker")
+        stack.callback(self._broker.kill)
+        self._heard = Subscriber(self._broker.port)
+        stack.callback(self._heard.close)
+        self._camera = MjpegServer(jpegs=JPEGS, pause_s=0.5)
+        stack.callback(self._camera.stop)
+        self.home = HomeAssistant(hass, folder / "hass", self._broker.port)
+        self.home.start()
+        stack.callback(lambda: self.home.stop())
+
+    def real(self) -> report.Table:
+        """edge-detect with a camera and a clip; killed, started again, and started with another source."""
+        door, clip = ("door", self._camera.url, "false"), ("clip", "demo", "true")
+        run = self._detect(door, clip)
+        figures: Dict[str, Any] = {}
+        took = _timed(lambda: self._all_live() and self._has("door/picture") and self._has("door/count/person"))
+        figures["announced; all are entities with values, after s"] = took
+        figures.update(self._values())
+        run.kill()
+        figures["edge-detect is killed: all are unavailable, after s"] = _timed(
+            lambda: {each["state"] for each in self._mine().values()} == {"unavailable"}
+        )
+        run = self._detect(door, clip)
+        figures["edge-detect runs again: all have values, after s"] = _timed(self._all_live)
+        before = set(self._mine())
+        self.home.stop()
+        self.home.start()
+        figures["Home Assistant runs again: all have values, after s"] = _timed(
+            lambda: set(self._mine()) == before and self._all_live()
+        )
+        self._end(run)
+        run = self._detect(clip, ("yard", "demo", "true"))
+        figures["edge-detect with `yard` and without `door`: those of `door` are gone, after s"] = _timed(
+            lambda: self._has("yard/count/person") and not self._has("door/") and self._all_live()
+        )
+        figures["those of `clip` that are still there"] = sum("/clip/" in name for name in self._mine())
+        self._end(run)
+        device = next(each for each in self.home.devices() if each[1] == "edge-runtime")
+        return report.figures("edge-detect with a camera and a clip", figures, f"The device: {', '.join(device)}.")
+
+    def names(self) -> report.Table:
+        """Names of sources and classes that mean something elsewhere. Every other source has its class in view."""
+        sink = mqtt.open_events(f"mqtt://127.0.0.1:{self._broker.port}/site?spool={self._folder / 'names'}")
+        assert sink._discovery is not None
+        for number, word in enumerate(WORDS):
+            in_view = {word: number} if number % 2 else {}
+            sink.take(event(3 * number + 1, "counts", word, data={"in_view": in_view, "objects": {word: 99}}))
+            sink.take(event(3 * number + 2, "source", word, data={"state": "live"}))
+            sink.take(event(3 * number + 3, "new", word, data={"label": word}, picture=JPEGS[0]))
+        sink.take(event(3 * len(WORDS) + 1, "status", "", data={"fps": 1.5, "dropped": dict.fromkeys(WORDS, 0)}))
+        topic, front = sink._discovery.topic, f"{sink._discovery._id}/"
+        took = _timed(lambda: self._announced(topic) and len(self._live(front)) == len(self._announced(topic)))
+        found = {name[len(front) :]: each for name, each in self._live(front).items()}
+        sink.close()
+        counts = [found[f"{level(word)}/count/{level(word)}"]["state"] for word in WORDS]
+        figures = {
+            "sources, with as many classes": len(WORDS),
+            "announced": len(self._announced(topic)),
+            "entities with values": len(found),
+            "counts that are right": sum(said == str(place % 2 * place) for place, said in enumerate(counts)),
+            "connections that are on": sum(each["state"] == "on" for each in found.values()),
+            "pictures that are right": sum(each["picture"] == _sha(JPEGS[0]) for each in found.values()),
+            "after s": took,
+        }
+        return report.figures("Names that mean something to templates and topics", figures)
+
+    def _detect(self, *streams: Sequence[str]) -> Any:
+        """Starts edge-detect."""
+        site = self._folder / "site.toml"
+        site.write_text(f'engine = "{ENGINE}"\ntrack = true\n' + "".join(STREAM.format(*each) for each in streams))
+        target = f"mqtt://127.0.0.1:{self._broker.port}/site/hall?spool={self._folder / 'spool'}"
+        command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(site), "--target-fps", "5"]
+        said = self._stack.enter_context((self._folder / "said.txt").open("a"))
+        run = subprocess.Popen([*command, "--output", target], cwd=ROOT, stdout=said, stderr=said)
+        self._stack.callback(run.wait)
+        self._stack.callback(run.kill)
+        return run
+
+    def _end(self, run: Any) -> None:
+        run.terminate()
+        run.wait(LIMIT_S)
+
+    def _announced(self, topic: str = "") -> List[str]:
+        """Unique ids of the newest message, without those that it removes."""
+        messages = (text for name, text, _ in reversed(list(self._heard.messages)) if _is_discovery(name, topic))
+        components = json.loads(next(messages, b'{"components":{}}'))["components"]
+        return [each["unique_id"] for each in components.values() if topic_of(each)]
+
+    def _mine(self) -> Dict[str, Dict[str, Any]]:
+        return {name: each for name, each in self.home.entities().items() if name.startswith("edge_site_hall")}
+
+    def _has(self, part: str) -> bool:
+        return any(f"/{part}" in name for name in self._mine())
+
+    def _live(self, front: str) -> Dict[str, Dict[str, Any]]:
+        away = ("unavailable", "unknown")
+        found = self.home.entities().items()
+        return {name: each for name, each in found if name.startswith(front) and each["state"] not in away}
+
+    def _all_live(self) -> bool:
+        announced = self._announced()
+        return bool(announced) and set(announced) == set(self._mine()) == set(self._live("edge_site_hall"))
+
+    def _values(self) -> Dict[str, Any]:
+        mine, topic = self._mine(), "site/hall/sources/door/picture"
+        until(lambda: self._shown("door") == _sha(self._heard.last(topic)), LIMIT_S)
+        counts = [each["state"] for name, each in mine.items() if "/count/" in name]
+        return {
+            "entities": len(mine),
+            "frames per second": next(each["state"] for name, each in mine.items() if name.endswith("/fps")),
+            "connection of the camera": next(each["state"] for name, each in mine.items() if "/connection" in name),
+            "counts, all of them whole numbers": len(counts) if all(map(str.isdigit, counts)) else f"no: {counts}",
+            "the picture of the camera is the one that was sent": True,
+        }
+
+    def _shown(self, source: str) -> str:
+        return next(each["picture"] for name, each in self._mine().items() if name.endswith(f"/{source}/picture"))
+
+
+def _timed(true: Callable[[], Any], limit_s: float = LIMIT_S) -> float:
+    began_s = time.monotonic()
+    until(true, limit_s)
+    return round(time.monotonic() - began_s, 1)
+
+
+def _is_discovery(name: str, topic: str) -> bool:
+    return name == topic if topic else name.startswith("homeassistant/device/edge_site_hall")
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _said(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
