@@ -44,6 +44,7 @@ class Discovery:
         self._measures: Set[str] = set()
         self._unread: Optional[bytes] = None
         self._earlier: Dict[str, Entity] = {}
+        self._said: Dict[str, Entity] = {}
         self._current: Optional[Set[str]] = None  # topics that get values, once all sources are known
 
     def told(self, earlier: bytes) -> None:
@@ -58,14 +59,18 @@ class Discovery:
         return (bool(event.source) and self._see_source(event)) or changed
 
     def message(self) -> Message:
-        """The message for all that was seen so far."""
+        """The message for all that was seen so far. What has changed is first.
+
+        Home Assistant 2025.4 leaves out what follows an entity that it is still setting up, by an earlier message.
+        """
+        self._said = _newest_first(self._components(), self._said)
         data = {
             "device": {"identifiers": [self._id], "name": shown(self._topics.prefix), "manufacturer": "edge-runtime",
                        "model": "object detector", "sw_version": __version__},
             "origin": {"name": "edge-runtime", "sw_version": __version__},
             "availability_topic": self._topics.availability,
             "qos": 1,
-            "components": self._components(),
+            "components": self._said,
         }  # fmt: skip
         return Message(self.topic, payload(data), True)
 
@@ -109,6 +114,11 @@ class Discovery:
         """An entity of an earlier run, or, if nothing sends its values any more, what removes it."""
         sent = self._current is None or _entities.topic_of(entity) in self._current
         return entity if sent and entity.get("unique_id") == f"{self._id}/{name}" else {"platform": entity["platform"]}
+
+
+def _newest_first(entities: Dict[str, Entity], before: Dict[str, Entity]) -> Dict[str, Entity]:
+    changed = {name: entity for name, entity in entities.items() if before.get(name) != entity}
+    return {**changed, **{name: before[name] for name in before if name in entities and name not in changed}}
 
 
 def _read(message: bytes) -> Dict[str, Entity]:

@@ -106,6 +106,23 @@ def test_a_label_cannot_end_its_template_and_is_what_is_sent(label: str) -> None
     assert json.loads(sent.payload)["in_view"] == {found[1].encode("ascii").decode("unicode-escape"): 7}
 
 
+def test_what_has_changed_is_first() -> None:
+    """Home Assistant leaves out what follows an entity that it is still setting up."""
+    discovery = new()
+    discovery.told(earlier("old"))
+    happened = [
+        event(1, "source", "gate", data={"state": "live"}), event(2, "counts", "gate", data={"objects": {"car": 1}}),
+        event(3, "new", "gate", picture=b"x"), event(4, "status", "", data={"fps": 1.0, "dropped": {"gate": 0}}),
+    ]  # fmt: skip
+    before: Dict[str, Any] = {}
+    for one in happened:
+        assert discovery.see(one)
+        after = components(discovery)
+        changed = [name for name, entity in after.items() if before.get(name) != entity]
+        assert changed and list(after)[: len(changed)] == changed
+        before = after
+
+
 def test_what_an_earlier_run_had_stays_until_the_sources_are_known() -> None:
     discovery = new()
     discovery.told(earlier("gate", "yard"))
