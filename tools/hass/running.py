@@ -36,7 +36,7 @@ ENTRY = {
     "disabled_by": None,
 }  # fmt: skip
 # Of a configuration without a user, without a page that anybody has opened, and with an integration of our own.
-EXPECTED = re.compile(r"\[homeassistant\.(loader|components\.(?!mqtt|sensor|binary_sensor|image))")
+EXPECTED = re.compile(r"\[(aiohttp_fast_zlib|homeassistant\.(loader|components\.(?!mqtt|sensor|binary_sensor|image)))")
 
 
 class HomeAssistant:
@@ -50,6 +50,7 @@ class HomeAssistant:
 
     def __init__(self, hass: Path, folder: Path, broker: int) -> None:
         self._hass, self._folder = hass, folder
+        self._complaints: List[str] = []
         shutil.copytree(PROBE, folder / "custom_components" / PROBE.name)
         (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=free_port()))
         entry = {**ENTRY, "data": {"broker": "127.0.0.1", "port": broker}}
@@ -72,6 +73,8 @@ class HomeAssistant:
             self.process.wait(STOP_S)
         self.process.kill()
         self.process.wait()
+        self._complaints = self.complaints()
+        self._log.unlink(missing_ok=True)
 
     def entities(self) -> Dict[str, Dict[str, Any]]:
         """All of MQTT, by their unique ids; {} if it does not run."""
@@ -82,10 +85,14 @@ class HomeAssistant:
         return list(self._said().get("devices", []))
 
     def complaints(self) -> List[str]:
-        """Warnings and errors of its log that are about MQTT, its entities, or anything in its core."""
-        log = self._folder / "home-assistant.log"
-        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-        return [line for line in lines if re.search(r" (WARNING|ERROR|CRITICAL) ", line) and not EXPECTED.search(line)]
+        """Warnings and errors of all its runs that are about MQTT, its entities, or anything in its core."""
+        lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
+        found = [line for line in lines if re.search(r" (WARNING|ERROR|CRITICAL) ", line)]
+        return self._complaints + [line for line in found if not EXPECTED.search(line)]
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "home-assistant.log"
 
     @property
     def _probe(self) -> Path:
