@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,10 @@ class Trial:
         self.figures["entities of `clip` then"] = sum("/clip/" in name for name in self._mine())
         self._restart()
         self._step("Home Assistant started again: the same", lambda: self._all_live("yard/count/person"))
+        self._reload(run, clip, yard, door)
+        self._step("a reload added `door`: its entities are there", lambda: self._all_live("door/picture"))
+        self._reload(run, clip, yard)
+        self._step("a reload removed `door`: they are gone", lambda: self._all_live() and not self._has("door/"))
         _end(run)
         device = next(each for each in self.home.devices() if each[1] == "edge-runtime")
         notes = (f"The device: {', '.join(device)}.", "Seconds: until it was so.")
@@ -131,10 +136,14 @@ class Trial:
         }
         return report.figures("Names that mean something to templates and topics", figures)
 
-    def _detect(self, *streams: Sequence[str]) -> Any:
-        """Starts edge-detect."""
+    def _write(self, *streams: Sequence[str]) -> Path:
         site = self._folder / "site.toml"
         site.write_text(f'engine = "{ENGINE}"\ntrack = true\n' + "".join(STREAM.format(*each) for each in streams))
+        return site
+
+    def _detect(self, *streams: Sequence[str]) -> Any:
+        """Starts edge-detect."""
+        site = self._write(*streams)
         target = f"mqtt://127.0.0.1:{self._broker.port}/site/hall?spool={self._folder / 'spool'}"
         command = [sys.executable, "-m", "edge_runtime.cli.detect", "--config", str(site), "--target-fps", "5"]
         said = self._stack.enter_context((self._folder / "said.txt").open("a"))
@@ -142,6 +151,10 @@ class Trial:
         self._stack.callback(run.wait)
         self._stack.callback(run.kill)
         return run
+
+    def _reload(self, run: Any, *streams: Sequence[str]) -> None:
+        self._write(*streams)
+        run.send_signal(signal.SIGHUP)
 
     def _restart(self) -> None:
         self.home.stop()

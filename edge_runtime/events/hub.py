@@ -6,14 +6,14 @@ import secrets
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from edge_runtime.events import pictures
 from edge_runtime.events.maker import Draft, Maker
 from edge_runtime.events.options import EventOptions
 from edge_runtime.sinks._names import name_beside
 from edge_runtime.types import Result
-from edge_runtime.types.events import Event
+from edge_runtime.types.events import REMOVED, Event
 
 TICK_S = 0.25
 STATUS_S = 1.0
@@ -204,15 +204,20 @@ class EventHub:
             for source, maker in self._makers.items():
                 drafts = maker.end(SOURCE_ENDED, now_s) if source in ended else maker.check(now_s)
                 self._add(source, drafts)
-        before, self._known = self._known, {}
-        for state in self.states():
-            name, value = str(state["source"]), state["state"]
-            self._known[name] = value
-            if before.get(name) != value:
-                data = {key: item for key, item in state.items() if key != "source"}
-                later.append((name, Draft("source", now_s, data=data)))
+        later += [(name, Draft("source", now_s, data=data)) for name, data in self._new_states()]
         if ending or time.monotonic() - self._status_s >= STATUS_S:
             self._status_s = time.monotonic()
             later.append(("", Draft("status", now_s, data=dict(self.status()))))
         for source, draft in later:
             self._finish(source, draft)
+
+    def _new_states(self) -> Iterator[Tuple[str, Dict[str, Any]]]:
+        """Of each source whose state is another one than before. One that is not listed any more was removed."""
+        states = {str(state["source"]): state for state in self.states()}
+        for name in [name for name in self._known if name not in states]:
+            del self._known[name]
+            yield name, {"state": REMOVED}
+        for name, state in states.items():
+            if self._known.get(name) != state["state"]:
+                self._known[name] = state["state"]
+                yield name, {key: item for key, item in state.items() if key != "source"}

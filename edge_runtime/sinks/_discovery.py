@@ -12,7 +12,7 @@ from edge_runtime import __version__
 from edge_runtime.sinks import _entities
 from edge_runtime.sinks._entities import Entity, shown
 from edge_runtime.sinks._topics import Message, Topics, level, payload
-from edge_runtime.types.events import Event
+from edge_runtime.types.events import REMOVED, Event
 
 MOST_SOURCES, MOST_CLASSES = 64, 40
 MOST_EARLIER = MOST_SOURCES * (MOST_CLASSES + 2)
@@ -45,7 +45,8 @@ class Discovery:
         self._unread: Optional[bytes] = None
         self._earlier: Dict[str, Entity] = {}
         self._said: Dict[str, Entity] = {}
-        self._current: Optional[Set[str]] = None  # topics that get values, once all sources are known
+        self._running: Optional[Set[str]] = None  # all sources of the run, once they are known
+        self._removed: Set[str] = set()  # those that it does not read any more
 
     def told(self, earlier: bytes) -> None:
         """The message that the broker has of an earlier run. The next `see` looks at it. From any thread."""
@@ -83,16 +84,18 @@ class Discovery:
         return bool(earlier)
 
     def _see_run(self, data: Mapping[str, Any]) -> bool:
-        before = len(self._measures), self._current
+        before = len(self._measures), self._running
         self._measures.update(name for name in _entities.MEASURES if _is_number(data.get(name)))
-        running = data.get("dropped")  # of all sources of the run
-        if isinstance(running, Mapping):
-            topics = {self._topics.of_source(source, what) for source in running for what in WHAT}
-            self._current = {self._topics.status, *topics}
-        return (len(self._measures), self._current) != before
+        if isinstance(data.get("dropped"), Mapping):
+            self._running = set(data["dropped"])
+        return (len(self._measures), self._running) != before
 
     def _see_source(self, event: Event) -> bool:
-        if event.source not in self._classes and len(self._classes) >= MOST_SOURCES:
+        if event.kind == "source":
+            if event.data.get("state") == REMOVED:
+                return self._remove(event.source)
+            self._removed.discard(event.source)
+        if event.source in self._removed or (event.source not in self._classes and len(self._classes) >= MOST_SOURCES):
             return False
         classes, parts = self._classes.setdefault(event.source, set()), self._parts.setdefault(event.source, set())
         before = len(classes), len(parts)
@@ -103,16 +106,39 @@ class Discovery:
         parts.update(["picture"] if event.picture is not None else [])
         return (len(classes), len(parts)) != before
 
-    def _components(self) -> Dict[str, Entity]:
-        found = {name: _entities.of_measure(self._topics, name) for name in sorted(self._measures)}
-        for source, classes in self._classes.items():
-            found.update(_entities.of_source(self._topics, source, self._parts[source], classes))
-        found = {name: {**entity, "unique_id": f"{self._id}/{name}"} for name, entity in found.items()}
-        return {**{name: self._kept(name, entity) for name, entity in self._earlier.items()}, **found}
+    def _remove(self, source: str) -> bool:
+        """From here on it is a source of earlier. Events of it may still come."""
+        self._earlier.update(self._of(source))
+        self._classes.pop(source, None)
+        self._parts.pop(source, None)
+        self._removed.add(source)
+        return True
 
-    def _kept(self, name: str, entity: Entity) -> Entity:
+    def _components(self) -> Dict[str, Entity]:
+        found = self._named({name: _entities.of_measure(self._topics, name) for name in sorted(self._measures)})
+        for source in self._classes:
+            found.update(self._of(source))
+        topics = self._in_use()
+        return {**{name: self._kept(name, entity, topics) for name, entity in self._earlier.items()}, **found}
+
+    def _of(self, source: str) -> Dict[str, Entity]:
+        parts, classes = self._parts.get(source, ()), self._classes.get(source, ())
+        return self._named(_entities.of_source(self._topics, source, parts, classes))
+
+    def _named(self, entities: Dict[str, Entity]) -> Dict[str, Entity]:
+        return {name: {**entity, "unique_id": f"{self._id}/{name}"} for name, entity in entities.items()}
+
+    def _in_use(self) -> Optional[Set[str]]:
+        """The topics that get values; None as long as the sources are not known."""
+        if self._running is None:
+            return None
+        return {self._topics.status, *(
+            self._topics.of_source(source, what) for source in self._running - self._removed for what in WHAT
+        )}  # fmt: skip
+
+    def _kept(self, name: str, entity: Entity, topics: Optional[Set[str]]) -> Entity:
         """An entity of an earlier run, or, if nothing sends its values any more, what removes it."""
-        sent = self._current is None or _entities.topic_of(entity) in self._current
+        sent = topics is None or _entities.topic_of(entity) in topics
         return entity if sent and entity.get("unique_id") == f"{self._id}/{name}" else {"platform": entity["platform"]}
 
 

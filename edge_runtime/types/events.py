@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional
 
 KINDS = ("new", "update", "end", "crossing", "counts", "source", "status")
+REMOVED = "removed"  # "state" of the last "source" event of a source that the run does not read any more
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,21 @@ def test_a_change_of_state_is_an_event(opened: Open, told: Told) -> None:
     assert second.data["state"] == "live"
 
 
+def test_a_live_source_that_was_removed_says_so_once(opened: Open, told: Told) -> None:
+    """Else a reader would believe for ever that it is live."""
+    hub, states = opened(), [{"source": "cam", "state": "live"}, {"source": "other", "state": "lost"}]
+    hub.states = lambda: states
+    assert within(5, lambda: told.kinds() == ["source", "source"])
+    states.pop(0)
+    assert within(5, lambda: told.kinds() == ["source"] * 3)
+    states.append({"source": "cam", "state": "connecting"})
+    assert within(5, lambda: told.kinds() == ["source"] * 4)
+    hub.finish()
+    assert [(event.source, event.data["state"]) for event in told if event.kind == "source"] == [
+        ("cam", "live"), ("other", "lost"), ("cam", "removed"), ("cam", "connecting"),
+    ]  # fmt: skip
+
+
 def test_status_is_what_the_caller_gives(opened: Open, told: Told) -> None:
     hub = opened()
     hub.status = lambda: {"fps": 12.5}

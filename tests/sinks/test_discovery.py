@@ -157,6 +157,17 @@ def test_a_source_that_comes_back_is_announced_again() -> None:
     assert "gate/connection" in names(discovery)
 
 
+def test_a_source_that_a_reload_removes_is_removed() -> None:
+    """Its last events may come later, and status goes on to count its frames."""
+    discovery = seen(new(), "gate", "yard")
+    assert discovery.see(event(1, "source", "gate", data={"state": "removed"}))
+    assert not discovery.see(event(2, "counts", "gate", data={"objects": {"bus": 1}}, picture=b"x"))
+    assert not [name for name in names(discovery) if name.startswith("gate/")]
+    assert components(discovery)["gate/picture"] == {"platform": "image"} and "yard/picture" in names(discovery)
+    assert discovery.see(event(3, "source", "gate", data={"state": "connecting"}))
+    assert "gate/connection" in names(discovery)
+
+
 def test_entities_under_other_names_are_removed() -> None:
     """An older version named them otherwise, and another program may have used the topic."""
     discovery, old = new(), json.loads(earlier("gate"))
