@@ -84,7 +84,8 @@ class Trial:
         """edge-detect with a camera and a clip; killed, started again, and started with another source."""
         door, clip, yard = ("door", self._camera.url, "false"), ("clip", "demo", "true"), ("yard", "demo", "true")
         run = self._detect(door, clip)
-        self._step("all that was announced has values", lambda: self._all_live("door/count/person", "clip/count/person"))
+        classes = "door/count/person", "clip/count/person"
+        self._step("all that was announced has values", lambda: self._all_live(*classes))
         self._values()
         run.kill()
         self._step("edge-detect was killed: all are unavailable", self._all_away)
