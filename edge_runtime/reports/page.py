@@ -9,12 +9,15 @@ from typing import Any, Sequence
 from edge_runtime.text.escape import printable
 
 CLASS = ' class="words"'
+LONG_CLASS = ' class="long"'
+LONG = 60  # characters of a cell that would be a column of single words beside many figures
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
 th, td { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #ddd }
 th:first-child, td:first-child, .words th, .words td { text-align: left; vertical-align: top }
+td.long { min-width: 16rem; text-align: left }
 img { max-width: 100% } .note { color: #666 }
 """
 
@@ -50,7 +53,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], words: bool = F
         words: whether all cells are words, which begin on the left, and not figures.
     """
     lines = [f"<tr>{''.join(f'<th>{_text(name)}</th>' for name in columns)}</tr>"]
-    lines += [f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows]
+    lines += [f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows]
     return f"<table{CLASS * words}>\n{chr(10).join(lines)}\n</table>"
 
 
@@ -58,6 +61,10 @@ def picture(png: bytes, description: str) -> str:
     """Returns a PNG that is stored inside the page."""
     data = base64.b64encode(png).decode()
     return f'<img alt="{_text(description)}" src="data:image/png;base64,{data}">'
+
+
+def _cell(value: Any) -> str:
+    return f"<td{LONG_CLASS * (len(str(value)) > LONG)}>{_text(value)}</td>"
 
 
 def _text(value: Any) -> str:

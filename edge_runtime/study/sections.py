@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edge_runtime.benchmark import judged, results
 from edge_runtime.benchmark.results import Row
-from edge_runtime.study import figures, fronts
+from edge_runtime.study import figures, fronts, systems
 from edge_runtime.study.figures import ap, of
 from edge_runtime.study.published import Published, published
 
@@ -35,7 +35,7 @@ def sections(rows: Sequence[Row]) -> List[Section]:
     """All tables that have a row."""
     beside = _beside(rows)
     found = [_summary(rows, beside), _fronts(rows), _networks(rows), _accuracy(rows), _forms(rows),
-             _beside_ours(rows, beside), _left_out(rows)]  # fmt: skip
+             _systems(rows, beside), _beside_ours(rows, beside), _left_out(rows)]  # fmt: skip
     return [section for section in found if section.rows]
 
 
@@ -149,6 +149,10 @@ def _forms(rows: Sequence[Row]) -> Section:
                       judged.sentence(first, both, MAX_DROP) or NONE))  # fmt: skip
     said = "Figures are parts of those of the form that it was made from. The verdict is that of edge-bench compare."
     return Section("Forms of one network: FP16, INT8 (PTQ, QAT), pruned, compacted", columns, lines, [said], True)
+
+
+def _systems(rows: Sequence[Row], beside: Sequence[Published]) -> Section:
+    return Section(systems.TITLE, systems.COLUMNS, systems.lines(rows, beside), systems.NOTES, True)
 
 
 def _beside_ours(rows: Sequence[Row], beside: Sequence[Published]) -> Section:

@@ -21,9 +21,9 @@ def test_markdown_has_every_table():
     text = study.write_study_markdown(ROWS, "edge-bench study.toml")
     parts = {part.partition("\n")[0]: part for part in text.split("## ")}
     assert [
-        title for title in parts if title.startswith(("All", "Fronts", "Net", "Acc", "Forms", "Pub", "Rows"))
+        title for title in parts if title.startswith(("All", "Fronts", "Net", "Acc", "Forms", "Sys", "Pub", "Rows"))
     ] == list(parts)[1:]
-    assert len(parts) == 8 and text.startswith("# T\n")
+    assert len(parts) == 9 and text.startswith("# T\n")
     assert "50.0 \\*" not in parts["All rows"].split("nano ")[1].split("\n")[0], "a valid row has no mark"
     assert "a\\|b \\<i\\>\\*x\\*\\</i\\>" in text and "50.0 \\*" in parts["All rows"]
     assert "No watts and joules of AMD, cores 2: no sensor." in parts["All rows"]

@@ -67,7 +67,7 @@ def test_published_rows_are_as_their_sources_count():
     salvi = {row.name: row for row in rows if "Salvi" in row.title}
     stats = zoo.build("yolo_nano").weight_shapes()
     assert stats and salvi["YOLO Nano"].thop_macs == 2_082_423_381
-    assert "artefact" in salvi["YOLOv3, continuous sparsification"].why[0]
+    assert "artefact" in salvi["YOLOv3, continuous sparsification"].differs[0]
     assert all(row.name and row.title and row.conditions for row in rows)
     assert (
         sum(row.name.startswith("LeNeck") for row in rows) == 8 == sum(row.name.startswith("SSDLite") for row in rows)
