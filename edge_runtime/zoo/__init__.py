@@ -11,7 +11,7 @@ Each member is a module that defines
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, cast
+from typing import List, Optional, Sequence, Tuple, cast
 
 from edge_runtime import plugins
 from edge_runtime.errors import UsageError
@@ -24,6 +24,17 @@ _LANGUAGE = ("layers", "export", "stats", "weights")
 def names() -> List[str]:
     """Returns the names of the architectures."""
     return [name for name in plugins.names("zoo") if name not in _LANGUAGE]
+
+
+def presets(name: str) -> Tuple[str, ...]:
+    """Returns the names of an architecture's variants, the default first.
+
+    Raises:
+        UsageError: there is no such architecture.
+    """
+    if name not in names():
+        raise UsageError(f"no architecture {name!r}", hint=f"there is: {', '.join(names())}")
+    return tuple(plugins.load_member("zoo", name).PRESETS)
 
 
 def build(
@@ -39,12 +50,11 @@ def build(
     Raises:
         UsageError: there is no such architecture or preset, or the strides do not divide the size.
     """
-    if name not in names():
-        raise UsageError(f"no architecture {name!r}", hint=f"there is: {', '.join(names())}")
+    known = presets(name)
+    preset = preset or known[0]
+    if preset not in known:
+        raise UsageError(f"{name} has no preset {preset!r}", hint=f"there is: {', '.join(known)}")
     member = plugins.load_member("zoo", name)
-    preset = preset or member.PRESETS[0]
-    if preset not in member.PRESETS:
-        raise UsageError(f"{name} has no preset {preset!r}", hint=f"there is: {', '.join(member.PRESETS)}")
     imgsz = getattr(member, "SIDE", 416) if imgsz is None else imgsz
     if imgsz < 32 or imgsz % 32:
         raise UsageError(f"input size is {imgsz}", hint="expected a multiple of 32")

@@ -1,6 +1,6 @@
 """Writes a network of the zoo as ONNX.
 
-python -m edge_runtime.zoo [NAME] --list [--classes coco]
+python -m edge_runtime.zoo [NAME] --list [--classes coco] [--preset small]
 python -m edge_runtime.zoo leyolo --preset small -o small.onnx --classes coco --imgsz 480 [--weights small.npz]
 """
 
@@ -13,7 +13,7 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from edge_runtime import plugins, zoo
+from edge_runtime import zoo
 from edge_runtime.errors import EdgeError, UsageError, told
 from edge_runtime.files import atomic, outputs
 from edge_runtime.files.outputs import Input, Output
@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     if args.list:
-        print("\n".join(listing([args.name] if args.name else zoo.names(), _labels(args.classes), args.imgsz)))
+        names = [args.name] if args.name else zoo.names()
+        print("\n".join(listing(names, _labels(args.classes), args.imgsz, args.preset)))
         return 0
     if not args.name or not args.output:
         raise UsageError("nothing to do", hint="name an architecture and -o FILE.onnx; --list shows the names")
@@ -66,16 +67,44 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def listing(names: Sequence[str], classes: Sequence[str], imgsz: Optional[int] = None) -> List[str]:
-    """Returns a table of all presets with their counts, as lines; imgsz None takes the usual size of each."""
-    lines = [f"{'name':14}{'preset':20}{'input':>5}{'parameters':>13}{'conv MACs':>17}{'THOP MACs':>17}"]
-    for name in names:
-        usual = zoo.build(name, classes, imgsz).spec.input_wh[0]
-        for preset in plugins.load_member("zoo", name).PRESETS:
-            whole = total(architecture_layers(zoo.build(name, classes, imgsz, preset)))
-            figures = f"{whole.parameters:13,}{whole.conv_macs:17,}{whole.thop_macs:17,}"
-            lines.append(f"{name:14}{preset:20}{usual:5}{figures}")
-    return lines
+def listing(
+    names: Sequence[str], classes: Sequence[str], imgsz: Optional[int] = None, preset: Optional[str] = None
+) -> List[str]:
+    """Returns a table of presets with their counts, as lines. A network that cannot be built has the reason instead.
+
+    Args:
+        imgsz: side of the input in pixels; None takes the usual one of each.
+        preset: the only one that is listed; None lists all.
+
+    Raises:
+        UsageError: there is nothing to count: no such network or preset, or all refuse the classes or the size.
+    """
+    lines, errors = [], []
+    for name, each in _presets(names, preset):
+        try:
+            lines.append(_counted(name, each, classes, imgsz))
+        except UsageError as error:
+            errors.append(error)
+            lines.append(f"{name:14}{each:20}no count: {error}")
+    if len(errors) == len(lines):
+        raise errors[0]
+    return [f"{'name':14}{'preset':20}{'input':>5}{'parameters':>13}{'conv MACs':>17}{'THOP MACs':>17}", *lines]
+
+
+def _presets(names: Sequence[str], preset: Optional[str]) -> List[Tuple[str, str]]:
+    """Names and presets that are asked for."""
+    found = [(name, each) for name in names for each in zoo.presets(name) if preset in (None, each)]
+    if not found:
+        known = ", ".join(dict.fromkeys(each for name in names for each in zoo.presets(name)))
+        raise UsageError(f"no preset {preset!r}", hint=f"there is: {known}")
+    return found
+
+
+def _counted(name: str, preset: str, classes: Sequence[str], imgsz: Optional[int]) -> str:
+    built = zoo.build(name, classes, imgsz, preset)
+    whole = total(architecture_layers(built))
+    figures = f"{whole.parameters:13,}{whole.conv_macs:17,}{whole.thop_macs:17,}"
+    return f"{name:14}{preset:20}{built.spec.input_wh[0]:5}{figures}"
 
 
 def _labels(text: str) -> Tuple[str, ...]:

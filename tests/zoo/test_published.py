@@ -88,3 +88,34 @@ def test_a_name_lists_its_own_presets(capsys):
     assert main(["leyolo", "--list", "--classes", "coco", "--imgsz", "320"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:4] == ["leyolo", "nano", "320", "1,120,464"] and len(lines) == 4
+
+
+def test_the_list_goes_on_after_a_network_that_refuses_the_classes(capsys):
+    assert main(["--list", "--classes", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    refused = [line for line in lines if "no count: " in line]
+    assert len(refused) == len(ssdlite.PRESETS) and all(line.startswith("ssdlite") for line in refused)
+    assert "three classes cannot be told apart" in refused[0] and "ssdlite       mobilenet_v3_large" in refused[0]
+    assert lines[-1].startswith("yolo_v3") and lines[-1].split()[3].replace(",", "").isdecimal()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ssdlite", "--list", "--classes", "3"], "three classes"),
+        (["--list", "--imgsz", "100"], "input size is 100"),
+        (["--list", "--preset", "huge"], "no preset 'huge'"),
+        (["leyolo", "--list", "--preset", "salvi"], "there is: nano, small, medium"),
+        (["leyola", "--list"], "no architecture 'leyola'"),
+    ],
+)
+def test_a_list_of_nothing_is_an_error(words, said, capsys):
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert said in err and "hint: " in err and not out
+
+
+def test_a_preset_lists_itself_alone(capsys):
+    assert main(["--list", "--preset", "mobilenet_v2"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[:2] for line in lines] == [["leneck", "mobilenet_v2"], ["ssdlite", "mobilenet_v2"]]
