@@ -128,8 +128,8 @@ def _notes(args: argparse.Namespace, found: Identified) -> List[str]:
         notes.append(f"the {args.budget:g} s of --budget ended it after {found.seen} of {len(found.pictures.images)} "
                      "pictures: more time gives a surer answer")  # fmt: skip
     if not args.data and not args.images:
-        notes.append(f"only the {found.seen} photographs that come along were used: --images DIR, or better labelled "
-                     "--data DIR, gives a surer answer")  # fmt: skip
+        notes.append(f"only photographs that come along were used, {found.seen} of them: --images DIR, or better "
+                     "labelled --data DIR, gives a surer answer")  # fmt: skip
     return notes
 
 

@@ -14,7 +14,7 @@ from edge_runtime.model.recipe import ModelFlags
 from edge_runtime.model.spec import COLORS, METADATA_KEY, ModelIO, ModelSpec, Triple
 
 DIMENSIONS = ("family", "resize", "color", "scale", "labels")
-GIVEN = "given"
+GIVEN, STATED = "given", "as stated"  # names of scales: by the user, and by the file
 ReadIO = Callable[[str, Optional[Tuple[int, int]], int], ModelIO]
 
 

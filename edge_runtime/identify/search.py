@@ -8,12 +8,13 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 from edge_runtime import plugins
 from edge_runtime.datasets import Dataset
-from edge_runtime.detect import finite
+from edge_runtime.detect import finite, understand
+from edge_runtime.detect.output_reader import OutputReader
 from edge_runtime.detect.understand import Model
 from edge_runtime.errors import ModelError, SourceError
 from edge_runtime.identify import certainty
 from edge_runtime.identify.agreement import Agreement
-from edge_runtime.identify.candidates import candidates, read_model, resizes
+from edge_runtime.identify.candidates import STATED, Candidate, candidates, read_model, resizes
 from edge_runtime.identify.certainty import Drawn, Rival
 from edge_runtime.identify.contest import Contest, Entry, Judge, Round, ranked
 from edge_runtime.identify.labelled import Labelled
@@ -21,9 +22,11 @@ from edge_runtime.identify.network import Image, Network
 from edge_runtime.imaging import image_file
 from edge_runtime.model import names
 from edge_runtime.model.recipe import ModelFlags
+from edge_runtime.model.spec import METADATA_KEY, ModelSpec
 from edge_runtime.sources.demo import PHOTOS
 
 BUDGET_S, MOST = 60.0, 32
+BY_FILE = "its metadata"  # the judge where no picture says anything
 FEWEST = 6  # pictures, to say how sure it is
 ROUNDS = (
     Round(1, share=0.1, most=10, time=0.2),
@@ -60,13 +63,14 @@ class Identified:
     """What was found.
 
     Attributes:
-        judge: "AP" or "agreement".
+        judge: "AP" or "agreement"; BY_FILE if no picture says anything, and the file's own metadata are believed.
         winner: the chosen entry.
         order: all that were compared to the end, best first, with their scores.
         dropped: those that were given up earlier, with theirs.
         rivals: how often the winner is ahead of other values, in samples of the pictures.
         seen: number of pictures that all in `order` have seen.
         cut: whether the time limit ended the comparison.
+        doubt: what was seen instead, if the file is believed.
     """
 
     judge: str
@@ -79,6 +83,7 @@ class Identified:
     runs: int
     seconds: float
     cut: bool
+    doubt: str = ""
 
     @property
     def model(self) -> Model:
@@ -108,7 +113,8 @@ def identify(
         threads: of the network; 0 for all cores.
 
     Raises:
-        ModelError: the file is no detector that this program can read, or no combination finds anything.
+        ModelError: the file is no detector that this program can read, or no combination finds anything and the file
+            does not say itself what it is.
         BackendUnavailable: ONNX Runtime is missing.
     """
     member = plugins.load_member("backends", "onnxruntime")
@@ -124,13 +130,32 @@ def identify(
     )
     if network.runs and network.bad == network.runs:
         raise ModelError(f"the outputs of {path} are never finite (NaN or infinite)", hint=finite.DAMAGE)
-    return _result(path, contest, judge, pictures, network)
+    if all(contest.score(entry) <= 0 for entry in contest.entries):
+        nothing = _nothing(path, contest, pictures, flags)
+        return _as_stated(understand.describe(path, member.read_io, flags), nothing, contest, pictures, network.runs)
+    return _result(contest, judge, pictures, network)
 
 
-def _result(path: str, contest: Contest, judge: Judge, pictures: Pictures, network: Network) -> Identified:
+def _as_stated(stated: Model, nothing: ModelError, contest: Contest, pictures: Pictures, runs: int) -> Identified:
+    """The file as its own metadata say, which every other command believes, too.
+
+    Raises:
+        ModelError: `nothing`: it has none, or the user names another family.
+    """
+    said = stated.io.metadata.get(METADATA_KEY)
+    if said is None or ModelSpec.from_json(said).family != stated.spec.family:
+        raise nothing
+    own = Entry(Candidate(stated, STATED), OutputReader(stated))
+    odd = _impossible(contest)
+    doubt = f"its outputs look untrained or damaged: {odd[0]}" if odd else str(nothing)
+    seen = len(contest.entries[0].weighed) if contest.entries else 1
+    return Identified(
+        BY_FILE, own, ((own, 0.0),), (), (), pictures, seen, runs, contest.elapsed_s, contest.cut, doubt
+    )  # fmt: skip
+
+
+def _result(contest: Contest, judge: Judge, pictures: Pictures, network: Network) -> Identified:
     order = ranked(contest.entries, contest.score)
-    if not order or order[0][1] <= 0:
-        raise _nothing(path, contest, pictures)
     entries = [entry for entry, score in order if score > 0]
     drawn = certainty.samples(judge, entries)
     drawn = _seconded(contest, judge, entries, drawn)
@@ -160,12 +185,19 @@ def _seconded(contest: Contest, judge: Judge, entries: Sequence[Entry], drawn: D
     return {**{key: values * least for key, values in drawn.items()}, **product}
 
 
-def _nothing(path: str, contest: Contest, pictures: Pictures) -> ModelError:
+def _impossible(contest: Contest) -> List[str]:
+    """Why the outputs are impossible, if they are for all candidates."""
+    return [] if contest.entries else sorted({entry.against for entry in contest.dropped if entry.against})
+
+
+def _nothing(path: str, contest: Contest, pictures: Pictures, flags: ModelFlags) -> ModelError:
     """The error where no combination finds anything."""
-    impossible = sorted({entry.against for entry in contest.dropped if entry.against})
-    if not contest.entries and impossible:
-        fact = f"the outputs of {path} contradict every family that fits their shapes: {'; '.join(impossible[:3])}"
-        return ModelError(fact, hint="it may be no detector, or one of an unknown family: name it with --family")
+    impossible = _impossible(contest)
+    if impossible:
+        what = f"the family {flags.family}" if flags.family else "every family that fits their shapes"
+        other = "of another family: leave --family out" if flags.family else "of an unknown family"
+        fact = f"the outputs of {path} contradict {what}: {'; '.join(impossible[:3])}"
+        return ModelError(fact, hint=f"it may be untrained or damaged, no detector, or {other}")
     what = f"{len(pictures.images)} pictures of {pictures.name}"
     hint = "give pictures with objects that the model knows, --images DIR, or --labels with its class names"
     return ModelError(f"no combination finds confident boxes in {what}", hint=hint)

@@ -47,6 +47,8 @@ def sheet(found: Identified) -> List[str]:
     ended = [entry for entry, _ in (*found.order, *found.dropped)]
     shown = [found.winner, *(entry for entry in ended if entry is not found.winner)][:SHOWN]
     seen = min(len(entry.rows) for entry in shown)
+    if not seen:  # the file is believed, and nothing was compared
+        return [page.note("No picture says anything about it.")]
     most = sorted(range(seen), key=lambda number: -len(found.winner.rows[number]))[:PICTURES]
     parts = []
     for entry in shown:

@@ -12,10 +12,12 @@ from tiny import boxes_v8, write_onnx
 
 from edge_runtime.cli import detect, identify
 from edge_runtime.detect.understand import understand
+from edge_runtime.identify import answer
 from edge_runtime.model import onnx_file, shipped
 from edge_runtime.model.recipe import load_recipe
 from edge_runtime.model.spec import METADATA_KEY, ModelSpec
 from edge_runtime.sources.demo import PHOTOS
+from edge_runtime.zoo.__main__ import main as zoo_main
 from tests.text.nasty import NASTY, obeyed
 
 pytest.importorskip("onnxruntime")
@@ -95,6 +97,44 @@ def test_nothing_found_is_an_error_with_a_way_out(tiny, tmp_path, capsys) -> Non
     assert err[-2].startswith("error: no combination finds confident boxes in 2 pictures of the photographs")
     assert err[-1].startswith("hint: give pictures with objects that the model knows")
     assert not (tmp_path / "r.toml").exists()
+
+
+@pytest.mark.parametrize("name", ["leyolo", "yolo_nano", "ssdlite"])
+def test_an_untrained_file_is_believed_and_its_outputs_are_doubted(name, tmp_path, capsys) -> None:
+    path, recipe, page = (str(tmp_path / file) for file in ("new.onnx", "r.toml", "p.html"))
+    assert zoo_main([name, "-o", path, "--imgsz", "64"]) == 0
+    truth = ModelSpec.from_json(onnx_file.read_io(path).metadata[METADATA_KEY])
+    assert identify.main([path, "--threads", "1", "--json", "-o", recipe, "--report", page]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["chosen"]["family"] == truth.family and found["chosen"]["mean"] == list(truth.mean)
+    assert found["reason"].startswith(f"{truth.family}, {truth.resize}, rgb, as stated: its metadata say so")
+    assert found["sure"].startswith("not sure: the file is believed") and found["judge"] == "its metadata"
+    assert load_recipe(recipe).family == truth.family and "No picture says anything" in Path(page).read_text()
+
+
+def test_a_stamped_file_that_finds_nothing_is_believed(tiny, tmp_path, capsys) -> None:
+    write_onnx(tmp_path / "quiet.onnx", {"output0": boxes_v8((32, 32, 20, 20, 0.01, 1))})
+    spec = ModelSpec("yolo_v8", (64, 64), ("a", "b", "c"), color="bgr")
+    answer.stamp("quiet.onnx", tmp_path / "stamped.onnx", spec)
+    assert identify.main(["stamped.onnx", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "yolo_v8, letterbox, bgr, as stated: its metadata say so" in out and "finds confident boxes in 2" in out
+    assert identify.main(["stamped.onnx", "--threads", "1", "--color", "rgb"]) == 0
+    assert "letterbox, rgb, as stated" in capsys.readouterr().out, "a flag goes before the file"
+
+
+def test_an_untrained_file_without_metadata_is_not_read_by_its_shape(tmp_path, capsys) -> None:
+    path = str(tmp_path / "new.onnx")
+    assert zoo_main(["leyolo", "-o", path, "--imgsz", "320"]) == 0
+    model = onnx_file.load_onnx(path)
+    del model.metadata_props[:]
+    Path(path).write_bytes(model.SerializeToString())
+    assert identify.main([path, "--threads", "1"]) == 1
+    error, hint = capsys.readouterr().err.splitlines()[-2:]
+    assert "contradict every family that fits their shapes" in error and "untrained" in hint
+    assert identify.main([path, "--threads", "1", "--family", "yolo_v8"]) == 1
+    error, hint = capsys.readouterr().err.splitlines()[-2:]
+    assert "contradict the family yolo_v8" in error and "leave --family out" in hint, "it was named already"
 
 
 def test_outputs_that_are_no_numbers_are_the_finding(tmp_path, capsys) -> None:
