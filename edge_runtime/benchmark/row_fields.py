@@ -22,7 +22,10 @@ _COUNTS = {
     **dict.fromkeys(("bytes_fp32", "bytes_fp16", "bytes_int8"), fields.whole(0, 1 << 62)),
     **dict.fromkeys(("input", "note"), _TEXT),
 }  # fmt: skip
-_STUDY = {**dict.fromkeys(("title", "system", "form", "base"), _TEXT), "published": _LISTED}
+_STUDY = {
+    **dict.fromkeys(("title", "system", "form", "base"), _TEXT),
+    **dict.fromkeys(("published", "left_out"), _LISTED),
+}
 _FIGURES = (
     "fps", "fps_low", "fps_high", "fps_engine", "mean_w", "idle_w", "nominal_w", "coverage", "fps_per_watt",
     "fps_per_watt_nominal", "fps_per_watt_above_idle", "joules_per_frame", "windows_sound",

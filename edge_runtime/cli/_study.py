@@ -7,6 +7,7 @@ name = "YOLO Nano INT8"
 file = "nano_int8.onnx"
 form = "int8 PTQ"
 base = "YOLO Nano"       # the form that it was made from
+optional = "edge-calibrate makes it"    # the row is left out if the file is not there, and this is said
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from edge_runtime.benchmark.results import Row
 from edge_runtime.cli import _config, _habits
 from edge_runtime.cli._config_paths import located
 from edge_runtime.cli._parser import Parser
-from edge_runtime.errors import UsageError
+from edge_runtime.cli._power import print_status
+from edge_runtime.detect import engines
+from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.files import fields, read, toml_tables
 from edge_runtime.files.fields import show
 from edge_runtime.study import counting
@@ -43,7 +46,7 @@ OF_ENGINE = (*OF_MODEL, "conf", "iou", "max_det", "classes", "backend", "device"
              "split", "max_images", "source")  # fmt: skip
 NO_KEYS = ("engine", "json", "verbose")
 # What an engine is called, and what stands in its row. The paths are the file, and an ONNX file to count for a plan.
-TEXTS = ("file", "name", "system", "form", "base", "architecture", "counted")
+TEXTS = ("file", "name", "system", "form", "base", "architecture", "counted", "optional")
 LISTS = ("published",)
 Path = toml_tables.Path
 
@@ -56,11 +59,13 @@ class Entry:
         file: the model file.
         flags: its own flags, by their destination.
         about: what its row says: name, counts, and what the study says of it.
+        left_out: how to make the file, if it is not there and need not be.
     """
 
     file: str
     flags: Dict[str, Any]
     about: Row
+    left_out: str = ""
 
 
 def arguments(parser: Parser, path: str, typed: Sequence[str]) -> Namespace:
@@ -73,8 +78,8 @@ def arguments(parser: Parser, path: str, typed: Sequence[str]) -> Namespace:
     said = {dest for dest, value in vars(parser.typed(typed)).items() if value is not None}
     study = reader.study(said)
     parser.set_defaults(**reader.flags)
-    engines = [word for entry in study for word in ("--engine", entry.file)]
-    args: Namespace = parser.parse_args([*engines, *typed])
+    named = [word for entry in study for word in ("--engine", entry.file)]
+    args: Namespace = parser.parse_args([*named, *typed])
     if len(args.engine) != len(study):
         raise UsageError(f"an engine is typed beside those of {path}", hint="add an [[engine]] to the file")
     args.study = study
@@ -90,6 +95,13 @@ def _text(path: str) -> str:
 
 def _keys(parser: Parser) -> Dict[str, Action]:
     return {key: action for key, action in _config.keys(parser).items() if action.dest not in NO_KEYS}
+
+
+def _is_there(file: str) -> bool:
+    try:
+        return bool(engines.find_engine(file))
+    except ModelError:
+        return False
 
 
 class _Study(_config.Reader):
@@ -111,7 +123,19 @@ class _Study(_config.Reader):
         given = [self._entry(table, ("engine", number), mine, title) for number, table in enumerate(tables)]
         self._check_names([entry.about for entry in given])
         return [replace(entry, flags={dest: value for dest, value in entry.flags.items() if dest not in typed})
-                for entry in given]  # fmt: skip
+                for entry in self._there(given)]  # fmt: skip
+
+    def _there(self, given: Sequence[Entry]) -> List[Entry]:
+        """The engines without those that are left out. Each row says which ones are, so that the page does, too."""
+        left_out = [f"{entry.about['name']}: {entry.left_out}" for entry in given if entry.left_out]
+        for line in left_out:
+            print_status(f"note: no row of {line}")
+        kept = [entry for entry in given if not entry.left_out]
+        if not kept:
+            self._fail(("engine",), "no file of an engine is there", "; ".join(left_out))
+        for entry in kept:
+            entry.about["study"]["left_out"] = left_out
+        return kept
 
     def _parsed(self) -> Dict[str, Any]:
         try:
@@ -140,6 +164,9 @@ class _Study(_config.Reader):
         self._check_published((*at, "published"), asked if isinstance(asked, list) else [asked])
         about["published"] = asked if isinstance(asked, list) else [asked]
         name = said.get("name") or said["file"].rpartition("/")[2]
+        if "optional" in said and not _is_there(file):
+            missing = f"{said['file']} is not there; {said['optional']}"
+            return Entry(file, flags, {"name": name, "study": about}, missing)
         counts = counting.counted(count, side[0] if side else None, said.get("architecture", ""))
         return Entry(file, flags, {"name": name, "counts": counts, "study": about})
 

@@ -131,3 +131,44 @@ def test_an_engine_that_is_not_there_is_said_before_anything_is_measured(folder,
     said = capsys.readouterr().err
     assert "three.onnx" in said and "one …" not in said
     assert bench.main([str(folder / "none.toml")]) == 1 and "is not there" in capsys.readouterr().err
+
+
+def test_an_optional_engine_that_is_not_there_is_left_out_and_said(folder, capsys):
+    more = 'optional = "make_two makes it"\n'
+    (folder / "study.toml").write_text(HEAD + ENGINES.replace("two.onnx", "three.onnx") + more)
+    words = [str(folder / "study.toml"), "--repeats", "1", "--sysroot", str(folder / "empty")]
+    assert bench.main([*words, "-o", str(folder / "s.md"), "-o", str(folder / "s.json")]) == 0
+    said = "two: three.onnx is not there; make_two makes it"
+    assert f"note: no row of {said}" in capsys.readouterr().err
+    assert [row["name"] for row in results.read_rows(folder / "s.json")] == ["one"]
+    assert f"Left out: {said}.".replace("_", "\\_") in (folder / "s.md").read_text()
+    odd = json.loads((folder / "s.json").read_text())
+    odd["rows"][0]["study"]["left_out"] = 5
+    (folder / "odd.json").write_text(json.dumps(odd))
+    assert bench.main(["merge", str(folder / "odd.json"), "-o", str(folder / "odd.md")]) == 1
+    assert "left_out" in capsys.readouterr().err
+    (folder / "study.toml").write_text(HEAD + ENGINES + more)
+    assert bench.main([*words, "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["one", "two"], "it is there"
+
+
+def test_a_study_of_missing_files_alone_is_refused(folder, capsys):
+    (folder / "study.toml").write_text('[[engine]]\nfile = "none.onnx"\noptional = "make_none makes it"\n')
+    assert bench.main([str(folder / "study.toml")]) == 1
+    err = capsys.readouterr().err
+    assert "no file of an engine is there" in err and "make_none makes it" in err.partition("hint: ")[2]
+
+
+def test_an_engine_without_data_has_no_accuracy(folder, capsys):
+    cv2 = pytest.importorskip("cv2")
+    pytest.importorskip("pycocotools")
+    for part in ("images", "labels"):
+        (folder / "data" / part).mkdir(parents=True)
+    cv2.imwrite(str(folder / "data/images/a.png"), np.zeros((64, 64, 3), np.uint8))
+    (folder / "data/labels/a.txt").write_text("1 0.5 0.5 0.25 0.125\n")
+    (folder / "study.toml").write_text(f'{HEAD}data = "data"\n{ENGINES}data = ""\n')
+    words = ["--repeats", "1", "--json", "--sysroot", str(folder / "empty"), "-o", str(folder / "s.md")]
+    assert bench.main([str(folder / "study.toml"), *words]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert "ap" in first and "ap" not in second and second["valid"]
+    assert "| two |" in (folder / "s.md").read_text().split("## Forms")[1], "its speed and size stand beside its base"

@@ -73,7 +73,8 @@ STUDIED: Dict[str, Any] = {
         "name": "n", "figures": {"AP": [0.5, 0.4, 0.6], "APl": [-1.0, -1.0, -1.0]},
     },
     "counts": {"parameters": 9, "conv_macs": 99, "thop_macs": 100, "bytes_file": 50, "input": "8x8", "note": ""},
-    "study": {"title": "t", "system": "yolo_nano", "form": "", "base": "a", "published": ["yolo_v3"]},
+    "study": {"title": "t", "system": "yolo_nano", "form": "", "base": "a", "published": ["yolo_v3"],
+              "left_out": ["b: c"]},
 }  # fmt: skip
 CONF = """< PARAM TYPE=FILE NAME=CPU_ONLINE >
 CORE_0 /sys/devices/system/cpu/cpu0/online
