@@ -102,6 +102,13 @@ def figure(size: Tuple[float, float]) -> Any:
     return Figure(figsize=size, layout="constrained")
 
 
+def halo() -> List[Any]:
+    """A white edge around letters, so that they are read on lines, as `path_effects` of a text."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.5, foreground="white")]
+
+
 def png(drawn: Any) -> bytes:
     """Returns a figure as PNG. Names are drawn as they are, even if the user's matplotlib uses TeX for all text."""
     from matplotlib import rc_context

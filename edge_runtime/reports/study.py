@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from edge_runtime.benchmark.results import Row
-from edge_runtime.reports import page
-from edge_runtime.reports.pictures import figure, png
+from edge_runtime.reports import page, placing
+from edge_runtime.reports.pictures import figure, halo, png
+from edge_runtime.reports.placing import Box
 from edge_runtime.study.fronts import Front, fronts
 from edge_runtime.study.sections import Section, sections
 from edge_runtime.text.escape import plot_label, printable
@@ -15,9 +16,6 @@ TITLE = "Study"
 FRONTS = "Fronts"  # the section that the plots belong to
 BEST, OTHERS = "tab:blue", "0.55"  # colours
 WIDE = 5.0  # costs that differ by more are drawn on a logarithmic axis
-LETTER, LINE = 4.2, 8.0  # points of a letter's width and of a line's height
-SHIFTS = (2, -10, 10, -18, 18)  # points from a point up to its name
-Box = Tuple[float, float, float, float]
 
 
 def write_study_page(rows: Sequence[Row], command: str) -> str:
@@ -43,6 +41,10 @@ def write_study_markdown(rows: Sequence[Row], command: str) -> str:
 
 def plot(one: Front) -> bytes:
     """Draws AP with its interval over a cost. The names of the points stand beside them, and a line joins the front."""
+    return png(_draw(one))
+
+
+def _draw(one: Front) -> Any:
     drawn = figure((9, 5))
     axes = drawn.subplots()
     for number, (_, cost, ap, low, high) in enumerate(one.points):
@@ -62,30 +64,35 @@ def plot(one: Front) -> bytes:
     axes.set(xlabel=one.cost, ylabel="AP (coco_101)", ylim=(0, None))
     axes.set_title(plot_label(one.place), fontsize=9)
     _name_points(axes, one)
-    return png(drawn)
+    return drawn
 
 
 def _name_points(axes: Any, one: Front) -> None:
-    """Writes each name where no other name and no point is, if there is such a place. The front comes first."""
-    places = axes.transData.transform([point[1:3] for point in one.points]) * 72 / axes.figure.dpi
-    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
-    for number in sorted(range(len(places)), key=lambda number: number not in one.best):
-        name, (x, y) = one.points[number][0], places[number]
-        wide = LETTER * len(name)
-        boxes: Dict[Tuple[int, int], Box] = {}
-        for up in SHIFTS:
-            boxes[1, up] = (x + 5, y + up, x + 5 + wide, y + up + LINE)
-            boxes[-1, up] = (x - 5 - wide, y + up, x - 5, y + up + LINE)
-        side, up = min(boxes, key=lambda place: sum(_overlap(boxes[place], other) for other in taken))
-        taken.append(boxes[side, up])
-        axes.annotate(plot_label(name), one.points[number][1:3], (5 * side, up), textcoords="offset points", fontsize=7,
-                      ha="left" if side > 0 else "right", color="black" if number in one.best else "0.35")  # fmt: skip
+    """Writes each name beside its point, clear of the lines. The front comes first."""
+    axes.figure.draw_without_rendering()  # only now the axes have their place
+    points = _on_paper(axes, [point[1:3] for point in one.points])
+    (left, bottom), (right, top) = axes.bbox.get_points() * 72 / axes.figure.dpi
+    names = [plot_label(point[0]) for point in one.points]
+    found = placing.places(points, names, _lines(axes, one), (left, bottom, right, top), one.best)
+    for number, (name, place) in enumerate(zip(names, found)):
+        axes.annotate(name, one.points[number][1:3], place.shift, textcoords="offset points", fontsize=7, va="bottom",
+                      ha="left" if place.side > 0 else "right", path_effects=halo(),
+                      arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "shrinkB": 3} if place.far else None,
+                      color="black" if number in one.best else "0.35")  # fmt: skip
 
 
-def _overlap(one: Box, other: Box) -> float:
-    """The area that two boxes (left, bottom, right, top) have in common."""
-    width, height = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, width) * max(0.0, height)
+def _lines(axes: Any, one: Front) -> List[Box]:
+    """The intervals and the steps of the front: from each of its points level to the next one's cost, then upright."""
+    ends = [((cost, low), (cost, high)) for _, cost, _, low, high in one.points]
+    corners = [one.points[number][1:3] for number in one.best]
+    for (cost, gain), (next_cost, next_gain) in zip(corners, corners[1:]):
+        ends += [((cost, gain), (next_cost, gain)), ((next_cost, gain), (next_cost, next_gain))]
+    return [(*start, *end) for start, end in zip(*(_on_paper(axes, side) for side in zip(*ends)))]
+
+
+def _on_paper(axes: Any, points: Sequence[Tuple[float, float]]) -> List[Tuple[float, float]]:
+    """Points of the plot's data in 1/72 inch from its lower left corner."""
+    return [(float(x), float(y)) for x, y in axes.transData.transform(points) * 72 / axes.figure.dpi]
 
 
 def _title(rows: Sequence[Row]) -> str:

@@ -6,6 +6,7 @@ import pytest
 from study_rows import row
 
 from edge_runtime.reports import study
+from edge_runtime.study.fronts import fronts
 
 FP32 = row("nano", 0.30, 2 * 10**9)
 INT8 = row("nano int8", 0.29, 2 * 10**9, fps=90.0)
@@ -63,3 +64,23 @@ def test_a_row_without_figures_is_no_crash():
     bare = {"engine": "x.plan", "batch": 1, "streams": 1, "valid": False, "reasons": ["r"], "notes": []}
     text = study.write_study_markdown([bare], "c")
     assert "x.plan" in text and "## Rows whose speed is not valid" in text
+
+
+@pytest.mark.parametrize("wide", [1, 40])
+def test_no_name_in_a_plot_is_crossed_by_its_front(wide):
+    """On a level and on a logarithmic axis: the texts as they are drawn, and the steps of the front."""
+    agg = pytest.importorskip("matplotlib.backends.backend_agg")
+    rows = [row(f"network {n}", 0.2 + 0.05 * n, 10**9 + wide * n * 10**8) for n in range(5)]
+    one = fronts(rows)[0]
+    drawn = study._draw(one)
+    renderer = agg.FigureCanvasAgg(drawn).get_renderer()
+    drawn.draw(renderer)
+    (axes,) = drawn.axes
+    texts = {text.get_text(): text.get_window_extent(renderer) for text in axes.texts}
+    assert len(texts) == len(one.points) == len(one.best) == 5
+    for left, bottom, right, top in study._lines(axes, one)[len(one.points) :]:
+        scale = drawn.dpi / 72
+        for name, box in texts.items():
+            apart = (box.x1 < scale * left or box.x0 > scale * right
+                     or box.y1 < scale * bottom or box.y0 > scale * top)  # fmt: skip
+            assert apart, name
