@@ -34,13 +34,14 @@ def network(name: str, side: int, classes: str) -> Network:
     Args:
         name: architecture and preset: `leyolo/small`.
         side: of the square input, pixels.
-        classes: a set of labels: `voc` (20) or `coco` (80).
+        classes: a set of labels, `voc` (20) or `coco` (80), or their number.
 
     Raises:
         UsageError: the zoo has no such network.
     """
     architecture, _, preset = name.partition("/")
-    built = zoo.build(architecture, load_labels(classes), side, preset or None)
+    labels = tuple(map(str, range(int(classes)))) if classes.isdecimal() else load_labels(classes)
+    built = zoo.build(architecture, labels, side, preset or None)
     layers = tuple(architecture_layers(built))
     return Network(layers, total(layers), frozenset(built.outputs))
 

@@ -17,7 +17,7 @@ _TEXT, _WHOLE = fields.text(), fields.whole(1, 1 << 50)
 # How the network of the zoo is built and counted that stands beside a row. A source says it for its rows, too.
 COUNTED = {
     "side": fields.whole(32, 1 << 12),
-    "classes": fields.one_of(("voc", "coco")),
+    "classes": fields.one_of(("voc", "coco", "90")),
     "params_as": fields.one_of(habits.PARAMS),
     "ops_as": fields.one_of(habits.OPS),
     "thop_as": fields.one_of(habits.THOP),
@@ -49,7 +49,7 @@ class Published:
         fps, watts, where: speed, and on what.
         why: reasons why it cannot be compared.
         network: the same networks of the zoo, as architecture/preset; empty if the zoo has none.
-        side, classes: of the network: pixels, and a set of labels.
+        side, classes: of the network: pixels, and a set of labels or their number.
         params_as, ops_as, thop_as, bytes_as: what the source counts, of `habits`.
         differs: why our counts differ from those stated.
         title, short, conditions: of the source; its title in two words, too.

@@ -42,7 +42,7 @@ def _line(rows: Sequence[Row], one: Published, name: str) -> Tuple[str, ...]:
     stated = [f"{number:,} {what}" for what, number, _ in compared] or ["no counts"]
     stated += [f"{what} {value:.3f}" for what, value in (("AP", one.ap), ("AP50", one.ap50)) if value]
     said = "; ".join(f"{what.partition(' (')[0]}: {words}" for what, _, words in compared) or "no counts to compare"
-    place = f"{name}, {one.side} px, {one.classes}"
+    place = f"{name}, {one.side} px, {one.classes}{' classes' * one.classes.isdecimal()}"
     return (one.name, one.short, place, *_cells(found.whole), "; ".join(stated), said, _accuracy(rows, one),
             "; ".join(one.differs) or "–")  # fmt: skip
 
@@ -57,6 +57,8 @@ def _compared(one: Published, found: habits.Network) -> Iterator[Tuple[str, int,
     if one.params:
         said = habits.difference(one.params, habits.PARAMS[one.params_as](found))
         yield f"parameters{_as(one.params_as)}", one.params, said
+    if one.macs:
+        yield "MACs", one.macs, habits.difference(one.macs, found.whole.conv_macs)
     if one.ops:
         yield f"ops ({one.ops_as})", one.ops, habits.difference(one.ops, habits.OPS[one.ops_as](found), one.ops_step)
     if one.thop_macs:

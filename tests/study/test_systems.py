@@ -53,6 +53,8 @@ def test_every_system_of_the_documents_has_a_row_with_all_counts():
         ("Tiny YOLOv3", "YOLO Nano paper", "ops: -0.9 % (5,471,511,552); bytes: -0.4 % (33,264,671)"),
         ("LeYOLO Medium, 640 px", "LeYOLO", "parameters: equal; ops: -0.8 % (5,755,808,000)"),
         ("LeNeck, MNASNet 0.35", "LeNeck slides", "parameters: equal in the printed digits (745,017)"),
+        ("YOLO Nano, as the repository states it", "Salvi 2020", "parameters: equal; THOP MACs: equal"),
+        ("torchvision SSDLite, MobileNetV3-large", "torchvision", "parameters: equal"),
         ("SSDLite, MNASNet 0.35", "LeNeck slides", "no counts to compare"),
     ],
 )  # fmt: skip
@@ -117,7 +119,8 @@ def test_a_row_has_the_habits_of_its_source():
            '[[row]]\nsource = "a"\nname = "n"\nsystem = "x"\nnetwork = "leyolo/nano"\n{}'  # fmt: skip
     (one,) = parse(text.format(""))
     assert (one.side, one.params_as, one.network) == (320, "weights", ("leyolo/nano",))
-    (one,) = parse(text.format("side = 640"))
+    (one,) = parse(text.format("side = 640\nmacs = 1_200_000_001"))
     assert one.side == 640
+    assert systems.lines([], [one])[0][11] == "MACs: -0.7 % (1,191,590,400)", "with the 20 classes of VOC"
     with pytest.raises(ValueError, match="params_as is 'gammas'"):
         parse(text.format('params_as = "gammas"'))
