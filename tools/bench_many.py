@@ -41,9 +41,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
-    parser.add_argument(
-        "--only", default="", metavar="NAME", help="one table, not written: together, files, shares, batches"
-    )
+    parser.add_argument("--only", choices=("together", "files", "shares", "batches"), help="a table, not written")
     args = parser.parse_args(argv)
     conditions = report.machine()
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +53,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             "shares": lambda: shares(args),
             "batches": lambda: batches(args),
         }
-        tables = [measure() for name, measure in measured.items() if args.only in name]
+        tables = [measure() for name, measure in measured.items() if args.only in (None, name)]
     note = (
         f"{args.turns} turns of {args.seconds:g} s each; load average of the machine before: {conditions['load'][0]}."
     )

@@ -16,7 +16,7 @@ from edge_runtime.calibrate import runs
 from edge_runtime.cli import _build_half
 from edge_runtime.errors import UsageError
 from edge_runtime.files import atomic
-from edge_runtime.graph.compact import MULTIPLE, TOLERANCE, compact, flags
+from edge_runtime.graph.compact import compact, flags
 from edge_runtime.model import inputs, onnx_file
 from edge_runtime.model.spec import ModelIO, ModelSpec
 
@@ -42,13 +42,13 @@ def file_to_build(args: argparse.Namespace, spec: ModelSpec) -> Iterator[str]:
         UsageError: --tolerance or --multiple is out of range, or there is no --compact.
     """
     if not args.compact:
-        if (args.tolerance, args.multiple) != (TOLERANCE, MULTIPLE):
+        if (args.tolerance, args.multiple) != (None, None):
             fact = "--tolerance and --multiple are limits of --compact, which is not there"
             raise UsageError(fact, hint="say --compact, too, or leave them out")
         yield args.engine
         return
     feeds = _feeds(args, spec, onnx_file.read_io(args.engine, spec.input_wh))
-    made, report = compact(onnx_file.load_whole(args.engine), feeds, spec.input_wh, args.tolerance, args.multiple)
+    made, report = compact(onnx_file.load_whole(args.engine), feeds, spec.input_wh, *flags.limits(args))
     print("\n".join(f"compacted: {line}" for line in report.lines()), file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(args.engine).name

@@ -27,6 +27,7 @@ from edge_runtime.sources.demo import PHOTOS
 
 BUDGET_S, MOST = 60.0, 32
 BY_FILE = "its metadata"  # the judge where no picture says anything
+BY_BOTH = "its metadata and your flags"
 FEWEST = 6  # pictures, to say how sure it is
 ROUNDS = (
     Round(1, share=0.1, most=10, time=0.2),
@@ -63,7 +64,7 @@ class Identified:
     """What was found.
 
     Attributes:
-        judge: "AP" or "agreement"; BY_FILE if no picture says anything, and the file's own metadata are believed.
+        judge: "AP" or "agreement"; BY_FILE or BY_BOTH if no picture says anything, and the file is believed.
         winner: the chosen entry.
         order: all that were compared to the end, best first, with their scores.
         dropped: those that were given up earlier, with theirs.
@@ -132,11 +133,15 @@ def identify(
         raise ModelError(f"the outputs of {path} are never finite (NaN or infinite)", hint=finite.DAMAGE)
     if all(contest.score(entry) <= 0 for entry in contest.entries):
         nothing = _nothing(path, contest, pictures, flags)
-        return _as_stated(understand.describe(path, member.read_io, flags), nothing, contest, pictures, network.runs)
+        stated = understand.describe(path, member.read_io, flags)
+        by = BY_BOTH if flags.said() else BY_FILE
+        return _as_stated(by, stated, nothing, contest, pictures, network.runs)
     return _result(contest, judge, pictures, network)
 
 
-def _as_stated(stated: Model, nothing: ModelError, contest: Contest, pictures: Pictures, runs: int) -> Identified:
+def _as_stated(
+    by: str, stated: Model, nothing: ModelError, contest: Contest, pictures: Pictures, runs: int
+) -> Identified:
     """The file as its own metadata say, which every other command believes, too.
 
     Raises:
@@ -147,10 +152,10 @@ def _as_stated(stated: Model, nothing: ModelError, contest: Contest, pictures: P
         raise nothing
     own = Entry(Candidate(stated, STATED), OutputReader(stated))
     odd = _impossible(contest)
-    doubt = f"its outputs look untrained or damaged: {odd[0]}" if odd else str(nothing)
+    doubt = f"its outputs look untrained or damaged: {odd[0]}" if odd else f"{nothing}; {nothing.hint}"
     seen = len(contest.entries[0].weighed) if contest.entries else 1
     return Identified(
-        BY_FILE, own, ((own, 0.0),), (), (), pictures, seen, runs, contest.elapsed_s, contest.cut, doubt
+        by, own, ((own, 0.0),), (), (), pictures, seen, runs, contest.elapsed_s, contest.cut, doubt
     )  # fmt: skip
 
 

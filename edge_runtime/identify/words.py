@@ -8,7 +8,7 @@ from edge_runtime.identify import labelled
 from edge_runtime.identify.candidates import DIMENSIONS, Candidate
 from edge_runtime.identify.certainty import SURE, Rival
 from edge_runtime.identify.contest import Entry
-from edge_runtime.identify.search import BY_FILE, FEWEST, Identified
+from edge_runtime.identify.search import BY_BOTH, BY_FILE, FEWEST, Identified
 
 COLUMNS = ("rank", "family", "resize", "color", "mean", "std", "labels", "score", "boxes")
 NAMES = {"color": "channel order", "scale": "scale", "family": "family", "resize": "resize", "labels": "class names"}
@@ -46,8 +46,8 @@ def reason(found: Identified) -> str:
     """Why the winner won, in one sentence."""
     best, score = found.order[0]
     own = found.winner.candidate
-    if found.judge == BY_FILE:
-        return f"{describe(own)}: its metadata say so, and no picture confirms it: {found.doubt}"
+    if found.judge in (BY_FILE, BY_BOTH):
+        return f"{describe(own)}: {found.judge} say so, and no picture confirms it: {found.doubt}"
     said = f"{describe(own)}: {found.judge} {found.score:.3f} over {found.seen} pictures"
     by_ap = found.judge == labelled.NAME
     if best is not found.winner:
@@ -62,8 +62,8 @@ def reason(found: Identified) -> str:
 
 def sure(found: Identified) -> str:
     """How sure the choice is, in one sentence."""
-    if found.judge == BY_FILE:
-        return "not sure: the file is believed; what it finds says nothing, as with a network that is not trained"
+    if found.judge in (BY_FILE, BY_BOTH):
+        return "not sure: the file is believed; no picture says anything"
     open_ = [each for each in found.rivals if not each.told_apart]
     if found.seen < FEWEST:
         said = f": {'; '.join(_doubt(found, each) for each in open_)}" if open_ else ""

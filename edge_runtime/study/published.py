@@ -27,7 +27,7 @@ COUNTED = {
 FIELDS = {
     **COUNTED,
     **dict.fromkeys(("name", "system", "source", "where"), _TEXT),
-    **dict.fromkeys(("params", "macs", "ops", "ops_step", "thop_macs", "bytes"), _WHOLE),
+    **dict.fromkeys(("params", "macs", "ops", "ops_step", "thop_macs", "bytes", "bytes_step"), _WHOLE),
     **dict.fromkeys(("ap", "ap50"), fields.number(0, 1)),
     **dict.fromkeys(("fps", "watts"), fields.number(0, 1e6, above=True)),
     "why": fields.several(_TEXT),
@@ -43,8 +43,8 @@ class Published:
     Attributes:
         system: the network; ours of the same name stand beside it.
         params, macs, ops, thop_macs: parameters, and the three ways of counting.
-        ops_step: what the last printed digit of the operations stands for, if it is 0.
         bytes: size as published.
+        ops_step, bytes_step: what the last printed digit stands for, if it is 0.
         ap, ap50: AP at IoU 0.5:0.95 and 0.5, 0..1.
         fps, watts, where: speed, and on what.
         why: reasons why it cannot be compared.
@@ -66,6 +66,7 @@ class Published:
     ops_step: Optional[int] = None
     thop_macs: Optional[int] = None
     bytes: Optional[int] = None
+    bytes_step: Optional[int] = None
     ap: Optional[float] = None
     ap50: Optional[float] = None
     fps: Optional[float] = None

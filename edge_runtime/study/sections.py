@@ -71,9 +71,9 @@ def _summary_notes(rows: Sequence[Row], beside: Sequence[Published]) -> Iterator
         yield f"No watts and joules of {reason}."
     if any(not row["valid"] for row in rows):
         yield "* The row is not valid, and its speed must not be compared. The reasons are below."
-    left_out = (line for row in rows for line in (row.get("study") or {}).get("left_out", ()))
-    for line in dict.fromkeys(left_out):
-        yield f"Left out: {line}."
+    left_out = ((results.platform(row), line) for row in rows for line in (row.get("study") or {}).get("left_out", ()))
+    for platform, line in dict.fromkeys(left_out):
+        yield f"Left out on {platform}: {line}."
     if beside:
         yield "Published rows are not comparable with ours: their conditions and the reasons are below."
     if any(one.thop_macs and not one.multiply_adds for one in beside):

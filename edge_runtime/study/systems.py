@@ -65,7 +65,7 @@ def _compared(one: Published, found: habits.Network) -> Iterator[Tuple[str, int,
         said = habits.difference(one.thop_macs, habits.THOP[one.thop_as](found))
         yield f"THOP MACs{_as(one.thop_as)}", one.thop_macs, said
     if one.bytes:
-        said = habits.difference(one.bytes, habits.BYTES[one.bytes_as](found))
+        said = habits.difference(one.bytes, habits.BYTES[one.bytes_as](found), one.bytes_step)
         yield f"bytes ({one.bytes_as})", one.bytes, said
 
 

@@ -20,7 +20,7 @@ from edge_runtime.errors import EdgeError, ModelError, UsageError, told
 from edge_runtime.files import atomic, outputs
 from edge_runtime.files.outputs import Input, Output
 from edge_runtime.graph.compact import compact
-from edge_runtime.graph.compact.flags import add_flags
+from edge_runtime.graph.compact.flags import add_flags, limits
 from edge_runtime.graph.compact.others import opened_by
 from edge_runtime.graph.compact.run import Array
 from edge_runtime.imaging.opencv import load_cv2
@@ -67,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.imgsz is not None and args.imgsz < 1:
         raise UsageError(f"--imgsz is {args.imgsz}", hint="give the side of the input in pixels")
     size = (args.imgsz, args.imgsz) if args.imgsz else None
-    made, report = compact(model, _pictures(model, args.images, size), size, args.tolerance, args.multiple)
+    made, report = compact(model, _pictures(model, args.images, size), size, *limits(args))
     opened = opened_by(model, made)
     atomic.replace_file(args.output, made.SerializeToString())
     lines = [*report.lines(), f"{printable(str(args.output))}: opened by {' and '.join(opened)}"]

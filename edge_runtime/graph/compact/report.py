@@ -77,11 +77,12 @@ class Report:
     def lines(self) -> List[str]:
         """Returns the report for the terminal."""
         old, new = self.before, self.after
+        spare = "filters that could go, kept so that widths are multiples of"
         filters = [sum(count for count, _ in counts.filters.values()) for counts in (old, new)]
         return [
             *([] if self.saved else ["no multiply-adds are saved: the file stays as it is"]),
             f"filters: {filters[0]:,} -> {filters[1]:,}; {old.dead:,} had no weight but 0",
-            f"filters that could go, kept so that widths are multiples of {self.multiple}: {self.spare:,}",
+            *([f"{spare} {self.multiple}: {self.spare:,}"] if self.multiple > 1 else []),
             f"MACs: {old.macs:,} -> {new.macs:,}, parameters: {old.parameters:,} -> {new.parameters:,}",
             f"zeros among the weights that stay: {_share(new.zeros, new.weights)}; single zeros make nothing faster",
             f"groups of four weights with two zeros or more (2:4): {_share(new.thin, new.groups)}",

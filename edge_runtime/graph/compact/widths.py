@@ -60,7 +60,7 @@ def moving(flow: Flow, roots: Ints) -> Bools:
 
 
 def fit(stays: Bools, of: List[Width], last: Bools) -> bool:
-    """Keeps channels until each width fits, and says whether that were any.
+    """Keeps channels until each width fits, and says whether it kept any.
 
     Args:
         stays: by root, whether it stays; more of them do afterwards.
