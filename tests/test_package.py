@@ -54,7 +54,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_every_command_of_the_project_runs_as_a_module_too() -> None:
     root = Path(__file__).resolve().parents[1]
-    scripts = set(re.findall(r'^edge-(\w+) = "', (root / "pyproject.toml").read_text(), re.MULTILINE))
+    scripts = set(re.findall(r'^edge-(\w+) = "', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE))
     assert scripts
     for name in scripts:
         done = subprocess.run(

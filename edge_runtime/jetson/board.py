@@ -50,7 +50,7 @@ def read_text(path: Path) -> str:
 def number(path: Path) -> Optional[float]:
     """The number in a file. None if it cannot be read (EACCES, EAGAIN, no such file) or holds something else."""
     try:
-        value = float(path.read_text().split()[0])
+        value = float(path.read_text(encoding="utf-8").split()[0])
     except (OSError, ValueError, IndexError):
         return None
     return value if isfinite(value) else None

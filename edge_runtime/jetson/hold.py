@@ -160,7 +160,7 @@ class Hold:
         new = path.with_suffix(".new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("w") as file:
+            with new.open("w", encoding="utf-8") as file:
                 json.dump(asdict(held), file)
                 file.flush()
                 os.fsync(file.fileno())

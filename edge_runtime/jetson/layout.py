@@ -73,6 +73,6 @@ def lay(tree: Dict[str, Any], root: Path) -> None:
 
 def _say(program: Path, text: str) -> None:
     program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text(SAYS)
-    program.with_name(f"{program.name}.txt").write_text(text)
+    program.write_text(SAYS, encoding="utf-8")
+    program.with_name(f"{program.name}.txt").write_text(text, encoding="utf-8")
     program.chmod(0o755)

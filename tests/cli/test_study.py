@@ -141,7 +141,7 @@ def test_an_optional_engine_that_is_not_there_is_left_out_and_said(folder, capsy
     said = "two: three.onnx is not there; make_two makes it"
     assert f"note: no row of {said}" in capsys.readouterr().err
     assert [row["name"] for row in results.read_rows(folder / "s.json")] == ["one"]
-    assert f"Left out: {said}.".replace("_", "\\_") in (folder / "s.md").read_text()
+    assert f": {said}.".replace("_", "\\_") in (folder / "s.md").read_text()
     odd = json.loads((folder / "s.json").read_text())
     odd["rows"][0]["study"]["left_out"] = 5
     (folder / "odd.json").write_text(json.dumps(odd))
