@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from edge_runtime.events import pictures
 from edge_runtime.events.maker import Draft, Maker
@@ -20,9 +20,11 @@ STATUS_S = 1.0
 MOST_WAITING = 10_000  # events; the detecting thread then waits for this one, which waits for no sink of a camera
 MOST_BYTES = 32 << 20  # of pictures that wait to be encoded; then an object keeps the picture that it has
 LONGEST_NAME = 40
+PATIENCE_S = 3.0  # the last events of a removed source may take so long; those that take longer may miss its outputs
 SOURCE_ENDED = "end of source"
 MOST_SOURCES = 200  # of more, those that have ended are forgotten
-Waiting = Tuple[str, Draft]
+Waiting = Tuple[str, Optional[int], Draft]  # the name of the source, its number if that is known
+Deliver = Callable[[Event, Optional[int]], None]
 States = Callable[[], Sequence[Mapping[str, Any]]]
 
 
@@ -33,7 +35,8 @@ class EventHub:
     time is done in a thread of the hub.
 
     Args:
-        deliver: takes an event. It waits for no sink that hangs.
+        deliver: takes an event, and the number of its source; None for the one that runs now under the name.
+            It waits for no sink that hangs.
         options: rates and pictures.
         lost_s: the tracker's; see `TrackOptions`.
         failed: called with an error of the hub's own thread. There are no more events then, and all else goes on.
@@ -47,7 +50,7 @@ class EventHub:
 
     def __init__(
         self,
-        deliver: Callable[[Event], None],
+        deliver: Deliver,
         options: EventOptions,
         lost_s: float,
         failed: Callable[[str, BaseException], None],
@@ -64,7 +67,7 @@ class EventHub:
         self._numbers: Dict[str, int] = {}  # of sources
         self._made, self._forgot = 0, False
         self._drafts: Deque[Waiting] = deque()
-        self._bytes = self._number = 0
+        self._bytes = self._number = self._added = self._delivered = 0
         self._changed = threading.Condition()
         self._ending = self._broken = False
         self._known: Dict[str, Any] = {}  # states
@@ -85,23 +88,29 @@ class EventHub:
         source = result.frame.source
         with self._changed:
             maker = self._maker(source)
-            if self._numbers.setdefault(source, number) != number:
+            before = self._numbers.setdefault(source, number)
+            if before != number:
+                self._remove(source, before)
                 self._numbers[source] = number
-                self._add(source, maker.end(SOURCE_ENDED, round(time.time(), 3)))
-            self._add(source, maker.see(result, live, restarts, time.time()))
+            self._add(source, number, maker.see(result, live, restarts, time.time()))
             self._changed.notify_all()
             self._changed.wait_for(lambda: len(self._drafts) < MOST_WAITING or self._broken)
 
     def forget(self, source: str, number: int) -> None:
-        """Ends the objects of a source that was removed, after its last result, and forgets it.
+        """Ends the objects of a source that was removed, after its last result, says so, and forgets it.
+
+        It returns when the events are delivered, so that the outputs of the source may end. It does not wait for ever.
 
         Args:
-            number: of the source. If another one under its name gave results already, nothing is to be done.
+            number: of the source. If another one under its name gave results already, it has ended.
         """
         with self._changed:
-            if self._numbers.get(source) == number:
-                self._add(source, self._makers[source].end(SOURCE_ENDED, round(time.time(), 3)))
+            if self._numbers.get(source, number) == number:
+                self._remove(source, number)
                 self._drop(source)
+                self._changed.notify_all()
+            added = self._added
+            self._changed.wait_for(lambda: self._delivered >= added or self._broken, PATIENCE_S)
 
     def finish(self) -> None:
         """Ends all objects, and returns when all events are delivered."""
@@ -138,18 +147,27 @@ class EventHub:
             self._drop(oldest)
 
     def _drop(self, source: str) -> None:
-        del self._makers[source], self._names[source], self._numbers[source]
-        self._forgot = True
+        if source in self._makers:
+            del self._makers[source], self._names[source], self._numbers[source]
+            self._forgot = True
+
+    def _remove(self, source: str, number: int) -> None:
+        """The last events of a source. Only then is its last state told, so nothing of it follows."""
+        now_s = round(time.time(), 3)
+        if source in self._makers:
+            self._add(source, number, self._makers[source].end(SOURCE_ENDED, now_s))
+        self._add(source, number, [Draft("source", now_s, data={"state": REMOVED})])
 
     def _has_room(self, size: int) -> bool:
         return self._bytes + size < MOST_BYTES
 
-    def _add(self, source: str, drafts: Iterable[Draft]) -> None:
+    def _add(self, source: str, number: Optional[int], drafts: Iterable[Draft]) -> None:
         if self._broken:
             return
         for draft in drafts:
             self._bytes += pictures.size_of(draft.picture) if draft.picture is not None else 0
-            self._drafts.append((source, draft))
+            self._drafts.append((source, number, draft))
+            self._added += 1
 
     def _work(self) -> None:
         try:
@@ -171,8 +189,11 @@ class EventHub:
                 self._end_all("end of run")
             waiting, self._drafts = self._drafts, deque()
             self._changed.notify_all()
-        for source, draft in waiting:
-            self._finish(source, draft)
+        for one in waiting:
+            self._finish(*one)
+        with self._changed:
+            self._delivered += len(waiting)
+            self._changed.notify_all()
         if ending or time.monotonic() - self._tick_s >= TICK_S:
             self._tick_s = time.monotonic()
             self._tick(ending)
@@ -180,9 +201,9 @@ class EventHub:
 
     def _end_all(self, why: str) -> None:
         for source, maker in self._makers.items():
-            self._add(source, maker.end(why, round(time.time(), 3)))
+            self._add(source, self._numbers.get(source), maker.end(why, round(time.time(), 3)))
 
-    def _finish(self, source: str, draft: Draft) -> None:
+    def _finish(self, source: str, number: Optional[int], draft: Draft) -> None:
         """Makes an event of a draft."""
         if draft.picture is not None:
             with self._changed:
@@ -191,10 +212,12 @@ class EventHub:
         picture = self._pictures.get(draft.key)
         if draft.kind == "end":
             self._pictures.pop(draft.key, None)
+        if draft.data.get("state") == REMOVED:
+            self._known.pop(source, None)
         if draft.kind:
             self._number += 1
             event = Event(draft.kind, source, draft.time_s, self._number, self.run, draft.key, draft.data, picture)
-            self._deliver(event)
+            self._deliver(event, number)
 
     def _tick(self, ending: bool) -> None:
         now_s = round(time.time(), 3)
@@ -203,21 +226,18 @@ class EventHub:
             ended = set(self._sources_ended(self._makers))
             for source, maker in self._makers.items():
                 drafts = maker.end(SOURCE_ENDED, now_s) if source in ended else maker.check(now_s)
-                self._add(source, drafts)
-        later += [(name, Draft("source", now_s, data=data)) for name, data in self._new_states()]
+                self._add(source, self._numbers.get(source), drafts)
+        later += [(name, None, Draft("source", now_s, data=data)) for name, data in self._new_states()]
         if ending or time.monotonic() - self._status_s >= STATUS_S:
             self._status_s = time.monotonic()
-            later.append(("", Draft("status", now_s, data=dict(self.status()))))
-        for source, draft in later:
-            self._finish(source, draft)
+            later.append(("", None, Draft("status", now_s, data=dict(self.status()))))
+        for one in later:
+            self._finish(*one)
 
     def _new_states(self) -> Iterator[Tuple[str, Dict[str, Any]]]:
-        """Of each source whose state is another one than before. One that is not listed any more was removed."""
-        states = {str(state["source"]): state for state in self.states()}
-        for name in [name for name in self._known if name not in states]:
-            del self._known[name]
-            yield name, {"state": REMOVED}
-        for name, state in states.items():
+        """Of each source whose state is another one than before."""
+        for state in self.states():
+            name = str(state["source"])
             if self._known.get(name) != state["state"]:
                 self._known[name] = state["state"]
                 yield name, {key: item for key, item in state.items() if key != "source"}

@@ -88,6 +88,7 @@ class Detecting:
     def forget(self, source: int, name: str) -> None:
         """Frees what is known of a source that was removed, after its last frame. Any thread may call this."""
         self._gone.append((source, name))
+        self._inbox.wake()
 
     def run(self) -> None:
         """Runs until the inbox ends, until `max_frames`, or until the first error."""
@@ -112,7 +113,7 @@ class Detecting:
             while self._has_room(free, in_flight, leases) and taken != self._max_frames:
                 self.idle = idle = not leases and not in_flight
                 most_s = until_s - perf_counter() if leases and in_flight else 0.0
-                lease = self._inbox.get(idle, most_s) if self._due(idle) else None
+                lease = self._next(idle, most_s) if self._due(idle) else None
                 self.idle, self.beat_s = False, perf_counter()
                 if lease is None:
                     break
@@ -134,6 +135,14 @@ class Detecting:
         backend = self.turns.backend
         waiting = backend.slots if self._gates is None else 2 * backend.slots
         return bool(free) and not self.turns.ending and len(in_flight) < waiting and len(leases) < backend.batch
+
+    def _next(self, idle: bool, most_s: float) -> Optional[Lease]:
+        """The next frame; see `Inbox.get`. A source that is removed while all others rest is not kept until then."""
+        while True:
+            lease = self._inbox.get(idle, most_s, lambda: bool(self._gone))
+            if lease is not None or not (idle and self._gone):
+                return lease
+            self._forget_gone(deque())
 
     def _take(self, lease: Lease) -> None:
         lease.inferred = self._gates is None or self._gates.admits(lease)

@@ -44,10 +44,10 @@ class Outputs:
             added.append(SinkThread(sink, SINK_DEPTH, self._fail, self._stop, close))
         if hasattr(sink, "take"):
             taker = EventThread(sink, self._fail, self._stop, close, self._patient)
-            self._takers.append(taker)
             added.append(taker)
-        self._only.update({box: only for box in added if only is not None})
         with self._changing:
+            self._only.update({box: only for box in added if only is not None})
+            self._takers += [box for box in added if isinstance(box, EventThread)]
             self.boxes += added
             for box in added if self._started else []:
                 box.start()
@@ -74,15 +74,21 @@ class Outputs:
     def put(self, lease: Lease, result: Result) -> None:
         """Gives a result to those that it is for."""
         source = result.frame.source
-        for box in list(self.boxes):
-            if self._is_for(box, lease.source, source):
-                box.put(lease, result)
+        with self._changing:
+            boxes = [box for box in self.boxes if self._is_for(box, lease.source, source)]
+        for box in boxes:
+            box.put(lease, result)
 
-    def offer(self, event: Event) -> None:
-        """Gives an event to those that it is for. What has no source is for all."""
-        for taker in list(self._takers):
-            if event.source in ("", self._only.get(taker, event.source)):
-                taker.offer(event)
+    def offer(self, event: Event, number: Optional[int] = None) -> None:
+        """Gives an event to those that it is for. What has no source is for all.
+
+        Args:
+            number: of its source; None for the one that runs now under its name.
+        """
+        with self._changing:
+            takers = [box for box in self._takers if not event.source or self._is_for(box, number, event.source)]
+        for taker in takers:
+            taker.offer(event)
 
     def leave(self, number: int, name: str) -> None:
         """Notes the outputs of a source that is removed: another one may come under its name before `gone`."""
@@ -92,10 +98,13 @@ class Outputs:
 
     def gone(self, number: int) -> None:
         """Ends the outputs of a removed source whose last frame was put. It does not wait."""
-        for box in self._leaving.pop(number, []):
-            del self._only[box]
-            self.boxes.remove(box)
-            self._takers = [taker for taker in self._takers if taker is not box]
+        with self._changing:
+            gone = self._leaving.pop(number, [])
+            for box in gone:
+                del self._only[box]
+                self.boxes.remove(box)
+            self._takers = [taker for taker in self._takers if taker not in gone]
+        for box in gone:
             self._ending.append(threading.Thread(target=self._end, args=(box,), daemon=True))
             self._ending[-1].start()
 
@@ -132,7 +141,7 @@ class Outputs:
         """The most frames of one source that they keep from being used again."""
         return sum(box.holds for box in list(self.boxes))
 
-    def _is_for(self, box: Outbox, number: int, source: str) -> bool:
+    def _is_for(self, box: Outbox, number: Optional[int], source: str) -> bool:
         """Whether a box takes the results of the source of this number and name."""
         only, leaving = self._only.get(box), dict(self._leaving)
         its = next((each for each, boxes in leaving.items() if box in boxes), None)

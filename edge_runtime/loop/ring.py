@@ -175,22 +175,30 @@ class Inbox:
             lease.release()
         return taken
 
-    def get(self, block: bool, most_s: float = 0.0) -> Optional[Lease]:
+    def get(self, block: bool, most_s: float = 0.0, woken: Callable[[], bool] = lambda: False) -> Optional[Lease]:
         """The next frame, from the sources in turn. None if there is none now, or (blocking) if no more will come.
 
         Args:
             most_s: without blocking, how long it waits for one.
+            woken: it waits no longer if this is true; see `wake`.
         """
         with self._changed:
             if block or most_s > 0:
-                self._changed.wait_for(lambda: any(self._queues.values()) or not self._open, None if block else most_s)
+                self._changed.wait_for(
+                    lambda: any(self._queues.values()) or not self._open or woken(), None if block else most_s
+                )
             for number, queue in self._queues.items():
                 if queue:
                     self._queues[number] = self._queues.pop(number)  # it is now the last one
                     self._changed.notify_all()
                     return queue.popleft()
-            self._ended = self._ended or block
+            self._ended = self._ended or (block and not self._open)
         return None
+
+    def wake(self) -> None:
+        """Lets `get` look at its `woken` anew."""
+        with self._changed:
+            self._changed.notify_all()
 
     def end(self, source: int) -> None:
         """Notes that no more frames come from this source. Waiting frames are still served."""

@@ -87,7 +87,7 @@ class Run:
 
         lost_s = max((track.lost_s for track in self.rules.tracks), default=0.0)
         hub = EventHub(self.outputs.offer, self._about_events, lost_s, self._sink_failed, ended)
-        hub.status, hub.states = self.status, lambda: states(self._ends.sources)
+        hub.status, hub.states = self.status, lambda: states(list(self._ends.sources))
         return hub
 
     def _view(self) -> View:

@@ -49,7 +49,10 @@ def opened(told: Told, errors: List[str]) -> Iterator[Open]:
     hubs = []
 
     def start(deliver: Callable[[Event], Any] = told.append, **more: Any) -> EventHub:
-        hub = EventHub(deliver, EventOptions(), 1.0, lambda name, error: errors.append(f"{name}: {error}"), **more)
+        hub = EventHub(
+            lambda event, number: deliver(event), EventOptions(), 1.0,
+            lambda name, error: errors.append(f"{name}: {error}"), **more,
+        )  # fmt: skip
         hubs.append(hub)
         hub.start()
         return hub
@@ -130,7 +133,9 @@ def test_a_live_source_that_was_removed_says_so_once(opened: Open, told: Told) -
     hub.states = lambda: states
     assert within(5, lambda: told.kinds() == ["source", "source"])
     states.pop(0)
-    assert within(5, lambda: told.kinds() == ["source"] * 3)
+    hub.forget("cam", 0)
+    assert told.kinds() == ["source"] * 3, "it waits until this is told"
+    assert not within(0.6, lambda: len(told.kinds()) > 3)
     states.append({"source": "cam", "state": "connecting"})
     assert within(5, lambda: told.kinds() == ["source"] * 4)
     hub.finish()
@@ -255,7 +260,43 @@ def test_a_state_is_told_again_of_a_source_that_comes_back(opened: Open, told: T
     hub, listed = opened(), [{"source": "cam", "state": "live"}]
     hub.states = lambda: list(listed)
     assert within(5, lambda: told.kinds() == ["source"])
+    hub.forget("cam", 0)
+    assert within(5, lambda: told.kinds() == ["source"] * 3)
+    assert [event.data["state"] for event in told if event.kind == "source"] == ["live", "removed", "live"]
+
+
+def test_a_state_that_is_not_listed_for_a_moment_is_no_end(opened: Open, told: Told) -> None:
+    """Who lists them may pass over one while another is taken out. Only `forget` says that a source is gone."""
+    hub, listed = opened(), [{"source": "cam", "state": "live"}]
+    hub.states = lambda: list(listed)
+    assert within(5, lambda: told.kinds() == ["source"])
     state = listed.pop()
-    assert within(5, lambda: not hub._known)
+    assert not within(0.6, lambda: len(told.kinds()) > 1)
     listed.append(state)
-    assert within(5, lambda: told.kinds() == ["source", "source"])
+    hub.finish()
+    assert told.kinds() == ["source"]
+
+
+def test_the_last_events_of_a_removed_source_are_delivered_before_forget_returns(opened: Open, told: Told) -> None:
+    """Its outputs end after that. A source without a state says that it was removed too."""
+    hub = opened()
+    for index in range(3):
+        hub.see(result([1, 2], index), False, 0)
+    hub.forget("cam", 0)
+    assert told.kinds()[-4:] == ["end", "end", "counts", "source"] and told[-1].data == {"state": "removed"}
+
+
+def test_forget_does_not_wait_for_ever(
+    opened: Open, told: Told, errors: List[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "PATIENCE_S", 0.2)
+    gate, done = threading.Event(), threading.Event()
+    hub = opened(deliver=lambda event: (gate.wait(20), told.append(event)))
+    hub.see(result([1]), False, 0)
+    thread = threading.Thread(target=lambda: (hub.forget("cam", 0), done.set()))
+    thread.start()
+    assert done.wait(10) and not told
+    gate.set()
+    thread.join(10)
+    hub.finish()
+    assert told.kinds() == ["new", "counts", "end", "counts", "source"] and not errors

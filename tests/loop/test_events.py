@@ -15,6 +15,7 @@ from edge_runtime.errors import SinkError, UsageError
 from edge_runtime.loop import event_outbox
 from edge_runtime.loop import run as loop_run
 from edge_runtime.loop.pipeline import Pipeline
+from edge_runtime.loop.stream import Stream
 from edge_runtime.sources import SourceState
 from edge_runtime.track.options import TrackOptions
 from edge_runtime.types import Frame
@@ -279,3 +280,53 @@ def test_of_sources_that_come_and_go_nothing_is_kept(detector: Detector) -> None
     taker.check_numbers()
     new, ended = ([event.key for event in taker.events if event.kind == kind] for kind in ("new", "end"))
     assert len(new) == len(set(new)) == 7 and sorted(new) == sorted(ended), "each object has one key, and ends once"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_the_outputs_of_a_removed_source_get_its_last_events(detector: Detector, live: bool) -> None:
+    """Also if another source comes under its name at once."""
+    common, first, second = Taker(), Taker("first:"), Taker("second:")
+    pipeline = Pipeline(detector, [Paced(10**6, name="stays")], common, track=TrackOptions())
+    pipeline.add(Stream(own_source(live), "cam", sinks=[first]))
+    thread = threading.Thread(target=pipeline.run, daemon=True)
+    thread.start()
+    assert within(10, lambda: "new" in first.kinds() and ("source" in first.kinds()) is live)
+    pipeline.remove("cam")
+    pipeline.add(Stream(own_source(live), "cam", sinks=[second]))
+    assert within(10, lambda: "new" in second.kinds() and first.closed_times == 1)
+    pipeline.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    ends = [event.kind for event in first.events if event.kind in ("end", "counts", "source")][-3:]
+    assert ends == ["end", "counts", "source"] and first.events[-1].kind in ("source", "status")
+    (last,) = [event for event in first.events if event.data.get("state") == "removed"]
+    assert last.source == "cam" and last in common.events and not first.stories().count("new") > 1
+    assert "removed" not in [event.data.get("state") for event in second.events]
+    assert not {event.key for event in first.events if event.key} & {event.key for event in second.events if event.key}
+
+
+def test_a_source_that_is_removed_while_all_others_rest_says_so(detector: Detector) -> None:
+    common, own, before = Taker(), Taker("own:"), threads()
+    rests, cam = Numbers(9, name="rests", hangs_at=1, live=True), Numbers(9, name="cam", hangs_at=8)
+    pipeline = Pipeline(detector, [rests, Stream(cam, sinks=[own])], common, track=TrackOptions())
+    running = threading.Thread(target=pipeline.run, daemon=True)
+    running.start()
+    assert within(10, lambda: "new" in own.kinds())
+    removing = threading.Thread(target=pipeline.remove, args=("cam",), daemon=True)
+    removing.start()
+    told = within(5, lambda: own.closed_times == 1)
+    for source in (rests, cam):
+        source.gate.set()
+    pipeline.stop()
+    running.join(20)
+    removing.join(20)
+    assert told and own.stories() == ["new", "end", "source"] and common.stories()[-1] == "source"
+    assert within(10, lambda: threads() == before)
+
+
+def own_source(live: bool) -> Paced:
+    """A source with a state, or a slow file, which has none."""
+    source = Paced(10**6, name="cam", live=live)
+    if live:
+        source.state = SourceState("cam")
+    return source
