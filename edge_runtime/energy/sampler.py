@@ -96,7 +96,8 @@ class Sampler:
         self._wanted: Sequence[str] = ()
         self._state_s = float("-inf")
         self._lock = threading.Lock()
-        self._reading = Rounds("measuring watts and the state of the board", self._read)
+        self._reading = Rounds("measuring watts", self._read)
+        self._probing = Rounds("reading the state of the board", self._read_state)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="power sampler", daemon=True)
 
@@ -186,23 +187,30 @@ class Sampler:
             self._stopping.wait(due - self._clock())
 
     def _look(self, everything: bool = False) -> None:
-        """A reading. One that fails is a gap: the last watts are not those of now."""
-        if not self._reading(everything):
+        """A reading. One that fails is a gap: the last watts are not those of now. The watts come before the state."""
+        now_s = self._clock()
+        fresh = now_s - self._state_s >= STATE_EVERY_S
+        if not self._reading(fresh or everything):
             self._latest = {}
-
-    def _read(self, everything: bool = False) -> None:
-        self._latest_s = self._clock()
-        fresh = self._latest_s - self._state_s >= STATE_EVERY_S
-        if self.meter and self.total:
-            self._wanted = self.meter.rails if fresh or everything else self.total.rails
-            self._latest = self.meter.read_w(self._wanted)
-            self.rails_w = dict(self._latest) if fresh or everything else self.rails_w
-        if fresh:
-            self.state, self._state_s = self._probe.read() if self._probe else self.state, self._latest_s
+        self._latest_s = now_s
+        if fresh or everything:
+            self.rails_w = dict(self._latest)
         for span in self._spans:
-            self._add(span, self._latest_s)
-            if fresh:
-                span.add_state(self.state)
+            self._add(span, now_s)
+        if fresh:
+            self._state_s = now_s
+            self._probing()
+
+    def _read(self, everything: bool) -> None:
+        if self.meter and self.total:
+            self._wanted = self.meter.rails if everything else self.total.rails
+            self._latest = self.meter.read_w(self._wanted)
+
+    def _read_state(self) -> None:
+        if self._probe:
+            self.state = self._probe.read()
+        for span in self._spans:
+            span.add_state(self.state)
 
     def _add(self, span: Span, time_s: float) -> None:
         if self.total is None:

@@ -41,7 +41,7 @@ def run(clock: Clock, sampler: Sampler, fps: float, seconds: float, conditions: 
     beats += [(number / 4 + 2e-4, "tick") for number in range(int(seconds * 4))]
     for time_s, what in sorted(beats):
         clock.now_s = 100.0 + time_s
-        {"frame": lambda: counted.write(RESULT), "sample": sampler._read, "tick": watched.tick}[what]()
+        {"frame": lambda: counted.write(RESULT), "sample": sampler._look, "tick": watched.tick}[what]()
     return watched, rows
 
 
@@ -103,7 +103,7 @@ def test_a_second_without_frames_has_joules_and_no_fps(board_tree, monkeypatch):
         clock.now_s = 100.0 + second
         if second < 2:
             counted.write(RESULT)
-        sampler._read()
+        sampler._look()
         watched.tick()
     assert [row["frames"] for row in rows] == [1, 0, 0] and rows[2]["fps"] is None
     assert rows[2]["joules_per_frame"] is None and rows[2]["total_w"] == 6.0
