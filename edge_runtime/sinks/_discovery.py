@@ -18,6 +18,7 @@ MOST_SOURCES, MOST_CLASSES = 64, 40
 MOST_EARLIER = MOST_SOURCES * (MOST_CLASSES + 2)
 PLATFORMS = ("sensor", "binary_sensor", "image")
 WHAT = ("state", "counts", "picture")  # topics of a source
+RUNNING = ("source", "counts")  # none of them comes of a source after it was removed
 _NOT_IN_AN_ID = re.compile("[^a-zA-Z0-9_-]+")  # Home Assistant ignores a topic of discovery with anything else
 
 
@@ -88,15 +89,17 @@ class Discovery:
         self._measures.update(name for name in _entities.MEASURES if _is_number(data.get(name)))
         if isinstance(data.get("dropped"), Mapping):
             self._running = set(data["dropped"])
+            self._removed &= self._running
         return (len(self._measures), self._running) != before
 
     def _see_source(self, event: Event) -> bool:
-        if event.kind == "source":
-            if event.data.get("state") == REMOVED:
-                return self._remove(event.source)
-            self._removed.discard(event.source)
+        if event.kind == "source" and event.data.get("state") == REMOVED:
+            return self._remove(event.source)
+        back = event.kind in RUNNING and event.source in self._removed
+        if back:
+            self._removed.remove(event.source)
         if event.source in self._removed or (event.source not in self._classes and len(self._classes) >= MOST_SOURCES):
-            return False
+            return back
         classes, parts = self._classes.setdefault(event.source, set()), self._parts.setdefault(event.source, set())
         before = len(classes), len(parts)
         named = event.data.get("objects") if event.kind == "counts" else None
@@ -104,7 +107,7 @@ class Discovery:
         classes.update(new[: max(0, MOST_CLASSES - len(classes))])
         parts.update(["connection"] if event.kind == "source" else [])
         parts.update(["picture"] if event.picture is not None else [])
-        return (len(classes), len(parts)) != before
+        return back or (len(classes), len(parts)) != before
 
     def _remove(self, source: str) -> bool:
         """From here on it is a source of earlier. Events of it may still come."""

@@ -158,14 +158,27 @@ def test_a_source_that_comes_back_is_announced_again() -> None:
 
 
 def test_a_source_that_a_reload_removes_is_removed() -> None:
-    """Its last events may come later, and status goes on to count its frames."""
+    """Status goes on to count its frames."""
     discovery = seen(new(), "gate", "yard")
     assert discovery.see(event(1, "source", "gate", data={"state": "removed"}))
-    assert not discovery.see(event(2, "counts", "gate", data={"objects": {"bus": 1}}, picture=b"x"))
+    assert not discovery.see(event(2, "status", "", data={"fps": 1.0, "dropped": {"gate": 0, "yard": 0}}))
+    assert not discovery.see(event(3, "update", "gate", picture=b"x"))
     assert not [name for name in names(discovery) if name.startswith("gate/")]
     assert components(discovery)["gate/picture"] == {"platform": "image"} and "yard/picture" in names(discovery)
     assert discovery.see(event(3, "source", "gate", data={"state": "connecting"}))
     assert "gate/connection" in names(discovery)
+
+
+def test_a_file_comes_under_the_name_of_a_removed_source() -> None:
+    """It sends no state. Its counts say that it runs."""
+    discovery = seen(new(), "gate")
+    assert discovery.see(event(1, "source", "gate", data={"state": "removed"}))
+    assert discovery.see(event(2, "counts", "gate", data={"objects": {"bus": 1}}, picture=b"x"))
+    assert {"gate/count/bus", "gate/picture"} < set(names(discovery))
+    assert discovery.see(event(3, "source", "gate", data={"state": "removed"}))
+    assert not [name for name in names(discovery) if name.startswith("gate/")]
+    assert discovery.see(event(4, "counts", "gate", data={"objects": {}})), "what it had is in use again"
+    assert "gate/count/bus" in names(discovery)
 
 
 def test_entities_under_other_names_are_removed() -> None:

@@ -30,6 +30,7 @@ class Board {
     on('source', (data) => { this.state.sources[data.source] = data.data; this.about(); });
     on('counts', (data) => {
       this.state.counts[data.source] = data.data;
+      if ((this.state.sources[data.source] || {}).state === 'removed') delete this.state.sources[data.source];
       this.keep(this.state.in_view[data.source] ||= [], data.point, (point) => point[0]);
       this.about();
     });

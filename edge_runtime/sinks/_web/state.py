@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, MutableMapping, Optional, Tuple
 
 from edge_runtime.text.escape import printable
-from edge_runtime.types.events import Event
+from edge_runtime.types.events import REMOVED, Event
 
 HISTORY = 300  # points of a chart: one a second, 5 minutes
 MOST_EVENTS, MOST_PICTURES, MOST_SOURCES = 50, 100, 64
@@ -88,6 +88,8 @@ class State:
 
     def _count(self, time_s: float, source: str, data: Dict[str, Any]) -> Dict[str, Any]:
         self._counts[source] = data
+        if self._sources.get(source, {}).get("state") == REMOVED:  # a file, which has no state, came under the name
+            del self._sources[source]
         total = sum(count for count in data.get("in_view", {}).values() if isinstance(count, int))
         self._in_view.setdefault(source, deque(maxlen=HISTORY)).append([time_s, total])
         return {"source": source, "data": data, "point": [time_s, total]}

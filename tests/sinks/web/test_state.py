@@ -67,3 +67,13 @@ def test_a_source_that_was_removed_gives_its_place_to_another() -> None:
         state.forget([f"cam\x1b{number}", "never seen"])
     shown = state.snapshot()
     assert shown["sources"] == shown["counts"] == shown["in_view"] == {}
+
+
+def test_a_file_under_the_name_of_a_removed_source_is_not_removed() -> None:
+    """It has no state that could take the place of the last one."""
+    state = State()
+    for kind, data in (("source", {"state": "live"}), ("counts", {}), ("source", {"state": "removed"})):
+        state.take(event(kind, 1, source="cam", data=data))
+    assert state.snapshot()["sources"] == {"cam": {"state": "removed"}}
+    state.take(event("counts", 2, source="cam"))
+    assert state.snapshot()["sources"] == {}
