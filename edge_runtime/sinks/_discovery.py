@@ -110,12 +110,21 @@ class Discovery:
         return back or (len(classes), len(parts)) != before
 
     def _remove(self, source: str) -> bool:
-        """From here on it is a source of earlier. Events of it may still come."""
-        self._earlier.update(self._of(source))
+        """From here on it is a source of earlier. Pictures of it may still come."""
+        its = self._of(source)
+        self._earlier = {**{name: entity for name, entity in self._earlier.items() if name not in its}, **its}
         self._classes.pop(source, None)
         self._parts.pop(source, None)
         self._removed.add(source)
+        self._forget_oldest()
         return True
+
+    def _forget_oldest(self) -> None:
+        """Of the many entities of earlier, those that were removed long ago. Home Assistant was told."""
+        topics, spare = self._in_use(), len(self._earlier) - MOST_EARLIER
+        gone = [name for name, entity in self._earlier.items() if "unique_id" not in self._kept(name, entity, topics)]
+        for name in gone[: max(0, spare)]:
+            del self._earlier[name]
 
     def _components(self) -> Dict[str, Entity]:
         found = self._named({name: _entities.of_measure(self._topics, name) for name in sorted(self._measures)})

@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 
+from edge_runtime.sinks import _discovery
 from edge_runtime.sinks._discovery import Discovery
 from edge_runtime.sinks._topics import Topics
 from tests.sinks.brokers import event
@@ -179,6 +180,22 @@ def test_a_file_comes_under_the_name_of_a_removed_source() -> None:
     assert not [name for name in names(discovery) if name.startswith("gate/")]
     assert discovery.see(event(4, "counts", "gate", data={"objects": {}})), "what it had is in use again"
     assert "gate/count/bus" in names(discovery)
+
+
+def test_of_many_sources_that_came_and_went_few_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_discovery, "MOST_EARLIER", 10)
+    discovery = new()
+    discovery.told(earlier("stays"))
+    for number in range(300):
+        name = f"cam{number}"
+        discovery.see(event(1, "counts", name, data={"objects": {"car": 1}}, picture=b"x"))
+        discovery.see(event(2, "source", name, data={"state": "live"}))
+        discovery.see(event(3, "status", "", data={"dropped": {"stays": 0, name: 0}}))
+        assert f"{name}/picture" in names(discovery)
+        discovery.see(event(4, "source", name, data={"state": "removed"}))
+        assert components(discovery)[f"{name}/picture"] == {"platform": "image"}
+    assert len(components(discovery)) <= 11 and len(discovery._removed) <= 1
+    assert {"stays/connection", "stays/picture", "stays/count/stays"} <= set(names(discovery)), "it still runs"
 
 
 def test_entities_under_other_names_are_removed() -> None:
