@@ -15,15 +15,19 @@ Folder = Union[str, Path]
 _FRONT = re.compile(
     r"(@|events:|clips:|yolo-conf:|yolo:|coco:|replay:|(?:gst\+)?file://)?(.*)", re.DOTALL | re.IGNORECASE
 )
-_NO_PATH = ("", "-", "window", "demo")
+_NO_PATH = re.compile(r"-|window|demo|(?:env|gst):.*|.*://.*", re.DOTALL)
+_STDOUT = re.compile(r"-(?:\?\w+=.*)?", re.DOTALL)  # behind "events:"
 _OPTION = re.compile(r"(?:^|(?<=&))((?:spool|ca|cert|key)=|(?:password|token|secret|authorization)=@)([^&#]+)")
 
 
 def parts(text: str) -> Tuple[str, str]:
     """What stands in front of a path, such as `@` or `yolo:`, and the path. The path is "" for what names no file."""
     front, rest = _FRONT.fullmatch(text).groups()  # type: ignore[union-attr]
-    other = not front and ("://" in rest or rest.startswith(("env:", "gst:")))
-    return front or "", "" if other or rest in _NO_PATH or rest.isdecimal() else rest
+    if not front:
+        other = bool(_NO_PATH.fullmatch(rest)) or rest.isdecimal()
+    else:
+        other = front.lower() == "events:" and bool(_STDOUT.fullmatch(rest))
+    return front or "", "" if other else rest
 
 
 def located(text: str, folder: Folder) -> str:

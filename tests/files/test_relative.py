@@ -27,6 +27,10 @@ NAMES = {
     "out/": "/in/out/", "yolo:labels/": "yolo:/in/labels/", "@cam.txt": "@/in/cam.txt", "file://a.mp4": "file:///in/a.mp4",
     "0": "0", "demo": "demo", "-": "-", "window": "window", "env:CAM": "env:CAM", "gst:x ! y": "gst:x ! y",
     "rtsp://h/x?ca=b": "rtsp://h/x?ca=b", "events:-": "events:-", "": "",
+    "events:-?pictures=no": "events:-?pictures=no", "EVENTS:-?pictures=yes": "EVENTS:-?pictures=yes",
+    "events:-x?pictures=no": "events:/in/-x?pictures=no", "events:-?": "events:/in/-?", "events:": "events:", "@": "@",
+    "events:demo": "events:/in/demo", "clips:-?days=7": "clips:/in/-?days=7", "yolo:demo": "yolo:/in/demo",
+    "coco:0": "coco:/in/0", "@window": "@/in/window", "file://demo": "file:///in/demo", "replay:-": "replay:/in/-",
 }  # fmt: skip
 
 
