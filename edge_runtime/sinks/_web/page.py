@@ -74,7 +74,7 @@ class PageSink:
 
     def summary(self) -> Dict[str, Any]:
         """See `EventSink.summary`."""
-        pictures = sum(stream.version for stream in self._streams.all())
+        pictures = self._streams.pictures
         return {"taken": self._state.taken, "pictures": pictures, "connections": self._server.connections}
 
     def close(self) -> None:

@@ -61,12 +61,14 @@ class Streams:
     Attributes:
         changed: called after each new picture, in the thread that makes it.
         listed: called after a stream has come or gone, in the thread that brings its first frame or forgets it.
+        pictures: number of those that were made, also of streams that were forgotten.
     """
 
     def __init__(self, fps: float, width: int) -> None:
         self._fps, self._width = fps, width
         self.changed: Callable[[], None] = lambda: None
         self.listed: Callable[[], None] = lambda: None
+        self.pictures = 0
         self._streams: Dict[str, Stream] = {}
         self._numbers = count()  # none is used again: viewers know a stream by it
         self._news, self._over = threading.Condition(), False
@@ -158,6 +160,7 @@ class Streams:
             for stream, result in taken:
                 stream.jpeg, stream.version = self._encoded(stream, result), stream.version + 1
                 stream.spare = result.frame.image
+                self.pictures += 1
             self.changed()
 
     def _encoded(self, stream: Stream, result: Result) -> bytes:

@@ -235,3 +235,4 @@ def test_who_watches_a_stream_that_is_removed_gets_an_end() -> None:
             run.names = []
             sink.take(event("status", 2))
             assert list(parts) == []
+        assert not sink._streams.all() and sink.summary()["pictures"] == 1, "it was made, whatever is listed now"
