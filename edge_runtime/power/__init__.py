@@ -91,7 +91,7 @@ def open(root: Path = Path("/"), named: str = "") -> Meter:
         UsageError: no member has that name.
     """
     if named:
-        member, what = _checked(root, named)
+        member, what = _named(root, named)
         meter: Meter = member.open(root, what)
         return meter
     usable, closed = _usable(root)
@@ -110,7 +110,9 @@ def check(root: Path = Path("/"), named: str = "") -> None:
         SourceError, UsageError: see `open`.
     """
     if named:
-        _checked(root, named)
+        member, what = _named(root, named)
+        if hasattr(member, "check"):
+            member.check(root, what)
     else:
         _usable(root)
 
@@ -120,13 +122,11 @@ def reasons(root: Path = Path("/")) -> Dict[str, Optional[str]]:
     return {_name(module): module.available(root) for module in _asked()}
 
 
-def _checked(root: Path, named: str) -> Tuple[ModuleType, str]:
-    """The named member, which can read here, and what it is to read."""
+def _named(root: Path, named: str) -> Tuple[ModuleType, str]:
+    """The named member, and what it is to read. One without a `check` of its own can read here."""
     name, _, what = named.partition(":")
     member = plugins.load_member("power", name)
-    if hasattr(member, "check"):
-        member.check(root, what)
-    elif reason := member.available(root):
+    if not hasattr(member, "check") and (reason := member.available(root)):
         raise SourceError(f"no meter {name} here: {reason}", hint="edge-power alone takes one that is there")
     return member, what
 

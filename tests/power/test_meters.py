@@ -424,3 +424,19 @@ def test_the_check_of_a_board_starts_no_program(board_tree, tmp_path):
     power.check(tmp_path / "test-board", "ina3221")
     with pytest.raises(SourceError, match="no power sensor here"):
         power.check(tmp_path / "none")
+
+
+def test_a_named_trace_is_read_once(tmp_path, monkeypatch):
+    """It may have 256 MiB. `open` refuses by itself what `check` refuses."""
+    trace, times = tmp_path / "run.csv", []
+    trace.write_text("time_s,VDD_IN_w\n0,4.5\n1,4.6\n")
+    once = replay._read
+    monkeypatch.setattr(replay, "_read", lambda what: times.append(what) or once(what))
+    assert power.open(tmp_path, f"replay:{trace}").read_w() == {"VDD_IN": 4.5}
+    assert times == [str(trace)]
+    power.check(tmp_path, f"replay:{trace}")
+    assert times == [str(trace)] * 2
+    trace.write_text("nothing")
+    for refuse in (power.open, power.check):
+        with pytest.raises(SourceError):
+            refuse(tmp_path, f"replay:{trace}")
