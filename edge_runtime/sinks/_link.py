@@ -10,13 +10,14 @@ import selectors
 import threading
 from collections import deque
 from time import monotonic
-from typing import Any, Callable, Deque, Dict, List, Optional, Set, Union
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from edge_runtime.sinks import _paho
 from edge_runtime.sinks._address import Address
 from edge_runtime.sinks._paho import CONNECT_S, KEEPALIVE_S, new_client
 from edge_runtime.sinks._spool import Spool
-from edge_runtime.sinks._suspect import CUT_S, TIMES, Suspect
+from edge_runtime.sinks._states import States
+from edge_runtime.sinks._suspect import CUT_S, TIMES, Suspect, What
 from edge_runtime.sinks._topics import BIRTH, DEATH, Message
 from edge_runtime.text.escape import printable
 from edge_runtime.text.secrets import redact
@@ -25,7 +26,6 @@ WINDOW = 20  # messages on the way; more of them would come twice after an outag
 FIRST_S, LONGEST_S = 0.5, 15.0  # pauses between attempts
 CLOSE_S = 3.0  # less than a run waits for its outputs, also if the broker takes a second for our last word
 SYNC_S = 1.0
-What = Union[int, str]  # the number of a record, or the topic of a state
 
 log = logging.getLogger("edge_runtime")
 
@@ -50,6 +50,7 @@ class Link:
         told: called in the thread of the link.
 
     Attributes:
+        states: what is sent again at each connection. Call `wake` when there are new ones.
         state: "connecting", "connected", "lost" or "closed".
         trouble: why it is not connected; "" if it is.
         sent: records that the broker has.
@@ -63,25 +64,13 @@ class Link:
         self.address, self.client_id, self.availability = address, client_id, availability
         self._spool, self._again, self._retained, self._told = spool, again, retained, told
         self.state, self.trouble, self.sent, self.refused = "connecting", "", 0, 0
-        self._suspect: Suspect[What] = Suspect()
-        self._unwanted: Set[str] = set()  # topics of states that were set aside
-        self._states: Dict[str, Message] = {}
-        self._dirty: Set[str] = set()
+        self.states, self._suspect = States(), Suspect()
         self._lock = threading.Lock()
         self._deadline_s = float("inf")
         self._ears, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="mqtt", daemon=True)
         self._thread.start()
-
-    def put_state(self, message: Message) -> None:
-        """A retained message, which replaces an earlier one of its topic that was not sent yet."""
-        with self._lock:
-            if message.topic in self._unwanted:
-                return
-            self._states[message.topic] = message
-            self._dirty.add(message.topic)
-        self.wake()
 
     def wake(self) -> None:
         """There is something to send."""
@@ -109,7 +98,7 @@ class Link:
                     self.state, self.trouble = "lost", printable(redact(_said(error)))
                 finally:
                     session.drop()
-                self._suspect.ended(session.ready, len(session.on_way), session.alone)
+                self._suspect.ended(session.ready, session.on_way.values(), session.alone)
                 pause_s = FIRST_S if session.ready else min(LONGEST_S, pause_s * 2)
                 if self._closing.wait(pause_s * random.uniform(0.5, 1)):
                     break
@@ -120,18 +109,12 @@ class Link:
 
     def _set_aside(self, what: What) -> None:
         """Sends a message no more: the broker ends the connection at it. The others go on."""
-        message = self._without_state(what) if isinstance(what, str) else self._without_record(what)
+        message = self.states.set_aside(what) if isinstance(what, str) else self._without_record(what)
         if message is not None:
             log.warning(
                 "output %s: the broker ended the connection %d times at a message of %d bytes to %s; it is set aside",
                 self.address.public, TIMES, len(message.payload), printable(message.topic),
             )  # fmt: skip
-
-    def _without_state(self, topic: str) -> Optional[Message]:
-        with self._lock:
-            self._unwanted.add(topic)
-            self._dirty.discard(topic)
-            return self._states.pop(topic, None)
 
     def _without_record(self, number: int) -> Optional[Message]:
         found = self._spool.read()
@@ -151,7 +134,7 @@ class Link:
     def _ended(self, session: _Session) -> bool:
         if not self._closing.is_set():
             return False
-        waits = session.on_way or self._dirty or self._spool.waiting
+        waits = session.on_way or self.states.due or self._spool.waiting
         return monotonic() > self._deadline_s or (session.ready and not waits)
 
 
@@ -164,7 +147,7 @@ class _Session:
     """
 
     def __init__(self, link: Link) -> None:
-        self._link, self._refused, self.ready = link, "", False
+        self._link, self._refused, self.ready, self._told = link, "", False, False
         self.on_way: Dict[int, What] = {}
         self._sent_s = 0.0
         self._order: Deque[List[int]] = deque()  # [number, 1 if acknowledged], as sent
@@ -182,7 +165,8 @@ class _Session:
         """Returns when the link is closing and everything is sent. Raises `Lost`, and whatever paho raises."""
         link = self._link
         client = self._client = new_client(link.address, link.client_id, link.availability)
-        client.on_connect, client.on_publish, client.on_message = self._connected, self._published, self._heard
+        client.on_connect, client.on_message = self._connected, self._heard
+        client.on_publish = client.on_subscribe = self._acknowledged
         link._spool.rewind()
         client.connect(link.address.host, link.address.port, KEEPALIVE_S)
         self._selector.register(client.socket(), selectors.EVENT_READ)
@@ -201,16 +185,21 @@ class _Session:
             raise Lost(self._refused or "the broker closed the connection")
         if sending and self.ready:
             self._fill()
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
-        self._selector.modify(sock, events)
+        unsent = client.want_write()
+        self._selector.modify(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0))
         pending = hasattr(sock, "pending") and sock.pending()
-        for key, mask in self._selector.select(0 if pending else 0.5):
+        found = self._selector.select(0 if pending else 0.5)
+        if unsent:
+            self._sent_s = monotonic()
+        for key, mask in found:
             if key.fd == self._link._ears:
                 os.read(self._link._ears, 4096)
             elif mask & selectors.EVENT_WRITE:
                 self._check(client.loop_write())
         self._check(client.loop_read())
-        self._check(client.loop_misc())
+        if client.loop_misc() or client.socket() is None:
+            self._sent_s = -float("inf")  # we ended it, as in an outage
+            raise Lost(self._refused or "the broker does not answer")
         if monotonic() - self._synced_s > SYNC_S:
             self._synced_s = monotonic()
             self._link._spool.sync()
@@ -223,16 +212,16 @@ class _Session:
         """Sends as much as may be on the way: states first, then records in order."""
         link = self._link
         most = 1 if link._suspect.careful else WINDOW
-        while len(self.on_way) < most and link._dirty:
-            with link._lock:
-                message = link._states[link._dirty.pop()]
-            self._publish(message, message.topic)
         while len(self.on_way) < most:
-            found = link._spool.read()
-            if found is None:
+            state = link.states.next(link._suspect.what)
+            found = None if state else link._spool.read()
+            if state is not None:
+                self._publish(state, state.topic)
+            elif found is not None:
+                self._order.append([found[0], 0])
+                self._publish(Message.unpack(found[1]), found[0])
+            else:
                 return
-            self._order.append([found[0], 0])
-            self._publish(Message.unpack(found[1]), found[0])
 
     def _publish(self, message: Message, what: What) -> None:
         info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
@@ -249,24 +238,23 @@ class _Session:
             link._set_aside(unwanted)
         self.on_way[client.publish(link.availability, BIRTH, qos=1, retain=True).mid] = link.availability
         for topic in filter(None, (link._again, link._retained)):
-            client.subscribe(topic, qos=1)  # before we send: what is retained there is not ours of now
-        self._all_again()
+            # Before we send: what is retained there is not ours of now. Some brokers end the connection at it.
+            self.on_way[client.subscribe(topic, qos=1)[1]] = link.availability
+        link.states.all_again()
         self.ready, link.state, link.trouble = True, "connected", ""
 
-    def _all_again(self) -> None:
-        with self._link._lock:
-            self._link._dirty.update(self._link._states)
-
-    def _heard(self, client: Any, _data: Any, message: Any) -> None:
+    def _heard(self, _client: Any, _data: Any, message: Any) -> None:
         if message.topic == self._link._again and message.payload == BIRTH:
-            self._all_again()
-        elif message.topic == self._link._retained and message.retain:
-            client.unsubscribe(message.topic)  # what we send there would come back
+            self._link.states.all_again()
+        elif message.topic == self._link._retained and message.retain and not self._told:
+            self._told = True  # what we send there comes back
             self._link._told(message.payload)
 
-    def _published(self, _client: Any, _data: Any, packet: int, _reason: Any, _properties: Any) -> None:
+    def _acknowledged(self, _client: Any, _data: Any, packet: int, _reason: Any, _properties: Any) -> None:
         what = self.on_way.pop(packet, None)
         self._link._suspect.acknowledged(what)
+        if isinstance(what, str) and what not in self.on_way.values():
+            self._link.states.acknowledged(what)
         for entry in self._order:
             if entry[0] == what:
                 entry[1] = 1

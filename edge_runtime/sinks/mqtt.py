@@ -15,7 +15,7 @@ from edge_runtime.sinks._discovery import Discovery
 from edge_runtime.sinks._link import Link
 from edge_runtime.sinks._paho import load_paho
 from edge_runtime.sinks._topics import Topics, level
-from edge_runtime.types.events import Event
+from edge_runtime.types.events import REMOVED, Event
 
 HANDLES = ("mqtt://", "mqtts://")
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -82,9 +82,12 @@ class MqttSink:
             self._spool.append(message.pack())
         state = self._topics.state(event)
         if state is not None:
-            self._link.put_state(state)
+            self._link.states.put(state)
+        if event.kind == "source":
+            topics = {self._topics.of_source(event.source, what) for what in ("state", "counts")}
+            self._link.states.keep(topics, event.data.get("state") != REMOVED)
         if self._discovery is not None and self._discovery.see(event):
-            self._link.put_state(self._discovery.message())
+            self._link.states.put(self._discovery.message())
         self._link.wake()
 
     def summary(self) -> Dict[str, Any]:
