@@ -11,7 +11,7 @@ from edge_runtime.sinks._suspect import TIMES, Suspect
 
 def cut(suspect: Suspect, what: int, times: int) -> List[object]:
     """What is found after each connection that ended at a message."""
-    found = []
+    found: List[object] = []
     for _ in range(times):
         suspect.ended(True, [what], what)
         found.append(suspect.found())
