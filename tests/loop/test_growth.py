@@ -115,7 +115,7 @@ class Hour:
             for number, result in enumerate(self.pipeline, 1):
                 del result
                 self.now_s = number / FPS
-                self.sampler._read()
+                self.sampler._look()
                 self.efficiency.tick()
                 self.governing.tick()
                 self.pipeline.monitor.status(self.pipeline.dropped)

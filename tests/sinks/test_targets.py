@@ -33,7 +33,8 @@ from edge_runtime.sinks import rtsp
         ("mqtt:broker", "expected one like mqtt://…"),
     ],
 )
-def test_a_near_miss_is_told_the_word(target: str, meant: str) -> None:
+def test_a_near_miss_is_told_the_word(target: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where no folder has such a name
     with pytest.raises(UsageError, match="no output is written as") as caught:
         sinks.open(target)
     assert meant in str(caught.value.hint)
