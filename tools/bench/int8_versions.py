@@ -62,7 +62,7 @@ def _speed(table: Table, subject: Subject, folder: Path, rounds: int) -> None:
         ("onnxruntime", on_onnxruntime, onnxruntime._source),
         ("openvino", on_openvino, openvino._source),
     ):
-        cases = {str(path): opened(form(str(path)), image) for path in (subject.path, *files)}
+        cases = {str(path): opened(form(str(path), 1), image) for path in (subject.path, *files)}
         found = medians(cases, rounds)
         plain, *ours = found.values()
         _add(table, {"model": subject.name, "backend": backend, "fp32": plain, "ms": ours})
