@@ -16,6 +16,7 @@ from edge_runtime.sources import SourceOptions, _live, rtsp
 from edge_runtime.sources._live import LiveSource
 from tests.loop.parts import within
 from tests.sources.mjpeg import JPEG, MjpegServer
+from tests.sources.pauses import recorded
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
@@ -61,18 +62,7 @@ def server() -> Iterator[MjpegServer]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> List[float]:
-    """The pauses that were asked for. None is made."""
-    asked: List[float] = []
-    original = threading.Event.wait
-
-    def wait(self: threading.Event, timeout: Optional[float] = None) -> bool:
-        if timeout not in _live.PAUSES_S + _live.LONG_PAUSES_S:
-            return original(self, timeout)
-        asked.append(timeout)
-        return self.is_set()
-
-    monkeypatch.setattr(threading.Event, "wait", wait)
-    return asked
+    return recorded(monkeypatch, _live.PAUSES_S + _live.LONG_PAUSES_S)
 
 
 def test_it_reconnects_and_counts_on(server: MjpegServer) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 import pytest
 
@@ -18,6 +18,7 @@ from edge_runtime.loop.run import GRACE_S
 from edge_runtime.sources import SourceOptions, _live, gstreamer
 from edge_runtime.sources._avopen import NO_ANSWER
 from tests.loop.parts import Numbers, Sink, open_detector, within
+from tests.sources.pauses import recorded
 from tests.sources.rtsp_server import RtspServer
 
 pytestmark = pytest.mark.skipif(pyav.reason() is not None, reason="PyAV decodes")
@@ -102,18 +103,7 @@ def mute() -> Iterator[MuteCamera]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> List[float]:
-    """The pauses that were asked for. None is made."""
-    asked: List[float] = []
-    original = threading.Event.wait
-
-    def wait(self: threading.Event, timeout: Optional[float] = None) -> bool:
-        if timeout not in _live.PAUSES_S:
-            return original(self, timeout)
-        asked.append(timeout)
-        return self.is_set()
-
-    monkeypatch.setattr(threading.Event, "wait", wait)
-    return asked
+    return recorded(monkeypatch, _live.PAUSES_S)
 
 
 def test_without_waiting_it_is_an_error_within_its_time(mute: MuteCamera) -> None:

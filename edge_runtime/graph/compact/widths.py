@@ -1,7 +1,7 @@
 """Keeps a few channels that could go, so that widths fit the blocks of channels in which runtimes compute.
 
-A layer that loses filters keeps a multiple of them, or all. Other tensors, such as parts and joins, keep the alignment
-that they have: one of 64 channels stays a multiple of 8, one of 67 need not become one.
+A layer without groups that loses filters keeps a multiple of them, or all. Other tensors, such as parts and joins, keep
+the alignment that they have: one of 64 channels stays a multiple of 8, one of 67 need not become one.
 """
 
 from __future__ import annotations
