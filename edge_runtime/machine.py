@@ -68,7 +68,7 @@ def cpu_ticks() -> Tuple[int, int]:
     Raises:
         OSError: not Linux.
     """
-    with open("/proc/stat") as file:
+    with open("/proc/stat", encoding="utf-8") as file:
         ticks = [int(field) for field in file.readline().split()[1:9]]
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 

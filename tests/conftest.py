@@ -52,7 +52,7 @@ def recorded(request: pytest.FixtureRequest) -> Callable[[str], Dict[str, Any]]:
     def read(board: str) -> Dict[str, Any]:
         ours = DATA / f"{board}.json"
         path = ours if ours.exists() else request.getfixturevalue("shared") / "fixtures" / "jetson" / ours.name
-        return cast(Dict[str, Any], json.loads(path.read_text()))
+        return cast(Dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
 
     return read
 
@@ -66,7 +66,7 @@ def board_tree(recorded: Callable[[str], Dict[str, Any]], tmp_path: Path) -> Cal
         tree = recorded(board)
         for path, text in tree["files"].items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
+            (root / path).write_text(text, encoding="utf-8")
         for path, target in tree["links"].items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).symlink_to(target)
@@ -102,6 +102,6 @@ def under_load(recorded: Callable[[str], Dict[str, Any]]) -> Callable[[Path], No
 
     def load(root: Path) -> None:
         for path, text in recorded(root.name)["overlay_load"].items():
-            (root / path).write_text(text)
+            (root / path).write_text(text, encoding="utf-8")
 
     return load

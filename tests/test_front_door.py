@@ -72,7 +72,7 @@ def test_a_pipeline_over_a_path_object_into_one_sink(detector: Detector, photos:
     for name in PHOTOS:
         (folder / name).symlink_to(photos / name)
     summary = Pipeline(detector, folder, tmp_path / "out.jsonl").run()
-    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert summary["frames"] == len(rows) == 3
     assert [row["detections"][0]["label"] for row in rows] == [PHOTOS[name] for name in sorted(PHOTOS)]
 
@@ -180,5 +180,5 @@ def test_a_users_script_passes_a_strict_checker(tmp_path: Path) -> None:
     script.write_text(USER_SCRIPT, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "user.py"]
     environment = {**os.environ, "MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(tmp_path / "cache")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr

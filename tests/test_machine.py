@@ -48,7 +48,7 @@ OPEN: Dict[str, Dict[str, str]] = {
 def lay(root: Path, files: Dict[str, str]) -> Path:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+        (root / name).write_text(text, encoding="utf-8")
     return root
 
 

@@ -58,6 +58,6 @@ def test_every_command_of_the_project_runs_as_a_module_too() -> None:
     assert scripts
     for name in scripts:
         done = subprocess.run(
-            [sys.executable, "-m", "edge_runtime", name, "--help"], check=True, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "edge_runtime", name, "--help"], check=True, stdout=subprocess.PIPE, encoding="utf-8"
         )
         assert f"usage: edge-{name}" in done.stdout

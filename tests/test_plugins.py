@@ -33,7 +33,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def _write(folder: Path, files: Dict[str, str]) -> None:
     folder.mkdir()
     for name, text in files.items():
-        (folder / f"{name}.py").write_text(text)
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
 
 
 def test_the_folder_is_the_registry(toys: str) -> None:

@@ -28,7 +28,7 @@ pytest.importorskip("pybind11", reason="needs pybind11: pip install '.[dev]'")
 def setup(folder: Path, machine: str, *command: str) -> None:
     """Runs setup.py as on a machine of that kind."""
     words = [sys.executable, "-W", "ignore", "-c", SETUP.format(machine), "-q", *command]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, cwd=folder, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
 
 

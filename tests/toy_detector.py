@@ -56,5 +56,5 @@ def write_folder(folder: Path) -> Path:
         notes.append({"image_id": number, "category_id": 1 + number % 2, "bbox": [x, y, 30, 40]})
     categories = [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
     listing = {"images": images, "annotations": notes, "categories": categories}
-    (folder / "instances.json").write_text(json.dumps(listing))
+    (folder / "instances.json").write_text(json.dumps(listing), encoding="utf-8")
     return folder

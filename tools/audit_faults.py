@@ -87,7 +87,7 @@ def faults(shared: Path, folder: Path) -> List[Fault]:
     models = shared / "models"
     v8 = Twin(str(models / "yolo11" / "yolo11n_320_fp32deq.onnx"), 320, "v8")
     x = Twin(str(models / "yolox" / "yolox_nano.onnx"), 416, "yolox", "topleft", bgr=True, divisor=1.0)
-    recipe = parse_toml((ROOT / "engines" / "yolo_nano_voc.toml").read_text())
+    recipe = parse_toml((ROOT / "engines" / "yolo_nano_voc.toml").read_text(encoding="utf-8"))
     nano = Twin(str(ROOT / "engines" / "yolo_nano_voc.onnx"), 320, "v3", anchors=tuple(recipe["anchors"]))
     large = v8.but(path=str(edits.with_large_values(v8.path, folder / "large.onnx", 40)))
     found = [*_plain(v8, V8_FLAGS, x, X_FLAGS, nano), *_pixels(v8, x), *_layers(v8, large, x, shared, folder)]
@@ -108,7 +108,7 @@ def _plain(v8: Twin, v8_flags: Kept, x: Twin, x_flags: Kept, nano: Twin) -> List
 def read_otherwise(name: str, base: Twin, flags: Kept, stage: str, folder: Path, **said: str) -> Fault:
     """The file itself, for which a recipe of its own says something else."""
     recipe = folder / f"{name.replace(' ', '_')}.toml"
-    recipe.write_text("".join(f"{key} = {value}\n" for key, value in said.items()))
+    recipe.write_text("".join(f"{key} = {value}\n" for key, value in said.items()), encoding="utf-8")
     more = [*flags, "--recipe-b", str(recipe)]
     return Fault(name, base, more, stage, "itself, --recipe-b", lambda *_: Path(base.path))
 

@@ -182,10 +182,10 @@ def write(path: Path, found: Dict[str, Dict[str, Array]], kept: Optional[Sequenc
         lines = [{"source": picture, "detections": [
             {"class_id": int(row[5]), "confidence": float(row[4]), "box": [float(v) for v in row[:4]]}
             for row in arrays["boxes"]]} for picture, arrays in found.items()]  # fmt: skip
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     else:
         rows = [{"image_id": Path(picture).stem, "category_id": int(row[5]), "score": float(row[4]),
                  "bbox": [float(row[0]), float(row[1]), float(row[2] - row[0]), float(row[3] - row[1])]}
                 for picture, arrays in found.items() for row in arrays["boxes"]]  # fmt: skip
-        path.write_text(json.dumps(rows))
+        path.write_text(json.dumps(rows), encoding="utf-8")
     return path

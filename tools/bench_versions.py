@@ -55,7 +55,9 @@ def _measure(checkout: Path, flags: Sequence[str]) -> Dict[Case, Dict[str, float
         command = [sys.executable, "tools/bench_host.py", "pipeline", *shared, "--json", str(target), *flags]
         environ = {**os.environ, "PYTHONPATH": str(checkout)}
         subprocess.run(command, cwd=checkout, env=environ, check=True, stdout=subprocess.DEVNULL)
-        rows: List[Dict[str, Any]] = json.loads(target.read_text())["sections"]["End to end, 720p file"]["rows"]
+        rows: List[Dict[str, Any]] = json.loads(target.read_text(encoding="utf-8"))["sections"][
+            "End to end, 720p file"
+        ]["rows"]
     return {
         (row["model"], row["backend"].split(" ")[0], row["threads"]): {
             **{name: median(window[name] for window in row["pipeline"]) for name in FIGURES},

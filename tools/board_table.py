@@ -70,7 +70,10 @@ def _look(path: Path, folder: Path, tables: Sequence[Table]) -> None:
 
 def _run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", f"edge_runtime.cli.{command}", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"edge_runtime.cli.{command}", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
 
 

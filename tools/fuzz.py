@@ -103,14 +103,14 @@ def judge_all(name: str, count: int, seed: int, keep: Optional[Path] = None) -> 
 
 
 def _note(what: str, name: str, found: Dict[str, Any]) -> None:
-    content: Dict[str, Any] = json.loads(TARGET.read_text()) if TARGET.is_file() else {}
+    content: Dict[str, Any] = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.is_file() else {}
     content["conditions"] = {
         "python": platform.python_version(), "machine": platform.machine(),
         "seconds for an input": children.SECONDS, "GiB for a child": children.BYTES >> 30,
     }  # fmt: skip
     content.setdefault(what, {})[name] = found
-    TARGET.write_text(json.dumps(content, indent=1) + "\n")
-    TARGET.with_suffix(".md").write_text(_table(content))
+    TARGET.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    TARGET.with_suffix(".md").write_text(_table(content), encoding="utf-8")
 
 
 def _table(content: Dict[str, Any]) -> str:

@@ -217,7 +217,7 @@ def sanitizer(lab: Lab, frames: int) -> Iterator[Row]:
             yield row(f"compute-sanitizer {kind}", "n/a: not installed", "", None)
             continue
         command = [tool, "--tool", kind, "--kernel-regex", "kns=edge_", "--error-exitcode", "9", sys.executable]
-        done = subprocess.run([*command, __file__, "--only", *checks], capture_output=True, text=True)
+        done = subprocess.run([*command, __file__, "--only", *checks], capture_output=True, encoding="utf-8")
         yield row(f"compute-sanitizer {kind}: exit code", done.returncode, "0", done.returncode == 0)
 
 
@@ -261,7 +261,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if args.output:
         about = {"gpu": lab.device.capability, "driver": cuda_driver.driver_version(), "rows": rows,
                  "tensorrt": "" if trt.missing() else trt.version()}  # fmt: skip
-        args.output.write_text(json.dumps(about, indent=1) + "\n")
+        args.output.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return 0 if all(line["good"] is not False for line in rows) else 1
 
 

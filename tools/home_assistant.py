@@ -139,7 +139,9 @@ class Trial:
 
     def _write(self, *streams: Sequence[str]) -> Path:
         site = self._folder / "site.toml"
-        site.write_text(f'engine = "{ENGINE}"\ntrack = true\n' + "".join(STREAM.format(*each) for each in streams))
+        site.write_text(
+            f'engine = "{ENGINE}"\ntrack = true\n' + "".join(STREAM.format(*each) for each in streams), encoding="utf-8"
+        )
         return site
 
     def _detect(self, *streams: Sequence[str]) -> Any:
@@ -228,7 +230,7 @@ def _sha(data: bytes) -> str:
 
 
 def _said(command: Sequence[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
 
 
 if __name__ == "__main__":

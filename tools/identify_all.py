@@ -77,13 +77,13 @@ class _Done:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.results: Dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        self.results: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def once(self, key: str, measure: Any) -> Any:
         if key not in self.results:
             print(key, file=sys.stderr, flush=True)
             self.results[key] = measure()
-            self._path.write_text(json.dumps(self.results, indent=1))
+            self._path.write_text(json.dumps(self.results, indent=1), encoding="utf-8")
         return self.results[key]
 
 

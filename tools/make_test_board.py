@@ -109,7 +109,7 @@ def recorded() -> Dict[str, object]:
         root = Path(folder)
         for path, text in files().items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
+            (root / path).write_text(text, encoding="utf-8")
         for path, target in links().items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).symlink_to(target)
@@ -117,7 +117,7 @@ def recorded() -> Dict[str, object]:
 
 
 def main() -> int:
-    TARGET.write_text(json.dumps(recorded(), indent=1, sort_keys=True) + "\n")
+    TARGET.write_text(json.dumps(recorded(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0
 
 

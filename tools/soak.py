@@ -82,7 +82,7 @@ def soak(
     for output in outputs:
         command += ["--output", output]
     with (folder / "said.txt").open("w") as said:
-        run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said, text=True)
+        run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said, encoding="utf-8")
     stack.callback(run.kill)
     until(heard.events, READY_S)
     with watchers(f"http://{page}/", 1), Watch(run.pid, EVERY_S) as watch:
@@ -91,13 +91,13 @@ def soak(
             time.sleep(1.0)
     run.send_signal(signal.SIGINT)
     text, _ = run.communicate(timeout=END_S)
-    print((folder / "said.txt").read_text()[-2000:], f"exit status {run.returncode}", flush=True)
+    print((folder / "said.txt").read_text(encoding="utf-8")[-2000:], f"exit status {run.returncode}", flush=True)
     return json.loads(text), watch.samples, heard
 
 
 def counted(summary: Dict[str, Any], folder: Path, heard: Subscriber) -> Table:
     """Frames, states, clips, and the events of the file beside those of the broker."""
-    written = _numbers((folder / "events.jsonl").read_text().splitlines())
+    written = _numbers((folder / "events.jsonl").read_text(encoding="utf-8").splitlines())
     until(lambda: len(_came(heard)) >= len(written), END_S)
     came = _came(heard)
     clips = list((folder / "clips").rglob("*.mkv")) + list((folder / "clips").rglob("*.mp4"))

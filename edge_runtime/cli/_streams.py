@@ -98,7 +98,7 @@ def _flush(stream: Any) -> None:
 def _lasting(stream: Any) -> Any:
     """Wraps the process's own streams. Others and wrapped ones stay as they are. Output to closed ones is dropped."""
     if stream is None:
-        return open(os.devnull, "w")
+        return open(os.devnull, "w", encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper) or stream not in (sys.__stdout__, sys.__stderr__):
         return stream
     stream.flush()

@@ -27,7 +27,7 @@ TIME = "it may hang in a driver: see dmesg, and run this proof again after a res
 def run(step: Step, task: Task) -> StepResult:
     """Returns how the step went. A crash or a hang is a failure. The result names its signal or its limit."""
     started = time.monotonic()
-    with tempfile.TemporaryFile("w+", errors="replace") as words:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words:
         process = _start(task, words)
         late = threading.Event()
         timer = threading.Timer(step.limit_s, lambda: _late(late, process))

@@ -37,7 +37,7 @@ def test_equals_pycocotools_on_its_own_files(shared, tmp_path):
     from pycocotools.cocoeval import COCOeval
 
     listing = shared / "data" / "coco_val" / "instances.json"
-    data, content = datasets.open(str(listing)), json.loads(listing.read_text())
+    data, content = datasets.open(str(listing)), json.loads(listing.read_text(encoding="utf-8"))
     assert any(truth.crowd.any() for truth in data.truths), "crowds are part of the protocol"
     found = random_detections(data.truths, np.random.default_rng(0), len(data.labels))
     categories = sorted(category["id"] for category in content["categories"])

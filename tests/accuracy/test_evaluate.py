@@ -56,7 +56,7 @@ def test_fractions_become_pixels_of_each_image(tmp_path):
 
 def test_unreadable_images_count_as_nothing_found_and_are_named(tmp_path):
     data = dataset(tmp_path)
-    with open(data.paths[1], "w") as file:
+    with open(data.paths[1], "w", encoding="utf-8") as file:
         file.write("not a picture")
     with detector(tmp_path) as opened:
         result = evaluate.evaluate(opened, data)

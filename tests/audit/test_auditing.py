@@ -46,7 +46,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> List[Path]:
 
 @pytest.fixture(scope="module")
 def another() -> twin.Twin:
-    anchors = parse_toml((ROOT / "engines" / "yolo_nano_voc.toml").read_text())["anchors"]
+    anchors = parse_toml((ROOT / "engines" / "yolo_nano_voc.toml").read_text(encoding="utf-8"))["anchors"]
     return twin.Twin(str(MODEL), 320, "v3", anchors=tuple(anchors), conf=CONF)
 
 
@@ -124,12 +124,12 @@ def test_a_recipe_beside_a_file_is_read(audited: Audited, tmp_path: Path) -> Non
     copy = tmp_path / "copy.onnx"
     copy.write_bytes(MODEL.read_bytes())
     assert audited(MODEL, copy).first is None
-    (tmp_path / "copy.toml").write_text('color = "bgr"\n')
+    (tmp_path / "copy.toml").write_text('color = "bgr"\n', encoding="utf-8")
     found = audited(copy, MODEL)
     assert found.first is not None and found.first.name == "pixels"
     assert "yolo_nano_voc.onnx has channel order rgb, not bgr" in words.sentence(found)
     assert found.stages[1].verdict == EQUAL
-    (tmp_path / "copy.toml").write_text("scale_xy = [1.0, 1.0, 1.0]\n")
+    (tmp_path / "copy.toml").write_text("scale_xy = [1.0, 1.0, 1.0]\n", encoding="utf-8")
     found = audited(MODEL, copy)
     assert found.first is not None and found.first.name == "decoding" and "scale_xy 1, not 2" in words.sentence(found)
 
@@ -163,6 +163,6 @@ def test_two_records_are_refused(audited: Audited, written: Written, tmp_path: P
     path = written(".jsonl")
     with pytest.raises(UsageError, match="is an ONNX file"):
         audited(path, path)
-    (tmp_path / "none.jsonl").write_text('{"source": "other.jpg", "detections": []}\n')
+    (tmp_path / "none.jsonl").write_text('{"source": "other.jpg", "detections": []}\n', encoding="utf-8")
     with pytest.raises(UsageError, match="has none of the 2 pictures"):
         audited(MODEL, tmp_path / "none.jsonl")

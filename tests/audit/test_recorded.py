@@ -37,7 +37,7 @@ def test_a_folder_has_a_file_for_each_picture(tmp_path: Path) -> None:
 def test_lines_of_edge_detect(tmp_path: Path) -> None:
     path = tmp_path / "theirs.jsonl"
     lines = [{"source": "p", "path": "p/bus.jpg", "detections": [BOX, SURE]}, {"source": "p/dog.jpg", "detections": []}]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     bus, dog = (Recorded(str(path)).of(name) for name in ("bus.jpg", "q/dog.jpg"))
     assert (
         bus is not None
@@ -50,13 +50,13 @@ def test_lines_of_edge_detect(tmp_path: Path) -> None:
 def test_results_and_listings_of_coco(tmp_path: Path) -> None:
     path = tmp_path / "theirs.json"
     note = {"image_id": 139, "category_id": 7, "bbox": [1, 2, 10, 20], "score": 0.5}
-    path.write_text(json.dumps([note]))
+    path.write_text(json.dumps([note]), encoding="utf-8")
     assert Recorded(str(path)).only_found
     record = Recorded(str(path)).of("val/000000000139.jpg")
     assert record is not None and record.boxes is not None and record.boxes.tolist() == [[1, 2, 11, 22, 0.5, 7]]
     images = [{"id": 139, "file_name": "bus.jpg"}, {"id": 2, "file_name": "dog.jpg"}]
     categories = [{"id": 3, "name": "a"}, {"id": 7, "name": "b"}]
-    path.write_text(json.dumps({"images": images, "annotations": [note], "categories": categories}))
+    path.write_text(json.dumps({"images": images, "annotations": [note], "categories": categories}), encoding="utf-8")
     bus, dog = (Recorded(str(path)).of(name) for name in ("bus.jpg", "dog.jpg"))
     assert bus is not None and bus.boxes is not None and bus.boxes[0, 5] == 1
     assert dog is not None and dog.boxes is not None and not len(dog.boxes)
@@ -65,7 +65,7 @@ def test_results_and_listings_of_coco(tmp_path: Path) -> None:
 def test_a_name_of_two_pictures_is_of_none(tmp_path: Path) -> None:
     path = tmp_path / "theirs.jsonl"
     lines = [{"source": f"{folder}/bus.jpg", "detections": []} for folder in "ab"]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     recorded = Recorded(str(path))
     assert recorded.of("bus.jpg") is None and recorded.of("a/bus.jpg") is not None
 

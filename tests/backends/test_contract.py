@@ -288,5 +288,5 @@ def test_onnxruntimes_own_log_is_quiet():
         "from edge_runtime.backends import onnxruntime as ours\nimport onnxruntime\n"
         "onnxruntime.set_default_logger_severity = lambda level: print(level)\nours.library()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.split() == ["3"]

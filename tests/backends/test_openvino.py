@@ -29,5 +29,5 @@ signal.raise_signal(signal.SIGINT)
 def test_a_signal_is_heard_after_models_were_closed_in_any_order(order: List[int], tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "m.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
     command = [sys.executable, "-c", CLOSED.format(order=order), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "heard\n", "")

@@ -364,7 +364,7 @@ def passport_of(path: str, **change) -> Passport:
     place = {"tensorrt": "tensorrt 10.3.0", "compute_capability": "8.7", **change}
     io = ModelIO("images", (1, 3, 64, 64), {"output0": OUTPUT.shape}, {}, {"images": "float32", "output0": "float32"})
     made = Passport(SPEC, io, "int8", {}, {}, "", "", Platform(**place), 1.0, f"edge-build m.onnx -o {path}")
-    passport.passport_path(plan_file.Path(path)).write_text(made.to_json())
+    passport.passport_path(plan_file.Path(path)).write_text(made.to_json(), encoding="utf-8")
     return made
 
 

@@ -88,7 +88,7 @@ def test_the_passport_says_it_and_a_larger_batch_is_refused(plan: Any) -> None:
     with pytest.raises(UsageError, match="not built for 4 pictures at once") as caught:
         Detector.open(path, batch=4)
     assert "edge-build --batch 4" in str(caught.value.hint)
-    older = json.loads(passport.passport_path(path).read_text())
+    older = json.loads(passport.passport_path(path).read_text(encoding="utf-8"))
     del older["least_batch"]
     assert passport.Passport.from_json(json.dumps(older)).least_batch == 3, "plans of older versions ran full batches"
 

@@ -62,7 +62,7 @@ def test_what_speaks_against_a_row():
 def test_files_are_read_back_and_merged(tmp_path):
     first, second = row(50.0, 52.0), {**row(70.0, 71.0), "mode": "30W"}
     path = tmp_path / "a.json"
-    path.write_text(results.to_json([first, second], "edge-bench …"))
+    path.write_text(results.to_json([first, second], "edge-bench …"), encoding="utf-8")
     assert results.read_rows(path) == json.loads(json.dumps([first, second]))
     again = {**first, "fps": 55.0}
     assert [r["fps"] for r in results.merge_rows([[first, second], [again]])] == [55.0, 70.5]
@@ -76,7 +76,7 @@ def test_files_are_read_back_and_merged(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 99, "rows": []}', '{"format": 1}'])
 def test_what_is_no_result(tmp_path, content):
     path = tmp_path / "a.json"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(UsageError):
         results.read_rows(path)
 

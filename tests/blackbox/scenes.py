@@ -70,7 +70,7 @@ def record(folder: Path, source: Any, engine: Optional[Path] = None, **more: Any
 
 
 def lines(path: Path) -> List[Dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def as_text(rows: List[Dict[str, Any]]) -> str:

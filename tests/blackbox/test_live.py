@@ -30,7 +30,7 @@ TRACK = TrackOptions(zones=(Zone("all", ((0, 0), (1, 0), (1, 1), (0, 1))),))
 
 def dwell_s(folder: Path) -> float:
     """How long the object had been in the zone when the last result was written."""
-    rows = (folder / "out.jsonl").read_text().split("\n")[:-1]
+    rows = (folder / "out.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     inside = json.loads(rows[-1])["zones"]["all"]["inside"] if rows else []
     return float(inside[0]["dwell_s"]) if inside else 0.0
 

@@ -34,13 +34,13 @@ def replayed(path: Path) -> Replay:
     detector, notes = open_engine(recording.engines[0])
     with detector:
         replay = Replay(recording, [detector])
-        (path.parent / "again.jsonl").write_text(scenes.as_text(list(replay.run())))
+        (path.parent / "again.jsonl").write_text(scenes.as_text(list(replay.run())), encoding="utf-8")
     assert not notes
     return replay
 
 
 def equal(folder: Path) -> bool:
-    return (folder / "again.jsonl").read_text() == (folder / "out.jsonl").read_text()
+    return (folder / "again.jsonl").read_text(encoding="utf-8") == (folder / "out.jsonl").read_text(encoding="utf-8")
 
 
 def test_the_engine_that_comes_along_on_a_real_video_is_equal(tmp_path: Path) -> None:

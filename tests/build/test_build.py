@@ -185,7 +185,7 @@ def test_a_plan_is_never_there_without_its_passport(tmp_path, monkeypatch):
     """A build killed between the two leaves no plan of which nothing is known."""
     new, plan = tmp_path / "made.plan", tmp_path / "p.plan"
     new.write_bytes(b"plan")
-    passport.passport_path(new).write_text("passport")
+    passport.passport_path(new).write_text("passport", encoding="utf-8")
     replace, there = os.replace, []
 
     def watched(source: Path, target: str) -> None:
@@ -203,8 +203,8 @@ def test_a_plan_never_has_the_passport_of_another(tmp_path, monkeypatch, step, e
     new, plan = tmp_path / "made" / "n.plan", tmp_path / "p.plan"
     new.parent.mkdir()
     for path, text in ((new, "new"), (plan, "earlier")):
-        path.write_text(text)
-        passport.passport_path(path).write_text(text)
+        path.write_text(text, encoding="utf-8")
+        passport.passport_path(path).write_text(text, encoding="utf-8")
     replace, steps = os.replace, []
 
     def failing(source: Path, target: str) -> None:
@@ -216,6 +216,6 @@ def test_a_plan_never_has_the_passport_of_another(tmp_path, monkeypatch, step, e
     monkeypatch.setattr(os, "replace", failing)
     with pytest.raises((KeyboardInterrupt, UsageError)):
         build.place(new, plan)
-    assert not plan.exists() or passport.passport_path(plan).read_text() == plan.read_text()
+    assert not plan.exists() or passport.passport_path(plan).read_bytes() == plan.read_bytes()
     if isinstance(error, OSError):
         assert plan.exists() == (step < 2), "the earlier one is there again"

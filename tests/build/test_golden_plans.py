@@ -95,9 +95,9 @@ def test_a_passport_from_before_opens(board: Board, tmp_path: Path) -> None:
     plan = tmp_path / "made.plan"
     board.build(FLOAT, plan, "--precision", "fp32")
     path = passport.passport_path(plan)
-    data = json.loads(path.read_text())
+    data = json.loads(path.read_text(encoding="utf-8"))
     del data["golden"]
-    path.write_text(json.dumps(data))
+    path.write_text(json.dumps(data), encoding="utf-8")
     Detector.open(plan).close()
 
 

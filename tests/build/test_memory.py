@@ -12,7 +12,9 @@ TEXT = "MemTotal: {} kB\nMemFree: 1 kB\nMemAvailable:   {} kB\nSwapFree: {} kB\n
 
 def tree(tmp_path, total: int, available: int, swap: int):
     (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/meminfo").write_text(TEXT.format(*(1024 * mib for mib in (total, available, swap))))
+    (tmp_path / "proc/meminfo").write_text(
+        TEXT.format(*(1024 * mib for mib in (total, available, swap))), encoding="utf-8"
+    )
     return memory.look(tmp_path)
 
 

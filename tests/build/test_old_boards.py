@@ -46,7 +46,7 @@ def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path
 
 def tree(root: Path, soc: str) -> BuildOptions:
     (root / "proc/device-tree").mkdir(parents=True)
-    (root / "proc/device-tree/compatible").write_text(f"nvidia,board\0nvidia,{soc}\0")
+    (root / "proc/device-tree/compatible").write_text(f"nvidia,board\0nvidia,{soc}\0", encoding="utf-8")
     return BuildOptions("fp16", root=root)
 
 

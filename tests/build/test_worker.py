@@ -184,7 +184,7 @@ def test_where_there_is_no_dla_it_is_said(stand_in, job, version):
 
 def test_errors_are_said_as_lines(stand_in, job, tmp_path, capsys):
     stand_in("10.3", unbuildable=True)
-    (tmp_path / "job.json").write_text(job.to_json())
+    (tmp_path / "job.json").write_text(job.to_json(), encoding="utf-8")
     assert worker.main([str(tmp_path / "job.json")]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert "cannot build" in said["error"] and said["hint"]

@@ -91,7 +91,7 @@ def folder(tmp_path: Path) -> Path:
     generator = np.random.default_rng(0)
     for number in range(5):
         cv2.imwrite(str(tmp_path / f"{number}.png"), generator.integers(0, 255, (40, 60, 3), np.uint8))
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not a picture", encoding="utf-8")
     return tmp_path
 
 
@@ -129,7 +129,7 @@ def test_manifests_come_back(folder, tmp_path_factory):
 
 @pytest.mark.parametrize("text", ["", "folder = 3", "[sha256", 'folder = "."\nsha256 = "no table"'])
 def test_damaged_manifests(tmp_path, text):
-    (tmp_path / "set.toml").write_text(text)
+    (tmp_path / "set.toml").write_text(text, encoding="utf-8")
     with pytest.raises(DatasetError, match="is not an image manifest"):
         images.read_image_set(str(tmp_path / "set.toml"))
 

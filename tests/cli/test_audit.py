@@ -42,7 +42,7 @@ def run(capsys: Any, *words: str, labels: str = "a,b,c") -> Dict[str, Any]:
 
 def lines(path: Path, boxes: List[Dict[str, Any]]) -> str:
     rows = [{"source": f"photos/{number}.png", "detections": boxes} for number in range(3)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return str(path)
 
 
@@ -55,14 +55,14 @@ def test_a_file_and_itself_are_equal(capsys: Any) -> None:
 
 
 def test_each_side_may_have_a_recipe_of_its_own(capsys: Any, folder: Path) -> None:
-    (folder / "b.toml").write_text('labels = ["x", "b", "c"]\n')
+    (folder / "b.toml").write_text('labels = ["x", "b", "c"]\n', encoding="utf-8")
     found = run(capsys, "one.onnx", "one.onnx", "--recipe-b", "b.toml")
     assert "it has other labels" in found["stages"][2]["about"] or found["stage"] == "decoding"
     assert run(capsys, "one.onnx", "one.onnx", "--recipe-a", "b.toml", "--recipe-b", "b.toml")["stage"] is None
 
 
 def test_a_recipe_of_what_another_program_wrote_is_refused(capsys: Any, folder: Path) -> None:
-    (folder / "b.toml").write_text('color = "bgr"\n')
+    (folder / "b.toml").write_text('color = "bgr"\n', encoding="utf-8")
     words = ["one.onnx", lines(folder / "theirs.jsonl", []), "--recipe-b", "b.toml"]
     assert audit.main([*words, *FLAGS, "--labels", "a,b,c"]) == 2
     assert "is what a program wrote, and b.toml says how a model is read" in capsys.readouterr().err
@@ -96,7 +96,7 @@ def test_outputs_that_are_not_finite_are_said(capsys: Any, folder: Path) -> None
 
 
 def test_some_pictures_are_missing(capsys: Any, folder: Path) -> None:
-    (folder / "theirs.jsonl").write_text('{"source": "1.png", "detections": []}\n')
+    (folder / "theirs.jsonl").write_text('{"source": "1.png", "detections": []}\n', encoding="utf-8")
     found = run(capsys, "one.onnx", "theirs.jsonl")
     assert len(found["pictures"]) == 1 and "2 of 3 pictures are not in theirs.jsonl" in found["notes"]
 
@@ -119,7 +119,7 @@ def test_errors_have_a_hint_and_their_own_code(capsys: Any, words: List[str], fa
 
 
 def test_names_are_shown_and_never_obeyed(capsys: Any, folder: Path) -> None:
-    (folder / "names.json").write_text(json.dumps(list(NASTY[:3])))
+    (folder / "names.json").write_text(json.dumps(list(NASTY[:3])), encoding="utf-8")
     words = ["one.onnx", "two.onnx", *FLAGS, "--labels", "names.json", "--report", "p.html"]
     assert audit.main(words) == 1
     out, err = capsys.readouterr()

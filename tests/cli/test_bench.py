@@ -45,7 +45,7 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
     assert "power mode: MODE_15W\n" in said.err and "30W is MODE_30W_ALL on this board" in said.err
     assert said.err.count("reading: for yolo_v8: ") == said.err.count("note: preprocessing is not stated") == 1
     assert "tiny.onnx, 15W, streams 2" in said.out and "FPS/W" in said.out
-    content = json.loads(files[0].read_text())
+    content = json.loads(files[0].read_text(encoding="utf-8"))
     rows = content["rows"]
     assert [(row["mode"], row["streams"], row["valid"]) for row in rows] == [
         ("15W", 1, True), ("15W", 2, True), ("30W_ALL", 1, True), ("30W_ALL", 2, True)]  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_sweep_of_modes_and_streams(switching_board, engine, tmp_path, capsys,
         assert row["fps_per_watt"] == pytest.approx(row["fps"] / 6.0, rel=1e-2) and row["fps_engine"] > 0
         assert len(row["engine_sha256"]) == 64 and row["ranges_sha256"] == ""
     assert content["command"].startswith("edge-bench --engine") and len(list(csv.DictReader(files[1].open()))) == 4
-    page = files[2].read_text()
+    page = files[2].read_text(encoding="utf-8")
     assert page.count("<img") == 4 and 'src="http' not in page and "Published results of YOLO Nano" in page
     assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL" and hold.mode_held(switching_board) is None
 
@@ -95,7 +95,7 @@ def test_a_laptop_without_sensors_is_measured(tmp_path, engine, capsys, publishe
     assert bench.main(["--engine", engine, *QUICK, *FLAGS, *flags]) == 0
     said = capsys.readouterr()
     assert "note: watts are n/a: no power sensor" in said.err and "n/a" in said.out
-    assert "Watts were not measured." in page.read_text()
+    assert "Watts were not measured." in page.read_text(encoding="utf-8")
 
 
 def test_accuracy_beside_energy(switching_board, engine, tmp_path, capsys, published):
@@ -105,16 +105,19 @@ def test_accuracy_beside_energy(switching_board, engine, tmp_path, capsys, publi
     (tmp_path / "data/images").mkdir(parents=True)
     (tmp_path / "data/labels").mkdir()
     cv2.imwrite(str(tmp_path / "data/images/a.png"), np.zeros((64, 64, 3), np.uint8))
-    (tmp_path / "data/labels/a.txt").write_text("1 0.5 0.5 0.25 0.125\n")
+    (tmp_path / "data/labels/a.txt").write_text("1 0.5 0.5 0.25 0.125\n", encoding="utf-8")
     pytest.importorskip("pycocotools")
     page = tmp_path / "b.html"
     flags = ["--sysroot", str(switching_board), "--data", str(tmp_path / "data"), "--output", str(page), "--json"]
     assert bench.main(["--engine", engine, *QUICK, *FLAGS, *flags]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["accuracy"] == {"metric": "voc07_11pt", "value": 1.0} and "accuracy against energy" in page.read_text()
+    assert row["accuracy"] == {"metric": "voc07_11pt", "value": 1.0}
+    assert "accuracy against energy" in page.read_text(encoding="utf-8")
     assert row["ap"]["value"] == pytest.approx(1.0) and len(row["ap"]["samples"]) == 200 and row["ap"]["boxes"] == 1
     for name, engine_sha256 in (("a", "1"), ("b", "2")):
-        (tmp_path / f"{name}.json").write_text(results.to_json([{**row, "engine_sha256": engine_sha256}], name))
+        (tmp_path / f"{name}.json").write_text(
+            results.to_json([{**row, "engine_sha256": engine_sha256}], name), encoding="utf-8"
+        )
     assert bench.main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
     said = capsys.readouterr().out
     assert "tiny.onnx, 30W_ALL: This picture cannot say whether to use the second: no faster than the first" in said
@@ -125,8 +128,10 @@ def test_accuracy_beside_energy(switching_board, engine, tmp_path, capsys, publi
 
 def test_results_are_merged_and_compared(tmp_path, capsys):
     before, after, all_ = tmp_path / "a.json", tmp_path / "b.json", tmp_path / "all.json"
-    before.write_text(results.to_json([a_row(50.0, 52.0)], "a"))
-    after.write_text(results.to_json([a_row(75.0, 76.0), {**a_row(9.0, others=0.5), "mode": "30W"}], "b"))
+    before.write_text(results.to_json([a_row(50.0, 52.0)], "a"), encoding="utf-8")
+    after.write_text(
+        results.to_json([a_row(75.0, 76.0), {**a_row(9.0, others=0.5), "mode": "30W"}], "b"), encoding="utf-8"
+    )
     assert bench.main(["compare", str(before), str(after)]) == 0
     said = capsys.readouterr()
     assert "1.480 x" in said.out and "left out: nano.plan, 30W, streams 2: only in the second" in said.err
@@ -151,7 +156,9 @@ def test_an_interrupt_keeps_what_was_measured(switching_board, engine, tmp_path)
     output = tmp_path / "b.json"
     command = [sys.executable, "-m", "edge_runtime.cli.bench", "--engine", engine, "--power-modes", "15W,30W", *FLAGS,
                *QUICK, "--sysroot", str(switching_board), "--output", str(output)]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
     for line in process.stderr:
         if "power mode: 30W" in line:
             break

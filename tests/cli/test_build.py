@@ -194,7 +194,7 @@ def test_best_goes_by_agreement_where_there_were_no_labels(capsys, cost, most, t
 def board(root: Path, soc: str) -> Path:
     """A tree with the chip of a board."""
     (root / "proc/device-tree").mkdir(parents=True)
-    (root / "proc/device-tree/compatible").write_text(f"nvidia,p3450-0000\0nvidia,{soc}\0")
+    (root / "proc/device-tree/compatible").write_text(f"nvidia,p3450-0000\0nvidia,{soc}\0", encoding="utf-8")
     return root
 
 
@@ -212,8 +212,8 @@ def test_best_keeps_what_can_be_built(tmp_path, monkeypatch, capsys, fails):
     def built(source, plan, options, command, told):
         if options.precision in fails:
             raise ModelError("checkLinks", hint="try --precision fp16")
-        plan.write_text(options.precision)
-        passport.passport_path(plan).write_text("{}")
+        plan.write_text(options.precision, encoding="utf-8")
+        passport.passport_path(plan).write_text("{}", encoding="utf-8")
         return options.precision
 
     monkeypatch.setattr(_build_best.build, "build", built)
@@ -224,7 +224,7 @@ def test_best_keeps_what_can_be_built(tmp_path, monkeypatch, capsys, fails):
             _build_best.best(source, plan, BuildOptions(), "", 0.5)
     else:
         made = _build_best.best(source, plan, BuildOptions(), "", 0.5)
-        assert made == plan.read_text() == ("fp16" if "int8" in fails else "int8+fp16")
+        assert made == plan.read_text(encoding="utf-8") == ("fp16" if "int8" in fails else "int8+fp16")
         assert capsys.readouterr().err.count("is left out: checkLinks") == len(fails)
 
 
@@ -278,17 +278,17 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     (tmp_path / "out").mkdir()
     said = [sys.executable, "-c", code, FLOAT, "-o", str(tmp_path / "out" / "n.plan"), *TARGET]
     process = subprocess.Popen(
-        said, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
+        said, stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, "PYTHONPATH": os.getcwd()},
         preexec_fn=heed_signals,
     )  # fmt: skip
     end = time.monotonic() + 60
-    while not (mark.exists() and mark.read_text()) and time.monotonic() < end:
+    while not (mark.exists() and mark.read_text(encoding="utf-8")) and time.monotonic() < end:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130 and "Traceback" not in process.stderr.read()
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(ProcessLookupError):
-        os.kill(int(mark.read_text()), 0)
+        os.kill(int(mark.read_text(encoding="utf-8")), 0)
 
 
 @rtx

@@ -77,10 +77,13 @@ def test_everything_at_once(place, tmp_path, capsys):
     assert ("edge_runtime_golden" in metadata) != ("the file gets no golden frames" in err)  # by what is installed
     with Detector.open(tmp_path / "int8.onnx") as detector:
         assert not any("golden" in note for note in detector.model.notes)
-    lines = files["--legacy-cache"].read_text().splitlines()
+    lines = files["--legacy-cache"].read_text(encoding="utf-8").splitlines()
     assert lines[0] == "TRT-8502-EntropyCalibration2" and "this one is for 8.5.2" in err
     assert len(lines) == 1 + len(table.ranges) - len(table.float_activations)
-    page, data = files["--report"].read_text(), json.loads((tmp_path / "r.json").read_text())
+    page, data = (
+        files["--report"].read_text(encoding="utf-8"),
+        json.loads((tmp_path / "r.json").read_text(encoding="utf-8")),
+    )
     assert "hardest to round" in page and "http" not in page.replace("http-equiv", "")
     assert data["recommendation"] in out and len(data["worst"]) == 12 and data["images"]["images"] == 10
     assert not list(tmp_path.glob("*.npz")), "notes on the way are removed"
@@ -96,7 +99,7 @@ def test_the_legacy_cache_is_for_the_tensorrt_that_is_here_or_asked_for(place, t
         monkeypatch.setattr(trt, "library", lambda here=here: tensorrt_api.module(here))
         quick = ["--no-verdict", "--method", "minmax", "--legacy-cache", str(cache)]
         assert run(place, tmp_path, *quick, *asked) == 0
-        assert cache.read_text().startswith(f"{header}-EntropyCalibration2\n")
+        assert cache.read_text(encoding="utf-8").startswith(f"{header}-EntropyCalibration2\n")
         assert ("no TensorRT that reads" in capsys.readouterr().err) is (here == "11")
 
 
@@ -126,7 +129,7 @@ def test_again_uses_the_table_and_says_so(place, tmp_path, capsys):
     assert "up to date: used" in capsys.readouterr().err
     assert run(place, tmp_path, "--no-verdict", "--method", "mse") == 0
     assert "made anew" in capsys.readouterr().err
-    (tmp_path / "int8.ranges.json").write_text("damaged")
+    (tmp_path / "int8.ranges.json").write_text("damaged", encoding="utf-8")
     assert run(place, tmp_path, "--no-verdict", "--method", "mse") == 0
     assert "not a range table" in capsys.readouterr().err
 
@@ -184,7 +187,7 @@ def test_pictures_may_be_named_one_by_one_and_without_a_flag(place, tmp_path):
         assert (
             calibrate.main([*way, str(place / "nano.onnx"), "-o", str(out), "--no-verdict", "--method", "minmax"]) == 0
         )
-        tables.append(json.loads(out.with_suffix(".ranges.json").read_text()))
+        tables.append(json.loads(out.with_suffix(".ranges.json").read_text(encoding="utf-8")))
     assert tables[0] == tables[1] == tables[2]
 
 

@@ -32,9 +32,9 @@ def labelled(folder: Path, count: int, line: str, names: str = "a\nb\nc\n") -> P
     pictures(folder, count)
     (folder / "labels").mkdir()
     for number in range(count):
-        (folder / "labels" / f"{number:02}.txt").write_text(line)
+        (folder / "labels" / f"{number:02}.txt").write_text(line, encoding="utf-8")
     if names:
-        (folder / "my.names").write_text(names)
+        (folder / "my.names").write_text(names, encoding="utf-8")
     return folder
 
 

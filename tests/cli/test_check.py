@@ -55,7 +55,7 @@ def test_what_the_start_refuses_is_found_before(text: str, tmp_path: Path, monke
     needs(text)
     monkeypatch.setenv("ODD_HOOK", "webhook+http://127.0.0.1/x#spool_mb=0")
     site = tmp_path / "site.toml"
-    site.write_text(f"{SITE}{text}\n")
+    site.write_text(f"{SITE}{text}\n", encoding="utf-8")
     said = []
     for more in (["--check"], []):
         assert detect.main(["--config", str(site), *more]) == 1
@@ -66,7 +66,9 @@ def test_what_the_start_refuses_is_found_before(text: str, tmp_path: Path, monke
 
 
 def test_a_stream_is_named_whose_class_is_not_there(tmp_path: Path, capsys: Any) -> None:
-    (tmp_path / "site.toml").write_text(f"{SITE}[[stream]]\nsource = 'demo'\nname = 'yard'\nclasses = ['dgo']\n")
+    (tmp_path / "site.toml").write_text(
+        f"{SITE}[[stream]]\nsource = 'demo'\nname = 'yard'\nclasses = ['dgo']\n", encoding="utf-8"
+    )
     assert detect.main(["--config", str(tmp_path / "site.toml"), "--check"]) == 1
     assert "error: stream yard: " in capsys.readouterr().err
 
@@ -87,7 +89,7 @@ def test_a_port_that_is_taken_is_said(scheme: str, library: str, tmp_path: Path,
     site = tmp_path / "site.toml"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        site.write_text(f"{SITE}output = '{scheme}://127.0.0.1:{port}'\n")
+        site.write_text(f"{SITE}output = '{scheme}://127.0.0.1:{port}'\n", encoding="utf-8")
         assert detect.main(["--config", str(site), "--check"]) == 0
         assert f"127.0.0.1:{port}: Address already in use; if this is a run of" in capsys.readouterr().err
         assert detect.main(["--config", str(site), "--check", "--json"]) == 0
@@ -104,17 +106,17 @@ def test_a_file_in_an_address_is_relative_to_what_names_it(tmp_path: Path, monke
     site = tmp_path / "site" / "site.toml"
     for name in ("run", "site/kept"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "site/kept/page.txt").write_text(page)
+    (tmp_path / "site/kept/page.txt").write_text(page, encoding="utf-8")
     monkeypatch.setenv("PAGE", page)
     monkeypatch.chdir(tmp_path / "run")
     for words, output, folder in (
         (["--output", page], "window", "run"), ([], "env:PAGE", "run"), ([], page, "site"),
         ([], "@kept/page.txt", "site/kept"), (["--output", "@../site/kept/page.txt"], "window", "site/kept"),
     ):  # fmt: skip
-        site.write_text(f"{SITE}output = '{output}'\n")
+        site.write_text(f"{SITE}output = '{output}'\n", encoding="utf-8")
         assert detect.main(["--config", str(site), *words, "--check"]) == 1
         assert "token.txt cannot be read: No such file" in capsys.readouterr().err
-        (tmp_path / folder / "token.txt").write_text(token)
+        (tmp_path / folder / "token.txt").write_text(token, encoding="utf-8")
         assert detect.main(["--config", str(site), *words, "--check"]) == 0, output
         (tmp_path / folder / "token.txt").unlink()
 
@@ -152,7 +154,7 @@ def test_modes_and_meters_are_refused_as_the_start_refuses_them(
 ) -> None:
     site = tmp_path / "site" / "site.toml"
     site.parent.mkdir()
-    site.write_text(f"{SITE}{text}\n")
+    site.write_text(f"{SITE}{text}\n", encoding="utf-8")
     checked, started = refusals(site, switching_board, capsys)
     assert POWER[text] in checked and checked == started
 
@@ -167,13 +169,13 @@ def test_a_board_without_its_program_or_sensors(switching_board: Path, tmp_path:
         (empty, "power_mode = '15W'", "no nvpmodel here, so no power modes"),
         (empty, "budget = '9W'", "a budget, but watts are not measured here: no power sensor here"),
     ):
-        (folder / "site.toml").write_text(f"{SITE}{text}\n")
+        (folder / "site.toml").write_text(f"{SITE}{text}\n", encoding="utf-8")
         checked, started = refusals(folder / "site.toml", root, capsys)
         assert fact in checked and checked == started
 
 
 def test_a_mode_that_is_there_is_not_set(switching_board: Path, tmp_path: Path, capsys: Any) -> None:
-    (tmp_path / "site.toml").write_text(f"{SITE}power_modes = '15W,30W'\nbudget = '9W'\n")
+    (tmp_path / "site.toml").write_text(f"{SITE}power_modes = '15W,30W'\nbudget = '9W'\n", encoding="utf-8")
     words = ["--config", str(tmp_path / "site.toml"), "--sysroot", str(switching_board), "--check", "--json"]
     assert detect.main(words) == 0
     assert json.loads(capsys.readouterr().out)["notes"] == [] and standin.calls(switching_board) == []
@@ -213,6 +215,6 @@ def test_what_an_output_needs_and_this_machine_lacks(text: str, tmp_path: Path, 
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "site"
     folder.mkdir()
-    (folder / "site.toml").write_text(f"{SITE}{text}\n")
+    (folder / "site.toml").write_text(f"{SITE}{text}\n", encoding="utf-8")
     checked, started = refusals(folder / "site.toml", tmp_path, capsys)
     assert ENCODERS[text] in checked and checked == started

@@ -21,7 +21,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> Tuple[int, str]:
     paths = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "tests")])
     env = {**os.environ, "PYTHONPATH": paths, **environment}
     command = [sys.executable, "-m", f"edge_runtime.cli.{arguments[0]}", *arguments[1:]]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=env, cwd=folder, check=False)
     return done.returncode, done.stderr
 
 
@@ -45,7 +45,9 @@ def plain(tmp_path: Path) -> Path:
 
 
 def test_tensorrt_that_does_not_load(plain: Path) -> None:
-    (plain / "tensorrt.py").write_text("raise ImportError('libnvdla_compiler.so: cannot open shared object file')\n")
+    (plain / "tensorrt.py").write_text(
+        "raise ImportError('libnvdla_compiler.so: cannot open shared object file')\n", encoding="utf-8"
+    )
     code, said = run(plain, "build", "model.onnx", "-o", "model.plan", "--precision", "fp32")
     assert code == 1 and "the compiler of the DLA, which is not here\n" in said and "Traceback" not in said
     assert "hint: sudo apt install nvidia-l4t-dla-compiler" in said
@@ -55,7 +57,8 @@ def test_tensorrt_that_was_not_built_for_this_gpu(plain: Path) -> None:
     (plain / "tensorrt.py").write_text(
         "from types import SimpleNamespace\nfrom standins import tensorrt_api\n"
         "lib = tensorrt_api.module('10.3', unbuildable=True)\nglobals().update(vars(lib))\n"
-        "def Builder(log):\n    log.log(SimpleNamespace(name='ERROR'), 'Target GPU SM 87 is not supported')\n"
+        "def Builder(log):\n    log.log(SimpleNamespace(name='ERROR'), 'Target GPU SM 87 is not supported')\n",
+        encoding="utf-8",
     )
     code, said = run(plain, "build", "model.onnx", "-o", "model.plan", "--precision", "fp32")
     assert code == 1 and "does not start: Target GPU SM 87 is not supported; this TensorRT was not built" in said
@@ -63,7 +66,7 @@ def test_tensorrt_that_was_not_built_for_this_gpu(plain: Path) -> None:
 
 
 def test_opencv_that_does_not_load(plain: Path) -> None:
-    (plain / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    (plain / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n", encoding="utf-8")
     code, said = run(plain, "detect", "--engine", "model.onnx", "--images", str(plain / "no.jpg"))
     assert code == 1 and "libgl1" in said and "Traceback" not in said
 
@@ -74,6 +77,6 @@ def test_a_csi_sensor_is_not_taken_for_a_usb_camera(plain: Path, flags: Tuple[st
     (plain / "dev/video0").touch()
     about = plain / "sys/class/video4linux/video0"
     about.mkdir(parents=True)
-    (about / "name").write_text("vi-output, imx219 9-0010\n")
+    (about / "name").write_text("vi-output, imx219 9-0010\n", encoding="utf-8")
     code, said = run(plain, "detect", "--engine", "model.onnx", *flags, EDGE_SYSROOT=str(plain))
     assert code == 1 and "hint: use csi://0\n" in said

@@ -186,7 +186,7 @@ def test_check_says_what_would_run(tmp_path: Path, monkeypatch: Any, capsys: Any
     assert Path(said["engines"][0]).name == shipped.INT8 and "hidden" not in str(said)
     assert detect.main(["--config", str(EXAMPLE), "--check"]) == 0
     assert "stream gate: env:GATE_CAMERA: conf 0.4; person 0.5; classes person, car" in capsys.readouterr().err
-    (tmp_path / "site.toml").write_text("engine = 'none.onnx'\nsource = 'demo'\n")
+    (tmp_path / "site.toml").write_text("engine = 'none.onnx'\nsource = 'demo'\n", encoding="utf-8")
     assert detect.main(["--config", str(tmp_path / "site.toml"), "--check"]) == 1
     assert detect.main(["--config", str(tmp_path / "no.toml"), "--check"]) == 1
     assert "no.toml is not readable: it is not there" in capsys.readouterr().err
@@ -206,7 +206,7 @@ VALUES = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.dictionaries(WORDS, VALUES, max_size=6))
 def test_no_data_ends_in_a_traceback(tmp_path: Path, monkeypatch: Any, data: Dict[str, Any]) -> None:
-    (tmp_path / "site.toml").write_text("")
+    (tmp_path / "site.toml").write_text("", encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr(_config.read, "parse_toml", lambda text: data)
         try:

@@ -63,7 +63,7 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_link_to_the_file_does_not_change_its_folder(tmp_path: Path) -> None:
     """A ConfigMap's file is a link into a folder that has another name after each change."""
     (tmp_path / "..data").mkdir()
-    (tmp_path / "..data" / "site.toml").write_text("source = 'clip.mp4'")
+    (tmp_path / "..data" / "site.toml").write_text("source = 'clip.mp4'", encoding="utf-8")
     (tmp_path / "site.toml").symlink_to("..data/site.toml")
     assert _config.load(str(tmp_path / "site.toml"), PARSER).flags["sources"] == [f"{tmp_path}/clip.mp4"]
 
@@ -84,7 +84,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_files_in_an_address_are_relative_to_the_file(tmp_path: Path, address: str) -> None:
-    (tmp_path / "site.toml").write_text(f"output = '{address}'")
+    (tmp_path / "site.toml").write_text(f"output = '{address}'", encoding="utf-8")
     found = _config.load(str(tmp_path / "site.toml"), PARSER).flags["output"]
     assert found == [ADDRESSES[address].format(tmp_path, Path.home())]
 
@@ -94,7 +94,7 @@ def test_files_in_an_address_are_relative_to_the_file(tmp_path: Path, address: s
     "mqtt://host?ca=velvet-9&password=velvet-9", "http://0.0.0.0:80?token=@t.txt&api_key=velvet-9",
 ])  # fmt: skip
 def test_what_is_written_out_is_refused(tmp_path: Path, address: str) -> None:
-    (tmp_path / "site.toml").write_text(f"output = '{address}'")
+    (tmp_path / "site.toml").write_text(f"output = '{address}'", encoding="utf-8")
     with pytest.raises(UsageError, match="has a password or a token"):
         _config.load(str(tmp_path / "site.toml"), PARSER)
 
@@ -103,7 +103,7 @@ def test_the_user_of_one_address_is_no_secret_in_another(tmp_path: Path, monkeyp
     """The file is read again after its addresses were opened."""
     monkeypatch.setattr(secrets, "_opened", {"quince-17"})
     address = "mqtt://127.0.0.1/quince-17"
-    (tmp_path / "site.toml").write_text(f"output = '{address}'")
+    (tmp_path / "site.toml").write_text(f"output = '{address}'", encoding="utf-8")
     assert _config.load(str(tmp_path / "site.toml"), PARSER).flags["output"] == [address]
 
 
@@ -121,14 +121,14 @@ def test_check_names_a_source_that_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     text = "engine = 'yolo_nano_voc_int8.onnx'\n[[stream]]\nsource = 'demo'\n[[stream]]\nsource = '{}'\n"
-    (tmp_path / "site.toml").write_text(text.format(source))
+    (tmp_path / "site.toml").write_text(text.format(source), encoding="utf-8")
     assert detect.main(["--config", str(tmp_path / "site.toml"), "--check"]) == 1
     assert SOURCES[source] in capsys.readouterr().err
 
 
 def test_check_opens_no_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources = ["99", "rtsp://127.0.0.1:1/x", "csi://0", "gst:videotestsrc", "synthetic://32x32", str(tmp_path)]
-    (tmp_path / "site.toml").write_text(f"engine = 'yolo_nano_voc_int8.onnx'\nsource = {sources}\n")
+    (tmp_path / "site.toml").write_text(f"engine = 'yolo_nano_voc_int8.onnx'\nsource = {sources}\n", encoding="utf-8")
     assert detect.main(["--config", str(tmp_path / "site.toml"), "--check"]) == 0
     assert "no error found" in capsys.readouterr().err
 
@@ -137,7 +137,7 @@ def test_outputs_of_two_streams_that_would_be_one_file(tmp_path: Path, capsys: p
     """Both names become `in` in the name of a file."""
     stream = "[[stream]]\nsource = 'synthetic://32x32@{}'\nname = '{}/in'\noutput = '{{source}}.csv'\n"
     streams = stream.format(5, "gate") + stream.format(6, "yard")
-    (tmp_path / "site.toml").write_text(f"engine = 'yolo_nano_voc_int8.onnx'\n{streams}")
+    (tmp_path / "site.toml").write_text(f"engine = 'yolo_nano_voc_int8.onnx'\n{streams}", encoding="utf-8")
     assert detect.main(["--config", str(tmp_path / "site.toml"), "--check"]) == 1
     assert "in.csv are one file" in capsys.readouterr().err
 

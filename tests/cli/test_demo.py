@@ -38,7 +38,7 @@ def test_what_it_says_to_type_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_as_a_command(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(detect.__file__).parents[2])}
     command = [sys.executable, "-m", "edge_runtime.cli.detect"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 0 and "What to type next" in done.stdout, done.stderr
 
 

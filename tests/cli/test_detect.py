@@ -26,7 +26,7 @@ def command(*arguments: str) -> List[str]:
 
 
 def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command(*arguments), capture_output=True, encoding="utf-8", timeout=60, **options)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def images(tmp_path) -> Path:
     folder.mkdir()
     for name, size in (("a.png", (48, 64)), ("b.jpg", (128, 128))):
         cv2.imwrite(str(folder / name), np.full((*size, 3), 90, np.uint8))
-    (folder / "notes.txt").write_text("not an image")
+    (folder / "notes.txt").write_text("not an image", encoding="utf-8")
     return folder
 
 
@@ -61,7 +61,7 @@ def test_images_to_jsonl_images_and_summary(engine, images, tmp_path):
     summary = json.loads(done.stdout)
     assert summary["frames"] == 2 and summary["detections"] == {"b": 2}
     assert summary["skipped"] == [f"{images / 'notes.txt'}: not an image"]
-    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [Path(line["path"]).name for line in lines] == ["a.png", "b.jpg"]
     assert lines[1]["detections"] == [{"class_id": 1, "label": "b", "confidence": 0.9, "box": [48.0, 56.0, 80.0, 72.0]}]
     assert set(lines[0]) == set("source path frame timestamp_s width height latency_ms stage_ms detections".split())
@@ -106,17 +106,17 @@ def test_signals_finish_the_files(engine, tmp_path, number):
         command("--engine", engine, *source, "--json", *FLAGS),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         preexec_fn=heed_signals,
     )
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and (not lines.exists() or lines.read_text().count("\n") < 20):
+    while time.monotonic() < deadline and (not lines.exists() or lines.read_text(encoding="utf-8").count("\n") < 20):
         time.sleep(0.05)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=20)
     assert process.returncode == 0, stderr
     summary = json.loads(stdout)
-    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    written = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
     assert len(written) == summary["frames"] - summary["sinks"][str(lines)]["dropped"] >= 20
     assert read_frames(video) == summary["frames"] - summary["sinks"][str(video)]["dropped"] > 0
 
@@ -174,7 +174,7 @@ def test_a_bare_name_is_looked_up_in_engines(engine, tmp_path):
     os.link(engine, str(tmp_path / "engines" / "tiny.onnx"))
     done = run("--engine", "tiny.onnx", "--source", "synthetic://64x48?frames=3", "--json", *FLAGS, cwd=str(tmp_path))
     assert done.returncode == 0 and json.loads(done.stdout)["frames"] == 3
-    (tmp_path / "m.toml").write_text('family = "yolo_v8"\nlabels = "x,y,z"\n')
+    (tmp_path / "m.toml").write_text('family = "yolo_v8"\nlabels = "x,y,z"\n', encoding="utf-8")
     done = run(
         "--engine",
         "tiny.onnx",
@@ -193,6 +193,6 @@ def test_a_bare_name_is_looked_up_in_engines(engine, tmp_path):
 def test_without_a_numpy_of_its_time(command: str, module: str) -> None:
     """numpy.typing came with 1.20."""
     code = f"import sys; sys.modules[{module!r}] = None; from edge_runtime.cli.{command} import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: numpy is missing, or older than 1.21") and "hint: pip install" in done.stderr

@@ -30,7 +30,7 @@ def engine(tmp_path: Path) -> str:
 
 
 def rows(path: Path) -> List[Dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_events_imply_tracking(engine: str, tmp_path: Path, capsys: Any) -> None:

@@ -27,7 +27,7 @@ def test_frames_without_motion_are_marked_and_counted(tmp_path: Path, capsys: An
     out = str(tmp_path / "out.jsonl")
     assert run(tmp_path, clip(tmp_path), "--motion-gate", "--motion-tail", "0.5s", "--output", out, "--json") == 0
     gate = json.loads(capsys.readouterr().out)["motion_gate"]
-    rows = [json.loads(line) for line in Path(out).read_text().splitlines()]
+    rows = [json.loads(line) for line in Path(out).read_text(encoding="utf-8").splitlines()]
     assert gate == {"gated": 40 - 13, "inferred": 13, "saved_joules": None}
     assert sum(row.get("gated", False) for row in rows) == 27 and all(len(row["detections"]) == 1 for row in rows)
 

@@ -76,7 +76,7 @@ def test_an_engine_and_a_mode_are_changed_while_it_runs(switching_board, engines
     assert [decision["reason"] for decision in found["decisions"]] == ["lighter", "bigger"]
     assert [Path(decision["engine"]).name for decision in found["decisions"]] == ["b.onnx", "b.onnx"]
     assert found["detections"]["b"] > 5 and found["detections"]["c"] > 20, "each engine has looked at frames"
-    rows = list(csv.DictReader(open(log)))
+    rows = list(csv.DictReader(open(log, encoding="utf-8")))
     assert "lighter" in " ".join(row["decision"] for row in rows) and rows[-1]["engine"] == "b.onnx"
     assert found["power"]["mode"] == "MODE_15W, then MODE_30W_ALL" and found["power"]["fps_per_watt_nominal"] is None
     assert nvpmodel.current_name(switching_board) == "MODE_30W_ALL"

@@ -37,7 +37,7 @@ def command(engine: str, *arguments: str) -> List[str]:
 
 def started(engine: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_signals, **options}
-    return subprocess.Popen(command(engine, *arguments), text=True, **pipes)
+    return subprocess.Popen(command(engine, *arguments), encoding="utf-8", **pipes)
 
 
 def until(condition: Callable[[], bool], seconds: float = 40) -> None:
@@ -121,7 +121,7 @@ def test_a_terminal_that_closes_ends_it_cleanly(engine: str, tmp_path: Path, sum
     assert process.wait(30) == 0
     assert frames(video) > 10
     if summary == "to a file":
-        assert json.loads(said.read_text())["frames"] > 20
+        assert json.loads(said.read_text(encoding="utf-8"))["frames"] > 20
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -182,13 +182,15 @@ def test_a_start_that_fails_leaves_everything_as_it_was(engine: str, tmp_path: P
     if earlier:
         (folder / "drawn").mkdir()
         for name in names:
-            (folder / name).write_text(f"yesterday's {name}")
+            (folder / name).write_text(f"yesterday's {name}", encoding="utf-8")
     outputs = [word for name in names[:5] for word in ("--output", str(folder / name))]
     arguments = [word.replace("{tmp}", str(tmp_path)) for word in REFUSED[case]]
     process = started(engine, *arguments, *outputs, "--save", str(folder / "drawn"), "--log", str(folder / "run.csv"))
     _, stderr = process.communicate(timeout=40)
     assert process.returncode == 1, stderr
-    there = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    there = {
+        str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()
+    }
     assert there == ({name: f"yesterday's {name}" for name in names} if earlier else {})
     assert earlier or not (folder / "drawn").exists()
 

@@ -28,11 +28,11 @@ def test_one_of_two_is_killed(command: List[str], tmp_path: Path) -> None:
     first, second = MjpegServer(), MjpegServer()
     heard: List[str] = []
     command += [first.url, second.url, "--duration", "30", "--output", str(out)]
-    run = subprocess.Popen(command, text=True, bufsize=1, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    run = subprocess.Popen(command, encoding="utf-8", bufsize=1, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.stdout is not None and run.stderr is not None
     listening = threading.Thread(target=lambda: heard.extend(run.stderr or ()))
     listening.start()
-    assert within(20, lambda: out.exists() and second.url in out.read_text()), "both give frames"
+    assert within(20, lambda: out.exists() and second.url in out.read_text(encoding="utf-8")), "both give frames"
     second.stop()
     assert within(20, lambda: any(f"source {second.url} is lost: " in line for line in heard))
     run.terminate()
@@ -46,10 +46,10 @@ def test_one_of_two_is_killed(command: List[str], tmp_path: Path) -> None:
 def test_one_that_never_comes_is_given_up(command: List[str]) -> None:
     gone = MjpegServer()
     gone.stop()
-    alone = subprocess.run([*command, gone.url], capture_output=True, text=True, timeout=60)
+    alone = subprocess.run([*command, gone.url], capture_output=True, encoding="utf-8", timeout=60)
     assert alone.returncode == 1 and "error: no stream at" in alone.stderr
     waited = subprocess.run(
-        [*command, gone.url, "--wait", "--give-up", "2"], capture_output=True, text=True, timeout=60
+        [*command, gone.url, "--wait", "--give-up", "2"], capture_output=True, encoding="utf-8", timeout=60
     )
     assert waited.returncode == 1 and "did not come back in 2 tries" in waited.stderr
     assert f"source {gone.url} is connecting: connection refused" in waited.stderr

@@ -23,7 +23,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "set" / folder).mkdir(parents=True)
     for photo in PHOTOS.glob("*.jpg"):
         shutil.copy(photo, tmp_path / "set/images")
-        (tmp_path / "set/labels" / f"{photo.stem}.txt").write_text("0 0.5 0.5 1 1\n")
+        (tmp_path / "set/labels" / f"{photo.stem}.txt").write_text("0 0.5 0.5 1 1\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -48,11 +48,14 @@ def test_where_results_went_is_said(photos: Path, capsys: pytest.CaptureFixture[
 def test_all_at_once(photos: Path) -> None:
     outputs = ["a.csv", "a.coco.json", "coco:b.json", "yolo:found/", "{source}.jsonl", "{source}/drawn/"]
     assert run("--images", "set/images", *(word for output in outputs for word in ("--output", output))) == 0
-    assert '"chelsea.jpg"' in (photos / "a.coco.json").read_text()
-    assert "cat" in (photos / "a.csv").read_text() and len(json.loads((photos / "b.json").read_text())["images"]) == 2
+    assert '"chelsea.jpg"' in (photos / "a.coco.json").read_text(encoding="utf-8")
+    assert (
+        "cat" in (photos / "a.csv").read_text(encoding="utf-8")
+        and len(json.loads((photos / "b.json").read_text(encoding="utf-8"))["images"]) == 2
+    )
     assert names(photos / "found") == ["astronaut.txt", "chelsea.txt", "classes.txt"]
     assert names(photos / "images") == ["drawn/astronaut.jpg", "drawn/chelsea.jpg"]
-    assert len((photos / "images.jsonl").read_text().splitlines()) == 2
+    assert len((photos / "images.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_one_video_given_twice_is_two_sources(photos: Path, capsys: pytest.Captu
     assert run(*twice, "--output", "{source}.jsonl", "--output", "grid.mp4", "--save", "drawn", "--json") == 0
     summary = json.loads(capsys.readouterr().out)
     assert set(summary["dropped"]) == {"clip.mp4", "clip.mp4 (2)"} and summary["frames"] == 12
-    lines = {path.name: len(path.read_text().splitlines()) for path in photos.glob("*.jsonl")}
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in photos.glob("*.jsonl")}
     assert lines == {"clip.jsonl": 6, "clip-2.jsonl": 6}
     assert len(names(photos / "drawn")) == 12, "none is written over another"
     height, width = cv2.VideoCapture("grid.mp4").read()[1].shape[:2]

@@ -25,13 +25,13 @@ FULL_BYTES = 60_000  # a pipe holds 64 KiB, less what whole lines leave of each 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
         preexec_fn=heed_signals,
     )  # fmt: skip
 
 
 def lines_of(path: Path) -> List[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def wait_until_it_is_full(pipe: int) -> None:
@@ -103,7 +103,7 @@ def test_a_kill_leaves_no_process_behind(engine: str, tmp_path: Path, number: si
     until = time.monotonic() + 60
     while len(lines_of(lines)) < 10 and time.monotonic() < until:
         time.sleep(0.05)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == (0 if number == signal.SIGTERM else -signal.SIGKILL)

@@ -28,7 +28,7 @@ def engine(tmp_path: Path) -> str:
 def test_the_page_of_a_run(engine: str) -> None:
     words = ["--engine", engine, *FLAGS, "synthetic://320x180@30", "--duration", "60", "--zone", "yard=0,0,1,0,1,1"]
     command = [sys.executable, "-m", "edge_runtime.cli.detect", *words, "--output", "http://127.0.0.1:0"]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8")
     try:
         said = next(line for line in child.stderr or () if "page: " in line)
         page = SimpleNamespace(url=re.findall(r"http://\S+", said)[0])

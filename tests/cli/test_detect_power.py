@@ -78,7 +78,7 @@ def test_a_refused_mode_ends_it_before_anything_runs(live_board, capsys, engine)
 
 def test_a_recorded_trace_is_measured(tmp_path, capsys, engine):
     trace = tmp_path / "trace.csv"
-    trace.write_text("time_s,VDD_IN_w\n0,8.0\n600,8.0\n")
+    trace.write_text("time_s,VDD_IN_w\n0,8.0\n600,8.0\n", encoding="utf-8")
     assert detect.main(arguments(engine, tmp_path, "--duration", "1.5", "--meter", f"replay:{trace}", "--json")) == 0
     power = json.loads(capsys.readouterr().out)["power"]
     assert (power["mean_w"], power["meter"], power["scope"]) == (8.0, "replay", "module_input")
@@ -87,7 +87,7 @@ def test_a_recorded_trace_is_measured(tmp_path, capsys, engine):
 def test_a_trace_begins_with_the_first_frame_and_tells_no_idle_watts(tmp_path, capsys, engine):
     """Two seconds of 9 W: all of them would be gone before a slow model is loaded and an idle time is over."""
     trace = tmp_path / "trace.csv"
-    trace.write_text("time_s,VDD_IN_w\n0,9.0\n1,9.0\n")
+    trace.write_text("time_s,VDD_IN_w\n0,9.0\n1,9.0\n", encoding="utf-8")
     words = ["--duration", "1.5", "--meter", f"replay:{trace}", "--log", str(tmp_path / "log.csv"), "--json"]
     assert detect.main(arguments(engine, tmp_path, *words)) == 0
     power = json.loads(capsys.readouterr().out)["power"]
@@ -96,7 +96,7 @@ def test_a_trace_begins_with_the_first_frame_and_tells_no_idle_watts(tmp_path, c
 
 def test_a_trace_of_another_board_and_mode_is_noted(live_board, tmp_path, capsys, engine):
     root, trace = live_board("agx-orin_l4t36"), tmp_path / "trace.csv"
-    trace.write_text("time_s,mode,VDD_IN_w\n0,15W,8.0\n600,15W,8.0\n")
+    trace.write_text("time_s,mode,VDD_IN_w\n0,15W,8.0\n600,15W,8.0\n", encoding="utf-8")
     assert detect.main(arguments(engine, root, "--duration", "0.5", "--meter", f"replay:{trace}")) == 0
     said = capsys.readouterr().err
     assert "note: watts are played from a trace: VDD_IN, mode 15W\n" in said
@@ -107,7 +107,7 @@ def started(engine: str, root: Path) -> subprocess.Popen:
     """A run in another mode, once it has begun."""
     command = [sys.executable, "-m", "edge_runtime.cli.detect", *arguments(engine, root, "--power-mode", "15W")]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        command, stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, "PYTHONUNBUFFERED": "1"},
         preexec_fn=heed_signals,
     )  # fmt: skip
     for line in process.stderr:

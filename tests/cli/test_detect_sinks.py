@@ -61,7 +61,9 @@ def test_metrics_of_a_run_without_ids(engine: str, tmp_path: Path, capsys: Any) 
 
     scraping = threading.Thread(target=scrape)
     scraping.start()
-    (tmp_path / "run.csv").write_text("time_s,VDD_IN_w,GPU_w\n" + "".join(f"{s},5.5,2\n" for s in range(20)))
+    (tmp_path / "run.csv").write_text(
+        "time_s,VDD_IN_w,GPU_w\n" + "".join(f"{s},5.5,2\n" for s in range(20)), encoding="utf-8"
+    )
     source = ["synthetic://64x48@30", "--engine", engine, "--meter", f"replay:{tmp_path}/run.csv", "--duration", "4"]
     assert detect.main([*source, "--output", f"prometheus://127.0.0.1:{port}", "--json", *FLAGS]) == 0
     over.set()

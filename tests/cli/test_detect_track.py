@@ -25,7 +25,7 @@ def engine(tmp_path: Path) -> str:
 def run(engine: str, tmp_path: Path, *more: str) -> List[List[dict]]:
     clip, out = write_clip(tmp_path / "clip.mp4", 5), tmp_path / "out.jsonl"
     assert detect.main(["--engine", engine, "--video", str(clip), "--output", str(out), *more, *FLAGS]) == 0
-    return [json.loads(line)["detections"] for line in out.read_text().splitlines()]
+    return [json.loads(line)["detections"] for line in out.read_text(encoding="utf-8").splitlines()]
 
 
 def test_ids_in_jsonl_and_counts_in_the_summary(engine: str, tmp_path: Path, capsys: Any) -> None:
@@ -77,7 +77,7 @@ def test_lines_and_zones_in_rows_and_summary(engine: str, tmp_path: Path, capsys
     said = capsys.readouterr().err
     assert "line gate: in none; out none\n" in said
     assert "zone all: b 1; 1 at once at most; stayed 0." in said
-    row = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])
+    row = json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert row["lines"] == {"gate": {"in": 0, "out": 0, "crossed": []}}
     assert row["zones"]["all"]["count"] == 1 and row["zones"]["all"]["inside"][0]["tracker_id"] == 1
 

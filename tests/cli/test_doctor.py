@@ -65,7 +65,8 @@ def test_l4t_falls_back_to_the_installed_package(tmp_path: Path) -> None:
     status.parent.mkdir(parents=True)
     status.write_text(
         "Package: nvidia-l4t-apt-source\nVersion: 1.0\n\nPackage: nvidia-l4t-core\nStatus: install ok installed\n"
-        "Version: 36.4.7-20250918154033\n\nPackage: zlib\nVersion: 9.9\n"
+        "Version: 36.4.7-20250918154033\n\nPackage: zlib\nVersion: 9.9\n",
+        encoding="utf-8",
     )
     assert board.l4t(tmp_path) == "36.4.7" and board.is_jetson(tmp_path)
     assert machine.jetpack(tmp_path).detail == "6.2.1 (Jetson Linux 36.4.7)"
@@ -139,7 +140,7 @@ def test_json_has_every_check_with_the_same_keys(capsys: pytest.CaptureFixture[s
 def test_without_numpy_it_still_answers() -> None:
     """The package must not need what the doctor is there to find missing."""
     code = "import sys; sys.modules['numpy'] = None; from edge_runtime.cli.doctor import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert "error: detection cannot run here without numpy" in done.stderr
     assert "-> pip install numpy" in done.stdout and "Traceback" not in done.stderr
@@ -148,7 +149,7 @@ def test_without_numpy_it_still_answers() -> None:
 def test_a_library_that_crashes_is_a_line_of_the_report(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "cv2.py").write_text("import os\nos.abort()\n")
+    (tmp_path / "cv2.py").write_text("import os\nos.abort()\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert doctor.main([]) == 1
     out, err = capsys.readouterr()
@@ -175,7 +176,7 @@ def test_an_interrupt_and_a_reader_that_leaves_are_no_tracebacks(monkeypatch: py
     monkeypatch.setattr(room, "ALL", (interrupted,))
     assert doctor.main([]) == 130
     command = f"{sys.executable} -m edge_runtime.cli.doctor --quick | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.startswith("ok  Python") and done.stderr == ""
 
 
@@ -187,6 +188,6 @@ def test_a_missing_sysroot_is_wrong_usage(capsys: pytest.CaptureFixture[str], tm
 
 def test_it_is_the_module_itself() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "edge_runtime", "--version"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "edge_runtime", "--version"], capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout.strip() == "0.1.0"

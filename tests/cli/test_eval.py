@@ -17,7 +17,7 @@ FLAGS = ["--family", "yolo_v8", "--labels", "a,b,c", "--threads", "1"]
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "edge_runtime.cli.eval", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=100)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def work(tmp_path_factory):
     write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 20, 20, 0.9, 1))})
     (folder / "data" / "images").mkdir(parents=True)
     (folder / "data" / "labels").mkdir()
-    (folder / "data" / "labels" / "0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n")
-    (folder / "data" / "my.names").write_text("a\nb\nc\n")
+    (folder / "data" / "labels" / "0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n", encoding="utf-8")
+    (folder / "data" / "my.names").write_text("a\nb\nc\n", encoding="utf-8")
     for number in range(2):
         cv2.imwrite(str(folder / "data" / "images" / f"{number}.png"), np.full((64, 64, 3), 90, np.uint8))
     return folder
@@ -41,7 +41,7 @@ def test_json_table_and_report(work, tmp_path):
     figures = json.loads(done.stdout)
     assert figures["voc07_11pt"] == figures["voc_allpoint"] == 1.0, "the wrong box is as sure, but comes second"
     assert figures["coco_101"]["AP"] == pytest.approx(1.0) and figures["images"] == 2 and figures["conf"] == 0.005
-    page = (tmp_path / "report" / "index.html").read_text()
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "voc07_11pt" in page and "data:image/png" in page and "http" not in page, "nothing outside the page"
     for name in ("pr_curves.png", "confusion.png"):
         picture = cv2.imread(str(tmp_path / "report" / name))
@@ -70,7 +70,7 @@ def test_accuracy_of_nearly_nothing_has_a_note(tmp_path):
     for name in ("images", "labels"):
         (tmp_path / "data" / name).mkdir(parents=True)
     for number in range(12):
-        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.2 0.2 0.1 0.1\n")
+        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.2 0.2 0.1 0.1\n", encoding="utf-8")
         cv2.imwrite(str(tmp_path / "data" / "images" / f"{number}.png"), np.full((64, 64, 3), 90, np.uint8))
     done = run("--engine", engine, "--data", str(tmp_path / "data"), *FLAGS)
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,11 @@ def test_a_reader_that_leaves_is_a_normal_end(body: str) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-c", PRINTS.format(body=body)], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", PRINTS.format(body=body)],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")
@@ -37,14 +41,14 @@ def test_a_reader_that_leaves_is_a_normal_end(body: str) -> None:
 def test_a_closed_stdout_is_no_error() -> None:
     code = PRINTS.format(body="print('x')")
     done = subprocess.run(
-        f'"{sys.executable}" -c "{code}" >&-', shell=True, stderr=subprocess.PIPE, text=True, check=False
+        f'"{sys.executable}" -c "{code}" >&-', shell=True, stderr=subprocess.PIPE, encoding="utf-8", check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_another_pipe_that_breaks_is_an_error() -> None:
     code = PRINTS.format(body="raise BrokenPipeError('the worker is gone')")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1 and "error: BrokenPipeError: the worker is gone" in done.stderr
 
 

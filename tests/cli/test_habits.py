@@ -321,7 +321,7 @@ TINY = "--family yolo_v8 --labels a,b,c --threads 1".split()
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "edge_runtime", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
 
 
 def test_ultralytics_line_runs(folder: Path) -> None:
@@ -362,7 +362,7 @@ def test_a_pipe_that_ends_early_is_a_normal_end(folder: Path, words: str, unbuff
     command = [sys.executable, "-m", "edge_runtime", *words.split(), *(TINY if "tiny" in words else [])]
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     assert process.stdout and process.stderr
     if "--output" in words:

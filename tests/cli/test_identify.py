@@ -33,8 +33,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (tmp_path / "data" / "labels").mkdir(exist_ok=True)
         picture = np.random.default_rng(number).integers(0, 255, (64, 64, 3), np.uint8)
         cv2.imwrite(str(tmp_path / "data" / "images" / f"{number}.png"), picture)
-        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.5 0.5 0.3125 0.3125\n")
-    (tmp_path / "data" / "data.yaml").write_text("names: [a, b, c]\n")
+        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.5 0.5 0.3125 0.3125\n", encoding="utf-8")
+    (tmp_path / "data" / "data.yaml").write_text("names: [a, b, c]\n", encoding="utf-8")
     return write_onnx(tmp_path / "tiny.onnx", {"output0": boxes_v8((32, 32, 20, 20, 0.9, 1))})
 
 
@@ -109,7 +109,8 @@ def test_an_untrained_file_is_believed_and_its_outputs_are_doubted(name, tmp_pat
     assert found["chosen"]["family"] == truth.family and found["chosen"]["mean"] == list(truth.mean)
     assert found["reason"].startswith(f"{truth.family}, {truth.resize}, rgb, as stated: its metadata say so")
     assert found["sure"].startswith("not sure: the file is believed") and found["judge"] == "its metadata"
-    assert load_recipe(recipe).family == truth.family and "No picture says anything" in Path(page).read_text()
+    assert load_recipe(recipe).family == truth.family
+    assert "No picture says anything" in Path(page).read_text(encoding="utf-8")
 
 
 def test_a_stamped_file_that_finds_nothing_is_believed(tiny, tmp_path, capsys) -> None:
@@ -173,9 +174,9 @@ def test_errors_have_a_hint(tiny, tmp_path, capsys, words, fact) -> None:
 
 def test_names_are_shown_and_never_obeyed(tiny, tmp_path, capsys) -> None:
     names = tmp_path / "names.json"
-    names.write_text(json.dumps(list(NASTY[:3])))
+    names.write_text(json.dumps(list(NASTY[:3])), encoding="utf-8")
     words = [tiny, "--data", "data", "--labels", str(names), "--report", "p.html", "-o", "r.toml", "--threads", "1"]
-    (tmp_path / "data" / "data.yaml").write_text(f"names: {json.dumps(list(NASTY[:3]))}\n")
+    (tmp_path / "data" / "data.yaml").write_text(f"names: {json.dumps(list(NASTY[:3]))}\n", encoding="utf-8")
     assert identify.main(words) == 0
     out, err = capsys.readouterr()
     assert not obeyed(out) and not obeyed(err) and not obeyed((tmp_path / "p.html").read_text(encoding="utf-8"))

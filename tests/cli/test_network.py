@@ -27,7 +27,7 @@ TINY = ["--family", "yolo_v8", "--labels", "a,b,c", "--threads", "1"]
 def _cannot_look() -> str:
     if not (shutil.which("strace") and shutil.which("unshare")):
         return "needs strace and unshare"
-    tried = subprocess.run([*ALONE, "strace", "-f", "-o", os.devnull, "true"], capture_output=True, text=True)
+    tried = subprocess.run([*ALONE, "strace", "-f", "-o", os.devnull, "true"], capture_output=True, encoding="utf-8")
     return f"strace cannot look here: {tried.stderr.strip()[:100]}" if tried.returncode else ""
 
 
@@ -43,10 +43,10 @@ def calls(command: List[str], folder: Path, expected: Optional[int] = 0) -> List
     environment = {key: value for key, value in environment.items() if not key.startswith(("XDG_", "MPL"))}
     done = subprocess.run(
         [*ALONE, "strace", "-f", "-qq", "-s", "80", "-e", f"trace={CALLS}", "-o", str(trace), sys.executable, *command],
-        env={**environment, "HOME": str(home)}, cwd=folder, capture_output=True, text=True, timeout=300,
+        env={**environment, "HOME": str(home)}, cwd=folder, capture_output=True, encoding="utf-8", timeout=300,
     )  # fmt: skip
     assert expected is None or done.returncode == expected, done.stderr
-    lines = trace.read_text(errors="replace").splitlines()
+    lines = trace.read_text(encoding="utf-8", errors="replace").splitlines()
     return [line for line in lines if "AF_INET" in line and (not LOOPBACK.search(line) or "htons(53)" in line)]
 
 
@@ -61,8 +61,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_onnx(folder / "tiny.onnx", {"output0": boxes_v8((32, 32, 20, 20, 0.9, 1))})
     for name in ("images", "labels"):
         (folder / "data" / name).mkdir(parents=True)
-    (folder / "data" / "labels" / "0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n")
-    (folder / "data" / "my.names").write_text("a\nb\nc\n")
+    (folder / "data" / "labels" / "0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n", encoding="utf-8")
+    (folder / "data" / "my.names").write_text("a\nb\nc\n", encoding="utf-8")
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     for number in range(6):  # one is held out of calibration, for the verdict and its page
         cv2.imwrite(str(folder / "data" / "images" / f"{number}.png"), picture)
@@ -100,6 +100,6 @@ def test_the_test_would_see_a_lookup(tmp_path) -> None:
     code = "import socket, contextlib\nwith contextlib.suppress(OSError): socket.getaddrinfo('example.invalid', 80)"
     seen = calls(["-c", code], tmp_path)
     direct = calls(["-c", "import socket; socket.socket(2, 2).connect_ex(('192.0.2.1', 9))"], tmp_path)
-    assert direct and (seen or not Path("/etc/resolv.conf").read_text().strip())
+    assert direct and (seen or not Path("/etc/resolv.conf").read_text(encoding="utf-8").strip())
     calls(["-c", "import pathlib; (pathlib.Path.home() / 'intel').write_text('')"], tmp_path)
     assert left_in(tmp_path / "home") == ["intel"]

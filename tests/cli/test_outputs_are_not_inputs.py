@@ -36,7 +36,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         cv2.imwrite(str(tmp_path / "photos" / f"{number}.jpg"), picture)
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "clip.mp4").write_bytes(b"no video" * 100)
     (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "album").symlink_to("photos")
@@ -259,7 +259,7 @@ DERIVED = (
 @pytest.mark.parametrize(("words", "name"), DERIVED, ids=lambda value: str(value)[-40:])
 def test_a_file_whose_name_nobody_typed_is_the_users(place, capsys, words, name):
     (place / name).parent.mkdir(exist_ok=True)
-    (place / name).write_text('{"dear": "notes"}')
+    (place / name).write_text('{"dear": "notes"}', encoding="utf-8")
     before = contents(place)
     assert importlib.import_module(f"edge_runtime.cli.{words[0]}").main(words[1:]) == 1
     err = capsys.readouterr().err

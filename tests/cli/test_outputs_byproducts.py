@@ -44,7 +44,7 @@ def place(tmp_path: Path) -> Path:
         picture = np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8)
         cv2.imwrite(str(tmp_path / "photos" / f"{number}.png"), picture)
         cv2.imwrite(str(tmp_path / "data/images" / f"{number}.png"), picture)
-    (tmp_path / "data/labels/0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n")
+    (tmp_path / "data/labels/0.txt").write_text("1 0.5 0.5 0.3125 0.3125\n", encoding="utf-8")
     return tmp_path
 
 
@@ -95,7 +95,7 @@ def test_a_table_that_cannot_be_written_costs_no_benchmark(place, capsys):
     files = ["-o", str(place / "full.csv"), "-o", str(place / "b.json")]
     assert bench.main([*said, *files, "--source", "synthetic://64x64@50", *TINY]) == 1
     assert "full.csv cannot be written: No space left" in capsys.readouterr().err
-    assert len(json.loads((place / "b.json").read_text())["rows"]) == 1
+    assert len(json.loads((place / "b.json").read_text(encoding="utf-8"))["rows"]) == 1
 
 
 def test_a_log_that_is_full_is_said_at_the_end(place, capsys):
@@ -105,7 +105,7 @@ def test_a_log_that_is_full_is_said_at_the_end(place, capsys):
     assert detect.main([*said, *outputs, *TINY]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert "full.csv" in lines[-2] and "No space left" in lines[-2] and lines[-1].startswith("hint: ")
-    rows = len((place / "o.jsonl").read_text().splitlines())
+    rows = len((place / "o.jsonl").read_text(encoding="utf-8").splitlines())
     assert rows > 30 and any(line.startswith(f"{rows} frames") for line in lines), "it ran on to its end"
 
 
@@ -146,7 +146,9 @@ def test_the_second_run_on_one_output_is_refused_at_once(place, capsys, flag):
 def test_two_runs_at_one_time(place):
     """For real: one makes the model, the other is told by whom."""
     command = [sys.executable, "-m", "edge_runtime.cli.calibrate", *calibrated(place, "--no-verdict")]
-    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) for _ in range(2)]
+    runs = [
+        subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8") for _ in range(2)
+    ]
     said = [run.communicate(timeout=120)[1] for run in runs]
     assert sorted(run.returncode for run in runs) == [0, 1]
     loser = next(number for number, run in enumerate(runs) if run.returncode)

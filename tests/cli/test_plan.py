@@ -15,7 +15,8 @@ from edge_runtime.cli import plan
 def file(tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(
-        results.to_json([*FOUR, {**row("bad.plan"), "valid": False, "reasons": ["throttled"]}], "edge-bench")
+        results.to_json([*FOUR, {**row("bad.plan"), "valid": False, "reasons": ["throttled"]}], "edge-bench"),
+        encoding="utf-8",
     )
     return str(path)
 
@@ -74,7 +75,9 @@ def test_quantities_need_their_unit(file, capsys, words):
 
 def test_results_that_say_nothing(tmp_path, capsys):
     path = tmp_path / "bench.json"
-    path.write_text(results.to_json([{**row(), "valid": False, "reasons": ["throttled"]}], "edge-bench"))
+    path.write_text(
+        results.to_json([{**row(), "valid": False, "reasons": ["throttled"]}], "edge-bench"), encoding="utf-8"
+    )
     assert plan.main([str(path), "--fps", "1"]) == 1 and "no valid row" in capsys.readouterr().err
-    path.write_text("[]")
+    path.write_text("[]", encoding="utf-8")
     assert plan.main([str(path), "--fps", "1"]) == 1 and "hint: " in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_the_boards_name_comes_first(board_tree, capsys):
         "board         Jetson Orin Nano 8GB (NVIDIA Orin Nano Developer Kit, tegra234), "
         "JetPack 5.1.1 (Jetson Linux 35.3.1)\n"
     )
-    (root / "etc/nv_tegra_release").write_text("# R41 (release), REVISION: 2.0, GCID: 1\n")
+    (root / "etc/nv_tegra_release").write_text("# R41 (release), REVISION: 2.0, GCID: 1\n", encoding="utf-8")
     cli.main(["--sysroot", str(root)])
     assert ", JetPack unknown (Jetson Linux 41.2.0)\n" in capsys.readouterr().out
 
@@ -83,13 +83,13 @@ def test_a_mode_of_the_power_estimator(board_tree, capsys):
 
 def test_now_and_since_boot_are_told_apart(board_tree, capsys):
     root = board_tree("orin-nano_l4t36")
-    (root / "sys/devices/platform/soctherm-oc-event/hwmon/hwmon3/oc3_event_cnt").write_text("17\n")
+    (root / "sys/devices/platform/soctherm-oc-event/hwmon/hwmon3/oc3_event_cnt").write_text("17\n", encoding="utf-8")
     cli.main(["--sysroot", str(root)])
     said = capsys.readouterr().out
     assert "since boot    over-current-peak 17\n" in said and "held back now" not in said
     limit = root / "sys/kernel/debug/bpmp/debug/clk/nafll_gpc0/max_rate"
     limit.parent.mkdir(parents=True)
-    limit.write_text("624750000\n")
+    limit.write_text("624750000\n", encoding="utf-8")
     cli.main(["--sysroot", str(root)])
     said = capsys.readouterr().out
     assert "held back now the firmware holds the GPU at 624.75 MHz, its cap is 1020 MHz\n" in said
@@ -111,7 +111,7 @@ def test_a_summary_says_what_throttled_in_the_run():
 def test_a_mode_that_is_not_what_its_name_says(board_tree, capsys):
     """Trap 5: the boot service failed."""
     root = board_tree("orin-nano_l4t36")
-    (root / nvpmodel.STATUS).write_text("pmode:0001\n")
+    (root / nvpmodel.STATUS).write_text("pmode:0001\n", encoding="utf-8")
     cli.main(["--sysroot", str(root)])
     said = capsys.readouterr().out
     assert "mode          25W, but:\n" in said and "GPU MAX_FREQ is 1020000000, 25W wants 918000000" in said

@@ -115,6 +115,8 @@ def test_edge_detect_keeps_stdout_clean(tmp_path: Path) -> None:
     engine = write_onnx(tmp_path / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
     code = "from edge_runtime.cli import _progress, detect; _progress.INTERVAL_S = 0.1; raise SystemExit(detect.main())"
     words = ["synthetic://64x48@50", "--duration", "2", "--json", "--family", "yolo_v8", "--labels", "a,b,c"]
-    done = subprocess.run([sys.executable, "-c", code, engine, *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, engine, *words], capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0 and json.loads(done.stdout)["frames"] > 1, done.stderr
     assert len(re.findall(r"^[\d.]+ FPS  latency .* \d+ frames?", done.stderr, re.M)) >= 2, done.stderr

@@ -72,7 +72,7 @@ class Running:
         write_clip(folder / "clip.mp4", frames)
         self.write(**said)
         command = [sys.executable, *start, "--config", str(self.file)]
-        with open(folder / "said.txt", "w") as said_to:
+        with open(folder / "said.txt", "w", encoding="utf-8") as said_to:
             take = _take_terminal_and_ignore if nohup else _take_terminal
             first = _hear if terminal is None else take
             self.process = subprocess.Popen(
@@ -80,14 +80,14 @@ class Running:
             )
 
     def write(self, conf: float = 0.5, more: str = "", after: str = "") -> None:
-        self.file.write_text(SITE.format(conf=conf, more=more) + after)
+        self.file.write_text(SITE.format(conf=conf, more=more) + after, encoding="utf-8")
 
     def said(self) -> str:
-        return (self.folder / "said.txt").read_text()
+        return (self.folder / "said.txt").read_text(encoding="utf-8")
 
     def rows(self, name: str = "a") -> List[Dict[str, Any]]:
         path = self.folder / f"{name}.jsonl"
-        lines = path.read_text().split("\n")[:-1] if path.exists() else []
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
         return [json.loads(line) for line in lines]
 
     def reload(self, answer: str) -> None:
@@ -125,7 +125,11 @@ def started(begun: Any) -> Any:
 
 def hears_hangup(pid: int) -> bool:
     """Whether a process has a handler for SIGHUP, the first signal."""
-    (mask,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
+    (mask,) = (
+        line
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+        if line.startswith("SigCgt:")
+    )
     return int(mask.split()[1], 16) & 1 == 1
 
 
@@ -155,7 +159,7 @@ def test_thresholds_zones_and_streams_change_without_a_gap(started: Any) -> None
     run.reload("changed a; removed b; only at the next start max_frames")
     run.write(conf=0.01)
     run.reload("above 0.01, and the detector reports those above 0.1; the settings before go on")
-    run.file.write_text("conf = = 3")
+    run.file.write_text("conf = = 3", encoding="utf-8")
     run.reload("is not TOML")
     run.end()
     rows = run.rows()
@@ -177,7 +181,7 @@ def test_zones_of_the_page_go_into_the_file(started: Any) -> None:
     asked = Request(f"{address}zones", body, {"Content-Type": "application/json"}, method="PUT")
     with urlopen(asked, timeout=20) as answer:
         assert json.loads(answer.read())["saved"] is True
-    text = run.file.read_text()
+    text = run.file.read_text(encoding="utf-8")
     table = parse_toml(text)["stream"][0]
     assert table["zones"] == [{"name": "all", "fractions": ZONE["points"]}] and table["conf"] == 0.5
     assert text.startswith("# ours\n") and "# the first" in text

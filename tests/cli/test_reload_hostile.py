@@ -60,7 +60,7 @@ class Running:
     def told(self, text: Optional[str] = None) -> str:
         """What is said when the file is read again."""
         if text is not None:
-            self.file.write_text(text)
+            self.file.write_text(text, encoding="utf-8")
         self._capsys.readouterr()
         self.reload.reload()
         return str(self._capsys.readouterr().err).replace(f"{self.file.parent}/", "")
@@ -158,9 +158,9 @@ def test_what_the_page_saves_must_run(run: Running) -> None:
     assert "stream[0].zones[0]: tiny has no area" in run.refused([tiny])
     assert "has a password or a token" in run.refused([Zone("rtsp://u:velvet-otter@c/x", ZONE.points, "fractions")])
     assert "yard is no line" in run.refused([], [Line("yard", ((0, 0), (0.00001, 0)), "fractions")])
-    run.file.write_text(SITE + "conf = 0.01")
+    run.file.write_text(SITE + "conf = 0.01", encoding="utf-8")
     assert "the detector reports those above 0.1" in run.refused([ZONE])
-    run.file.write_text(SITE + "output = 3 = 4")
+    run.file.write_text(SITE + "output = 3 = 4", encoding="utf-8")
     assert "is not TOML" in run.refused([ZONE])
     run.file.unlink()
     assert "is not there / it must be there to save into it" in run.refused([ZONE])
@@ -168,17 +168,17 @@ def test_what_the_page_saves_must_run(run: Running) -> None:
 
 def test_what_was_written_by_hand_is_not_lost(run: Running) -> None:
     run.start()
-    run.file.write_text(f"{SITE}zone = 'mine=0,0,9,0,9,9'")
+    run.file.write_text(f"{SITE}zone = 'mine=0,0,9,0,9,9'", encoding="utf-8")
     assert "has newer lines or zones of a than those that run / kill -HUP" in run.refused([ZONE])
     assert "changed a" in run.told()
     assert "in a form that is not replaced" in run.refused([ZONE])
-    run.file.write_text(f"{SITE}[[zones]]\nname = 'all'\npixels = [[0, 0], [9, 0], [9, 9]]")
+    run.file.write_text(f"{SITE}[[zones]]\nname = 'all'\npixels = [[0, 0], [9, 0], [9, 9]]", encoding="utf-8")
     assert "changed a" in run.told()
     assert "for all streams, which come back / write lines = [] or zones = []" in run.refused([])
-    run.file.write_text(f"{SITE}zones = []")
+    run.file.write_text(f"{SITE}zones = []", encoding="utf-8")
     assert "changed a" in run.told()
     run.reload.save("a", (LINE,), ())
-    assert parse_toml(run.file.read_text())["stream"][0]["lines"][0]["name"] == "gate"
+    assert parse_toml(run.file.read_text(encoding="utf-8"))["stream"][0]["lines"][0]["name"] == "gate"
 
 
 def test_the_file_stays_a_link_with_its_rights_and_line_ends(run: Running) -> None:
@@ -198,9 +198,9 @@ def test_the_file_stays_a_link_with_its_rights_and_line_ends(run: Running) -> No
 
 
 def test_a_file_that_changes_while_it_is_saved_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "site.toml").write_text("conf = 0.4")
+    (tmp_path / "site.toml").write_text("conf = 0.4", encoding="utf-8")
     with pytest.raises(UsageError, match="was changed meanwhile"):
         _drawn.replace(str(tmp_path / "site.toml"), "conf = 0.3", "conf = 0.2")
     with pytest.raises(UsageError, match="would be too long to read again"):
         _drawn.replace(str(tmp_path / "site.toml"), "conf = 0.4", "#" * (1 << 20) + "\n")
-    assert (tmp_path / "site.toml").read_text() == "conf = 0.4"
+    assert (tmp_path / "site.toml").read_text(encoding="utf-8") == "conf = 0.4"

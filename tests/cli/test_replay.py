@@ -36,7 +36,7 @@ def test_a_signal_a_lost_camera_and_no_secret(tmp_path: Path, capsys: Any) -> No
     address = server.url.replace("//", f"//{LOGIN}@")
     command = [sys.executable, "-m", "edge_runtime.cli.detect"]
     command += words(tmp_path, address, "--track", "--output", str(out), "--record-s", "1")
-    process = subprocess.Popen(command, preexec_fn=heed_signals, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, preexec_fn=heed_signals, stderr=subprocess.PIPE, encoding="utf-8")
     try:
         assert within(40, lambda: out.exists() and out.read_bytes().count(b"\n") > 20)
         process.send_signal(signal.SIGUSR2)
@@ -69,7 +69,7 @@ def test_a_file_at_its_end_and_another_engine(tmp_path: Path, capfd: Any) -> Non
     assert replay.main([recording, "--output", str(again), "--json"]) == 0
     assert out.read_bytes() == again.read_bytes() and json.loads(capfd.readouterr().out)["equal"] is True
     assert replay.main([recording, "--output", "-"]) == 0
-    assert capfd.readouterr().out == out.read_text()
+    assert capfd.readouterr().out == out.read_text(encoding="utf-8")
     (tmp_path / "tiny.onnx").rename(tmp_path / "gone.onnx")
     assert replay.main([recording]) == 2
     said = capfd.readouterr().err
@@ -153,7 +153,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     start = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); "
     start += "from edge_runtime.cli import detect; sys.exit(detect.main(sys.argv[1:]))"
     typed = words(tmp_path, str(scenes.write_video(tmp_path / "a.mp4", 30)), "--record-end")
-    done = subprocess.run([sys.executable, "-c", start, *typed], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, "-c", start, *typed], capture_output=True, encoding="utf-8", timeout=100)
     assert done.returncode == 0 and "30 frames" in done.stderr, done.stderr
     assert "recordings lost: 1" in done.stderr and "a recording is lost, all else goes on" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "tiny.onnx"], "nothing is left behind"

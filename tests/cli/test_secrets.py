@@ -47,7 +47,7 @@ def assert_no_secret(folder: Path, said: str) -> None:
 @pytest.mark.parametrize("given", ["{}", "env:CAMERA", "@{folder}/camera"])
 def test_results_of_detection(given, address, engine, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("CAMERA", address)
-    (tmp_path / "camera").write_text(address + "\n")
+    (tmp_path / "camera").write_text(address + "\n", encoding="utf-8")
     out = tmp_path / "out"
     out.mkdir()
     outputs = [
@@ -64,11 +64,11 @@ def test_results_of_detection(given, address, engine, tmp_path, monkeypatch, cap
 
 def test_the_file_with_the_address_is_not_written_over(engine, tmp_path, capsys) -> None:
     clip, camera = tmp_path / "clip.jsonl", tmp_path / "camera.jsonl"
-    clip.write_text("")
-    camera.write_text(str(clip))
+    clip.write_text("", encoding="utf-8")
+    camera.write_text(str(clip), encoding="utf-8")
     for output in (camera, clip):
         assert detect.main(["--source", f"@{camera}", "--engine", engine, "--output", str(output), *MODEL]) == 1
-        assert "error: " in capsys.readouterr().err and camera.read_text() == str(clip)
+        assert "error: " in capsys.readouterr().err and camera.read_text(encoding="utf-8") == str(clip)
 
 
 @pytest.mark.parametrize("address", DEAD)
@@ -87,7 +87,7 @@ def test_benchmark_files(address, engine, tmp_path, capsys) -> None:
     flags = ["--engine", engine, "--seconds", "0.1", "--repeats", "1", "--warmup", "0", "--idle", "0", *outputs, *MODEL]
     assert bench.main(["--source", address, *flags]) == 1
     said = capsys.readouterr()
-    assert json.loads((tmp_path / "b.json").read_text())["rows"][0]["reasons"]
+    assert json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))["rows"][0]["reasons"]
     assert_no_secret(tmp_path, said.out + said.err)
 
 

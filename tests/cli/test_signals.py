@@ -60,7 +60,7 @@ def run(code: str, number: int) -> subprocess.CompletedProcess[str]:
     """In a process of its own: a signal that no handler took would end the tests. Under nohup it heeds SIGHUP again."""
 
     command = [sys.executable, "-c", code, str(int(number))]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=heed_signals)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, preexec_fn=heed_signals)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -81,7 +81,7 @@ def test_what_is_ignored_stays_so() -> None:
         "with _signals.ending(): os.kill(os.getpid(), signal.SIGHUP)\nprint('went on')"
     )
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=ignore)
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", preexec_fn=ignore)
     assert child.stdout == "went on\n", child.stderr
 
 

@@ -23,7 +23,7 @@ with _streams.escaped():
 def said(env: Dict[str, str], end: str = "pass") -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     return subprocess.run(
-        [sys.executable, "-c", SAYS.format(end=end)], env={**environment, **env}, capture_output=True, text=True
+        [sys.executable, "-c", SAYS.format(end=end)], env={**environment, **env}, capture_output=True, encoding="utf-8"
     )
 
 

@@ -65,7 +65,9 @@ def test_a_run_from_ready_to_stopping(supervisor: Supervisor, tmp_path: Path) ->
     write_onnx(tmp_path / "tiny.onnx", {"output0": boxes_v8((32, 32, 16, 8, 0.9, 1))})
     write_clip(tmp_path / "clip.mp4", 10)
     site = tmp_path / "site.toml"
-    site.write_text(f'{SITE}target_fps = 20\nloop = true\n[[stream]]\nname = "a"\nsource = "clip.mp4"\n')
+    site.write_text(
+        f'{SITE}target_fps = 20\nloop = true\n[[stream]]\nname = "a"\nsource = "clip.mp4"\n', encoding="utf-8"
+    )
 
     def conduct() -> None:
         assert within(30, lambda: supervisor.has("WATCHDOG"))

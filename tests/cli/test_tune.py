@@ -23,7 +23,7 @@ LONG = "synthetic://64x48?frames=600"
 def run(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "edge_runtime.cli.detect", MODEL, *arguments, "--json"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -32,7 +32,7 @@ def test_a_trial_loses_no_frame_says_its_figures_and_is_kept(tmp_path: Path) -> 
     pytest.importorskip("onnxruntime")
     out = tmp_path / "out.jsonl"
     done = run(tmp_path, LONG, "--output", str(out), "--tune", "again", "--streams", "2", "--threads", "2")
-    assert [json.loads(line)["frame"] for line in out.read_text().splitlines()] == list(range(600))
+    assert [json.loads(line)["frame"] for line in out.read_text(encoding="utf-8").splitlines()] == list(range(600))
     summary: Dict[str, Any] = json.loads(done.stdout)
     assert "2 threads in 2 streams" in summary["backend"]
     (chosen,) = [line for line in done.stderr.splitlines() if line.startswith("arrangement: ")]

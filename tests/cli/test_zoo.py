@@ -37,7 +37,7 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     ):
         text = re.sub(old, new, text)
     (tmp_path / "entries").mkdir()
-    (tmp_path / "entries" / f"{NAME}.toml").write_text(text)
+    (tmp_path / "entries" / f"{NAME}.toml").write_text(text, encoding="utf-8")
     (tmp_path / "here").mkdir()
     monkeypatch.setattr(listed, "ENTRIES", tmp_path / "entries")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -70,7 +70,7 @@ def test_the_list(words: Tuple[str, ...], capsys: Any) -> None:
 def test_the_list_fits_a_small_terminal() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "edge_runtime", "zoo", "list"], env={**os.environ, "COLUMNS": "80"},
-        capture_output=True, text=True, check=True,
+        capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert all(name in done.stdout for name in listed.names()) and "…" not in done.stdout
 
@@ -153,12 +153,12 @@ BAD: List[Tuple[Dict[str, str], List[str], str]] = [  # files that are there, wo
 @pytest.mark.parametrize(("files", "words", "said"), BAD, ids=lambda value: str(value)[-40:])
 def test_what_is_refused(capsys: Any, content: bytes, files: Dict[str, str], words: List[str], said: str) -> None:
     for name, text in files.items():
-        Path(name).write_text(text)
+        Path(name).write_text(text, encoding="utf-8")
     code, out, err = run(capsys, "get", NAME, *words)
     fact, hint = err.splitlines()
     assert code == 1 and not out and said in err and fact.startswith("error: ") and hint.startswith("hint: "), err
     assert "secret99" not in err
-    assert {name: Path(name).read_text() for name in os.listdir()} == files
+    assert {name: Path(name).read_text(encoding="utf-8") for name in os.listdir()} == files
 
 
 def test_without_a_network_it_says_what_to_do_and_then_takes_the_file(
@@ -215,7 +215,7 @@ def test_the_real_ones_see_people_and_cars(
     pictures = [str(shared / "images" / picture) for picture in wanted]
     assert detect.main([name, *pictures, "--conf", "0.5", "--threads", "1", "--output", "o.jsonl"]) == 0
     found = {}
-    for line in Path("o.jsonl").read_text().splitlines():
+    for line in Path("o.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         found[Path(row["source"]).name] = {box["label"] for box in row["detections"]}
     assert all(wanted[picture] <= found[picture] for picture in wanted), found

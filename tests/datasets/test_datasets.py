@@ -31,15 +31,15 @@ def voc(tmp_path) -> Path:
     pictures(tmp_path / "JPEGImages")
     (tmp_path / "Annotations").mkdir()
     (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
-    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("a\nb\n")
-    (tmp_path / "ImageSets" / "Main" / "dog_val.txt").write_text("a  1\nb -1\n")
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("a\nb\n", encoding="utf-8")
+    (tmp_path / "ImageSets" / "Main" / "dog_val.txt").write_text("a  1\nb -1\n", encoding="utf-8")
     for name, objects in BOXES.items():
         things = "".join(
             f"<object><name>{label}</name><difficult>{int(label == 'cat')}</difficult><bndbox><xmin>{x1 + 1}</xmin>"
             f"<ymin>{y1 + 1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>"
             for label, (x1, y1, x2, y2) in objects
         )
-        (tmp_path / "Annotations" / f"{name}.xml").write_text(f"<annotation>{things}</annotation>")
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(f"<annotation>{things}</annotation>", encoding="utf-8")
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def coco(tmp_path) -> Path:
         "categories": [{"id": 18, "name": "dog"}, {"id": 17, "name": "cat"}],
         "annotations": notes,
     }
-    (tmp_path / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
+    (tmp_path / "annotations" / "instances_val2017.json").write_text(json.dumps(content), encoding="utf-8")
     return tmp_path
 
 
@@ -65,13 +65,15 @@ def coco(tmp_path) -> Path:
 def yolo_txt(tmp_path) -> Path:
     pictures(tmp_path / "images" / "val")
     (tmp_path / "labels" / "val").mkdir(parents=True)
-    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: {0: cat, 1: dog}\n")
+    (tmp_path / "data.yaml").write_text(
+        "train: images/train\nval: images/val\nnames: {0: cat, 1: dog}\n", encoding="utf-8"
+    )
     w, h = SIZE_WH
     lines = [
         f"{NAMES.index(label)} {(x1 + x2) / 2 / w} {(y1 + y2) / 2 / h} {(x2 - x1) / w} {(y2 - y1) / h}"
         for label, (x1, y1, x2, y2) in BOXES["a"]
     ]
-    (tmp_path / "labels" / "val" / "a.txt").write_text("\n".join(lines))
+    (tmp_path / "labels" / "val" / "a.txt").write_text("\n".join(lines), encoding="utf-8")
     return tmp_path
 
 
@@ -94,14 +96,14 @@ def test_voc_flags_and_splits(voc):
     with pytest.raises(DatasetError, match="no split 'test'") as failure:
         datasets.open(str(voc), split="test")
     assert "val" in str(failure.value.hint) and "dog_val" not in str(failure.value.hint)
-    (voc / "ImageSets" / "Main" / "mine.txt").write_text("b\n")
+    (voc / "ImageSets" / "Main" / "mine.txt").write_text("b\n", encoding="utf-8")
     assert len(datasets.open(str(voc), split="mine").paths) == 1
 
 
 def test_labels_without_the_difficult_flag_say_so(voc, coco, yolo_txt):
     assert any("difficult" in note for note in datasets.open(str(coco), layout="coco").notes)
     for file in (voc / "Annotations").glob("*.xml"):
-        file.write_text(file.read_text().replace("<difficult>1</difficult>", ""))
+        file.write_text(file.read_text(encoding="utf-8").replace("<difficult>1</difficult>", ""), encoding="utf-8")
     assert any("difficult" in note for note in datasets.open(str(voc), layout="voc").notes)
 
 
@@ -115,7 +117,7 @@ def test_coco_crowds_and_areas(coco):
 def test_yolo_names_from_a_file_and_numbers_alone(yolo_txt):
     (yolo_txt / "data.yaml").unlink()
     assert datasets.open(str(yolo_txt)).labels == ()
-    (yolo_txt / "coco.names").write_text("cat\ndog\n")
+    (yolo_txt / "coco.names").write_text("cat\ndog\n", encoding="utf-8")
     assert datasets.open(str(yolo_txt), split="val").labels == NAMES
 
 
@@ -139,7 +141,7 @@ def test_polygons_become_boxes():
 )
 def test_damaged_labels_are_named(layout, file, text, message, request):
     folder = request.getfixturevalue(layout)
-    (folder / file).write_text(text)
+    (folder / file).write_text(text, encoding="utf-8")
     with pytest.raises(DatasetError, match=message) as failure:
         datasets.open(str(folder))
     assert failure.value.hint
@@ -148,7 +150,7 @@ def test_damaged_labels_are_named(layout, file, text, message, request):
 @given(st.text(alphabet="0123456789. -eE\n", max_size=60))
 def test_any_label_file_is_read_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("labels") / "a.txt"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     try:
         truth = yolo._truth(path, 2)
     except DatasetError:
@@ -160,10 +162,10 @@ def test_missing_and_repeated_images_and_folders(voc, tmp_path):
     (voc / "JPEGImages" / "b.jpg").unlink()
     with pytest.raises(DatasetError, match="1 of 2 images are missing"):
         datasets.open(str(voc))
-    (voc / "ImageSets" / "Main" / "val.txt").write_text("a\na\n")
+    (voc / "ImageSets" / "Main" / "val.txt").write_text("a\na\n", encoding="utf-8")
     with pytest.raises(DatasetError, match="twice"):
         datasets.open(str(voc))
-    (voc / "ImageSets" / "Main" / "val.txt").write_text("")
+    (voc / "ImageSets" / "Main" / "val.txt").write_text("", encoding="utf-8")
     with pytest.raises(DatasetError, match="no image"):
         datasets.open(str(voc))
     empty = tmp_path / "empty"
@@ -188,7 +190,7 @@ def test_shared_sets(shared):
 
 @pytest.mark.parametrize("text", ["names: " + "[" * 3000, "names: " + "{" * 3000, "- " * 3000 + "a", "a" * (1 << 20)])
 def test_a_description_that_would_take_minutes_is_refused(tmp_path, text):
-    (tmp_path / "data.yaml").write_text(text)
+    (tmp_path / "data.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(DatasetError, match="cannot be read") as caught:
         datasets.open(str(tmp_path / "data.yaml"))
     assert caught.value.hint
@@ -199,6 +201,6 @@ def test_labels_that_are_no_numbers_are_refused(tmp_path, row):
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
     (tmp_path / "images" / "a.jpg").write_bytes(b"")
-    (tmp_path / "labels" / "a.txt").write_text(row)
+    (tmp_path / "labels" / "a.txt").write_text(row, encoding="utf-8")
     with pytest.raises(DatasetError):
         datasets.open(str(tmp_path))

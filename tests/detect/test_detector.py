@@ -121,7 +121,7 @@ def test_a_name_with_a_comma_is_one_name(path: Path) -> None:
 
 def test_labels_as_list_file_and_text(path: Path, tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
-    file.write_text("a\nb\nc\n")
+    file.write_text("a\nb\nc\n", encoding="utf-8")
     for labels in (["a", "b", "c"], ("a", "b", "c"), file, str(file), "a,b,c", np.array(["a", "b", "c"])):
         assert found(path, labels=labels) == ["b", "c", "a"]
 
@@ -145,7 +145,7 @@ def test_preprocessing_by_keyword(path: Path) -> None:
 
 def test_keywords_win_over_flags_and_flags_over_the_recipe(path: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "m.toml"
-    recipe.write_text('color = "bgr"\nresize = "stretch"\npad_value = 1\nlabels = ["x", "y", "z"]\n')
+    recipe.write_text('color = "bgr"\nresize = "stretch"\npad_value = 1\nlabels = ["x", "y", "z"]\n', encoding="utf-8")
     flags = ModelFlags(resize="letterbox_topleft", pad_value=2)
     for given in (recipe, str(recipe)):
         with Detector.open(path, recipe=given, flags=flags, pad_value=3, **HERE) as detector:

@@ -149,7 +149,7 @@ def test_uint8_pictures_are_fed_as_they_are(tmp_path: Path) -> None:
 
 
 def test_every_shared_model_is_what_it_was_taken_for(shared: Path) -> None:
-    lines = [line.split("\t") for line in (shared / "models" / "AP.tsv").read_text().splitlines()]
+    lines = [line.split("\t") for line in (shared / "models" / "AP.tsv").read_text(encoding="utf-8").splitlines()]
     told = {line[0]: line[4].split() for line in lines if len(line) > 4 and line[0].endswith(".onnx")}
     opened = 0
     for file, flags in told.items():

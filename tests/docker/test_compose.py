@@ -12,7 +12,7 @@ import pytest
 yaml = pytest.importorskip("yaml")
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILE = DOCKER / "compose.yaml"
-COMPOSE: Dict[str, Any] = yaml.safe_load(FILE.read_text())
+COMPOSE: Dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
 
 
@@ -22,10 +22,14 @@ def test_compose_itself_finds_no_fault(tmp_path: Path) -> None:
         pytest.skip("no docker-compose here")
     copy = tmp_path / FILE.name
     shutil.copy(FILE, copy)
-    found = subprocess.run([command, "-f", str(copy), "config", "-q"], capture_output=True, text=True, timeout=120)
+    found = subprocess.run(
+        [command, "-f", str(copy), "config", "-q"], capture_output=True, encoding="utf-8", timeout=120
+    )
     assert found.returncode == 0, found.stderr
-    copy.write_text(FILE.read_text().replace("read_only:", "readonly:"))
-    found = subprocess.run([command, "-f", str(copy), "config", "-q"], capture_output=True, text=True, timeout=120)
+    copy.write_text(FILE.read_text(encoding="utf-8").replace("read_only:", "readonly:"), encoding="utf-8")
+    found = subprocess.run(
+        [command, "-f", str(copy), "config", "-q"], capture_output=True, encoding="utf-8", timeout=120
+    )
     assert found.returncode != 0
 
 
@@ -50,12 +54,12 @@ def test_files_and_volumes_that_are_mounted_exist() -> None:
 def test_secrets_are_files_that_git_does_not_take() -> None:
     for about in COMPOSE["secrets"].values():
         assert about["file"].startswith("./compose/secrets/")
-    assert "secrets/" in (DOCKER / "compose" / ".gitignore").read_text()
+    assert "secrets/" in (DOCKER / "compose" / ".gitignore").read_text(encoding="utf-8")
     for about in SERVICES.values():
         assert set(about.get("secrets", [])) <= set(COMPOSE["secrets"])
 
 
 def test_only_this_machine_reaches_them() -> None:
-    assert "listener 1883 127.0.0.1" in (DOCKER / "compose" / "mosquitto.conf").read_text()
+    assert "listener 1883 127.0.0.1" in (DOCKER / "compose" / "mosquitto.conf").read_text(encoding="utf-8")
     assert "--web.listen-address=127.0.0.1:9090" in SERVICES["prometheus"]["command"]
     assert SERVICES["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"

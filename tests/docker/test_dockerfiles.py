@@ -18,7 +18,7 @@ BESIDE = str(Path(sys.executable).parent)
 
 
 def lines(name: str, instruction: str) -> List[str]:
-    text = (FOLDER / f"Dockerfile.{name}").read_text().replace("\\\n", " ")
+    text = (FOLDER / f"Dockerfile.{name}").read_text(encoding="utf-8").replace("\\\n", " ")
     return re.findall(rf"^{instruction} +(.*)$", text, re.M)
 
 
@@ -45,7 +45,7 @@ def test_bases_are_pinned_and_stages_build_on_each_other(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_as_a_user_and_says_how_it_is(name):
-    last = (FOLDER / f"Dockerfile.{name}").read_text().rpartition("\nFROM ")[2]
+    last = (FOLDER / f"Dockerfile.{name}").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (.*)$", last, re.M)[-1] not in ("root", "0")
     (health,) = re.findall(r"^HEALTHCHECK .*CMD (.*)$", last, re.M)
     assert health == '["edge-doctor", "--quick", "--json"]' and re.search(r'^CMD \["edge-doctor"\]$', last, re.M)
@@ -86,7 +86,7 @@ def test_gstreamer_and_its_python_are_installed(name):
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_environment_asks_the_runtime_for_cameras_and_decoders(name):
-    last = (FOLDER / f"Dockerfile.{name}").read_text().rpartition("\nFROM ")[2]
+    last = (FOLDER / f"Dockerfile.{name}").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
     assert "NVIDIA_VISIBLE_DEVICES=all" in last  # without it the runtime does nothing
     (capabilities,) = re.findall(r"NVIDIA_DRIVER_CAPABILITIES=(\S+)", last)
     assert capabilities.split(",") == ["compute", "video", "utility", "graphics"]
@@ -112,12 +112,12 @@ def test_jetpack_7_is_made_of_the_packages_of_its_release():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_is_shell_that_parses(name):
     for step in lines(name, "RUN"):
-        done = subprocess.run(["sh", "-n", "-c", step], capture_output=True, text=True, check=False)
+        done = subprocess.run(["sh", "-n", "-c", step], capture_output=True, encoding="utf-8", check=False)
         assert (done.returncode, done.stderr) == (0, ""), step
 
 
 def test_all_ignore_the_same_files():
-    texts = {(FOLDER / f"Dockerfile.{name}.dockerignore").read_text() for name in NAMES}
+    texts = {(FOLDER / f"Dockerfile.{name}.dockerignore").read_text(encoding="utf-8") for name in NAMES}
     (text,) = texts
     copied = {word for name in NAMES for line in lines(name, "COPY") for word in line.split()[:-1]}
     assert {word for word in copied if not word.startswith(("--from", "/"))} == set(re.findall("^!(.*)$", text, re.M))
@@ -126,11 +126,11 @@ def test_all_ignore_the_same_files():
 @pytest.mark.parametrize("name", NAMES)
 def test_hadolint_finds_nothing(name):
     command = [tool("hadolint"), "--no-color", str(FOLDER / f"Dockerfile.{name}")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_shellcheck_finds_nothing():
     scripts = [str(FOLDER / "run.sh"), str(FOLDER / "l4t_source.sh"), str(FOLDER.parent / "tools" / "docker_check.sh")]
-    done = subprocess.run([tool("shellcheck"), *scripts], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([tool("shellcheck"), *scripts], capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stdout) == (0, "")

@@ -14,14 +14,14 @@ from tests.docker import kube_schema
 yaml = pytest.importorskip("yaml")
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker" / "k8s"
-KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text(encoding="utf-8"))
 FILES = KUSTOMIZATION["resources"]
 GENERATED = {each["name"]: each["files"] for each in KUSTOMIZATION["configMapGenerator"]}
 SECRETS = {"edge-cameras", "mosquitto", "grafana"}  # made by hand, see docs/deployment.md
 
 
 def manifests() -> List[Dict[str, Any]]:
-    return [found for name in FILES for found in yaml.safe_load_all((FOLDER / name).read_text())]
+    return [found for name in FILES for found in yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8"))]
 
 
 def of_kind(*kinds: str) -> Dict[str, Dict[str, Any]]:
@@ -103,7 +103,9 @@ def test_what_is_mounted_is_there(name: str) -> None:
 
 def test_there_are_no_secrets_in_the_files() -> None:
     assert not of_kind("Secret")
-    assert not re.search(r"rtsps?://\S+:\S+@", "".join(path.read_text() for path in FOLDER.rglob("*.y*ml")))
+    assert not re.search(
+        r"rtsps?://\S+:\S+@", "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.y*ml"))
+    )
 
 
 def test_everything_is_bounded_and_has_few_rights() -> None:

@@ -19,10 +19,12 @@ from tests.sinks.brokers import MOSQUITTO, free_port, until
 yaml = pytest.importorskip("yaml")
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILES, COMPOSE = DOCKER / "k8s" / "files", DOCKER / "compose"
-BOARD: Dict[str, Any] = json.loads((FILES / "dashboard.json").read_text())
+BOARD: Dict[str, Any] = json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
 RULES = FILES / "rules.yml"
 EXPRESSIONS = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
-EXPRESSIONS += [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+EXPRESSIONS += [
+    rule["expr"] for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]
+]
 
 
 def served() -> Set[str]:
@@ -66,7 +68,7 @@ def test_the_dashboard_shows_what_a_fleet_is_about() -> None:
         assert f"edge_{name}" in shown
     numbers = [panel["id"] for panel in BOARD["panels"]]
     assert len(set(numbers)) == len(numbers)
-    source = yaml.safe_load((FILES / "datasource.yml").read_text())["datasources"][0]["uid"]
+    source = yaml.safe_load((FILES / "datasource.yml").read_text(encoding="utf-8"))["datasources"][0]["uid"]
     assert {panel["datasource"]["uid"] for panel in BOARD["panels"]} == {source}
     places = [tuple(panel["gridPos"][key] for key in "xy") for panel in BOARD["panels"]]
     assert len(set(places)) == len(places)
@@ -102,13 +104,13 @@ def test_promtool_finds_no_fault(folder: Path, tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("no promtool here")
-    config = yaml.safe_load((folder / "prometheus.yml").read_text())
+    config = yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
     for job in config["scrape_configs"]:
         job.pop("kubernetes_sd_configs", None)  # Debian's Prometheus is built without it
     shutil.copy(RULES, tmp_path)
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     found = subprocess.run(
-        [promtool, "check", "config", str(tmp_path / "prometheus.yml")], capture_output=True, text=True
+        [promtool, "check", "config", str(tmp_path / "prometheus.yml")], capture_output=True, encoding="utf-8"
     )
     assert found.returncode == 0, found.stdout + found.stderr
 
@@ -119,8 +121,8 @@ def test_promtool_reads_every_question_of_the_dashboard(tmp_path: Path) -> None:
         pytest.skip("no promtool here")
     rules = [{"record": f"r{n}", "expr": each.replace("$node", ".+")} for n, each in enumerate(EXPRESSIONS)]
     path = tmp_path / "rules.yml"
-    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
-    found = subprocess.run([promtool, "check", "rules", str(path)], capture_output=True, text=True)
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
+    found = subprocess.run([promtool, "check", "rules", str(path)], capture_output=True, encoding="utf-8")
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -130,9 +132,9 @@ def test_mosquitto_starts_with_its_configuration(folder: Path, tmp_path: Path) -
         pytest.skip("no mosquitto here")
     port, passwords, path = free_port(), tmp_path / "passwd", tmp_path / "mosquitto.conf"
     passwords.touch()
-    text = (folder / "mosquitto.conf").read_text().replace("1883", str(port))
+    text = (folder / "mosquitto.conf").read_text(encoding="utf-8").replace("1883", str(port))
     text = text.replace("/mosquitto/data/", f"{tmp_path}/").replace("/mosquitto/secret/passwd", str(passwords))
-    path.write_text(text + "user root\n")
+    path.write_text(text + "user root\n", encoding="utf-8")
     process = subprocess.Popen([str(MOSQUITTO), "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def answers() -> bool:
@@ -155,8 +157,8 @@ def test_edge_detect_takes_the_site(
         pytest.importorskip(library)
     monkeypatch.setenv("GATE_CAMERA", "rtsp://127.0.0.1/live")
     monkeypatch.setenv("MQTT_OUTPUT", f"mqtt://edge@mosquitto:1883/edge/a?spool={tmp_path}")
-    (tmp_path / "gate_camera").write_text("rtsp://127.0.0.1/live\n")
-    text = path.read_text().replace("/run/secrets", str(tmp_path)).replace("/data", str(tmp_path))
+    (tmp_path / "gate_camera").write_text("rtsp://127.0.0.1/live\n", encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace("/run/secrets", str(tmp_path)).replace("/data", str(tmp_path))
     site = tmp_path / "site.toml"
-    site.write_text(text.replace("/engines/nano_int8.plan", "yolo_nano_voc_int8.onnx"))
+    site.write_text(text.replace("/engines/nano_int8.plan", "yolo_nano_voc_int8.onnx"), encoding="utf-8")
     assert detect.main(["--config", str(site), "--check"]) == 0, capsys.readouterr().err

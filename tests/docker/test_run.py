@@ -52,7 +52,7 @@ def test_a_sweep_goes_on_where_rows_are_not_valid(orin):
     """edge-bench then ends with 1, and its file says why; without a file it is an error."""
     assert orin.run("--power-modes", "15W,30W", "bench", "--output", "b.json", CODE="1").returncode == 1
     assert orin.steps() == ["set 15W", "run", "restore"]
-    orin.log.write_text("")
+    orin.log.write_text("", encoding="utf-8")
     done = orin.run("--power-modes", "15W,30W", "bench", "--output", "b.json", CODE="1", WRITES="1")
     assert done.returncode == 1 and orin.steps() == ["set 15W", "run", "set 30W", "run", "run", "restore"]
 
@@ -110,5 +110,5 @@ def test_with_the_board_s_own_python(board_tree: Any, tmp_path: Path):
     executable(tmp_path / "docker", f"{seen}{DOCKER}")
     done = machine.run("--power-mode", "15W", "edge-detect", CODE="4")
     assert done.returncode == 4, done.stderr
-    assert (tmp_path / "seen").read_text().strip() == "pmode:0002" and before != "15W"
+    assert (tmp_path / "seen").read_text(encoding="utf-8").strip() == "pmode:0002" and before != "15W"
     assert nvpmodel.current_name(machine.root) == before and machine.steps() == ["run"]

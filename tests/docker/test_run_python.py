@@ -33,7 +33,9 @@ def python_3_6() -> Path:
     """A real one, on PATH or among pyenv's; not one of pyenv's shims, which do not run under another PATH."""
     folders = [*map(Path, os.environ["PATH"].split(os.pathsep)), *(Path.home() / ".pyenv/versions").glob("3.6*/bin")]
     for path in (folder / "python3.6" for folder in folders if (folder / "python3.6").exists()):
-        said = subprocess.run([str(path), "-V"], capture_output=True, text=True, check=False, env={"PATH": "/nowhere"})
+        said = subprocess.run(
+            [str(path), "-V"], capture_output=True, encoding="utf-8", check=False, env={"PATH": "/nowhere"}
+        )
         if said.stdout.startswith("Python 3.6"):
             return path
     return pytest.skip("no Python 3.6 here: pyenv install 3.6.15")

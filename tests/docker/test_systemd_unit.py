@@ -29,8 +29,12 @@ def test_systemd_finds_no_fault(unit: Path, tmp_path: Path) -> None:
     if analyze is None:
         pytest.skip("no systemd-analyze here")
     copy = tmp_path / unit.name.replace("@.", "@15W.")
-    copy.write_text(unit.read_text().replace("/opt/edge/bin/edge-detect", "/bin/true"))  # it looks for the program
-    found = subprocess.run([analyze, "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60)
+    copy.write_text(
+        unit.read_text(encoding="utf-8").replace("/opt/edge/bin/edge-detect", "/bin/true"), encoding="utf-8"
+    )  # it looks for the program
+    found = subprocess.run(
+        [analyze, "verify", "--man=no", str(copy)], capture_output=True, encoding="utf-8", timeout=60
+    )
     ours = [line for line in (found.stdout + found.stderr).splitlines() if copy.name in line]
     assert not ours, ours
 

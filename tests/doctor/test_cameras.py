@@ -17,12 +17,12 @@ def node(root: Path, number: int, name: str = "") -> None:
     if name:
         about = root / f"sys/class/video4linux/video{number}/name"
         about.parent.mkdir(parents=True)
-        about.write_text(f"{name}\n")
+        about.write_text(f"{name}\n", encoding="utf-8")
 
 
 def jetson(root: Path) -> Path:
     (root / "etc").mkdir()
-    (root / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n")
+    (root / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n", encoding="utf-8")
     return root
 
 

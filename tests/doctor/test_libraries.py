@@ -24,10 +24,14 @@ def jetson(tmp_path: Path) -> Path:
     """A tree with little more than the name of an Orin."""
     root = tmp_path / "jetson"
     (root / "etc").mkdir(parents=True)
-    (root / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic\n")
+    (root / "etc/nv_tegra_release").write_text(
+        "# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic\n", encoding="utf-8"
+    )
     (root / "proc/device-tree").mkdir(parents=True)
-    (root / "proc/device-tree/model").write_text("NVIDIA Jetson Orin Nano Developer Kit\0")
-    (root / "proc/device-tree/compatible").write_text("nvidia,p3768-0000+p3767-0005\0nvidia,tegra234\0")
+    (root / "proc/device-tree/model").write_text("NVIDIA Jetson Orin Nano Developer Kit\0", encoding="utf-8")
+    (root / "proc/device-tree/compatible").write_text(
+        "nvidia,p3768-0000+p3767-0005\0nvidia,tegra234\0", encoding="utf-8"
+    )
     return root
 
 
@@ -201,7 +205,7 @@ def test_pycuda_without_a_driver_and_pycuda_that_does_not_load(library) -> None:
 
 def test_kernels_are_compiled_by_nvrtc_where_nvcc_fails(jetson: Path, tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "nvcc").write_text('#!/bin/sh\n[ "$1" = --version ] && echo "release 12.6, V12.6.68" && exit\n'
-                                   'echo "sh: 1: g++: not found" >&2\nexit 1\n')  # fmt: skip
+                                   'echo "sh: 1: g++: not found" >&2\nexit 1\n', encoding="utf-8")  # fmt: skip
     (tmp_path / "nvcc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -249,7 +253,7 @@ def test_elements_that_gstreamer_leaves_out_for_ever(library, jetson: Path, plug
 def test_a_plugin_that_gstreamer_could_not_load(jetson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For real: a file that is no library, and GStreamer's own list of what it leaves out."""
     plugin = tmp_path / "libgstnvarguscamerasrc.so"
-    plugin.write_text("not a library")
+    plugin.write_text("not a library", encoding="utf-8")
     monkeypatch.setenv("GST_PLUGIN_PATH", str(tmp_path))
     monkeypatch.setenv("GST_REGISTRY", str(tmp_path / "registry.bin"))
     found = libraries.gstreamer(jetson)

@@ -37,7 +37,7 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("needs a C compiler")
-    (tmp_path / "cuda.c").write_text(DRIVER)
+    (tmp_path / "cuda.c").write_text(DRIVER, encoding="utf-8")
     target = str(tmp_path / "libcuda.so.1")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", target, str(tmp_path / "cuda.c")], check=True)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
@@ -82,16 +82,16 @@ def test_no_driver_is_a_finding_where_there_is_a_gpu(tmp_path: Path, monkeypatch
     assert machine.cuda_devices(tmp_path).absent
     vendor = tmp_path / "sys/bus/pci/devices/0000:01:00.0/vendor"
     vendor.parent.mkdir(parents=True)
-    vendor.write_text("0x8086\n")
+    vendor.write_text("0x8086\n", encoding="utf-8")
     assert machine.cuda_devices(tmp_path).absent
-    vendor.write_text("0x10de\n")
+    vendor.write_text("0x10de\n", encoding="utf-8")
     found = machine.cuda_devices(tmp_path)
     assert not found.absent and "install the NVIDIA driver" in str(found.fix)
 
 
 def nvcc(path: Path, script: str = '#!/bin/sh\necho "Cuda compilation tools, release 12.6, V12.6.68"\n') -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(script)
+    path.write_text(script, encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -122,10 +122,12 @@ MIB = 1024  # in the file's unit
 
 def memory(root: Path, jetson: bool, **mib: int) -> Any:
     (root / "proc").mkdir(exist_ok=True)
-    (root / "proc/meminfo").write_text("".join(f"{name}: {value * MIB} kB\n" for name, value in mib.items()))
+    (root / "proc/meminfo").write_text(
+        "".join(f"{name}: {value * MIB} kB\n" for name, value in mib.items()), encoding="utf-8"
+    )
     if jetson:
         (root / "etc").mkdir(exist_ok=True)
-        (root / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n")
+        (root / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n", encoding="utf-8")
     return machine.memory(root)
 
 
@@ -155,10 +157,12 @@ def test_memory_is_no_matter_where_no_plan_is_built(tmp_path: Path, monkeypatch:
 
 def test_jetpack_4_runs_under_a_newer_ubuntu(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/nv_tegra_release").write_text("# R32 (release), REVISION: 7.1, GCID: 1, BOARD: t210ref\n")
+    (tmp_path / "etc/nv_tegra_release").write_text(
+        "# R32 (release), REVISION: 7.1, GCID: 1, BOARD: t210ref\n", encoding="utf-8"
+    )
     assert "is not supported: its Python 3.6" in machine.jetpack(tmp_path).detail
     for release, good in (("18.04", False), ("20.04", True)):
-        (tmp_path / "etc/os-release").write_text(f'NAME="Ubuntu"\nVERSION_ID="{release}"\n')
+        (tmp_path / "etc/os-release").write_text(f'NAME="Ubuntu"\nVERSION_ID="{release}"\n', encoding="utf-8")
         assert machine.jetpack(tmp_path).ok == good
 
 
@@ -166,7 +170,7 @@ def test_sensors_that_are_closed_say_how_they_open(tmp_path: Path, monkeypatch: 
     """Tests may run as root, to whom everything is open: so the question itself is answered with no."""
     path = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
     path.parent.mkdir(parents=True)
-    path.write_text("")
+    path.write_text("", encoding="utf-8")
     monkeypatch.setattr(os, "access", lambda *_: False)
     found = machine.power_sensors(tmp_path)
     assert "chmod a+r" in str(found.fix) and not found.absent

@@ -133,10 +133,10 @@ def test_an_unknown_name_has_the_nearest() -> None:
 def test_a_broken_entry_is_refused(tmp_path: Path, old: str, new: str) -> None:
     assert old in GOOD
     path = tmp_path / "x.toml"
-    path.write_text(GOOD)
+    path.write_text(GOOD, encoding="utf-8")
     assert catalog.read_entry(path).name == "x"
     other = tmp_path / "y.toml"
-    other.write_text(GOOD.replace(old, new, 1))
+    other.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(EdgeError) as caught:
         catalog.read_entry(other)
     assert caught.value.hint
@@ -167,7 +167,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = re.sub(r'sha256 = "\w+"', f'sha256 = "{hashlib.sha256(content).hexdigest()}"', GOOD)
     text = re.sub(r"size_bytes = \d+", f"size_bytes = {len(content)}", text)
     text = text.replace('"yolox"', '"yolo_v8"').replace('"coco"', '["a", "b", "c"]').replace("416", "64")
-    (entries / "tiny_zoo.toml").write_text(text)
+    (entries / "tiny_zoo.toml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(listed, "ENTRIES", entries)
     return path
 

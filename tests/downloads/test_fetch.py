@@ -54,7 +54,7 @@ def refusal(target: Path, *addresses: str, **how: Any) -> DownloadError:
 
 def child(target: Path, address: str, before: str = "") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CHILD.format(before=before), str(target), address]
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, encoding="utf-8")
 
 
 def test_the_whole_file(target: Path) -> None:

@@ -212,5 +212,7 @@ def test_any_board_and_goal(idle_w, span_w, capacity, growth, goal_fps, goal_w, 
 
 def test_the_boards_of_the_tests_are_the_recorded_ones(xavier, shared: Path):
     assert (round(xavier.load_w[0], 3), round(xavier.load_w[1], 3)) == (13.650, 29.874)
-    said: Optional[str] = json.loads((shared / "fixtures/jetson/agx-xavier_l4t32.json").read_text())["about"]
+    said: Optional[str] = json.loads((shared / "fixtures/jetson/agx-xavier_l4t32.json").read_text(encoding="utf-8"))[
+        "about"
+    ]
     assert said and "13.7 W" in said

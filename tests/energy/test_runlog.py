@@ -47,7 +47,7 @@ def test_a_csv_has_the_columns_of_its_first_row(tmp_path):
 def test_json_lines_have_all(tmp_path):
     log = RunLog(str(tmp_path / "run.jsonl"))
     log(ROW)
-    assert json.loads((tmp_path / "run.jsonl").read_text()) == ROW, "each row is written at once"
+    assert json.loads((tmp_path / "run.jsonl").read_text(encoding="utf-8")) == ROW, "each row is written at once"
     log.close()
 
 
@@ -69,9 +69,9 @@ def test_a_full_disk_is_said(tmp_path):
 
 
 def test_an_earlier_log_stays_until_the_first_row(tmp_path):
-    (tmp_path / "run.csv").write_text("earlier")
+    (tmp_path / "run.csv").write_text("earlier", encoding="utf-8")
     log = RunLog(str(tmp_path / "run.csv"))
-    assert (tmp_path / "run.csv").read_text() == "earlier"
+    assert (tmp_path / "run.csv").read_text(encoding="utf-8") == "earlier"
     log(ROW)
     log.close()
-    assert (tmp_path / "run.csv").read_text().startswith("time_s,fps")
+    assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("time_s,fps")

@@ -90,7 +90,7 @@ def test_keys_of_sources_with_long_names_are_names_of_files(opened: Open, told: 
     keys = {event.key for event in told if event.key}
     assert len(keys) == 2
     for key in keys:
-        (tmp_path / f"{key}-123456.mp4").write_text("")
+        (tmp_path / f"{key}-123456.mp4").write_text("", encoding="utf-8")
 
 
 def test_every_event_of_an_object_shows_it(opened: Open, told: Told) -> None:

@@ -17,15 +17,17 @@ from tests.sinks.results import small_disk
 
 def test_the_first_piece_replaces_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "out"
-    path.write_text("earlier, and longer than what comes")
+    path.write_text("earlier, and longer than what comes", encoding="utf-8")
     file = GrowingFile(str(path))
-    assert path.read_text().startswith("earlier")
+    assert path.read_text(encoding="utf-8").startswith("earlier")
     reader = path.open()
     file.append(b"one ")
-    assert path.read_text() == "one " and reader.read().startswith("earlier"), "the earlier file itself is not touched"
+    assert path.read_text(encoding="utf-8") == "one " and reader.read().startswith("earlier"), (
+        "the earlier file itself is not touched"
+    )
     file.append(b"two ")
     file.patch(0, b"ONE")
-    assert path.read_text() == "ONE two " and file.size == 8 and file.read(4, 3) == b"two"
+    assert path.read_text(encoding="utf-8") == "ONE two " and file.size == 8 and file.read(4, 3) == b"two"
     file.close()
     file.close()
     reader.close()
@@ -39,11 +41,11 @@ def test_without_a_piece_nothing_is_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out", "l" * 255])
 def test_a_file_of_the_user_beside_it_is_not_touched(tmp_path: Path, name: str) -> None:
-    (tmp_path / ".out.new").write_text("dear")
+    (tmp_path / ".out.new").write_text("dear", encoding="utf-8")
     file = GrowingFile(str(tmp_path / name))
     file.append(b"x")
     file.close()
-    assert (tmp_path / ".out.new").read_text() == "dear" and (tmp_path / name).read_bytes() == b"x"
+    assert (tmp_path / ".out.new").read_text(encoding="utf-8") == "dear" and (tmp_path / name).read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
@@ -128,12 +130,12 @@ def test_a_full_disk_takes_back_half_a_piece(disk: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_earlier_file(disk: Path) -> None:
-    (disk / "out").write_text("earlier")
+    (disk / "out").write_text("earlier", encoding="utf-8")
     file = GrowingFile(str(disk / "out"))
     with pytest.raises(SinkError, match="No space left"):
         file.append(bytes(100_000))
     file.close()
-    assert (disk / "out").read_text() == "earlier" and len(list(disk.iterdir())) == 1
+    assert (disk / "out").read_text(encoding="utf-8") == "earlier" and len(list(disk.iterdir())) == 1
 
 
 def test_a_file_that_was_removed_is_said_at_the_end_too(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ with locked(sys.argv[1]):
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds out.json."""
     command = [sys.executable, "-c", HOLD, str(tmp_path / "out.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None and process.stdout.readline() == "held\n"
         yield process
         process.kill()

@@ -47,7 +47,7 @@ def test_names(text: str) -> None:
 def test_an_address_is_relative_to_its_file_or_to_the_process(tmp_path: Path, monkeypatch: Any) -> None:
     written = "mqtt://a@h?password=@pw.txt&ca=ca.pem"
     (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "address.txt").write_text(f"{written}\nmore\n")
+    (tmp_path / "kept" / "address.txt").write_text(f"{written}\nmore\n", encoding="utf-8")
     monkeypatch.setenv("ADDRESS", written)
     monkeypatch.chdir(tmp_path)
     for at in ("kept", f"{tmp_path}/kept"):
@@ -57,12 +57,12 @@ def test_an_address_is_relative_to_its_file_or_to_the_process(tmp_path: Path, mo
     assert given.address("env:ADDRESS", options=True) == written
     assert given.address(written, options=True) == written
     monkeypatch.setenv("CLIP", "clip.mp4")
-    (tmp_path / "kept" / "clip.txt").write_text("clip.mp4")
+    (tmp_path / "kept" / "clip.txt").write_text("clip.mp4", encoding="utf-8")
     assert (given.address("env:CLIP"), given.address("@kept/clip.txt")) == ("clip.mp4", "kept/clip.mp4")
 
 
 def test_a_secret_is_no_name_of_a_file(tmp_path: Path, monkeypatch: Any) -> None:
     """What a variable or a file holds as a secret is the secret, whatever it looks like."""
-    (tmp_path / "pw.txt").write_text("@other.txt")
+    (tmp_path / "pw.txt").write_text("@other.txt", encoding="utf-8")
     monkeypatch.setenv("PW", "@other.txt")
     assert given.resolve(f"@{tmp_path}/pw.txt") == given.resolve("env:PW") == "@other.txt"

@@ -88,7 +88,7 @@ def test_a_warning_stops_nobody(tmp_path, monkeypatch, warned: str) -> None:
     """A newer toolkit warns of old architectures."""
     tool = tmp_path / "nvcc"
     steps = ("#!/bin/sh", "[ $1 = --version ] && exit 0", f"echo '{warned}' >&2", "while [ $1 != -o ]; do shift; done")
-    tool.write_text("\n".join([*steps, "echo code > $2"]))
+    tool.write_text("\n".join([*steps, "echo code > $2"]), encoding="utf-8")
     tool.chmod(0o755)
     nvcc = kernels.Nvcc(str(tool))
     assert nvcc.compile("sm_72") == b"code\n" and nvcc.warnings.strip() == warned
@@ -122,7 +122,7 @@ def test_results_are_kept_by_sources_architecture_and_compiler(tmp_path, monkeyp
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(kernels, "find_compiler", Recording)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     assert kernels.cubin("8.7", tmp_path / "file") == b"sm_87"
 
 
@@ -144,7 +144,7 @@ exit 1
 
 def fake_nvcc(folder: Path, monkeypatch: Any, script: str) -> None:
     """The only nvcc there is; nothing that was compiled before is at hand."""
-    (folder / "nvcc").write_text(script)
+    (folder / "nvcc").write_text(script, encoding="utf-8")
     (folder / "nvcc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
@@ -187,7 +187,7 @@ def test_the_newest_nvrtc_that_the_driver_knows(tmp_path, monkeypatch) -> None:
     loaded: List[str] = []
     for name in ("libnvrtc.so.11.2", "libnvrtc.so.12", "libnvrtc.so.13"):
         (tmp_path / "nvidia" / "x" / "lib").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "nvidia" / "x" / "lib" / name).write_text("")
+        (tmp_path / "nvidia" / "x" / "lib" / name).write_text("", encoding="utf-8")
     monkeypatch.setattr(kernels.ctypes, "CDLL", lambda path, mode=0: loaded.append(Path(path).name))
     for driver in ("12.6", "11.4", ""):
         monkeypatch.setattr(kernels.cuda_driver, "driver_version", lambda driver=driver: driver)

@@ -31,13 +31,13 @@ def test_reads_what_it_writes(tmp_path):
     assert Passport.from_json(MADE.to_json()) == MADE
     plan = tmp_path / "n.plan"
     assert passport.read_passport(plan) is None
-    passport.passport_path(plan).write_text(MADE.to_json())
+    passport.passport_path(plan).write_text(MADE.to_json(), encoding="utf-8")
     assert passport.passport_path(plan).name == "n.plan.json" and passport.read_passport(plan) == MADE
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1}', '{"format": 99}', "\0", MADE.to_json()[:-40]])
 def test_damaged_ones_are_errors_in_words(tmp_path, text):
-    passport.passport_path(tmp_path / "n.plan").write_text(text)
+    passport.passport_path(tmp_path / "n.plan").write_text(text, encoding="utf-8")
     with pytest.raises(ModelError) as caught:
         passport.read_passport(tmp_path / "n.plan")
     assert caught.value.hint

@@ -169,7 +169,7 @@ def test_what_is_no_detector_is_an_error_that_lists_what_was_seen(model):
 def test_every_shared_model_is_recognised(shared):
     from edge_runtime.model.onnx_file import read_io
 
-    lines = [line.split("\t") for line in (shared / "models" / "AP.tsv").read_text().splitlines()]
+    lines = [line.split("\t") for line in (shared / "models" / "AP.tsv").read_text(encoding="utf-8").splitlines()]
     told = {line[0]: line[4].split() for line in lines if len(line) > 4 and line[0].endswith(".onnx")}
     for file, flags in told.items():
         family = flags[flags.index("--family") + 1]

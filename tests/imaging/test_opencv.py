@@ -31,7 +31,7 @@ cv2.VideoCapture(sys.executable).read()
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean: Dict[str, str] = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV_")}
     return subprocess.run(
-        [sys.executable, "-c", code], env={**clean, **environment}, check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], env={**clean, **environment}, check=True, capture_output=True, encoding="utf-8"
     )
 
 
@@ -153,6 +153,6 @@ def test_damaged_videos_make_no_noise(tmp_path: Path) -> None:
         paths += [str(tmp_path / f"{name}.{suffix}") for name in ("half", "damaged", "nothing_01")]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV_")}
     done = subprocess.run(
-        [sys.executable, "-c", DAMAGED, *paths], env=clean, capture_output=True, text=True, check=True
+        [sys.executable, "-c", DAMAGED, *paths], env=clean, capture_output=True, encoding="utf-8", check=True
     )
     assert done.stderr == "" and "cannot be opened" in done.stdout

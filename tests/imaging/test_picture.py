@@ -85,7 +85,7 @@ def test_files_are_read_as_the_image_source_reads_them(tmp_path: Path, depth: An
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     for here in ("text.png", "clip.mp4"):
-        Path(here).write_text("text")
+        Path(here).write_text("text", encoding="utf-8")
     Path("empty.png").touch()
     with pytest.raises(SourceError) as caught:
         to_bgr(name)

@@ -70,7 +70,7 @@ def tree(root: Path, model: str = "", compatible: str = "", release: str = "", w
     for path, text in files.items():
         if text:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
+            (root / path).write_text(text, encoding="utf-8")
     return root
 
 
@@ -131,10 +131,10 @@ def test_a_graphics_card_takes_the_place_of_the_chips_gpu(tmp_path):
     root = tree(tmp_path, "NVIDIA IGX Orin Development Kit\0", "nvidia,p3740-0002+p3701-0008\0nvidia,tegra234\0", "R36")
     card = root / "sys/bus/pci/devices/0005:09:00.0"
     card.mkdir(parents=True)
-    (card / "vendor").write_text("0x10de\n")
-    (card / "class").write_text("0x020700\n")
+    (card / "vendor").write_text("0x10de\n", encoding="utf-8")
+    (card / "class").write_text("0x020700\n", encoding="utf-8")
     assert board.is_jetson(root), "a network card of NVIDIA's"
-    (card / "class").write_text("0x030000\n")
+    (card / "class").write_text("0x030000\n", encoding="utf-8")
     assert not board.is_jetson(root) and board.compute_capability(root) == ""
     assert board.describe(root) == "not a Jetson (IGX Orin with a graphics card)"
 
@@ -160,7 +160,7 @@ def test_copies_of_a_boards_files_on_a_computer(tmp_path):
         (root / "tmp" / name).rename(root / "tmp" / f"nv_jetson_{name}")
     assert board.is_jetson(root)
     (root / "proc").mkdir()
-    (root / "proc/cpuinfo").write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\n")
+    (root / "proc/cpuinfo").write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\n", encoding="utf-8")
     assert not board.is_jetson(root) and (board.l4t(root), board.soc(root), board.slug(root)) == ("", "", "pc")
 
 

@@ -29,7 +29,7 @@ def theirs() -> Iterator[HeldMode]:
 def write(root: Path, held: HeldMode) -> None:
     path = root / hold.STATE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(held)))
+    path.write_text(json.dumps(asdict(held)), encoding="utf-8")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def they_were_faster(theirs: HeldMode, monkeypatch: pytest.MonkeyPatch) -> HeldM
     @contextmanager
     def later(state: Path, ask: Callable[[], Any] = lambda: None) -> Iterator[None]:
         with locked(state, ask):
-            state.write_text(json.dumps(asdict(theirs)))
+            state.write_text(json.dumps(asdict(theirs)), encoding="utf-8")
             yield
 
     monkeypatch.setattr(lock, "locked", later)

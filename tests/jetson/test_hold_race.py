@@ -44,7 +44,7 @@ print(hold.recover(Path(sys.argv[1])))
 def racers(root: Path) -> List[subprocess.Popen[str]]:
     started = [
         subprocess.Popen([sys.executable, "-c", RACER, str(root), wanted], stdin=subprocess.PIPE,
-                         stdout=subprocess.PIPE, text=True)
+                         stdout=subprocess.PIPE, encoding="utf-8")
         for wanted, _ in zip(["15W", "MAXN"] * PROCESSES, range(PROCESSES))
     ]  # fmt: skip
     assert all(process.stdout.readline() == "ready\n" for process in started)
@@ -72,7 +72,7 @@ def test_a_killed_winner_leaves_no_lock(live_board: Callable[..., Path]) -> None
     root = live_board("test-board")
     (root / "go").touch()
     process = subprocess.Popen([sys.executable, "-c", RACER, str(root), "15W"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+                               stdout=subprocess.PIPE, encoding="utf-8")  # fmt: skip
     assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "won\n"]
     process.kill()
     process.communicate()
@@ -82,13 +82,13 @@ def test_a_killed_winner_leaves_no_lock(live_board: Callable[..., Path]) -> None
 def test_several_that_recover_put_back_once(live_board: Callable[..., Path]) -> None:
     root = live_board("test-board")
     hold.Hold(root, settle_s=0).set("15W")
-    record = json.loads((root / hold.STATE).read_text())
-    (root / hold.STATE).write_text(json.dumps({**record, "boot": "another"}))
+    record = json.loads((root / hold.STATE).read_text(encoding="utf-8"))
+    (root / hold.STATE).write_text(json.dumps({**record, "boot": "another"}), encoding="utf-8")
     command = [sys.executable, "-c", RECOVER, str(root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(5)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") for _ in range(5)]
     said = [process.communicate(timeout=60)[0].strip() for process in started]
     assert sorted(map(bool, said)) == [False] * 4 + [True]
-    assert (root / "calls").read_text().split("\n").count("-m 3") == 1
+    assert (root / "calls").read_text(encoding="utf-8").split("\n").count("-m 3") == 1
 
 
 def test_who_waits_too_long_is_told(tmp_path: Path, monkeypatch) -> None:

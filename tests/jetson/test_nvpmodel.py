@@ -133,13 +133,13 @@ def test_no_configuration_is_no_power_mode(tmp_path):
 def test_a_mode_that_the_board_refused_at_boot(board_tree):
     """Trap 5: the status names 25W while the clocks are those of MAXN_SUPER, and every change wants a reboot."""
     root = board_tree("orin-nano_l4t36")
-    (root / nvpmodel.STATUS).write_text("pmode:0001\n")
+    (root / nvpmodel.STATUS).write_text("pmode:0001\n", encoding="utf-8")
     conf = nvpmodel.load_conf(root)
     mode = nvpmodel.current(root, conf)
     assert mode is not None and mode.name == "25W"
     differing = caps.compare_caps(root, conf, mode).differing
     assert "GPU MAX_FREQ is 1020000000, 25W wants 918000000" in differing and len(differing) == 7
-    (root / "sys/devices/platform/gpu.0/tpc_pg_mask").write_text("0\n")
+    (root / "sys/devices/platform/gpu.0/tpc_pg_mask").write_text("0\n", encoding="utf-8")
     assert nvpmodel.reboot_reason(root, conf, mode) == "TPC_PG_MASK is 0, 25W wants 240"
 
 
@@ -150,7 +150,7 @@ def test_a_cap_that_was_left_in_place(board_tree):
     maxn = nvpmodel.resolve(conf, "MAXN")[0]
     assert any("GPU MAX_FREQ is 905250000" in line for line in caps.compare_caps(root, conf, maxn).differing)
     gpu = root / "sys/class/devfreq/17000000.gv11b/max_freq"
-    gpu.write_text("1032750000\n")
+    gpu.write_text("1032750000\n", encoding="utf-8")
     assert not any("GPU" in line for line in caps.compare_caps(root, conf, maxn).differing)
 
 
@@ -164,9 +164,9 @@ def test_masks_that_cannot_be_read_are_those_of_the_mode(board_tree):
 def test_thor_keeps_its_mask_elsewhere(board_tree):
     root = board_tree("agx-thor_l4t38")
     (root / nvpmodel.THOR_MASK_FILE).parent.mkdir(parents=True)
-    (root / nvpmodel.THOR_MASK_FILE).write_text("gpu_pg_mask_param=17353\n")
+    (root / nvpmodel.THOR_MASK_FILE).write_text("gpu_pg_mask_param=17353\n", encoding="utf-8")
     conf = nvpmodel.load_conf(root)
     assert [mode.name for mode in conf.modes if nvpmodel.reboot_reason(root, conf, mode)] == ["MAXN", "120W"]
     compatible = root / "proc/device-tree/compatible"
-    compatible.write_text(compatible.read_text().replace("p3834-0008", "p3834-0000"))
+    compatible.write_text(compatible.read_text(encoding="utf-8").replace("p3834-0008", "p3834-0000"), encoding="utf-8")
     assert not any(nvpmodel.reboot_reason(root, conf, mode) for mode in conf.modes), "a T4000 has masks of its own"

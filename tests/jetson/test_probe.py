@@ -67,12 +67,14 @@ def test_files_that_fail_are_left_out(board_tree, monkeypatch):
 
 def test_events_and_cooling_are_counted(board_tree):
     root = board_tree("agx-orin_l4t36")
-    next(root.glob("sys/devices/platform/soctherm-oc-event/hwmon/hwmon*/oc3_event_cnt")).write_text("17\n")
+    next(root.glob("sys/devices/platform/soctherm-oc-event/hwmon/hwmon*/oc3_event_cnt")).write_text(
+        "17\n", encoding="utf-8"
+    )
     for number, (kind, state) in enumerate((("pwm-fan", 3), ("cpu-throttle-alert", 1), ("gpu-throttle-alert", 0))):
         device = root / f"sys/class/thermal/cooling_device{number}"
         device.mkdir()
-        (device / "type").write_text(f"{kind}\n")
-        (device / "cur_state").write_text(f"{state}\n")
+        (device / "type").write_text(f"{kind}\n", encoding="utf-8")
+        (device / "cur_state").write_text(f"{state}\n", encoding="utf-8")
     throttle = Probe(root).read().throttle
     assert throttle == {"under_voltage": 0, "over_current": 0, "over_current_peak": 17, "cooling": 1}
 
@@ -90,10 +92,10 @@ def test_a_gpu_that_its_firmware_holds_back(board_tree):
         ("0\n", None),
         ("", None),
     ):
-        limit.write_text(text)
+        limit.write_text(text, encoding="utf-8")
         assert Probe(root).gpu_limit_mhz == mhz
     (limit.parent.with_name("nafll_gpc1")).mkdir()
-    (limit.parent.with_name("nafll_gpc1") / "max_rate").write_text("306000000\n")
+    (limit.parent.with_name("nafll_gpc1") / "max_rate").write_text("306000000\n", encoding="utf-8")
     assert Probe(root).gpu_limit_mhz == 306.0
 
 

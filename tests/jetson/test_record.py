@@ -53,7 +53,7 @@ def said(capsys, main: Callable[..., int], root: Path) -> Dict[str, Any]:
 
 def written(tmp_path: Path, tree: Dict[str, Any]) -> Path:
     path = tmp_path / "board.json"
-    path.write_text(json.dumps(tree))
+    path.write_text(json.dumps(tree), encoding="utf-8")
     return path
 
 
@@ -78,7 +78,7 @@ def test_whatever_a_command_opens_is_recorded(shared, board_tree):
     for name in ("orin-nano_l4t36", "agx-xavier_l4t32", "agx-thor_l4t38", "x86-rapl"):
         root = board_tree(name)
         done = subprocess.run(
-            [sys.executable, "-c", OPENED, str(root)], capture_output=True, text=True, check=True,
+            [sys.executable, "-c", OPENED, str(root)], capture_output=True, encoding="utf-8", check=True,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
         opened = {line for line in done.stdout.splitlines() if line}
@@ -112,7 +112,9 @@ def test_a_tegrastats_that_was_there_answers_again(board_tree, tmp_path, capsys)
     root = board_tree("orin-nano_l4t36")
     program = root / "usr/bin/tegrastats"
     program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\nwhile true; do echo 'RAM 1/2MB VDD_IN 4654mW/4654mW'; sleep 0.1; done\n")
+    program.write_text(
+        "#!/bin/sh\nwhile true; do echo 'RAM 1/2MB VDD_IN 4654mW/4654mW'; sleep 0.1; done\n", encoding="utf-8"
+    )
     program.chmod(0o755)
     file = written(tmp_path, record.record(root))
     again = said(capsys, lambda arguments: power.main([*arguments, "--meter", "tegrastats"]), file)
@@ -150,9 +152,11 @@ def test_nothing_says_whose_board_it_is(board_tree):
     root = board_tree("orin-nano_l4t36")
     for path, text in PRIVATE.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_text(text, encoding="utf-8")
     conf = root / "etc/nvpmodel/nvpmodel_p3767_0003_super.conf"
-    conf.write_text(f"# by Mary Smith, 10.0.0.7\n{conf.read_text()}# mary@marys-jetson\n")
+    conf.write_text(
+        f"# by Mary Smith, 10.0.0.7\n{conf.read_text(encoding='utf-8')}# mary@marys-jetson\n", encoding="utf-8"
+    )
     text = json.dumps(record.record(root))
     assert [word for word in WORDS if word in text] == []
     assert "36.4.3-1" in text and "cam of" in text and "0xd42" in text
@@ -176,8 +180,8 @@ def test_addresses(text, clean):
 
 def test_a_name_that_every_board_has_tells_nothing(board_tree):
     root = board_tree("orin-nano_l4t36")
-    (root / "etc/hostname").write_text("nvidia\n")
-    (root / "etc/passwd").write_text("jetson:x:1000:\nada:x:1001:\ndaemon:x:1:\n")
+    (root / "etc/hostname").write_text("nvidia\n", encoding="utf-8")
+    (root / "etc/passwd").write_text("jetson:x:1000:\nada:x:1001:\ndaemon:x:1:\n", encoding="utf-8")
     text = "NVIDIA nvidia,tegra234 jetson ada adapter daemon /home/jetson/x"
     assert private.without_names(text, root) == "NVIDIA nvidia,tegra234 jetson <name> adapter daemon /home/<name>/x"
 
@@ -204,16 +208,18 @@ def test_a_mode_that_is_held_now_is_not_left_behind(board_tree):
     state = root / hold.STATE
     state.parent.mkdir(parents=True, exist_ok=True)
     mine = {"before": 0, "mode": "MODE_15W", "clocks": False, "pid": os.getpid()}
-    state.write_text(json.dumps({**mine, "started": hold._started(os.getpid()), "boot": hold._boot()}))
+    state.write_text(
+        json.dumps({**mine, "started": hold._started(os.getpid()), "boot": hold._boot()}), encoding="utf-8"
+    )
     assert record.record(root)["files"][hold.STATE] == ""
-    state.write_text(json.dumps({**mine, "started": "1", "boot": "a-b-c"}))
+    state.write_text(json.dumps({**mine, "started": "1", "boot": "a-b-c"}), encoding="utf-8")
     kept = json.loads(record.record(root)["files"][hold.STATE])
     assert "a-b-c" not in kept.values() and not HeldMode(**kept).alive
 
 
 def test_links_are_recorded_relative_and_circles_end(tmp_path):
     (tmp_path / "etc/nvpmodel").mkdir(parents=True)
-    (tmp_path / "etc/nvpmodel/a.conf").write_text("< POWER_MODEL ID=0 NAME=X >\n")
+    (tmp_path / "etc/nvpmodel/a.conf").write_text("< POWER_MODEL ID=0 NAME=X >\n", encoding="utf-8")
     (tmp_path / "etc/nvpmodel.conf").symlink_to("/etc/nvpmodel/a.conf")
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").symlink_to("meminfo")
@@ -248,7 +254,7 @@ def test_nothing_of_a_record_can_be_run(tmp_path):
     said = {"commands": {"tegrastats.txt": "'; touch /tmp/x; '"}, "programs": ["usr/bin/tegrastats"]}
     evil = {"files": files, "links": {}, **said}
     root = layout.laid_out(str(written(tmp_path, evil)))
-    assert (root / "usr/bin/tegrastats").read_text() == layout.SAYS
+    assert (root / "usr/bin/tegrastats").read_text(encoding="utf-8") == layout.SAYS
     assert not os.access(root / "usr/sbin/nvpmodel", os.X_OK)
 
 
@@ -271,7 +277,7 @@ def test_a_board_where_only_root_may_look_is_read_all_the_same():
         (closed / "bpmp").mkdir(parents=True)
         closed.chmod(0)
         done = subprocess.run(
-            [sys.executable, "-c", code, folder], capture_output=True, text=True,
+            [sys.executable, "-c", code, folder], capture_output=True, encoding="utf-8",
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
         closed.chmod(0o755)

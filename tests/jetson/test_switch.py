@@ -179,7 +179,7 @@ def test_a_mode_that_stands_needs_nothing(live_board):
     with Hold(root, settle_s=0) as held:
         assert held.set("30W").startswith("30W is MODE_30W_ALL here")
         assert standin.calls(root) == [] and hold.mode_held(root) is None
-        (root / "sys/class/devfreq/17000000.gv11b/max_freq").write_text("675750000\n")
+        (root / "sys/class/devfreq/17000000.gv11b/max_freq").write_text("675750000\n", encoding="utf-8")
         held.set("30W")
         assert standin.calls(root)[0] == "-m 3" and Probe(root).read().clocks["gpu_max_mhz"] == 905.25
 
@@ -237,8 +237,8 @@ def test_a_recorded_mode_that_is_gone_is_not_called_back(live_board, monkeypatch
     """The configuration was edited after the kill: nothing is set, the record stays, and there is a way out."""
     root = live_board(XAVIER)
     Hold(root, settle_s=0).set("15W")
-    record = json.loads((root / hold.STATE).read_text())
-    (root / hold.STATE).write_text(json.dumps({**record, "before": 77}))
+    record = json.loads((root / hold.STATE).read_text(encoding="utf-8"))
+    (root / hold.STATE).write_text(json.dumps({**record, "before": 77}), encoding="utf-8")
     monkeypatch.setattr(hold, "_boot", lambda: "another")
     for attempt in (hold.recover, hold.restore):
         with pytest.raises(BoardError, match="mode 77 is to be put back") as caught:
@@ -251,7 +251,7 @@ def test_a_recorded_mode_that_is_gone_is_not_called_back(live_board, monkeypatch
 
 def test_nothing_is_set_that_could_not_be_put_back(live_board):
     root = live_board(XAVIER)
-    (root / "var/lib/edge-runtime").write_text("a file where the folder should be")
+    (root / "var/lib/edge-runtime").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(BoardError, match=r"power.json cannot be written"):
         Hold(root, settle_s=0).set("15W")
     assert standin.calls(root) == []
@@ -268,7 +268,9 @@ def test_the_boards_own_python_needs_nothing_but_itself(live_board):
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", "-c", code, package, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"EDGE_SYSROOT": str(root)})
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", timeout=60, env={"EDGE_SYSROOT": str(root)}
+        )
 
     said = run("set", "15W", "--dry-run").stdout
     assert said.startswith(

@@ -20,8 +20,8 @@ def node(root: Path, number: int, name: str, driver: str = "", index: int = 0) -
     """A device in a tree, which no driver answers for."""
     about = root / f"sys/class/video4linux/video{number}"
     about.mkdir(parents=True)
-    (about / "name").write_text(f"{name}\n")
-    (about / "index").write_text(f"{index}\n")
+    (about / "name").write_text(f"{name}\n", encoding="utf-8")
+    (about / "index").write_text(f"{index}\n", encoding="utf-8")
     if driver:
         (root / "drivers" / driver).mkdir(parents=True, exist_ok=True)
         (about / "device").mkdir()

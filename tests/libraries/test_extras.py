@@ -41,7 +41,7 @@ def test_in_the_checkout(pc: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_elsewhere_the_checkout_is_named(pc: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     checkout = tmp_path / "my checkout"
     checkout.mkdir()
-    (checkout / "pyproject.toml").write_text('[project]\nname = "edge-runtime"\n')
+    (checkout / "pyproject.toml").write_text('[project]\nname = "edge-runtime"\n', encoding="utf-8")
     monkeypatch.setattr(extras, "CHECKOUT", checkout)
     monkeypatch.chdir(tmp_path)
     assert shlex.split(install_hint("cpu")) == ["pip", "install", f"{checkout}[cpu]"]
@@ -54,12 +54,14 @@ def test_where_the_current_folder_is_gone(pc: None, tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": ""}
     gone = tmp_path / "gone"
     gone.mkdir()
-    done = subprocess.run([sys.executable, "-c", code], cwd=gone, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=gone, env=environment, capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0 and "pip install" in done.stdout, done.stderr
 
 
 def test_a_folder_of_another_project_is_no_checkout(wheel: List[str], tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n')
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n', encoding="utf-8")
     wheel.append('onnxruntime; extra == "cpu"')
     assert install_hint("cpu") == "pip install onnxruntime"
 

@@ -92,7 +92,9 @@ def test_libraries_loaded_side_by_side_leave_stderr_and_modules_as_they_were(
     monkeypatch.syspath_prepend(str(tmp_path))
     before, modules = sys.stderr, set(sys.modules)
     for number in range(6):
-        (tmp_path / f"slow_{number}.py").write_text(f"import time\ntime.sleep({0.05 * (number % 3 + 1)})\n")
+        (tmp_path / f"slow_{number}.py").write_text(
+            f"import time\ntime.sleep({0.05 * (number % 3 + 1)})\n", encoding="utf-8"
+        )
     at_once(6, lambda number: libraries.load_library(f"slow_{number}"))
     assert sys.stderr is before
     assert set(sys.modules) - modules == {f"slow_{number}" for number in range(6)}

@@ -14,10 +14,11 @@ from edge_runtime.libraries import telemetry
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A library that reports, and its reporter."""
-    (tmp_path / "chatty_reporter.py").write_text("")
+    (tmp_path / "chatty_reporter.py").write_text("", encoding="utf-8")
     (tmp_path / "chatty.py").write_text(
         "import os\nSAID = os.environ.get('ORT_DISABLE_TELEMETRY')\n"
-        "try:\n    import chatty_reporter as reporter\nexcept ImportError:\n    reporter = None\n"
+        "try:\n    import chatty_reporter as reporter\nexcept ImportError:\n    reporter = None\n",
+        encoding="utf-8",
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(telemetry, "REPORTERS", ("chatty_reporter",))

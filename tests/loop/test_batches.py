@@ -46,7 +46,7 @@ def rows(folder: Path, backend: str, batch: int) -> List[Dict[str, Any]]:
         summary = Pipeline(detector, sources, str(out), track=TrackOptions()).run()
     assert {name: each["frames"] for name, each in summary["streams"].items()} == {
         "moving0": 9, "moving1": 5, "moving2": 7}  # fmt: skip
-    found = [json.loads(line) for line in out.read_text().splitlines()]
+    found = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     for row in found:
         for name in TIMES:
             del row[name]

@@ -34,7 +34,7 @@ def pictures(path: Path) -> int:
 
 
 def rows(path: Path) -> List[Any]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_stream_that_comes_back_gives_a_clip_of_each_part(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_summary_counts_and_times_are_of_inferred_frames(tmp_path: Path) -> 
     out = tmp_path / "out.jsonl"
     pipeline = Pipeline(open_detector(tmp_path), [Scene(60), Scene(60, range(60), "busy")], out, gate=GateOptions())
     summary = pipeline.run()
-    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     gated = sum(row.get("gated", False) for row in rows)
     assert summary["motion_gate"] == {"gated": gated, "inferred": 120 - gated} and gated > 30
     assert summary["streams"]["busy"]["gated"] == 0 and summary["streams"]["scene"]["gated"] == gated

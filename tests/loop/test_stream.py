@@ -125,9 +125,9 @@ def test_outputs_of_one_stream(tmp_path: Path) -> None:
     streams = [Numbers(3, name="a"), Stream(Numbers(4), "b", sinks=[only, f"events:{tmp_path}/e.jsonl"])]
     summary = Pipeline(open_detector(tmp_path), streams, everything, track=TrackOptions()).run()
     assert sorted(everything.seen) == [0, 0, 1, 1, 2, 2, 3]
-    rows = [json.loads(line) for line in Path(only).read_text().splitlines()]
+    rows = [json.loads(line) for line in Path(only).read_text(encoding="utf-8").splitlines()]
     assert [(row["source"], row["frame"]) for row in rows] == [("b", n) for n in range(4)]
-    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text(encoding="utf-8").splitlines()]
     assert {event["source"] for event in events if event["source"]} == {"b"}
     assert only in summary["sinks"]
 
@@ -152,7 +152,7 @@ def test_a_stream_with_an_output_comes_and_goes_while_it_runs(tmp_path: Path) ->
         frames = [result.frame.index for result in results if result.frame.source == "a"]
     assert frames == sorted(frames) and frames[-1] == 399
     assert own.finished == 1 and gated.closed
-    lines = Path(out).read_text().splitlines()
+    lines = Path(out).read_text(encoding="utf-8").splitlines()
     assert lines and all(json.loads(line)["detections"] == [] for line in lines)
     with pytest.raises(UsageError, match="no source 'z'"):
         pipeline.change("z", Stream(None))
@@ -172,7 +172,7 @@ def test_a_stream_whose_output_cannot_be_written_leaves_nothing_behind(tmp_path:
         folder.rmdir()
         pipeline.add(Stream(Numbers(4), "c", sinks=[str(tmp_path / "{source}.jsonl")]))
         assert len(list(results)) == 23
-    assert len(folder.read_text().splitlines()) == 4
+    assert len(folder.read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_options_that_tracks_depend_on_do_not_change(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_events_begin_with_the_first_output_that_takes_them(tmp_path: Path) -> N
             pipeline.add(Stream(Numbers(9), "c", track=False, sinks=["events:-"]))
         pipeline.add(Stream(Numbers(9), "b", sinks=[f"events:{tmp_path}/e.jsonl"]))
         assert len(list(results)) == 208
-    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(event["event"], event["source"]) for event in events if event["event"] == "new"] == [("new", "b")]
 
 

@@ -192,7 +192,7 @@ def test_outputs_learn_of_a_source_that_is_added(tmp_path: Path) -> None:
             pipeline.stop()
     summary = pipeline.summary()
     assert summary["failed"] == [] and summary["streams"][str(clip)]["frames"] == 12
-    assert len((tmp_path / "clip.jsonl").read_text().splitlines()) == 12
+    assert len((tmp_path / "clip.jsonl").read_text(encoding="utf-8").splitlines()) == 12
     assert len(list((tmp_path / "drawn").glob("*clip_*.jpg"))) == 12
     assert (tmp_path / "all.mp4").stat().st_size > 0
 

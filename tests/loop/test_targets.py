@@ -40,7 +40,7 @@ def test_what_is_no_source(given: Any) -> None:
 
 
 def test_an_open_file_is_neither_source_nor_sink(tmp_path: Path) -> None:
-    with open(tmp_path / "a.jsonl", "w+") as file:
+    with open(tmp_path / "a.jsonl", "w+", encoding="utf-8") as file:
         for listed in (list_sources, list_sinks):
             with pytest.raises(UsageError, match="TextIOWrapper"):
                 listed(file)

@@ -15,12 +15,12 @@ def test_the_known_sets_are_complete():
 
 
 def test_coco_names_are_those_of_the_data_set(shared):
-    assert labels.COCO == tuple((shared / "data/coco128/coco.names").read_text().splitlines())
+    assert labels.COCO == tuple((shared / "data/coco128/coco.names").read_text(encoding="utf-8").splitlines())
 
 
 def test_files_and_lists(tmp_path):
     path = tmp_path / "names.txt"
-    path.write_text("cat\n\n dog \n")
+    path.write_text("cat\n\n dog \n", encoding="utf-8")
     assert labels.load_labels(str(path)) == ("cat", "dog") == labels.load_labels("cat, dog")
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_not_there_is_no_class(name):
 
 
 def test_a_broken_yaml_file_is_an_error(tmp_path):
-    (tmp_path / "data.yaml").write_text("names: [a, b")
+    (tmp_path / "data.yaml").write_text("names: [a, b", encoding="utf-8")
     with pytest.raises(UsageError, match="is not YAML"):
         labels.load_labels(str(tmp_path / "data.yaml"))
 

@@ -11,7 +11,7 @@ from edge_runtime.model.recipe import ModelFlags
 
 def test_a_recipe_says_what_flags_say(tmp_path):
     path = tmp_path / "m.toml"
-    path.write_text('family = "yolo_v3"\nmean = [0, 0, 0]\nanchors = [[[10, 13], [16, 30]]]\n')
+    path.write_text('family = "yolo_v3"\nmean = [0, 0, 0]\nanchors = [[[10, 13], [16, 30]]]\n', encoding="utf-8")
     flags = recipe.load_recipe(str(path))
     assert flags == ModelFlags(family="yolo_v3", mean=(0, 0, 0), anchors=(((10, 13), (16, 30)),))
     assert ModelFlags(family="ssd").over(flags).family == "ssd"
@@ -20,7 +20,7 @@ def test_a_recipe_says_what_flags_say(tmp_path):
 
 def test_an_unknown_key_names_the_nearest(tmp_path):
     path = tmp_path / "m.toml"
-    path.write_text('colour = "rgb"\n')
+    path.write_text('colour = "rgb"\n', encoding="utf-8")
     with pytest.raises(UsageError, match="colour") as caught:
         recipe.load_recipe(str(path))
     assert "'color'" in caught.value.hint
@@ -30,7 +30,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path):
 def test_unreadable_recipes(tmp_path, text):
     path = tmp_path / "m.toml"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match="not readable"):
         recipe.load_recipe(str(path))
 
@@ -47,7 +47,7 @@ def test_unreadable_recipes(tmp_path, text):
     ],
 )
 def test_a_recipe_takes_what_the_flag_takes(tmp_path, text, kept):
-    (tmp_path / "m.toml").write_text(text)
+    (tmp_path / "m.toml").write_text(text, encoding="utf-8")
     assert recipe.load_recipe(str(tmp_path / "m.toml")).said() == kept
 
 
@@ -75,7 +75,7 @@ def test_a_recipe_takes_what_the_flag_takes(tmp_path, text, kept):
     ],
 )
 def test_a_value_that_does_not_fit_names_file_key_and_what_was_expected(tmp_path, text, place):
-    (tmp_path / "m.toml").write_text(text)
+    (tmp_path / "m.toml").write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=rf"m\.toml: {place} is ") as caught:
         recipe.load_recipe(str(tmp_path / "m.toml"))
     assert caught.value.hint.startswith("expected ")

@@ -17,7 +17,7 @@ FLAGS = ["-std=c++17", "-O1", "-g", "-pthread", "-fsanitize=thread", "-w"]
 
 
 def build(*arguments: str) -> None:
-    built = subprocess.run(["g++", *FLAGS, *arguments], capture_output=True, text=True)
+    built = subprocess.run(["g++", *FLAGS, *arguments], capture_output=True, encoding="utf-8")
     if built.returncode:
         assert "tsan" in built.stderr, built.stderr
         pytest.skip("needs libtsan, which comes with g++")
@@ -36,12 +36,12 @@ def raced(folder: Path, library: Path, change: Tuple[str, str, str] = ("", "", "
     setarch = ["setarch", "-R"] if shutil.which("setarch") else []  # older sanitizers know few layouts of memory
     files = [*kernels.CSRC.glob("*.h"), kernels.CSRC / "driver.cpp", kernels.CSRC / "slot.cpp"]
     for path in (*files, kernels.HERE / "loop_race.cpp"):
-        text, (name, line, instead) = path.read_text(), change
+        text, (name, line, instead) = path.read_text(encoding="utf-8"), change
         assert name != path.name or line in text
-        (folder / path.name).write_text(text.replace(line, instead) if name == path.name else text)
+        (folder / path.name).write_text(text.replace(line, instead) if name == path.name else text, encoding="utf-8")
     program, sources = str(folder / "loop_race"), [folder / f"{name}.cpp" for name in ("loop_race", "driver", "slot")]
     build("-o", program, *map(str, sources), str(library), f"-Wl,-rpath,{library.parent}", "-ldl")
-    done = subprocess.run([*setarch, program, str(library)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*setarch, program, str(library)], capture_output=True, encoding="utf-8", timeout=300)
     if "unexpected memory mapping" in done.stderr or "setarch" in done.stderr:
         pytest.skip("ThreadSanitizer does not run here")
     return done.stderr + ("" if done.returncode == 0 else f"exit code {done.returncode}")

@@ -205,7 +205,7 @@ def test_more_candidates_than_are_looked_at():
 
 @pytest.mark.skipif(SANITIZED, reason="is the outer test")
 def test_clean_under_the_address_and_undefined_behaviour_sanitizers():
-    answer = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    answer = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, encoding="utf-8", check=True)
     preload = answer.stdout.strip()
     if not Path(preload).is_file():
         pytest.skip("needs libasan, which comes with g++")
@@ -213,6 +213,6 @@ def test_clean_under_the_address_and_undefined_behaviour_sanitizers():
     env = {**os.environ, "EDGE_KERNEL_FLAGS": flags, "LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
     tests = [__file__, str(Path(__file__).with_name("test_suppress.py"))]
-    done = subprocess.run([*command, *tests], env=env, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run([*command, *tests], env=env, capture_output=True, encoding="utf-8", check=False, timeout=300)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert " passed" in done.stdout

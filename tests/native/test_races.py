@@ -18,17 +18,17 @@ def raced(folder: Path, changed: Dict[str, str], scenes: Sequence[Tuple[int, str
     setarch = ["setarch", "-R"] if shutil.which("setarch") else []  # older sanitizers know few layouts of memory
     sources = [path for end in ("*.cpp", "*.h", "*.cu") for path in (*kernels.HERE.glob(end), *kernels.CSRC.glob(end))]
     for path in sources:
-        (folder / path.name).write_text(changed.get(path.name, path.read_text()))
+        (folder / path.name).write_text(changed.get(path.name, path.read_text(encoding="utf-8")), encoding="utf-8")
     flags = ["-std=c++17", "-O1", "-g", "-pthread", "-fsanitize=thread", "-ffp-contract=off", "-w"]
     built = subprocess.run(
-        ["g++", *flags, "-o", str(folder / "race"), str(folder / "race.cpp")], capture_output=True, text=True
+        ["g++", *flags, "-o", str(folder / "race"), str(folder / "race.cpp")], capture_output=True, encoding="utf-8"
     )
     if built.returncode:
         pytest.skip("needs libtsan, which comes with g++")
     said = ""
     for count, kind in scenes:
         command = [*setarch, str(folder / "race"), str(count), kind]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
         if "unexpected memory mapping" in done.stderr or "setarch" in done.stderr:
             pytest.skip("ThreadSanitizer does not run here")
         said += done.stderr + ("" if done.returncode == 0 else f"exit code {done.returncode}")
@@ -58,7 +58,7 @@ def test_no_barrier_is_missing(tmp_path):
 @pytest.mark.parametrize("name", BARRIERS)
 def test_a_missing_barrier_would_be_found(tmp_path, name):
     header, line, scene = BARRIERS[name]
-    before, found, behind = (kernels.CSRC / header).read_text().partition(line)
+    before, found, behind = (kernels.CSRC / header).read_text(encoding="utf-8").partition(line)
     barrier = re.match(r"\s*__sync(threads|warp)\(\);", behind)
     assert found and barrier, "the barrier stands behind the line"
     assert "data race" in raced(tmp_path, {header: before + line + behind[barrier.end() :]}, [scene] * 10), (

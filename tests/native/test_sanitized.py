@@ -46,7 +46,9 @@ def compiler() -> str:
 
 def library(name: str) -> str:
     """Path of a library of the compiler's own; skips without it."""
-    path = subprocess.run([compiler(), f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout
+    path = subprocess.run(
+        [compiler(), f"-print-file-name={name}"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
     if not Path(path.strip()).is_file():
         pytest.skip(f"needs {name}, which comes with g++")
     return path.strip()
@@ -96,7 +98,7 @@ def test_clean_under_the_address_and_undefined_behaviour_sanitizers(tmp_path: Pa
         env={**os.environ, **more, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=300,
     )

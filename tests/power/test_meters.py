@@ -103,7 +103,7 @@ def test_rails_that_are_roots_alone_are_said(board_tree, monkeypatch, board, clo
 def test_where_a_second_choice_fails_the_first_is_still_explained(board_tree, monkeypatch):
     root = board_tree("orin-nano_l4t35")
     monkeypatch.setattr(ina3221.os, "access", lambda path, mode: not str(path).endswith("_input"))
-    program(root, "tegrastats", "").write_text("#!/bin/sh\necho RAM 1/2MB\n")
+    program(root, "tegrastats", "").write_text("#!/bin/sh\necho RAM 1/2MB\n", encoding="utf-8")
     with pytest.raises(SourceError, match=r"^tegrastats says no watts; ina3221 may be read by root alone"):
         power.open(root)
 
@@ -116,7 +116,7 @@ def test_files_that_vanish_or_hold_garbage_are_gaps(board_tree, broken):
     if broken is None:
         file.unlink()
     else:
-        file.write_text(broken)
+        file.write_text(broken, encoding="utf-8")
     rails = meter.read_w()
     assert "VDD_CPU_GPU_CV" not in rails and "VDD_IN" in rails and meter.gaps == 1
     meter.read_w()
@@ -197,8 +197,8 @@ def test_two_sockets_keep_their_names_apart(board_tree):
     zones = root / "sys/class/powercap"
     for zone, name, joules in (("intel-rapl:1", "package-1", 7), ("intel-rapl:1:0", "core", 5)):
         (zones / zone).mkdir()
-        (zones / zone / "name").write_text(name)
-        (zones / zone / "energy_uj").write_text(f"{joules}000000\n")
+        (zones / zone / "name").write_text(name, encoding="utf-8")
+        (zones / zone / "energy_uj").write_text(f"{joules}000000\n", encoding="utf-8")
     meter = rapl.open(root)
     assert list(meter.rails) == ["package-0", "core-0", "uncore", "dram", "package-1", "core-1"]
     assert power.total_of(meter.rails) == Total(("package-0", "package-1"), "package")
@@ -207,7 +207,9 @@ def test_two_sockets_keep_their_names_apart(board_tree):
 @pytest.mark.parametrize("board", BOARDS)
 def test_tegrastats_says_the_same(shared, board):
     """Every recorded line, of L4T 32 without units and of later ones; NC and RAM are no rails."""
-    said = json.loads((shared / "fixtures" / "jetson" / f"{board}.json").read_text())["commands"].get("tegrastats.txt")
+    said = json.loads((shared / "fixtures" / "jetson" / f"{board}.json").read_text(encoding="utf-8"))["commands"].get(
+        "tegrastats.txt"
+    )
     if said is None:
         pytest.skip("no line was recorded of this board")
     rails = tegrastats.parse(said)
@@ -231,14 +233,14 @@ def test_the_columns_of_tegrastats(line, rails):
 
 
 def test_the_line_with_the_negative_rail(shared):
-    said = json.loads((shared / "fixtures/jetson/agx-thor_l4t38.4_field.json").read_text())["commands"]
+    said = json.loads((shared / "fixtures/jetson/agx-thor_l4t38.4_field.json").read_text(encoding="utf-8"))["commands"]
     assert tegrastats.parse(said["tegrastats_field.txt"])["VDD_GPU"] == -0.392
 
 
 def program(root: Path, name: str, lines: str, pause_s: float = 0.05) -> Path:
     path = root / "usr/bin" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\nwhile :; do\ncat <<'END'\n{lines}\nEND\nsleep {pause_s}\ndone\n")
+    path.write_text(f"#!/bin/sh\nwhile :; do\ncat <<'END'\n{lines}\nEND\nsleep {pause_s}\ndone\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -251,7 +253,7 @@ def test_tegrastats_is_started_where_sensors_cannot_be_read(tmp_path):
     assert meter.read_w() == {} and meter.gaps == 2
     meter.close()
     meter.close()
-    path.write_text("#!/bin/sh\necho RAM 1/2MB\n")
+    path.write_text("#!/bin/sh\necho RAM 1/2MB\n", encoding="utf-8")
     with pytest.raises(SourceError, match="tegrastats says no watts"):
         tegrastats.open(tmp_path)
     with pytest.raises(SourceError, match="does not start"):
@@ -265,7 +267,8 @@ def test_jtop_is_asked_in_another_process(tmp_path, monkeypatch):
         "class jtop:\n    def __init__(self, interval): pass\n    def __enter__(self): return self\n"
         "    def __exit__(self, *_): pass\n    def ok(self): time.sleep(0.02); return True\n"
         "    power = {'rail': {'VDD_SOC': {'volt': 5016, 'power': 1484, 'avg': 1484}},"
-        " 'tot': {'power': 4654, 'avg': 4654, 'name': 'VDD_IN'}}\n"
+        " 'tot': {'power': 4654, 'avg': 4654, 'name': 'VDD_IN'}}\n",
+        encoding="utf-8",
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -342,7 +345,9 @@ def test_the_real_nvml_says_why_not():
 
 def test_a_trace_is_played_by_the_clock(tmp_path):
     path = tmp_path / "run.csv"
-    path.write_text("time_s,fps,total_w,VDD_IN_w,VDD_SOC_w\n100,25,5,5.0,1.5\n101,25,7,7.0,\n102,25,9,9.0,2.5\n")
+    path.write_text(
+        "time_s,fps,total_w,VDD_IN_w,VDD_SOC_w\n100,25,5,5.0,1.5\n101,25,7,7.0,\n102,25,9,9.0,2.5\n", encoding="utf-8"
+    )
     meter = power.open(tmp_path, f"replay:{path}")
     now = [0.0]
     meter._clock = lambda: now[0]
@@ -361,7 +366,7 @@ def test_a_trace_is_played_by_the_clock(tmp_path):
 
 def test_a_rail_that_the_first_reading_lacks_is_a_rail(tmp_path):
     path = tmp_path / "run.csv"
-    path.write_text("time_s,VDD_IN_w,VDD_SOC_w\n0,5.0,\n1,7.0,2.5\n")
+    path.write_text("time_s,VDD_IN_w,VDD_SOC_w\n0,5.0,\n1,7.0,2.5\n", encoding="utf-8")
     meter = replay.open(tmp_path, str(path))
     now = [0.0]
     meter._clock = lambda: now[0]
@@ -374,20 +379,24 @@ def test_a_rail_that_the_first_reading_lacks_is_a_rail(tmp_path):
 
 def test_a_trace_says_its_modes(tmp_path):
     rows = tmp_path / "run.csv"
-    rows.write_text("time_s,mode,VDD_IN_w\n0,15W,5.0\n1,30W,7.0\n2,,7.0\n")
+    rows.write_text("time_s,mode,VDD_IN_w\n0,15W,5.0\n1,30W,7.0\n2,,7.0\n", encoding="utf-8")
     assert replay.open(tmp_path, str(rows)).modes == ["15W", "30W"]
     lines = tmp_path / "run.jsonl"
-    lines.write_text('{"time_s": 3.0, "mode": "MAXN", "rails_w": {"VDD_IN": 4.5}}\n{"time_s": 4.0, "mode": null}\n')
+    lines.write_text(
+        '{"time_s": 3.0, "mode": "MAXN", "rails_w": {"VDD_IN": 4.5}}\n{"time_s": 4.0, "mode": null}\n', encoding="utf-8"
+    )
     assert replay.open(tmp_path, str(lines)).modes == ["MAXN"]
 
 
 def test_traces_of_other_kinds(tmp_path, shared):
     lines = tmp_path / "run.jsonl"
-    lines.write_text('{"time_s": 3.0, "rails_w": {"VDD_IN": 4.5}}\n\n{"time_s": 4.0}\n')
+    lines.write_text('{"time_s": 3.0, "rails_w": {"VDD_IN": 4.5}}\n\n{"time_s": 4.0}\n', encoding="utf-8")
     assert replay.open(tmp_path, str(lines)).rails == ["VDD_IN"]
-    said = json.loads((shared / "fixtures" / "jetson" / "agx-xavier_l4t32.json").read_text())["commands"]
+    said = json.loads((shared / "fixtures" / "jetson" / "agx-xavier_l4t32.json").read_text(encoding="utf-8"))[
+        "commands"
+    ]
     log = tmp_path / "tegrastats.log"
-    log.write_text(said["tegrastats.txt"] * 3)
+    log.write_text(said["tegrastats.txt"] * 3, encoding="utf-8")
     assert power.total_of(replay.open(tmp_path, str(log)).rails).name == "GPU+CPU+SOC+CV+VDDRQ+SYS5V"
 
 
@@ -429,14 +438,14 @@ def test_the_check_of_a_board_starts_no_program(board_tree, tmp_path):
 def test_a_named_trace_is_read_once(tmp_path, monkeypatch):
     """It may have 256 MiB. `open` refuses by itself what `check` refuses."""
     trace, times = tmp_path / "run.csv", []
-    trace.write_text("time_s,VDD_IN_w\n0,4.5\n1,4.6\n")
+    trace.write_text("time_s,VDD_IN_w\n0,4.5\n1,4.6\n", encoding="utf-8")
     once = replay._read
     monkeypatch.setattr(replay, "_read", lambda what: times.append(what) or once(what))
     assert power.open(tmp_path, f"replay:{trace}").read_w() == {"VDD_IN": 4.5}
     assert times == [str(trace)]
     power.check(tmp_path, f"replay:{trace}")
     assert times == [str(trace)] * 2
-    trace.write_text("nothing")
+    trace.write_text("nothing", encoding="utf-8")
     for refuse in (power.open, power.check):
         with pytest.raises(SourceError):
             refuse(tmp_path, f"replay:{trace}")

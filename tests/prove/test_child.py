@@ -23,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def work(code: str, limit_s: float = 30.0) -> StepResult:
         program = tmp_path / "worker.py"
-        program.write_text(WORKER + code)
+        program.write_text(WORKER + code, encoding="utf-8")
         monkeypatch.setattr(child, "WORKER", (str(program),))
         monkeypatch.setattr(child, "GRACE_S", 0.5)
         return child.run(Step("it", "room", limit_s=limit_s), Task("room", "", "/", str(tmp_path)))
@@ -71,10 +71,10 @@ def test_a_hang_ends_at_its_limit_with_all_its_children(run: Run, tmp_path: Path
     found = run(code, limit_s=2.0)
     assert found.state == FAILED and found.said == "it did not end within 2 s" and "dmesg" in str(found.hint)
     for _ in range(100):
-        if not Path("/proc", pid.read_text(), "cwd").exists():
+        if not Path("/proc", pid.read_text(encoding="utf-8"), "cwd").exists():
             break
         time.sleep(0.1)
-    assert not os.path.exists(f"/proc/{pid.read_text()}/cwd")
+    assert not os.path.exists(f"/proc/{pid.read_text(encoding='utf-8')}/cwd")
 
 
 def test_it_is_ended_politely_first_as_a_power_mode_is_to_be_put_back(run: Run, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def machine(board_tree: Callable[[str], Path], standins: Callable[..., None]) ->
         standins(*faults)
         root = board_tree(BOARD)
         (root / "dev").mkdir()
-        (root / "dev/video0").write_text("")
+        (root / "dev/video0").write_text("", encoding="utf-8")
         return root
 
     return lay
@@ -89,7 +89,8 @@ FAULTS = {  # what is broken -> the step that fails, the cause that it gives, an
 def broken_nvcc(folder: Path) -> Path:
     program = folder / "nvcc"
     program.write_text(
-        "#!/bin/sh\n[ $1 = --version ] && echo release 12.6 || { echo nvcc fatal error 1 >&2; exit 1; }\n"
+        "#!/bin/sh\n[ $1 = --version ] && echo release 12.6 || { echo nvcc fatal error 1 >&2; exit 1; }\n",
+        encoding="utf-8",
     )
     program.chmod(0o755)
     return folder
@@ -102,7 +103,7 @@ def test_every_step_passes_and_a_person_reads_it(machine, tmp_path, capsys, monk
     before = sorted(root.rglob("*"))
     code = doctor.main(["--prove", "-o", str(file), "--sysroot", str(root)])
     shown = capsys.readouterr().out
-    content = json.loads(file.read_text())
+    content = json.loads(file.read_text(encoding="utf-8"))
     assert code == 0 and content["ok"] and content["complete"], shown
     assert {step["state"] for step in content["steps"]} <= {PASSED, SKIPPED}
     assert [step["name"] for step in content["steps"] if step["state"] == SKIPPED] in ([], ["import GStreamer"])
@@ -119,7 +120,7 @@ def test_every_step_passes_and_a_person_reads_it(machine, tmp_path, capsys, monk
     again = capsys.readouterr().out
     assert again.splitlines() == [line for line in shown.splitlines() if not line.startswith("Send back")]
     assert doctor.main(["--json", "--sysroot", str(file), "--record", str(tmp_path / "board.json")]) == 0
-    assert json.loads((tmp_path / "board.json").read_text())["files"] == content["tree"]["files"]
+    assert json.loads((tmp_path / "board.json").read_text(encoding="utf-8"))["files"] == content["tree"]["files"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -139,7 +140,7 @@ def test_exactly_the_step_of_a_fault_fails(machine, tmp_path, monkeypatch, fault
 
 def test_caps_that_differ_from_the_mode(machine, monkeypatch):
     root = machine()
-    next(root.glob("sys/class/devfreq/*/max_freq")).write_text("612000000\n")
+    next(root.glob("sys/class/devfreq/*/max_freq")).write_text("612000000\n", encoding="utf-8")
     only(monkeypatch, "caps")
     proof = prove(root)
     assert of(proof, FAILED) == ["caps"] and "GPU MAX_FREQ is 612000000" in proof.steps[-1].said
@@ -156,7 +157,7 @@ def test_a_power_mode_is_set_read_back_and_put_back_or_did_not_take(live_board, 
         assert of(proof, FAILED) == ["power mode"] and step.hint
     else:
         assert step.state == PASSED and "15W was set" in step.said and "MAXN_SUPER is back" in step.said
-    assert (root / "var/lib/nvpmodel/status").read_text() == "pmode:0002\n"
+    assert (root / "var/lib/nvpmodel/status").read_text(encoding="utf-8") == "pmode:0002\n"
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

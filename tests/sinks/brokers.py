@@ -46,7 +46,7 @@ class Broker:
         self.port, self._folder = port or free_port(), folder
         stored = ("persistence true", f"persistence_location {folder}/", "max_queued_messages 0", "user root")
         text = "\n".join([f"listener {self.port} 127.0.0.1", *stored, *lines, ""])
-        (folder / "mosquitto.conf").write_text(text)
+        (folder / "mosquitto.conf").write_text(text, encoding="utf-8")
         self.start()
 
     def start(self) -> None:

@@ -122,7 +122,7 @@ class Process:
         self._process.wait()
 
     def events(self) -> List[Dict[str, Any]]:
-        return [json.loads(line) for line in self._file.read_text().splitlines()]
+        return [json.loads(line) for line in self._file.read_text(encoding="utf-8").splitlines()]
 
     def until_started(self, count: int) -> None:
         until(lambda: len(self.events()) > count)

@@ -72,7 +72,7 @@ def files(folder: Path) -> List[Path]:
 
 def listed(folder: Path) -> Dict[str, Dict[str, Any]]:
     found: Dict[str, Dict[str, Any]] = {}
-    for line in (folder / "clips.jsonl").read_text().splitlines():
+    for line in (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         found.setdefault(row["file"], {}).update(row)
     return found

@@ -48,11 +48,13 @@ def test_clips_are_removed_after_some_days(clip: Path, tmp_path: Path) -> None:
     story(played, 3, 8)
     played.play(15)
     played.close()
-    rows = [json.loads(line) for line in (folder / "clips.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
     for row in rows:
         if "time" in row:
             row["time"] = time.time() - 86_400 * (3 if row["file"] == files(folder)[0].name else 1)
-    (folder / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"file":"cut o')
+    (folder / "clips.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows) + '{"file":"cut o', encoding="utf-8"
+    )
     kept = files(folder)[1]
     sinks.open_events(f"clips:{folder}?days=2").close()
     assert files(folder) == [kept]
@@ -76,7 +78,7 @@ def test_old_clips_are_removed_also_if_nothing_happens_any_more(
 
 def test_a_line_that_a_kill_cut_off_costs_no_later_clip_its_place_in_the_list(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
-    (tmp_path / "c" / "clips.jsonl").write_text('{"file":"cut o')
+    (tmp_path / "c" / "clips.jsonl").write_text('{"file":"cut o', encoding="utf-8")
     played = Played(clip, f"clips:{tmp_path}/c?before=1&after=1")
     story(played, 3)
     played.play(15)
@@ -91,13 +93,17 @@ def test_a_line_that_a_kill_cut_off_costs_no_later_clip_its_place_in_the_list(cl
 def test_a_list_that_names_other_files_removes_none(tmp_path: Path, name: str) -> None:
     folder, outside = tmp_path / "c", tmp_path / "outside.mp4"
     folder.mkdir()
-    outside.write_text("outside")
-    (folder / "notes.txt").write_text("notes")
+    outside.write_text("outside", encoding="utf-8")
+    (folder / "notes.txt").write_text("notes", encoding="utf-8")
     (folder / "folder.mp4").mkdir()
     (folder / "link.mp4").symlink_to(outside)
-    (folder / "clips.jsonl").write_text(json.dumps({"file": name, "time": 1.0}) + "\n")
+    (folder / "clips.jsonl").write_text(json.dumps({"file": name, "time": 1.0}) + "\n", encoding="utf-8")
     sinks.open_events(f"clips:{folder}?days=1&bytes=1").close()
-    assert outside.read_text() == "outside" and (folder / "notes.txt").exists() and (folder / "folder.mp4").is_dir()
+    assert (
+        outside.read_text(encoding="utf-8") == "outside"
+        and (folder / "notes.txt").exists()
+        and (folder / "folder.mp4").is_dir()
+    )
     assert os.path.lexists(folder / "link.mp4") and Path("/etc/hostname").exists()
 
 
@@ -106,7 +112,7 @@ def test_a_list_that_names_other_files_removes_none(tmp_path: Path, name: str) -
 ])  # fmt: skip
 def test_a_line_of_the_list_that_makes_no_sense_is_left_out(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.mp4").write_bytes(bytes(100))
-    (tmp_path / "clips.jsonl").write_text(f'{{"file":"a.mp4","time":1.0}}\n{line}\n')
+    (tmp_path / "clips.jsonl").write_text(f'{{"file":"a.mp4","time":1.0}}\n{line}\n', encoding="utf-8")
     opened = sinks.open_events(f"clips:{tmp_path}?days=1")
     assert opened.summary()["removed"] == 1 and not files(tmp_path)
     opened.close()
@@ -132,7 +138,7 @@ def test_any_failure_of_ffmpeg_costs_that_clip_alone(
 
 def test_a_clip_that_cannot_be_removed_stays_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.mp4").write_bytes(bytes(100))
-    (tmp_path / "clips.jsonl").write_text('{"file":"a.mp4","time":1.0}\n')
+    (tmp_path / "clips.jsonl").write_text('{"file":"a.mp4","time":1.0}\n', encoding="utf-8")
 
     def refused(path: Path) -> None:
         raise PermissionError(1, "Operation not permitted")

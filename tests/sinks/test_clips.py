@@ -225,7 +225,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: str, sa
 
 
 def test_a_place_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SinkError, match="cannot be written"):
         sinks.open_events(f"clips:{tmp_path}/file")
     first = sinks.open_events(f"clips:{tmp_path}/c")

@@ -23,7 +23,7 @@ OPTIONS = SinkOptions(labels=LABELS)
 
 
 def content(path: Path) -> Dict[str, Any]:
-    return dict(json.loads(path.read_text()))
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("target", ["out.coco.json", "coco:out.json", "COCO:found", "OUT.COCO.JSON"])
@@ -125,12 +125,12 @@ def test_a_class_without_a_name_has_a_category(tmp_path: Path) -> None:
 
 def test_an_earlier_file_stays_until_the_end(tmp_path: Path) -> None:
     path = tmp_path / "out.coco.json"
-    path.write_text("earlier")
+    path.write_text("earlier", encoding="utf-8")
     sinks.open(str(path), OPTIONS).close()
-    assert path.read_text() == "earlier" and list(tmp_path.iterdir()) == [path], "a run without a frame"
+    assert path.read_text(encoding="utf-8") == "earlier" and list(tmp_path.iterdir()) == [path], "a run without a frame"
     sink = sinks.open(str(path), OPTIONS)
     sink.write(result())
-    assert path.read_text() == "earlier"
+    assert path.read_text(encoding="utf-8") == "earlier"
     sink.close()
     assert len(content(path)["annotations"]) == 2 and list(tmp_path.iterdir()) == [path]
 
@@ -149,7 +149,7 @@ for i in count():
 
 def test_a_kill_leaves_what_was_found_as_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "out.coco.json"
-    path.write_text("earlier")
+    path.write_text("earlier", encoding="utf-8")
     child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
@@ -157,9 +157,9 @@ def test_a_kill_leaves_what_was_found_as_json_lines(tmp_path: Path) -> None:
     child.wait()
     child.stdout.close()
     part = tmp_path / "out.coco.json.part.jsonl"
-    frames = [json.loads(line)["frame"] for line in part.read_text().splitlines()]
+    frames = [json.loads(line)["frame"] for line in part.read_text(encoding="utf-8").splitlines()]
     assert len(frames) > 50 and frames == list(range(len(frames)))
-    assert path.read_text() == "earlier"
+    assert path.read_text(encoding="utf-8") == "earlier"
     again = sinks.open(str(path), OPTIONS)
     again.write(result(7))
     again.close()

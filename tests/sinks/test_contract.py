@@ -88,11 +88,11 @@ def test_close_may_be_repeated_and_comes_without_a_frame(sink: Sink) -> None:
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in PLACELESS])
 def test_a_place_that_cannot_be_written_is_said_at_once(name: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(SinkError, match="cannot be") as caught:
         sinks.open(target(name, tmp_path / "file"))
     assert caught.value.hint
-    assert (tmp_path / "file").read_text() == "not a folder"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "not a folder"
 
 
 @pytest.mark.parametrize("name", ["jsonl", "csv", "coco", "video"])

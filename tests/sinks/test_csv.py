@@ -84,7 +84,12 @@ def test_text_is_quoted_and_numbers_are_not(tmp_path: Path) -> None:
     sink = sinks.open(str(tmp_path / "out.csv"))
     sink.write(result(1, source="0"))
     sink.close()
-    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith('"0","",1,0.04,64,48,0,"person",0.9,4.0,')
+    assert (
+        (tmp_path / "out.csv")
+        .read_text(encoding="utf-8")
+        .splitlines()[1]
+        .startswith('"0","",1,0.04,64,48,0,"person",0.9,4.0,')
+    )
 
 
 def test_frames_without_boxes_have_no_row(tmp_path: Path) -> None:
@@ -96,7 +101,7 @@ def test_frames_without_boxes_have_no_row(tmp_path: Path) -> None:
         sink.write(item)
     sink.close()
     assert [row["frame"] for row in rows(tmp_path / "out.csv")] == ["1", "1"]
-    assert (tmp_path / "out.csv").read_text().startswith('"source","path","frame"')
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8").startswith('"source","path","frame"')
 
 
 @pytest.mark.parametrize(
@@ -114,14 +119,14 @@ def test_no_cell_is_a_formula_or_breaks_a_row(tmp_path: Path, text: str, place: 
     sink.close()
     first, _ = rows(tmp_path / "out.csv")
     assert not first[place].startswith(tuple("=+-@\t\r\n")) and first["class_id"] == "0"
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_an_earlier_file_stays_until_the_first_result(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
-    path.write_text("earlier")
+    path.write_text("earlier", encoding="utf-8")
     sink = sinks.open(str(path))
-    assert path.read_text() == "earlier"
+    assert path.read_text(encoding="utf-8") == "earlier"
     sink.write(result(0))
     assert len(rows(path)) == 2, "each frame is there at once"
     sink.close()

@@ -15,7 +15,7 @@ from tests.sinks.results import small_disk
 
 
 def rows(path: Path) -> List[Dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_line_per_event_at_once(tmp_path: Path) -> None:

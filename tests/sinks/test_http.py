@@ -31,7 +31,7 @@ def has_ipv6() -> bool:
 
 def test_addresses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PAGE_TOKEN", TOKEN)
-    (tmp_path / "token").write_text(f"{TOKEN}\nmore\n")
+    (tmp_path / "token").write_text(f"{TOKEN}\nmore\n", encoding="utf-8")
     assert parse("http://127.0.0.1") == Address("127.0.0.1", 8080)
     assert parse("HTTP://localhost:0/?fps=2.5&width=640") == Address("localhost", 0, "", (), 2.5, 640)
     assert parse("http://[::]:9?token=env:PAGE_TOKEN&name=Cam,cam.lan") == Address("::", 9, TOKEN, ("cam", "cam.lan"))

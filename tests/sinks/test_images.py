@@ -120,7 +120,7 @@ def test_a_full_disk_leaves_whole_images(disk: Path) -> None:
 
 
 def test_a_file_of_that_name(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("mine")
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(SinkError, match="cannot be made a folder"):
         sinks.open(f"{tmp_path}/out/")
-    assert (tmp_path / "out").read_text() == "mine"
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"

@@ -18,7 +18,7 @@ from tests.sinks.results import result
 
 
 def lines(path: Path) -> List[Dict[str, Any]]:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert not text or text.endswith("\n")
     return [json.loads(line) for line in text.splitlines()]
 
@@ -60,9 +60,9 @@ def test_a_line_is_there_before_the_next_frame(tmp_path: Path) -> None:
 
 def test_an_earlier_file_stays_until_the_first_frame(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     sinks.open(str(path)).close()
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     sink = sinks.open(str(path))
     sink.write(result(4))
     assert [line["frame"] for line in lines(path)] == [4] and [entry.name for entry in tmp_path.iterdir()] == [
@@ -114,7 +114,7 @@ for i in range(1000):
 @pytest.mark.parametrize("limit", [1000, 4321])
 def test_half_a_line_is_taken_back(tmp_path: Path, limit: int) -> None:
     path = tmp_path / "out.jsonl"
-    child = subprocess.run([sys.executable, "-c", WRITER, str(limit), str(path)], capture_output=True, text=True)
+    child = subprocess.run([sys.executable, "-c", WRITER, str(limit), str(path)], capture_output=True, encoding="utf-8")
     assert child.returncode == 3, child.stderr
     failed = int(child.stderr.split()[0])
     assert [line["frame"] for line in lines(path)] == list(range(failed))
@@ -123,16 +123,16 @@ def test_half_a_line_is_taken_back(tmp_path: Path, limit: int) -> None:
 
 def test_a_first_line_that_does_not_fit_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_text("old")
-    child = subprocess.run([sys.executable, "-c", WRITER, "100", str(path)], capture_output=True, text=True)
-    assert child.returncode == 3 and path.read_text() == "old", child.stderr
+    path.write_text("old", encoding="utf-8")
+    child = subprocess.run([sys.executable, "-c", WRITER, "100", str(path)], capture_output=True, encoding="utf-8")
+    assert child.returncode == 3 and path.read_text(encoding="utf-8") == "old", child.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
 def test_half_a_line_is_taken_back_after_what_was_there_before(tmp_path: Path) -> None:
     """Standard output appended to a file: earlier content is not ours to cut."""
     path = tmp_path / "log.jsonl"
-    path.write_text('{"frame": -1}\n')
+    path.write_text('{"frame": -1}\n', encoding="utf-8")
     with path.open("a") as appended:
         child = subprocess.run([sys.executable, "-c", WRITER, "1000", "-"], stdout=appended, stderr=subprocess.PIPE)
     assert child.returncode == 3, child.stderr
@@ -143,7 +143,7 @@ def test_a_reader_of_standard_output_that_leaves_closes_the_sink() -> None:
     """As `head` does: no error, and whoever feeds the sink should stop."""
     code = WRITER.replace("sink.write(result(i))", "sink.write(result(i))\n        sink.closed and sys.exit(4)")
     child = subprocess.Popen(
-        [sys.executable, "-c", code, "100000", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, "100000", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     assert child.stdout is not None and child.stderr is not None
     child.stdout.close()

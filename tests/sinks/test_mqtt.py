@@ -50,7 +50,7 @@ def opened(port: int, tmp_path: Path, more: str = "") -> MqttSink:
 
 def killed_child(port: int, tmp_path: Path, what: str) -> None:
     command = [sys.executable, "-c", CHILD, f"mqtt://127.0.0.1:{port}/site/hall?spool={tmp_path / 'spool'}", what]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as child:
         assert child.stdout is not None and child.stdout.readline() == "taken\n"
         child.send_signal(signal.SIGKILL)
 
@@ -203,13 +203,13 @@ def test_a_password_stands_in_the_environment_or_a_file(tmp_path: Path, monkeypa
     if MOSQUITTO is None:
         pytest.skip("no mosquitto here")
     users = tmp_path / "users"
-    users.write_text("")
+    users.write_text("", encoding="utf-8")
     subprocess.run(["mosquitto_passwd", "-b", str(users), "cam", "pa55word"], check=True)
     (tmp_path / "broker").mkdir()
     made = Broker(tmp_path / "broker", ("allow_anonymous false", f"password_file {users}"))
     try:
         for secret, state in (("pa55word", "connected"), ("wr0ngword", "lost")):
-            (tmp_path / "secret").write_text(f"{secret}\n")
+            (tmp_path / "secret").write_text(f"{secret}\n", encoding="utf-8")
             target = f"mqtt://cam@127.0.0.1:{made.port}/a?spool={tmp_path}/{state}&password=@{tmp_path}/secret"
             sink = mqtt.open_events(target)
             until(lambda sink=sink, state=state: sink.summary()["state"] == state)  # type: ignore[misc]

@@ -217,7 +217,7 @@ def test_others_need_a_password(where: str) -> None:
 
 
 def test_a_wrong_password_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(f"{PASSWORD}\n")
+    (tmp_path / "key").write_text(f"{PASSWORD}\n", encoding="utf-8")
     monkeypatch.setenv("RTSP_PASSWORD", PASSWORD)
     with serving(f"/live?password=@{tmp_path}/key", user="anna@") as streams:
         place = f"{streams.sink.url}/live"

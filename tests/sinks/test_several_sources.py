@@ -51,7 +51,7 @@ def test_each_source_has_its_own(tmp_path: Path, suffix: str) -> None:
         f"{name}{suffix}".rstrip("/") for name in ("left", "right")
     ]
     if suffix == ".jsonl":
-        lines = [json.loads(line) for line in (tmp_path / "left.jsonl").read_text().splitlines()]
+        lines = [json.loads(line) for line in (tmp_path / "left.jsonl").read_text(encoding="utf-8").splitlines()]
         assert [(line["source"], line["frame"]) for line in lines] == [("a/left.mp4", n) for n in range(4)]
     if suffix == ".mp4":
         assert [len(play(tmp_path / f"{name}.mp4")) for name in ("left", "right")] == [4, 4]

@@ -116,7 +116,7 @@ for i in count():
 @pytest.mark.parametrize("suffix", KINDS)
 def test_plays_after_a_kill(tmp_path: Path, suffix: str, scene: str, frames: int) -> None:
     path = tmp_path / f"out{suffix}"
-    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path), scene], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path), scene], stdout=subprocess.PIPE, encoding="utf-8")
     assert child.stdout is not None
     for line in child.stdout:
         if int(line) >= frames + BEHIND:
@@ -193,7 +193,7 @@ except SinkError:
     print(i)
 """
     path = tmp_path / f"out{suffix}"
-    child = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60)
+    child = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, encoding="utf-8", timeout=60)
     said, written = child.stdout.splitlines()
     assert "cannot be written: File too large" in said and path.stat().st_size <= 200_000
     assert int(written) - BEHIND - 1 <= len(play(path)) <= int(written)

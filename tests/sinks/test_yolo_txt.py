@@ -26,15 +26,18 @@ def test_a_file_per_picture(tmp_path: Path, target: str) -> None:
     sink.close()
     folder = tmp_path / "labels"
     assert sorted(path.name for path in folder.iterdir()) == ["000123.txt", "bus.txt", "classes.txt"]
-    assert (folder / "bus.txt").read_text().splitlines() == LINES
-    assert (folder / "classes.txt").read_text() == "person\ncat\n"
+    assert (folder / "bus.txt").read_text(encoding="utf-8").splitlines() == LINES
+    assert (folder / "classes.txt").read_text(encoding="utf-8") == "person\ncat\n"
 
 
 def test_with_confidence(tmp_path: Path) -> None:
     sink = sinks.open(f"yolo-conf:{tmp_path}/", OPTIONS)
     sink.write(result(path="bus.png"))
     sink.close()
-    assert (tmp_path / "bus.txt").read_text().splitlines() == [f"{LINES[0]} 0.9", f"{LINES[1]} 0.123456"]
+    assert (tmp_path / "bus.txt").read_text(encoding="utf-8").splitlines() == [
+        f"{LINES[0]} 0.9",
+        f"{LINES[1]} 0.123456",
+    ]
 
 
 def test_ids_are_last_and_labels_have_none(tmp_path: Path) -> None:
@@ -44,8 +47,13 @@ def test_ids_are_last_and_labels_have_none(tmp_path: Path) -> None:
         sink = sinks.open(f"{target}:{tmp_path}/{target}/", OPTIONS)
         sink.write(tracked)
         sink.close()
-    assert (tmp_path / "yolo/bus.txt").read_text().splitlines() == LINES, "labels for training have five numbers"
-    assert (tmp_path / "yolo-conf/bus.txt").read_text().splitlines() == [f"{LINES[0]} 0.9 3", f"{LINES[1]} 0.123456"]
+    assert (tmp_path / "yolo/bus.txt").read_text(encoding="utf-8").splitlines() == LINES, (
+        "labels for training have five numbers"
+    )
+    assert (tmp_path / "yolo-conf/bus.txt").read_text(encoding="utf-8").splitlines() == [
+        f"{LINES[0]} 0.9 3",
+        f"{LINES[1]} 0.123456",
+    ]
 
 
 def test_our_own_reader_reads_it(tmp_path: Path) -> None:
@@ -58,7 +66,7 @@ def test_our_own_reader_reads_it(tmp_path: Path) -> None:
     empty.detections = Detections.from_rows(np.empty((0, 6), np.float32), LABELS)
     sink.write(empty)
     sink.close()
-    assert (tmp_path / "labels/b.txt").read_text() == "", "nothing was found there, and that is said"
+    assert (tmp_path / "labels/b.txt").read_text(encoding="utf-8") == "", "nothing was found there, and that is said"
     read = datasets.open(str(tmp_path))
     assert read.labels == LABELS and [len(truth.xyxy) for truth in read.truths] == [2, 0]
     scaled = read.truths[0].xyxy * [64, 48, 64, 48]
@@ -67,15 +75,15 @@ def test_our_own_reader_reads_it(tmp_path: Path) -> None:
 
 def test_labels_that_somebody_drew_are_not_written_over(tmp_path: Path) -> None:
     mine = tmp_path / "bus.txt"
-    mine.write_text("0 0.5 0.5 1 1\n")
+    mine.write_text("0 0.5 0.5 1 1\n", encoding="utf-8")
     with pytest.raises(SinkError, match=r"has text files in it already, bus\.txt") as caught:
         sinks.open(f"yolo:{tmp_path}/", OPTIONS)
-    assert "new folder" in str(caught.value.hint) and mine.read_text() == "0 0.5 0.5 1 1\n"
+    assert "new folder" in str(caught.value.hint) and mine.read_text(encoding="utf-8") == "0 0.5 0.5 1 1\n"
     assert list(tmp_path.iterdir()) == [mine]
 
 
 def test_other_files_may_be_there(tmp_path: Path) -> None:
-    (tmp_path / "bus.jpg").write_text("a picture")
+    (tmp_path / "bus.jpg").write_text("a picture", encoding="utf-8")
     sinks.open(f"yolo:{tmp_path}/", OPTIONS).close()
 
 

@@ -43,7 +43,7 @@ class RtspServer:
 
     def start(self) -> None:
         root, pipe = Path(__file__).resolve().parents[2], subprocess.PIPE
-        self._process = subprocess.Popen(self._command(), stdin=pipe, stdout=pipe, text=True, cwd=root)
+        self._process = subprocess.Popen(self._command(), stdin=pipe, stdout=pipe, encoding="utf-8", cwd=root)
         assert self._process.stdout is not None and self._process.stdout.readline() == "ready\n"
 
     def _command(self) -> List[str]:

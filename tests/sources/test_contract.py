@@ -189,7 +189,7 @@ def test_what_is_no_source_is_told_in_the_user_s_words(
     target: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "notes.xyz").write_text("")
+    (tmp_path / "notes.xyz").write_text("", encoding="utf-8")
     with pytest.raises(UsageError) as caught:
         sources.open(target)
     assert str(caught.value) == said and caught.value.hint

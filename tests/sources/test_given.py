@@ -18,7 +18,7 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_address_may_stand_in_a_variable_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "camera.txt"
-    file.write_text(" synthetic://64x32@1000?frames=2 \nnot this line\n")
+    file.write_text(" synthetic://64x32@1000?frames=2 \nnot this line\n", encoding="utf-8")
     monkeypatch.setenv("CAMERA", "synthetic://64x32@1000?frames=2")
     for target in ("env:CAMERA", f"@{file}"):
         source = sources.open(target)
@@ -28,7 +28,7 @@ def test_an_address_may_stand_in_a_variable_or_a_file(tmp_path: Path, monkeypatc
 
 def test_where_there_is_no_address_the_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMPTY", " ")
-    (tmp_path / "empty").write_text("\nrtsp://second/line\n")
+    (tmp_path / "empty").write_text("\nrtsp://second/line\n", encoding="utf-8")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for target, said in [
         ("env:NOWHERE", "NOWHERE"), ("env:EMPTY", "EMPTY"), ("env:", "variable"), ("@", "cannot be read"),

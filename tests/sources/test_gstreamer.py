@@ -156,7 +156,7 @@ def test_libraries_loaded_after_gstreamer_still_catch_their_exceptions():
         "from edge_runtime import Detector, sources; image = sources.open('gst:videotestsrc').read().image;"
         f"Detector.open({str(root / 'engines' / 'yolo_nano_voc_int8.onnx')!r})(image); print('fine')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=root)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=120, cwd=root)
     assert done.stdout == "fine\n", done.stderr[-1000:]
 
 

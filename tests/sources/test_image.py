@@ -76,7 +76,7 @@ def fill(folder: Path) -> Path:
     folder.mkdir()
     for name in ("b.jpg", "a.JPG", "c.jpg"):
         (folder / name).write_bytes(JPEG)
-    (folder / "notes.txt").write_text("not an image")
+    (folder / "notes.txt").write_text("not an image", encoding="utf-8")
     (folder / "empty.png").write_bytes(b"")
     (folder / "half.jpg").write_bytes(JPEG[: len(JPEG) // 2])
     (folder / "noise.png").write_bytes(RNG.bytes(500))
@@ -134,7 +134,7 @@ def test_missing(tmp_path: Path, target: str) -> None:
 
 
 def test_a_directory_without_images(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("none")
+    (tmp_path / "notes.txt").write_text("none", encoding="utf-8")
     with pytest.raises(SourceError, match="no image in"):
         sources.open(str(tmp_path))
 

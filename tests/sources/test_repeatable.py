@@ -19,7 +19,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILM", "a.mp4")
     for name in ("a.mp4", "b.jpg", "gst:a.mp4"):
         Path(name).write_bytes(b"")
-    Path("list.txt").write_text("http://host/a.mp4\n")
+    Path("list.txt").write_text("http://host/a.mp4\n", encoding="utf-8")
     Path("photos").mkdir()
     os.mkfifo("pipe.mp4")
 

@@ -89,7 +89,7 @@ def test_a_video_file_over_http_is_no_live_source(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(pyav.reason() is not None, reason="OpenCV checks no certificate")
 def test_a_file_without_certificates_is_no_camera_that_is_away(tmp_path: Path) -> None:
-    (tmp_path / "empty.pem").write_text("")
+    (tmp_path / "empty.pem").write_text("", encoding="utf-8")
     for name in ("missing.pem", "empty.pem"):
         with pytest.raises(UsageError, match=rf"no certificates in .*{name}"):
             sources.open("rtsps://127.0.0.1:1/live", SourceOptions(wait=True, ca_file=str(tmp_path / name)))

@@ -274,7 +274,7 @@ def test_a_name_is_read_as_nothing_else(tmp_path: Path, name: str, monkeypatch: 
 )
 def test_a_list_of_files_is_no_video(tmp_path: Path, text: str) -> None:
     write_clip(tmp_path / "other.mp4", 3)
-    (tmp_path / "list.mp4").write_text(text)
+    (tmp_path / "list.mp4").write_text(text, encoding="utf-8")
     with pytest.raises(SourceError, match="cannot be opened as a video"):
         sources.open(str(tmp_path / "list.mp4"))
 

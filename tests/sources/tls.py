@@ -20,7 +20,9 @@ def certificate(folder: Path, *more: str) -> Path:
     path = folder / "camera.pem"
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=camera", *more]
     subprocess.run(["openssl", *made, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
-    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    path.write_text(
+        path.read_text(encoding="utf-8") + Path(f"{path}.crt").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     return path
 
 

@@ -49,7 +49,7 @@ class Machine:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             ["bash", str(REPOSITORY / "docker" / "run.sh"), *arguments], env={**self.environment, **environment},
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
             preexec_fn=heed_signals,
         )  # fmt: skip
 
@@ -62,7 +62,7 @@ class Machine:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def calls(self) -> List[List[str]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def steps(self) -> List[str]:
         """What was called, in order: "set 15W", "run", "stop", "restore"."""
@@ -75,7 +75,7 @@ class Machine:
 
 
 def executable(path: Path, code: str) -> str:
-    path.write_text(f"#!{sys.executable}\n{code}")
+    path.write_text(f"#!{sys.executable}\n{code}", encoding="utf-8")
     path.chmod(0o755)
     return str(path)
 
@@ -86,4 +86,4 @@ def value(call: List[str], flag: str) -> List[str]:
 
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")

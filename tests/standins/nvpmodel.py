@@ -101,13 +101,13 @@ def install(root: Path, misbehave: str = "") -> None:
         program = root / path
         program.parent.mkdir(parents=True, exist_ok=True)
         here = json.dumps(str(Path(__file__).resolve().parents[2]))
-        program.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {here})\n{source}")
+        program.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {here})\n{source}", encoding="utf-8")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     if misbehave:
-        (root / "misbehave").write_text(misbehave)
+        (root / "misbehave").write_text(misbehave, encoding="utf-8")
 
 
 def calls(root: Path) -> List[str]:
     """What the programs were called with, in order."""
     log = root / "calls"
-    return log.read_text().splitlines() if log.exists() else []
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []

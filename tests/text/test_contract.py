@@ -59,7 +59,7 @@ def test_sinks(name: str, tmp_path: Path) -> None:
             cells = [cell for row in csv.reader(path.open(encoding="utf-8")) for cell in row]
             assert not [cell for cell in cells if cell[:1] and cell[0] in "=+@"]
         if path.suffix == ".jsonl":
-            frames = [json.loads(line) for line in path.read_text().splitlines()]
+            frames = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             assert [frame["source"] for frame in frames] == list(NASTY)
             assert [box["label"] for box in frames[0]["detections"]] == list(NASTY)
 
@@ -228,7 +228,7 @@ def test_json_and_json_lines_do_not_share_stdout(capsys: pytest.CaptureFixture[s
 def test_a_terminal_that_knows_ascii_alone(tmp_path: Path) -> None:
     code = "from edge_runtime.cli import _streams\nwith _streams.escaped(): print('größe caf\\udce9')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, encoding="utf-8")
     assert done.stdout == "gr\\xf6\\xdfe caf\\udce9\n", done.stderr
 
 
@@ -240,8 +240,8 @@ def test_a_real_terminal(tmp_path: Path) -> None:
     (tmp_path / "data" / "labels").mkdir()
     for number in range(2):
         cv2.imwrite(str(tmp_path / "data" / "images" / f"{number}.png"), np.full((64, 64, 3), 90, np.uint8))
-        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.5 0.5 0.3125 0.3125\n")
-    (tmp_path / "data" / "my.names").write_text("[red]a[/]\n\x1b[31mEVIL\n[/b]\n")
+        (tmp_path / "data" / "labels" / f"{number}.txt").write_text("1 0.5 0.5 0.3125 0.3125\n", encoding="utf-8")
+    (tmp_path / "data" / "my.names").write_text("[red]a[/]\n\x1b[31mEVIL\n[/b]\n", encoding="utf-8")
     flags = ["--engine", "tiny.onnx", "--family", "yolo_v8", "--labels", "names", "--threads", "1"]
     for command in (["detect", *flags, "--source", "data/images"], ["eval", *flags, "--data", "data"]):
         ours, theirs = pty.openpty()

@@ -61,13 +61,13 @@ class Machine:
     def write(self, name: str, *lines: str) -> None:
         """Replaces a file of the state."""
         (self.state / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.state / name).write_text("".join(f"{line}\n" for line in lines))
+        (self.state / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def file(self, path: str, text: str = "") -> Path:
         """Puts a file into the tree that stands for `/`."""
         target = self.tree / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+        target.write_text(text, encoding="utf-8")
         return target
 
     def jetson(self, release: str) -> None:
@@ -94,7 +94,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             preexec_fn=_become_nobody if as_nobody and os.getuid() == 0 else None,
         )
 
@@ -106,7 +106,9 @@ class Machine:
 
     def calls(self, start: str = "") -> List[str]:
         """What the last run called, in order."""
-        return [line for line in (self.state / "log").read_text().splitlines() if line.startswith(start)]
+        return [
+            line for line in (self.state / "log").read_text(encoding="utf-8").splitlines() if line.startswith(start)
+        ]
 
 
 class Answer:

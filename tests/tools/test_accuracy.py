@@ -21,7 +21,7 @@ def accuracy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_table(accuracy: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "AP.tsv").write_text(TABLE)
+    (tmp_path / "AP.tsv").write_text(TABLE, encoding="utf-8")
     (row,) = accuracy.read_table(tmp_path / "AP.tsv")
     assert row["file"] == "a/b.onnx" and row["AP"] == "0.5" and row["flags"] == "--family yolox --mean 0,0,0"
 
@@ -44,7 +44,7 @@ def test_a_file_that_does_not_open_has_no_figure(
 ) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "data").symlink_to(shared / "data")
-    (tmp_path / "models" / "AP.tsv").write_text(TABLE)
+    (tmp_path / "models" / "AP.tsv").write_text(TABLE, encoding="utf-8")
     assert accuracy.main(["--shared", str(tmp_path), "--only", "a/b", "--backend", "onnxruntime"]) == 1
     said = capsys.readouterr().out
     assert "NOT MEASURED" in said and "no such model" in said and "0.0000" not in said

@@ -42,7 +42,7 @@ def model(tmp_path: Path) -> str:
 def bench(*arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(Path(edge_runtime.__file__).parents[1])}
     command = [sys.executable, str(ROOT / "tools" / "bench_host.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -93,13 +93,13 @@ def test_sections_and_report(tmp_path: Path, model: str) -> None:
     target = tmp_path / "out" / "bench.json"
     sizes = ["--rounds", "1", "--seconds", "0.2", "--frames", "80", "--backend", "onnxruntime"]
     text = bench("decode", "pipeline", "flat", "--model", model, "--json", str(target), *sizes, *video(tmp_path))
-    written = json.loads(target.read_text())
+    written = json.loads(target.read_text(encoding="utf-8"))
     flat = written["sections"]["Flat memory"]["rows"][0]
     rows = written["sections"]["End to end, 720p file"]["rows"]
     assert {row["threads"] for row in rows} >= {1} and all(row["of_raw"] > 0 for row in rows)
     assert flat["frames"] == 80 and flat["net_numpy_bytes"] < 100_000 and flat["faults_per_frame"] >= 0
     assert written["machine"]["cpu"] and "numpy" in written["machine"]["versions"]
-    assert "## Decode and NMS" in text and target.with_suffix(".md").read_text().count("\n## ") == 3
+    assert "## Decode and NMS" in text and target.with_suffix(".md").read_text(encoding="utf-8").count("\n## ") == 3
 
 
 def test_files_are_named_from_the_checkout(tool: Tool, tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_files_are_named_from_the_checkout(tool: Tool, tmp_path: Path) -> None:
     said = f"{ROOT / 'engines' / 'a.onnx'} and {ROOT.parent / 'shared' / 'b.onnx'}"
     table = report.Table("Files", ("said",), rows=[(said,)], data=[{"said": said}])
     report.save(tmp_path / "page.json", "Page", report.machine(), [table])
-    (row,) = json.loads((tmp_path / "page.json").read_text())["sections"]["Files"]["rows"]
+    (row,) = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))["sections"]["Files"]["rows"]
     assert row["said"] == "engines/a.onnx and ../shared/b.onnx"
-    assert "| engines/a.onnx and ../shared/b.onnx" in (tmp_path / "page.md").read_text()
+    assert "| engines/a.onnx and ../shared/b.onnx" in (tmp_path / "page.md").read_text(encoding="utf-8")
 
 
 def test_no_page_names_a_folder_of_the_machine_that_made_it() -> None:
@@ -128,7 +128,7 @@ def test_peers_without_the_peer_shows_our_side(tmp_path: Path, model: str) -> No
 def test_every_arrangement_stands_beside_the_chosen_one(tmp_path: Path, model: str) -> None:
     target, sizes = tmp_path / "bench.json", ["--rounds", "1", "--seconds", "0.1", "--backend", "onnxruntime"]
     text = bench("tuned", "--model", model, "--json", str(target), *sizes, *video(tmp_path))
-    rows = json.loads(target.read_text())["sections"]["Arrangements, 720p file"]["rows"]
+    rows = json.loads(target.read_text(encoding="utf-8"))["sections"]["Arrangements, 720p file"]["rows"]
     if machine.cores() == 1:
         assert "there is nothing to choose here" in text and not rows
         return

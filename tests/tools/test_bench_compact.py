@@ -30,7 +30,7 @@ def test_the_table(tmp_path, capsys):
     target = tmp_path / "bench.json"
     flags = ["--rounds", "1", "--imgsz", "32", "--only", "nano", "--shares", "0", "0.7"]
     assert bench_compact.main([*flags, "--json", str(target)]) == 0
-    (section,) = json.loads(target.read_text())["sections"].values()
+    (section,) = json.loads(target.read_text(encoding="utf-8"))["sections"].values()
     rows = section["rows"]
     assert [(row["share"], row["form"]) for row in rows] == [(0, FIRST), (0.7, FIRST), (0.7, LAST)]
     assert rows[0]["macs"][0] == rows[0]["macs"][1] and rows[-1]["macs"][1] < 0.4 * rows[-1]["macs"][0]

@@ -40,7 +40,7 @@ def test_the_checks_themselves(gpu, monkeypatch, tmp_path, capsys):
         str(tmp_path / "t.json"),
     ]
     assert gpu_check.main(said) == 1, capsys.readouterr().out
-    rows = json.loads((tmp_path / "t.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["rows"]
     wrong = {line["what"] for line in rows if line["good"] is False}
     wrong.discard("2 frames: host memory taken, KiB")  # the stand-in's threads have stacks
     assert len(rows) == 47 and wrong == {"decode + NMS, the same calls as a graph: median us"}, "the stand-in's clock"

@@ -24,7 +24,7 @@ def test_a_model_is_run_once_for_each_number_of_pictures(tmp_path):
     assert half_all.done(path, 2) == []
     half_all.save(path, [ROW])
     assert half_all.done(path, 2) == [ROW] and half_all.done(path, 3) == []
-    assert json.loads(path.read_text())["sections"][half_all.TITLE]["rows"] == [ROW]
+    assert json.loads(path.read_text(encoding="utf-8"))["sections"][half_all.TITLE]["rows"] == [ROW]
 
 
 def test_a_line_has_a_figure_for_each_column():

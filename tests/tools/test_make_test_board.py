@@ -17,7 +17,7 @@ import make_test_board as tool
 
 
 def test_it_is_what_the_tool_makes() -> None:
-    assert json.loads((DATA / "test-board.json").read_text()) == tool.recorded()
+    assert json.loads((DATA / "test-board.json").read_text(encoding="utf-8")) == tool.recorded()
 
 
 def test_nothing_of_it_was_passed_over_by_the_recorder() -> None:

@@ -59,7 +59,7 @@ REPORT = """<testsuites><testsuite>
 
 
 def test_a_report_is_read(rows: Dict[str, ModuleType], tmp_path: Path) -> None:
-    (tmp_path / "tests.xml").write_text(REPORT)
+    (tmp_path / "tests.xml").write_text(REPORT, encoding="utf-8")
     read = rows["outcome"].read_report(tmp_path / "tests.xml")
     assert read == {"passed": 2, "failed": ["tests.a::bad", "tests.a::worse"], "skipped": {"no camera here": 2}}
     assert rows["outcome"].read_report(tmp_path / "none.xml")["failed"] == ["pytest did not run"]
@@ -92,7 +92,7 @@ def test_the_page(rows: Dict[str, ModuleType], tmp_path: Path) -> None:
     assert "| edge-detect | 1.50 px, 0.0000 |" in page and "of 1 pictures (1 boxes)" in page
     assert "**there is no wheel of that**" in page and "- failed: tests.a::bad" in page
     assert "- skipped, 2: no camera here" in page and "$ pip install ." in page
-    assert json.loads((tmp_path / "newest.json").read_text())["tests"] == tests
+    assert json.loads((tmp_path / "newest.json").read_text(encoding="utf-8"))["tests"] == tests
 
 
 def test_a_python_that_is_not_here_is_no_failure(rows: Dict[str, ModuleType]) -> None:

@@ -43,14 +43,16 @@ def rows(tmp_path: Path) -> Dict[str, style.Row]:
     package = tmp_path / "edge_runtime"
     for name in ("backends", "datasets", "heads", "power", "sinks", "sources", "native/csrc"):
         (package / name).mkdir(parents=True)
-        (package / name / "__init__.py").write_text('"""A family."""\n' * (81 if name == "heads" else 1))
-    (package / "native" / "csrc" / "bindings.cpp").write_text("// one\n// two\n")
-    (package / "native" / "ops.py").write_text("from edge_runtime.native import _core\n")
-    (package / "arrays.py").write_text(ARRAYS)
-    (package / "cycle.py").write_text("from edge_runtime import other\n" + "\n" * 260)
-    (package / "other.py").write_text("from edge_runtime.cycle import x\n")
+        (package / name / "__init__.py").write_text(
+            '"""A family."""\n' * (81 if name == "heads" else 1), encoding="utf-8"
+        )
+    (package / "native" / "csrc" / "bindings.cpp").write_text("// one\n// two\n", encoding="utf-8")
+    (package / "native" / "ops.py").write_text("from edge_runtime.native import _core\n", encoding="utf-8")
+    (package / "arrays.py").write_text(ARRAYS, encoding="utf-8")
+    (package / "cycle.py").write_text("from edge_runtime import other\n" + "\n" * 260, encoding="utf-8")
+    (package / "other.py").write_text("from edge_runtime.cycle import x\n", encoding="utf-8")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_layers.py").write_text("FLOORS: tuple = ({1}, {2})\n")
+    (tmp_path / "tests" / "test_layers.py").write_text("FLOORS: tuple = ({1}, {2})\n", encoding="utf-8")
     return {row.point: row for row in style.table(tmp_path)}
 
 

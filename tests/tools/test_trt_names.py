@@ -48,7 +48,9 @@ def test_the_table_is_written(tmp_path: Path) -> None:
     except Unavailable as reason:
         pytest.skip(str(reason))
     assert trt_names.main(["-o", str(tmp_path / "names.md")]) == 0
-    row = next(line for line in (tmp_path / "names.md").read_text().splitlines() if "BuilderFlag.FP16`" in line)
+    row = next(
+        line for line in (tmp_path / "names.md").read_text(encoding="utf-8").splitlines() if "BuilderFlag.FP16`" in line
+    )
     assert [cell.strip() for cell in row.split("|")][-4:-1] == [
         "-",
         "-",

@@ -55,7 +55,7 @@ def test_a_broken_file_is_named_and_written_anew(damage: str, tmp_path: Path) ->
     kept = Cache(tmp_path)
     kept.put(ABOUT, CHOICE)
     (path,) = tmp_path.iterdir()
-    path.write_text(DAMAGE[damage](path.read_text()))
+    path.write_text(DAMAGE[damage](path.read_text(encoding="utf-8")), encoding="utf-8")
     assert kept.get(ABOUT) is None and str(path) in kept.trouble and "\n" not in kept.trouble
     kept = Cache(tmp_path)
     kept.put(ABOUT, CHOICE)
@@ -63,7 +63,7 @@ def test_a_broken_file_is_named_and_written_anew(damage: str, tmp_path: Path) ->
 
 
 def test_a_folder_that_cannot_be_written_is_trouble_and_no_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     kept = Cache(tmp_path / "file" / "arrangements")
     assert kept.get(ABOUT) is None and not kept.trouble
     kept.put(ABOUT, CHOICE)

@@ -225,12 +225,12 @@ def test_a_broken_library_is_named(model: str, cache: Cache, monkeypatch: pytest
 
 
 def test_trouble_with_the_cache_is_a_note(model: str, tmp_path: Path, bench: Bench) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     tuned = tune(model, FILE, cache=Cache(tmp_path / "file"))
     assert options_of(tuned).backend == "openvino" and tuned.notes[0].startswith("the arrangement is not kept")
     tune(model, FILE, cache=Cache(tmp_path / "kept")).detector.close()
     (path,) = (tmp_path / "kept").iterdir()
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     (note,) = tune(model, FILE, when="kept", cache=Cache(tmp_path / "kept")).notes
     assert note.startswith(f"{path} is not used, it ")
     tuned = tune(model, FILE, cache=Cache(tmp_path / "kept"))

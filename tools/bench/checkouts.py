@@ -19,7 +19,7 @@ def answer(checkout: Path, worker: str, *arguments: str) -> Dict[str, Any]:
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": f"{checkout}{os.pathsep}{checkout / 'tests'}"},
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     return dict(json.loads(done.stdout.splitlines()[-1]))

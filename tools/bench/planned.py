@@ -108,8 +108,10 @@ def row(name: str, engine: str, mode: str, fps: List[float], watts: List[float],
 
 def measured(reference: Path) -> Dict[str, List[Row]]:
     """Tables that were measured on processors: the number of threads or the backend stands where a mode does."""
-    host = json.loads((reference / "bench_host.json").read_text())["sections"]["End to end, 720p file"]["rows"]
-    speed = json.loads((reference / "bench_int8_speed.json").read_text())["sections"]
+    host = json.loads((reference / "bench_host.json").read_text(encoding="utf-8"))["sections"]["End to end, 720p file"][
+        "rows"
+    ]
+    speed = json.loads((reference / "bench_int8_speed.json").read_text(encoding="utf-8"))["sections"]
     alone = speed["Milliseconds of inference, one thread"]["rows"]
     forms = [name for name, ms in alone[0].items() if isinstance(ms, float) and name != "speedup"]
     return {

@@ -65,7 +65,7 @@ def machine(extra: Sequence[str] = ()) -> Dict[str, Any]:
 def commit(checkout: Path) -> str:
     """Name of the commit that is checked out, with `-dirty` if files of it are changed; "" outside a checkout."""
     command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(command, cwd=checkout, capture_output=True, encoding="utf-8", check=False).stdout.strip()
 
 
 def load() -> List[float]:

@@ -32,9 +32,9 @@ class Worker:
         tools = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [tools, os.environ.get("PYTHONPATH", "")]))
         command = [sys.executable, "-m", "bench.workers", kind, json.dumps(setup)]
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, encoding="utf-8",
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
         self.about = self._read()
@@ -200,7 +200,7 @@ def _in_numpy() -> int:
 
 
 def _rss() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * resource.getpagesize()
 
 
 def _faults() -> int:

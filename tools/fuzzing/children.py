@@ -66,7 +66,7 @@ def _child(first: int, count: int, work: Callable[[int], str], room: int) -> Ite
 def _work(numbers: Any, work: Callable[[int], str], writing: int, room: int) -> None:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        held = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (held + room, held + room))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number in numbers:

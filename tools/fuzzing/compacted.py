@@ -32,12 +32,12 @@ Drawn = Tuple[onnx.ModelProto, Sequence[np.ndarray], Mapping[str, np.ndarray], T
 
 def run_all(kind: str, count: int, seed: int, keep: Optional[Path] = None) -> Tuple[Dict[str, Any], List[Any]]:
     """Tries one kind of networks; outcomes and figures, and faults. Networks that fail are kept in a folder."""
-    with tempfile.NamedTemporaryFile("w+", suffix=".jsonl") as notes:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", suffix=".jsonl") as notes:
 
         def work(number: int) -> str:
             drawn = one(kind, number, seed)
             said, figures = judge(*drawn)
-            with open(notes.name, "a") as file:
+            with open(notes.name, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"said": said, **figures}) + "\n")
             if keep and said.startswith("FAULT"):
                 keep.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def run_all(kind: str, count: int, seed: int, keep: Optional[Path] = None) -> Tu
             return said if said.startswith("FAULT") else said.split(":")[0]
 
         outcomes, faults = children.tried(count, work, ROOM)
-        rows = [json.loads(line) for line in Path(notes.name).read_text().splitlines()]
+        rows = [json.loads(line) for line in Path(notes.name).read_text(encoding="utf-8").splitlines()]
     return {**outcomes, **_figures(rows)}, faults
 
 

@@ -20,16 +20,16 @@ ROOM = 16 << 30  # each thread of a runtime takes addresses, though little memor
 
 def run_all(method: str, count: int, seed: int, keep: Optional[Path] = None) -> Tuple[Dict[str, Any], List[Any]]:
     """Tries one method of calibration; outcomes and figures, and faults. Networks that fail are kept in a folder."""
-    with tempfile.NamedTemporaryFile("w+", suffix=".jsonl") as notes:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", suffix=".jsonl") as notes:
 
         def work(number: int) -> str:
             found = _judged(draw.draw(number, seed), method)
-            with open(notes.name, "a") as file:
+            with open(notes.name, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"said": found.said, **found.figures}) + "\n")
             return found.said if found.said.startswith("FAULT") else found.said.split(":")[0]
 
         outcomes, faults = children.tried(count, work, ROOM)
-        rows = [json.loads(line) for line in Path(notes.name).read_text().splitlines()]
+        rows = [json.loads(line) for line in Path(notes.name).read_text(encoding="utf-8").splitlines()]
     if keep:
         numbers = [number for number, _ in faults]
         children.tried(len(numbers), lambda place: _keep(method, numbers[place], seed, keep), ROOM)  # type: ignore[arg-type]

@@ -283,7 +283,7 @@ def prepare(folder: Path) -> None:
         Path(place).write_bytes(picture)
     for place in ("voc/ImageSets/Main", "voc/Annotations", "voc2/Annotations", "voc2/ImageSets/Main", "yolo/labels"):
         Path(place).mkdir(parents=True, exist_ok=True)
-    Path("voc/ImageSets/Main/test.txt").write_text("a\n")
+    Path("voc/ImageSets/Main/test.txt").write_text("a\n", encoding="utf-8")
     Path("voc2/Annotations/a.xml").write_bytes(good.VOC)
 
 

@@ -52,11 +52,11 @@ class HomeAssistant:
         self._hass, self._folder = hass, folder
         self._complaints: List[str] = []
         shutil.copytree(PROBE, folder / "custom_components" / PROBE.name)
-        (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=free_port()))
+        (folder / "configuration.yaml").write_text(CONFIGURATION.format(port=free_port()), encoding="utf-8")
         entry = {**ENTRY, "data": {"broker": "127.0.0.1", "port": broker}}
         stored = {"version": 1, "minor_version": 1, "key": "core.config_entries", "data": {"entries": [entry]}}
         (folder / ".storage").mkdir()
-        (folder / ".storage" / "core.config_entries").write_text(json.dumps(stored))
+        (folder / ".storage" / "core.config_entries").write_text(json.dumps(stored), encoding="utf-8")
 
     def start(self) -> None:
         """Returns when it runs."""
@@ -86,7 +86,7 @@ class HomeAssistant:
 
     def complaints(self) -> List[str]:
         """Warnings and errors of all its runs that are about MQTT, its entities, or anything in its core."""
-        lines = self._log.read_text(errors="replace").splitlines() if self._log.is_file() else []
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines() if self._log.is_file() else []
         found = [line for line in lines if re.search(r" (WARNING|ERROR|CRITICAL) ", line)]
         return self._complaints + [line for line in found if not EXPECTED.search(line)]
 
@@ -99,7 +99,7 @@ class HomeAssistant:
         return self._folder / "probe.json"
 
     def _said(self) -> Dict[str, Any]:
-        return dict(json.loads(self._probe.read_text())) if self._probe.is_file() else {}
+        return dict(json.loads(self._probe.read_text(encoding="utf-8"))) if self._probe.is_file() else {}
 
     def _runs(self) -> bool:
         assert self.process.poll() is None, "\n".join(["Home Assistant ended", *self.complaints()[-5:]])

@@ -57,7 +57,7 @@ class Environment:
             RowError: a step failed.
         """
         key = _key(self.machine)
-        if not self._state.is_file() or json.loads(self._state.read_text())["key"] != key:
+        if not self._state.is_file() or json.loads(self._state.read_text(encoding="utf-8"))["key"] != key:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
             self._starting_versions()
@@ -65,12 +65,14 @@ class Environment:
             versions = self.check()
             self._pip("install", "-q", *TESTS, *self.machine.extra, "-c", str(self._frozen()))
             self.check()
-            self._state.write_text(json.dumps({"key": key, "log": log, "versions": versions}, indent=1))
+            self._state.write_text(
+                json.dumps({"key": key, "log": log, "versions": versions}, indent=1), encoding="utf-8"
+            )
         self._core()
 
     def state(self) -> Dict[str, object]:
         """The install log and the versions."""
-        return dict(json.loads(self._state.read_text()))
+        return dict(json.loads(self._state.read_text(encoding="utf-8")))
 
     def check(self) -> Dict[str, str]:
         """Versions of the libraries, after a call that needs OpenCV and numpy to fit together.
@@ -105,7 +107,9 @@ class Environment:
             target = self.folder / "system"
             self._pip("install", "-q", "--no-deps", "--target", str(target), *self.machine.system)
             site = next((self.folder / ".venv" / "lib").glob("python3*/site-packages"))
-            (site / "system.pth").write_text(f"{target}\n")  # as --system-site-packages shows the distribution's
+            (site / "system.pth").write_text(
+                f"{target}\n", encoding="utf-8"
+            )  # as --system-site-packages shows the distribution's
         if self.machine.tools:
             self._pip("install", "-q", *self.machine.tools)
 
@@ -128,7 +132,7 @@ class Environment:
         listed = self._pip("list", "--format=freeze").splitlines()
         keep = [line for line in listed if re.match(r"(av=|numpy|opencv|onnx|rich|openvino)", line)]
         path = self.folder / "constraints.txt"
-        path.write_text("\n".join(keep) + "\n")
+        path.write_text("\n".join(keep) + "\n", encoding="utf-8")
         return path
 
     def _core(self) -> None:

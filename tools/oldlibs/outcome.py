@@ -71,13 +71,13 @@ def save(name: str, **parts: Any) -> None:
     """Adds to what is known about a row."""
     path = ROWS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**load(name), **parts}, indent=1, sort_keys=True))
+    path.write_text(json.dumps({**load(name), **parts}, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def load(name: str) -> Dict[str, Any]:
     """What is known about a row."""
     path = ROWS / f"{name}.json"
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def page() -> str:

@@ -21,7 +21,7 @@ Worker = TypeVar("Worker", bound="Beside")
 def held(pid: int) -> Dict[str, float]:
     """What a process holds now."""
     proc = Path("/proc", str(pid))
-    resident = int((proc / "statm").read_text().split()[1]) * PAGE
+    resident = int((proc / "statm").read_text(encoding="utf-8").split()[1]) * PAGE
     return {
         "rss_mib": resident / 2**20,
         "descriptors": len(os.listdir(proc / "fd")),

@@ -19,7 +19,7 @@ def table(**ranges):
 def test_round_trip(tmp_path):
     made = table(a=(-1.5, 0.1), b=(0.0, 1e-9))
     assert RangeTable.from_json(made.to_json()) == made
-    (tmp_path / "x.ranges.json").write_text(made.to_json())
+    (tmp_path / "x.ranges.json").write_text(made.to_json(), encoding="utf-8")
     assert RangeTable.load(tmp_path / "x.ranges.json") == made
 
 
@@ -79,7 +79,7 @@ def test_versions_that_read_no_cache_are_refused(version):
 def test_ranges_that_no_network_has_are_not_used(ends, tmp_path):
     origin = {"model": "a", "images": "b", "preprocessing": "c", "method": "mse", "keep": []}
     content = {"format": 2, "origin": origin, "about": {}, "free": [], "ranges": {"good": [-1, 2], "edited": ends}}
-    (tmp_path / "t.json").write_text(json.dumps(content))
+    (tmp_path / "t.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ModelError, match=r"t\.json: range table: .*edited") as caught:
         RangeTable.load(tmp_path / "t.json")
     assert caught.value.hint
@@ -87,5 +87,5 @@ def test_ranges_that_no_network_has_are_not_used(ends, tmp_path):
 
 def test_a_tiny_end_beside_a_large_one_is_a_range(tmp_path):
     table = RangeTable(Origin("a", "b", "c", "mse"), {"silu": (-1e-30, 6.0)}, {})
-    (tmp_path / "t.json").write_text(table.to_json(1))
+    (tmp_path / "t.json").write_text(table.to_json(1), encoding="utf-8")
     assert RangeTable.load(tmp_path / "t.json") == table

@@ -90,7 +90,7 @@ class Prometheus:
     def __init__(self, folder: Path, target: str, more: str = "") -> None:
         if PROMETHEUS is None:
             pytest.skip("no prometheus here")
-        (folder / "prometheus.yml").write_text(CONFIG.format(target=target, more=more))
+        (folder / "prometheus.yml").write_text(CONFIG.format(target=target, more=more), encoding="utf-8")
         self.url = f"http://127.0.0.1:{free_port()}"
         listen = f"--web.listen-address={urlsplit(self.url).netloc}"
         command = [

@@ -73,5 +73,5 @@ def test_names_as_the_rules_want_them(tmp_path: Path) -> None:
         with running(pipeline) as sink:
             until(lambda: "edge_objects_total{" in get(sink, "/metrics")[1])
             text = get(sink, "/metrics")[1]
-    found = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True)
+    found = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, encoding="utf-8")
     assert found.returncode == 0, found.stdout + found.stderr

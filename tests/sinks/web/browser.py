@@ -142,7 +142,8 @@ def started(folder: Path) -> Iterator[Browser]:
     try:
         end_s = time.monotonic() + START_S
         while not browser.ready():
-            assert time.monotonic() < end_s and driver.poll() is None, (folder / "driver.log").read_text()
+            assert time.monotonic() < end_s
+            assert driver.poll() is None, (folder / "driver.log").read_text(encoding="utf-8")
             time.sleep(0.05)
         browser.start(folder / "profile")
         yield browser

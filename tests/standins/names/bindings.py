@@ -110,7 +110,8 @@ def stub(library: Path, wanted: str, functions: str, into: Optional[Path] = None
     code = "".join(f"void *{name}(void) {{ return 0; }}\n" for name, _ in found)
     labels = folder / "labels"  # of versioned symbols
     labels.write_text(
-        "".join(f"{label} {{ global: *; }};\n" for label in sorted({label for _, label in found if label}))
+        "".join(f"{label} {{ global: *; }};\n" for label in sorted({label for _, label in found if label})),
+        encoding="utf-8",
     )
     for name in re.findall(rf"\[({wanted})\]", _output("readelf", "-d", str(library))):
         command = ["gcc", "-shared", "-fPIC", "-xc", "-", "-o", str(folder / name), f"-Wl,-soname,{name}"]
@@ -166,7 +167,7 @@ def _downloaded(requirement: str, tag: str) -> Path:
     with tempfile.TemporaryDirectory(dir=cache()) as folder:
         chosen = ["--no-deps", "--only-binary", ":all:", "--python-version", tag, "-d", folder, requirement]
         command = [sys.executable, "-m", "pip", "download", "-q", "--retries", "1", *chosen]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL)
         new = next(Path(folder).glob(pattern), None)
         if new is None:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip gives no reason"]
@@ -189,7 +190,7 @@ def _pycuda() -> Members:
 
 def _listed(python: str, name: str, **environment: str) -> Members:
     done = subprocess.run(
-        [python, str(LISTING), name], capture_output=True, text=True, env={**os.environ, **environment}
+        [python, str(LISTING), name], capture_output=True, encoding="utf-8", env={**os.environ, **environment}
     )
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
@@ -199,4 +200,4 @@ def _listed(python: str, name: str, **environment: str) -> Members:
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout

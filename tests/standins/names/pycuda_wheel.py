@@ -82,7 +82,7 @@ def _build(work: Path, toolkit: Path) -> Path:
 
 
 def _done(command: List[str], **environment: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env={**os.environ, **environment})
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if "error" in line.lower()]
         raise Unavailable(f"pycuda was not built: {(said or ['no reason given'])[0].strip()}")

@@ -10,7 +10,7 @@ LIBRARIES = ("OpenCV", "ONNX Runtime", "OpenVINO", "GStreamer")
 
 def told():  # type: ignore[no-untyped-def]
     """What the process is started for: room and argument of a step."""
-    words = Path("/proc/self/cmdline").read_text().split("\0")
+    words = Path("/proc/self/cmdline").read_text(encoding="utf-8").split("\0")
     if "edge_runtime.build.worker" in words:
         return "build", ""
     if "edge_runtime.prove.worker" in words:

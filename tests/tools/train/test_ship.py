@@ -22,10 +22,10 @@ from edge_runtime.zoo.export import to_onnx
 def labelled(folder: Path) -> None:
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
-    (folder / "voc.names").write_text("\n".join(VOC))
+    (folder / "voc.names").write_text("\n".join(VOC), encoding="utf-8")
     for number in range(2):
         cv2.imwrite(str(folder / "images" / f"{number}.png"), np.full((64, 64, 3), 90, np.uint8))
-        (folder / "labels" / f"{number}.txt").write_text("14 0.5 0.5 0.4 0.4\n")
+        (folder / "labels" / f"{number}.txt").write_text("14 0.5 0.5 0.4 0.4\n", encoding="utf-8")
 
 
 def test_everything_is_written_and_agrees(tmp_path, capsys):
@@ -37,7 +37,7 @@ def test_everything_is_written_and_agrees(tmp_path, capsys):
     training = {"arch": "yolo_nano", "images_seen": 1000, "sides": None, "batch": 16}
     model = to_onnx(architecture, weights.random(architecture, 3), metadata={"training": json.dumps(training)})
     onnx.save(model, str(run / "model.onnx"))
-    (run / "log.jsonl").write_text("{}\n")
+    (run / "log.jsonl").write_text("{}\n", encoding="utf-8")
     (run / "plot.png").write_bytes(b"png")
     said = ["--run", str(run), "--name", "nano", "--data", str(tmp_path / "data"), "--imgsz", "96", "--root", str(root)]
     assert ship.main(said) == 0
@@ -46,7 +46,7 @@ def test_everything_is_written_and_agrees(tmp_path, capsys):
     metadata = {entry.key: entry.value for entry in shipped.metadata_props}
     assert json.loads(metadata["training"])["images_seen"] == 1000 and "hardware" in json.loads(metadata["training"])
     assert json.loads(metadata["measured"])["voc07_11pt"] == printed["voc07_11pt"] and "Apache" in metadata["license"]
-    figures = json.loads((root / "tools" / "reference" / "nano_eval.json").read_text())
+    figures = json.loads((root / "tools" / "reference" / "nano_eval.json").read_text(encoding="utf-8"))
     assert figures["images"] == 2 and figures["voc07_11pt"] == printed["voc07_11pt"] and "fps" not in figures
     assert (root / "tools" / "reference" / "nano_train.jsonl").exists()
     spec, said_again = (

@@ -92,13 +92,13 @@ def test_map_of_perfect_and_of_no_detections():
 def test_a_killed_run_goes_on(folder, tmp_path):
     run = Run(flags(folder, tmp_path, "--steps", "6"))
     run.train()
-    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert (tmp_path / "model.onnx").exists() and (tmp_path / "plot.png").exists() and rows[-1]["steps"] > 0
     again = Run(flags(folder, tmp_path, "--steps", "9"))
     assert again.state["steps"] == rows[-1]["steps"] == 6
     for one, other in zip(run.ema.state_dict().values(), again.ema.state_dict().values()):
         assert torch.equal(one, other)
-    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    recipe = json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))
     assert recipe["images"] == 4 and recipe["arch"] == "yolo_nano" and recipe["seed"] == 0
     from_file = Run(flags(folder, tmp_path / "new", "--steps", "1", "--init", str(tmp_path / "model.onnx")))
     image = torch.rand(1, 3, 64, 64)
