@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def box_sizes(folder: Path, imgsz: int) -> np.ndarray:
     """(n, 2) width and height of every labelled box in pixels of the letterboxed square."""
-    listing = json.loads((folder / "instances.json").read_text())
+    listing = json.loads((folder / "instances.json").read_text(encoding="utf-8"))
     scale = {image["id"]: imgsz / max(image["width"], image["height"]) for image in listing["images"]}
     return np.array([[side * scale[note["image_id"]] for side in note["bbox"][2:]] for note in listing["annotations"]])
 

@@ -27,7 +27,7 @@ def prepare(folder: Path, side: int, cache: Path) -> Tuple[np.ndarray, np.ndarra
         images (N, side, side, 3) uint8 RGB, boxes (N, MOST_BOXES, 5) float32 `[class, cx, cy, w, h]` in pixels (w = 0
         for none), sizes (N, 2) int32 (width, height) of the picture inside the square, file names.
     """
-    listing = json.loads((folder / "instances.json").read_text())
+    listing = json.loads((folder / "instances.json").read_text(encoding="utf-8"))
     entries = sorted(listing["images"], key=lambda image: image["id"])
     names = [entry["file_name"] for entry in entries]
     class_of = {c["id"]: number for number, c in enumerate(sorted(listing["categories"], key=lambda c: c["id"]))}

@@ -13,7 +13,7 @@ def plot(log: Path, picture: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     figure, (losses, scores) = pyplot.subplots(1, 2, figsize=(11, 4), constrained_layout=True)
     seen = [row["images"] / 1000 for row in rows]
     for part in ("box", "objectness", "class"):

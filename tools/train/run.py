@@ -205,7 +205,7 @@ class Run:
             self.state["best"] = score
             self.export(score)
         row = {**self.state, "map": score, **dict(zip(self._parts, parts))}
-        with open(self.args.out / "log.jsonl", "a") as log:
+        with open(self.args.out / "log.jsonl", "a", encoding="utf-8") as log:
             log.write(json.dumps(row) + "\n")
         plot(self.args.out / "log.jsonl", self.args.out / "plot.png")
         self.save()

@@ -100,7 +100,11 @@ def groups(net: nn.Module, decay: float) -> Sequence[Dict[str, Any]]:
 
 def recipe(args: argparse.Namespace, count: int) -> Dict[str, Any]:
     """What the weights will have been made of, for the file's metadata."""
-    about = json.loads((args.data / "instances.json").read_text()).get("info", {}).get("description", args.data.name)
+    about = (
+        json.loads((args.data / "instances.json").read_text(encoding="utf-8"))
+        .get("info", {})
+        .get("description", args.data.name)
+    )
     names = ("arch", "imgsz", "sides", "batch", "lr", "weight_decay", "anchors", "seed", "device")
     methods = ("rounds", "rewind", "share", "scope", "gate", "penalty", "bits", "scales")
     stated = {name: getattr(args, name) for name in (*names, *methods) if hasattr(args, name)}

@@ -1,0 +1,95 @@
+"""What each pruning leaves of YOLO Nano on VOC2007: of whole filters, by magnitude, by continuous sparsification.
+
+    python tools/train/pruning.py --data ../shared/data/voc2007 --out runs/pruning --steps 600
+
+Each method starts from --model, which teaches it too, and trains for --steps batches in all. --macs is the share of
+the multiply-adds that filters.py leaves. The files are evaluated on the split eval, which took no part in training. If
+it is killed, the same command goes on. Writes tools/reference/pruning.{json,md}.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence
+
+import arguments
+import continuous
+import filters
+import judged
+import magnitude
+import numpy as np
+import onnx
+import train
+from channels import architecture_of, conv_macs
+from judged import report
+from onnx import numpy_helper
+
+from edge_runtime.errors import ModelError
+from edge_runtime.files import atomic
+from edge_runtime.model import onnx_file
+
+ROUNDS, GATE, PENALTY = 2, 0.02, 1e-5  # few batches: gates that begin open, and close where they are not defended
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    parser = judged.parser(__doc__, "pruning", steps=600)
+    parser.add_argument("--macs", type=float, default=0.7, help="share that is left without whole filters, default 0.7")
+    parser.add_argument("--share", type=float, default=0.37, help="of the weights left that goes each time")
+    args = parser.parse_args(argv)
+    return arguments.guarded(lambda: compare(args))
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Makes the files, evaluates them, and writes the table."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    paths = files(args)
+    table = judged.table("Prunings of YOLO Nano on VOC2007", args.data, paths, left(paths))
+    table.notes.append(f"{args.steps} batches of {args.batch} for each method, rate {args.lr}; the whole model teaches")
+    table.notes.append("Weights and multiply-adds are those of the convolutions. Zeros among the weights save no time")
+    print(table.markdown())
+    report.save(args.reference, "Prunings", report.machine(("torch",)), [table])
+
+
+def files(args: argparse.Namespace) -> Dict[str, Path]:
+    """Makes what is compared, as far as it is not there yet."""
+    narrow, cache = args.out / "narrow.onnx", ["--cache", args.cache] if args.cache else []
+    if not narrow.exists():
+        words = [args.model, "-o", narrow, "--data", args.data / "train", "--macs", args.macs, *cache]
+        made = filters.narrow(filters.parser().parse_args([*map(str, words)]))
+        atomic.replace_file(narrow, made.SerializeToString())
+    trained(args, train, "filters", init=narrow)
+    each = args.steps // (ROUNDS + 1)  # one training more than prunings
+    trained(args, magnitude, "magnitude", init=args.model, steps=each, rounds=ROUNDS, share=args.share)
+    gates = {"rounds": ROUNDS, "gate": GATE, "penalty": PENALTY}
+    trained(args, continuous, "continuous", init=args.model, steps=args.steps // ROUNDS, **gates)
+    methods = ("filters", "magnitude", "continuous")
+    return {"whole": args.model, "filters, not trained": narrow, **{n: args.out / n / "model.onnx" for n in methods}}
+
+
+def trained(args: argparse.Namespace, method: Any, out: str, **more: object) -> None:
+    """Runs a training to its end, or goes on with it."""
+    if method.main(judged.flags(args, out, **more)):
+        raise ModelError(f"{out}: the training failed", hint="see above")
+
+
+def left(paths: Dict[str, Path]) -> Dict[str, Dict[str, str]]:
+    """Weights that are not zero, and multiply-adds, of the convolutions of each file: shares of the first file's."""
+    models = {name: onnx_file.load_onnx(str(path)) for name, path in paths.items()}
+    counts = {
+        "weights left": {name: nonzero(model) for name, model in models.items()},
+        "MACs left": {name: conv_macs(architecture_of(model, "yolo_nano")) for name, model in models.items()},
+    }
+    return {column: {name: f"{count / found['whole']:.3f}" for name, count in found.items()}
+            for column, found in counts.items()}  # fmt: skip
+
+
+def nonzero(model: onnx.ModelProto) -> int:
+    """Weights of convolutions that are not zero."""
+    read = {node.input[1] for node in model.graph.node if node.op_type == "Conv"}
+    tensors = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in read]
+    return sum(int(np.count_nonzero(values)) for values in tensors)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
