@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Optional
 
 from edge_runtime import datasets
 from edge_runtime.accuracy import evaluate
@@ -20,7 +20,7 @@ PROTOCOL = {"conf": 0.005, "iou": 0.45, "multi_label": True, "max_det": 300}
 METRICS = ("voc07_11pt", "voc_allpoint", "coco_101")
 
 
-def parser(doc: str, reference: str, steps: int) -> argparse.ArgumentParser:
+def parser(doc: Optional[str], reference: str, steps: int) -> argparse.ArgumentParser:
     """The flags of a comparison; its table goes to tools/reference/`reference`.json."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="VOC data with the splits calib and eval, and train/")
@@ -30,6 +30,7 @@ def parser(doc: str, reference: str, steps: int) -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--limit", type=int, help="train on the first N images only: a trial")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--reference", type=Path, default=ROOT / "tools" / "reference" / f"{reference}.json")
     return parser
@@ -60,7 +61,12 @@ def points(found: report.Table) -> Dict[str, float]:
 
 def flags(args: argparse.Namespace, out: str, **more: object) -> List[str]:
     """The flags of one training of the comparison, whose teacher is the whole model."""
-    given = {"data": args.data / "train", "out": args.out / out, "before": args.model, "steps": args.steps,
-             "batch": args.batch, "lr": args.lr, **({"cache": args.cache} if args.cache else {}), **more}  # fmt: skip
+    given = {"out": args.out / out, "before": args.model, "steps": args.steps, "lr": args.lr, **more}
     words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-    return [*words, *(["--no-compile"] if args.no_compile else [])]
+    return [*words, *pictures(args), *(["--no-compile"] if args.no_compile else [])]
+
+
+def pictures(args: argparse.Namespace) -> List[str]:
+    """The flags that say what a training sees."""
+    given = {"data": args.data / "train", "batch": args.batch, "cache": args.cache, "limit": args.limit}
+    return [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]

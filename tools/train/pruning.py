@@ -33,11 +33,15 @@ ROUNDS, GATE, PENALTY = 2, 0.02, 1e-5  # few batches: gates that begin open, and
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
+    args = parser().parse_args(argv)
+    return arguments.guarded(lambda: compare(args))
+
+
+def parser() -> argparse.ArgumentParser:
     parser = judged.parser(__doc__, "pruning", steps=600)
     parser.add_argument("--macs", type=float, default=0.7, help="share that is left without whole filters, default 0.7")
     parser.add_argument("--share", type=float, default=0.37, help="of the weights left that goes each time")
-    args = parser.parse_args(argv)
-    return arguments.guarded(lambda: compare(args))
+    return parser
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -53,9 +57,9 @@ def compare(args: argparse.Namespace) -> None:
 
 def files(args: argparse.Namespace) -> Dict[str, Path]:
     """Makes what is compared, as far as it is not there yet."""
-    narrow, cache = args.out / "narrow.onnx", ["--cache", args.cache] if args.cache else []
+    narrow = args.out / "narrow.onnx"
     if not narrow.exists():
-        words = [args.model, "-o", narrow, "--data", args.data / "train", "--macs", args.macs, *cache]
+        words = [args.model, "-o", narrow, "--macs", args.macs, *judged.pictures(args)]
         made = filters.narrow(filters.parser().parse_args([*map(str, words)]))
         atomic.replace_file(narrow, made.SerializeToString())
     trained(args, train, "filters", init=narrow)

@@ -1,0 +1,43 @@
+"""One command prunes a network in three ways, goes on where it was killed, and counts what is left."""
+
+from __future__ import annotations
+
+import pytest
+import toy_detector
+
+torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[train]'")
+
+import judged  # noqa: E402
+import pruning  # noqa: E402
+
+from edge_runtime import zoo  # noqa: E402
+from edge_runtime.model.labels import VOC  # noqa: E402
+from edge_runtime.zoo.export import to_onnx  # noqa: E402
+
+
+def test_three_prunings_and_what_they_leave(toy, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "build", lambda name, labels=VOC, imgsz=64: toy_detector.build(imgsz=imgsz))
+    whole, architecture = tmp_path / "whole.onnx", toy_detector.build(imgsz=320)
+    whole.write_bytes(to_onnx(architecture, toy_detector.weights(architecture)).SerializeToString())
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train").symlink_to(folder)
+    given = ["--data", tmp_path / "data", "--out", tmp_path / "out", "--model", whole, "--steps", 6, "--batch", 2,
+             "--limit", 4, "--no-compile", "--cache", tmp_path / "cache"]  # fmt: skip
+    args = pruning.parser().parse_args([*map(str, given)])
+    args.out.mkdir()
+    paths = pruning.files(args)
+    left = pruning.left(paths)
+    assert set(left["MACs left"]) == {"whole", "filters, not trained", "filters", "magnitude", "continuous"}
+    assert float(left["MACs left"]["filters"]) <= 0.7 and left["MACs left"]["magnitude"] == "1.000"
+    assert left["weights left"]["filters"] == left["weights left"]["filters, not trained"] < "1"
+    assert left["weights left"]["magnitude"] < "0.6", "0.63 of what may go, twice; the heads stay"
+    before = {name: path.read_bytes() for name, path in paths.items()}
+    assert {name: path.read_bytes() for name, path in pruning.files(args).items()} == before, "nothing is done twice"
+
+
+def test_flags_of_a_training_name_the_teacher_and_what_is_special(tmp_path):
+    args = judged.parser("", "none", steps=9).parse_args(["--data", "d", "--out", "o", "--model", "m", "--no-compile"])
+    words = judged.flags(args, "qat", bits=4)
+    assert words[words.index("--bits") + 1] == "4" and {"--no-compile", "d/train", "o/qat"} <= set(words)
+    assert words[words.index("--before") + 1] == "m" and words[words.index("--steps") + 1] == "9"
+    assert judged.flags(args, "x", steps=3)[words.index("--steps") + 1] == "3"
