@@ -1,19 +1,20 @@
 """YOLO Nano (Wong et al. 2019, arXiv 1910.01271, Figure 1): three YOLOv3 heads on projection-expansion blocks.
 
 The hidden widths of the blocks were never published. The preset "salvi" keeps the width (expansion 1), as the network
-that Salvi et al. measured: 2,855,750 convolution weights. The preset "paper_budget" widens the blocks at 13x13 by 2.2.
-It then has the paper's 4.0 MB and 4.57 B operations. This shows that these numbers fit the figure of the paper; it does
-not show what the true widths are.
+that Salvi et al. measured: 2,855,750 convolution weights. "salvi_leaky" is their other one, with leaky ReLU in place of
+ReLU6. The preset "paper_budget" widens the blocks at 13x13 by 2.2. It then has the paper's 4.0 MB and 4.57 B
+operations. This shows that these numbers fit the figure of the paper; it does not show what the true widths are.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, Tuple
 
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.zoo.layers import IMAGE, Architecture, Table
 
-PRESETS = ("salvi", "paper_budget")
+PRESETS = ("salvi", "salvi_leaky", "paper_budget")
 STRIDES = (8, 16, 32)
 # Anchors by k-means on VOC at 416 pixels, from the repository of Salvi et al.; finest stride first. Anchors belong to
 # the weights: in model pixels they are the same at every input size.
@@ -67,7 +68,10 @@ def build(labels: Tuple[str, ...], imgsz: int, preset: str) -> Architecture:
             heads.append(table.head(name, x, len(ANCHORS[0]) * (5 + len(labels))))
         at[name] = x
     spec = ModelSpec("yolo_v3", (imgsz, imgsz), labels, anchors=ANCHORS, strides=STRIDES)
-    return Architecture(f"yolo_nano-{preset}", tuple(table.layers), tuple(heads), spec)
+    leaky = [replace(layer, act="leaky") if layer.act == "relu6" else layer for layer in table.layers]
+    return Architecture(
+        f"yolo_nano-{preset}", tuple(leaky if preset == "salvi_leaky" else table.layers), tuple(heads), spec
+    )
 
 
 def _pep(table: Table, name: str, source: str, x: int, channels: int, widen: float) -> str:

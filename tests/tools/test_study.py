@@ -35,9 +35,10 @@ def engines():
 
 
 def test_what_is_trained_first_need_not_be_there():
-    trained = [engine for engine in engines() if "out/qat4/" in engine["file"]]
-    assert len(trained) == 2 and all("qat_4bit.py" in engine["optional"] for engine in trained)
-    assert all((study.ROOT / "tools" / "train" / "qat_4bit.py").is_file() for _ in trained)
+    for folder, tool, count in (("qat4", "qat_4bit.py", 2), ("pruning", "pruning.py", 3)):
+        trained = [engine for engine in engines() if f"out/{folder}/" in engine["file"]]
+        assert len(trained) == count and all(tool in engine["optional"] for engine in trained)
+        assert (study.ROOT / "tools" / "train" / tool).is_file()
 
 
 def test_every_system_of_the_papers_is_asked_for():

@@ -22,6 +22,8 @@ def test_yolo_nano_is_salvi_et_als():
     assert found.weights + found.bn // 2 == 2_873_026, "Table I; their prunable parameters include the BN gammas"
     assert found.parameters == 2_890_527 and found.thop_macs == 2_082_423_381, "their repository's README"
     assert found.weights == 2_855_750
+    leaky = whole("yolo_nano", "salvi_leaky")
+    assert (leaky.weights, leaky.thop_macs) == (2_855_750, 2_098_305_681), "the same README, with leaky activations"
 
 
 def test_the_paper_budget_meets_the_paper():
