@@ -141,9 +141,12 @@ def _forms(rows: Sequence[Row]) -> Section:
     lines = []
     for row in rows:
         about = row.get("study") or {}
-        first = next((other for other in rows if about.get("base") and other.get("name") == about["base"]
-                      and _place(other) == _place(row)), None)  # fmt: skip
+        if not about.get("base"):
+            continue
+        first = next((r for r in rows if r.get("name") == about["base"] and _place(r) == _place(row)), None)
         if first is None:
+            made_from = f"{about['base']}, which was not measured here"
+            lines.append((results.title(row), about.get("form") or NONE, made_from, NONE, NONE, NONE, NONE))
             continue
         speed = _ratio(row, first, "fps") if row["valid"] and first["valid"] else NONE
         cells = (_ratio(row, first, "counts", "conv_macs"), _ratio(row, first, "counts", "bytes_file"), speed)
