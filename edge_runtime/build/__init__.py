@@ -23,6 +23,7 @@ from edge_runtime.errors import EdgeError, ModelError, UsageError
 from edge_runtime.files import atomic, folders
 from edge_runtime.gpu import cuda_driver, passport, trt
 from edge_runtime.gpu.passport import Passport
+from edge_runtime.graph import sparsity
 from edge_runtime.jetson import board
 from edge_runtime.model.outputs import settled
 from edge_runtime.model.spec import ModelIO
@@ -92,7 +93,7 @@ def build(
         onnx, new = folder / "network.onnx", folder / "made.plan"
         atomic.replace_file(onnx, network.SerializeToString())
         job = Job(str(onnx), str(new), options.precision, workspace, options.dla, cache, options.compute_capability,
-                  kept, options.batch if least < options.batch else 0)  # fmt: skip
+                  kept, options.batch if least < options.batch else 0, bool(sparsity.layers(network)))  # fmt: skip
         made = _child(job, folder / "job.json", report)
         about = _passport(source, options, made, target or made["compute_capability"], command)
         golden = reference.golden_frames(source, options.precision, strong, depthwise=not trt.is_rtx(lib))

@@ -20,6 +20,7 @@ class Job:
         compute_capability: GPU that TensorRT-RTX builds for, "SM86"; "" for the GPU of this machine.
         float32: names of layers that stay in float32, with weak typing.
         most: largest number of images of a network with an open batch; 0 if its batch is fixed.
+        sparse: whether layers have weights for sparse kernels (2:4).
     """
 
     onnx: str
@@ -31,6 +32,7 @@ class Job:
     compute_capability: str = ""
     float32: Sequence[str] = ()
     most: int = 0
+    sparse: bool = False
 
     @property
     def way_out(self) -> str:

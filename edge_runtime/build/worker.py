@@ -133,6 +133,8 @@ class Builder:
                 trt_precision.hold_float32(lib, self._network, config, job.float32)
         if job.dla is not None:
             self._use_dla(job.dla)
+        if job.sparse and hasattr(lib.BuilderFlag, "SPARSE_WEIGHTS"):
+            config.set_flag(lib.BuilderFlag.SPARSE_WEIGHTS)  # it times sparse kernels too
         if trt.wants_user_memory(lib):
             config.set_flag(lib.BuilderFlag.REQUIRE_USER_ALLOCATION)
         if trt.is_rtx(lib):

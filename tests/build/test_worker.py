@@ -92,6 +92,15 @@ def test_precision_is_flags_where_typing_is_weak_alone(stand_in, job, version):
 
 
 @pytest.mark.parametrize("version", tensorrt_api.VERSIONS)
+def test_sparse_kernels_are_tried_where_weights_suit_them(stand_in, job, version):
+    lib = stand_in(version)
+    worker.Builder(job).build()
+    assert "SPARSE_WEIGHTS" not in flags(lib)
+    worker.Builder(replace(job, sparse=True)).build()
+    assert "SPARSE_WEIGHTS" in flags(lib)
+
+
+@pytest.mark.parametrize("version", tensorrt_api.VERSIONS)
 def test_unsupported_operators_are_named_before_anything_is_parsed(stand_in, job, network, version):
     lib = stand_in(version, unsupported=True)
     with pytest.raises(ModelError) as caught:

@@ -148,7 +148,9 @@ def module(
     newer = (
         constraints + ([] if old else ["REFIT_INDIVIDUAL"]) + (["REQUIRE_USER_ALLOCATION"] if version == "rtx" else [])
     )
-    lib.BuilderFlag = _enum("BuilderFlag", ["GPU_FALLBACK", "REFIT"] + ([] if eleven else ["FP16", "INT8"]) + newer)
+    lib.BuilderFlag = _enum(
+        "BuilderFlag", ["GPU_FALLBACK", "REFIT", "SPARSE_WEIGHTS"] + ([] if eleven else ["FP16", "INT8"]) + newer
+    )
     lib.LayerType = _enum("LayerType", ["CONVOLUTION", "CONSTANT", "CONCATENATION", "SHAPE"])
     if not old:
         lib.ExecutionContextAllocationStrategy = _enum(

@@ -5,7 +5,8 @@
 Every round trains for --steps batches. Then a --share of the weights that are left goes, those of the smallest
 magnitude, and the others go back to what they were after --rewind batches of the first round. One more round trains
 what is left. OUT/model.onnx is the network of the last round that was validated, and its metadata counts its zeros.
-Zeros among the weights make no runtime faster: filters.py removes whole filters.
+Zeros among the weights make no runtime faster: filters.py removes whole filters. --scope 2:4 prunes once, to the
+pattern that the sparse kernels of NVIDIA's GPUs (from Ampere on) can use.
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--share", type=float, default=0.37, help="of the weights left that goes each time, default 0.37"
     )
-    parser.add_argument("--scope", choices=SCOPES, default="global", help="the smallest of all, or of each convolution")
+    parser.add_argument(
+        "--scope",
+        choices=SCOPES,
+        default="global",
+        help="the smallest of all, of each convolution, or two of each four",
+    )
     return parser
 
 
@@ -45,6 +51,10 @@ class Magnitude(rounds.Rounds):
             raise UsageError(f"--share is {args.share}", hint="expected a share of the weights, such as 0.37")
         super().__init__(args)
         self.start.masks = self.start.masks or masks.full(self.net)
+
+    @property
+    def last(self) -> int:
+        return 1 if self.args.scope == "2:4" else super().last
 
     def prune(self) -> Masks:
         return masks.smaller(self.net, self.start.masks, self.args.share, self.args.scope)

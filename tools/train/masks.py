@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_net import TorchNet, conv_key
 
 Masks = Dict[str, Tensor]
-SCOPES = ("local", "global")
+SCOPES = ("local", "global", "2:4")
 
 
 def prunable(net: TorchNet) -> Dict[str, nn.Conv2d]:
@@ -28,8 +28,11 @@ def smaller(net: TorchNet, masks: Masks, share: float, scope: str) -> Masks:
     """Masks under which a share of the weights that were left is gone, those of the smallest magnitude.
 
     Args:
-        scope: local takes the share from each convolution, global from all together.
+        scope: local takes the share from each convolution, global from all together. 2:4 takes two of each four
+            neighbours along the input channels, whatever the share, as NVIDIA's sparse kernels need it.
     """
+    if scope == "2:4":
+        return {name: two_of_four(conv.weight.detach()) for name, conv in prunable(net).items()}
     sizes = {name: conv.weight.detach().abs() for name, conv in prunable(net).items()}
     groups: List[Tuple[str, ...]] = [tuple(sizes)] if scope == "global" else [(name,) for name in sizes]
     found: Masks = {}
@@ -39,6 +42,20 @@ def smaller(net: TorchNet, masks: Masks, share: float, scope: str) -> Masks:
         limit = left.kthvalue(gone).values if gone else left.new_tensor(-1.0)
         found.update({name: masks[name] * (sizes[name] > limit) for name in names})
     return found
+
+
+def two_of_four(weight: Tensor) -> Tensor:
+    """The mask of the two largest of each four inputs. Inputs behind the last four, and those of depthwise, stay.
+
+    Args:
+        weight: (filters, inputs, height, width).
+    """
+    mask, whole = torch.ones_like(weight), weight.shape[1] // 4 * 4
+    if whole:
+        fours = weight[:, :whole].abs().unflatten(1, (-1, 4))
+        kept = torch.zeros_like(fours).scatter_(2, fours.topk(2, dim=2).indices, 1.0)
+        mask[:, :whole] = kept.flatten(1, 2)
+    return mask
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What each pruning leaves of YOLO Nano on VOC2007: of whole filters, by magnitude, by continuous sparsification.
+"""What each pruning leaves of YOLO Nano on VOC2007: whole filters, magnitude, 2:4, continuous sparsification.
 
     python tools/train/pruning.py --data ../shared/data/voc2007 --out runs/pruning --steps 600
 
@@ -65,9 +65,10 @@ def files(args: argparse.Namespace) -> Dict[str, Path]:
     trained(args, train, "filters", init=narrow)
     each = args.steps // (ROUNDS + 1)  # one training more than prunings
     trained(args, magnitude, "magnitude", init=args.model, steps=each, rounds=ROUNDS, share=args.share)
+    trained(args, magnitude, "2-of-4", init=args.model, steps=args.steps // 2, scope="2:4")
     gates = {"rounds": ROUNDS, "gate": GATE, "penalty": PENALTY}
     trained(args, continuous, "continuous", init=args.model, steps=args.steps // ROUNDS, **gates)
-    methods = ("filters", "magnitude", "continuous")
+    methods = ("filters", "magnitude", "2-of-4", "continuous")
     return {"whole": args.model, "filters, not trained": narrow, **{n: args.out / n / "model.onnx" for n in methods}}
 
 

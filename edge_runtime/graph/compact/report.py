@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.graph import products
+from edge_runtime.graph import products, sparsity
 from edge_runtime.graph.channels import axis_of
 from edge_runtime.graph.network import WEIGHTED, Network
 
@@ -99,7 +99,7 @@ def counted(network: Network) -> Counts:
     nodes = [node for node in network.nodes if network.weight(node) is not None]
     weights = {node.output[0]: _by_filter(network, node) for node in nodes}
     read = {name for node in network.nodes if node.op_type in READ for name in node.input if name in network.constants}
-    fours = [_fours(weight) for weight in weights.values()]
+    fours = [sparsity.fours(weight) for weight in weights.values()]
     return Counts(
         sum(products.multiplications(network).values()),
         sum(network.constants[name].size for name in read),
@@ -114,9 +114,3 @@ def counted(network: Network) -> Counts:
 def _by_filter(network: Network, node: onnx.NodeProto) -> NDArray[Any]:
     """The weight as (filters, inputs, ...); its axes as they are where there are no filters."""
     return np.moveaxis(network.constants[network.weight(node) or ""], axis_of(network, node) or 0, 0)
-
-
-def _fours(weight: NDArray[Any]) -> NDArray[Any]:
-    """Groups of four neighbours along the input channels, (groups, 4), as NVIDIA's sparse tensor cores take them."""
-    rows = np.moveaxis(weight, 1, -1)
-    return rows[..., : rows.shape[-1] // 4 * 4].reshape(-1, 4)

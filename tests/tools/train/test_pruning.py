@@ -1,7 +1,8 @@
-"""One command prunes a network in three ways, goes on where it was killed, and counts what is left."""
+"""One command prunes a network in four ways, goes on where it was killed, and counts what is left."""
 
 from __future__ import annotations
 
+import onnx
 import pytest
 import toy_detector
 
@@ -11,11 +12,14 @@ import judged  # noqa: E402
 import pruning  # noqa: E402
 
 from edge_runtime import zoo  # noqa: E402
+from edge_runtime.graph import sparsity  # noqa: E402
 from edge_runtime.model.labels import VOC  # noqa: E402
 from edge_runtime.zoo.export import to_onnx  # noqa: E402
 
+ZEROS = ("magnitude", "2-of-4", "continuous")
 
-def test_three_prunings_and_what_they_leave(toy, folder, tmp_path, monkeypatch):
+
+def test_prunings_and_what_they_leave(toy, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "build", lambda name, labels=VOC, imgsz=64: toy_detector.build(imgsz=imgsz))
     whole, architecture = tmp_path / "whole.onnx", toy_detector.build(imgsz=320)
     whole.write_bytes(to_onnx(architecture, toy_detector.weights(architecture)).SerializeToString())
@@ -27,10 +31,11 @@ def test_three_prunings_and_what_they_leave(toy, folder, tmp_path, monkeypatch):
     args.out.mkdir()
     paths = pruning.files(args)
     left = pruning.left(paths)
-    assert set(left["MACs left"]) == {"whole", "filters, not trained", "filters", "magnitude", "continuous"}
+    assert set(left["MACs left"]) == {"whole", "filters, not trained", "filters", *ZEROS}
     assert float(left["MACs left"]["filters"]) <= 0.7 and left["MACs left"]["magnitude"] == "1.000"
     assert left["weights left"]["filters"] == left["weights left"]["filters, not trained"] < "1"
     assert left["weights left"]["magnitude"] < "0.6", "0.63 of what may go, twice; the heads stay"
+    assert sparsity.layers(onnx.load(paths["2-of-4"])) and not sparsity.layers(onnx.load(paths["magnitude"]))
     before = {name: path.read_bytes() for name, path in paths.items()}
     assert {name: path.read_bytes() for name, path in pruning.files(args).items()} == before, "nothing is done twice"
 
