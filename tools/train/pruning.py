@@ -34,7 +34,7 @@ GATES = {
     "gate": 0.01,
     "last": 1000.0,
     "penalty": 3e-5,
-}  # few batches: they begin open, and close where nothing holds them
+}  # few batches: they begin open
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -54,8 +54,8 @@ def compare(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     paths = files(args)
     table = judged.table("Prunings of YOLO Nano on VOC2007", args.data, paths, left(paths))
-    table.notes.append(f"{args.steps} batches of {args.batch} for each method, rate {args.lr}; for filters {2 * args.steps}, "
-                       f"rate {RATE}; the whole model teaches")  # fmt: skip
+    given = f"for filters {2 * args.steps}, rate {RATE}; the whole model teaches"
+    table.notes.append(f"{args.steps} batches of {args.batch} for each method, rate {args.lr}; {given}")
     table.notes.append("Weights and multiply-adds are those of the convolutions. Zeros among the weights save no time")
     print(table.markdown())
     report.save(args.reference, "Prunings", report.machine(("torch",)), [table])
