@@ -3,8 +3,9 @@
     python tools/train/pruning.py --data ../shared/data/voc2007 --out runs/pruning --steps 240
 
 Each method starts from --model, which teaches it too, and trains for --steps batches in all, but twice as many where
-whole filters went. --macs is the share of the multiply-adds that filters.py leaves. The files are evaluated on the split eval, which took no part in training. If
-it is killed, the same command goes on. Writes tools/reference/pruning.{json,md}.
+whole filters went. --macs is the share of the multiply-adds that filters.py leaves. The files are evaluated on the
+split eval, which took no part in training. If it is killed, the same command goes on. Writes
+tools/reference/pruning.{json,md}.
 """
 
 from __future__ import annotations
@@ -30,11 +31,7 @@ from edge_runtime.files import atomic
 from edge_runtime.model import onnx_file
 
 ROUNDS, RATE = 2, 1e-3  # of what has lost whole filters
-GATES = {
-    "gate": 0.01,
-    "last": 1000.0,
-    "penalty": 3e-5,
-}  # few batches: they begin open
+GATES = {"gate": 0.01, "last": 1000.0, "penalty": 3e-5}  # few batches: they begin open
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
