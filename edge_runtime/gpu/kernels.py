@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -106,7 +107,14 @@ class Nvrtc:
         self.name = f"NVRTC {major.value}.{minor.value}"
 
     def compile(self, architecture: str) -> bytes:
-        """Returns a cubin; or PTX for an architecture such as `compute_87`, or with a library before CUDA 11.1."""
+        """Returns a cubin; or PTX for an architecture such as `compute_87`, or with a library before CUDA 11.1.
+
+        The NVRTC of CUDA 11 leaves its thread in the locale C, where text is ASCII: so it has a thread of its own.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._compile, architecture).result()
+
+    def _compile(self, architecture: str) -> bytes:
         if not hasattr(self._lib, "nvrtcGetCUBIN"):
             architecture = architecture.replace("sm_", "compute_")
         files = sources()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +61,13 @@ def test_an_unknown_architecture_is_an_error_in_words(compiler: Any) -> None:
     with pytest.raises(BackendUnavailable, match="does not compile the kernels for sm_33") as caught:
         compiler.compile("sm_33")
     assert "JetPack" in str(caught.value.hint)
+
+
+def test_compiling_leaves_the_locale_as_it_was() -> None:
+    before = locale.nl_langinfo(locale.CODESET)
+    for compiler in compilers():
+        compiler.compile("sm_87")
+        assert locale.nl_langinfo(locale.CODESET) == before, compiler.name
 
 
 class Older:
