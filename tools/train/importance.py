@@ -73,10 +73,11 @@ def recalibrate(net: TorchNet, draw: Drawn, batches: int) -> None:
 
     The scales and shifts stay. So each channel keeps its mean, although what it reads has lost channels.
     """
+    net.eval()  # all but the statistics computes as in the file
     for _, _, bn in _normalised(net):
         bn.reset_running_stats()
         bn.momentum = None  # the mean over all batches
-    net.train()
+        bn.train()
     for _ in range(batches):
         net(draw()[0])
     net.eval()

@@ -42,7 +42,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def parser() -> argparse.ArgumentParser:
     parser = judged.parser(__doc__, "pruning", steps=240)
     parser.add_argument("--macs", type=float, default=0.7, help="share that is left without whole filters, default 0.7")
-    parser.add_argument("--share", type=float, default=0.37, help="of the weights left that goes each time")
+    parser.add_argument("--share", type=float, default=0.2, help="of the weights left that goes each time, default 0.2")
     return parser
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-from typing import Any, Dict
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator
 
 import arguments
 import masks
 import onnx
+from importance import recalibrate
 from masks import Masks
 from run import Run
 from torch import Tensor
 
 from edge_runtime.errors import UsageError
+
+MEASURED = 16  # batches
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -89,6 +93,16 @@ class Rounds(Run):
         self.restart()
         self.state.update(steps=self.args.rewind, round=self.state["round"] + 1, best=-1.0)
         self.save()
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Measures the statistics of the normalisation again: in a short round they lag behind the weights."""
+        kept, random = copy.deepcopy(self.ema.state_dict()), self.batches.random.get_state()
+        self.batches.mosaic = 0.0
+        recalibrate(self.ema, lambda: self.batches.draw(self.args.batch, self.sides[-1]), MEASURED)
+        yield
+        self.ema.load_state_dict(kept)
+        self.batches.random.set_state(random)
 
     def model(self, metadata: Dict[str, str]) -> onnx.ModelProto:
         left, count = masks.counted(self.ema)

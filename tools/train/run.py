@@ -7,8 +7,9 @@ import copy
 import json
 import math
 import os
+from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import onnx
 import student
@@ -91,6 +92,11 @@ class Run:
 
     def next_round(self) -> None:
         """Called at the end of the schedule. A method with several rounds sets `state["steps"]` back."""
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Around a validation: may change the averaged network as long as it is judged and exported."""
+        yield
 
     def model(self, metadata: Dict[str, str]) -> onnx.ModelProto:
         """The file that the averaged weights make."""
@@ -199,11 +205,12 @@ class Run:
 
     def _validate(self, parts: Sequence[float]) -> None:
         images, boxes = self.held
-        score = mean_ap(detect(self.ema, self.architecture.spec, images, 16, self.device), boxes, len(VOC))
-        self.state["validated_s"] = self.state["elapsed_s"]
-        if score > self.state["best"]:
-            self.state["best"] = score
-            self.export(score)
+        with self.judged():
+            score = mean_ap(detect(self.ema, self.architecture.spec, images, 16, self.device), boxes, len(VOC))
+            self.state["validated_s"] = self.state["elapsed_s"]
+            if score > self.state["best"]:
+                self.state["best"] = score
+                self.export(score)
         row = {**self.state, "map": score, **dict(zip(self._parts, parts))}
         with open(self.args.out / "log.jsonl", "a", encoding="utf-8") as log:
             log.write(json.dumps(row) + "\n")

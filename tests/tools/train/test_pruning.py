@@ -34,7 +34,7 @@ def test_prunings_and_what_they_leave(toy, folder, tmp_path, monkeypatch):
     assert set(left["MACs left"]) == {"whole", "filters, not trained", "filters", *ZEROS}
     assert float(left["MACs left"]["filters"]) <= 0.7 and left["MACs left"]["magnitude"] == "1.000"
     assert left["weights left"]["filters"] == left["weights left"]["filters, not trained"] < "1"
-    assert left["weights left"]["magnitude"] < "0.6", "0.63 of what may go, twice; the heads stay"
+    assert "0.6" < left["weights left"]["magnitude"] < "0.8", "0.8 of what may go, twice; the heads stay"
     assert sparsity.layers(onnx.load(paths["2-of-4"])) and not sparsity.layers(onnx.load(paths["magnitude"]))
     before = {name: path.read_bytes() for name, path in paths.items()}
     assert {name: path.read_bytes() for name, path in pruning.files(args).items()} == before, "nothing is done twice"
