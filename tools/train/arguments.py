@@ -39,6 +39,9 @@ def parser(doc: Optional[str], rounds: bool = False) -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument(
+        "--plain-end", type=float, default=0.1, metavar="SHARE", help="of the schedule without mosaics, default 0.1"
+    )
     parser.add_argument("--limit", type=int, help="train and validate on the first N images only: an overfitting check")
     parser.add_argument("--validate-every", type=float, default=10.0, metavar="MINUTES")
     parser.add_argument(

@@ -15,6 +15,7 @@ from edge_runtime.errors import DatasetError
 from edge_runtime.imaging import image_file
 
 GREY = 114
+MOSAIC = 0.9  # part of the images of a training that are mosaics
 MOST_BOXES = 64  # per image; VOC's fullest has 42
 VALIDATION = 208
 SPLIT_SEED = 7

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 import torch
 from channels import Kept, Units, architecture_of, choose, conv_macs, without
-from data import Batches, prepare, split
+from data import MOSAIC, Batches, prepare, split
 from importance import MEASURES, Drawn, recalibrate, scores
 from loss import Loss
 from student import SETTLING
@@ -94,7 +94,7 @@ def _drawing(args: argparse.Namespace, architecture: Architecture, cache: Path) 
     side = architecture.spec.input_wh[0]
     images, boxes, sizes, _ = prepare(args.data, side, cache)
     batches = Batches(images, boxes, sizes, split(len(images), args.limit)[1], torch.device(args.device), args.seed)
-    batches.mosaic = 0.0
+    batches.mosaic = MOSAIC  # as the training that follows
     return lambda: batches.draw(args.batch, side)
 
 

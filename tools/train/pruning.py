@@ -75,8 +75,8 @@ def files(args: argparse.Namespace) -> Dict[str, Path]:
 
 
 def trained(args: argparse.Namespace, method: Any, out: str, **more: object) -> None:
-    """Runs a training to its end, or goes on with it."""
-    if method.main(judged.flags(args, out, **more)):
+    """Runs a training to its end, or goes on with it. So few batches cannot get used to the end of mosaics."""
+    if method.main([*judged.flags(args, out, **more), "--plain-end", "0"]):
         raise ModelError(f"{out}: the training failed", hint="see above")
 
 

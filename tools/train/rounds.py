@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator
 import arguments
 import masks
 import onnx
+from data import MOSAIC
 from importance import recalibrate
 from masks import Masks
 from run import Run
@@ -96,9 +97,12 @@ class Rounds(Run):
 
     @contextmanager
     def judged(self) -> Iterator[None]:
-        """Measures the statistics of the normalisation again: in a short round they lag behind the weights."""
+        """Measures the statistics of the normalisation again: in a short round they lag behind the weights.
+
+        On mosaics, because most batches of the training are. What whole pictures give suits the weights badly.
+        """
         kept, random = copy.deepcopy(self.ema.state_dict()), self.batches.random.get_state()
-        self.batches.mosaic = 0.0
+        self.batches.mosaic = MOSAIC
         recalibrate(self.ema, lambda: self.batches.draw(self.args.batch, self.sides[-1]), MEASURED)
         yield
         self.ema.load_state_dict(kept)

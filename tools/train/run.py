@@ -15,7 +15,7 @@ import onnx
 import student
 import torch
 from before import apart
-from data import Batches, prepare, split
+from data import MOSAIC, Batches, prepare, split
 from loss import Loss
 from plot import plot
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -29,7 +29,6 @@ from edge_runtime.zoo.layers import Architecture
 
 PARTS = ("box", "objectness", "class")
 WARM_UP = 0.03  # of the schedule
-PLAIN_END = 0.1  # of the schedule, without mosaics
 EMA_DECAY, EMA_RAMP = 0.9995, 1000.0
 MIMIC = 2.0  # weight of the teacher's features at the start; at the end only the labels count
 
@@ -156,8 +155,8 @@ class Run:
 
     def _side(self) -> int:
         """Multi-scale: one of the sides so far, small ones first; the largest alone once mosaics have ended."""
-        last = self.progress > 1 - PLAIN_END
-        self.batches.mosaic = 0.0 if last else 0.9
+        last = self.progress > 1 - self.args.plain_end
+        self.batches.mosaic = 0.0 if last else MOSAIC
         return self.sides[-1] if last else self.batches.pick(self.sides[: 1 + int(self.progress * len(self.sides))])
 
     def _draw(self, side: int) -> Drawn:
