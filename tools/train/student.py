@@ -105,7 +105,7 @@ def recipe(args: argparse.Namespace, count: int) -> Dict[str, Any]:
         .get("info", {})
         .get("description", args.data.name)
     )
-    names = ("arch", "imgsz", "sides", "batch", "lr", "weight_decay", "anchors", "seed", "device")
+    names = ("arch", "imgsz", "sides", "plain_end", "batch", "lr", "weight_decay", "anchors", "seed", "device")
     methods = ("rounds", "rewind", "share", "scope", "gate", "penalty", "bits", "scales")
     stated = {name: getattr(args, name) for name in (*names, *methods) if hasattr(args, name)}
     files = {
