@@ -108,16 +108,15 @@ def row(name: str, engine: str, mode: str, fps: List[float], watts: List[float],
 
 def measured(reference: Path) -> Dict[str, List[Row]]:
     """Tables that were measured on processors: the number of threads or the backend stands where a mode does."""
-    host = json.loads((reference / "bench_host.json").read_text(encoding="utf-8"))["sections"]["End to end, 720p file"][
-        "rows"
-    ]
+    host = json.loads((reference / "bench_host.json").read_text(encoding="utf-8"))["sections"]
+    ends = host["End to end, 720p file"]["rows"]
     speed = json.loads((reference / "bench_int8_speed.json").read_text(encoding="utf-8"))["sections"]
     alone = speed["Milliseconds of inference, one thread"]["rows"]
     forms = [name for name, ms in alone[0].items() if isinstance(ms, float) and name != "speedup"]
     return {
         "bench_host.md: 3 models end to end, 2 backends with 1, 3, 4 threads": [
             row("host", each["model"], each["backend"], [one["fps"] for one in each["pipeline"]], [], None, False)
-            for each in host
+            for each in ends
         ],
         "bench_int8_speed.md: 6 networks alone, float and INT8 on two backends": [
             row("speed", each["model"], form, [1e3 / each[form]], [], None, False) for each in alone for form in forms

@@ -49,6 +49,18 @@ def test_two_of_four_keeps_the_larger_ones_and_what_fills_no_four():
     assert bool(masks.two_of_four(torch.ones(3, 1, 3, 3)).all()), "depthwise"
 
 
+def test_a_validation_measures_the_statistics_and_puts_them_back(flags, tmp_path):
+    run = magnitude.Magnitude(magnitude.parser().parse_args(flags("--out", tmp_path, "--steps", 2, "--rounds", 1)))
+    before = {name: value.clone() for name, value in run.ema.state_dict().items()}
+    drawn = run.batches.random.get_state()
+    with run.judged():
+        within = run.ema.state_dict()
+        changed = {name.rpartition(".")[2] for name, value in within.items() if not torch.equal(value, before[name])}
+    assert {"running_mean", "running_var"} <= changed <= {"running_mean", "running_var", "num_batches_tracked"}
+    assert all(torch.equal(value, before[name]) for name, value in run.ema.state_dict().items())
+    assert torch.equal(run.batches.random.get_state(), drawn), "a run that was killed draws the same pictures"
+
+
 def test_two_of_four_is_pruned_once(flags, tmp_path):
     given = flags("--out", tmp_path, "--steps", 1, "--rounds", 5, "--scope", "2:4")
     run = magnitude.Magnitude(magnitude.parser().parse_args(given))
