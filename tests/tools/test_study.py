@@ -35,7 +35,7 @@ def engines():
 
 
 def test_what_is_trained_first_need_not_be_there():
-    for folder, tool, count in (("qat4", "qat_4bit.py", 2), ("pruning", "pruning.py", 4)):
+    for folder, tool, count in (("rounding", "rounding.py", 3), ("pruning", "pruning.py", 4)):
         trained = [engine for engine in engines() if f"out/{folder}/" in engine["file"]]
         assert len(trained) == count and all(tool in engine["optional"] for engine in trained)
         assert (study.ROOT / "tools" / "train" / tool).is_file()
