@@ -3,8 +3,8 @@
     python tools/train/pruning.py --data ../shared/data/voc2007 --out runs/pruning --steps 240
 
 Each method starts from --model, which teaches it too, and trains for --steps batches in all, but four times as many
-where whole filters went. --macs is the share of the multiply-adds that filters.py leaves. The files are evaluated on the
-split eval, which took no part in training. If it is killed, the same command goes on. Writes
+where whole filters went. --macs is the share of the multiply-adds that filters.py leaves. The files are evaluated on
+the split eval, which took no part in training. If it is killed, the same command goes on. Writes
 tools/reference/pruning.{json,md}.
 """
 

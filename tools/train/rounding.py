@@ -40,7 +40,7 @@ def compare(args: argparse.Namespace) -> None:
     table.notes.append(f"{args.steps} batches of {args.batch}, {given}")
     for bits in ("INT8", "4 bits"):
         lost, kept = (points["float"] - points[name] for name in (bits, f"{bits}, trained"))
-        table.notes.append(f"Of {lost:.1f} points of voc07_11pt that {bits} loses, training gives back {lost - kept:.1f}")
+        table.notes.append(f"Of {lost:.1f} points of voc07_11pt lost by {bits}, training gives back {lost - kept:.1f}")
     print(table.markdown())
     report.save(args.reference, "Training with rounding", report.machine(("torch",)), [table])
 
