@@ -23,7 +23,7 @@ _COUNTS = {
     **dict.fromkeys(("input", "note"), _TEXT),
 }  # fmt: skip
 _STUDY = {
-    **dict.fromkeys(("title", "system", "form", "base"), _TEXT),
+    **dict.fromkeys(("title", "system", "form", "base", "seen"), _TEXT),
     **dict.fromkeys(("published", "left_out"), _LISTED),
 }
 _FIGURES = (

@@ -46,7 +46,7 @@ OF_ENGINE = (*OF_MODEL, "conf", "iou", "max_det", "classes", "backend", "device"
              "split", "max_images", "source")  # fmt: skip
 NO_KEYS = ("engine", "json", "verbose")
 # What an engine is called, and what stands in its row. The paths are the file, and an ONNX file to count for a plan.
-TEXTS = ("file", "name", "system", "form", "base", "architecture", "counted", "optional")
+TEXTS = ("file", "name", "system", "form", "base", "architecture", "counted", "optional", "seen")
 LISTS = ("published",)
 Path = toml_tables.Path
 
@@ -159,7 +159,7 @@ class _Study(_config.Reader):
         file = located("engine", said["file"], self._folder)
         count = located("engine", said["counted"], self._folder) if "counted" in said else file
         side = flags.get("imgsz", self.flags.get("imgsz"))
-        about = {"title": title, **{key: said.get(key, "") for key in ("system", "form", "base")}}
+        about = {"title": title, **{key: said.get(key, "") for key in ("system", "form", "base", "seen")}}
         asked = said.get("published", [])
         self._check_published((*at, "published"), asked if isinstance(asked, list) else [asked])
         about["published"] = asked if isinstance(asked, list) else [asked]

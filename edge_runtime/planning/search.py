@@ -118,7 +118,7 @@ def _judge(board: Board, way: Way, mode: str, gate: float, budget: Budget) -> An
     checks = [Check("FPS", rate, capacity)]
     checks += [Check("watts", budget.watts, watts, at_most=True)] if budget.watts is not None and watts else []
     checks += [Check("AP", budget.ap, ap)] if budget.ap is not None and ap else []
-    assumed = [*capacity.assumed, *(watts.assumed if watts else ())]
+    assumed = [*capacity.assumed, *(watts.assumed if watts else ()), *(ap.assumed if ap else ())]
     if way.streams != budget.cameras:
         assumed.append(f"measured with streams {way.streams}, for cameras {budget.cameras}")
     return Option(board.name, way, mode, gate, fps, rate / capacity.value, watts, ap, tuple(checks),

@@ -29,13 +29,14 @@ class Front:
 
 
 def fronts(rows: Sequence[Row]) -> List[Front]:
-    """All fronts of two networks or more."""
+    """All fronts of two networks or more. None has a network that was trained on these pictures."""
     return [one for one in _all(rows) if len(one.points) > 1]
 
 
 def _all(rows: Sequence[Row]) -> Iterator[Front]:
+    unseen = [row for row in rows if not (row.get("study") or {}).get("seen")]
     for cost, figure, of_machine in COSTS:
-        for data, alike in figures.same_data(rows).items():
+        for data, alike in figures.same_data(unseen).items():
             name = str(alike[0]["ap"].get("name") or data[:8])
             if not of_machine:
                 yield _front(cost, name, figures.one_of_each(alike), figure)

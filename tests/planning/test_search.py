@@ -39,6 +39,14 @@ def test_the_best_ap_within_the_watts():
     assert plan.misses[0].mode == "30W" and plan.misses[0].watts.value == pytest.approx(8.75)
 
 
+def test_ap_of_pictures_that_the_network_knows_is_not_sure():
+    known = row("known.plan", study={"seen": "trained by others on VOC"}, ap={**AP, "value": 0.5, "samples": [0.5]})
+    plan = search(boards([[*FOUR, known]]), Budget(watts=8.0, fps=10.0, ap=0.3))
+    assert plan.options[0].way.engine == "a.plan", "what is sure comes first"
+    last = next(option for option in plan.options if option.way.engine == "known.plan")
+    assert last.state == LIKELY and last.ap.low == 0.0 and "trained by others on VOC" in last.assumed[-1]
+
+
 def test_a_measured_rate_is_taken_as_it_is():
     slow = row(fps=20.0, mean_w=6.0, source="synthetic://1280x720@20")
     (board,) = boards([[*FOUR, slow]])

@@ -44,6 +44,13 @@ def test_fronts_keep_pictures_and_machines_apart():
     }
 
 
+def test_a_network_that_knows_the_pictures_is_in_no_front():
+    known = row("known", 0.9, 10**7)
+    known["study"] = {**known["study"], "seen": "trained on them"}
+    for one in fronts([row("a", 0.3, 10**9), row("b", 0.2, 10**8), known]):
+        assert [point[0] for point in one.points] == ["a", "b"]
+
+
 def test_netscore():
     known = row("a", 0.5, 7 * 10**9)
     assert figures.netscore(known) == pytest.approx(20 * math.log10(2500 / math.sqrt(10 * 7)))

@@ -22,3 +22,11 @@ def test_a_form_stands_beside_what_it_was_made_from_or_says_that_this_is_absent(
     (line,) = forms(small)
     assert line["made from"] == "whole, which was not measured here" and line["MACs"] == line["verdict"] == "–"
     assert not forms(whole)
+
+
+def test_the_first_table_says_which_networks_know_the_pictures():
+    known = row("known", 0.9, 7000)
+    known["study"] = {**known["study"], "seen": "trained on them"}
+    first = sections.sections([row("a", 0.3, 7000), known])[0]
+    assert "AP too high, and not in the fronts. known: trained on them." in first.notes
+    assert not any("too high" in note for note in sections.sections([row("a", 0.3, 7000)])[0].notes)
