@@ -1,6 +1,6 @@
 """The study of this machine: tools/study.toml with forms that are made first, into tools/reference/study/.
 
-python tools/study.py                                        # 45 minutes, of a machine that does nothing else
+python tools/study.py --repeats 2                            # 45 minutes, of a machine that does nothing else
 python tools/study.py --seconds 5 --repeats 2 --max-images 40    # a quick look: no speed is valid
 
 Flags are those of edge-bench. The page, the same as Markdown and the rows as JSON are written.

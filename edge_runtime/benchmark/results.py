@@ -108,6 +108,11 @@ def platform(row: Row) -> str:
     return str(row.get("board") or row.get("cpu") or "a machine without a name")
 
 
+def seen(row: Row) -> str:
+    """Why the network may have been trained on the pictures of its AP; empty if nobody says so."""
+    return str((row.get("study") or {}).get("seen") or "")
+
+
 def title(row: Row) -> str:
     """Returns what a row measures, in one line."""
     parts = [str(row.get("name") or row["engine"]), str(row.get("mode") or "")]

@@ -63,7 +63,7 @@ class Board:
             way = Way(str(row.get("name") or row["engine"]), row["batch"], row["streams"])
             self.loads.setdefault((way, str(row.get("mode") or "")), []).append(_load(row))
             if row.get("ap") and row["ap"]["value"] >= 0:  # -1 without objects
-                self.accuracy[way.engine] = _accuracy(row["ap"], (row.get("study") or {}).get("seen"))
+                self.accuracy[way.engine] = _accuracy(row["ap"], results.seen(row))
         self._predicted: Dict[Tuple[Way, str, str], Optional[Estimate]] = {}
         self.ways = tuple(dict.fromkeys(way for way, _ in self.loads))
         self.modes = tuple(dict.fromkeys(mode for _, mode in self.loads))
@@ -140,7 +140,7 @@ def _range(windows: Sequence[Dict[str, Any]]) -> Tuple[Optional[float], Optional
     return min(known, default=None), max(known, default=None)
 
 
-def _accuracy(ap: Dict[str, Any], seen: Optional[str]) -> Estimate:
+def _accuracy(ap: Dict[str, Any], seen: str) -> Estimate:
     """The AP, with the low end 0 if the network has seen these pictures: on others it may be any lower."""
     low, high = coco.interval(ap["samples"]) if ap.get("samples") else (ap["value"], ap["value"])
     assumed = (f"AP on pictures that are new to it was not measured: {seen}",) if seen else ()

@@ -34,7 +34,7 @@ def fronts(rows: Sequence[Row]) -> List[Front]:
 
 
 def _all(rows: Sequence[Row]) -> Iterator[Front]:
-    unseen = [row for row in rows if not (row.get("study") or {}).get("seen")]
+    unseen = [row for row in rows if not results.seen(row)]
     for cost, figure, of_machine in COSTS:
         for data, alike in figures.same_data(unseen).items():
             name = str(alike[0]["ap"].get("name") or data[:8])

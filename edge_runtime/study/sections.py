@@ -74,7 +74,7 @@ def _summary_notes(rows: Sequence[Row], beside: Sequence[Published]) -> Iterator
     left_out = ((results.platform(row), line) for row in rows for line in (row.get("study") or {}).get("left_out", ()))
     for platform, line in dict.fromkeys(left_out):
         yield f"Left out on {platform}: {line}."
-    seen = [f"{_name(row)}: {row['study']['seen']}." for row in rows if (row.get("study") or {}).get("seen")]
+    seen = [f"{_name(row)}: {results.seen(row)}." for row in rows if results.seen(row)]
     yield from (f"AP too high, and not in the fronts. {note}" for note in _joined(list(dict.fromkeys(seen))))
     if beside:
         yield "Published rows are not comparable with ours: their conditions and the reasons are below."

@@ -10,6 +10,7 @@ import pytest
 import toy_detector
 
 from edge_runtime import zoo
+from edge_runtime.model.labels import VOC
 from edge_runtime.zoo.export import to_onnx
 
 TOOLS = Path(__file__).resolve().parents[3] / "tools" / "train"
@@ -50,6 +51,20 @@ def flags(toy: None, folder: Path, tmp_path: Path) -> Flags:
         return list(map(str, [*fixed, "--batch", 4, "--no-compile", "--float32", *more]))
 
     return given
+
+
+@pytest.fixture
+def compared(toy: None, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], List[str]]:
+    """Returns the flags of a comparison of trainings with so many steps; the toy stands in for every network."""
+    monkeypatch.setattr(zoo, "build", lambda name, labels=VOC, imgsz=64: toy_detector.build(imgsz=imgsz))
+    path, architecture = tmp_path / "whole.onnx", toy_detector.build(imgsz=320)
+    path.write_bytes(to_onnx(architecture, toy_detector.weights(architecture)).SerializeToString())
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train").symlink_to(folder)
+    (tmp_path / "out").mkdir()
+    given = ["--data", tmp_path / "data", "--out", tmp_path / "out", "--model", path, "--batch", 2, "--limit", 4,
+             "--no-compile", "--cache", tmp_path / "cache", "--steps"]  # fmt: skip
+    return lambda steps: list(map(str, [*given, steps]))
 
 
 @pytest.fixture

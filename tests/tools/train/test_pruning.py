@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import onnx
 import pytest
-import toy_detector
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[train]'")
 
 import judged  # noqa: E402
 import pruning  # noqa: E402
 
-from edge_runtime import zoo  # noqa: E402
 from edge_runtime.graph import sparsity  # noqa: E402
-from edge_runtime.model.labels import VOC  # noqa: E402
-from edge_runtime.zoo.export import to_onnx  # noqa: E402
 
 ZEROS = ("magnitude", "2-of-4", "continuous")
 
 
-def test_prunings_and_what_they_leave(toy, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo, "build", lambda name, labels=VOC, imgsz=64: toy_detector.build(imgsz=imgsz))
-    whole, architecture = tmp_path / "whole.onnx", toy_detector.build(imgsz=320)
-    whole.write_bytes(to_onnx(architecture, toy_detector.weights(architecture)).SerializeToString())
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "train").symlink_to(folder)
-    given = ["--data", tmp_path / "data", "--out", tmp_path / "out", "--model", whole, "--steps", 6, "--batch", 2,
-             "--limit", 4, "--no-compile", "--cache", tmp_path / "cache"]  # fmt: skip
-    args = pruning.parser().parse_args([*map(str, given)])
-    args.out.mkdir()
+def test_prunings_and_what_they_leave(compared):
+    args = pruning.parser().parse_args(compared(6))
     paths = pruning.files(args)
     left = pruning.left(paths)
     assert set(left["MACs left"]) == {"whole", "filters, not trained", "filters", *ZEROS}

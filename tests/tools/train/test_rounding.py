@@ -11,24 +11,13 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install '.[train
 import judged  # noqa: E402
 import rounding  # noqa: E402
 
-from edge_runtime import zoo  # noqa: E402
 from edge_runtime.calibrate import calibration  # noqa: E402
-from edge_runtime.model.labels import VOC  # noqa: E402
-from edge_runtime.zoo.export import to_onnx  # noqa: E402
 
 
-def test_roundings_and_what_was_not_trained(toy, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo, "build", lambda name, labels=VOC, imgsz=64: toy_detector.build(imgsz=imgsz))
-    whole, architecture = tmp_path / "whole.onnx", toy_detector.build(imgsz=320)
-    whole.write_bytes(to_onnx(architecture, toy_detector.weights(architecture)).SerializeToString())
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "train").symlink_to(folder)
-    given = ["--data", tmp_path / "data", "--out", tmp_path / "out", "--model", whole, "--steps", 2, "--batch", 2,
-             "--limit", 4, "--no-compile", "--cache", tmp_path / "cache"]  # fmt: skip
-    args = judged.parser("", "none", steps=2).parse_args([*map(str, given)])
-    args.out.mkdir()
+def test_roundings_and_what_was_not_trained(compared, folder):
+    args = judged.parser("", "none", steps=2).parse_args(compared(2))
     images = sorted(map(str, (folder / "images").glob("*.png")))
-    made = calibration.calibrate(str(whole), architecture.spec, images, "minmax")
+    made = calibration.calibrate(str(args.model), toy_detector.build(imgsz=320).spec, images, "minmax")
     (args.out / "int8.onnx").write_bytes(made.model.SerializeToString())
 
     paths = rounding.files(args)
